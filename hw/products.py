@@ -1,0 +1,162 @@
+"""The multipliers: combinational, one per family of weights, all with one interface.
+
+A product comes out as `value` and `negate`, and means −value where `negate` is set: the accumulator that follows
+subtracts at no cost, where a negation here would be an adder of its own. `lane` says which sum it belongs to.
+Widths come from the specification's own product tables, never from a guess.
+"""
+
+from abc import abstractmethod
+
+from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from asq_model.codes import APOT_TERMS
+from asq_model.integer.mac import MacSpec
+from asq_model.integer.sqrt2 import sqrt2_table
+
+
+def activation_shape(spec: MacSpec) -> Shape:
+    return (signed if spec.signed_activation else unsigned)(spec.activation_bits)
+
+
+def range_shape(low: int, high: int) -> Shape:
+    """The narrowest shape that holds both bounds and zero."""
+    return Shape.cast(range(min(low, 0), max(high, 0) + 1))
+
+
+class Product(wiring.Component):
+    """A weight code times an activation, without a clock: the interface that all multipliers share.
+
+    Members
+    -------
+    weight : In(code_bits)
+        Weight code.
+    activation : In(activation_bits)
+        Integer activation, signed if `spec.signed_activation`.
+    value : Out
+        The product, or its opposite where `negate` is set, in units of 2^-frac (`post-exact`: of 1).
+    negate : Out(1)
+    lane : Out(1)
+        Set where the product is a multiple of √2 (`post-exact` only).
+    """
+
+    def __init__(self, spec: MacSpec):
+        self.spec = spec
+        super().__init__(
+            {
+                "weight": In(spec.level_set.code_bits),
+                "activation": In(activation_shape(spec)),
+                "value": Out(self.value_shape()),
+                "negate": Out(1),
+                "lane": Out(1),
+            }
+        )
+
+    def value_shape(self) -> Shape:
+        """Holds the product of every activation with every code whose sign bit is 0."""
+        positive = self.spec.products[: 1 << self.spec.level_set.code_bits - 1]
+        return range_shape(int(positive.min()), int(positive.max()))
+
+
+class ExponentProduct(Product):
+    """±base^n as sign, exponent field and zero: what `pot`, `post` and `post-exact` have in common."""
+
+    def elaborate(self, platform):
+        m = Module()
+        levels = self.spec.level_set
+        field = self.weight[:-1]
+        if levels.kind == "asymmetric":
+            zero = self.weight == 1 << levels.bits - 1
+        elif levels.kind == "extended":
+            field, zero = field[:-1], field[-1]
+        else:
+            zero = field.all()
+        m.d.comb += [
+            self.negate.eq(self.weight[-1]),
+            self.value.eq(Mux(zero, 0, self.magnitude(m, field))),
+        ]
+        return m
+
+    @abstractmethod
+    def magnitude(self, m: Module, field):
+        """The product's size for a code that is not zero, given its exponent field."""
+
+
+class PotProduct(ExponentProduct):
+    """`pot`: a shift by the exponent."""
+
+    def magnitude(self, m, field):
+        return self.activation << field
+
+
+class PostProduct(ExponentProduct):
+    """`post`, Eq. 18: half-exponent n selects a·2^frac (n even) or a table's round(√2·a·2^frac) (n odd), then a shift
+    by n >> 1 serves both. One table entry per activation value; the table is the specification's."""
+
+    def magnitude(self, m, field):
+        spec = self.spec
+        table = sqrt2_table(spec.activations, spec.frac)
+        root = Signal(range_shape(int(table.min()), int(table.max())))
+        with m.Switch(self.activation.as_unsigned()):
+            for pattern, entry in enumerate(table[:-1]):
+                with m.Case(pattern):
+                    m.d.comb += root.eq(int(entry))
+            with m.Default():  # the last pattern, so that the case is complete for every reader
+                m.d.comb += root.eq(int(table[-1]))
+        return Mux(field[0], root, self.activation << spec.frac) << field[1:]
+
+
+class PostExactProduct(ExponentProduct):
+    """`post-exact`: a shift by n >> 1; whether √2 is a factor goes to `lane`, and nothing is rounded."""
+
+    def value_shape(self):
+        positive = slice(0, 1 << self.spec.level_set.code_bits - 1)
+        either = self.spec.even_products[positive] + self.spec.odd_products[positive]  # one of the two is 0
+        return range_shape(int(either.min()), int(either.max()))
+
+    def magnitude(self, m, field):
+        m.d.comb += self.lane.eq(field[0])
+        return self.activation << field[1:]
+
+
+class ApotProduct(Product):
+    """`apot`: one shifted copy of the activation per term, added; a term's field of 0 adds nothing."""
+
+    def elaborate(self, platform):
+        m = Module()
+        start, total = 0, 0
+        for index, shifts in enumerate(APOT_TERMS[self.spec.weight_bits]):
+            width = len(shifts).bit_length()
+            term = Signal((self.activation << max(shifts)).shape(), name=f"term_{index}")
+            with m.Switch(self.weight[start : start + width]):
+                for selected, shift in enumerate(shifts, start=1):
+                    with m.Case(selected):
+                        m.d.comb += term.eq(self.activation << shift)
+                with m.Default():
+                    m.d.comb += term.eq(0)
+            start += width
+            total += term
+        m.d.comb += [self.negate.eq(self.weight[-1]), self.value.eq(total)]
+        return m
+
+
+class UniformProduct(Product):
+    """`uniform`: two's complement weight times activation, as synthesis likes to build it; `negate` is never set."""
+
+    def value_shape(self):
+        return range_shape(int(self.spec.products.min()), int(self.spec.products.max()))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.value.eq(self.weight.as_signed() * self.activation)
+        return m
+
+
+PRODUCTS = {
+    "post": PostProduct,
+    "post-exact": PostExactProduct,
+    "pot": PotProduct,
+    "apot": ApotProduct,
+    "uniform": UniformProduct,
+}

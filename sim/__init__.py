@@ -1,0 +1,1 @@
+"""What is checked: cocotb benches on Verilator, golden vectors, cycle counts, reports."""

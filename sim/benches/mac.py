@@ -1,0 +1,181 @@
+"""The bench that every multiply-accumulate unit passes: one set of cocotb tests, parameterised by the job file.
+
+The job (JSON, path in `ASQ_JOB`): `spec` (the unit's parameters), `seed`, `golden` (folder or null), `result` (where
+to write what was found). Which tests run is the runner's choice.
+"""
+
+import json
+import os
+import random
+from pathlib import Path
+
+import cocotb
+from cocotb.triggers import FallingEdge
+
+from asq_model.files import write_json
+from asq_model.integer.mac import MacSpec
+from hw.bench import COUNTS
+from sim.streams import counters, exchange, reset, start
+from sim.workload import (
+    Workload,
+    extreme_workload,
+    golden_workloads,
+    product_workload,
+    random_workload,
+)
+
+JOB = json.loads(Path(os.environ["ASQ_JOB"]).read_text())
+SPEC = MacSpec(**JOB["spec"])
+REPORTED_FAILURES = 5
+
+
+def record(test: str, found: dict) -> None:
+    """Add a test's findings to the job's result file."""
+    path = Path(JOB["result"])
+    results = json.loads(path.read_text()) if path.exists() else {}
+    write_json(path, results | {test: found})
+
+
+def mismatches(workload: Workload, results: list[int]) -> list[dict]:
+    """Layer, vector, expected and got of every wrong result."""
+    return [
+        {"layer": workload.name, "vector": index, "expected": int(expected), "got": got}
+        for index, (expected, got) in enumerate(zip(workload.expected, results, strict=True))
+        if expected != got
+    ]
+
+
+def assert_none(failures: list[dict]) -> None:
+    lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
+    assert not lines, f"{len(lines)} wrong results; " + "; ".join(lines[:REPORTED_FAILURES])
+
+
+async def check(dut, workload: Workload, **willing):
+    """Send a workload; all results must be those expected. Returns the transcript."""
+    seen = await exchange(dut, workload.words(SPEC), len(workload.ends), **willing)
+    assert_none(mismatches(workload, seen.results))
+    return seen
+
+
+@cocotb.test()
+async def golden(dut):
+    """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
+    layers, failures, totals = [], [], {name: 0 for name in COUNTS}
+    await start(dut)
+    for workload in golden_workloads(SPEC, Path(JOB["golden"])):
+        await reset(dut)
+        seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
+        wrong = mismatches(workload, seen.results)
+        failures += wrong
+        counts = counters(dut, COUNTS)
+        layers.append({"layer": workload.name, "vectors": len(workload.ends), "failed": len(wrong), **counts})
+        for name, value in counts.items():
+            totals[name] += value
+    record(
+        "golden",
+        {
+            "vectors": sum(layer["vectors"] for layer in layers),
+            "failed": len(failures),
+            "failures": failures[:REPORTED_FAILURES],
+            "counters": totals,
+            "layers": layers,
+        },
+    )
+    assert layers, f"the golden vectors hold nothing for unit {SPEC.name}"
+    assert_none(failures)
+    for layer in layers:
+        wanted = dict(cycles=SPEC.cycles(layer["operands"]), input_stalls=0, output_stalls=0, results=layer["vectors"])
+        assert wanted.items() <= layer.items(), f"cycle counter: expected {wanted}, got {layer}"
+
+
+@cocotb.test()
+async def timing(dut):
+    """Latency and interval are exactly the formulas', on a lone operand, on two, and on a dot product of 9."""
+    await start(dut)
+    rng = random.Random(JOB["seed"])
+    for length in (1, 2, 9):
+        length = min(length, SPEC.depth)
+        code, activation = rng.randrange(1 << SPEC.level_set.code_bits), int(SPEC.activations[-1])
+        workload = Workload.of(SPEC, f"{length} terms", [([code] * length, [activation] * length)])
+        await reset(dut)
+        seen = await check(dut, workload)
+        assert seen.offered_at[0] - seen.accepted_at[-1] == SPEC.latency, f"latency {seen}, expected {SPEC.latency}"
+        gaps = {b - a for a, b in zip(seen.accepted_at, seen.accepted_at[1:], strict=False)}
+        assert gaps <= {SPEC.interval}, f"intervals {gaps}, expected {SPEC.interval}"
+        assert counters(dut, ["cycles"])["cycles"] == SPEC.cycles(length) == seen.cycles
+    record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
+
+
+@cocotb.test()
+async def products(dut):
+    """Every weight code times every activation value."""
+    await start(dut)
+    workload = product_workload(SPEC)
+    await check(dut, workload)
+    record("products", {"vectors": workload.products})
+
+
+@cocotb.test()
+async def extremes(dut):
+    """The longest accumulation at its extreme values, back to back."""
+    await start(dut)
+    workload = extreme_workload(SPEC)
+    await check(dut, workload)
+    assert {SPEC.result_range[0], SPEC.result_range[1]} <= {int(x) for x in workload.expected} | {0}
+    record("extremes", {"vectors": len(workload.ends), "terms": SPEC.depth})
+
+
+@cocotb.test()
+async def stalls(dut):
+    """Random stalls on both sides, from rare to nearly always; the counter sees each of them."""
+    checked = 0
+    await start(dut)
+    for index, (offering, taking) in enumerate([(0.9, 0.9), (0.5, 0.5), (1.0, 0.1), (0.1, 1.0)]):
+        rng = random.Random(JOB["seed"] * 100 + index)
+        workload = random_workload(SPEC, JOB["seed"] * 100 + index)
+        await reset(dut)
+        seen = await check(
+            dut, workload, offer=lambda: rng.random() < offering, take=lambda: rng.random() < taking
+        )
+        counted = counters(dut, COUNTS)
+        expected = dict(
+            cycles=seen.cycles,
+            input_stalls=seen.input_stalls,
+            output_stalls=seen.output_stalls,
+            operands=workload.products,
+            results=len(workload.ends),
+        )
+        assert counted == expected, f"cycle counter: expected {expected}, got {counted}"
+        assert seen.output_stalls or taking == 1.0, "the bench itself should have stalled the output"
+        checked += len(workload.ends)
+    record("stalls", {"vectors": checked})
+
+
+async def leave_inside(dut, words: list[int]) -> None:
+    """Offer words for as many cycles as the unit needs to take them in, and never take a result."""
+    await FallingEdge(dut.clk)
+    dut.o__ready.value = 0
+    for word in words:
+        dut.i__payload.value = word
+        dut.i__valid.value = 1
+        for _ in range(SPEC.interval):
+            await FallingEdge(dut.clk)
+    dut.i__valid.value = 0
+    for _ in range(SPEC.latency):
+        await FallingEdge(dut.clk)
+
+
+@cocotb.test()
+async def reset_midway(dut):
+    """A reset in the middle of a dot product, or on a result that waits: nothing of it is left over."""
+    await start(dut)
+    workload = random_workload(SPEC, JOB["seed"])
+    words = workload.words(SPEC)
+    last = 1 << SPEC.level_set.code_bits + SPEC.activation_bits
+    unfinished = [[word & ~last for word in words[:sent]] for sent in (1, 2, 3, 7)]
+    for inside in [*unfinished, [words[0] | last], [words[0] | last, words[1] | last]]:
+        await leave_inside(dut, inside)
+        await reset(dut)
+        await check(dut, workload)
+        await reset(dut)
+    record("reset_midway", {"vectors": (len(unfinished) + 2) * len(workload.ends)})

