@@ -1,5 +1,12 @@
+"""`python -m hw`."""
+
 from asq_model.command import run
 from hw.cli import cli
 
-if __name__ == "__main__":
+
+def main():
     run(cli, "asq-hw")
+
+
+if __name__ == "__main__":
+    main()

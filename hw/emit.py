@@ -134,7 +134,7 @@ def emit(spec: MacSpec | None, folder: Path) -> tuple[Path, Path]:
 
     if spec is None:
         component = CycleCounter()
-        text = to_verilog(component, name, "cycle_counter: watches a stream unit's handshakes; ports: cycle_counter.json")
+        text = to_verilog(component, name, "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json")
         sidecar = counter_sidecar(name, component)
     else:
         component = Mac(spec)

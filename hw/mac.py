@@ -16,9 +16,7 @@ from hw.products import PRODUCTS, activation_shape
 
 def operand_layout(spec: MacSpec) -> data.StructLayout:
     """One operand pair: a weight code, an activation, and whether it ends its dot product."""
-    return data.StructLayout(
-        {"weight": spec.level_set.code_bits, "activation": activation_shape(spec), "last": 1}
-    )
+    return data.StructLayout({"weight": spec.level_set.code_bits, "activation": activation_shape(spec), "last": 1})
 
 
 def term_layout(value: Shape) -> data.StructLayout:
@@ -140,9 +138,7 @@ class Accumulate(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(term_layout(value))),
-                "o": Out(
-                    stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))
-                ),
+                "o": Out(stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))),
             }
         )
 
@@ -180,9 +176,7 @@ class TimesRootTwo(wiring.Component):
         widths = lane_widths(spec)
         super().__init__(
             {
-                "i": In(
-                    stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))
-                ),
+                "i": In(stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))),
                 "o": Out(stream.Signature(signed(spec.result_width))),
             }
         )

@@ -109,7 +109,10 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
             test_dir=place,
             results_xml=str(xml.resolve()),
             log_file=place / "sim.log",
-            extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": f"{ROOMS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+            extra_env={
+                "ASQ_JOB": str(job_file.resolve()),
+                "PYTHONPATH": f"{ROOMS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            },
         )
         found = read_json(result, "bench result") if result.exists() else {}
         outcome = Outcome(job, read_results(xml, job.chosen), found, cached=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from asq_model.files import InputError, fingerprint, reported_os_errors, write_text
 from asq_model.integer.mac import MacSpec
 from hw.bench import bench_name, bench_verilog
-from hw.emit import emit, generator_fingerprint
+from hw.emit import generator_fingerprint
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 # Clang and GCC alike; -O1 builds in half of -O2's time, and the simulation's time goes to Python anyway.

@@ -82,7 +82,7 @@ class MacSpec:
         elif self.frac is None:
             object.__setattr__(self, "frac", 0)
         elif self.frac != 0:
-            raise InputError(f"FRAC is {self.frac}, but unit {self.unit} is exact and has no fraction bits; leave it out")
+            raise InputError(f"FRAC is {self.frac}, but unit {self.unit} has no fraction bits; leave it out")
         checked_range("FRAC", self.frac, 0, MAX_FRAC)
 
     @property
@@ -161,9 +161,7 @@ class MacSpec:
         # A term is even or odd, never both, so the extreme sum repeats the one extreme product. Comparing
         # (even, odd) pairs by their real value picks it; rounding is monotonic.
         pairs = {(int(e), int(o)) for e, o in zip(self.even_products.flat, self.odd_products.flat, strict=True)}
-        results = [
-            (self.depth * even << self.frac) + times_sqrt2(self.depth * odd, self.frac) for even, odd in pairs
-        ]
+        results = [(self.depth * even << self.frac) + times_sqrt2(self.depth * odd, self.frac) for even, odd in pairs]
         return min(results), max(results)
 
     @property

@@ -134,9 +134,7 @@ async def stalls(dut):
         rng = random.Random(JOB["seed"] * 100 + index)
         workload = random_workload(SPEC, JOB["seed"] * 100 + index)
         await reset(dut)
-        seen = await check(
-            dut, workload, offer=lambda: rng.random() < offering, take=lambda: rng.random() < taking
-        )
+        seen = await check(dut, workload, offer=lambda: rng.random() < offering, take=lambda: rng.random() < taking)
         counted = counters(dut, COUNTS)
         expected = dict(
             cycles=seen.cycles,

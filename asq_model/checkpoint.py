@@ -1,0 +1,57 @@
+"""Checkpoints: one safetensors file with the tensors and, in its header, the configuration and a digest of both.
+
+Reading one never executes code, and needs no torch. The same contents give the same bytes: everything that is not
+a tensor is one metadata entry, since safetensors writes several in random order.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.files import InputError, atomic_write, canonical_json
+
+FORMAT = 1
+
+
+def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
+    """SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
+    total = hashlib.sha256(canonical_json(config).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        total.update(canonical_json([name, tensor.dtype.str, list(np.shape(tensors[name]))]).encode())
+        total.update(tensor.tobytes())
+    return total.hexdigest()
+
+
+def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -> None:
+    """Write tensors and configuration (anything JSON holds), all or nothing."""
+    from safetensors.numpy import save_file
+
+    config = {"format": FORMAT} | config
+    metadata = {"config": canonical_json(config | {"digest": digest(tensors, config)})}
+    atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """(tensors, configuration with its `digest`). Raises InputError for a file missing, cut, edited or foreign."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"checkpoint {path} does not exist")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = file.metadata() or {}
+        config = json.loads(metadata.get("config", "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"checkpoint {path} is damaged or not a safetensors file: {error}") from error
+    if not isinstance(config, dict) or "digest" not in config:
+        raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
+    if config.get("format") != FORMAT:
+        raise InputError(f"checkpoint {path} has format {config.get('format')!r}; this program reads {FORMAT}")
+    stored = config["digest"]
+    if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
+        raise InputError(f"checkpoint {path} was changed since it was written: its digest does not match")
+    return tensors, config

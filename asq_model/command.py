@@ -1,0 +1,28 @@
+"""How every command line of this project ends: an error is one line on stderr and a non-zero exit status."""
+
+import sys
+
+import click
+
+from asq_model.files import InputError
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+def run(command: click.Command, name: str) -> None:
+    """Run a click command as the program `name`, and exit: 0, 2 for bad input, 130 when interrupted."""
+    try:
+        sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(USAGE_ERROR)
+    except InputError as error:
+        message = str(error)
+    except click.ClickException as error:
+        message = error.format_message()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(USAGE_ERROR)

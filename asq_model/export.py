@@ -1,0 +1,206 @@
+"""Golden vectors from a trained checkpoint: what its layers really multiply, on held-out images.
+
+Each vector is one dot product of one layer for one image, position and output channel: weight codes and activation
+codes as the trained quantisers give them, torch's own fake-quantised result, and the results of each unit by the
+integer specification. A unit with another level set than the trained one gets the layer's latent weights quantised to
+its own set afterwards, by least squares per channel: the same workload, not a trained network of that kind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asq_model.codes import LevelSet
+from asq_model.data import Split, split_digits
+from asq_model.golden import FORMAT, layer_units, write_layer, write_manifest
+from asq_model.integer.mac import MacSpec
+from asq_model.integer.sqrt2 import sqrt2_table
+from asq_model.layers import Quantised
+from asq_model.networks import DigitsNet
+from asq_model.recipe import EXPORT_SEED, PRODUCTS_PER_LAYER, export_fingerprint
+from asq_model.train import load_model
+
+
+def layer_inputs(model: DigitsNet, images: Tensor) -> dict[str, Tensor]:
+    """What each quantised layer receives, before quantisation, when the network runs on `images`."""
+    inputs = {}
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, args, name=name: inputs.__setitem__(name, args[0]))
+        for name, layer in model.quantised_layers()
+    ]
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return inputs
+
+
+def patches(layer: nn.Module, x: Tensor) -> Tensor:
+    """The operands of a layer's dot products: [N, terms, positions], zero padding included, terms as in the weight."""
+    if isinstance(layer, nn.Linear):
+        return x.unsqueeze(2)
+    return nn.functional.unfold(x, layer.kernel_size, padding=layer.padding, stride=layer.stride)
+
+
+def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(codes [C, N], scale [C]) of weights [C, N] in a level set: per channel the best of 64 scales, by squared error."""
+    largest = np.abs(weights).max(1, keepdims=True) + 1e-12
+    best = np.full((len(weights), 1), np.inf)
+    codes, scales = np.zeros(weights.shape, np.int64), np.ones_like(best)
+    for fraction in np.linspace(0.25, 1.2, 64):
+        alpha = largest * fraction
+        index = level_set.nearest(np.clip(weights / alpha, level_set.levels[0], 1))
+        error = ((level_set.levels[index] * alpha - weights) ** 2).sum(1, keepdims=True)
+        better = error < best
+        best, scales = np.where(better, error, best), np.where(better, alpha / level_set.level_unit, scales)
+        codes = np.where(better, level_set.codes[index], codes)
+    return codes, scales[:, 0]
+
+
+def unit_weights(layer: Quantised, units: list[MacSpec]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """(codes [C, N], scale [C]) by level set name: the trained codes, and for other sets those of least squares."""
+    trained = layer.weight_quantiser
+    codes, scale = trained.codes(layer.weight)
+    found = {trained.level_set.name: (codes.flatten(1).numpy(), scale.detach().double().numpy())}
+    weights = layer.weight.detach().flatten(1).double().numpy()
+    for unit in units:
+        if unit.level_set.name not in found:
+            found[unit.level_set.name] = least_squares_codes(unit.level_set, weights)
+    return found
+
+
+def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.random.Generator) -> tuple[dict, dict]:
+    """(arrays, manifest entry) of a layer's golden vectors, its input being x."""
+    quantiser, trained = layer.activation_quantiser, layer.weight_quantiser.level_set
+    channels, terms = layer.weight.flatten(1).shape
+    activation_codes, steps = quantiser.codes(x)
+    operands = patches(layer, activation_codes.double())
+    vectors = -(-PRODUCTS_PER_LAYER // terms)
+    picked = rng.permutation(len(x) * operands.shape[2] * channels)[:vectors]
+    images, positions, outputs = np.unravel_index(picked, (len(x), operands.shape[2], channels))
+    activations = operands[images, :, positions].long().numpy()
+    low_bit = trained.family != "uniform"
+    units = layer_units(trained.bits, quantiser.bits, kind, max(terms, MacSpec().depth), low_bit)
+    weights = unit_weights(layer, units)
+    with torch.no_grad():
+        bias = 0 if layer.bias is None else layer.bias.view(-1, 1)
+        fake_quantised = layer(x).flatten(2) if x.dim() > 2 else (layer(x).unsqueeze(2) - bias)
+    reference = fake_quantised[images, outputs, positions].double().numpy()
+    step = steps.double().numpy()[images]
+    arrays = {
+        "activations": activations.astype(np.uint8),
+        "channels": outputs.astype(np.int64),
+        "images": images.astype(np.int64),
+        "positions": positions.astype(np.int64),
+        "steps": step,
+        "torch": reference,
+    }
+    for set_name, (codes, scale) in weights.items():
+        arrays[f"codes_{set_name}"], arrays[f"scales_{set_name}"] = codes.astype(np.uint8), scale
+    entries = {}
+    for unit in units:
+        codes, scale = weights[unit.level_set.name]
+        expected = unit.dot(codes[outputs], activations)
+        arrays[f"expected_{unit.name}"] = expected
+        real = expected * scale[outputs] * step / 2.0**unit.frac
+        spread = float(np.sqrt(np.mean(reference**2)))
+        entries[unit.name] = {
+            "spec": asdict(unit),
+            "level_set": unit.level_set.name,
+            "weights": "trained" if unit.level_set == trained else "least squares, not trained",
+            "difference_rms": float(np.sqrt(np.mean((real - reference) ** 2))) / spread,
+            "difference_max": float(np.abs(real - reference).max()) / spread,
+        }
+    entry = {
+        "name": name,
+        "terms": terms,
+        "channels": channels,
+        "vectors": len(picked),
+        "products": len(picked) * terms,
+        "weight_bits": trained.bits,
+        "activation_bits": quantiser.bits,
+        "torch_rms": spread,
+        "units": entries,
+    }
+    return arrays, entry
+
+
+class _IntegerArithmetic(nn.Module):
+    """A low-bit layer computed as a unit does: integers in, the unit's rounding, and one scale at the end.
+
+    The products with odd half-exponents see round(√2·a·2^frac) instead of a, which is all that `post` rounds; in
+    float64 every sum is an exact integer.
+    """
+
+    def __init__(self, layer: Quantised, frac: int):
+        super().__init__()
+        self.layer, self.frac = layer, frac
+        level_set = layer.weight_quantiser.level_set
+        codes, self.scale = layer.weight_quantiser.codes(layer.weight)
+        self.even = torch.tensor(level_set.even)[codes].double()
+        self.odd = torch.tensor(level_set.odd)[codes].double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        codes, step = self.layer.activation_quantiser.codes(x)
+        rooted = torch.from_numpy(sqrt2_table(codes.numpy(), self.frac)).double()
+        total = self.layer._conv_forward(codes.double() * 2.0**self.frac, self.even, None)
+        total += self.layer._conv_forward(rooted, self.odd, None)
+        scale = self.scale.double().view(1, -1, 1, 1) * step.double().view(-1, 1, 1, 1) / 2.0**self.frac
+        return (total * scale).float()
+
+
+def post_correct(path: Path, split: Split, frac: int) -> int:
+    """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
+    low-bit layer."""
+    model, _, _ = load_model(path)
+    for name, layer in model.inner_layers():
+        parent, _, attribute = name.rpartition(".")
+        setattr(model.get_submodule(parent), attribute, _IntegerArithmetic(layer, frac))
+    with torch.no_grad():
+        return int((model(split.images).argmax(1) == split.labels).sum())
+
+
+def exported_layers(model: DigitsNet, kind: str, test: Split) -> Iterator[tuple[str, dict, dict]]:
+    """(name, arrays, manifest entry) of every quantised layer, in the network's order."""
+    inputs = layer_inputs(model, test.images)
+    rng = np.random.default_rng(EXPORT_SEED)
+    for name, layer in model.quantised_layers():
+        yield name, *export_layer(name, layer, inputs[name], kind, rng)
+
+
+def export(checkpoint: Path, folder: Path) -> dict:
+    """Write golden vectors of a checkpoint to a folder; return the manifest. Raises InputError."""
+    model, recipe, config = load_model(checkpoint)
+    _, test = split_digits()
+    layers = []
+    for name, arrays, entry in exported_layers(model, recipe.kind, test):
+        layers.append(entry | write_layer(folder, name, arrays))
+    accuracy = {
+        "test_images": config["test_images"],
+        "full_precision_correct": config["full_precision_correct"],
+        "quantised_correct": config["quantised_correct"],
+    }
+    if recipe.family == "post":
+        default = MacSpec().frac
+        accuracy["post_frac"] = default
+        accuracy["post_correct"] = post_correct(checkpoint, test, default)
+    manifest = {
+        "format": FORMAT,
+        "fingerprint": export_fingerprint(config["digest"]),
+        "checkpoint_digest": config["digest"],
+        "network": config["network"],
+        "weight_bits": recipe.weight_bits,
+        "activation_bits": recipe.activation_bits,
+        "level_set": recipe.level_set.name,
+        "kind": recipe.kind,
+        "family": recipe.family,
+        "accuracy": accuracy,
+        "products": sum(layer["products"] for layer in layers),
+        "layers": layers,
+    }
+    write_manifest(folder, manifest)
+    return manifest
