@@ -47,7 +47,7 @@ def patches(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(codes [C, N], scale [C]) of weights [C, N] in a level set: per channel the best of 64 scales, by squared error."""
+    """(codes [C, N], scale [C]) of weights [C, N] in a level set: each channel's best of 64 scales by squared error."""
     largest = np.abs(weights).max(1, keepdims=True) + 1e-12
     best = np.full((len(weights), 1), np.inf)
     codes, scales = np.zeros(weights.shape, np.int64), np.ones_like(best)

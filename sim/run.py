@@ -1,6 +1,7 @@
 """Running a bench: one job is one unit, a set of tests and a result file; jobs run side by side."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -109,10 +110,7 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
             test_dir=place,
             results_xml=str(xml.resolve()),
             log_file=place / "sim.log",
-            extra_env={
-                "ASQ_JOB": str(job_file.resolve()),
-                "PYTHONPATH": f"{ROOMS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            },
+            extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": os.pathsep.join([str(ROOMS), *sys.path])},
         )
         found = read_json(result, "bench result") if result.exists() else {}
         outcome = Outcome(job, read_results(xml, job.chosen), found, cached=False)

@@ -7,6 +7,7 @@ to write what was found). Which tests run is the runner's choice.
 import json
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import cocotb
@@ -48,6 +49,10 @@ def mismatches(workload: Workload, results: list[int]) -> list[dict]:
 def assert_none(failures: list[dict]) -> None:
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
     assert not lines, f"{len(lines)} wrong results; " + "; ".join(lines[:REPORTED_FAILURES])
+
+
+def sometimes(rng: random.Random, probability: float) -> Callable[[], bool]:
+    return lambda: rng.random() < probability
 
 
 async def check(dut, workload: Workload, **willing):
@@ -134,7 +139,7 @@ async def stalls(dut):
         rng = random.Random(JOB["seed"] * 100 + index)
         workload = random_workload(SPEC, JOB["seed"] * 100 + index)
         await reset(dut)
-        seen = await check(dut, workload, offer=lambda: rng.random() < offering, take=lambda: rng.random() < taking)
+        seen = await check(dut, workload, offer=sometimes(rng, offering), take=sometimes(rng, taking))
         counted = counters(dut, COUNTS)
         expected = dict(
             cycles=seen.cycles,

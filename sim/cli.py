@@ -1,0 +1,47 @@
+"""The command line of the checking room: `python -m sim run build/golden/…`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from asq_model.golden import check_files, read_manifest
+from asq_model.integer.mac import MacSpec
+from sim.report import summary, write_reports
+from sim.run import Job, run_jobs
+
+
+@click.group()
+def cli():
+    """Check the emitted units in Verilator against golden vectors."""
+
+
+def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:
+    """(units of the low-bit layers, units of the 8-bit first and last layer), each once, in the manifest's order."""
+    inner, outer = {}, {}
+    for layer in manifest["layers"]:
+        low_bit = "post" in {unit["spec"]["unit"] for unit in layer["units"].values()}
+        for name, unit in layer["units"].items():
+            (inner if low_bit else outer).setdefault(name, MacSpec(**unit["spec"]))
+    return list(inner.values()), list(outer.values())
+
+
+@cli.command()
+@click.argument("golden", type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--force", is_flag=True, help="Simulate again even what did not change.")
+def run(golden, root, force):
+    """Emit and build every unit that the GOLDEN vectors are for, simulate, and report."""
+    manifest = read_manifest(golden)
+    check_files(golden, manifest)
+    inner, outer = golden_specs(manifest)
+    click.echo(f"simulating {len(inner) + len(outer)} units on {manifest['products']} golden products", err=True)
+    outcomes = run_jobs(
+        [Job(spec, golden) for spec in inner + outer], root, force, lambda line: click.echo(line, err=True)
+    )
+    inner_outcomes, outer_outcomes = outcomes[: len(inner)], outcomes[len(inner) :]
+    write_reports(root / "report", manifest, inner_outcomes, outer_outcomes)
+    click.echo(summary(manifest, inner_outcomes, outer_outcomes))
+    click.echo(f"Written: {root / 'report' / 'sim.json'}, throughput.json, throughput.md")
+    if not all(outcome.passed for outcome in outcomes):
+        sys.exit(1)

@@ -1,0 +1,144 @@
+"""What a run says in the end: the summary, the throughput table, and both as files."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from asq_model.files import write_json, write_text
+from sim.run import Outcome
+
+COLUMNS = (
+    ("unit", "unit"),
+    ("products", "products"),
+    ("cycles", "cycles"),
+    ("cycles_per_product", "cycles/product"),
+    ("latency", "latency"),
+    ("input_stalls", "input stalls"),
+    ("output_stalls", "output stalls"),
+    ("speedup_over_serial", "× serial"),
+    ("speedup_over_uniform", "× uniform"),
+)
+CYCLES_NOTE = (
+    "Cycles only. `uniform` multiplies in one cycle too, so 1.0 over it is what a shift and a table can reach; the"
+    " paper's B-fold is over `serial`, a bit-serial multiplier of B cycles. Area and clock are not in this table."
+)
+
+
+def throughput(outcomes: list[Outcome]) -> list[dict]:
+    """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
+
+    The workload is played layer by layer, so the cycles are the sum over layers, fill and drain included. Speed-ups
+    are ratios of cycles and appear where that rival ran the same number of products.
+    """
+    rows = []
+    for outcome in outcomes:
+        spec, counters = outcome.job.spec, outcome.found["golden"]["counters"]
+        rows.append(
+            {
+                "unit": spec.unit,
+                "module": spec.name,
+                "products": counters["operands"],
+                "cycles": counters["cycles"],
+                "cycles_per_product": counters["cycles"] / counters["operands"],
+                "latency": outcome.found["timing"]["latency"],
+                "interval": outcome.found["timing"]["interval"],
+                "input_stalls": counters["input_stalls"],
+                "output_stalls": counters["output_stalls"],
+            }
+        )
+    for rival in ("serial", "uniform"):
+        cycles = {row["products"]: row["cycles"] for row in rows if row["unit"] == rival}
+        for row in rows:
+            if row["products"] in cycles:
+                row[f"speedup_over_{rival}"] = cycles[row["products"]] / row["cycles"]
+    return rows
+
+
+def cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def markdown_table(rows: list[dict]) -> str:
+    """The rows as a Markdown table whose columns line up in a terminal too."""
+    table = [[title for _, title in COLUMNS]]
+    table += [[cell(row.get(key, "")) for key, _ in COLUMNS] for row in rows]
+    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    lines = []
+    for line in [table[0], rule, *table[1:]]:
+        first, *rest = zip(line, widths, strict=True)
+        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in rest)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def accuracy_lines(accuracy: dict) -> list[str]:
+    """The network's accuracy on the held-out images, by the arithmetic used."""
+    names = {
+        "full_precision_correct": "full precision",
+        "quantised_correct": "quantised (fake-quantised in torch)",
+        "post_correct": f"quantised, products as unit post makes them (FRAC={accuracy.get('post_frac')})",
+    }
+    total = accuracy["test_images"]
+    return [
+        f"  {accuracy[key] / total:7.2%}  {accuracy[key]} of {total}  {name}"
+        for key, name in names.items()
+        if key in accuracy
+    ]
+
+
+def summary(manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> str:
+    """What the user reads at the end of `make sim`."""
+    bits = f"W{manifest['weight_bits']}A{manifest['activation_bits']}"
+    lines = [f"Network: {manifest['network']}, {bits}, {manifest['level_set']} weights, ASQ activations"]
+    lines += ["Accuracy on held-out digits:", *accuracy_lines(manifest["accuracy"]), "", "Benches (dot products):"]
+    for outcome in [*inner, *outer]:
+        golden = outcome.found.get("golden", {"vectors": 0, "failed": 0, "counters": {"operands": 0}})
+        other = outcome.vectors - golden["vectors"]
+        state = "passed" if outcome.passed else "FAILED"
+        lines.append(
+            f"  {outcome.job.spec.name:24} {state}  golden {golden['vectors']} checked, {golden['failed']} failed"
+            f" ({golden['counters']['operands']} products); directed and random {other} checked"
+        )
+        lines += [f"    {failure}" for failure in outcome.failures()]
+    if all(outcome.passed for outcome in [*inner, *outer]):
+        lines += ["", f"Throughput on the golden vectors of the {bits} layers, by the hardware cycle counter:"]
+        lines += [markdown_table(throughput(inner))]
+        if outer:
+            lines += ["", "On those of the 8-bit first and last layer:", markdown_table(throughput(outer))]
+        lines += ["", CYCLES_NOTE.replace("`", "")]
+    return "\n".join(lines)
+
+
+def write_reports(folder: Path, manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> None:
+    """Write `sim.json`, and if every bench passed `throughput.json` and `throughput.md`."""
+    benches = [
+        {
+            "module": outcome.job.spec.name,
+            "spec": asdict(outcome.job.spec),
+            "passed": outcome.passed,
+            "tests": outcome.tests,
+            "found": outcome.found,
+        }
+        for outcome in [*inner, *outer]
+    ]
+    passed = all(outcome.passed for outcome in [*inner, *outer])
+    report = {
+        "passed": passed,
+        "network": manifest["network"],
+        "weight_bits": manifest["weight_bits"],
+        "activation_bits": manifest["activation_bits"],
+        "level_set": manifest["level_set"],
+        "checkpoint_digest": manifest["checkpoint_digest"],
+        "accuracy": manifest["accuracy"],
+        "benches": benches,
+    }
+    if passed:
+        tables = {"low_bit_layers": throughput(inner), "first_and_last_layer": throughput(outer)}
+        report["throughput"] = tables
+        write_json(folder / "throughput.json", tables | {"note": CYCLES_NOTE})
+        titles = {"low_bit_layers": "Low-bit layers", "first_and_last_layer": "First and last layer, 8 bits"}
+        text = "".join(f"## {titles[key]}\n\n{markdown_table(rows)}\n\n" for key, rows in tables.items() if rows)
+        write_text(
+            folder / "throughput.md", f"# Throughput on the golden vectors\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n"
+        )
+    write_json(folder / "sim.json", report)
