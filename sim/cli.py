@@ -9,11 +9,18 @@ from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
 from sim.report import summary, write_reports
 from sim.run import Job, run_jobs
+from sim.verilator import verilator
 
 
 @click.group()
 def cli():
     """Check the emitted units in Verilator against golden vectors."""
+
+
+@cli.command()
+def tools():
+    """Fail at once, and say why, if Verilator or its compiler is missing."""
+    verilator()
 
 
 def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:

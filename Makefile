@@ -1,0 +1,52 @@
+# Every target makes .venv first if it is not there; nothing else has to be installed by hand.
+# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint), FORCE=1 (do it
+# again although nothing changed), PYTHON (the interpreter that makes .venv).
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+# Given options only, so that the defaults stay in one place, the command line programs.
+option = $(if $($(2)),--$(1) '$($(2))')
+UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
+	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT)
+NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
+	$(call option,ckpt,CKPT)
+FORCE_OPTION = $(if $(FORCE),--force)
+
+.DEFAULT_GOAL := help
+.PHONY: help sim verilog golden test lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT)
+	@$(PY) -m sim tools
+	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)) && \
+		$(PY) -m sim run "$$golden" $(FORCE_OPTION)
+
+verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT, BITS, ABITS, LEVELS, FRAC, DEPTH)
+	@$(PY) -m hw verilog $(UNIT_OPTIONS)
+
+golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
+	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
+
+test: $(READY) ## run the whole test suite
+	@sh tests/icarus.sh $(VENV)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist worksteal $(PYTEST)
+
+lint: $(READY) ## check style and formatting
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+clean: ## leave the tree as cloned
+	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11, or missing; set PYTHON=path" >&2; exit 1; }
+	@echo "making $(VENV) (some minutes the first time)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sim,test]'
+	@touch $@
