@@ -27,11 +27,11 @@ def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
 
 def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -> None:
     """Write tensors and configuration (anything JSON holds), all or nothing."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     config = {"format": FORMAT} | config
-    metadata = {"config": canonical_json(config | {"digest": digest(tensors, config)})}
-    atomic_write(path, lambda temporary: save_file(tensors, temporary, metadata))
+    contents = save(tensors, {"config": canonical_json(config | {"digest": digest(tensors, config)})})
+    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:

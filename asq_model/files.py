@@ -1,5 +1,6 @@
 """Files that are either the old one or the new one, never half of either; and what they were made from."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -37,6 +38,17 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path):
+    """Hold an exclusive lock on a file: of several processes that do the same work, one does it, the others wait."""
+    with reported_os_errors("lock", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

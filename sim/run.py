@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from asq_model.files import fingerprint, read_json, reported_os_errors, sha256_file, write_json
+from asq_model.files import fingerprint, locked, read_json, reported_os_errors, sha256_file, write_json
 from asq_model.golden import MANIFEST
 from asq_model.integer.mac import MacSpec
 from hw.bench import bench_name
@@ -70,12 +70,17 @@ def read_results(path: Path, tests: Iterable[str]) -> dict[str, str]:
 
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     """Emit, build and simulate one unit below `root`; a job whose inputs did not change is not run again."""
+    verilator()
+    with locked(root / "sim" / f"{bench_name(job.spec)}.lock"):
+        verilog = job.verilog or emit(job.spec, root / "verilog")[0]
+        return simulate(job, build(job.spec, verilog, root / "sim"), force)
+
+
+def simulate(job: Job, place: Path, force: bool) -> Outcome:
+    """Run a job in the folder of its build, or take the outcome that is there if nothing changed since."""
     from cocotb_tools.runner import get_runner
 
     spec = job.spec
-    verilator()
-    verilog = job.verilog or emit(spec, root / "verilog")[0]
-    place = build(spec, verilog, root / "sim")
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
         [(place / "stamp").read_text(), job.chosen, golden_hash, SEED, asdict(spec)],

@@ -1,0 +1,72 @@
+"""Shared by all tests: command lines as a user runs them, a small trained network, one build folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def build_root() -> Path:
+    """One build folder for all workers: a configuration is built once, and a later run of the tests reuses it."""
+    return ROOT / "build" / "test"
+
+
+@pytest.fixture
+def command():
+    """Run `python -m <room> …` as a user does; returns the finished process."""
+
+    def run(*words, cwd=ROOT, **env):
+        return subprocess.run(
+            [sys.executable, "-m", *map(str, words)],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        )
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Run a command that must fail: one line on stderr that starts with `error:`, status 2. Returns the line."""
+
+    def run(*words, **kwargs):
+        done = command(*words, **kwargs)
+        assert done.returncode == 2, done.stdout + done.stderr
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+        return lines[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_recipe():
+    """Enough training to have real weights, scales and β; not enough for accuracy."""
+    from asq_model.recipe import Recipe
+
+    return Recipe(full_precision_epochs=1, quantised_epochs=1)
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(small_recipe, tmp_path_factory) -> Path:
+    from asq_model.train import train
+
+    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
+    train(small_recipe, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_golden(small_checkpoint, tmp_path_factory) -> Path:
+    from asq_model.export import export
+
+    folder = tmp_path_factory.mktemp("golden") / "small"
+    export(small_checkpoint, folder)
+    return folder
