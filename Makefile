@@ -34,7 +34,7 @@ golden: $(READY) ## train (or take CKPT) and export golden vectors to build/gold
 
 test: $(READY) ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist worksteal $(PYTEST)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST)
 
 lint: $(READY) ## check style and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -157,6 +157,7 @@ def train(recipe: Recipe, out: Path, after_epoch: Callable[[int], None] = lambda
     state = out.with_name(f"{out.name}.resume")
     training = Training(recipe)
     training.resume(state)
+    training.save(state)  # a folder that cannot be written to is better found out now
     with tqdm(total=recipe.epochs, initial=training.epoch, unit="epoch", desc="training") as bar:
         while training.epoch < recipe.epochs:
             if training.epoch == recipe.full_precision_epochs:

@@ -1,0 +1,52 @@
+import json
+
+
+def test_help(command):
+    for words in ([], ["train"], ["golden"], ["inspect"]):
+        done = command("asq_model", *words, "--help")
+        assert done.returncode == 0 and "Usage: asq-model" in done.stdout
+
+
+def test_inspect(command, refused, small_checkpoint, tmp_path):
+    config = json.loads(command("asq_model", "inspect", small_checkpoint).stdout)
+    assert config["recipe"]["weight_bits"] == 3
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(small_checkpoint.read_bytes()[:-10])
+    assert "cut.safetensors is damaged" in refused("asq_model", "inspect", cut)
+    assert "does not exist" in refused("asq_model", "inspect", tmp_path / "none")
+
+
+def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_path):
+    out = tmp_path / "golden"
+    done = command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out)
+    assert done.returncode == 0 and done.stdout.strip() == str(out)
+    asked = ("--bits", 3, "--levels", "symmetric")
+    again = command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out, *asked)
+    assert again.returncode == 0 and "is up to date" in again.stderr
+    (out / "fc.npz").write_bytes(b"")
+    assert "fc.npz was changed" in refused("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out)
+    assert command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
+    said = refused("asq_model", "golden", "--ckpt", small_checkpoint, "--bits", 4)
+    assert "BITS is 4, but checkpoint" in said and "trained with BITS=3" in said
+    said = refused("asq_model", "golden", "--ckpt", small_checkpoint, "--levels", "extended")
+    assert "LEVELS is extended" in said
+
+
+def test_bad_options_are_refused(refused, tmp_path):
+    assert "BITS is 9 for post weights; allowed: 2 to 6" in refused("asq_model", "train", "--bits", 9)
+    assert "'x' is not a valid integer" in refused("asq_model", "train", "--bits", "x")
+    assert "ABITS is 1; allowed: 2 to 8" in refused("asq_model", "train", "--abits", 1)
+    assert "LEVELS is 'wide'" in refused("asq_model", "train", "--levels", "wide")
+    assert "No such command 'traim'" in refused("asq_model", "traim")
+    (tmp_path / "file").write_text("")
+    assert "cannot write" in refused("asq_model", "train", "--out", tmp_path / "file" / "x.safetensors")
+
+
+def test_a_damaged_checkpoint_of_our_own_is_named_not_overwritten(refused, tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(b"half")
+    assert "delete it or give --force" in refused("asq_model", "train", "--out", path)
+    assert path.read_bytes() == b"half"

@@ -1,0 +1,123 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from asq_model.codes import LevelSet
+from asq_model.data import split_digits
+from asq_model.export import export, least_squares_codes, post_correct
+from asq_model.files import InputError
+from asq_model.golden import MANIFEST, read_golden, read_manifest, write_manifest
+from asq_model.integer.mac import MacSpec
+from asq_model.train import load_model
+
+
+def test_every_quantised_layer_is_there_with_what_the_manifest_says(small_golden, small_checkpoint):
+    model, _, config = load_model(small_checkpoint)
+    manifest = read_manifest(small_golden)
+    layers = list(read_golden(small_golden))
+    assert [layer.name for layer in layers] == [name for name, _ in model.quantised_layers()]
+    assert manifest["checkpoint_digest"] == config["digest"]
+    low_bit = [layer for layer in layers if layer.entry["weight_bits"] == 3]
+    assert sum(layer.activations.size for layer in low_bit) >= 100_000
+    assert manifest["products"] == sum(layer.activations.size for layer in layers)
+    for layer in layers:
+        assert layer.activations.shape == (layer.entry["vectors"], layer.entry["terms"])
+        assert len(layer.entry["units"]) == (6 if layer in low_bit else 2)
+
+
+def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(small_golden):
+    """Exact units of the trained weights agree with torch to float32; `post` and `post-exact` within their bound."""
+    for layer in read_golden(small_golden):
+        for name, unit in layer.entry["units"].items():
+            spec = MacSpec(**unit["spec"])
+            assert spec.name == name and asdict(spec) == unit["spec"]
+            expected = layer.expected(spec)
+            np.testing.assert_array_equal(expected, spec.dot(layer.codes(spec)[layer.channels], layer.activations))
+            if unit["weights"] != "trained":
+                continue
+            unit_value = layer.arrays[f"scales_{spec.level_set.name}"][layer.channels] * layer.arrays["steps"]
+            unit_value = unit_value / 2.0**spec.frac
+            bound = spec.product_error() * layer.entry["terms"] + (0.5 if spec.unit == "post-exact" else 0)
+            difference = np.abs(expected * unit_value - layer.arrays["torch"])
+            float32 = 2e-6 * layer.entry["torch_rms"] * layer.entry["terms"] ** 0.5
+            assert np.all(difference <= unit_value * bound + float32)
+            assert difference.max() == pytest.approx(unit["difference_max"] * layer.entry["torch_rms"])
+
+
+def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
+    """A vector's activations are the receptive field that torch sees, found again by hand for one layer."""
+    import torch
+
+    from asq_model.export import layer_inputs
+
+    model, _, _ = load_model(small_checkpoint)
+    _, test = split_digits()
+    layer = model.block2.conv1
+    codes, _ = layer.activation_quantiser.codes(layer_inputs(model, test.images)["block2.conv1"])
+    padded = torch.nn.functional.pad(codes, (1, 1, 1, 1))
+    golden = next(layer for layer in read_golden(small_golden) if layer.name == "block2.conv1")
+    for vector in range(0, len(golden.activations), 7):
+        image, position = golden.arrays["images"][vector], int(golden.arrays["positions"][vector])
+        row, column = 2 * (position // 4), 2 * (position % 4)
+        field = padded[image, :, row : row + 3, column : column + 3]
+        np.testing.assert_array_equal(golden.activations[vector], field.flatten().numpy())
+
+
+def test_same_checkpoint_same_bytes(small_golden, small_checkpoint, tmp_path):
+    export(small_checkpoint, tmp_path / "again")
+    for path in small_golden.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+@pytest.fixture
+def copy(small_golden, tmp_path):
+    for path in small_golden.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_an_edited_cut_or_missing_layer_file_is_refused(copy):
+    path = copy / "block1.conv1.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    with pytest.raises(InputError, match=r"block1\.conv1\.npz was changed"):
+        list(read_golden(copy))
+    path.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="was changed"):
+        list(read_golden(copy))
+    path.unlink()
+    with pytest.raises(InputError, match="is missing"):
+        list(read_golden(copy))
+
+
+def test_an_edited_manifest_is_refused(copy):
+    path = copy / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["layers"][0]["vectors"] += 1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="its digest does not match"):
+        read_manifest(copy)
+    write_manifest(copy, manifest | {"format": 99})
+    with pytest.raises(InputError, match="format 99; this program reads 1"):
+        read_manifest(copy)
+
+
+def test_least_squares_codes_are_near_the_best_scale():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(3, 200))
+    levels = LevelSet("post", 4, "symmetric")
+    codes, scale = least_squares_codes(levels, weights)
+    error = ((levels.values[codes] * scale[:, None] - weights) ** 2).sum(1)
+    for factor in (0.8, 1.25):
+        alpha = scale[:, None] * levels.level_unit * factor
+        other = levels.levels[levels.nearest(np.clip(weights / alpha, -1, 1))] * alpha
+        assert np.all(error <= ((other - weights) ** 2).sum(1))
+
+
+def test_many_fraction_bits_give_torch_s_accuracy(small_checkpoint):
+    """With 8 fraction bits `post`'s rounding is below float noise in all but ties: the same images are right."""
+    _, _, config = load_model(small_checkpoint)
+    _, test = split_digits()
+    assert abs(post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1

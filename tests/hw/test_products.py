@@ -1,0 +1,62 @@
+"""Every product of every multiplier: each weight code times each activation value, in Amaranth's own simulator."""
+
+import pytest
+from amaranth.sim import Simulator
+
+from asq_model.codes import KINDS
+from asq_model.integer.mac import MacSpec
+from hw.products import PRODUCTS
+
+
+def specs():
+    for unit in PRODUCTS:
+        bits = range(2, 9) if unit == "uniform" else range(2, 7)
+        kinds = KINDS if unit in ("post", "post-exact", "pot") else ("",)
+        for b in bits:
+            for kind in kinds:
+                for abits in (1, 2, 3, 4, 8) if kind in ("", "symmetric") else (3, 4):
+                    for signed in (False, True):
+                        yield MacSpec(unit, b, abits, kind, signed_activation=signed)
+    for frac in (0, 1, 5, 8):
+        yield MacSpec("post", 4, 4, frac=frac)
+
+
+def wrong_products(spec, product=None):
+    """(code, activation, expected, got) of every product that is not the specification's."""
+    product = product or PRODUCTS[spec.unit](spec)
+    wrong = []
+
+    async def bench(ctx):
+        for code in range(1 << spec.level_set.code_bits):
+            ctx.set(product.weight, code)
+            for pattern, activation in enumerate(spec.activations.tolist()):
+                ctx.set(product.activation, activation)
+                value = ctx.get(product.value)
+                got = -value if ctx.get(product.negate) else value
+                if spec.unit == "post-exact":
+                    odd = ctx.get(product.lane)
+                    expected = (spec.odd_products if odd else spec.even_products)[code, pattern]
+                    rest = (spec.even_products if odd else spec.odd_products)[code, pattern]
+                    assert rest == 0
+                else:
+                    expected = spec.products[code, pattern]
+                if got != expected:
+                    wrong.append((code, activation, int(expected), got))
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return wrong
+
+
+@pytest.mark.parametrize("spec", list(specs()), ids=lambda spec: spec.name)
+def test_every_product(spec):
+    assert not wrong_products(spec)
+
+
+def test_a_wrong_table_entry_is_seen():
+    """The negative control: a multiplier with another rounding is not the specification's."""
+    spec = MacSpec("post", 4, 4, frac=0)
+    other = PRODUCTS["post"](spec)
+    other.spec = MacSpec("post", 4, 4, frac=1)
+    assert wrong_products(spec, other)
