@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from asq_model.codes import LevelSet
 from asq_model.data import Split, split_digits
-from asq_model.golden import FORMAT, layer_units, write_layer, write_manifest
+from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.integer.sqrt2 import sqrt2_table
 from asq_model.layers import Quantised
@@ -176,6 +176,7 @@ def export(checkpoint: Path, folder: Path) -> dict:
     """Write golden vectors of a checkpoint to a folder; return the manifest. Raises InputError."""
     model, recipe, config = load_model(checkpoint)
     _, test = split_digits()
+    invalidate(folder)
     layers = []
     for name, arrays, entry in exported_layers(model, recipe.kind, test):
         layers.append(entry | write_layer(folder, name, arrays))

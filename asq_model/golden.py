@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.files import InputError, atomic_write, fingerprint, read_json, sha256_file, write_json
+from asq_model.files import (
+    InputError,
+    atomic_write,
+    fingerprint,
+    read_json,
+    reported_os_errors,
+    sha256_file,
+    write_json,
+)
 from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 
 FORMAT = 1
@@ -78,6 +86,12 @@ def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
 def manifest_digest(manifest: dict) -> str:
     """SHA-256 over everything in the manifest but the digest itself."""
     return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
+
+
+def invalidate(folder: Path) -> None:
+    """Take the manifest away before layers are written anew: a killed export leaves no folder that looks edited."""
+    with reported_os_errors("replace", folder / MANIFEST):
+        (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, manifest: dict) -> None:

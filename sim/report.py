@@ -86,11 +86,23 @@ def accuracy_lines(accuracy: dict) -> list[str]:
     ]
 
 
+def difference_lines(manifest: dict) -> list[str]:
+    """How far each unit's results are from torch's fake-quantised ones, where the weights are the trained ones."""
+    worst: dict[str, float] = {}
+    for layer in manifest["layers"]:
+        for name, unit in layer["units"].items():
+            if unit["weights"] == "trained":
+                worst[name] = max(worst.get(name, 0.0), unit["difference_rms"])
+    return [f"  {name:24} {value:9.2e}" for name, value in worst.items()]
+
+
 def summary(manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> str:
     """What the user reads at the end of `make sim`."""
     bits = f"W{manifest['weight_bits']}A{manifest['activation_bits']}"
     lines = [f"Network: {manifest['network']}, {bits}, {manifest['level_set']} weights, ASQ activations"]
-    lines += ["Accuracy on held-out digits:", *accuracy_lines(manifest["accuracy"]), "", "Benches (dot products):"]
+    lines += ["Accuracy on held-out digits:", *accuracy_lines(manifest["accuracy"])]
+    lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
+    lines += [*difference_lines(manifest), "", "Benches (dot products):"]
     for outcome in [*inner, *outer]:
         golden = outcome.found.get("golden", {"vectors": 0, "failed": 0, "counters": {"operands": 0}})
         other = outcome.vectors - golden["vectors"]

@@ -57,11 +57,11 @@ class Outcome:
         return [f"{self.job.spec.name} {test}: {state}" for test, state in self.tests.items() if state != "passed"]
 
 
-def read_results(path: Path, tests: Iterable[str]) -> dict[str, str]:
+def read_results(path: Path, log: Path, tests: Iterable[str]) -> dict[str, str]:
     """Each test's fate from cocotb's results file; a test that did not run has failed."""
     from xml.etree import ElementTree
 
-    fates = {test: "did not run (see the log)" for test in tests}
+    fates = {test: f"did not run, see {log}" for test in tests}
     if path.exists():
         for case in ElementTree.parse(path).iter("testcase"):
             failure = case.find("failure") if case.find("failure") is not None else case.find("error")
@@ -125,7 +125,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
                 extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": os.pathsep.join([str(ROOMS), *sys.path])},
             )
         found = read_json(result, "bench result") if result.exists() else {}
-        outcome = Outcome(job, read_results(xml, job.chosen), found, cached=False)
+        outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False)
         write_json(outcome_file, {"inputs": inputs, "tests": outcome.tests, "found": found})
     return outcome
 

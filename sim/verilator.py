@@ -17,6 +17,7 @@ from hw.emit import generator_fingerprint
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 # Clang and GCC alike; -O1 builds in half of -O2's time, and the simulation's time goes to Python anyway.
 BUILD_ARGS = ["-CFLAGS", "-O1", str(WAIVERS)]
+COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
 
 
@@ -29,10 +30,9 @@ def verilator() -> str:
     """
     # Verilator's makefiles call `python`, which a virtual environment that is not activated does not put on PATH.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    for tool, purpose in (("g++", "a C++ compiler"), ("make", "make"), ("perl", "perl")):
-        wanted = os.environ.get("CXX", tool) if tool == "g++" else tool
-        if shutil.which(wanted) is None:
-            raise InputError(f"{purpose} is needed to build the simulation, but {wanted!r} is not on PATH; install it")
+    for tool, purpose in ((COMPILER, "a C++ compiler"), ("make", "make"), ("perl", "perl")):
+        if shutil.which(tool) is None:
+            raise InputError(f"{purpose} is needed to build the simulation, but {tool!r} is not on PATH; install it")
     own = shutil.which("verilator")
     if own:
         text = version_text(own)
@@ -54,7 +54,7 @@ def version_text(executable: str) -> str:
 
 
 def compiler_version() -> str:
-    return version_text(os.environ.get("CXX", "g++")).partition("\n")[0]
+    return version_text(COMPILER).partition("\n")[0]
 
 
 def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path) -> None:

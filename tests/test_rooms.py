@@ -56,5 +56,5 @@ def test_every_module_of_hw_and_sim_loads_without_torch():
 def test_make_help_lists_every_target():
     text = (ROOT / "Makefile").read_text()
     targets = next(line for line in text.splitlines() if line.startswith(".PHONY")).split()[1:]
-    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True)
     assert [line.split()[1] for line in done.stdout.splitlines()] == targets

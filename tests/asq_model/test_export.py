@@ -8,7 +8,7 @@ from asq_model.codes import LevelSet
 from asq_model.data import split_digits
 from asq_model.export import export, least_squares_codes, post_correct
 from asq_model.files import InputError
-from asq_model.golden import MANIFEST, read_golden, read_manifest, write_manifest
+from asq_model.golden import MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.train import load_model
 
@@ -69,6 +69,24 @@ def test_same_checkpoint_same_bytes(small_golden, small_checkpoint, tmp_path):
     export(small_checkpoint, tmp_path / "again")
     for path in small_golden.iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_a_killed_export_leaves_nothing_that_looks_valid(small_golden, small_checkpoint, tmp_path, monkeypatch):
+    """Killed over an older export: no manifest, so the next run exports again instead of finding edited files."""
+    folder = tmp_path / "golden"
+    export(small_checkpoint, folder)
+    written = []
+
+    def killed(folder, name, arrays):
+        written.append(name)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return write_layer(folder, name, arrays)
+
+    monkeypatch.setattr("asq_model.export.write_layer", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export(small_checkpoint, folder)
+    assert not (folder / MANIFEST).exists()
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from conftest import ROOT
 
 from asq_model.data import shifted, split_digits
 from asq_model.files import InputError
@@ -32,6 +36,22 @@ def test_a_killed_run_resumes_to_the_same_bytes(after, small_recipe, small_check
     assert epochs == list(range(after + 1, recipe.epochs + 1))
     assert out.read_bytes() == small_checkpoint.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_checkpoint_and_golden_vectors_are_the_same_bytes_in_another_process(
+    hash_seed, small_checkpoint, small_golden, small_recipe, tmp_path
+):
+    code = (
+        "import sys; from pathlib import Path; from asq_model.recipe import Recipe; from asq_model.train import train\n"
+        "from asq_model.export import export; folder = Path(sys.argv[1])\n"
+        f"train({small_recipe!r}, folder / 'x.safetensors'); export(folder / 'x.safetensors', folder / 'golden')"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "x.safetensors").read_bytes() == small_checkpoint.read_bytes()
+    for path in small_golden.iterdir():
+        assert (tmp_path / "golden" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_damaged_or_foreign_resume_file_starts_over(small_recipe, small_checkpoint, tmp_path):
