@@ -1,6 +1,6 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint), FORCE=1 (do it
-# again although nothing changed), PYTHON (the interpreter that makes .venv).
+# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint), TABLE (of the paper), FORCE=1
+# (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +16,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog golden test lint clean
+.PHONY: help sim verilog golden reproduce test lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,9 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
+
+reproduce: $(READY) ## print a table of the paper beside the figures computed here (TABLE=1)
+	@$(PY) -m asq_model table $(TABLE)
 
 test: $(READY) ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)

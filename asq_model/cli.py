@@ -9,6 +9,7 @@ from asq_model.checkpoint import read_checkpoint
 from asq_model.files import InputError
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.mac import checked_range
+from asq_model.overhead import table_1
 from asq_model.recipe import Recipe, export_fingerprint, recipe_fingerprint
 
 
@@ -116,3 +117,10 @@ def golden(bits, abits, levels, seed, ckpt, out, force):
 def inspect(checkpoint):
     """Verify a checkpoint and print its configuration as JSON."""
     click.echo(json.dumps(read_checkpoint(checkpoint)[1], indent=1))
+
+
+@cli.command()
+@click.argument("number", type=click.IntRange(1, 1))
+def table(number):
+    """Print the paper's table NUMBER beside the figures computed here (1: the overhead of ASQ on ResNet-18)."""
+    click.echo(table_1())
