@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from asq_model.codes import LevelSet
 from asq_model.data import Split, split_digits
+from asq_model.files import sha256_file
 from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.integer.sqrt2 import sqrt2_table
@@ -123,6 +124,9 @@ def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.rand
         "products": len(picked) * terms,
         "weight_bits": trained.bits,
         "activation_bits": quantiser.bits,
+        "level_set": trained.name,
+        "step": float(quantiser.step.detach().abs()),
+        "scales": weights[trained.name][1].tolist(),
         "torch_rms": spread,
         "units": entries,
     }
@@ -192,6 +196,7 @@ def export(checkpoint: Path, folder: Path) -> dict:
     manifest = {
         "format": FORMAT,
         "fingerprint": export_fingerprint(config["digest"]),
+        "checkpoint_sha256": sha256_file(checkpoint),
         "checkpoint_digest": config["digest"],
         "network": config["network"],
         "weight_bits": recipe.weight_bits,

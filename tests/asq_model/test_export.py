@@ -7,7 +7,7 @@ import pytest
 from asq_model.codes import LevelSet
 from asq_model.data import split_digits
 from asq_model.export import export, least_squares_codes, post_correct
-from asq_model.files import InputError
+from asq_model.files import InputError, sha256_file
 from asq_model.golden import MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.train import load_model
@@ -19,10 +19,14 @@ def test_every_quantised_layer_is_there_with_what_the_manifest_says(small_golden
     layers = list(read_golden(small_golden))
     assert [layer.name for layer in layers] == [name for name, _ in model.quantised_layers()]
     assert manifest["checkpoint_digest"] == config["digest"]
+    assert manifest["checkpoint_sha256"] == sha256_file(small_checkpoint)
     low_bit = [layer for layer in layers if layer.entry["weight_bits"] == 3]
     assert sum(layer.activations.size for layer in low_bit) >= 100_000
     assert manifest["products"] == sum(layer.activations.size for layer in layers)
     for layer in layers:
+        assert layer.entry["scales"] == layer.arrays[f"scales_{layer.entry['level_set']}"].tolist()
+        beta = layer.arrays["steps"] / layer.entry["step"]
+        assert np.all(beta >= 2.0**-4 * 0.999) and (layer in low_bit or np.allclose(beta, 1))
         assert layer.activations.shape == (layer.entry["vectors"], layer.entry["terms"])
         assert len(layer.entry["units"]) == (6 if layer in low_bit else 2)
 
