@@ -5,7 +5,7 @@ when the next one takes it: terms (a multiplier and a register, or the bit-seria
 (`post-exact` only) `TimesRootTwo`. Formulas for interval and latency: `MacSpec.interval`, `MacSpec.latency`.
 """
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,9 +19,10 @@ def operand_layout(spec: MacSpec) -> data.StructLayout:
     return data.StructLayout({"weight": spec.level_set.code_bits, "activation": activation_shape(spec), "last": 1})
 
 
-def term_layout(value: Shape) -> data.StructLayout:
-    """One addend: ±value for the sum that `lane` names, and whether it ends its dot product."""
-    return data.StructLayout({"value": value, "negate": 1, "lane": 1, "last": 1})
+def term_layout(term: dict[str, Shape]) -> data.StructLayout:
+    """One addend as multipliers put it out (value, and carry and lane if they have them), and whether it ends its dot
+    product."""
+    return data.StructLayout(term | {"last": unsigned(1)})
 
 
 def lane_widths(spec: MacSpec) -> dict[str, int]:
@@ -44,11 +45,12 @@ class Multiply(wiring.Component):
     """
 
     def __init__(self, spec: MacSpec):
-        self.product = PRODUCTS[spec.unit](spec)
+        self.product = product = PRODUCTS[spec.unit](spec)
+        terms = term_layout(product.outputs())
         super().__init__(
             {
                 "i": In(stream.Signature(operand_layout(spec))),
-                "o": Out(stream.Signature(term_layout(self.product.value.shape()))),
+                "o": Out(stream.Signature(terms)),
             }
         )
 
@@ -63,17 +65,14 @@ class Multiply(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
         with m.If(self.i.ready & self.i.valid):
-            m.d.sync += [
-                self.o.p.value.eq(product.value),
-                self.o.p.negate.eq(product.negate),
-                self.o.p.lane.eq(product.lane),
-                self.o.p.last.eq(self.i.p.last),
-            ]
+            m.d.sync += [self.o.p[name].eq(getattr(product, name)) for name in product.outputs()]
+            m.d.sync += self.o.p.last.eq(self.i.p.last)
         return m
 
 
 class BitSerial(wiring.Component):
-    """Multiplies one weight bit a cycle: term k is `activation << k` where bit k is set, the top bit's negated.
+    """Multiplies one weight bit a cycle: term k is `activation << k` where bit k is set; the top bit's is negative,
+    as its complement and a carry.
 
     Interval `weight_bits`, latency 1 to the first term and `weight_bits` to the last.
 
@@ -85,11 +84,13 @@ class BitSerial(wiring.Component):
 
     def __init__(self, spec: MacSpec):
         self.spec = spec
-        shifted = Shape(spec.activation_bits + spec.weight_bits - 1, spec.signed_activation)
+        magnitude = Shape(spec.activation_bits + spec.weight_bits - 1, spec.signed_activation)
+        self.shifted = Signal(magnitude)
+        value = signed(magnitude.width + (not magnitude.signed))  # the complement has a sign in any case
         super().__init__(
             {
                 "i": In(stream.Signature(operand_layout(spec))),
-                "o": Out(stream.Signature(term_layout(shifted))),
+                "o": Out(stream.Signature(term_layout({"value": value, "carry": unsigned(1)}))),
             }
         )
 
@@ -97,13 +98,15 @@ class BitSerial(wiring.Component):
         m = Module()
         bits = self.spec.weight_bits
         weight = Signal(bits)  # the bits still to be used, the current one lowest
-        shifted = Signal.like(self.o.p.value)
+        shifted = self.shifted
+        term = Signal.like(self.o.p.value)
         remaining = Signal(range(bits))  # terms after the current one
         ends = Signal()
         is_top = ~remaining.any()
         m.d.comb += [
-            self.o.p.value.eq(Mux(weight[0], shifted, 0)),
-            self.o.p.negate.eq(is_top),
+            term.eq(Mux(weight[0], shifted, 0)),
+            self.o.p.value.eq(term ^ is_top.replicate(len(term))),
+            self.o.p.carry.eq(is_top),
             self.o.p.last.eq(is_top & ends),
             self.i.ready.eq(~self.o.valid | (self.o.ready & is_top)),
         ]
@@ -133,11 +136,11 @@ class Accumulate(wiring.Component):
     o : Out(stream of signed sums, one field per lane)
     """
 
-    def __init__(self, value: Shape, widths: dict[str, int]):
+    def __init__(self, terms: data.StructLayout, widths: dict[str, int]):
         self.widths = widths
         super().__init__(
             {
-                "i": In(stream.Signature(term_layout(value))),
+                "i": In(stream.Signature(terms)),
                 "o": Out(stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))),
             }
         )
@@ -151,13 +154,24 @@ class Accumulate(wiring.Component):
         with m.If(self.i.ready & self.i.valid):
             m.d.sync += starts.eq(self.i.p.last)
             for lane, name in enumerate(self.widths):
-                total = self.o.p[name]
-                value = self.i.p.value
-                if len(self.widths) > 1:
-                    value = Mux(self.i.p.lane == lane, value, 0)
-                base = Mux(starts, 0, total)
-                m.d.sync += total.eq(Mux(self.i.p.negate, base - value, base + value))
+                m.d.sync += self.o.p[name].eq(self.next_sum(name, starts, lane))
         return m
+
+    def next_sum(self, name: str, starts: Signal, lane: int):
+        """The running sum (zero where a dot product starts) + value + carry, by one adder.
+
+        The carry, if there is one, goes in as a bit below the lowest on both sides, which every synthesis tool maps to
+        the carry chain; `a + b + c` becomes a second adder in some.
+        """
+        addend = self.i.p.value
+        carry = self.i.p.carry if "carry" in self.i.p.shape().members else Const(0, 0)
+        if len(self.widths) > 1:
+            mine = self.i.p.lane == lane
+            addend, carry = Mux(mine, addend, 0), carry & mine
+        base = Mux(starts, 0, self.o.p[name])
+        # Not extended here: Yosys maps a short signed operand to fewer LUTs than a copy of its sign bits.
+        total = Cat(carry, base).as_signed() + Cat(carry, addend).as_signed()
+        return total[len(carry) :]
 
 
 class TimesRootTwo(wiring.Component):
@@ -222,7 +236,7 @@ class Mac(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.terms = terms = (BitSerial if self.spec.unit == "serial" else Multiply)(self.spec)
-        m.submodules.accumulate = accumulate = Accumulate(terms.o.p.value.shape(), lane_widths(self.spec))
+        m.submodules.accumulate = accumulate = Accumulate(terms.o.p.shape(), lane_widths(self.spec))
         wiring.connect(m, wiring.flipped(self.i), terms.i)
         wiring.connect(m, terms.o, accumulate.i)
         if self.spec.unit == "post-exact":

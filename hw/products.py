@@ -1,12 +1,13 @@
 """The multipliers: combinational, one per family of weights, all with one interface.
 
-A product comes out as `value` and `negate`, and means −value where `negate` is set: the accumulator that follows
-subtracts at no cost, where a negation here would be an adder of its own. `lane` says which sum it belongs to.
-Widths come from the specification's own product tables, never from a guess.
+A product comes out as `value` and `carry` and means value + carry: a negative one as its magnitude's complement and a
+carry, which the accumulator's adder takes in for nothing, where a negation here would be an adder of its own. `lane`
+says which sum it belongs to. Widths come from the specification's own product tables, never from a guess.
 """
 
 from abc import abstractmethod
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -25,6 +26,12 @@ def range_shape(low: int, high: int) -> Shape:
     return Shape.cast(range(min(low, 0), max(high, 0) + 1))
 
 
+def complement_shape(magnitudes: np.ndarray) -> Shape:
+    """Holds every entry x, and ~x = −x − 1."""
+    low, high = int(magnitudes.min()), int(magnitudes.max())
+    return range_shape(min(low, -high - 1), max(high, -low - 1))
+
+
 class Product(wiring.Component):
     """A weight code times an activation, without a clock: the interface that all multipliers share.
 
@@ -34,12 +41,14 @@ class Product(wiring.Component):
         Weight code.
     activation : In(activation_bits)
         Integer activation, signed if `spec.signed_activation`.
-    value : Out
-        The product, or its opposite where `negate` is set, in units of 2^-frac (`post-exact`: of 1).
-    negate : Out(1)
+    value : Out(signed)
+    carry : Out(1)
+        The product is value + carry, in units of 2^-frac (`post-exact`: of 1). `uniform` has no carry.
     lane : Out(1)
-        Set where the product is a multiple of √2 (`post-exact` only).
+        Set where the product is a multiple of √2. Only `post-exact` has it.
     """
+
+    flags = ("carry",)
 
     def __init__(self, spec: MacSpec):
         self.spec = spec
@@ -47,16 +56,22 @@ class Product(wiring.Component):
             {
                 "weight": In(spec.level_set.code_bits),
                 "activation": In(activation_shape(spec)),
-                "value": Out(self.value_shape()),
-                "negate": Out(1),
-                "lane": Out(1),
+                **{name: Out(shape) for name, shape in self.outputs().items()},
             }
         )
 
+    def outputs(self) -> dict[str, Shape]:
+        """Shapes of value and of the flags that this multiplier has."""
+        return {"value": self.value_shape()} | {flag: unsigned(1) for flag in self.flags}
+
     def value_shape(self) -> Shape:
-        """Holds the product of every activation with every code whose sign bit is 0."""
-        positive = self.spec.products[: 1 << self.spec.level_set.code_bits - 1]
-        return range_shape(int(positive.min()), int(positive.max()))
+        """Holds the product of every activation with every code whose sign bit is 0, and its complement."""
+        return complement_shape(self.spec.products[: 1 << self.spec.level_set.code_bits - 1])
+
+    def signed_value(self, magnitude, negative) -> list:
+        """Statements that drive value and carry to `magnitude`, or to its opposite where `negative` is set."""
+        wide = Signal(self.value.shape(), name="magnitude")
+        return [wide.eq(magnitude), self.value.eq(wide ^ negative.replicate(len(wide))), self.carry.eq(negative)]
 
 
 class ExponentProduct(Product):
@@ -72,10 +87,7 @@ class ExponentProduct(Product):
             field, zero = field[:-1], field[-1]
         else:
             zero = field.all()
-        m.d.comb += [
-            self.negate.eq(self.weight[-1]),
-            self.value.eq(Mux(zero, 0, self.magnitude(m, field))),
-        ]
+        m.d.comb += self.signed_value(Mux(zero, 0, self.magnitude(m, field)), self.weight[-1])
         return m
 
     @abstractmethod
@@ -110,10 +122,12 @@ class PostProduct(ExponentProduct):
 class PostExactProduct(ExponentProduct):
     """`post-exact`: a shift by n >> 1; whether √2 is a factor goes to `lane`, and nothing is rounded."""
 
+    flags = ("carry", "lane")
+
     def value_shape(self):
         positive = slice(0, 1 << self.spec.level_set.code_bits - 1)
         either = self.spec.even_products[positive] + self.spec.odd_products[positive]  # one of the two is 0
-        return range_shape(int(either.min()), int(either.max()))
+        return complement_shape(either)
 
     def magnitude(self, m, field):
         m.d.comb += self.lane.eq(field[0])
@@ -137,12 +151,14 @@ class ApotProduct(Product):
                     m.d.comb += term.eq(0)
             start += width
             total += term
-        m.d.comb += [self.negate.eq(self.weight[-1]), self.value.eq(total)]
+        m.d.comb += self.signed_value(total, self.weight[-1])
         return m
 
 
 class UniformProduct(Product):
-    """`uniform`: two's complement weight times activation, as synthesis likes to build it; `negate` is never set."""
+    """`uniform`: two's complement weight times activation, as synthesis likes to build it; there is no carry."""
+
+    flags = ()
 
     def value_shape(self):
         return range_shape(int(self.spec.products.min()), int(self.spec.products.max()))
