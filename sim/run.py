@@ -62,7 +62,7 @@ def read_results(path: Path, log: Path, tests: Iterable[str]) -> dict[str, str]:
     from xml.etree import ElementTree
 
     fates = {test: f"did not run, see {log}" for test in tests}
-    if path.exists():
+    with suppress(FileNotFoundError, ElementTree.ParseError):  # a simulator that died wrote none, or half of one
         for case in ElementTree.parse(path).iter("testcase"):
             failure = case.find("failure") if case.find("failure") is not None else case.find("error")
             message = "passed" if failure is None else failure.get("error_msg") or failure.get("message") or "failed"

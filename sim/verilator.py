@@ -15,7 +15,7 @@ from hw.bench import bench_name, bench_verilog
 from hw.emit import generator_fingerprint
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
-# Clang and GCC alike; -O1 builds in half of -O2's time, and the simulation's time goes to Python anyway.
+# Little optimisation: a bench spends its time in Python.
 BUILD_ARGS = ["-CFLAGS", "-O1", str(WAIVERS)]
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
