@@ -12,7 +12,7 @@ import numpy as np
 
 from asq_model.files import InputError, atomic_write, canonical_json
 
-FORMAT = 1
+FORMAT = 2  # 2: networks by name, a configuration per layer
 
 
 def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
@@ -34,8 +34,22 @@ def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 
 
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """(tensors, digest) of a checkpoint of this program, or of any safetensors file (digest of its tensors alone)."""
+    tensors, config = read_file(path)
+    if config is None:
+        return tensors, digest(tensors, {})
+    return checked(path, tensors, config)[0], config["digest"]
+
+
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """(tensors, configuration with its `digest`). Raises InputError for a file missing, cut, edited or foreign."""
+    tensors, config = read_file(path)
+    return checked(path, tensors, config)
+
+
+def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
+    """(tensors, whatever the header has as configuration), unverified."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -44,9 +58,13 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             metadata = file.metadata() or {}
-        config = json.loads(metadata.get("config", "null"))
-    except (SafetensorError, OSError, ValueError) as error:
+        return tensors, json.loads(metadata.get("config", "null"))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"checkpoint {path} is damaged or not a safetensors file: {error}") from error
+
+
+def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
+    """Both, if the configuration is this program's and the digest of both is the one in it."""
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
     if config.get("format") != FORMAT:

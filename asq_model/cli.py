@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from asq_model.checkpoint import read_checkpoint
+from asq_model.checkpoint import read_checkpoint, read_tensors
 from asq_model.files import InputError
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.mac import checked_range
 from asq_model.overhead import table_1
-from asq_model.recipe import Recipe, export_fingerprint, recipe_fingerprint
+from asq_model.recipe import NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
 
 
 @click.group()
@@ -29,6 +29,7 @@ def network_options(command):
             click.option("--abits", type=int, help="Activation bits, 2-8.  [default: as --bits]"),
             click.option("--levels", help="symmetric, extended or asymmetric.  [default: symmetric]"),
             click.option("--seed", type=int, default=0, show_default=True),
+            click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies."),
             click.option("--force", is_flag=True, help="Do it again even if nothing changed."),
         ]
     ):
@@ -36,20 +37,27 @@ def network_options(command):
     return command
 
 
-def trained(bits: int | None, abits: int | None, levels: str | None, seed: int, out: Path | None, force: bool) -> Path:
-    """The checkpoint of a recipe, trained now if it is not there or its inputs changed."""
+def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> dict:
+    """The fields of a recipe that these options mean."""
     bits = DEFAULT_BITS if bits is None else bits
-    abits = bits if abits is None else abits
-    recipe = Recipe(weight_bits=bits, activation_bits=abits, kind=levels or "symmetric", seed=seed)
-    out = out or Path("build/checkpoint") / f"digits_{recipe.level_set.name}_a{abits}_seed{seed}.safetensors"
-    checked_range("ABITS", abits, 2, 8)
-    if out.exists() and not force and made_again(out)[1].get("fingerprint") == recipe_fingerprint(recipe):
-        click.echo(f"{out} is up to date", err=True)
-        return out
-    from asq_model.train import train
+    if abits is not None:
+        checked_range("ABITS", abits, 2, 8)
+    return {"weight_bits": bits, "activation_bits": bits if abits is None else abits, "kind": levels}
 
-    config = train(recipe, out)
-    click.echo(f"{out}: {config['quantised_correct']} of {config['test_images']} held-out digits correct", err=True)
+
+def trained(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run) -> Path:
+    """The checkpoint of a recipe, trained now if it is not there or its inputs changed."""
+    out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
+    if out.exists() and not force:
+        digest = read_tensors(start)[1] if start is not None else ""
+        if made_again(out)[1].get("fingerprint") == recipe_fingerprint(recipe, digest):
+            click.echo(f"{out} is up to date", err=True)
+            return out
+    from asq_model.train import Run, train
+
+    config = train(recipe, out, Run(start=start, **run))
+    right = config.get("quantised_correct", config["full_precision_correct"])
+    click.echo(f"{out}: {right} of {config['test_images']} held-out images correct", err=True)
     return out
 
 
@@ -61,7 +69,7 @@ def made_again(path: Path):
         raise InputError(f"{error}; delete it or give --force (make: FORCE=1) to train again") from error
 
 
-def exported(checkpoint: Path, out: Path | None, force: bool) -> Path:
+def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
     """The golden vectors of a checkpoint, exported now if they are not there or their inputs changed."""
     _, config = read_checkpoint(checkpoint)
     out = out or Path("build/golden") / checkpoint.stem
@@ -77,7 +85,7 @@ def exported(checkpoint: Path, out: Path | None, force: bool) -> Path:
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)
     from asq_model.export import export
 
-    export(checkpoint, out)
+    export(checkpoint, out, data_folder)
     return out
 
 
@@ -94,22 +102,40 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @cli.command()
 @network_options
 @click.option("--out", type=click.Path(path_type=Path), help="[default: build/checkpoint/<name>.safetensors]")
-def train(bits, abits, levels, seed, out, force):
-    """Train the digits network (full precision, then ASQ and POST) and print the checkpoint's path."""
-    click.echo(trained(bits, abits, levels, seed, out, force))
+@click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
+@click.option("--weights", "family", help="post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
+@click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
+@click.option("--start", type=click.Path(path_type=Path), help="Start from this full-precision safetensors file.")
+@click.option("--full-epochs", "full_precision_epochs", type=int, help="Epochs in full precision.")
+@click.option("--epochs", "quantised_epochs", type=int, help="Epochs quantised.  [default: as the paper has it]")
+@click.option("--full-rate", "full_precision_rate", type=float, help="First learning rate in full precision.")
+@click.option("--rate", "quantised_rate", type=float, help="First learning rate quantised.")
+@click.option("--batch", type=int, help="Images per update, of all processes together.")
+@click.option("--validation", type=int, help="Hold that many training images back and test on them instead.")
+@click.option("--threads", type=int, help="CPU threads per process.")
+@click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--log", type=click.Path(path_type=Path), help="Write TensorBoard files to this folder.")
+def train(bits, abits, levels, data_folder, force, out, network, start, device, log, **fields):
+    """Train a network (full precision, then quantised) and print the checkpoint's path.
+
+    Under torchrun, the processes share the work. Killed, it goes on from the last whole epoch when run again.
+    """
+    recipe = recipe_of(network, **bits_and_levels(bits, abits, levels), **fields)
+    click.echo(trained(recipe, out, force, start, data_folder=data_folder, device=device, log=log))
 
 
 @cli.command()
 @network_options
 @click.option("--ckpt", type=click.Path(path_type=Path), help="Take this checkpoint instead of training one.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: build/golden/<checkpoint's name>]")
-def golden(bits, abits, levels, seed, ckpt, out, force):
+def golden(bits, abits, levels, seed, data_folder, ckpt, out, force):
     """Export golden vectors (what a network's layers multiply on held-out images) and print their folder."""
     if ckpt is None:
-        ckpt = trained(bits, abits, levels, seed, None, force)
+        ckpt = trained(recipe_of("digits", seed=seed, **bits_and_levels(bits, abits, levels)), None, force)
     else:
         check_fits(ckpt, {"BITS": bits, "ABITS": abits, "LEVELS": levels})
-    click.echo(exported(ckpt, out, force))
+    click.echo(exported(ckpt, out, data_folder, force))
 
 
 @cli.command()
@@ -124,3 +150,25 @@ def inspect(checkpoint):
 def table(number):
     """Print the paper's table NUMBER beside the figures computed here (1: the overhead of ASQ on ResNet-18)."""
     click.echo(table_1())
+
+
+@cli.command()
+@click.option("--data-folder", type=click.Path(path_type=Path), required=True, help="Where CIFAR-10 lies.")
+@click.option("--start", type=click.Path(path_type=Path), required=True, help="Checkpoint in full precision.")
+@click.option("--network", default="resnet8", show_default=True, help="resnet8 or resnet20.")
+@click.option("--epochs", default=2, show_default=True, help="Epochs of each quantised run.")
+@click.option("--seeds", default=3, show_default=True, help="Runs of each row.")
+@click.option("--jobs", default=2, show_default=True, help="Runs side by side, one thread each.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
+def study(data_folder, start, network, epochs, seeds, jobs, out):
+    """Train every row of the paper's Tables 4 and 5 on CIFAR-10; results in OUT/results.json."""
+    from asq_model.study import run_study
+
+    found = run_study(network, start, epochs, list(range(seeds)), data_folder, out, jobs)
+    for failure in found["failed"]:
+        click.echo(
+            f"failed: {failure['label']} {failure['bits']} bits seed {failure['seed']}: {failure['error']}", err=True
+        )
+    if found["failed"]:
+        raise InputError(f"{len(found['failed'])} of {len(found['failed']) + len(found['runs'])} runs failed")
+    click.echo(out / "results.json")

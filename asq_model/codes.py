@@ -14,8 +14,10 @@ asymmetric    2^(b−1)      0, ±base^n but not −1      b            minus th
 extended      2^(b−1)      0, ±base^n                 b + 1        top bit of the field set (n ≥ M)
 ============  ===========  =========================  ===========  ====================================
 
-`apot` (Li 2020): magnitude = sum of one power of two (or zero) from each of its terms. `uniform`: two's
-complement. Source of the sets: Eq. 3 and Eq. 17 of arXiv 2504.17263, restored where the paper is ambiguous.
+`apot` (Li 2020): magnitude = sum of one power of two (or zero) from each of its terms. `e2m1`: the 4-bit float of
+the OCP Microscaling formats (sign, two exponent bits, one mantissa bit), times 2 so that levels are integers.
+`uniform`: two's complement. Source of the other sets: Eq. 3 and Eq. 17 of arXiv 2504.17263, restored where the paper
+is ambiguous.
 """
 
 from dataclasses import dataclass
@@ -26,9 +28,10 @@ import numpy as np
 from asq_model.files import InputError
 
 EXPONENTIAL = ("post", "pot")
-FAMILIES = ("post", "pot", "apot", "uniform")
+FAMILIES = ("post", "pot", "apot", "e2m1", "uniform")
 KINDS = ("symmetric", "extended", "asymmetric")
-MAX_BITS = {"post": 6, "pot": 6, "apot": 6, "uniform": 8}
+MIN_BITS = {"post": 2, "pot": 2, "apot": 2, "e2m1": 4, "uniform": 2}
+MAX_BITS = {"post": 6, "pot": 6, "apot": 6, "e2m1": 4, "uniform": 8}
 
 # APoT's terms per weight width: the shifts that each term's field selects (field 0 selects no bit). The scale is
 # chosen so that the smallest magnitude is 1; 2 … 5 bits need at most two terms, 6 bits a third, as published.
@@ -65,10 +68,12 @@ class LevelSet:
     def __post_init__(self):
         if self.family not in FAMILIES:
             raise InputError(f"level family is {self.family!r}; allowed: {', '.join(FAMILIES)}")
-        limit = MAX_BITS[self.family]
-        if type(self.bits) is not int or not 2 <= self.bits <= limit:
+        least, limit = MIN_BITS[self.family], MAX_BITS[self.family]
+        if type(self.bits) is not int or not least <= self.bits <= limit:
             why = ""
-            if self.family == "apot":
+            if self.family == "e2m1":
+                why = " (E2M1 is a 4-bit float)"
+            elif self.family == "apot":
                 why = " (no APoT set is published beyond 6 bits; use uniform for 7 and 8)"
             elif self.family in EXPONENTIAL:
                 reach = 2 ** (2 ** (MAX_BITS[self.family] - 1) - 2 >> (self.family == "post"))
@@ -76,7 +81,7 @@ class LevelSet:
                     f" (an exponential set's range grows with every code: at {limit} bits {self.family}'s largest level"
                     f" is already {reach} times its smallest; use uniform for 7 and 8)"
                 )
-            raise InputError(f"BITS is {self.bits} for {self.family} weights; allowed: 2 to {limit}{why}")
+            raise InputError(f"BITS is {self.bits} for {self.family} weights; allowed: {least} to {limit}{why}")
         if self.family in EXPONENTIAL:
             if self.kind not in KINDS:
                 raise InputError(f"LEVELS is {self.kind!r}; allowed: {', '.join(KINDS)}")
@@ -85,8 +90,9 @@ class LevelSet:
 
     @property
     def name(self) -> str:
-        """For tables and files: `post3`, `post3_extended`, `uniform8`."""
-        return f"{self.family}{self.bits}" + (f"_{self.kind}" if self.kind not in ("", "symmetric") else "")
+        """For tables and files: `post3`, `post3_extended`, `uniform8`, `e2m1`."""
+        bits = "" if self.family == "e2m1" else self.bits
+        return f"{self.family}{bits}" + (f"_{self.kind}" if self.kind not in ("", "symmetric") else "")
 
     @property
     def code_bits(self) -> int:
@@ -122,6 +128,9 @@ class LevelSet:
             return code - ((code >> self.bits - 1) << self.bits), 0
         if self.family == "apot":
             return self.sign(code) * sum(1 << shift for shift in self.apot_shifts(code)), 0
+        if self.family == "e2m1":
+            mantissa, exponent = bit_fields(code, (1, 2))
+            return self.sign(code) * ((2 + mantissa) << exponent - 1 if exponent else mantissa), 0
         n = self.exponent(code)
         if n is None:
             return 0, 0
@@ -186,6 +195,6 @@ class LevelSet:
         row["sign"] = self.sign(code)
         if self.family == "apot":
             row["shifts"] = self.apot_shifts(code)
-        elif not row["zero"]:
+        elif self.family in EXPONENTIAL and not row["zero"]:
             row["half_exponent" if self.family == "post" else "exponent"] = self.exponent(code)
         return row | {"even": even, "odd": odd}

@@ -15,36 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.codes import LevelSet
-from asq_model.data import Split, split_digits
-from asq_model.files import sha256_file
+from asq_model.convert import inner_layers, observed_inputs, quantised_layers
+from asq_model.datasets import Split, load
+from asq_model.files import InputError, sha256_file
 from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.integer.sqrt2 import sqrt2_table
 from asq_model.layers import Quantised
-from asq_model.networks import DigitsNet
-from asq_model.recipe import EXPORT_SEED, PRODUCTS_PER_LAYER, export_fingerprint
-from asq_model.train import load_model
-
-
-def layer_inputs(model: DigitsNet, images: Tensor) -> dict[str, Tensor]:
-    """What each quantised layer receives, before quantisation, when the network runs on `images`."""
-    inputs = {}
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, args, name=name: inputs.__setitem__(name, args[0]))
-        for name, layer in model.quantised_layers()
-    ]
-    with torch.no_grad():
-        model(images)
-    for hook in hooks:
-        hook.remove()
-    return inputs
+from asq_model.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
+from asq_model.train import correct, load_quantised
 
 
 def patches(layer: nn.Module, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products: [N, terms, positions], zero padding included, terms as in the weight."""
+    """The operands of a layer's dot products: [N, groups, terms, positions], zero padding included, terms as in the
+    weight; output channel c uses those of its group, c // (channels per group)."""
     if isinstance(layer, nn.Linear):
-        return x.unsqueeze(2)
-    return nn.functional.unfold(x, layer.kernel_size, padding=layer.padding, stride=layer.stride)
+        return x.view(len(x), 1, -1, 1)
+    fields = nn.functional.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+    return fields.view(len(x), layer.groups, -1, fields.shape[2])
 
 
 def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +54,8 @@ def unit_weights(layer: Quantised, units: list[MacSpec]) -> dict[str, tuple[np.n
     """(codes [C, N], scale [C]) by level set name: the trained codes, and for other sets those of least squares."""
     trained = layer.weight_quantiser
     codes, scale = trained.codes(layer.weight)
-    found = {trained.level_set.name: (codes.flatten(1).numpy(), scale.detach().double().numpy())}
+    scale = scale.detach().double().expand(len(codes)).numpy()  # one for all, or per channel
+    found = {trained.level_set.name: (codes.flatten(1).numpy(), scale)}
     weights = layer.weight.detach().flatten(1).double().numpy()
     for unit in units:
         if unit.level_set.name not in found:
@@ -75,25 +64,27 @@ def unit_weights(layer: Quantised, units: list[MacSpec]) -> dict[str, tuple[np.n
 
 
 def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.random.Generator) -> tuple[dict, dict]:
-    """(arrays, manifest entry) of a layer's golden vectors, its input being x."""
+    """(arrays, manifest entry) of a layer's golden vectors, its input being x. `kind` is for the units of other level
+    sets than the layer's own."""
+    check_exportable(name, layer, x)
     quantiser, trained = layer.activation_quantiser, layer.weight_quantiser.level_set
     channels, terms = layer.weight.flatten(1).shape
     activation_codes, steps = quantiser.codes(x)
     operands = patches(layer, activation_codes.double())
     vectors = -(-PRODUCTS_PER_LAYER // terms)
-    picked = rng.permutation(len(x) * operands.shape[2] * channels)[:vectors]
-    images, positions, outputs = np.unravel_index(picked, (len(x), operands.shape[2], channels))
-    activations = operands[images, :, positions].long().numpy()
-    low_bit = trained.family != "uniform"
-    units = layer_units(trained.bits, quantiser.bits, kind, max(terms, MacSpec().depth), low_bit)
+    places = operands.shape[3]
+    picked = rng.permutation(len(x) * places * channels)[:vectors]
+    images, positions, outputs = np.unravel_index(picked, (len(x), places, channels))
+    activations = operands[images, outputs // (channels // operands.shape[1]), :, positions].long().numpy()
+    units = layer_units(trained.bits, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
     weights = unit_weights(layer, units)
     with torch.no_grad():
         bias = 0 if layer.bias is None else layer.bias.view(-1, 1)
-        fake_quantised = layer(x).flatten(2) if x.dim() > 2 else (layer(x).unsqueeze(2) - bias)
+        fake_quantised = layer(x).view(len(x), channels, -1) - bias
     reference = fake_quantised[images, outputs, positions].double().numpy()
     step = steps.double().numpy()[images]
     arrays = {
-        "activations": activations.astype(np.uint8),
+        "activations": activations.astype(np.int8 if quantiser.signed else np.uint8),
         "channels": outputs.astype(np.int64),
         "images": images.astype(np.int64),
         "positions": positions.astype(np.int64),
@@ -133,6 +124,21 @@ def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.rand
     return arrays, entry
 
 
+def check_exportable(name: str, layer: Quantised, x: Tensor) -> None:
+    """Raises InputError, naming the layer, unless it multiplies weight codes by q in x̂ = q·s, padded with zeros."""
+    if isinstance(layer, nn.Linear) and x.dim() != 2:
+        raise InputError(f"layer {name} has input of shape {tuple(x.shape)}; golden vectors need [N, features]")
+    if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
+        raise InputError(
+            f"layer {name} has padding {layer.padding_mode}, {layer.padding}; golden vectors need zeros, n"
+        )
+    if layer.config.activations not in ("asq", "lsq"):
+        allowed = "golden vectors need asq or lsq"
+        raise InputError(f"layer {name} has {layer.config.activations} activations; {allowed}")
+    if layer.config.weights == "dorefa":
+        raise InputError(f"layer {name} has dorefa weights, which have no code here; use uniform")
+
+
 class _IntegerArithmetic(nn.Module):
     """A low-bit layer computed as a unit does: integers in, the unit's rounding, and one scale at the end.
 
@@ -151,45 +157,53 @@ class _IntegerArithmetic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         codes, step = self.layer.activation_quantiser.codes(x)
         rooted = torch.from_numpy(sqrt2_table(codes.numpy(), self.frac)).double()
-        total = self.layer._conv_forward(codes.double() * 2.0**self.frac, self.even, None)
-        total += self.layer._conv_forward(rooted, self.odd, None)
-        scale = self.scale.double().view(1, -1, 1, 1) * step.double().view(-1, 1, 1, 1) / 2.0**self.frac
-        return (total * scale).float()
+        total = self.layer.operation(codes.double() * 2.0**self.frac, self.even, None)
+        total += self.layer.operation(rooted, self.odd, None)
+        rest = (1,) * (x.dim() - 2)
+        scale = self.scale.double().view(1, -1, *rest) * step.double().view(-1, 1, *rest) / 2.0**self.frac
+        bias = 0 if self.layer.bias is None else self.layer.bias.double().view(1, -1, *rest)
+        return (total * scale + bias).float()
 
 
 def post_correct(path: Path, split: Split, frac: int) -> int:
     """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
     low-bit layer."""
-    model, _, _ = load_model(path)
-    for name, layer in model.inner_layers():
+    model, _ = load_quantised(path)
+    for name, layer in inner_layers(model):
         parent, _, attribute = name.rpartition(".")
         setattr(model.get_submodule(parent), attribute, _IntegerArithmetic(layer, frac))
-    with torch.no_grad():
-        return int((model(split.images).argmax(1) == split.labels).sum())
+    return correct(model, split)
 
 
-def exported_layers(model: DigitsNet, kind: str, test: Split) -> Iterator[tuple[str, dict, dict]]:
+def exported_layers(model: nn.Module, kind: str, images: Tensor) -> Iterator[tuple[str, dict, dict]]:
     """(name, arrays, manifest entry) of every quantised layer, in the network's order."""
-    inputs = layer_inputs(model, test.images)
+    layers = quantised_layers(model)
+    inputs = observed_inputs(model, layers, images)
     rng = np.random.default_rng(EXPORT_SEED)
-    for name, layer in model.quantised_layers():
+    for name, layer in layers:
         yield name, *export_layer(name, layer, inputs[name], kind, rng)
 
 
-def export(checkpoint: Path, folder: Path) -> dict:
-    """Write golden vectors of a checkpoint to a folder; return the manifest. Raises InputError."""
-    model, recipe, config = load_model(checkpoint)
-    _, test = split_digits()
+def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> dict:
+    """Write golden vectors of a checkpoint to a folder, on the first images of its test set; return the manifest.
+
+    `data_folder` is for datasets that are not built in. Raises InputError.
+    """
+    model, config = load_quantised(checkpoint)
+    recipe = Recipe(**config["recipe"])
+    test = load(recipe.data, data_folder).test
+    test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
+    images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
     invalidate(folder)
     layers = []
-    for name, arrays, entry in exported_layers(model, recipe.kind, test):
+    for name, arrays, entry in exported_layers(model, recipe.kind or "symmetric", images):
         layers.append(entry | write_layer(folder, name, arrays))
     accuracy = {
         "test_images": config["test_images"],
         "full_precision_correct": config["full_precision_correct"],
         "quantised_correct": config["quantised_correct"],
     }
-    if recipe.family == "post":
+    if recipe.family == "post" and config["test_images"] == len(test):
         default = MacSpec().frac
         accuracy["post_frac"] = default
         accuracy["post_correct"] = post_correct(checkpoint, test, default)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asq_model.codes import EXPONENTIAL, MAX_BITS
 from asq_model.files import (
     InputError,
     atomic_write,
@@ -26,12 +27,17 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 
 
-def layer_units(weight_bits: int, activation_bits: int, kind: str, depth: int, low_bit: bool) -> list[MacSpec]:
-    """The units that a layer's vectors are for: all of them, or the uniform ones for an 8-bit layer."""
-    units = UNITS if low_bit else ("uniform", "serial")
+def layer_units(weight_bits: int, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
+    """The units that a layer's vectors are for: all that have that width, at 7 and 8 bits the uniform ones only."""
+    units = [unit for unit in UNITS if weight_bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
     return [
         MacSpec(
-            unit, weight_bits, activation_bits, kind if FAMILY_OF_UNIT[unit] in ("post", "pot") else "", depth=depth
+            unit,
+            weight_bits,
+            activation_bits,
+            kind if FAMILY_OF_UNIT[unit] in EXPONENTIAL else "",
+            depth=depth,
+            signed_activation=signed,
         )
         for unit in units
     ]
@@ -41,9 +47,9 @@ def layer_units(weight_bits: int, activation_bits: int, kind: str, depth: int, l
 class GoldenLayer:
     """One layer's vectors. V vectors of N terms, from a layer of C output channels.
 
-    `arrays`: `activations` uint8 [V, N], `channels` int64 [V], `images`, `rows`, `columns` int64 [V], `steps` float64
-    [V], `torch` float64 [V]; per level set `codes_<set>` uint8 [C, N] and `scales_<set>` float64 [C]; per unit
-    `expected_<unit name>` int64 [V].
+    `arrays`: `activations` uint8 [V, N] (int8 where the layer's are signed), `channels` int64 [V], `images`,
+    `positions` int64 [V], `steps` float64 [V], `torch` float64 [V]; per level set `codes_<set>` uint8 [C, N] and
+    `scales_<set>` float64 [C]; per unit `expected_<unit name>` int64 [V].
     """
 
     name: str

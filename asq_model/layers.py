@@ -1,42 +1,108 @@
-"""Convolution and linear layer with quantised input and weight; without quantisers, they are torch's own."""
+"""Convolution and linear layer with quantised input and weight, in place of torch's own."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Self
+
+import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional
 
-from asq_model.codes import LevelSet
-from asq_model.quantisers import ActivationQuantiser, Adapter, weight_quantiser
+from asq_model.config import LayerConfig
+from asq_model.quantisers import activation_quantiser, weight_quantiser
+
+
+def recomputed(result: Tensor, again: Callable[[], Tensor]) -> saved_tensors_hooks:
+    """Operations inside that save `result` for their backward pass call `again` there instead of keeping it.
+
+    The quantised input comes from the layer's input, which the activation function before the layer keeps anyway: so a
+    training step's memory stays near that of full precision, for one more rounding.
+    """
+    pointer, shape = result.data_ptr(), result.shape
+
+    def pack(tensor: Tensor) -> Tensor | None:
+        return None if tensor.data_ptr() == pointer and tensor.shape == shape else tensor
+
+    def unpack(tensor: Tensor | None) -> Tensor:
+        if tensor is not None:
+            return tensor
+        with torch.no_grad():
+            return again()
+
+    return saved_tensors_hooks(pack, unpack)
 
 
 class Quantised:
-    """Mixin for `nn.Conv2d` and `nn.Linear`: `quantise` gives the layer its quantisers."""
+    """Mixin for `nn.Conv2d` and `nn.Linear`: quantises input and weight before the layer's own operation.
 
-    def __init__(self, *args, **kwargs):
+    Both are computed in float32 whatever the precision around them: a step in bfloat16 would move the thresholds.
+    """
+
+    CHANNEL_AXIS: int  # of the input
+
+    def __init__(self, *args, config: LayerConfig, channels: int, **kwargs):
         super().__init__(*args, **kwargs)
-        self.activation_quantiser: ActivationQuantiser | None = None
-        self.weight_quantiser: nn.Module | None = None
+        self.config = config
+        self.activation_quantiser = activation_quantiser(config, channels, self.CHANNEL_AXIS)
+        self.weight_quantiser = weight_quantiser(config, self.weight.shape[0])
 
-    def quantise(self, level_set: LevelSet, activation_bits: int, adaptive: bool) -> None:
-        """Quantise weights to `level_set` and inputs to unsigned `activation_bits`, by ASQ if `adaptive`, else LSQ.
-
-        The weights' scales start from the present weights.
-        """
-        adapter = Adapter(self.weight.shape[1]) if adaptive else None
-        self.activation_quantiser = ActivationQuantiser(activation_bits, adapter=adapter)
-        self.weight_quantiser = weight_quantiser(level_set, self.weight.shape[0])
+    def adopt(self, layer: nn.Module) -> Self:
+        """Take over a layer's parameters, not copies of them, and start the weight scales from them."""
+        self.weight, self.bias = layer.weight, layer.bias
+        self.to(layer.weight.device)
         self.weight_quantiser.initialise(self.weight)
+        return self.train(layer.training)
 
-    def quantised(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Input and weight as the layer uses them."""
-        if self.activation_quantiser is None:
-            return x, self.weight
-        return self.activation_quantiser(x), self.weight_quantiser(self.weight)
+    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What the layer does with its input and weight, whatever they are."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+            grid = self.activation_quantiser.grid(x)
+            quantised = self.activation_quantiser.on_grid(x, *grid)
+            weight = self.weight_quantiser(self.weight)
+        if not torch.is_grad_enabled():
+            return self.operation(quantised, weight, self.bias)
+        with recomputed(quantised, partial(self.activation_quantiser.on_grid, x.detach(), *grid)):
+            return self.operation(quantised, weight, self.bias)
 
 
 class QuantConv2d(Quantised, nn.Conv2d):
-    def forward(self, x: Tensor) -> Tensor:
-        return self._conv_forward(*self.quantised(x), self.bias)
+    CHANNEL_AXIS = 1
+
+    @classmethod
+    def of(cls, layer: nn.Conv2d, config: LayerConfig) -> Self:
+        """The quantised twin of a convolution, grouped and depthwise ones too."""
+        return cls(
+            layer.in_channels,
+            layer.out_channels,
+            layer.kernel_size,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            layer.groups,
+            layer.bias is not None,
+            layer.padding_mode,
+            config=config,
+            channels=layer.in_channels,
+        ).adopt(layer)
+
+    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return self._conv_forward(x, weight, bias)
 
 
 class QuantLinear(Quantised, nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:
-        x, weight = self.quantised(x)
-        return nn.functional.linear(x, weight, self.bias)
+    CHANNEL_AXIS = -1
+
+    @classmethod
+    def of(cls, layer: nn.Linear, config: LayerConfig) -> Self:
+        """The quantised twin of a linear layer."""
+        return cls(
+            layer.in_features, layer.out_features, layer.bias is not None, config=config, channels=layer.in_features
+        ).adopt(layer)
+
+    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return functional.linear(x, weight, bias)

@@ -1,32 +1,55 @@
 """Training, top to bottom: full precision first, then quantised from there; killed at any point, it resumes.
 
 The hyperparameters were chosen on a validation part of the training images (`Recipe.validation`); the test images
-are looked at once, when all training is done.
+are looked at once, when all training is done. Under `torchrun` the processes share each batch and act as one.
 """
 
+import os
+import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from asq_model.checkpoint import read_checkpoint, write_checkpoint
-from asq_model.data import Split, shifted, split_digits
+from asq_model.checkpoint import read_checkpoint, read_tensors, write_checkpoint
+from asq_model.config import QuantConfig, layer_config, record
+from asq_model.convert import convert, layer_configs, quantisable_layers, quantised_layers
+from asq_model.datasets import Dataset, Split, load
+from asq_model.distributed import global_sum, process_group, rank, share_batch_norms, world_size
 from asq_model.files import InputError
-from asq_model.networks import DigitsNet
+from asq_model.networks import build
+from asq_model.quantisers import PactActivation
 from asq_model.recipe import Recipe, recipe_fingerprint
+from asq_model.telemetry import Log, first_fault, layer_states
 
-# Fixed, since the order of a sum's terms depends on it, and with it the last bits of every weight. One, since a network
-# this small gains little from a second (14 s against 17 s) and loses a factor of 7 to spinning when cores are taken.
-THREADS = 1
+EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
+EVALUATION_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run gets its images and does its work; none of it is meant to change the result.
+
+    start: a full-precision checkpoint, or any safetensors file with the network's parameter names, to start from.
+    log: a folder for TensorBoard files.
+    """
+
+    data_folder: Path | None = None
+    start: Path | None = None
+    device: str = "cpu"
+    log: Path | None = None
 
 
 def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD; weight decay is for convolution and linear weights only: a step size or β has no business shrinking."""
-    decayed = [layer.weight for _, layer in model.quantised_layers()]
+    """SGD; weight decay is for the layers' weights and PACT's clips: a step size or β has no business shrinking."""
+    layers = [layer for _, layer in quantisable_layers(model) + quantised_layers(model)]
+    decayed = [layer.weight for layer in layers]
+    decayed += [module.clip for module in model.modules() if isinstance(module, PactActivation)]
     ids = {id(parameter) for parameter in decayed}
     others = [parameter for parameter in model.parameters() if id(parameter) not in ids]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -43,97 +66,156 @@ def learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
 
 
 @torch.no_grad()
-def correct(model: nn.Module, split: Split) -> int:
-    """How many images are classified correctly, in eval mode."""
+def correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> int:
+    """How many images are classified correctly, in eval mode, by all processes together."""
     model.eval()
-    return int((model(split.images).argmax(1) == split.labels).sum())
-
-
-def not_finite(model: nn.Module) -> str:
-    """The first parameter with a NaN or an infinity, for an error message."""
-    for name, parameter in model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            return name
-    return "no parameter; the loss itself overflowed"
+    hits = torch.zeros((), dtype=torch.int64, device=device)
+    for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None):
+        if len(labels):
+            hits += (model(images.to(device)).argmax(1) == labels.to(device)).sum()
+    return int(global_sum(hits))
 
 
 class Training:
-    """The state of a run: model, optimiser, generator, epoch. `save` and `resume` keep all of it."""
+    """The state of a run: model, optimiser, epoch. `save` and `resume` keep all of it.
 
-    def __init__(self, recipe: Recipe):
+    Random numbers are drawn anew for every epoch from the seed and the epoch's number, so there are none to keep.
+    """
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run = Run()):
+        self.recipe, self.train_set = recipe, dataset.train
+        self.classes = dataset.classes
+        self.device = torch.device(run.device)
+        if self.recipe.batch % world_size() or self.recipe.batch > len(self.train_set):
+            raise InputError(
+                f"batch is {self.recipe.batch}; allowed: a multiple of the {world_size()} processes, at most the"
+                f" {len(self.train_set)} training images"
+            )
         torch.manual_seed(recipe.seed)
-        self.recipe = recipe
-        self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.model = DigitsNet()
-        self.optimiser = optimiser_of(self.model, recipe)
-        self.epoch = 0
+        self.model = build(recipe.network, dataset.classes)
+        self.start_digest = self.load_start(run.start) if run.start is not None else ""
         self.full_precision_state: dict[str, Tensor] = {}
+        self.epoch = 0
+        self.examples = self.first_images()
+        self.begin_phase()
+
+    def first_images(self) -> Tensor:
+        """Some training images, not augmented; the same in every process."""
+        count = min(EXAMPLES, len(self.train_set))
+        return torch.cat([self.train_set.image(index).unsqueeze(0) for index in range(count)])
+
+    def load_start(self, path: Path) -> str:
+        """Take over a checkpoint's parameters; its digest."""
+        tensors, digest = read_tensors(path)
+        try:
+            self.model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
+        except RuntimeError as error:
+            raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {error}") from error
+        return digest
+
+    def begin_phase(self) -> None:
+        """Set up what depends on the model's parameters. Channels last is how oneDNN and cuDNN are fastest."""
+        self.model.to(self.device, memory_format=torch.channels_last)
+        if world_size() > 1:
+            share_batch_norms(self.model)
+        self.optimiser = optimiser_of(self.model, self.recipe)
+        self.parallel = self.model
+        if world_size() > 1:
+            self.parallel = DistributedDataParallel(self.model, broadcast_buffers=False)
 
     def start_quantised(self) -> None:
         """Keep the full-precision network for comparison and go on with its quantised form."""
         self.full_precision_state = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         torch.manual_seed(self.recipe.seed)  # of the adapters' weights
-        self.model.quantise(self.recipe.level_set, self.recipe.activation_bits)
-        self.optimiser = optimiser_of(self.model, self.recipe)
+        convert(self.model, self.recipe.quantisation, self.examples.to(self.device))
+        self.begin_phase()
 
-    def run_epoch(self, train: Split) -> tuple[float, float]:
-        """One pass over the training images: (mean loss, accuracy). Raises InputError for a loss that is not finite."""
-        self.model.train()
-        order = torch.randperm(len(train), generator=self.generator)
-        batches = order.split(self.recipe.batch)
-        total, hits = 0.0, 0
-        for step, batch in enumerate(batches):
+    @property
+    def steps(self) -> int:
+        """Per epoch. A last batch that is not full is left out; the order being random, no image always is."""
+        return len(self.train_set) // self.recipe.batch
+
+    def step(self, images: Tensor, labels: Tensor) -> tuple[float, int]:
+        """One update: (loss, correct) of this process's part. Raises InputError for a loss that is not finite."""
+        images, labels = images.to(self.device, memory_format=torch.channels_last), labels.to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            logits = self.parallel(images)
+        logits = logits.float() if logits.dtype == torch.bfloat16 else logits
+        loss = nn.functional.cross_entropy(logits, labels)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"training stopped: the loss is {loss.item()} in epoch {self.epoch + 1} of {self.recipe.epochs};"
+                f" {first_fault(self.model, images)}"
+            )
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss.item(), int((logits.argmax(1) == labels).sum())
+
+    def run_epoch(self, bar: tqdm | None = None) -> tuple[float, float]:
+        """One pass over the training images: (mean loss, accuracy), of this process's part."""
+        self.parallel.train()
+        generator = torch.Generator().manual_seed(self.recipe.seed << 32 | self.epoch)
+        order = torch.randperm(len(self.train_set), generator=generator)[: self.steps * self.recipe.batch]
+        total, hits, seen = 0.0, 0, 0
+        for step, (images, labels) in enumerate(self.train_set.batches(order, self.recipe.batch, generator)):
             for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(self.recipe, self.epoch, step / len(batches))
-            logits = self.model(shifted(train.images[batch], self.generator))
-            loss = nn.functional.cross_entropy(logits, train.labels[batch])
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"training stopped: the loss is {loss.item()} in epoch {self.epoch + 1} of {self.recipe.epochs};"
-                    f" first value that is not finite: {not_finite(self.model)}"
-                )
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            total += loss.item() * len(batch)
-            hits += int((logits.argmax(1) == train.labels[batch]).sum())
+                group["lr"] = learning_rate(self.recipe, self.epoch, step / self.steps)
+            loss, good = self.step(images, labels)
+            total, hits, seen = total + loss * len(labels), hits + good, seen + len(labels)
+            if bar is not None:
+                phase = "full precision" if self.epoch < self.recipe.full_precision_epochs else "quantised"
+                bar.set_postfix_str(f"{phase}, loss {total / seen:.3f}, accuracy {hits / seen:.1%}", refresh=False)
+                bar.update()
         self.epoch += 1
-        return total / len(train), hits / len(train)
+        return total / seen, hits / seen
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything that a later run needs to go on from here."""
+    @property
+    def fingerprint(self) -> str:
+        return recipe_fingerprint(self.recipe, self.start_digest)
+
+    def momenta(self) -> list[tuple[str, Tensor]]:
+        """(name, parameter) of all that the optimiser moves, in its order."""
         parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        return [(f"momentum.{index}", parameter) for index, parameter in enumerate(parameters)]
+
+    def save(self, path: Path) -> None:
+        """Everything that a later run needs to go on from here, by the first process."""
+        if rank():
+            return
         momentum = {
-            f"momentum.{index}": self.optimiser.state[parameter]["momentum_buffer"]
-            for index, parameter in enumerate(parameters)
+            name: self.optimiser.state[parameter]["momentum_buffer"]
+            for name, parameter in self.momenta()
             if "momentum_buffer" in self.optimiser.state[parameter]
         }
         model = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         full = {f"full.{name}": tensor for name, tensor in self.full_precision_state.items()}
-        return model | full | momentum | {"generator": self.generator.get_state()}
-
-    def save(self, path: Path) -> None:
-        arrays = {name: tensor.detach().numpy() for name, tensor in self.tensors().items()}
-        write_checkpoint(path, arrays, {"fingerprint": recipe_fingerprint(self.recipe), "epoch": self.epoch})
+        config = {"fingerprint": self.fingerprint, "epoch": self.epoch}
+        write_checkpoint(path, arrays(model | full | momentum), config)
 
     def resume(self, path: Path) -> None:
         """Go on from a saved state if there is a usable one of the same recipe; otherwise start over."""
         try:
-            arrays, config = read_checkpoint(path)
+            saved, config = read_checkpoint(path)
         except InputError:
             return
-        if config.get("fingerprint") != recipe_fingerprint(self.recipe):
+        if config.get("fingerprint") != self.fingerprint:
             return
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in saved.items()}
         if config["epoch"] > self.recipe.full_precision_epochs:
             self.start_quantised()
         self.full_precision_state = strip(tensors, "full.")
         self.model.load_state_dict(strip(tensors, "model."))
-        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        for index, momentum in strip(tensors, "momentum.").items():
-            self.optimiser.state[parameters[int(index)]]["momentum_buffer"] = momentum
-        self.generator.set_state(tensors["generator"])
+        for name, parameter in self.momenta():
+            if name in tensors:
+                like = torch.empty_like(parameter)  # the same memory layout, on the same device
+                self.optimiser.state[parameter]["momentum_buffer"] = like.copy_(tensors[name])
         self.epoch = config["epoch"]
+
+
+def arrays(tensors: dict[str, Tensor]) -> dict:
+    """Tensors as a checkpoint takes them."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
 
 
 def strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -141,59 +223,109 @@ def strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def train(recipe: Recipe, out: Path, after_epoch: Callable[[int], None] = lambda epoch: None) -> dict:
+def held_back(dataset: Dataset, images: int) -> Dataset:
+    """A dataset whose test set is the last training images of a fixed random order: for choosing, not for results."""
+    order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
+    if images >= len(order):
+        raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images")
+    cut = len(order) - images
+    return Dataset(dataset.train.part(order[:cut]), dataset.train.part(order[cut:]), dataset.classes)
+
+
+def train(recipe: Recipe, out: Path, run: Run = Run(), after_epoch: Callable[[int], None] = lambda epoch: None) -> dict:
     """Train by `recipe` and write the checkpoint `out`; return its configuration.
 
     Each epoch's state goes to `<out>.resume`, from which a later call goes on, with the same result to the last
     bit. Raises InputError when the loss is no longer a number; that file then still holds the last good epoch.
     """
-    torch.set_num_threads(THREADS)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
+    if run.device not in ("cpu", "cuda"):
+        raise InputError(f"device is {run.device!r}; allowed: cpu, cuda")
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is cuda, but torch finds no CUDA device; allowed here: cpu")
+    torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
-    train_set, test_set = split_digits()
-    if recipe.validation:
-        cut = len(train_set) - recipe.validation
-        test_set = Split(train_set.images[cut:], train_set.labels[cut:])
-        train_set = Split(train_set.images[:cut], train_set.labels[:cut])
+    with process_group(torch.device(run.device)):
+        dataset = load(recipe.data, run.data_folder)
+        if recipe.validation:
+            dataset = held_back(dataset, recipe.validation)
+        return train_on(recipe, dataset, out, run, after_epoch)
+
+
+def train_on(recipe: Recipe, dataset: Dataset, out: Path, run: Run, after_epoch: Callable[[int], None]) -> dict:
+    """`train`, the images being at hand."""
     state = out.with_name(f"{out.name}.resume")
-    training = Training(recipe)
+    training = Training(recipe, dataset, run)
     training.resume(state)
     training.save(state)  # a folder that cannot be written to is better found out now
-    with tqdm(total=recipe.epochs, initial=training.epoch, unit="epoch", desc="training") as bar:
+    log = Log(run.log if rank() == 0 else None, training.epoch)
+    total = recipe.epochs * training.steps
+    with tqdm(
+        total=total,
+        initial=training.epoch * training.steps,
+        unit="step",
+        desc="training",
+        disable=rank() > 0,
+        mininterval=0.2 if sys.stderr.isatty() else 20,  # seconds; a log file does not need more
+    ) as bar:
         while training.epoch < recipe.epochs:
             if training.epoch == recipe.full_precision_epochs:
                 training.start_quantised()
-            loss, accuracy = training.run_epoch(train_set)
+            loss, accuracy = training.run_epoch(bar)
             training.save(state)
-            phase = "full precision" if training.epoch <= recipe.full_precision_epochs else "quantised"
-            bar.set_postfix_str(f"{phase}, loss {loss:.3f}, train accuracy {accuracy:.1%}", refresh=False)
-            bar.update()
+            scalars = {"loss": loss, "accuracy": accuracy, "rate": training.optimiser.param_groups[0]["lr"]}
+            log.epoch(training.epoch, scalars, training.model, training.examples.to(training.device))
             after_epoch(training.epoch)
-    full_precision = DigitsNet()
-    full_precision.load_state_dict(training.full_precision_state)
+    log.close()
     config = {
-        "network": "DigitsNet",
+        "network": recipe.network,
+        "classes": dataset.classes,
         "recipe": asdict(recipe),
-        "fingerprint": recipe_fingerprint(recipe),
-        "train_images": len(train_set),
-        "test_images": len(test_set),
-        "full_precision_correct": correct(full_precision, test_set),
-        "quantised_correct": correct(training.model, test_set),
+        "start": training.start_digest,
+        "layers": {name: record(layer) for name, layer in layer_configs(training.model).items()},
+        "fingerprint": training.fingerprint,
+        "train_images": len(dataset.train),
+        "test_images": len(dataset.test),
     }
-    write_checkpoint(out, {name: tensor.numpy() for name, tensor in training.model.state_dict().items()}, config)
-    state.unlink(missing_ok=True)
+    if training.full_precision_state:
+        full_precision = build(recipe.network, dataset.classes)
+        full_precision.load_state_dict(training.full_precision_state)
+        config["full_precision_correct"] = correct(full_precision.to(run.device), dataset.test, run.device)
+        config["quantised_correct"] = correct(training.model, dataset.test, run.device)
+        warn_of_floor(training)
+    else:
+        config["full_precision_correct"] = correct(training.model, dataset.test, run.device)
+    if rank() == 0:
+        write_checkpoint(out, arrays(training.model.state_dict()), config)
+        state.unlink(missing_ok=True)
     return config
 
 
-def load_model(path: Path) -> tuple[DigitsNet, Recipe, dict]:
-    """(quantised network in eval mode, its recipe, configuration) of a checkpoint. Raises InputError."""
-    arrays, config = read_checkpoint(path)
-    if config.get("network") != "DigitsNet":
-        raise InputError(f"checkpoint {path} is of network {config.get('network')!r}; this command takes DigitsNet")
-    model = DigitsNet()
+def warn_of_floor(training: Training) -> None:
+    """Say which layers have samples whose β sits on its floor: no gradient reaches them any more."""
+    for name, layer in layer_states(training.model, training.examples.to(training.device)).items():
+        if layer.on_floor and rank() == 0:
+            tqdm.write(f"warning: {name}: β is on its floor for {layer.on_floor:.0%} of {EXAMPLES} training images")
+
+
+def load_model(path: Path) -> tuple[nn.Module, dict]:
+    """(network in eval mode, configuration) of a checkpoint, quantised if it is. Raises InputError."""
+    tensors, config = read_checkpoint(path)
     try:
-        recipe = Recipe(**config["recipe"])
-        model.quantise(recipe.level_set, recipe.activation_bits)
-        model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"checkpoint {path} does not fit this program's {config['network']}: {error}") from error
-    return model.eval(), recipe, config
+        model = build(config["network"], config["classes"])
+        layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
+        if layers:
+            absent = {name: None for name, _ in quantisable_layers(model) if name not in layers}
+            convert(model, QuantConfig(overrides=layers | absent))
+        model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
+    except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise InputError(f"checkpoint {path} does not fit this program's {config.get('network')}: {error}") from error
+    return model.eval(), config
+
+
+def load_quantised(path: Path) -> tuple[nn.Module, dict]:
+    """`load_model` of a quantised network. Raises InputError for one in full precision."""
+    model, config = load_model(path)
+    if not config["layers"]:
+        raise InputError(f"checkpoint {path} is of a network in full precision; this command takes a quantised one")
+    return model, config

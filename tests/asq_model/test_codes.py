@@ -74,6 +74,17 @@ def test_the_sign_bit_alone_negates():
             np.testing.assert_array_equal(levels.values[:half], -levels.values[half:])
 
 
+def test_e2m1_is_the_float_of_the_microscaling_formats():
+    """Every code, read as a 4-bit float: bias 1, exponent 0 subnormal; levels are twice its value."""
+    levels = LevelSet("e2m1", 4)
+    for code in range(16):
+        sign, exponent, mantissa = -1 if code & 8 else 1, code >> 1 & 3, code & 1
+        value = mantissa / 2 if exponent == 0 else (1 + mantissa / 2) * 2 ** (exponent - 1)
+        assert levels.values[code] == 2 * sign * value
+    assert levels.name == "e2m1" and levels.code_bits == 4 and len(levels.levels) == 15
+    assert levels.describe(0b1101) == {"code": 13, "bits": "1101", "zero": False, "sign": -1, "even": -6, "odd": 0}
+
+
 @pytest.mark.parametrize(
     "family, bits, kind, said",
     [
@@ -84,6 +95,7 @@ def test_the_sign_bit_alone_negates():
         ("uniform", 4, "extended", "only one level set"),
         ("post", 4, "wide", "LEVELS is 'wide'; allowed: symmetric, extended, asymmetric"),
         ("float", 4, "", "level family is 'float'"),
+        ("e2m1", 3, "", "BITS is 3 for e2m1 weights; allowed: 4 to 4"),
     ],
 )
 def test_impossible_sets_are_refused_by_name(family, bits, kind, said):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from asq_model.codes import LevelSet
-from asq_model.data import split_digits
+from asq_model.convert import observed_inputs, quantised_layers
+from asq_model.datasets import load
 from asq_model.export import export, least_squares_codes, post_correct
 from asq_model.files import InputError, sha256_file
 from asq_model.golden import MANIFEST, read_golden, read_manifest, write_layer, write_manifest
@@ -14,10 +15,10 @@ from asq_model.train import load_model
 
 
 def test_every_quantised_layer_is_there_with_what_the_manifest_says(small_golden, small_checkpoint):
-    model, _, config = load_model(small_checkpoint)
+    model, config = load_model(small_checkpoint)
     manifest = read_manifest(small_golden)
     layers = list(read_golden(small_golden))
-    assert [layer.name for layer in layers] == [name for name, _ in model.quantised_layers()]
+    assert [layer.name for layer in layers] == [name for name, _ in quantised_layers(model)]
     assert manifest["checkpoint_digest"] == config["digest"]
     assert manifest["checkpoint_sha256"] == sha256_file(small_checkpoint)
     low_bit = [layer for layer in layers if layer.entry["weight_bits"] == 3]
@@ -54,12 +55,11 @@ def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
     """A vector's activations are the receptive field that torch sees, found again by hand for one layer."""
     import torch
 
-    from asq_model.export import layer_inputs
-
-    model, _, _ = load_model(small_checkpoint)
-    _, test = split_digits()
+    model, _ = load_model(small_checkpoint)
+    test = load("digits").test
     layer = model.block2.conv1
-    codes, _ = layer.activation_quantiser.codes(layer_inputs(model, test.images)["block2.conv1"])
+    inputs = observed_inputs(model, [("block2.conv1", layer)], test.scaled(test.images))
+    codes, _ = layer.activation_quantiser.codes(inputs["block2.conv1"])
     padded = torch.nn.functional.pad(codes, (1, 1, 1, 1))
     golden = next(layer for layer in read_golden(small_golden) if layer.name == "block2.conv1")
     for vector in range(0, len(golden.activations), 7):
@@ -140,6 +140,6 @@ def test_least_squares_codes_are_near_the_best_scale():
 
 def test_many_fraction_bits_give_torch_s_accuracy(small_checkpoint):
     """With 8 fraction bits `post`'s rounding is below float noise in all but ties: the same images are right."""
-    _, _, config = load_model(small_checkpoint)
-    _, test = split_digits()
+    _, config = load_model(small_checkpoint)
+    test = load("digits").test
     assert abs(post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1

@@ -3,15 +3,17 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
 
-from asq_model.data import shifted, split_digits
+from asq_model.checkpoint import read_checkpoint, write_checkpoint
+from asq_model.convert import inner_layers, quantised_layers
+from asq_model.datasets import Dataset, load
 from asq_model.files import InputError
-from asq_model.networks import DigitsNet
 from asq_model.recipe import Recipe, recipe_fingerprint
-from asq_model.train import Training, learning_rate, load_model, train
+from asq_model.train import Run, Training, correct, held_back, learning_rate, load_model, load_quantised, train
 
 
 class Killed(BaseException):
@@ -29,10 +31,10 @@ def test_a_killed_run_resumes_to_the_same_bytes(after, small_recipe, small_check
             raise Killed
 
     with pytest.raises(Killed):
-        train(recipe, out, kill)
+        train(recipe, out, after_epoch=kill)
     assert not out.exists() and (tmp_path / "x.safetensors.resume").exists()
     epochs = []
-    train(recipe, out, epochs.append)
+    train(recipe, out, after_epoch=epochs.append)
     assert epochs == list(range(after + 1, recipe.epochs + 1))
     assert out.read_bytes() == small_checkpoint.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
@@ -58,41 +60,96 @@ def test_a_damaged_or_foreign_resume_file_starts_over(small_recipe, small_checkp
     out = tmp_path / "x.safetensors"
     out.with_name("x.safetensors.resume").write_bytes(b"half")
     epochs = []
-    train(small_recipe, out, epochs.append)
+    train(small_recipe, out, after_epoch=epochs.append)
     assert epochs == [1, 2] and out.read_bytes() == small_checkpoint.read_bytes()
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_epoch(small_recipe, tmp_path):
-    train_set, _ = split_digits()
-    training = Training(small_recipe)
-    training.run_epoch(train_set)
+@pytest.fixture
+def digits():
+    return load("digits")
+
+
+@pytest.fixture
+def quantised_training(small_recipe, digits):
+    training = Training(small_recipe, digits)
     training.start_quantised()
-    quantiser = training.model.block1.conv1.activation_quantiser
+    training.epoch = small_recipe.full_precision_epochs
+    return training
+
+
+def test_a_loss_that_is_no_number_names_the_step_that_went_wrong(quantised_training):
+    quantiser = quantised_training.model.block1.conv1.activation_quantiser
     quantiser.initialised.fill_(True)
     quantiser.step.data.fill_(float("nan"))
-    with pytest.raises(InputError, match=r"loss is nan in epoch 2 of 2; .*block1\.conv1\.activation_quantiser\.step"):
-        training.run_epoch(train_set)
+    said = r"loss is nan in epoch 2 of 2; block1\.conv1\.activation_quantiser\.step has a value that is not finite"
+    with pytest.raises(InputError, match=said):
+        quantised_training.run_epoch()
 
 
-def test_the_checkpoint_is_the_network(small_checkpoint, small_recipe):
-    model, recipe, config = load_model(small_checkpoint)
-    assert recipe == small_recipe and not model.training
-    _, test = split_digits()
-    assert int((model(test.images).argmax(1) == test.labels).sum()) == config["quantised_correct"]
-    bits = {name: layer.weight_quantiser.level_set.bits for name, layer in model.quantised_layers()}
+def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_training):
+    adapter = quantised_training.model.block2.conv1.activation_quantiser.adapter
+    adapter.output.weight.data.fill_(3e38)
+    adapter.hidden.bias.data.fill_(1e3)
+    said = r"the output of block2\.conv1\.activation_quantiser\.adapter\.output is not finite"
+    with pytest.raises(InputError, match=said):
+        quantised_training.run_epoch()
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_path):
+    """A learning rate that blows the network up in its second epoch."""
+    recipe = replace(small_recipe, quantised_epochs=2, quantised_rate=1e30)
+    out = tmp_path / "x.safetensors"
+    with pytest.raises(InputError, match="training stopped: the loss is"):
+        train(recipe, out)
+    tensors, config = read_checkpoint(out.with_name("x.safetensors.resume"))
+    assert config["epoch"] >= 1 and all(np.isfinite(tensor).all() for tensor in tensors.values())
+    assert not out.exists()
+
+
+def test_the_checkpoint_is_the_network(small_checkpoint, small_recipe, digits):
+    model, config = load_model(small_checkpoint)
+    assert Recipe(**config["recipe"]) == small_recipe and not model.training
+    assert correct(model, digits.test) == config["quantised_correct"]
+    bits = {name: layer.weight_quantiser.level_set.bits for name, layer in quantised_layers(model)}
     assert bits.pop("conv") == bits.pop("fc") == 8 and set(bits.values()) == {3} and len(bits) == 8
-    assert all(layer.activation_quantiser.adapter is not None for _, layer in model.inner_layers())
-    assert all(layer.weight[0].numel() <= 576 for _, layer in model.quantised_layers())
+    assert all(layer.activation_quantiser.adapter is not None for _, layer in inner_layers(model))
+    assert all(layer.weight[0].numel() <= 576 for _, layer in quantised_layers(model))
+
+
+def test_every_parameter_learns(quantised_training):
+    """Adapters too: one that no gradient reaches would leave LSQ under another name."""
+    quantised_training.run_epoch()
+    before = {name: tensor.clone() for name, tensor in quantised_training.model.named_parameters()}
+    quantised_training.epoch -= 1
+    quantised_training.run_epoch()
+    still = [name for name, tensor in quantised_training.model.named_parameters() if torch.equal(tensor, before[name])]
+    assert not still
+
+
+def test_a_full_precision_checkpoint_starts_a_quantised_run(small_recipe, tmp_path):
+    full = tmp_path / "full.safetensors"
+    config = train(replace(small_recipe, quantised_epochs=0), full)
+    assert config["layers"] == {} and "quantised_correct" not in config
+    recipe = replace(small_recipe, full_precision_epochs=0)
+    config = train(recipe, tmp_path / "x.safetensors", Run(start=full))
+    assert config["start"] == read_checkpoint(full)[1]["digest"]
+    again = train(small_recipe, tmp_path / "y.safetensors")
+    assert again["full_precision_correct"] == config["full_precision_correct"]
+    with pytest.raises(InputError, match="full precision; this command takes a quantised one"):
+        load_quantised(full)
+    with pytest.raises(InputError, match="does not fit network digits"):
+        train(recipe, tmp_path / "z.safetensors", Run(start=tmp_path / "x.safetensors"))
 
 
 def test_a_checkpoint_of_another_network_is_refused(small_checkpoint, tmp_path):
-    from asq_model.checkpoint import read_checkpoint, write_checkpoint
-
     tensors, config = read_checkpoint(small_checkpoint)
     config.pop("digest")
     path = tmp_path / "x.safetensors"
-    write_checkpoint(path, tensors, config | {"network": "ResNet-18"})
-    with pytest.raises(InputError, match="network 'ResNet-18'"):
+    write_checkpoint(path, tensors, config | {"network": "lenet"})
+    with pytest.raises(InputError, match=r"x\.safetensors does not fit .*network is 'lenet'; allowed: digits, resnet8"):
+        load_model(path)
+    write_checkpoint(path, tensors, config | {"network": "resnet8"})
+    with pytest.raises(InputError, match="resnet8"):
         load_model(path)
     tensors.pop("fc.bias")
     write_checkpoint(path, tensors, config)
@@ -100,20 +157,53 @@ def test_a_checkpoint_of_another_network_is_refused(small_checkpoint, tmp_path):
         load_model(path)
 
 
-def test_the_split_is_fixed_and_disjoint():
-    (train_set, test_set), (again, _) = split_digits(), split_digits()
-    assert len(train_set) == 1437 and len(test_set) == 360
-    assert torch.equal(train_set.images, again.images)
-    everything = torch.cat([train_set.images, test_set.images]).flatten(1)
-    assert everything.min() == 0 and everything.max() == 1
-    assert torch.bincount(test_set.labels).min() >= 34  # stratified: about 36 of each digit
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"batch": 2000}, "batch is 2000; allowed: .* at most the 1437"),
+        ({"validation": 1437}, "validation is 1437; allowed: less than the 1437"),
+    ],
+)
+def test_impossible_runs_are_refused(fields, said, small_recipe, tmp_path):
+    with pytest.raises(InputError, match=said):
+        train(replace(small_recipe, **fields), tmp_path / "x.safetensors")
 
 
-def test_shifts_move_by_at_most_one_pixel():
-    images = torch.zeros(200, 1, 8, 8)
-    images[:, :, 4, 4] = 1
-    moved = shifted(images, torch.Generator().manual_seed(0)).flatten(1).argmax(1)
-    assert {(int(m) // 8 - 4, int(m) % 8 - 4) for m in moved} == {(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
+def test_a_device_that_is_not_there_is_refused(small_recipe, tmp_path):
+    with pytest.raises(InputError, match="device is 'tpu'; allowed: cpu, cuda"):
+        train(small_recipe, tmp_path / "x.safetensors", Run(device="tpu"))
+
+
+def test_validation_images_are_training_images(digits, small_recipe):
+    held = held_back(digits, 100)
+    assert len(held.train) == 1337 and len(held.test) == 100
+    rows = {tuple(row.tolist()) for row in digits.train.images.flatten(1)}
+    assert all(tuple(row.tolist()) in rows for row in held.test.images.flatten(1))
+
+
+def test_a_batch_of_one_trains(small_recipe, digits):
+    few = Dataset(digits.train.part(torch.arange(3)), digits.test, 10)
+    training = Training(replace(small_recipe, batch=1), few)
+    training.start_quantised()
+    loss, _ = training.run_epoch()
+    assert np.isfinite(loss)
+
+
+def test_zero_variance_inputs_train(small_recipe, digits):
+    """Every image the same, every activation of the first layer zero: nothing divides by nothing."""
+    black = replace(digits.train.part(torch.arange(128)), images=torch.zeros(128, 1, 8, 8, dtype=torch.uint8))
+    training = Training(small_recipe, Dataset(black, digits.test, 10))
+    training.start_quantised()
+    loss, _ = training.run_epoch()
+    assert np.isfinite(loss) and all(torch.isfinite(tensor).all() for tensor in training.model.parameters())
+
+
+def test_mixed_precision_trains_and_resumes(small_recipe, tmp_path):
+    recipe = replace(small_recipe, precision="bfloat16")
+    config = train(recipe, tmp_path / "x.safetensors")
+    assert config["quantised_correct"] > 150
+    tensors, _ = read_checkpoint(tmp_path / "x.safetensors")
+    assert all(tensor.dtype != np.float16 for tensor in tensors.values())
 
 
 def test_learning_rate_is_a_cosine_in_each_phase():
@@ -124,12 +214,3 @@ def test_learning_rate_is_a_cosine_in_each_phase():
 
 def test_fingerprint_follows_the_recipe():
     assert recipe_fingerprint(Recipe()) != recipe_fingerprint(Recipe(seed=1))
-
-
-def test_full_precision_and_quantised_forms_share_their_weights():
-    torch.manual_seed(0)
-    model = DigitsNet()
-    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    model.quantise(Recipe().level_set, 3)
-    assert set(state) <= set(model.state_dict())
-    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in state.items())

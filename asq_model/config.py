@@ -1,0 +1,111 @@
+"""How a network is quantised, as plain data: one `LayerConfig` per layer. Free of torch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
+
+from asq_model.codes import EXPONENTIAL, LevelSet
+from asq_model.files import InputError
+from asq_model.integer.mac import checked_range
+
+WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
+ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")
+STEP_GRADIENTS = ("numel", "features")
+LARGEST_BETA = 16.0  # where hardware saturates β; a floor above it leaves nothing to adapt
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """Quantisers of one layer. Raises InputError, naming the field, for a combination that cannot be.
+
+    weights: family of weight levels; `uniform` is LSQ, `dorefa` the tanh-normalised uniform levels of DoReFa-Net.
+    weight_bits, kind: width b and, for `post` and `pot`, the level set (`symmetric` where it is left empty).
+    activations: quantiser of the layer's input; `asq` is LSQ with an adapter.
+    activation_bits: 2 to 8. signed: whether the input can be negative (codes −2^(b−1) … 2^(b−1) − 1).
+    per_channel: one weight scale per output channel, or one per tensor.
+    step_gradient: N of LSQ's gradient scale 1/√(N·p) for activations: `numel` of the batch, as the public codes have
+        it, or the `features` of one sample, as LSQ's paper has it.
+    adapter_layers: 1 or 2, or 0 for the paper's rule (one below 8 input channels, else two).
+    adapter_ratio: input channels per unit of a two-layer adapter's hidden layer.
+    beta_floor: smallest β; 1e-8 is the authors' choice, 2^-4 what hardware is made for.
+    scale_beta_gradient: apply LSQ's gradient scale to β too (the authors do not).
+    """
+
+    weights: str = "post"
+    weight_bits: int = 4
+    kind: str = ""
+    activations: str = "asq"
+    activation_bits: int = 4
+    signed: bool = False
+    per_channel: bool = True
+    step_gradient: str = "numel"
+    adapter_layers: int = 0
+    adapter_ratio: int = 4
+    beta_floor: float = 2.0**-4
+    scale_beta_gradient: bool = False
+
+    def __post_init__(self):
+        for name, value, allowed in (
+            ("weights", self.weights, WEIGHTS),
+            ("activations", self.activations, ACTIVATIONS),
+            ("step_gradient", self.step_gradient, STEP_GRADIENTS),
+            ("adapter_layers", self.adapter_layers, (0, 1, 2)),
+        ):
+            if value not in allowed:
+                raise InputError(f"{name} is {value!r}; allowed: {', '.join(map(str, allowed))}")
+        if self.weights in EXPONENTIAL and not self.kind:
+            object.__setattr__(self, "kind", "symmetric")
+        if self.weights == "dorefa":
+            checked_range("weight_bits", self.weight_bits, 2, 8)
+            if self.kind:
+                raise InputError(f"kind is {self.kind!r}, but dorefa weights have only one level set")
+        else:
+            LevelSet(self.weights, self.weight_bits, self.kind)
+        checked_range("activation_bits", self.activation_bits, 2, 8)
+        checked_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
+        if not (isfinite(self.beta_floor) and 0 < self.beta_floor < LARGEST_BETA):
+            raise InputError(f"beta_floor is {self.beta_floor}; allowed: more than 0, less than {LARGEST_BETA:g}")
+        if self.signed and self.activations in ("pact", "dorefa"):
+            raise InputError(
+                f"activations are {self.activations}, which is defined for inputs ≥ 0 only; use lsq or asq"
+            )
+
+    @property
+    def level_set(self) -> LevelSet:
+        """Of the weights. Raises InputError for `dorefa`, whose levels have no zero and no code here."""
+        if self.weights == "dorefa":
+            raise InputError("weights are dorefa, which has no level set that hardware takes; use uniform")
+        return LevelSet(self.weights, self.weight_bits, self.kind)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that one weight takes in memory: `weight_bits`, one more for an extended level set."""
+        return self.weight_bits if self.weights == "dorefa" else self.level_set.code_bits
+
+
+OUTER = LayerConfig("uniform", 8, activations="lsq", activation_bits=8)
+
+
+@dataclass(frozen=True)
+class QuantConfig:
+    """How `convert` quantises a network: `outer` for the first and the last layer, `inner` for all between.
+
+    overrides: by layer name as in `named_modules`; None leaves that layer in full precision.
+    """
+
+    inner: LayerConfig = LayerConfig()
+    outer: LayerConfig = OUTER
+    overrides: Mapping[str, LayerConfig | None] = field(default_factory=dict)
+
+
+def layer_config(record: object) -> LayerConfig:
+    """The inverse of `dataclasses.asdict`, for what a checkpoint stores. Raises InputError for anything else."""
+    known = {field.name: field.type for field in fields(LayerConfig)}
+    if not isinstance(record, dict) or not record.keys() <= known.keys():
+        raise InputError(f"layer configuration {record!r} has unknown fields; allowed: {', '.join(known)}")
+    return LayerConfig(**record)
+
+
+def record(config: LayerConfig) -> dict:
+    """A configuration as JSON holds it."""
+    return asdict(config)

@@ -1,0 +1,40 @@
+"""Images to train and test on: the digits that are built in, CIFAR-10 in either of its layouts, a folder of images.
+
+A dataset has a training and a test split, and a split gives batches: `split.batches(order, batch, generator)` yields
+(images float32 [n, C, H, W], labels int64 [n]) of this process's part of each batch, augmented if there is a generator.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asq_model.datasets.cifar10 import load_cifar10
+from asq_model.datasets.digits import load_digits
+from asq_model.datasets.folder import FolderSplit, load_folder
+from asq_model.datasets.memory import MemorySplit
+from asq_model.files import InputError
+from asq_model.recipe import DATASETS
+
+Split = MemorySplit | FolderSplit
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`train` and `test`, and how many classes their labels count."""
+
+    train: Split
+    test: Split
+    classes: int
+
+
+def load(name: str, folder: Path | None = None) -> Dataset:
+    """A dataset by name. Raises InputError for an unknown name, and for files missing, cut or mislabelled."""
+    if name not in DATASETS:
+        raise InputError(f"dataset is {name!r}; allowed: {', '.join(DATASETS)}")
+    if name == "digits":
+        return Dataset(*load_digits())
+    if folder is None:
+        raise InputError(f"dataset {name} needs the folder that it lies in: --data-folder")
+    return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder)))
+
+
+__all__ = ["Dataset", "FolderSplit", "MemorySplit", "Split", "load"]

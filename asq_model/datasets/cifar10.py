@@ -1,0 +1,129 @@
+"""CIFAR-10 (Krizhevsky 2009) from the files of its own page, in the binary or in the Python layout.
+
+The Python layout is pickles. They are read by an unpickler that knows three names, those that rebuild a numpy array,
+and makes inert objects of them: whatever else a file asks for is refused, and nothing that a file names is ever called.
+"""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from asq_model.datasets.memory import MemorySplit
+from asq_model.files import InputError, reported_os_errors
+
+BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
+TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST = ("test_batch",)
+CLASSES = 10
+IMAGE = (3, 32, 32)
+PIXELS = 3 * 32 * 32
+RECORDS = 10_000  # per file
+MEAN = (0.4914, 0.4822, 0.4465)  # of the training images, per channel
+DEVIATION = (0.2470, 0.2435, 0.2616)
+
+
+def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:
+    """(training set, test set, classes). `folder` holds one of the two layouts, or is that layout's own folder.
+
+    Raises InputError for a file that is missing, cut, or whose labels are not 0 … 9.
+    """
+    folder = Path(folder)
+    for name, read in ((BINARY, read_binary), (PYTHON, read_python)):
+        for place in (folder / name, folder):
+            if any((place / f"{TEST[0]}{suffix}").exists() for suffix in suffixes(name)):
+                return split(place, TRAIN, read), split(place, TEST, read), CLASSES
+    raise InputError(f"no CIFAR-10 in {folder}: neither {BINARY}/{TEST[0]}.bin nor {PYTHON}/{TEST[0]} is there")
+
+
+def suffixes(layout: str) -> tuple[str, ...]:
+    return (".bin",) if layout == BINARY else ("",)
+
+
+def split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
+    parts = [read(folder / name) for name in names]
+    images = torch.from_numpy(np.concatenate([images for images, _ in parts]))
+    labels = torch.from_numpy(np.concatenate([labels for _, labels in parts]).astype(np.int64))
+    return MemorySplit(images, labels, 255.0, MEAN, DEVIATION, shift=4, mirror=True)
+
+
+def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(images uint8 [10000, 3, 32, 32], labels uint8 [10000]): records of one label byte and 3072 pixel bytes."""
+    path = path.with_name(f"{path.name}.bin")
+    with reported_os_errors("read", path):
+        contents = np.fromfile(path, np.uint8)
+    expected = RECORDS * (1 + PIXELS)
+    if contents.size != expected:
+        raise InputError(f"{path} has {contents.size} bytes; a whole CIFAR-10 batch has {expected}")
+    records = contents.reshape(RECORDS, 1 + PIXELS)
+    return records[:, 1:].reshape(RECORDS, *IMAGE), checked_labels(path, records[:, 0])
+
+
+def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The same from a pickled dictionary with `data` uint8 [10000, 3072] and a list of `labels`."""
+    with reported_os_errors("read", path), path.open("rb") as file:
+        try:
+            batch = InertUnpickler(file, encoding="bytes").load()
+            pixels = batch[b"data"].array()
+            labels = np.array(batch[b"labels"])
+        except InputError:
+            raise
+        except Exception as error:  # a damaged pickle can fail in any way; none of them runs its code
+            raise InputError(f"{path} is damaged or no CIFAR-10 batch: {error!r}") from error
+    if pixels.shape != (RECORDS, PIXELS) or labels.shape != (RECORDS,):
+        raise InputError(
+            f"{path} has data {pixels.shape} and labels {labels.shape};"
+            f" a CIFAR-10 batch has {(RECORDS, PIXELS)} and {(RECORDS,)}"
+        )
+    return pixels.reshape(RECORDS, *IMAGE), checked_labels(path, labels)
+
+
+def checked_labels(path: Path, labels: np.ndarray) -> np.ndarray:
+    wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
+    if wrong.size:
+        raise InputError(f"{path} has label {labels[wrong[0]]} at image {wrong[0]}; allowed: 0 to {CLASSES - 1}")
+    return labels
+
+
+class InertType:
+    """Stands for `numpy.dtype`: the type's name, nothing made of it."""
+
+    def __init__(self, name="", *_):
+        self.name = name if isinstance(name, str) else bytes(name).decode("ascii")
+
+    def __setstate__(self, state):
+        """Byte order and alignment, of no interest for bytes."""
+
+
+class InertArray:
+    """Stands for `numpy.ndarray` and for the function that makes an empty one: holds what a pickle says of it."""
+
+    def __init__(self, *_):
+        self.state = None
+
+    def __setstate__(self, state):
+        self.state = state
+
+    def array(self) -> np.ndarray:
+        """The array of bytes, shape and type checked."""
+        _, shape, kind, fortran, contents = self.state
+        if kind.name != "u1" or fortran:
+            raise ValueError(f"array of type {kind.name!r}")
+        return np.frombuffer(contents, np.uint8).reshape(shape)
+
+
+INERT = {
+    **{(module, "_reconstruct"): InertArray for module in ("numpy.core.multiarray", "numpy._core.multiarray")},
+    ("numpy", "ndarray"): InertArray,
+    ("numpy", "dtype"): InertType,
+}
+
+
+class InertUnpickler(pickle.Unpickler):
+    """Makes numbers, strings, lists, dictionaries and inert arrays; refuses every other name."""
+
+    def find_class(self, module, name):
+        if (module, name) not in INERT:
+            raise InputError(f"{module}.{name} has no place in a CIFAR-10 batch; the file is not read")
+        return INERT[module, name]

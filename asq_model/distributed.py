@@ -1,0 +1,82 @@
+"""What several processes must agree on so that they train as one: the batch is theirs together.
+
+A step, a batch norm or a gradient scale that looked at its own process's part of the batch only would make the result
+depend on how many processes there are.
+"""
+
+import os
+import warnings
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+def world_size() -> int:
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+@contextmanager
+def process_group(device: torch.device):
+    """Join the group that `torchrun` made, or none when this process runs alone."""
+    if "WORLD_SIZE" not in os.environ:
+        yield
+        return
+    # Gradients of 1×1 convolutions may lie in memory as channels first or last alike, of which DDP makes a warning.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def global_sum(x: Tensor) -> Tensor:
+    """The sum over all processes, with gradients: each process's loss reaches every process's x."""
+    return all_reduce(x) if world_size() > 1 else x
+
+
+@torch.no_grad()
+def global_mean(x: Tensor) -> Tensor:
+    """Mean over all elements of the whole batch, parts of equal size."""
+    return global_sum(x.mean()) / world_size()
+
+
+@torch.no_grad()
+def global_extremes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(smallest, largest) element of the whole batch."""
+    extremes = torch.stack([-x.min(), x.max()])
+    if world_size() > 1:
+        distributed.all_reduce(extremes, distributed.ReduceOp.MAX)
+    return -extremes[0], extremes[1]
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the whole batch of all processes. (torch's SyncBatchNorm does the same, on CUDA only.)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        wide = x.float() if x.dtype != torch.float64 else x
+        count = wide.numel() // wide.shape[1] * world_size()
+        mean = global_sum(wide.sum((0, 2, 3))) / count
+        centred = wide - mean.view(1, -1, 1, 1)
+        variance = global_sum((centred**2).sum((0, 2, 3))) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
+
+
+def share_batch_norms(model: nn.Module) -> None:
+    """Make every batch norm of a model one over all processes; its state dict stays the same."""
+    for module in model.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = GlobalBatchNorm2d

@@ -1,0 +1,30 @@
+"""The networks of the paper and of the main job, as published, in full precision; `convert` quantises them.
+
+Parameter names are those of the public implementations, so that their state dicts load.
+"""
+
+from torch import nn
+
+from asq_model.files import InputError
+from asq_model.networks.digits import DigitsNet
+from asq_model.networks.mobilenet import MobileNetV2
+from asq_model.networks.resnet import CifarResNet, ResNet8, resnet18, resnet34
+
+NETWORKS = {
+    "digits": DigitsNet,
+    "resnet8": ResNet8,
+    "resnet20": CifarResNet,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "mobilenetv2": MobileNetV2,
+}
+
+
+def build(name: str, classes: int) -> nn.Module:
+    """A freshly initialised network. Raises InputError for a name that is not in `NETWORKS`."""
+    if name not in NETWORKS:
+        raise InputError(f"network is {name!r}; allowed: {', '.join(NETWORKS)}")
+    return NETWORKS[name](classes)
+
+
+__all__ = ["NETWORKS", "CifarResNet", "DigitsNet", "MobileNetV2", "ResNet8", "build", "resnet18", "resnet34"]

@@ -1,0 +1,100 @@
+"""The rounding functions with their straight-through gradients, and what they share.
+
+Backward passes recompute from the input what forward threw away: a training step keeps no tensor for quantisation
+that the network without it would not keep. They are written in few passes over memory, which is what they cost.
+"""
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+SMALLEST_STEP = 1e-8  # of s and α: keeps x/s finite for an all-zero tensor
+
+
+class FakeQuantise(Function):
+    """x̂ = clamp(round(x/step), low, high)·step (Eq. 1, 2). `step` broadcasts: per tensor, channel or sample.
+
+    With v = x/step: ∂x̂/∂x = 1[low ≤ v ≤ high]; ∂x̂/∂step = round(v) − v inside, low or high outside. Ties round to
+    even.
+    """
+
+    @staticmethod
+    def forward(ctx, x, step, low, high):
+        ctx.save_for_backward(x, step)
+        ctx.bounds = low, high
+        return (x / step).clamp_(low, high).round_().mul_(step)
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, step = ctx.saved_tensors
+        v = x / step
+        clamped = v.clamp(*ctx.bounds)
+        inside = v.eq_(clamped)  # as 0.0 and 1.0, which multiplies faster than bool
+        if not ctx.needs_input_grad[1]:
+            return inside.mul_(grad), None, None, None
+        slope = clamped.round().sub_(clamped.mul_(inside))
+        return inside.mul_(grad), slope.mul_(grad).sum_to_size(step.shape), None, None
+
+
+class NearestLevel(Function):
+    """ŵ = α·Π(clip(w/α, −1, 1)) (Eq. 3, 17), ties to the larger magnitude. `alpha` broadcasts against w.
+
+    With u = w/α: ∂ŵ/∂w = 1[|u| ≤ 1]; ∂ŵ/∂α = Π(u) − u inside, sign(u) outside.
+    """
+
+    @staticmethod
+    def forward(ctx, w, alpha, levels, midpoints):
+        ctx.save_for_backward(w, alpha, levels, midpoints)
+        return levels[nearest_level(w / alpha, midpoints)].mul_(alpha)
+
+    @staticmethod
+    def backward(ctx, grad):
+        w, alpha, levels, midpoints = ctx.saved_tensors
+        u = w / alpha
+        inside = u.abs() <= 1
+        slope = torch.where(inside, levels[nearest_level(u, midpoints)] - u, torch.sign(u))
+        return grad * inside, (grad * slope).sum_to_size(alpha.shape), None, None
+
+
+class Round(Function):
+    """round(x), ties to even, with the gradient of the identity."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class ScaleGradient(Function):
+    """The identity, whose gradient is multiplied by a constant: LSQ's gradient scale g."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor, None
+
+
+def nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
+    """Index of the level nearest to each u, ties to the larger magnitude: `LevelSet.nearest` for tensors.
+
+    By bucketing on the midpoints: no tensor of levels × numel is made.
+    """
+    u = u.contiguous()
+    return torch.where(u < 0, torch.bucketize(u, midpoints), torch.bucketize(u, midpoints, right=True))
+
+
+def positive(step: Tensor) -> Tensor:
+    """A step that an update pushed below zero means its size: it stays alive and never inverts the quantiser."""
+    return step.abs().clamp_min(SMALLEST_STEP)
+
+
+def uniform_bounds(bits: int, signed: bool) -> tuple[int, int]:
+    """(n, p) of Eq. 1."""
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
