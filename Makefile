@@ -1,6 +1,7 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint), TABLE (of the paper), FORCE=1
-# (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint),
+# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, FORCE=1 (do it again
+# although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +17,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog golden reproduce test lint clean
+.PHONY: help sim verilog golden reproduce test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,12 +33,16 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
 
-reproduce: $(READY) ## print a table of the paper beside the figures computed here (TABLE=1)
-	@$(PY) -m asq_model table $(TABLE)
+reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA, START, EPOCHS, SEEDS)
+	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,start,START) \
+		$(call option,epochs,EPOCHS) $(call option,seeds,SEEDS)
 
 test: $(READY) ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST)
+
+bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
+	@$(PY) -m asq_model bench
 
 lint: $(READY) ## check style and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
@@ -46,10 +51,14 @@ clean: ## leave the tree as cloned
 	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+$(VENV)/.bench: $(READY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.11, or missing; set PYTHON=path" >&2; exit 1; }
 	@echo "making $(VENV) (some minutes the first time)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sim,test]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,onnx,plot,sim,test]'
 	@touch $@

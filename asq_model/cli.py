@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
-from asq_model.files import InputError
+from asq_model.files import InputError, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.mac import checked_range
 from asq_model.overhead import table_1
@@ -103,6 +103,7 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @network_options
 @click.option("--out", type=click.Path(path_type=Path), help="[default: build/checkpoint/<name>.safetensors]")
 @click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
+@click.option("--data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--weights", "family", help="post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
 @click.option("--start", type=click.Path(path_type=Path), help="Start from this full-precision safetensors file.")
@@ -146,6 +147,20 @@ def inspect(checkpoint):
 
 
 @cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies.")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: build/onnx/<checkpoint's name>.onnx]")
+def onnx(checkpoint, data_folder, out):
+    """Write a quantised network as ONNX, run it in onnxruntime on test images, and print the file's path."""
+    from asq_model.onnx import checked_export
+
+    out = out or Path("build/onnx") / f"{checkpoint.stem}.onnx"
+    images, agreeing = checked_export(checkpoint, out, data_folder)
+    click.echo(f"onnxruntime gives torch's logits for {agreeing} of {images} test images", err=True)
+    click.echo(out)
+
+
+@cli.command()
 @click.argument("number", type=click.IntRange(1, 1))
 def table(number):
     """Print the paper's table NUMBER beside the figures computed here (1: the overhead of ASQ on ResNet-18)."""
@@ -166,9 +181,22 @@ def study(data_folder, start, network, epochs, seeds, jobs, out):
 
     found = run_study(network, start, epochs, list(range(seeds)), data_folder, out, jobs)
     for failure in found["failed"]:
-        click.echo(
-            f"failed: {failure['label']} {failure['bits']} bits seed {failure['seed']}: {failure['error']}", err=True
-        )
+        what = f"{failure['label']} {failure['bits']} bits seed {failure['seed']}"
+        click.echo(f"failed: {what}: {failure['error']}", err=True)
     if found["failed"]:
         raise InputError(f"{len(found['failed'])} of {len(found['failed']) + len(found['runs'])} runs failed")
     click.echo(out / "results.json")
+
+
+@cli.command()
+@click.option("--rounds", default=20, show_default=True, help="Steps of each network.")
+@click.option("--threads", default=2, show_default=True, help="CPU threads.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the table there too.")
+def bench(rounds, threads, out):
+    """Print what quantisation costs a training step, beside full precision and (where installed) Brevitas."""
+    from asq_model.bench import measure, table
+
+    text = table(measure(rounds, threads), threads)
+    click.echo(text)
+    if out is not None:
+        write_text(out, f"# Cost of a training step\n\nBy `make bench`.\n\n{text}\n")

@@ -66,9 +66,8 @@ class LayerConfig:
         if not (isfinite(self.beta_floor) and 0 < self.beta_floor < LARGEST_BETA):
             raise InputError(f"beta_floor is {self.beta_floor}; allowed: more than 0, less than {LARGEST_BETA:g}")
         if self.signed and self.activations in ("pact", "dorefa"):
-            raise InputError(
-                f"activations are {self.activations}, which is defined for inputs ≥ 0 only; use lsq or asq"
-            )
+            why = "which is defined for inputs ≥ 0 only; use lsq or asq"
+            raise InputError(f"activations are {self.activations}, {why}")
 
     @property
     def level_set(self) -> LevelSet:

@@ -129,9 +129,8 @@ def check_exportable(name: str, layer: Quantised, x: Tensor) -> None:
     if isinstance(layer, nn.Linear) and x.dim() != 2:
         raise InputError(f"layer {name} has input of shape {tuple(x.shape)}; golden vectors need [N, features]")
     if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-        raise InputError(
-            f"layer {name} has padding {layer.padding_mode}, {layer.padding}; golden vectors need zeros, n"
-        )
+        padding = f"{layer.padding_mode}, {layer.padding}"
+        raise InputError(f"layer {name} has padding {padding}; golden vectors need zeros and a number")
     if layer.config.activations not in ("asq", "lsq"):
         allowed = "golden vectors need asq or lsq"
         raise InputError(f"layer {name} has {layer.config.activations} activations; {allowed}")

@@ -5,6 +5,7 @@ with the dataset. Each image's augmentation has a seed of its own, so the worker
 """
 
 import math
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,18 +29,25 @@ SHORT_SIDE = 256  # what a test image is resized to before its centre is cut out
 
 @dataclass(frozen=True)
 class FolderSplit:
-    """Paths and labels int64 [N] of the images of one split; `crop` is the edge of what a network sees."""
+    """Names (bytes, relative to `folder`) and labels int64 [N] of a split's images; a network sees crop × crop pixels.
 
-    paths: tuple[Path, ...]
+    Names are one array, not a million objects whose reference counts would unshare the workers' memory.
+    """
+
+    folder: Path
+    names: np.ndarray
     labels: Tensor
     crop: int = CROP
     workers: int = 2
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     def part(self, indices: Tensor) -> "FolderSplit":
-        return replace(self, paths=tuple(self.paths[index] for index in indices), labels=self.labels[indices])
+        return replace(self, names=self.names[indices.numpy()], labels=self.labels[indices])
+
+    def path(self, index: int) -> Path:
+        return self.folder / os.fsdecode(self.names[index])
 
     def image(self, index: int) -> Tensor:
         """One image as a network sees it, float32 [C, H, W], not augmented. Raises InputError if it cannot be read."""
@@ -78,7 +86,7 @@ class _Images(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | InputError:
         """The error of an image that cannot be read is an item too: raised in a worker, it would lose its one line."""
-        path, crop = self.split.paths[index], self.split.crop
+        path, crop = self.split.path(index), self.split.crop
         try:
             with Image.open(path) as file:
                 image = file.convert("RGB")
@@ -149,11 +157,11 @@ def class_names(folder: Path) -> list[str]:
 
 
 def find_images(folder: Path, classes: list[str], crop: int) -> FolderSplit:
-    paths, labels = [], []
+    names, labels = [], []
     for label, name in enumerate(classes):
-        found = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES)
+        found = sorted(entry.name for entry in os.scandir(folder / name) if Path(entry.name).suffix.lower() in SUFFIXES)
         if not found:
             raise InputError(f"class folder {folder / name} has no image; allowed: {', '.join(sorted(SUFFIXES))}")
-        paths += found
+        names += [os.fsencode(f"{name}/{image}") for image in found]
         labels += [label] * len(found)
-    return FolderSplit(tuple(paths), torch.tensor(labels), crop)
+    return FolderSplit(folder, np.array(names), torch.tensor(labels), crop)

@@ -31,7 +31,7 @@ def projection(channels: int, out_channels: int, stride: int) -> nn.Module:
 
 
 class PaddedIdentity(nn.Module):
-    """A shortcut without parameters (He's option A): every stride-th pixel, half the new channels of zeros each side."""
+    """A shortcut without parameters (He's option A): every stride-th pixel, new channels of zeros on both sides."""
 
     def __init__(self, channels: int, out_channels: int, stride: int):
         super().__init__()

@@ -72,20 +72,21 @@ class LsqActivation(ActivationQuantiser):
             self.step.copy_((2 * mean / sqrt(self.high)).clamp_min(SMALLEST_STEP))
             self.initialised.fill_(True)
 
-    def gradient_scale(self, x: Tensor) -> float:
-        """g = 1/√(N·p)."""
+    def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
+        """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x."""
+        if not torch.is_grad_enabled():
+            return parameter  # and the batch may be a symbol, as in an export
         count = x.numel() * world_size() if self.step_gradient == "numel" else x[0].numel()
-        return 1 / sqrt(count * self.high)
+        return ScaleGradient.apply(parameter, 1 / sqrt(count * self.high))
 
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
         if self.training and not self.initialised:
             self.initialise(x)
-        g = self.gradient_scale(x)
-        step = positive(ScaleGradient.apply(self.step, g))
+        step = positive(self.scaled(self.step, x))
         if self.adapter is not None:
             beta = self.adapter(x)
             if self.scale_beta_gradient:
-                beta = ScaleGradient.apply(beta, g)
+                beta = self.scaled(beta, x)
             step = step * beta.view(-1, *(1,) * (x.dim() - 1))
         return step, 0.0
 
@@ -110,7 +111,7 @@ class LsqPlusActivation(LsqActivation):
 
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
         step, _ = super().grid(x)
-        return step, ScaleGradient.apply(self.offset, self.gradient_scale(x))
+        return step, self.scaled(self.offset, x)
 
 
 class PactActivation(ActivationQuantiser):

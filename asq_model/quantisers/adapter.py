@@ -10,7 +10,8 @@ RATIO = 4  # input channels per hidden unit
 class Adapter(nn.Module):
     """β of each sample from its un-quantised input (Eq. 4): average over positions, one or two linear layers, ReLU.
 
-    Input [N, C, ...] (or [N, ..., C] with `channel_axis` −1), output [N], at least `floor`: an output that ReLU made 0 would give a step of 0 and no gradient.
+    Input [N, C, ...] (or [N, ..., C] with `channel_axis` −1), output [N], at least `floor`: an output that ReLU made 0
+    would give a step of 0 and no gradient.
     Two layers are C → max(C // ratio, 1) → 1. The last one starts at weights N(0, 0.01²) and bias 1, so β ≈ 1.
     `layers`: 1 or 2; 0 takes one for fewer than 8 channels, otherwise two.
     """

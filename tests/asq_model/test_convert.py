@@ -75,7 +75,7 @@ def test_a_converted_network_computes_the_layer_s_operation_on_quantised_operand
 
 
 def test_backward_is_that_of_the_plain_composition(net, images):
-    """What `recomputed` leaves out of memory comes back the same: gradients equal those of quantiser, then operation."""
+    """What `recomputed` leaves out of memory comes back the same."""
     convert(net, example=images)
     net.train()(images)
     for name, layer in quantised_layers(net):

@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_what_is_not_there_is_said(tmp_path):
         load("cifar10")
     with pytest.raises(InputError, match=r"dataset is 'mnist'; allowed: digits, cifar10, imagenet"):
         load("mnist")
-    with pytest.raises(InputError, match="image folder .*train does not exist"):
+    with pytest.raises(InputError, match=r"image folder .*train does not exist"):
         load("imagenet", tmp_path)
 
 
@@ -167,8 +168,7 @@ def test_an_image_folder_gives_batches_that_workers_do_not_change(folder):
     assert (len(train), len(test), classes) == (12, 6, 2)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
     batches = [
-        list(type(train)(train.paths, train.labels, 32, workers).batches(order, 5, torch.Generator().manual_seed(2)))
-        for workers in (0, 2)
+        list(replace(train, workers=workers).batches(order, 5, torch.Generator().manual_seed(2))) for workers in (0, 2)
     ]
     for (images, labels), (others, other_labels) in zip(*batches, strict=True):
         assert torch.equal(images, others) and torch.equal(labels, other_labels) and images.shape[1:] == (3, 32, 32)
@@ -194,7 +194,7 @@ def test_a_damaged_image_and_a_missing_class_are_named(folder):
     assert "\n" not in str(raised.value)
     for path in (folder / "val" / "b").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match="class folder .*val/b has no image"):
+    with pytest.raises(InputError, match=r"class folder .*val/b has no image"):
         load_folder(folder)
     (folder / "val" / "b").rmdir()
     with pytest.raises(InputError, match="same class folders; only one has b"):

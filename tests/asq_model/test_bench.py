@@ -1,0 +1,31 @@
+import torch
+
+from asq_model import bench
+from asq_model.networks import build
+
+
+def test_the_table_has_ratios_to_full_precision():
+    costs = {"full precision": bench.Cost(0.2, 100), "ASQ": bench.Cost(0.3, 140)}
+    assert bench.table(costs, 2).splitlines()[-1] == "| ASQ | 300 | 1.50 | 140 | 1.40 |"
+
+
+def test_networks_take_turns(monkeypatch):
+    """Every network is made, trained and timed; an update moves its parameters."""
+    monkeypatch.setattr(bench, "BATCH", 4)
+    made = []
+
+    def make():
+        made.append(build("resnet8", 10))
+        return made[-1]
+
+    torch.manual_seed(0)
+    times = bench.step_times({"one": make, "two": make}, rounds=2)
+    assert set(times) == {"one", "two"} and all(seconds > 0 for seconds in times.values())
+    assert not torch.equal(made[0].conv1.weight, build("resnet8", 10).conv1.weight)
+
+
+def test_peak_memory_is_measured_in_a_process_of_its_own():
+    """A step at batch 128 holds every layer's activations: some hundred MiB, of which this process sees nothing."""
+    before = bench.resident("VmHWM")
+    assert 200 < bench.peak_memory("full precision", 1) < 2000
+    assert bench.resident("VmHWM") - before < 50
