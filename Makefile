@@ -1,7 +1,7 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
 # Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint),
-# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, FORCE=1 (do it again
-# although nothing changed), PYTHON (the interpreter that makes .venv).
+# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, NETWORK,
+# JOBS, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,9 +33,9 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
 
-reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA, START, EPOCHS, SEEDS)
-	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,start,START) \
-		$(call option,epochs,EPOCHS) $(call option,seeds,SEEDS)
+reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
+	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,warm-start,START) \
+		$(call option,network,NETWORK) $(call option,epochs,EPOCHS) $(call option,seeds,SEEDS) $(call option,jobs,JOBS)
 
 test: $(READY) ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)

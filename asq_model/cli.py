@@ -106,7 +106,9 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @click.option("--data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--weights", "family", help="post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
-@click.option("--start", type=click.Path(path_type=Path), help="Start from this full-precision safetensors file.")
+@click.option(
+    "--warm-start", "start", type=click.Path(path_type=Path), help="Start from this full-precision safetensors file."
+)
 @click.option("--full-epochs", "full_precision_epochs", type=int, help="Epochs in full precision.")
 @click.option("--epochs", "quantised_epochs", type=int, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--full-rate", "full_precision_rate", type=float, help="First learning rate in full precision.")
@@ -116,7 +118,7 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @click.option("--threads", type=int, help="CPU threads per process.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-@click.option("--log", type=click.Path(path_type=Path), help="Write TensorBoard files to this folder.")
+@click.option("--tensorboard", "log", type=click.Path(path_type=Path), help="Write TensorBoard files to this folder.")
 def train(bits, abits, levels, data_folder, force, out, network, start, device, log, **fields):
     """Train a network (full precision, then quantised) and print the checkpoint's path.
 
@@ -161,31 +163,43 @@ def onnx(checkpoint, data_folder, out):
 
 
 @cli.command()
-@click.argument("number", type=click.IntRange(1, 1))
-def table(number):
-    """Print the paper's table NUMBER beside the figures computed here (1: the overhead of ASQ on ResNet-18)."""
-    click.echo(table_1())
-
-
-@cli.command()
-@click.option("--data-folder", type=click.Path(path_type=Path), required=True, help="Where CIFAR-10 lies.")
-@click.option("--start", type=click.Path(path_type=Path), required=True, help="Checkpoint in full precision.")
-@click.option("--network", default="resnet8", show_default=True, help="resnet8 or resnet20.")
-@click.option("--epochs", default=2, show_default=True, help="Epochs of each quantised run.")
-@click.option("--seeds", default=3, show_default=True, help="Runs of each row.")
-@click.option("--jobs", default=2, show_default=True, help="Runs side by side, one thread each.")
+@click.argument("number", type=click.IntRange(1, 5))
+@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 (4, 5) or ImageNet (2, 3) lies.")
+@click.option(
+    "--warm-start", "start", type=click.Path(path_type=Path), help="Full-precision weights: a file, or for 2 a folder."
+)
+@click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
+@click.option("--full-epochs", type=int, help="In full precision, where there is no --warm-start (4, 5).")
+@click.option("--epochs", type=int, help="Quantised.  [default: as the paper has it]")
+@click.option("--seeds", default=1, show_default=True, help="Runs of each row.")
+@click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
+@click.option("--threads", type=int, help="CPU threads of each run.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
-def study(data_folder, start, network, epochs, seeds, jobs, out):
-    """Train every row of the paper's Tables 4 and 5 on CIFAR-10; results in OUT/results.json."""
-    from asq_model.study import run_study
+@click.option("--results", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
+def reproduce(number, out, results, **options):
+    """Make the paper's table NUMBER anew: 1 is printed; 2 to 5 are trained, and the page goes to RESULTS.
 
-    found = run_study(network, start, epochs, list(range(seeds)), data_folder, out, jobs)
+    Checkpoints go to OUT. Run again after a kill, it goes on from the runs that are there.
+    """
+    if number == 1:
+        click.echo(table_1())
+        return
+    from asq_model.results import page, results_name
+    from asq_model.study import prepared, run_study
+
+    study = prepared(number, out, **options)
+    target = results / results_name(study.table)
+    found = run_study(study, target)
     for failure in found["failed"]:
-        what = f"{failure['label']} {failure['bits']} bits seed {failure['seed']}"
+        what = f"{failure['network']} {failure['label']} {failure['bits']} bits seed {failure['seed']}"
         click.echo(f"failed: {what}: {failure['error']}", err=True)
+    if found["runs"]:
+        write_text(target.with_suffix(".md"), page(found))
+        click.echo(target.with_suffix(".md"))
     if found["failed"]:
         raise InputError(f"{len(found['failed'])} of {len(found['failed']) + len(found['runs'])} runs failed")
-    click.echo(out / "results.json")
 
 
 @cli.command()

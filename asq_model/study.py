@@ -1,4 +1,4 @@
-"""The paper's ablation (Table 5) and bit-widths (Table 4) on CIFAR-10: which runs there are, doing them, the page.
+"""The paper's Tables 2 to 5: which runs they are made of, doing the runs, and the page that shows them.
 
 Each run is a `train` command of its own, so a study that is killed goes on where it was, a run that fails does not take
 others along, and several go side by side. Free of torch.
@@ -7,27 +7,22 @@ others along, and several go side by side. Free of torch.
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 
-from asq_model.checkpoint import read_checkpoint
+from asq_model.checkpoint import read_checkpoint, read_tensors
+from asq_model.codes import EXPONENTIAL
 from asq_model.files import InputError, write_json
 from asq_model.recipe import Recipe, recipe_of, versions
 
-TABLE_5 = {"LSQ": 92.4, "LSQ + POT": 92.5, "LSQ + POST": 92.7, "ASQ": 92.8, "ASQ + POST": 93.0}
-TABLE_4 = {  # bits: row: top-1 on CIFAR-10 with ResNet-20, 300 epochs
-    4: {"LSQ": 92.4, "ASQ": 92.8, "ASQ + POST": 93.0},
-    3: {"LSQ": 92.0, "ASQ": 91.7, "ASQ + POST": 92.3},
-    2: {"LSQ": 91.0, "ASQ": 91.2},
-}
 KINDS = ("symmetric", "asymmetric", "extended")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: W`bits`A`bits` with these weights and activations."""
+    """One line of a table: W`bits`A`bits` with these weights and activations."""
 
     bits: int
     family: str
@@ -37,100 +32,246 @@ class Row:
     @property
     def label(self) -> str:
         """In the paper's words: what replaces LSQ's uniform weights, what replaces its activations."""
-        weights = {"uniform": "", "apot": "APoT", "e2m1": "E2M1"}.get(self.family, self.family.upper())
-        return f"{self.activations.upper()} + {weights}" if weights else self.activations.upper()
+        weights = "" if self.family == "uniform" else f" + {self.family.upper()}"
+        return self.activations.upper() + weights
 
-    def recipe(self, network: str, epochs: int, seed: int) -> Recipe:
+
+def lines(bits: tuple[int, ...], family: str, activations: str) -> list[Row]:
+    """A method at several widths, with every level set where it has some."""
+    kinds = KINDS if family in EXPONENTIAL else ("",)
+    return [Row(width, family, kind, activations) for width in bits for kind in kinds]
+
+
+# Table 5 (its rows at 4 bits) and Table 4 (the other widths; the paper has no 2-bit POST) are one study, number 4.
+CIFAR = (
+    *lines((4,), "uniform", "lsq"),
+    *lines((4,), "uniform", "asq"),
+    *lines((4,), "post", "lsq"),
+    *lines((4,), "pot", "lsq"),
+    *lines((4,), "e2m1", "lsq"),
+    *lines((4, 3), "post", "asq"),
+    *[row for bits in (3, 2) for activations in ("lsq", "asq") for row in lines((bits,), "uniform", activations)],
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper: its networks and rows, and what it reports: network, bits, label to top-1 percent."""
+
+    title: str
+    networks: tuple[str, ...]
+    rows: tuple[Row, ...]
+    printed: dict[tuple[str, int, str], float] = field(default_factory=dict)
+
+
+def _printed(network: str, **methods: dict[int, float]) -> dict[tuple[str, int, str], float]:
+    return {
+        (network, bits, label.replace("_", " + ")): top_1
+        for label, row in methods.items()
+        for bits, top_1 in row.items()
+    }
+
+
+TABLES = {
+    2: Table(
+        "Table 2: ResNet-18 and -34 on ImageNet",
+        ("resnet18", "resnet34"),
+        (*lines((2, 3, 4, 8), "uniform", "asq"), *lines((3, 4), "post", "asq")),
+        _printed("resnet18", ASQ={2: 67.1, 3: 69.8, 4: 70.8, 8: 71.0}, ASQ_POST={3: 70.0, 4: 71.0})
+        | _printed("resnet34", ASQ={2: 71.3, 3: 73.3, 4: 73.9, 8: 74.3}, ASQ_POST={3: 73.4, 4: 74.1}),
+    ),
+    3: Table(
+        "Table 3: MobileNetV2 on ImageNet",
+        ("mobilenetv2",),
+        (*lines((3, 4), "uniform", "asq"), *lines((3, 4), "post", "asq")),
+        _printed("mobilenetv2", ASQ={3: 65.6, 4: 69.8}, ASQ_POST={3: 66.6, 4: 70.1}),
+    ),
+    4: Table(
+        "Tables 4 and 5: CIFAR-10",
+        ("resnet20",),
+        CIFAR,
+        _printed(
+            "resnet20",
+            LSQ={2: 91.0, 3: 92.0, 4: 92.4},
+            ASQ={2: 91.2, 3: 91.7, 4: 92.8},
+            ASQ_POST={3: 92.3, 4: 93.0},
+            LSQ_POT={4: 92.5},
+            LSQ_POST={4: 92.7},
+        ),
+    ),
+}
+PAPER_FULL_PRECISION = {"resnet18": 69.8, "resnet34": 73.3, "mobilenetv2": 71.9, "resnet20": 92.6}
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a table is made. `start`: by network, the full-precision weights that all its runs start from."""
+
+    table: int
+    networks: tuple[str, ...]
+    start: dict[str, Path]
+    data_folder: Path
+    folder: Path  # of the runs' checkpoints
+    epochs: int | None = None
+    seeds: int = 1
+    jobs: int = 1
+    options: tuple[str, ...] = ()  # of every `train` command, such as --device
+    command: str = ""  # as the user gave it, for the page
+
+    def recipe(self, network: str, row: Row, seed: int) -> Recipe:
         return recipe_of(
             network,
-            weight_bits=self.bits,
-            activation_bits=self.bits,
-            family=self.family,
-            kind=self.kind,
-            activations=self.activations,
+            weight_bits=row.bits,
+            activation_bits=row.bits,
+            family=row.family,
+            kind=row.kind or None,
+            activations=row.activations,
             full_precision_epochs=0,
-            quantised_epochs=epochs,
+            quantised_epochs=self.epochs,
             seed=seed,
         )
 
+    def train(self, network: str, row: Row, seed: int) -> dict:
+        """The configuration of a run's checkpoint, trained now unless it is there. Raises InputError."""
+        recipe = self.recipe(network, row, seed)
+        out = self.folder.resolve() / f"{recipe.name}.safetensors"
+        words = ["--network", network, "--bits", row.bits, "--weights", row.family, "--activations", row.activations]
+        words += ["--levels", row.kind] if row.kind else []
+        words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, *self.options]
+        words += [
+            "--warm-start",
+            self.start[network].resolve(),
+            "--data-folder",
+            self.data_folder.resolve(),
+            "--out",
+            out,
+        ]
+        run_train(words)
+        return read_checkpoint(out)[1]
 
-def rows() -> list[Row]:
-    """Table 5 at 4 bits, with all level sets and E2M1, then Table 4's other widths (the paper has no 2-bit POST)."""
-    table = [Row(4, "uniform", "", "lsq"), Row(4, "uniform", "", "asq")]
-    table += [Row(4, family, kind, "lsq") for family in ("post", "pot") for kind in KINDS]
-    table += [Row(4, "e2m1", "", "lsq")]
-    for bits in (4, 3):
-        table += [Row(bits, "post", kind, "asq") for kind in KINDS]
-    table += [Row(bits, "uniform", "", activations) for bits in (3, 2) for activations in ("lsq", "asq")]
-    return table
+
+def prepared(
+    number: int,
+    folder: Path,
+    data_folder: Path | None,
+    start: Path | None,
+    network: str | None,
+    full_epochs: int | None,
+    epochs: int | None,
+    seeds: int,
+    jobs: int,
+    **options: object,
+) -> Study:
+    """A study from the command line's options; trains the full-precision network of a CIFAR study without a `start`."""
+    table = 4 if number == 5 else number
+    given = {"network": network, "full-epochs": full_epochs, "epochs": epochs, "seeds": seeds}
+    said = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
+    networks = (network,) if network else TABLES[table].networks
+    if data_folder is None:
+        raise InputError(f"table {number} needs the folder that its images lie in: --data-folder (make: DATA)")
+    train_options = tuple(word for name, value in options.items() if value for word in (f"--{name}", str(value)))
+    if start is None and table != 4:
+        raise InputError(f"table {number} starts from published weights: --warm-start, a safetensors file per network")
+    if start is None:
+        recipe = recipe_of(networks[0], full_precision_epochs=full_epochs, quantised_epochs=0)
+        start = folder / f"{recipe.name}.safetensors"
+        words = ["--network", recipe.network, "--full-epochs", recipe.full_precision_epochs, "--epochs", 0]
+        words += ["--data-folder", data_folder.resolve(), "--out", start.resolve(), *train_options]
+        run_train(words, quiet=False)
+    paths = {name: start / f"{name}.safetensors" if start.is_dir() else start for name in networks}
+    command = f"python -m asq_model reproduce {number} {said}"
+    return Study(table, networks, paths, data_folder, folder, epochs, seeds, jobs, train_options, command)
+
+
+def run_train(words: list, quiet: bool = True) -> None:
+    """The `train` command in a process of its own. Raises InputError with the last line that it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "asq_model", "train", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else None,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    if done.returncode:
+        lines = (done.stderr or "").strip().splitlines() or ["the train command failed"]
+        raise InputError(lines[-1].removeprefix("error: "))
 
 
 def commit() -> str:
     """Of the tree that this runs from, with a + where files of it were changed since; "unknown" outside git."""
-    here = Path(__file__).parent
-    words = ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    words = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     done = subprocess.run(words, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
-def run_one(row: Row, network: str, epochs: int, seed: int, start: Path, data: Path, folder: Path) -> Path:
-    """Train one row and return its checkpoint. Raises InputError with the run's own last line."""
-    recipe = row.recipe(network, epochs, seed)
-    out = folder / f"{recipe.name}.safetensors"
-    words = ["--network", network, "--bits", row.bits, "--weights", row.family, "--activations", row.activations]
-    words += ["--levels", row.kind] if row.kind else []
-    words += ["--full-epochs", 0, "--epochs", epochs, "--seed", seed, "--start", start]
-    command = [sys.executable, "-m", "asq_model", "train", *map(str, words), "--data-folder", str(data), "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    if done.returncode:
-        raise InputError((done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: "))
-    return out
-
-
-def run_study(network: str, start: Path, epochs: int, seeds: list[int], data: Path, folder: Path, jobs: int) -> dict:
-    """All rows with all seeds, each seed's rows before the next seed's; the results so far are in `results.json`."""
-    _, full = read_checkpoint(start)
-    if full.get("network") != network or full.get("layers"):
-        raise InputError(f"checkpoint {start} is not of a full-precision {network}")
-    study = {
+def starting_point(network: str, path: Path) -> dict:
+    """What is known of the full-precision weights in a file: digest, and of our own checkpoints recipe and result."""
+    _, digest = read_tensors(path)
+    try:
+        config = read_checkpoint(path)[1]
+    except InputError:
+        return {"network": network, "digest": digest}  # a file from elsewhere
+    if config["network"] != network or config["layers"]:
+        raise InputError(f"checkpoint {path} is not of a full-precision {network}")
+    return {
         "network": network,
-        "epochs": epochs,
+        "digest": digest,
+        "recipe": config["recipe"],
+        "correct": config["full_precision_correct"],
+    }
+
+
+def run_study(study: Study, results: Path) -> dict:
+    """Do all runs of a table, each seed's before the next seed's; return what is in `results` after each of them."""
+    tasks = [
+        (network, row, seed)
+        for seed in range(study.seeds)
+        for network in study.networks
+        for row in TABLES[study.table].rows
+    ]
+    found = {
+        "table": study.table,
+        "epochs": study.recipe(study.networks[0], TABLES[study.table].rows[0], 0).quantised_epochs,
+        "command": study.command,
         "commit": commit(),
         "versions": versions("torch", "numpy"),
-        "start_digest": full["digest"],
-        "start_recipe": full["recipe"],
-        "full_precision_correct": full["full_precision_correct"],
-        "test_images": full["test_images"],
+        "start": [starting_point(network, path) for network, path in study.start.items()],
         "runs": [],
         "failed": [],
     }
-    folder, start, data = folder.resolve(), start.resolve(), data.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    tasks = [(row, seed) for seed in seeds for row in rows()]
 
-    def done(row: Row, seed: int) -> None:
-        entry = asdict(row) | {"label": row.label, "seed": seed}
+    def run(network: str, row: Row, seed: int) -> None:
+        entry = {"network": network} | asdict(row) | {"label": row.label, "seed": seed}
         try:
-            _, config = read_checkpoint(run_one(row, network, epochs, seed, start, data, folder))
+            config = study.train(network, row, seed)
         except InputError as error:
-            study["failed"].append(entry | {"error": str(error)})
+            found["failed"].append(entry | {"error": str(error)})
         else:
-            stored = row.recipe(network, epochs, seed).layer.stored_bits
-            found = {"correct": config["quantised_correct"], "stored_bits": stored, "digest": config["digest"]}
-            study["runs"].append(entry | found)
-        finished = len(study["runs"]) + len(study["failed"])
-        click.echo(f"{finished} of {len(tasks)}: {row.label} {row.bits} bits {row.kind} seed {seed}", err=True)
-        write_json(folder / "results.json", study)
+            found["runs"].append(entry | outcome(config, study.recipe(network, row, seed)))
+        for part in ("runs", "failed"):
+            found[part].sort(key=lambda run: tasks.index(task(run)))
+        done = len(found["runs"]) + len(found["failed"])
+        click.echo(f"{done} of {len(tasks)}: {network} {row.label} {row.bits} bits {row.kind} seed {seed}", err=True)
+        write_json(results, found)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        for future in [pool.submit(done, *task) for task in tasks]:
+    with ThreadPoolExecutor(study.jobs) as pool:
+        for future in [pool.submit(run, *task) for task in tasks]:
             future.result()
-    return study
+    return found
 
 
-def accuracies(study: dict) -> dict[tuple, list[float]]:
-    """(bits, label, kind) to the top-1 accuracies of its seeds, in percent, in the order of `rows`."""
-    found: dict[tuple, list[float]] = {(row.bits, row.label, row.kind): [] for row in rows()}
-    for run in sorted(study["runs"], key=lambda run: run["seed"]):
-        found[run["bits"], run["label"], run["kind"]].append(100 * run["correct"] / study["test_images"])
-    return {key: values for key, values in found.items() if values}
+def task(run: dict) -> tuple[str, Row, int]:
+    """Which of the tasks a finished run was."""
+    return run["network"], Row(run["bits"], run["family"], run["kind"], run["activations"]), run["seed"]
+
+
+def outcome(config: dict, recipe: Recipe) -> dict:
+    """What the page needs of a run's checkpoint."""
+    return {
+        "correct": config["quantised_correct"],
+        "top_5": config["quantised_top_5"],
+        "images": config["test_images"],
+        "stored_bits": recipe.layer.stored_bits,
+        "digest": config["digest"],
+        "fingerprint": config["fingerprint"],
+    }

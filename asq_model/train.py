@@ -29,6 +29,7 @@ from asq_model.telemetry import Log, first_fault, layer_states
 
 EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
 EVALUATION_BATCH = 500
+EVALUATION_PIXELS = 1 << 22  # per batch at most: 83 images of 224 × 224
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,23 @@ def learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
 
 
 @torch.no_grad()
-def correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> int:
-    """How many images are classified correctly, in eval mode, by all processes together."""
+def top_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> tuple[int, int]:
+    """For how many images the label is the first class, and one of the first five; in eval mode, of all processes."""
     model.eval()
-    hits = torch.zeros((), dtype=torch.int64, device=device)
-    for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None):
+    hits = torch.zeros(2, dtype=torch.int64, device=device)
+    batch = min(EVALUATION_BATCH, EVALUATION_PIXELS // split.image(0)[0].numel())
+    for images, labels in split.batches(torch.arange(len(split)), batch, None):
         if len(labels):
-            hits += (model(images.to(device)).argmax(1) == labels.to(device)).sum()
-    return int(global_sum(hits))
+            logits = model(images.to(device))
+            best = logits.topk(min(5, logits.shape[1])).indices == labels.to(device).unsqueeze(1)
+            hits += torch.stack([best[:, 0].sum(), best.sum()])
+    first, five = global_sum(hits).tolist()
+    return first, five
+
+
+def correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> int:
+    """How many images are classified correctly."""
+    return top_correct(model, split, device)[0]
 
 
 class Training:
@@ -291,7 +301,7 @@ def train_on(recipe: Recipe, dataset: Dataset, out: Path, run: Run, after_epoch:
         full_precision = build(recipe.network, dataset.classes)
         full_precision.load_state_dict(training.full_precision_state)
         config["full_precision_correct"] = correct(full_precision.to(run.device), dataset.test, run.device)
-        config["quantised_correct"] = correct(training.model, dataset.test, run.device)
+        config["quantised_correct"], config["quantised_top_5"] = top_correct(training.model, dataset.test, run.device)
         warn_of_floor(training)
     else:
         config["full_precision_correct"] = correct(training.model, dataset.test, run.device)

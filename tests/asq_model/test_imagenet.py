@@ -1,0 +1,102 @@
+"""The ImageNet recipe end to end on a small synthetic image folder: every network, resumed, on two processes."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+from safetensors.torch import save_file
+
+from asq_model.checkpoint import read_checkpoint
+from asq_model.networks import build
+
+CLASSES = ("cat", "dog", "owl")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Nine training and three test images of odd sizes, and full-precision weights as a stranger publishes them."""
+    folder = tmp_path_factory.mktemp("imagenet")
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 3), ("val", 1)):
+        for name in CLASSES:
+            (folder / part / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 256, (230 + index, 260, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / part / name / f"{index}.JPEG")
+    return folder
+
+
+def train(images, network, out, processes=0, *options, batch=4):
+    start = images / f"{network}.safetensors"
+    if not start.exists():
+        torch.manual_seed(0)
+        save_file(build(network, len(CLASSES)).state_dict(), start)
+    words = ["-m", "asq_model", "train", "--network", network, "--data", "imagenet", "--data-folder", str(images)]
+    words += [
+        "--warm-start",
+        str(start),
+        "--epochs",
+        "1",
+        "--full-epochs",
+        "0",
+        "--batch",
+        str(batch),
+        "--out",
+        str(out),
+    ]
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launch, *words, *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet34", "mobilenetv2", "resnet20"])
+def test_one_epoch_of_every_network(network, images, tmp_path):
+    out = tmp_path / "x.safetensors"
+    done = train(images, network, out)
+    assert done.returncode == 0, done.stderr
+    _, config = read_checkpoint(out)
+    assert config["classes"] == 3 and config["train_images"] == 9 and config["test_images"] == 3
+    assert config["quantised_top_5"] == 3  # of three classes, the label is among the first five
+    again = train(images, network, out)
+    assert "is up to date" in again.stderr
+
+
+def test_two_processes_share_a_batch(images, tmp_path):
+    """And give the checkpoint of one process, up to the order of float32's sums."""
+    results = []
+    for processes in (0, 2):
+        out = tmp_path / f"{processes}.safetensors"
+        done = train(images, "resnet20", out, processes)
+        assert done.returncode == 0, done.stderr
+        results.append(read_checkpoint(out))
+    (one, config), (two, other) = results
+    assert config["fingerprint"] == other["fingerprint"]
+    drift = max(np.abs(one[name] - two[name]).max() for name in one if one[name].dtype == np.float32)
+    moved = max(np.abs(one[name]).max() for name in one if one[name].dtype == np.float32)
+    assert drift < 1e-2 * moved
+
+
+def test_a_killed_run_goes_on(images, tmp_path):
+    """Killed after its first epoch of two, it does only the second, with the result of a run that was not killed."""
+    code = (
+        "import sys; from pathlib import Path; from dataclasses import replace\n"
+        "from asq_model.recipe import recipe_of; from asq_model.train import Run, train\n"
+        "recipe = recipe_of('resnet20', data='imagenet', full_precision_epochs=1, quantised_epochs=1, batch=4)\n"
+        "def after(epoch):\n"
+        "    print(epoch, flush=True)\n"
+        "    if sys.argv[2] == 'kill': import os; os.kill(os.getpid(), 9)\n"
+        "train(recipe, Path(sys.argv[1]), Run(data_folder=Path(sys.argv[3])), after)"
+    )
+    printed = {}
+    for out, what in (("x", "kill"), ("x", "go"), ("y", "go")):
+        command = [sys.executable, "-c", code, tmp_path / out, what, images]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        printed[out, what] = done.stdout.split()
+    assert printed == {("x", "kill"): ["1"], ("x", "go"): ["2"], ("y", "go"): ["1", "2"]}
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()

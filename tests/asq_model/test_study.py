@@ -1,0 +1,133 @@
+import json
+from dataclasses import asdict
+
+import pytest
+from conftest import ROOT
+
+from asq_model.recipe import Recipe
+from asq_model.results import comparison, group, page, pooled, recommendation, results_name, verdict
+from asq_model.study import KINDS, TABLES, Row, task
+
+NETWORK = "resnet8"
+
+
+def study(correct, table=4, seeds=3):
+    """A finished study in which row r with seed s had correct(r, s) of 1000 images right."""
+    runs = [
+        {
+            "network": NETWORK,
+            "bits": row.bits,
+            "family": row.family,
+            "kind": row.kind,
+            "activations": row.activations,
+            "label": row.label,
+            "seed": seed,
+            "correct": correct(row, seed),
+            "top_5": 990,
+            "images": 1000,
+            "stored_bits": row.bits + (row.kind == "extended"),
+        }
+        for seed in range(seeds)
+        for row in TABLES[table].rows
+    ]
+    start = {"network": NETWORK, "digest": "0" * 64, "correct": 900, "recipe": asdict(Recipe(full_precision_epochs=9))}
+    return {
+        "table": table,
+        "epochs": 2,
+        "command": "the command",
+        "commit": "abc",
+        "versions": {"torch": "1"},
+        "start": [start],
+        "runs": runs,
+        "failed": [],
+    }
+
+
+def asq_gains(points):
+    """ASQ's rows `points` above the others; seeds one point apart."""
+    return lambda row, seed: 800 + 10 * seed + 10 * points * (row.activations == "asq")
+
+
+def test_labels_are_the_paper_s():
+    labels = {row.label for row in TABLES[4].rows}
+    assert labels == {"LSQ", "ASQ", "LSQ + POST", "LSQ + POT", "LSQ + E2M1", "ASQ + POST"}
+    printed = {label for table in TABLES.values() for _, _, label in table.printed}
+    assert printed == labels - {"LSQ + E2M1"}
+    assert all((4, "post", kind, "lsq") in [tuple(vars(row).values()) for row in TABLES[4].rows] for kind in KINDS)
+
+
+def test_spread_is_pooled_over_rows():
+    groups = group(study(asq_gains(0)))
+    spread, freedom = pooled(groups)
+    assert spread == pytest.approx(1.0) and freedom == 2 * len(TABLES[4].rows)
+    assert pooled(group(study(asq_gains(0), seeds=1)))[1] == 0
+
+
+@pytest.mark.parametrize(
+    "points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "within noise"), (-1, "within noise")]
+)
+def test_a_verdict_needs_more_than_the_noise(points, said):
+    groups = group(study(asq_gains(points)))
+    found = comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
+    assert found[0] == pytest.approx(points) and 1.5 < found[1] < 1.8  # t(0.975, 38)·√(2/3)
+    assert verdict(found) == said
+
+
+def test_one_seed_decides_nothing():
+    groups = group(study(asq_gains(50), seeds=1))
+    assert verdict(comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "within noise"
+    assert verdict(comparison(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
+
+
+@pytest.mark.parametrize("points, said", [(5, "take `asymmetric`"), (-5, "take `symmetric`: "), (0, "does not earn")])
+def test_asymmetric_is_recommended_only_if_it_earns_it(points, said):
+    found = study(lambda row, seed: 800 + 10 * seed + 10 * points * (row.kind == "asymmetric"))
+    lines = recommendation(found, group(found))
+    assert len(lines) == 2 and all(said in line for line in lines)
+
+
+def test_the_page_says_how_it_was_made():
+    text = page(study(asq_gains(5)))
+    for words in (
+        "the command",
+        "`abc`",
+        "torch 1",
+        "90.00 %",
+        "JPEG copy",
+        "9 epochs",
+        "Seeds 0 to 2",
+        "--full-epochs 9 ",
+        "| 93.0 |",
+    ):
+        assert words in text, words
+    assert "| resnet8 | 3 | ASQ + POST | extended | 4 | 86.00 ± 1.00 | 99.00 | 3 | 92.3 |" in text
+
+
+def test_failed_runs_are_on_the_page():
+    found = study(asq_gains(0))
+    found["failed"] = [found["runs"].pop() | {"error": "disk full"}]
+    assert "**Failed runs:** resnet8 ASQ 2 bits: disk full" in page(found)
+
+
+def test_runs_are_known_by_their_task():
+    run = study(asq_gains(0))["runs"][0]
+    assert task(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task(run)[1], Row)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_committed_pages_come_from_their_results(table):
+    """No figure in them was typed."""
+    results = ROOT / "docs" / "results" / results_name(table)
+    if results.exists():
+        text = results.with_suffix(".md").read_text(encoding="utf-8")
+        assert text == page(json.loads(results.read_text(encoding="utf-8")))
+
+
+def test_what_a_table_needs_is_said(refused, tmp_path):
+    assert "table 5 needs the folder that its images lie in" in refused("asq_model", "reproduce", 5)
+    said = refused("asq_model", "reproduce", 2, "--data-folder", tmp_path)
+    assert "table 2 starts from published weights" in said
+    start = tmp_path / "x.safetensors"
+    said = refused("asq_model", "reproduce", 3, "--data-folder", tmp_path, "--warm-start", start)
+    assert "x.safetensors does not exist" in said
+    assert "6 is not in the range 1<=x<=5" in refused("asq_model", "reproduce", 6)
