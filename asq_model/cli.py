@@ -214,3 +214,21 @@ def bench(rounds, threads, out):
     click.echo(text)
     if out is not None:
         write_text(out, f"# Cost of a training step\n\nBy `make bench`.\n\n{text}\n")
+
+
+@cli.command()
+@click.argument("full", type=click.Path(path_type=Path))
+@click.argument("quantised", type=click.Path(path_type=Path), nargs=4)
+@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
+def figures(full, quantised, data_folder, out):
+    """Draw the paper's figures 1, 3, 4, 5 and 6 from checkpoints.
+
+    FULL is in full precision; QUANTISED are LSQ and ASQ at 2 bits, then LSQ and ASQ at 3 bits, on its data.
+    """
+    from asq_model.figures import IMAGES, METHODS, Networks, draw, first_images
+
+    names = [(method, bits) for bits in (2, 3) for method in METHODS]
+    images = first_images(full, data_folder, IMAGES)
+    for path in draw(Networks(full, dict(zip(names, quantised, strict=True)), images), out):
+        click.echo(path)

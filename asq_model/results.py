@@ -6,6 +6,7 @@ Made from the runs in a results file, never typed. Free of torch.
 from math import sqrt
 from statistics import mean, variance
 
+from asq_model.codes import KINDS
 from asq_model.study import TABLES
 
 NOTES = {
@@ -89,13 +90,13 @@ def claims(study: dict) -> list[tuple[str, tuple, tuple]]:
         names = [f"{label} ({kind})" if kind else label for label, kind in (better, worse)]
         found.append((f"{bits} bits: {names[0]} > {names[1]}", (network, bits, *better), (network, bits, *worse)))
 
-    for kind in ("symmetric", "asymmetric", "extended"):
+    for kind in KINDS:
         claim(4, ("LSQ + POST", kind), ("LSQ + POT", kind))
         claim(4, ("LSQ + POST", kind), ("LSQ", ""))
     for bits in (4, 3, 2):
         claim(bits, ("ASQ", ""), ("LSQ", ""))
     for bits in (4, 3):
-        for kind in ("symmetric", "asymmetric", "extended"):
+        for kind in KINDS:
             claim(bits, ("ASQ + POST", kind), ("ASQ", ""))
     return found
 

@@ -13,11 +13,9 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
-from asq_model.codes import EXPONENTIAL
+from asq_model.codes import EXPONENTIAL, KINDS
 from asq_model.files import InputError, write_json
 from asq_model.recipe import Recipe, recipe_of, versions
-
-KINDS = ("symmetric", "asymmetric", "extended")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def images(tmp_path_factory):
     return folder
 
 
-def train(images, network, out, processes=0, *options, batch=4):
+def train(images, network, out, processes=0):
     start = images / f"{network}.safetensors"
     if not start.exists():
         torch.manual_seed(0)
@@ -45,13 +45,13 @@ def train(images, network, out, processes=0, *options, batch=4):
         "--full-epochs",
         "0",
         "--batch",
-        str(batch),
+        "4",
         "--out",
         str(out),
     ]
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launch, *words, *options]
+    command = [sys.executable, *launch, *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
 
 

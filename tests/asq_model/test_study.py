@@ -4,9 +4,10 @@ from dataclasses import asdict
 import pytest
 from conftest import ROOT
 
+from asq_model.codes import KINDS
 from asq_model.recipe import Recipe
 from asq_model.results import comparison, group, page, pooled, recommendation, results_name, verdict
-from asq_model.study import KINDS, TABLES, Row, task
+from asq_model.study import TABLES, Row, task
 
 NETWORK = "resnet8"
 
