@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from asq_model.checkpoint import digest
 from asq_model.codes import LevelSet
 from asq_model.convert import inner_layers, observed_inputs, quantised_layers
 from asq_model.datasets import Split, load
@@ -23,6 +24,7 @@ from asq_model.integer.mac import MacSpec
 from asq_model.integer.sqrt2 import sqrt2_table
 from asq_model.layers import Quantised
 from asq_model.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
+from asq_model.train import arrays as arrays_of
 from asq_model.train import correct, load_quantised
 
 
@@ -183,6 +185,40 @@ def exported_layers(model: nn.Module, kind: str, images: Tensor) -> Iterator[tup
         yield name, *export_layer(name, layer, inputs[name], kind, rng)
 
 
+def export_network(model: nn.Module, images: Tensor, folder: Path, about: dict | None = None) -> dict:
+    """Write golden vectors of any converted network, run on `images`, to a folder; return the manifest.
+
+    `about`: what else the manifest shall say, such as the `network`'s name and its `accuracy` (`test_images`,
+    `quantised_correct`). Raises InputError for layers that hardware here does not take.
+    """
+    low_bit = [layer.config for _, layer in inner_layers(model)]
+    if not low_bit:
+        raise InputError(f"{type(model).__name__} has no low-bit layer; golden vectors are made of converted networks")
+    first = low_bit[0]
+    invalidate(folder)
+    layers = []
+    for name, arrays, entry in exported_layers(model.eval(), first.kind or "symmetric", images):
+        layers.append(entry | write_layer(folder, name, arrays))
+    manifest = {
+        "format": FORMAT,
+        "network": type(model).__name__,
+        "weight_bits": first.weight_bits,
+        "activation_bits": first.activation_bits,
+        "activations": first.activations,
+        "level_set": first.level_set.name,
+        "kind": first.kind,
+        "family": first.weights,
+        "accuracy": {},
+        "products": sum(layer["products"] for layer in layers),
+        "layers": layers,
+    }
+    if "checkpoint_digest" not in (about or {}):
+        manifest["checkpoint_digest"] = digest(arrays_of(model.state_dict()), {})
+    manifest |= about or {}
+    write_manifest(folder, manifest)
+    return manifest
+
+
 def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> dict:
     """Write golden vectors of a checkpoint to a folder, on the first images of its test set; return the manifest.
 
@@ -193,33 +229,15 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     test = load(recipe.data, data_folder).test
     test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
     images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
-    invalidate(folder)
-    layers = []
-    for name, arrays, entry in exported_layers(model, recipe.kind or "symmetric", images):
-        layers.append(entry | write_layer(folder, name, arrays))
-    accuracy = {
-        "test_images": config["test_images"],
-        "full_precision_correct": config["full_precision_correct"],
-        "quantised_correct": config["quantised_correct"],
-    }
+    accuracy = {name: config[name] for name in ("test_images", "full_precision_correct", "quantised_correct")}
     if recipe.family == "post" and config["test_images"] == len(test):
         default = MacSpec().frac
-        accuracy["post_frac"] = default
-        accuracy["post_correct"] = post_correct(checkpoint, test, default)
-    manifest = {
-        "format": FORMAT,
+        accuracy |= {"post_frac": default, "post_correct": post_correct(checkpoint, test, default)}
+    about = {
         "fingerprint": export_fingerprint(config["digest"]),
         "checkpoint_sha256": sha256_file(checkpoint),
         "checkpoint_digest": config["digest"],
         "network": config["network"],
-        "weight_bits": recipe.weight_bits,
-        "activation_bits": recipe.activation_bits,
-        "level_set": recipe.level_set.name,
-        "kind": recipe.kind,
-        "family": recipe.family,
         "accuracy": accuracy,
-        "products": sum(layer["products"] for layer in layers),
-        "layers": layers,
     }
-    write_manifest(folder, manifest)
-    return manifest
+    return export_network(model, images, folder, about)

@@ -23,7 +23,7 @@ from asq_model.files import (
 )
 from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 
-FORMAT = 1
+FORMAT = 2  # 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
 
 

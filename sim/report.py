@@ -99,8 +99,10 @@ def difference_lines(manifest: dict) -> list[str]:
 def summary(manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> str:
     """What the user reads at the end of `make sim`."""
     bits = f"W{manifest['weight_bits']}A{manifest['activation_bits']}"
-    lines = [f"Network: {manifest['network']}, {bits}, {manifest['level_set']} weights, ASQ activations"]
-    lines += ["Accuracy on held-out digits:", *accuracy_lines(manifest["accuracy"])]
+    activations = manifest["activations"].upper()
+    lines = [f"Network: {manifest['network']}, {bits}, {manifest['level_set']} weights, {activations} activations"]
+    if manifest["accuracy"]:
+        lines += ["Accuracy on held-out images:", *accuracy_lines(manifest["accuracy"])]
     lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
     lines += [*difference_lines(manifest), "", "Benches (dot products):"]
     for outcome in [*inner, *outer]:

@@ -3,11 +3,14 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from asq_model.codes import LevelSet
-from asq_model.convert import observed_inputs, quantised_layers
+from asq_model.config import LayerConfig, QuantConfig
+from asq_model.convert import convert, observed_inputs, quantised_layers
 from asq_model.datasets import load
-from asq_model.export import export, least_squares_codes, post_correct
+from asq_model.export import export, export_network, least_squares_codes, post_correct
 from asq_model.files import InputError, sha256_file
 from asq_model.golden import MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
@@ -53,8 +56,6 @@ def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(s
 
 def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
     """A vector's activations are the receptive field that torch sees, found again by hand for one layer."""
-    import torch
-
     model, _ = load_model(small_checkpoint)
     test = load("digits").test
     layer = model.block2.conv1
@@ -122,7 +123,7 @@ def test_an_edited_manifest_is_refused(copy):
     with pytest.raises(InputError, match="its digest does not match"):
         read_manifest(copy)
     write_manifest(copy, manifest | {"format": 99})
-    with pytest.raises(InputError, match="format 99; this program reads 1"):
+    with pytest.raises(InputError, match="format 99; this program reads 2"):
         read_manifest(copy)
 
 
@@ -143,3 +144,57 @@ def test_many_fraction_bits_give_torch_s_accuracy(small_checkpoint):
     _, config = load_model(small_checkpoint)
     test = load("digits").test
     assert abs(post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1
+
+
+def test_any_converted_network_is_exported(tmp_path):
+    """Grouped and signed convolutions, biases, one scale per tensor, other activations than ASQ; its integers mean
+    what torch computes."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(4, 8, 3, padding=1),
+        nn.Conv2d(8, 8, 3, stride=2, groups=4),
+        nn.Flatten(),
+        nn.Linear(72, 6),
+        nn.Linear(6, 2),
+    )
+    images = torch.randn(30, 4, 8, 8)
+    layer = LayerConfig("post", 4, activations="lsq", activation_bits=4, per_channel=False)
+    with torch.no_grad():
+        convert(net, QuantConfig(inner=layer), images).train()(images)
+    manifest = export_network(net, images, tmp_path, {"network": "mine"})
+    assert manifest["network"] == "mine" and manifest["activations"] == "lsq"
+    layers = list(read_golden(tmp_path))
+    assert [golden.name for golden in layers] == ["0", "1", "3", "4"]
+    assert layers[1].activations.dtype == np.int8 and layers[1].activations.min() < 0
+    for golden in layers:
+        for unit in golden.entry["units"].values():
+            spec = MacSpec(**unit["spec"])
+            assert spec.signed_activation
+            if unit["weights"] == "trained" and spec.unit in ("uniform", "serial"):
+                assert unit["difference_rms"] < 1e-5
+            if unit["weights"] == "trained" and spec.unit == "post-exact":
+                assert unit["difference_rms"] < 0.02
+
+
+@pytest.mark.parametrize(
+    "layer, module, said",
+    [
+        (
+            LayerConfig(activations="lsq+"),
+            nn.Conv2d(2, 2, 3),
+            r"layer 1 has lsq\+ activations; golden vectors need asq",
+        ),
+        (LayerConfig("dorefa"), nn.Conv2d(2, 2, 3), "layer 1 has dorefa weights"),
+        (LayerConfig(), nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "layer 1 has padding circular"),
+        (LayerConfig(), nn.Linear(8, 8), r"layer 1 has input of shape \(5, 2, 8, 8\)"),
+    ],
+)
+def test_layers_that_hardware_does_not_take_are_named(layer, module, said, tmp_path):
+    net = nn.Sequential(nn.Conv2d(2, 2, 1), module, nn.Flatten(), nn.LazyLinear(2))
+    images = torch.rand(5, 2, 8, 8)
+    net(images)
+    convert(net, QuantConfig(inner=layer), images)
+    with pytest.raises(InputError, match=said):
+        export_network(net, images, tmp_path)
+    with pytest.raises(InputError, match="Sequential has no low-bit layer"):
+        export_network(nn.Sequential(nn.Linear(2, 2)), images, tmp_path)
