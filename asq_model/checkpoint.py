@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.files import InputError, atomic_write, canonical_json
+from asq_model.files import InputError, OtherFormat, atomic_write, canonical_json
 
 FORMAT = 2  # 2: networks by name, a configuration per layer
 
@@ -68,7 +68,7 @@ def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
     if config.get("format") != FORMAT:
-        raise InputError(f"checkpoint {path} has format {config.get('format')!r}; this program reads {FORMAT}")
+        raise OtherFormat(f"checkpoint {path} has format {config.get('format')!r}; this program reads {FORMAT}")
     stored = config["digest"]
     if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
         raise InputError(f"checkpoint {path} was changed since it was written: its digest does not match")

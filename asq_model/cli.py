@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
-from asq_model.files import InputError, write_text
+from asq_model.files import InputError, OtherFormat, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.mac import checked_range
 from asq_model.overhead import table_1
@@ -50,7 +50,7 @@ def trained(recipe: Recipe, out: Path | None, force: bool, start: Path | None = 
     out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
     if out.exists() and not force:
         digest = read_tensors(start)[1] if start is not None else ""
-        if made_again(out)[1].get("fingerprint") == recipe_fingerprint(recipe, digest):
+        if made_again(out).get("fingerprint") == recipe_fingerprint(recipe, digest):
             click.echo(f"{out} is up to date", err=True)
             return out
     from asq_model.train import Run, train
@@ -61,10 +61,12 @@ def trained(recipe: Recipe, out: Path | None, force: bool, start: Path | None = 
     return out
 
 
-def made_again(path: Path):
-    """`read_checkpoint` of a file that this program can make again; says how, if it is damaged."""
+def made_again(path: Path) -> dict:
+    """The configuration in a checkpoint that this program can make again; says how, if it is damaged."""
     try:
-        return read_checkpoint(path)
+        return read_checkpoint(path)[1]
+    except OtherFormat:
+        return {}
     except InputError as error:
         raise InputError(f"{error}; delete it or give --force (make: FORCE=1) to train again") from error
 
@@ -77,9 +79,11 @@ def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force
         try:
             manifest = read_manifest(out)
             check_files(out, manifest)
+        except OtherFormat:
+            manifest = {}
         except InputError as error:
             raise InputError(f"{error}; delete {out} or give --force (make: FORCE=1) to export again") from error
-        if manifest["fingerprint"] == export_fingerprint(config["digest"]):
+        if manifest.get("fingerprint") == export_fingerprint(config["digest"]):
             click.echo(f"{out} is up to date", err=True)
             return out
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)

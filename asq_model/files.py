@@ -14,6 +14,10 @@ class InputError(Exception):
     """Something the user gave cannot be used: one line naming the thing, its value and what is allowed."""
 
 
+class OtherFormat(InputError):
+    """A file of another version of this program: whole, but to be made again."""
+
+
 @contextmanager
 def reported_os_errors(what: str, path: Path):
     """Turn an OSError (no space, no permission, a file where a folder should be) into an InputError."""

@@ -14,6 +14,7 @@ import numpy as np
 from asq_model.codes import EXPONENTIAL, MAX_BITS
 from asq_model.files import (
     InputError,
+    OtherFormat,
     atomic_write,
     fingerprint,
     read_json,
@@ -110,7 +111,7 @@ def read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST
     manifest = read_json(path, "golden manifest")
     if manifest.get("format") != FORMAT:
-        raise InputError(f"golden manifest {path} has format {manifest.get('format')!r}; this program reads {FORMAT}")
+        raise OtherFormat(f"golden manifest {path} has format {manifest.get('format')!r}; this program reads {FORMAT}")
     if manifest.get("digest") != manifest_digest(manifest):
         raise InputError(f"golden manifest {path} was changed since it was exported: its digest does not match")
     return manifest

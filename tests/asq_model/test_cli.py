@@ -1,5 +1,9 @@
 import json
 
+import pytest
+
+from asq_model.files import OtherFormat
+
 
 def test_help(command):
     for words in ([], ["train"], ["golden"], ["inspect"]):
@@ -43,6 +47,22 @@ def test_bad_options_are_refused(refused, tmp_path):
     assert "No such command 'traim'" in refused("asq_model", "traim")
     (tmp_path / "file").write_text("")
     assert "cannot write" in refused("asq_model", "train", "--out", tmp_path / "file" / "x.safetensors")
+
+
+def test_a_checkpoint_of_an_older_version_is_made_again(small_checkpoint, tmp_path, monkeypatch):
+    """Its own format is out of date, not damaged; a user's checkpoint of that format is refused all the same."""
+    from asq_model import checkpoint
+    from asq_model.cli import made_again
+
+    tensors, config = checkpoint.read_checkpoint(small_checkpoint)
+    config.pop("digest")
+    config.pop("format")
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
+    checkpoint.write_checkpoint(tmp_path / "old", tensors, config)
+    monkeypatch.undo()
+    assert made_again(tmp_path / "old") == {} and made_again(small_checkpoint)["fingerprint"]
+    with pytest.raises(OtherFormat, match="has format 1; this program reads 2"):
+        checkpoint.read_checkpoint(tmp_path / "old")
 
 
 def test_a_damaged_checkpoint_of_our_own_is_named_not_overwritten(refused, tmp_path):
