@@ -9,13 +9,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
 from asq_model.codes import EXPONENTIAL, KINDS
 from asq_model.files import InputError, write_json
-from asq_model.recipe import Recipe, recipe_of, versions
+from asq_model.recipe import ROOM, Recipe, recipe_of, versions
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ TABLES = {
         ),
     ),
 }
-PAPER_FULL_PRECISION = {"resnet18": 69.8, "resnet34": 73.3, "mobilenetv2": 71.9, "resnet20": 92.6}
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,8 @@ class Study:
         words = ["--network", network, "--bits", row.bits, "--weights", row.family, "--activations", row.activations]
         words += ["--levels", row.kind] if row.kind else []
         words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, *self.options]
-        words += [
-            "--warm-start",
-            self.start[network].resolve(),
-            "--data-folder",
-            self.data_folder.resolve(),
-            "--out",
-            out,
-        ]
-        run_train(words)
+        words += ["--warm-start", self.start[network].resolve(), "--out", out]
+        run_train([*words, "--data-folder", self.data_folder.resolve()], quiet=self.jobs > 1)
         return read_checkpoint(out)[1]
 
 
@@ -162,7 +155,7 @@ def prepared(
 ) -> Study:
     """A study from the command line's options; trains the full-precision network of a CIFAR study without a `start`."""
     table = 4 if number == 5 else number
-    given = {"network": network, "full-epochs": full_epochs, "epochs": epochs, "seeds": seeds}
+    given = {"network": network, "full-epochs": full_epochs, "epochs": epochs, "seeds": seeds} | options
     said = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
     networks = (network,) if network else TABLES[table].networks
     if data_folder is None:
@@ -175,29 +168,33 @@ def prepared(
         start = folder / f"{recipe.name}.safetensors"
         words = ["--network", recipe.network, "--full-epochs", recipe.full_precision_epochs, "--epochs", 0]
         words += ["--data-folder", data_folder.resolve(), "--out", start.resolve(), *train_options]
-        run_train(words, quiet=False)
+        run_train(words)
     paths = {name: start / f"{name}.safetensors" if start.is_dir() else start for name in networks}
     command = f"python -m asq_model reproduce {number} {said}"
     return Study(table, networks, paths, data_folder, folder, epochs, seeds, jobs, train_options, command)
 
 
-def run_train(words: list, quiet: bool = True) -> None:
-    """The `train` command in a process of its own. Raises InputError with the last line that it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "asq_model", "train", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if quiet else None,
-        text=True,
-        cwd=Path(__file__).parents[1],
-    )
-    if done.returncode:
-        lines = (done.stderr or "").strip().splitlines() or ["the train command failed"]
+def run_train(words: list, quiet: bool = False) -> None:
+    """The `train` command in a process of its own, its progress passed on unless `quiet`.
+
+    Raises InputError with the last line that it said.
+    """
+    command = [sys.executable, "-m", "asq_model", "train", *map(str, words)]
+    said = b""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOM.parent) as process:
+        while chunk := process.stderr.read1(4096):
+            said = (said + chunk)[-4096:]
+            if not quiet:
+                sys.stderr.buffer.write(chunk)
+                sys.stderr.flush()
+    if process.returncode:
+        lines = said.decode(errors="replace").strip().splitlines() or [f"train ended with {process.returncode}"]
         raise InputError(lines[-1].removeprefix("error: "))
 
 
 def commit() -> str:
     """Of the tree that this runs from, with a + where files of it were changed since; "unknown" outside git."""
-    words = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    words = ["git", "-C", str(ROOM), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     done = subprocess.run(words, capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
@@ -238,19 +235,22 @@ def run_study(study: Study, results: Path) -> dict:
         "failed": [],
     }
 
+    one_at_a_time = Lock()
+
     def run(network: str, row: Row, seed: int) -> None:
         entry = {"network": network} | asdict(row) | {"label": row.label, "seed": seed}
+        part = "runs"
         try:
-            config = study.train(network, row, seed)
+            entry |= outcome(study.train(network, row, seed), study.recipe(network, row, seed))
         except InputError as error:
-            found["failed"].append(entry | {"error": str(error)})
-        else:
-            found["runs"].append(entry | outcome(config, study.recipe(network, row, seed)))
-        for part in ("runs", "failed"):
+            part, entry = "failed", entry | {"error": str(error)}
+        with one_at_a_time:
+            found[part].append(entry)
             found[part].sort(key=lambda run: tasks.index(task(run)))
-        done = len(found["runs"]) + len(found["failed"])
-        click.echo(f"{done} of {len(tasks)}: {network} {row.label} {row.bits} bits {row.kind} seed {seed}", err=True)
-        write_json(results, found)
+            done = len(found["runs"]) + len(found["failed"])
+            what = f"{network} {row.label} {row.bits} bits {row.kind} seed {seed}"
+            click.echo(f"{done} of {len(tasks)}: {what}{' FAILED' if part == 'failed' else ''}", err=True)
+            write_json(results, found)
 
     with ThreadPoolExecutor(study.jobs) as pool:
         for future in [pool.submit(run, *task) for task in tasks]:

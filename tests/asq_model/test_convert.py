@@ -122,6 +122,20 @@ def test_a_layer_under_two_names_stays_one(images):
     assert net[0] is net[1][1] and isinstance(net[0], QuantConv2d)
 
 
+def test_one_channel_and_all_zero_weights_train():
+    """The smallest layers there are: nothing divides by zero, and the zeros learn to be something else."""
+    torch.manual_seed(0)
+    net = nn.Sequential(*[nn.Conv2d(1, 1, 1, bias=False) for _ in range(3)], nn.Flatten(), nn.Linear(4, 2))
+    nn.init.zeros_(net[1].weight)
+    images = torch.rand(8, 1, 2, 2)
+    convert(net, QuantConfig(inner=LayerConfig(weight_bits=2, activation_bits=2)), images)
+    assert isinstance(net[1].activation_quantiser.adapter.output, nn.Linear)
+    for _ in range(2):
+        loss = net.train()(images).square().sum()
+        loss.backward()
+        assert all(torch.isfinite(parameter.grad).all() for parameter in net.parameters())
+
+
 def test_subclasses_keep_their_own_computation():
     class Mine(nn.Linear):
         pass

@@ -4,10 +4,12 @@ from dataclasses import asdict
 import pytest
 from conftest import ROOT
 
+from asq_model.checkpoint import write_checkpoint
 from asq_model.codes import KINDS
-from asq_model.recipe import Recipe
+from asq_model.files import InputError
+from asq_model.recipe import Recipe, recipe_of
 from asq_model.results import comparison, group, page, pooled, recommendation, results_name, verdict
-from asq_model.study import TABLES, Row, task
+from asq_model.study import TABLES, Row, Study, run_study, run_train, task
 
 NETWORK = "resnet8"
 
@@ -122,6 +124,40 @@ def test_committed_pages_come_from_their_results(table):
     if results.exists():
         text = results.with_suffix(".md").read_text(encoding="utf-8")
         assert text == page(json.loads(results.read_text(encoding="utf-8")))
+
+
+def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
+    """Of the rows, those of POT fail; the page says so, the command fails, and the others are there."""
+
+    def train(self, network, row, seed):
+        if row.family == "pot":
+            raise InputError("no space left")
+        fields = {"quantised_correct": 800, "quantised_top_5": 990, "test_images": 1000}
+        return fields | {"digest": f"{row}{seed}", "fingerprint": "f"}
+
+    monkeypatch.setattr(Study, "train", train)
+    start = tmp_path / "full"
+    recipe = asdict(recipe_of(NETWORK))
+    config = {"network": NETWORK, "layers": {}, "recipe": recipe, "full_precision_correct": 900}
+    write_checkpoint(start, {}, config)
+    plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path, epochs=1, seeds=2, jobs=4)
+    found = run_study(plan, tmp_path / "results.json")
+    assert len(found["failed"]) == 6 and len(found["runs"]) == 2 * len(TABLES[4].rows) - 6
+    assert json.loads((tmp_path / "results.json").read_text()) == found
+    assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
+    assert "LSQ + POT 4 bits: no space left" in page(found)
+    assert capfd.readouterr().err.count("FAILED") == 6
+
+
+def test_a_start_that_is_quantised_is_refused(small_checkpoint, tmp_path):
+    plan = Study(4, ("digits",), {"digits": small_checkpoint}, tmp_path, tmp_path)
+    with pytest.raises(InputError, match="is not of a full-precision digits"):
+        run_study(plan, tmp_path / "results.json")
+
+
+def test_a_run_that_cannot_start_says_why(tmp_path):
+    with pytest.raises(InputError, match="network is 'lenet'; allowed: digits"):
+        run_train(["--network", "lenet"], quiet=True)
 
 
 def test_what_a_table_needs_is_said(refused, tmp_path):
