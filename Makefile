@@ -17,7 +17,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog golden reproduce test bench lint clean
+.PHONY: help sim verilog golden reproduce figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,10 @@ golden: $(READY) ## train (or take CKPT) and export golden vectors to build/gold
 reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
 	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,warm-start,START) \
 		$(call option,network,NETWORK) $(call option,epochs,EPOCHS) $(call option,seeds,SEEDS) $(call option,jobs,JOBS)
+
+figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
+	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \
+		$(call option,warm-start,START)
 
 test: $(READY) ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)

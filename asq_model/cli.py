@@ -221,18 +221,15 @@ def bench(rounds, threads, out):
 
 
 @cli.command()
-@click.argument("full", type=click.Path(path_type=Path))
-@click.argument("quantised", type=click.Path(path_type=Path), nargs=4)
+@click.option("--network", default="resnet20", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--study", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
+@click.option("--warm-start", "start", type=click.Path(path_type=Path), help="What the study started from, if given.")
 @click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
-def figures(full, quantised, data_folder, out):
-    """Draw the paper's figures 1, 3, 4, 5 and 6 from checkpoints.
+def figures(network, seed, study, start, data_folder, out):
+    """Draw the paper's figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`."""
+    from asq_model.figures import draw, networks_of
 
-    FULL is in full precision; QUANTISED are LSQ and ASQ at 2 bits, then LSQ and ASQ at 3 bits, on its data.
-    """
-    from asq_model.figures import IMAGES, METHODS, Networks, draw, first_images
-
-    names = [(method, bits) for bits in (2, 3) for method in METHODS]
-    images = first_images(full, data_folder, IMAGES)
-    for path in draw(Networks(full, dict(zip(names, quantised, strict=True)), images), out):
+    for path in draw(networks_of(network, seed, study, start, data_folder), out):
         click.echo(path)

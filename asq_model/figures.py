@@ -18,9 +18,10 @@ from asq_model.checkpoint import read_checkpoint
 from asq_model.codes import EXPONENTIAL, KINDS, LevelSet
 from asq_model.convert import inner_layers, observed_inputs, quantisable_layers, quantised_layers
 from asq_model.datasets import load
-from asq_model.files import InputError, atomic_write
+from asq_model.files import InputError, atomic_write, write_text
 from asq_model.layers import Quantised
 from asq_model.networks.resnet import BasicBlock
+from asq_model.recipe import recipe_of
 from asq_model.train import load_model
 
 matplotlib.use("Agg")
@@ -38,6 +39,10 @@ class Networks:
         """`quantised`: (method, bits) to checkpoint. Raises InputError where one is missing or of another network."""
         self.images = images
         self.full, config = load_model(full)
+        self.name = config["network"]
+        self.made = [
+            f"full precision: {config['full_precision_correct']} of {config['test_images']} test images correct"
+        ]
         if config["layers"]:
             raise InputError(f"checkpoint {full} is quantised; the figures compare with one in full precision")
         self.quantised = {}
@@ -50,14 +55,28 @@ class Networks:
             if not layers or any((layer.activations, layer.activation_bits) != wanted for layer in layers):
                 raise InputError(f"checkpoint {path} is not one of {method} at {bits} bits")
             self.quantised[method, bits] = model
+            right = f"{other['quantised_correct']} of {other['test_images']} correct"
+            self.made.append(f"{method} at {bits} bits: {right}, checkpoint `{other['digest'][:12]}`")
 
 
-def first_images(checkpoint: Path, data_folder: Path | None, count: int) -> Tensor:
-    """The first images of the test set that a checkpoint's network is for."""
-    config = read_checkpoint(checkpoint)[1]
+def networks_of(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
+    """The checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
+
+    def path(**fields: object) -> Path:
+        return study / f"{recipe_of(network, seed=seed, **fields).name}.safetensors"
+
+    full = start or path(quantised_epochs=0)
+    quantised = {
+        (method, bits): path(
+            weight_bits=bits, activation_bits=bits, family="uniform", activations=method.lower(), quantised_epochs=1
+        )
+        for bits in (2, 3)
+        for method in METHODS
+    }
+    config = read_checkpoint(full)[1]
     test = load(config["recipe"]["data"], data_folder).test
-    images, _ = next(test.batches(torch.arange(min(count, len(test))), count, None))
-    return images
+    images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
+    return Networks(full, quantised, images)
 
 
 def inputs_of(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -201,9 +220,35 @@ def figure_6(networks: Networks) -> plt.Figure:
 FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {1: figure_1, 3: figure_3, 4: figure_4, 5: figure_5, 6: figure_6}
 
 
+CAPTIONS = {
+    1: "(a) Activations of one layer for three test images, full precision; (b) the same layer's weights.",
+    3: "Quantisation levels at 4 bits, divided by the largest. The paper draws the `extended` sets.",
+    4: "One layer's input at 2 bits before and after quantisation over all images, and the use of the four codes.",
+    5: "Mean L2 distance between full precision's and the 3-bit network's activations after each residual block.",
+    6: "L2 norm of the error that rounding and clipping make in each low-bit layer's input at 3 bits; bars are the"
+    " standard deviation over images.",
+}
+
+
+def page(networks: Networks) -> str:
+    """The figures in Markdown, with what they were drawn from."""
+    lines = ["# The paper's figures", ""]
+    lines += [
+        f"{networks.name}, the first {len(networks.images)} test images. Drawn by `python -m asq_model figures` from:"
+    ]
+    lines += ["", *[f"- {line}" for line in networks.made]]
+    for number, caption in CAPTIONS.items():
+        lines += ["", f"## Figure {number}", "", f"![Figure {number}](figure{number}.png)", "", caption]
+    return "\n".join(lines) + "\n"
+
+
 def draw(networks: Networks, folder: Path) -> list[Path]:
-    """Write every figure as `figure<N>.png` to a folder; the same checkpoints give the same bytes."""
-    paths = []
+    """Write every figure as `figure<N>.png` and the page `figures.md` to a folder.
+
+    The same checkpoints give the same bytes.
+    """
+    write_text(folder / "figures.md", page(networks))
+    paths = [folder / "figures.md"]
     for number, make in FIGURES.items():
         figure = make(networks)
         for axes in figure.axes:

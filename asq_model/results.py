@@ -3,7 +3,7 @@
 Made from the runs in a results file, never typed. Free of torch.
 """
 
-from math import sqrt
+from math import inf, sqrt
 from statistics import mean, variance
 
 from asq_model.codes import KINDS
@@ -47,7 +47,7 @@ def comparison(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | 
     spread, freedom = pooled(groups)
     difference = mean(groups[one]) - mean(groups[other])
     if not freedom:
-        return difference, float("inf")
+        return difference, inf
     return difference, t.ppf(0.975, freedom) * spread * sqrt(1 / len(groups[one]) + 1 / len(groups[other]))
 
 
@@ -56,27 +56,38 @@ def verdict(found: tuple[float, float] | None) -> str:
     if found is None:
         return "not measured"
     difference, interval = found
+    if interval == inf:
+        return "one seed: open"
     if abs(difference) <= interval:
         return "within noise"
     return "holds" if difference > 0 else "**does not hold**"
+
+
+def shown(found: tuple[float, float] | None) -> str:
+    """A difference and its interval, as far as they are known."""
+    if found is None:
+        return "–"
+    difference, interval = found
+    return f"{difference:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
 
 
 def accuracy_table(study: dict, groups: dict) -> list[str]:
     """Every row: stored bits, mean and spread over seeds, the paper's figure."""
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
-    top_5 = group(study, "top_5")
+    top_5 = group(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
     lines = [
-        "| network | bits | method | level set | stored bits per weight | top-1, % | top-5, % | seeds | paper, % |",
+        "| network | bits | method | level set | stored bits per weight | top-1, % | top-5, % | seeds | paper, top-1 |",
         "|---|---:|---|---|---:|---:|---:|---:|---:|",
     ]
     for key, values in groups.items():
         network, bits, label, kind = key
         spread = f" ± {sqrt(variance(values)):.2f}" if len(values) > 1 else ""
         paper = printed.get((network, bits, label), printed.get(("resnet20", bits, label)))
+        five = f"{mean(top_5[key]):.2f}" if top_5 else "–"
         lines.append(
-            f"| {network} | {bits} | {label} | {kind or '–'} | {stored[key]} | {mean(values):.2f}{spread}"
-            f" | {mean(top_5[key]):.2f} | {len(values)} | {'–' if paper is None else f'{paper:.1f}'} |"
+            f"| {network} | {bits} | {label} | {kind or '–'} | {stored[key]} | {mean(values):.2f}{spread} | {five}"
+            f" | {len(values)} | {'–' if paper is None else f'{paper:.1f}'} |"
         )
     return lines
 
@@ -117,13 +128,10 @@ def recommendation(study: dict, groups: dict) -> list[str]:
         elif difference < -interval:
             said = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"
         else:
-            said = (
-                f"take `symmetric`, the simpler: `asymmetric` ({difference:+.2f} ± {interval:.2f} points) does not"
-                " earn its place here"
-            )
+            said = f"take `symmetric`, the simpler: `asymmetric` ({shown(found)} points) does not earn its place here"
         wider = comparison(groups, extended, symmetric)
         if wider is not None:
-            said += f"; `extended`, with a stored bit more, is at {wider[0]:+.2f} ± {wider[1]:.2f}"
+            said += f"; `extended`, with a stored bit more, is at {shown(wider)}"
         lines.append(f"- **{bits} bits**: {said}.")
     return lines
 
@@ -148,8 +156,8 @@ def page(study: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     lines += [
         f"Each run: {epochs} quantised from there, first and last layer 8-bit LSQ, test set used once,"
-        f" after the last epoch. Seeds 0 to {seeds - 1}: the order of images, their augmentation and the adapters'"
-        f" weights. Commit `{study['commit']}`, {versions}.",
+        f" after the last epoch. Seeds {', '.join(map(str, range(seeds)))}: the order of images, their augmentation and"
+        f" the adapters' weights. Commit `{study['commit']}`, {versions}.",
         "",
     ]
     if study["table"] in NOTES:
@@ -162,21 +170,24 @@ def page(study: dict) -> str:
     lines += [*accuracy_table(study, groups), ""]
     if study["table"] == 4:
         spread, freedom = pooled(groups)
+        noise = (
+            f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
+            " intervals are 95 % by Student's t, each comparison by itself. What lies inside its interval is called"
+            " noise."
+        )
         lines += [
             "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot.",
             "",
             "## Which of the paper's orderings hold",
             "",
-            f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
-            " intervals are 95 % by Student's t. What lies inside its interval is called noise.",
+            noise if freedom else "One seed: how far a run strays is not known, so nothing is decided.",
             "",
             "| claim | difference, points | |",
             "|---|---:|---|",
         ]
         for words, better, worse in claims(study):
             found = comparison(groups, better, worse)
-            shown = "–" if found is None else f"{found[0]:+.2f} ± {found[1]:.2f}"
-            lines.append(f"| {words} | {shown} | {verdict(found)} |")
+            lines.append(f"| {words} | {shown(found)} | {verdict(found)} |")
         lines += ["", "## Which level set to take", "", *recommendation(study, groups)]
     return "\n".join(lines) + "\n"
 

@@ -267,7 +267,7 @@ def outcome(config: dict, recipe: Recipe) -> dict:
     """What the page needs of a run's checkpoint."""
     return {
         "correct": config["quantised_correct"],
-        "top_5": config["quantised_top_5"],
+        "top_5": config.get("quantised_top_5"),
         "images": config["test_images"],
         "stored_bits": recipe.layer.stored_bits,
         "digest": config["digest"],

@@ -3,31 +3,38 @@ import torch
 from PIL import Image
 
 from asq_model.config import LayerConfig
-from asq_model.figures import FIGURES, errors
+from asq_model.figures import CAPTIONS, FIGURES, errors
 from asq_model.layers import QuantLinear
 from asq_model.recipe import recipe_of
 from asq_model.train import Run, train
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """The five checkpoints that the figures need, barely trained."""
+def study(tmp_path_factory):
+    """A folder with the five checkpoints that the figures need, barely trained."""
     folder = tmp_path_factory.mktemp("figures")
-    train(recipe_of("digits", full_precision_epochs=1, quantised_epochs=0), folder / "full")
-    paths = [folder / "full"]
+
+    def made(run=None, **fields):
+        recipe = recipe_of("digits", **fields)
+        path = folder / f"{recipe.name}.safetensors"
+        train(recipe, path, run or Run())
+        return path
+
+    full = made(full_precision_epochs=1, quantised_epochs=0)
     for bits in (2, 3):
         for activations in ("lsq", "asq"):
-            paths.append(folder / f"{activations}{bits}")
             fields = {"weight_bits": bits, "activation_bits": bits, "activations": activations, "family": "uniform"}
-            recipe = recipe_of("digits", full_precision_epochs=0, quantised_epochs=1, **fields)
-            train(recipe, paths[-1], Run(start=folder / "full"))
-    return paths
+            made(Run(start=full), full_precision_epochs=0, quantised_epochs=1, **fields)
+    return folder
 
 
-def test_every_figure_is_drawn_the_same_twice(checkpoints, command, tmp_path):
+def test_every_figure_is_drawn_the_same_twice(study, command, tmp_path):
     for out in ("a", "b"):
-        done = command("asq_model", "figures", *checkpoints, "--out", tmp_path / out)
+        done = command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path / out)
         assert done.returncode == 0, done.stderr
+    text = (tmp_path / "a" / "figures.md").read_text(encoding="utf-8")
+    assert "ASQ at 2 bits: " in text and all(f"figure{number}.png" in text for number in FIGURES)
+    assert list(CAPTIONS) == list(FIGURES)
     for number in FIGURES:
         first, second = (tmp_path / out / f"figure{number}.png" for out in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
@@ -35,11 +42,16 @@ def test_every_figure_is_drawn_the_same_twice(checkpoints, command, tmp_path):
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
 
 
-def test_checkpoints_in_the_wrong_place_are_refused(checkpoints, refused):
-    full, lsq_2, asq_2, lsq_3, asq_3 = checkpoints
-    assert "not one of LSQ at 2 bits" in refused("asq_model", "figures", full, asq_2, lsq_2, lsq_3, asq_3)
-    assert "not one of LSQ at 3 bits" in refused("asq_model", "figures", full, lsq_2, asq_2, asq_2, asq_3)
-    assert "is quantised; the figures compare" in refused("asq_model", "figures", lsq_2, lsq_2, asq_2, lsq_3, asq_3)
+def test_checkpoints_in_the_wrong_place_are_refused(study, refused, tmp_path):
+    words = ("asq_model", "figures", "--network", "digits", "--study", tmp_path, "--out", tmp_path / "out")
+    assert "digits_full_seed0.safetensors does not exist" in refused(*words)
+    for path in study.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    lsq, asq = (tmp_path / f"digits_uniform2_a2{which}_seed0.safetensors" for which in ("_lsq", ""))
+    lsq.write_bytes(asq.read_bytes())
+    assert "not one of LSQ at 2 bits" in refused(*words)
+    assert "is quantised; the figures compare" in refused(*words, "--warm-start", asq)
+    assert not (tmp_path / "out").exists()
 
 
 def test_errors_are_told_apart():
