@@ -122,14 +122,17 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @click.option("--threads", type=int, help="CPU threads per process.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option(
+    "--workers", type=click.IntRange(0), default=2, show_default=True, help="Decode an image folder's images."
+)
 @click.option("--tensorboard", "log", type=click.Path(path_type=Path), help="Write TensorBoard files to this folder.")
-def train(bits, abits, levels, data_folder, force, out, network, start, device, log, **fields):
+def train(bits, abits, levels, data_folder, force, out, network, start, device, log, workers, **fields):
     """Train a network (full precision, then quantised) and print the checkpoint's path.
 
     Under torchrun, the processes share the work. Killed, it goes on from the last whole epoch when run again.
     """
     recipe = recipe_of(network, **bits_and_levels(bits, abits, levels), **fields)
-    click.echo(trained(recipe, out, force, start, data_folder=data_folder, device=device, log=log))
+    click.echo(trained(recipe, out, force, start, data_folder=data_folder, device=device, log=log, workers=workers))
 
 
 @cli.command()

@@ -46,7 +46,10 @@ def layer_states(model: nn.Module, images: Tensor) -> dict[str, LayerState]:
 
 
 def first_fault(model: nn.Module, images: Tensor) -> str:
-    """What went wrong first in a network whose loss is no number, for an error message."""
+    """What went wrong first in a network whose loss is no number, for an error message. Leaves it in eval mode.
+
+    In eval mode, since batch norm must not wait for other processes, whose loss may be fine.
+    """
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             return f"{name} has a value that is not finite"
@@ -62,7 +65,7 @@ def first_fault(model: nn.Module, images: Tensor) -> str:
     hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
     try:
         with torch.no_grad():
-            model(images)
+            model.eval()(images)
     finally:
         for hook in hooks:
             hook.remove()

@@ -38,12 +38,14 @@ class Run:
 
     start: a full-precision checkpoint, or any safetensors file with the network's parameter names, to start from.
     log: a folder for TensorBoard files.
+    workers: processes that decode an image folder's images, per training process.
     """
 
     data_folder: Path | None = None
     start: Path | None = None
     device: str = "cpu"
     log: Path | None = None
+    workers: int = 2
 
 
 def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
@@ -256,7 +258,7 @@ def train(recipe: Recipe, out: Path, run: Run = Run(), after_epoch: Callable[[in
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     with process_group(torch.device(run.device)):
-        dataset = load(recipe.data, run.data_folder)
+        dataset = load(recipe.data, run.data_folder, run.workers)
         if recipe.validation:
             dataset = held_back(dataset, recipe.validation)
         return train_on(recipe, dataset, out, run, after_epoch)

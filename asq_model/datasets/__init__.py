@@ -26,15 +26,18 @@ class Dataset:
     classes: int
 
 
-def load(name: str, folder: Path | None = None) -> Dataset:
-    """A dataset by name. Raises InputError for an unknown name, and for files missing, cut or mislabelled."""
+def load(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
+    """A dataset by name; `workers` processes decode an image folder's images.
+
+    Raises InputError for an unknown name, and for files missing, cut or mislabelled.
+    """
     if name not in DATASETS:
         raise InputError(f"dataset is {name!r}; allowed: {', '.join(DATASETS)}")
     if name == "digits":
         return Dataset(*load_digits())
     if folder is None:
         raise InputError(f"dataset {name} needs the folder that it lies in: --data-folder")
-    return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder)))
+    return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder, workers=workers)))
 
 
 __all__ = ["Dataset", "FolderSplit", "MemorySplit", "Split", "load"]

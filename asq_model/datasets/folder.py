@@ -37,8 +37,8 @@ class FolderSplit:
     folder: Path
     names: np.ndarray
     labels: Tensor
-    crop: int = CROP
-    workers: int = 2
+    crop: int
+    workers: int
 
     def __len__(self) -> int:
         return len(self.names)
@@ -133,7 +133,7 @@ def random_resized_crop(image: Image.Image, crop: int, chance: random.Random) ->
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if chance.random() < 0.5 else image
 
 
-def load_folder(folder: Path, crop: int = CROP) -> tuple[FolderSplit, FolderSplit, int]:
+def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[FolderSplit, FolderSplit, int]:
     """(training set, test set, classes): labels count the class folders in the order of their names.
 
     Raises InputError where `train` or `val` is missing, a class has no image, or the two have other classes.
@@ -143,7 +143,7 @@ def load_folder(folder: Path, crop: int = CROP) -> tuple[FolderSplit, FolderSpli
     if class_names(test) != classes:
         odd = sorted(set(classes) ^ set(class_names(test)))
         raise InputError(f"{train} and {test} must have the same class folders; only one has {', '.join(odd[:3])}")
-    return find_images(train, classes, crop), find_images(test, classes, crop), len(classes)
+    return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
 
 def class_names(folder: Path) -> list[str]:
@@ -156,7 +156,7 @@ def class_names(folder: Path) -> list[str]:
     return names
 
 
-def find_images(folder: Path, classes: list[str], crop: int) -> FolderSplit:
+def find_images(folder: Path, classes: list[str], crop: int, workers: int) -> FolderSplit:
     names, labels = [], []
     for label, name in enumerate(classes):
         found = sorted(entry.name for entry in os.scandir(folder / name) if Path(entry.name).suffix.lower() in SUFFIXES)
@@ -164,4 +164,4 @@ def find_images(folder: Path, classes: list[str], crop: int) -> FolderSplit:
             raise InputError(f"class folder {folder / name} has no image; allowed: {', '.join(sorted(SUFFIXES))}")
         names += [os.fsencode(f"{name}/{image}") for image in found]
         labels += [label] * len(found)
-    return FolderSplit(folder, np.array(names), torch.tensor(labels), crop)
+    return FolderSplit(folder, np.array(names), torch.tensor(labels), crop, workers)
