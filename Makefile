@@ -1,7 +1,7 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
 # Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint),
 # TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, NETWORK,
-# JOBS, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# JOBS, IMAGES, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog golden reproduce figures test bench lint clean
+.PHONY: help sim verilog golden reproduce parity figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,10 @@ golden: $(READY) ## train (or take CKPT) and export golden vectors to build/gold
 reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
 	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,warm-start,START) \
 		$(call option,network,NETWORK) $(call option,epochs,EPOCHS) $(call option,seeds,SEEDS) $(call option,jobs,JOBS)
+
+parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT; DATA, IMAGES)
+	@$(PY) -m asq_model parity $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
+		$(call option,images,IMAGES)
 
 figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
 	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \

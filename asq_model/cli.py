@@ -236,3 +236,21 @@ def figures(network, seed, study, start, data_folder, out):
 
     for path in draw(networks_of(network, seed, study, start, data_folder), out):
         click.echo(path)
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
+@click.option("--images", type=click.IntRange(1), default=1000, show_default=True, help="Of the test set.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the table there too.")
+def parity(checkpoint, data_folder, images, out):
+    """Compare a checkpoint's network in integers with torch, layer by layer."""
+    from tqdm import tqdm
+
+    from asq_model.parity import measure, table
+
+    with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
+        text = table(measure(checkpoint, images, data_folder, bar.update))
+    click.echo(text)
+    if out is not None:
+        write_text(out, f"# Parity of the integer network\n\nBy `make parity`.\n\n{text}\n")

@@ -1,0 +1,161 @@
+"""A residual network in integers only: stem, blocks, global pooling, classifier. Free of torch.
+
+Between layers, activations are 16-bit integers with a binary point per tensor. Inside a layer: the quantiser's codes q
+and step S (`asq.py`), the exact sum of products in Z[√2] rounded once (`post-exact`), and the rescale
+
+    y = round_shift(acc · M_c · S + B_c + (shortcut << shift), n), ReLU, saturation to 16 bits
+
+with M_c the weights' scale and batch norm's factor of channel c, B_c its bias.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from asq_model.integer.asq import ACTIVATION_BITS, Quantiser
+from asq_model.integer.fixed import round_shift, saturate
+from asq_model.integer.sqrt2 import sqrt2_table
+
+
+@dataclass(frozen=True)
+class Products:
+    """The weights of a layer as levels even + odd·√2: float64 [C, terms] integers, for exact products by BLAS.
+
+    odd: None where no level has an odd part. largest: magnitude of the largest activation code. frac: fraction bits
+    of the sums.
+    """
+
+    even: np.ndarray
+    odd: np.ndarray | None
+    largest: int
+    frac: int
+
+    @cached_property
+    def rooted(self) -> np.ndarray:
+        """int64: round(√2 · x · 2^frac) for every odd sum x that can be, from the smallest to the largest."""
+        reach = int(np.abs(self.odd).sum(1).max()) * self.largest
+        table = sqrt2_table(np.arange(reach + 1), self.frac)
+        return np.concatenate([-table[:0:-1], table])
+
+    def sums(self, operands: np.ndarray) -> np.ndarray:
+        """int64 [N, C, positions]: each dot product with operands float64 [N, terms, positions], exact but for one
+        rounding of √2. Every partial sum stays far below 2^53, so floating point adds integers exactly."""
+        even = (self.even @ operands).astype(np.int64) << self.frac
+        if self.odd is None:
+            return even
+        return even + self.rooted[(self.odd @ operands).astype(np.int64) + len(self.rooted) // 2]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution (or, 1×1 on a pooled map, a linear layer) with its quantiser and rescale.
+
+    multiplier: int64 [C], M_c; bias: int64 [C], at the accumulator's point; shift: n.
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    padding: int
+    quantiser: Quantiser
+    products: Products
+    multiplier: np.ndarray
+    bias: np.ndarray
+    shift: int
+
+    def accumulate(self, x: np.ndarray, trace: "Trace") -> np.ndarray:
+        """int64 [N, C, H', W'], acc · M_c · S + B_c, before the shift that `finish` does."""
+        step = self.quantiser.step(x)
+        codes = self.quantiser.codes(x, step)
+        trace.record(self.name, x, step, codes)
+        n, _, height, width = x.shape
+        rows, columns = ((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
+        sums = self.products.sums(patches(codes, self.kernel, self.stride, self.padding))
+        scaled = sums * self.multiplier[:, None] * step[:, None, None] + self.bias[:, None]
+        return scaled.reshape(n, -1, rows, columns)
+
+    def finish(self, total: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
+        """To 16 bits at the output's binary point."""
+        y = round_shift(total, self.shift)
+        y, outside = saturate(np.maximum(y, 0) if relu else y, ACTIVATION_BITS)
+        trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
+        return y
+
+    def __call__(self, x: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
+        return self.finish(self.accumulate(x, trace), relu, trace)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two layers and a shortcut: a layer, or (stride, channels padded on each side) of the input itself.
+
+    align: left shift that brings the shortcut's binary point to that of the second layer's accumulator.
+    """
+
+    first: Layer
+    second: Layer
+    shortcut: Layer | tuple[int, int]
+    align: int
+
+    def __call__(self, x: np.ndarray, trace: "Trace") -> np.ndarray:
+        if isinstance(self.shortcut, Layer):
+            beside = self.shortcut(x, False, trace)
+        else:
+            stride, padding = self.shortcut
+            beside = np.pad(x[:, :, ::stride, ::stride], ((0, 0), (padding, padding), (0, 0), (0, 0)))
+        total = self.second.accumulate(self.first(x, True, trace), trace)
+        return self.second.finish(total + round_shift(beside, -self.align), True, trace)
+
+
+@dataclass
+class Trace:
+    """What a run did, by layer: inputs, steps and codes if `keep`, and how many values were saturated."""
+
+    keep: bool = False
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: dict[str, np.ndarray] = field(default_factory=dict)
+    codes: dict[str, np.ndarray] = field(default_factory=dict)
+    saturated: dict[str, int] = field(default_factory=dict)
+
+    def record(self, name: str, x: np.ndarray, step: np.ndarray, codes: np.ndarray) -> None:
+        if self.keep:
+            self.inputs[name], self.steps[name], self.codes[name] = x, step, codes
+
+
+@dataclass(frozen=True)
+class IntegerNetwork:
+    """`pixels`: int64 [C, 256], what each byte of an image means at the stem's binary point. `positions`: pixels of the
+    last map, whose sums are the classifier's input."""
+
+    pixels: np.ndarray
+    positions: int
+    stem: Layer
+    blocks: tuple[Block, ...]
+    classifier: Layer
+
+    def layers(self) -> Iterator[Layer]:
+        """All of them, in order of execution."""
+        yield self.stem
+        for block in self.blocks:
+            yield from (layer for layer in (block.first, block.second, block.shortcut) if isinstance(layer, Layer))
+        yield self.classifier
+
+    def __call__(self, images: np.ndarray, trace: Trace | None = None) -> np.ndarray:
+        """int64 [N, classes], logits up to one positive factor, of images uint8 [N, C, H, W]."""
+        trace = trace or Trace()
+        channels = np.arange(images.shape[1])[:, None, None]
+        x = self.stem(self.pixels[channels, images], True, trace)
+        for block in self.blocks:
+            x = block(x, trace)
+        sums = x.sum((2, 3), keepdims=True, dtype=np.int64)
+        return self.classifier.accumulate(sums, trace)[:, :, 0, 0]
+
+
+def patches(x: np.ndarray, kernel: int, stride: int, padding: int) -> np.ndarray:
+    """float64 [N, C · kernel², positions] of integers [N, C, H, W]: the operands of every dot product."""
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), (2, 3))[:, :, ::stride, ::stride]
+    n, channels, rows, columns = windows.shape[:4]
+    return windows.transpose(0, 1, 4, 5, 2, 3).reshape(n, channels * kernel * kernel, rows * columns)
