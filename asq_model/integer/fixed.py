@@ -29,7 +29,7 @@ def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     values = np.asarray(values, np.float64)
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0:
-        return np.zeros(values.shape, np.int64), 0
+        return np.zeros(values.shape, np.int64), bits - 1  # a bias beside zeros keeps its precision
     point = bits - 1 - frexp(largest)[1]
     if np.rint(largest * 2.0**point) > (1 << bits - 1) - 1:  # rounded up to the next power of two
         point -= 1
