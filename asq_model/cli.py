@@ -185,6 +185,7 @@ def onnx(checkpoint, data_folder, out):
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
+@click.option("--note", default="", help="What else the page shall say of the data.")
 def reproduce(number, out, results, **options):
     """Make the paper's table NUMBER anew: 1 is printed; 2 to 5 are trained, and the page goes to RESULTS.
 
@@ -230,11 +231,12 @@ def bench(rounds, threads, out):
 @click.option("--warm-start", "start", type=click.Path(path_type=Path), help="What the study started from, if given.")
 @click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
-def figures(network, seed, study, start, data_folder, out):
+@click.option("--note", default="", help="What else the page shall say of the data.")
+def figures(network, seed, study, start, data_folder, out, note):
     """Draw the paper's figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`."""
     from asq_model.figures import draw, networks_of
 
-    for path in draw(networks_of(network, seed, study, start, data_folder), out):
+    for path in draw(networks_of(network, seed, study, start, data_folder), out, note):
         click.echo(path)
 
 

@@ -40,9 +40,8 @@ class Networks:
         self.images = images
         self.full, config = load_model(full)
         self.name = config["network"]
-        self.made = [
-            f"full precision: {config['full_precision_correct']} of {config['test_images']} test images correct"
-        ]
+        right = f"{config['full_precision_correct']} of {config['test_images']} test images correct"
+        self.made = [f"full precision: {right}, checkpoint `{config['digest'][:12]}`"]
         if config["layers"]:
             raise InputError(f"checkpoint {full} is quantised; the figures compare with one in full precision")
         self.quantised = {}
@@ -230,24 +229,27 @@ CAPTIONS = {
 }
 
 
-def page(networks: Networks) -> str:
-    """The figures in Markdown, with what they were drawn from."""
-    lines = ["# The paper's figures", ""]
-    lines += [
-        f"{networks.name}, the first {len(networks.images)} test images. Drawn by `python -m asq_model figures` from:"
+def page(networks: Networks, note: str) -> str:
+    """The figures in Markdown, with what they were drawn from. `note`: what else there is to say of the data."""
+    images = f"the first {len(networks.images)} test images"
+    lines = [
+        "# The paper's figures",
+        "",
+        f"{networks.name}, {images}. Drawn by `make figures NETWORK={networks.name}` from:",
     ]
     lines += ["", *[f"- {line}" for line in networks.made]]
+    lines += ["", note] if note else []
     for number, caption in CAPTIONS.items():
         lines += ["", f"## Figure {number}", "", f"![Figure {number}](figure{number}.png)", "", caption]
     return "\n".join(lines) + "\n"
 
 
-def draw(networks: Networks, folder: Path) -> list[Path]:
+def draw(networks: Networks, folder: Path, note: str = "") -> list[Path]:
     """Write every figure as `figure<N>.png` and the page `figures.md` to a folder.
 
     The same checkpoints give the same bytes.
     """
-    write_text(folder / "figures.md", page(networks))
+    write_text(folder / "figures.md", page(networks, note))
     paths = [folder / "figures.md"]
     for number, make in FIGURES.items():
         figure = make(networks)

@@ -9,13 +9,6 @@ from statistics import mean, variance
 from asq_model.codes import KINDS
 from asq_model.study import TABLES
 
-NOTES = {
-    4: (
-        "Data: CIFAR-10 as a JPEG copy of the 60,000 images, official split; accuracies on the original files can"
-        " differ a little."
-    ),
-}
-
 
 def key_of(run: dict) -> tuple[str, int, str, str]:
     """The line of the table that a run belongs to."""
@@ -160,8 +153,8 @@ def page(study: dict) -> str:
         f" the adapters' weights. Commit `{study['commit']}`, {versions}.",
         "",
     ]
-    if study["table"] in NOTES:
-        lines += [NOTES[study["table"]], ""]
+    if study["note"]:
+        lines += [study["note"], ""]
     if study["failed"]:
         failed = "; ".join(
             f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]

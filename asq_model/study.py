@@ -115,6 +115,7 @@ class Study:
     jobs: int = 1
     options: tuple[str, ...] = ()  # of every `train` command, such as --device
     command: str = ""  # as the user gave it, for the page
+    note: str = ""  # what else the page shall say of the data
 
     def recipe(self, network: str, row: Row, seed: int) -> Recipe:
         return recipe_of(
@@ -151,6 +152,7 @@ def prepared(
     epochs: int | None,
     seeds: int,
     jobs: int,
+    note: str,
     **options: object,
 ) -> Study:
     """A study from the command line's options; trains the full-precision network of a CIFAR study without a `start`."""
@@ -171,7 +173,7 @@ def prepared(
         run_train(words)
     paths = {name: start / f"{name}.safetensors" if start.is_dir() else start for name in networks}
     command = f"python -m asq_model reproduce {number} {said}"
-    return Study(table, networks, paths, data_folder, folder, epochs, seeds, jobs, train_options, command)
+    return Study(table, networks, paths, data_folder, folder, epochs, seeds, jobs, train_options, command, note)
 
 
 def run_train(words: list, quiet: bool = False) -> None:
@@ -228,6 +230,7 @@ def run_study(study: Study, results: Path) -> dict:
         "table": study.table,
         "epochs": study.recipe(study.networks[0], TABLES[study.table].rows[0], 0).quantised_epochs,
         "command": study.command,
+        "note": study.note,
         "commit": commit(),
         "versions": versions("torch", "numpy"),
         "start": [starting_point(network, path) for network, path in study.start.items()],

@@ -4,6 +4,7 @@ The hyperparameters were chosen on a validation part of the training images (`Re
 are looked at once, when all training is done. Under `torchrun` the processes share each batch and act as one.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable
@@ -88,6 +89,12 @@ def correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") 
     return top_correct(model, split, device)[0]
 
 
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """The random numbers of one epoch. Hashed, since torch's generator looks at the low 32 bits of a seed only."""
+    mixed = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(mixed[:4], "little"))
+
+
 class Training:
     """The state of a run: model, optimiser, epoch. `save` and `resume` keep all of it.
 
@@ -167,7 +174,7 @@ class Training:
     def run_epoch(self, bar: tqdm | None = None) -> tuple[float, float]:
         """One pass over the training images: (mean loss, accuracy), of this process's part."""
         self.parallel.train()
-        generator = torch.Generator().manual_seed(self.recipe.seed << 32 | self.epoch)
+        generator = epoch_generator(self.recipe.seed, self.epoch)
         order = torch.randperm(len(self.train_set), generator=generator)[: self.steps * self.recipe.batch]
         total, hits, seen = 0.0, 0, 0
         for step, (images, labels) in enumerate(self.train_set.batches(order, self.recipe.batch, generator)):

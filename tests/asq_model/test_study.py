@@ -38,6 +38,7 @@ def study(correct, table=4, seeds=3):
         "table": table,
         "epochs": 2,
         "command": "the command",
+        "note": "A JPEG copy.",
         "commit": "abc",
         "versions": {"torch": "1"},
         "start": [start],

@@ -13,7 +13,17 @@ from asq_model.convert import inner_layers, quantised_layers
 from asq_model.datasets import Dataset, load
 from asq_model.files import InputError
 from asq_model.recipe import Recipe, recipe_fingerprint
-from asq_model.train import Run, Training, correct, held_back, learning_rate, load_model, load_quantised, train
+from asq_model.train import (
+    Run,
+    Training,
+    correct,
+    epoch_generator,
+    held_back,
+    learning_rate,
+    load_model,
+    load_quantised,
+    train,
+)
 
 
 class Killed(BaseException):
@@ -114,6 +124,25 @@ def test_the_checkpoint_is_the_network(small_checkpoint, small_recipe, digits):
     assert bits.pop("conv") == bits.pop("fc") == 8 and set(bits.values()) == {3} and len(bits) == 8
     assert all(layer.activation_quantiser.adapter is not None for _, layer in inner_layers(model))
     assert all(layer.weight[0].numel() <= 576 for _, layer in quantised_layers(model))
+
+
+def test_every_seed_and_epoch_has_an_order_of_its_own():
+    """torch's generator takes only the low 32 bits of a seed; two runs alike would look like no spread at all."""
+    seeds = (0, 1, 2, 1 << 32)
+    draws = {tuple(torch.randperm(20, generator=epoch_generator(s, e)).tolist()) for s in seeds for e in range(5)}
+    assert len(draws) == 20
+
+
+def test_two_seeds_of_a_method_without_random_weights_differ(small_recipe, tmp_path):
+    """LSQ from the same start: only the order and the augmentation are left to make a difference."""
+    full = tmp_path / "full"
+    train(replace(small_recipe, quantised_epochs=0), full)
+    found = []
+    for seed in (0, 1):
+        recipe = replace(small_recipe, full_precision_epochs=0, activations="lsq", seed=seed)
+        train(recipe, tmp_path / str(seed), Run(start=full))
+        found.append(read_checkpoint(tmp_path / str(seed))[0]["fc.weight"])
+    assert not np.array_equal(*found)
 
 
 def test_every_parameter_learns(quantised_training):
