@@ -180,6 +180,7 @@ def onnx(checkpoint, data_folder, out):
 @click.option("--epochs", type=int, help="Quantised.  [default: as the paper has it]")
 @click.option("--seeds", default=1, show_default=True, help="Runs of each row.")
 @click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
+@click.option("--batch", type=int, help="Images per update.  [default: as the paper has it]")
 @click.option("--threads", type=int, help="CPU threads of each run.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
@@ -241,18 +242,21 @@ def figures(network, seed, study, start, data_folder, out, note):
 
 
 @cli.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoints", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
 @click.option("--images", type=click.IntRange(1), default=1000, show_default=True, help="Of the test set.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table there too.")
-def parity(checkpoint, data_folder, images, out):
-    """Compare a checkpoint's network in integers with torch, layer by layer."""
+@click.option("--out", type=click.Path(path_type=Path), help="Write the page there too.")
+@click.option("--note", default="", help="What else the page shall say of the data.")
+def parity(checkpoints, data_folder, images, out, note):
+    """Compare checkpoints' networks in integers with torch, layer by layer."""
     from tqdm import tqdm
 
-    from asq_model.parity import measure, table
+    from asq_model.parity import measure, page, table
 
-    with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-        text = table(measure(checkpoint, images, data_folder, bar.update))
-    click.echo(text)
+    tables = []
+    for checkpoint in checkpoints:
+        with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
+            tables.append(table(measure(checkpoint, images, data_folder, bar.update)))
+        click.echo(tables[-1])
     if out is not None:
-        write_text(out, f"# Parity of the integer network\n\nBy `make parity`.\n\n{text}\n")
+        write_text(out, page(tables, note))

@@ -127,3 +127,13 @@ def table(found: Parity) -> str:
             f" | {layer.step_error:.1e} | {layer.ties} | {layer.saturated} |"
         )
     return "\n".join(lines)
+
+
+def page(tables: list[str], note: str) -> str:
+    """Tables of several networks as one page. `note`: what else there is to say of the data."""
+    explained = (
+        "Codes *given torch's input*: each layer gets torch's own input, rounded to 16 bits. *In the network*: each"
+        " layer gets what the integer layers before it made; differences multiply there"
+        " ([why](../integer-spec.md#parity)). Made by `make parity`."
+    )
+    return "\n\n".join(["# Parity of the integer network", explained, *([note] if note else []), *tables]) + "\n"

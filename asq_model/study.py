@@ -128,6 +128,7 @@ class Study:
             full_precision_epochs=0,
             quantised_epochs=self.epochs,
             seed=seed,
+            data="cifar10" if self.table == 4 else "imagenet",
         )
 
     def train(self, network: str, row: Row, seed: int) -> dict:
@@ -136,7 +137,8 @@ class Study:
         out = self.folder.resolve() / f"{recipe.name}.safetensors"
         words = ["--network", network, "--bits", row.bits, "--weights", row.family, "--activations", row.activations]
         words += ["--levels", row.kind] if row.kind else []
-        words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, *self.options]
+        words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, "--data", recipe.data]
+        words += self.options
         words += ["--warm-start", self.start[network].resolve(), "--out", out]
         run_train([*words, "--data-folder", self.data_folder.resolve()], quiet=self.jobs > 1)
         return read_checkpoint(out)[1]

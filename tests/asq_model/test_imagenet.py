@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.torch import save_file
 
+from asq_model import study
 from asq_model.checkpoint import read_checkpoint
+from asq_model.cli import cli
 from asq_model.networks import build
 
 CLASSES = ("cat", "dog", "owl")
@@ -65,6 +68,22 @@ def test_one_epoch_of_every_network(network, images, tmp_path):
     assert config["quantised_top_5"] == 3  # of three classes, the label is among the first five
     again = train(images, network, out)
     assert "is up to date" in again.stderr
+
+
+def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
+    """Two of Table 3's rows, on a network that is quick to train: both runs made, the page written, nothing twice."""
+    start = tmp_path / "start"
+    start.mkdir()
+    save_file(build("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
+    monkeypatch.setitem(study.TABLES, 3, replace(study.TABLES[3], rows=study.TABLES[3].rows[1:3]))
+    words = ["3", "--network", "resnet20", "--data-folder", images, "--warm-start", start, "--epochs", "1"]
+    words += ["--batch", "4", "--out", tmp_path / "runs", "--results", tmp_path]
+    for again in (False, True):
+        cli.main(["reproduce", *map(str, words)], standalone_mode=False)
+        assert capfd.readouterr().err.count("is up to date") == (2 if again else 0)
+    text = (tmp_path / "imagenet_table3.md").read_text(encoding="utf-8")
+    assert "| resnet20 | 4 | ASQ |" in text and "| resnet20 | 3 | ASQ + POST | symmetric |" in text
+    assert "--batch 4" in text and "weights from elsewhere" in text and "Failed runs" not in text
 
 
 def test_two_processes_share_a_batch(images, tmp_path):
