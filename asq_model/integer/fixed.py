@@ -31,6 +31,6 @@ def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     if largest == 0:
         return np.zeros(values.shape, np.int64), bits - 1  # a bias beside zeros keeps its precision
     point = bits - 1 - frexp(largest)[1]
-    if np.rint(largest * 2.0**point) > (1 << bits - 1) - 1:  # rounded up to the next power of two
+    if np.rint(np.ldexp(largest, point)) > (1 << bits - 1) - 1:  # rounded up to the next power of two
         point -= 1
-    return np.rint(values * 2.0**point).astype(np.int64), point
+    return np.rint(np.ldexp(values, point)).astype(np.int64), point

@@ -152,9 +152,12 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     assert capfd.readouterr().err.count("FAILED") == 6
 
 
-def test_a_start_that_is_quantised_is_refused(small_checkpoint, tmp_path):
-    plan = Study(4, ("digits",), {"digits": small_checkpoint}, tmp_path, tmp_path)
-    with pytest.raises(InputError, match="is not of a full-precision digits"):
+@pytest.mark.parametrize("config", [{"network": NETWORK, "layers": {"conv": {}}}, {"network": "digits", "layers": {}}])
+def test_a_start_that_is_not_the_network_in_full_precision_is_refused(config, tmp_path):
+    start = tmp_path / "start.safetensors"
+    write_checkpoint(start, {}, config)
+    plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path)
+    with pytest.raises(InputError, match="is not of a full-precision resnet8"):
         run_study(plan, tmp_path / "results.json")
 
 

@@ -2,7 +2,7 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asq_model.integer.fixed import mantissas, round_shift, saturate
@@ -24,13 +24,14 @@ def test_saturate_clamps_and_counts(x, bits, signed):
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), bits=st.integers(4, 24))
+@example(values=[2.2250738585072014e-308], bits=4)  # the power of two that scales it is beyond a double
 def test_mantissas_are_within_half_a_unit_and_use_their_bits(values, bits):
     codes, point = mantissas(np.array(values), bits)
     limit = 2 ** (bits - 1) - 1
     assert np.abs(codes).max() <= limit
     largest = max(map(abs, values))
     if largest > 1e-300:
-        assert np.abs(codes * 2.0**-point - np.array(values)).max() <= 2.0 ** -(point + 1)
+        assert np.abs(np.ldexp(codes, -point) - np.array(values)).max() <= np.ldexp(0.5, -point)
         assert np.abs(codes).max() * 2 >= limit  # one bit more would not fit
 
 
