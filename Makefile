@@ -1,7 +1,8 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
 # Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint),
-# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, NETWORK,
-# JOBS, IMAGES, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, NETWORK, JOBS,
+# IMAGES, PRECISION (of the integers), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that
+# makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,9 +38,9 @@ reproduce: $(READY) ## a table of the paper beside the figures measured here (TA
 	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,warm-start,START) \
 		$(call option,network,NETWORK) $(call option,epochs,EPOCHS) $(call option,seeds,SEEDS) $(call option,jobs,JOBS)
 
-parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT; DATA, IMAGES)
+parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT, DATA, IMAGES, PRECISION)
 	@$(PY) -m asq_model parity $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
-		$(call option,images,IMAGES)
+		$(call option,images,IMAGES) $(call option,precision,PRECISION)
 
 figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
 	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \

@@ -1,6 +1,7 @@
 """The command line of the training room: `python -m asq_model train`, `golden`, `inspect`."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import click
 from asq_model.checkpoint import read_checkpoint, read_tensors
 from asq_model.files import InputError, OtherFormat, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
-from asq_model.integer.mac import checked_range
+from asq_model.integer.fixed import checked_range
 from asq_model.overhead import table_1
 from asq_model.recipe import NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
 
@@ -245,18 +246,20 @@ def figures(network, seed, study, start, data_folder, out, note):
 @click.argument("checkpoints", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
 @click.option("--images", type=click.IntRange(1), default=1000, show_default=True, help="Of the test set.")
+@click.option("--precision", type=int, multiple=True, help="Bits of the integers, 12-20; given twice: both, in turn.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the page there too.")
 @click.option("--note", default="", help="What else the page shall say of the data.")
-def parity(checkpoints, data_folder, images, out, note):
+def parity(checkpoints, data_folder, images, precision, out, note):
     """Compare checkpoints' networks in integers with torch, layer by layer."""
     from tqdm import tqdm
 
+    from asq_model.integer.asq import Precision
     from asq_model.parity import measure, page, table
 
     tables = []
-    for checkpoint in checkpoints:
+    for checkpoint, bits in product(checkpoints, precision or [Precision().bits]):
         with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            tables.append(table(measure(checkpoint, images, data_folder, bar.update)))
+            tables.append(table(measure(checkpoint, images, data_folder, Precision(bits), bar.update)))
         click.echo(tables[-1])
     if out is not None:
         write_text(out, page(tables, note))

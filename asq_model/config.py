@@ -6,7 +6,7 @@ from math import isfinite
 
 from asq_model.codes import EXPONENTIAL, LevelSet
 from asq_model.files import InputError
-from asq_model.integer.mac import checked_range
+from asq_model.integer.fixed import checked_range
 
 WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
 ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")

@@ -12,17 +12,16 @@ from torch import Tensor, nn
 from asq_model.convert import inner_layers, observed_inputs, quantised_layers
 from asq_model.datasets import MemorySplit
 from asq_model.files import InputError
-from asq_model.integer.asq import ACTIVATION_BITS, HIDDEN_BITS, Quantiser, adapter, quantiser
+from asq_model.integer.asq import Precision, Quantiser, adapter, quantiser
 from asq_model.integer.fixed import mantissas
 from asq_model.integer.network import Block, IntegerNetwork, Layer, Products
+from asq_model.integer.rescale import Rescale
 from asq_model.layers import Quantised
 from asq_model.networks import CifarResNet, DigitsNet, ResNet8
 from asq_model.networks.resnet import BasicBlock, PaddedIdentity
 
 NETWORKS = (DigitsNet, ResNet8, CifarResNet)
 CALIBRATION_IMAGES = 256
-FRAC = 4  # fraction bits of a sum in Z[√2]; the rounding is then far below the 16-bit activation's own
-MULTIPLIER_BITS = 16
 
 
 def binary_point(largest: float, bits: int) -> int:
@@ -33,7 +32,8 @@ def binary_point(largest: float, bits: int) -> int:
 class Calibration:
     """What each layer receives, and each block and shortcut gives, on training images."""
 
-    def __init__(self, model: nn.Module, images: Tensor):
+    def __init__(self, model: nn.Module, images: Tensor, precision: Precision):
+        self.precision = precision
         self.outputs: dict[str, Tensor] = {}
         watched = [
             (name, module)
@@ -49,11 +49,11 @@ class Calibration:
             hook.remove()
 
     def point(self, tensor: Tensor) -> int:
-        """Binary point of a 16-bit tensor that never saturates on the calibration images."""
-        return binary_point(max(tensor.abs().max().item(), 2.0**-16), ACTIVATION_BITS)
+        """Binary point of a tensor that never saturates on the calibration images."""
+        return binary_point(max(tensor.abs().max().item(), 2.0**-16), self.precision.bits)
 
 
-def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int) -> Quantiser:
+def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> Quantiser:
     """Of a layer whose input `x` (calibration images) has that binary point, and maps that many pixels.
 
     positions: what the adapter's mean divides by.
@@ -66,12 +66,12 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int) -> 
         if source.adapter.hidden is not None:
             pooled = x.mean(tuple(range(2, x.dim()))) if x.dim() > 2 else x
             largest = torch.relu(source.adapter.hidden(pooled)).max().item()
-            hidden_point = binary_point(max(2 * largest, 2.0**-16), HIDDEN_BITS + 1)  # twice, for other images
-        integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point)
-    return quantiser(source.bits, source.signed, source.step.abs().item(), point, integer_adapter)
+            hidden_point = binary_point(max(2 * largest, 2.0**-16), precision.hidden + 1)  # twice, for other images
+        integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point, precision)
+    return quantiser(source.bits, source.signed, source.step.abs().item(), point, integer_adapter, precision)
 
 
-def products(layer: Quantised) -> tuple[Products, np.ndarray]:
+def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
     """(levels of a layer's weights, scale per channel: a weight is scale · level)."""
     codes, scale = layer.weight_quantiser.codes(layer.weight)
     level_set = layer.weight_quantiser.level_set
@@ -79,7 +79,8 @@ def products(layer: Quantised) -> tuple[Products, np.ndarray]:
     odd = level_set.odd[codes].astype(np.float64) if level_set.odd.any() else None
     even = level_set.even[codes].astype(np.float64)
     largest = (1 << layer.activation_quantiser.bits) - 1
-    return Products(even, odd, largest, 0 if odd is None else FRAC), scale.detach().double().expand(len(codes)).numpy()
+    scale = scale.detach().double().expand(len(codes)).numpy()
+    return Products(even, odd, largest, 0 if odd is None else precision.frac), scale
 
 
 def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
@@ -93,12 +94,18 @@ def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, n
 
 
 def integer_layer(
-    name: str, layer: Quantised, norm: nn.BatchNorm2d | None, x: Tensor, point: int, out_point: int
+    name: str,
+    layer: Quantised,
+    norm: nn.BatchNorm2d | None,
+    x: Tensor,
+    point: int,
+    out_point: int,
+    precision: Precision,
 ) -> Layer:
     """A convolution with what follows it. `x`: its input on the calibration images, with that binary point."""
     check(name, layer)
-    source = layer_quantiser(layer, x, point, x[0, 0].numel())
-    return rescaled(name, layer, norm, source, out_point)
+    source = layer_quantiser(layer, x, point, x[0, 0].numel(), precision)
+    return rescaled(name, layer, norm, source, out_point, precision)
 
 
 def rescaled(
@@ -107,18 +114,22 @@ def rescaled(
     norm: nn.BatchNorm2d | None,
     source: Quantiser,
     out_point: int,
+    precision: Precision,
     gain: int = 1,
 ) -> Layer:
     """A layer with its quantiser. gain: how many times larger than real the accumulator is, and so its bias."""
-    levels, scale = products(layer)
+    levels, scale = products(layer, precision)
     factor, bias = folded(layer, norm)
-    multiplier, multiplier_point = mantissas(scale * factor, MULTIPLIER_BITS)
-    total = levels.frac + multiplier_point + source.point + source.guard  # the accumulator's binary point
+    multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
+    largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
+    scale_shift = max(0, largest.bit_length() - (precision.scale - 1))
+    total = levels.frac + multiplier_point + source.point + source.guard - scale_shift  # the binary point of acc · K
     integer_bias = np.rint(bias * gain * 2.0**total).astype(np.int64)
     kernel, stride, padding = (1, 1, 0)
     if isinstance(layer, nn.Conv2d):
         kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
-    return Layer(name, kernel, stride, padding, source, levels, multiplier, integer_bias, total - out_point)
+    rescale = Rescale(multiplier, integer_bias, scale_shift, total - out_point, precision.bits)
+    return Layer(name, kernel, stride, padding, source, levels, rescale)
 
 
 def check(name: str, layer: Quantised) -> None:
@@ -128,22 +139,23 @@ def check(name: str, layer: Quantised) -> None:
         raise InputError(f"layer {name} has {found}; the integer network takes level sets or uniform, asq or lsq")
 
 
-def integer_network(model: nn.Module, train: MemorySplit) -> IntegerNetwork:
+def integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:
     """A quantised network in eval mode as integers, calibrated on the first training images. Raises InputError."""
+    precision = precision or Precision()
     if not isinstance(model, NETWORKS) or not inner_layers(model):
         names = ", ".join(network.__name__ for network in NETWORKS)
         raise InputError(f"network is {type(model).__name__}; integers are made of a quantised {names}")
     images = train.scaled(train.images[:CALIBRATION_IMAGES])
-    seen = Calibration(model, images)
+    seen = Calibration(model, images, precision)
     names = [name for name, _ in quantised_layers(model)]
     stem_name, classifier_name = names[0], names[-1]
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
     points = {name: seen.point(seen.inputs[name]) for name in names}
     ends = [points[f"{name}.conv1"] for name, _ in blocks[1:]] + [seen.point(seen.outputs[blocks[-1][0]])]
     norm = next(child for child in model.children() if isinstance(child, nn.BatchNorm2d))
-    stem = integer_layer(
-        stem_name, model.get_submodule(stem_name), norm, images, points[stem_name], points[f"{blocks[0][0]}.conv1"]
-    )
+    stem_source = model.get_submodule(stem_name)
+    stem_end = points[f"{blocks[0][0]}.conv1"]
+    stem = integer_layer(stem_name, stem_source, norm, images, points[stem_name], stem_end, precision)
     integer_blocks = [
         integer_block(name, block, seen, points, end) for (name, block), end in zip(blocks, ends, strict=True)
     ]
@@ -153,16 +165,19 @@ def integer_network(model: nn.Module, train: MemorySplit) -> IntegerNetwork:
     step = classifier.activation_quantiser.step.abs().item() * positions
     if classifier.activation_quantiser.adapter is not None:
         raise InputError(f"layer {classifier_name} has an adapter; the integer network's classifier has none")
-    source = quantiser(classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None)
-    last = rescaled(classifier_name, classifier, None, source, 0, gain=positions)
-    return IntegerNetwork(pixel_table(train, points[stem_name]), positions, stem, tuple(integer_blocks), last)
+    source = quantiser(classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None, precision)
+    last = rescaled(classifier_name, classifier, None, source, 0, precision, gain=positions)
+    pixels = pixel_table(train, stem_source, stem.quantiser)
+    return IntegerNetwork(pixels, positions, stem, tuple(integer_blocks), last)
 
 
 def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[str, int], end: int) -> Block:
     """A block whose output has binary point `end`."""
     start, between = points[f"{name}.conv1"], points[f"{name}.conv2"]
-    first = integer_layer(f"{name}.conv1", block.conv1, block.bn1, seen.inputs[f"{name}.conv1"], start, between)
-    second = integer_layer(f"{name}.conv2", block.conv2, block.bn2, seen.inputs[f"{name}.conv2"], between, end)
+    precision = seen.precision
+    names = f"{name}.conv1", f"{name}.conv2"
+    first = integer_layer(names[0], block.conv1, block.bn1, seen.inputs[names[0]], start, between, precision)
+    second = integer_layer(names[1], block.conv2, block.bn2, seen.inputs[names[1]], between, end, precision)
     shortcut, point = (1, 0), start
     if isinstance(block.downsample, PaddedIdentity):
         shortcut = (block.downsample.stride, block.downsample.padding)
@@ -171,11 +186,19 @@ def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[
         layer = block.downsample if norm is None else block.downsample[0]
         layer_name = f"{name}.downsample" + ("" if norm is None else ".0")
         point = seen.point(seen.outputs[f"{name}.downsample"])
-        shortcut = integer_layer(layer_name, layer, norm, seen.inputs[layer_name], start, point)
-    return Block(first, second, shortcut, second.shift + end - point)
+        shortcut = integer_layer(layer_name, layer, norm, seen.inputs[layer_name], start, point, precision)
+    return Block(first, second, shortcut, second.rescale.shift + end - point)
 
 
-def pixel_table(split: MemorySplit, point: int) -> np.ndarray:
-    """int64 [C, 256]: what each byte means to the network, at the stem's binary point."""
-    values = split.scaled(torch.arange(256).view(1, 1, -1, 1).expand(1, len(split.mean), -1, 1)).double()
-    return np.rint(values[0, :, :, 0].numpy() * 2.0**point).astype(np.int64)
+def pixel_table(split: MemorySplit, stem: Quantised, source: Quantiser) -> np.ndarray:
+    """int64 [C, 256]: what each byte means to the network, at the stem's binary point.
+
+    A value that its bits put on the other side of an edge between two codes moves back by a unit, where the step is
+    fixed: a byte that fills the background of many images would carry the difference to all of them.
+    """
+    values = split.scaled(torch.arange(256).view(1, 1, -1, 1).expand(1, len(split.mean), -1, 1))
+    table = np.rint(values[0, :, :, 0].double().numpy() * 2.0**source.point).astype(np.int64)
+    if source.adapter is None:
+        wanted = stem.activation_quantiser.codes(values)[0][0, :, :, 0].numpy()
+        table += np.sign(wanted - source.codes(table[None], source.step(table[None]))[0]).astype(np.int64)
+    return table

@@ -1,9 +1,9 @@
 """How well the integer network agrees with the fake-quantised one in torch, layer by layer.
 
-Codes are compared twice. *Given the same input*: the layer gets torch's own input, rounded to 16 bits; what differs is
-the layer's own arithmetic. *In the network*: every layer gets what the integer layers before it made; a code that
-differs moves the sums of all that see it, some of those lie near a threshold, and so differences multiply from layer to
-layer whatever the precision. What they do to the result is measured by the classes.
+Codes are compared twice. *Given the same input*: the layer gets torch's own input, rounded to the integers' bits; what
+differs is the layer's own arithmetic. *In the network*: every layer gets what the integer layers before it made; a code
+that differs moves the sums of all that see it, some of those lie near a threshold, and so differences multiply from
+layer to layer. What they do to the result is measured by the classes.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from asq_model.convert import observed_inputs, quantised_layers
 from asq_model.datasets import MemorySplit, load
-from asq_model.integer.asq import ACTIVATION_BITS
+from asq_model.integer.asq import Precision
 from asq_model.integer.fixed import saturate
 from asq_model.integer.network import IntegerNetwork, Layer, Trace
 from asq_model.integerise import integer_network
@@ -44,6 +44,7 @@ class Parity:
     """Of a network: by layer, and how many images each of the two classifies correctly, and alike."""
 
     name: str
+    precision: Precision
     layers: dict[str, LayerParity]
     images: int = 0
     torch_correct: int = 0
@@ -52,23 +53,30 @@ class Parity:
     saturated_outputs: int = 0
 
 
-def compare_layer(found: LayerParity, layer: Layer, source: ActivationQuantiser, x: Tensor, gain: int, trace: Trace):
-    """Add a batch to `found`. `source`: torch's quantiser, `x` its input; the integer layer's is `gain` times as large
-    (the classifier's, a sum instead of a mean)."""
+def rounded(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
+    """(torch's input of a layer at the integer layer's binary point, how many values saturated)."""
+    if layer is network.stem:
+        return trace.inputs[layer.name], 0  # the image itself, which both have
+    given = np.rint(network.gain(layer) * x.double().numpy() * 2.0**layer.quantiser.point).astype(np.int64)
+    given = given.reshape((*x.shape, 1, 1)[:4])  # a linear layer's input is a map of one pixel
+    return (given, 0) if layer is network.classifier else saturate(given, layer.rescale.bits)
+
+
+def compare_layer(
+    found: LayerParity, layer: Layer, network: IntegerNetwork, source: ActivationQuantiser, x: Tensor, trace: Trace
+) -> None:
+    """Add a batch to `found`. `source`: torch's quantiser, `x` its input."""
     wanted, wanted_step = (array.numpy() for array in source.codes(x))
     quantiser = layer.quantiser
-    given = np.rint(gain * x.double().numpy() * 2.0**quantiser.point).astype(np.int64)
-    given = given.reshape((*x.shape, 1, 1)[:4])  # a linear layer's input is a map of one pixel
-    if gain == 1:
-        given, outside = saturate(given, ACTIVATION_BITS)
-        found.saturated += outside
+    given, outside = rounded(x, layer, network, trace)
+    found.saturated += outside
     step = quantiser.step(given)
     codes = quantiser.codes(given, step)
     found.codes += wanted.size
     found.given_input += int((codes.reshape(wanted.shape) == wanted).sum())
     found.in_network += int((trace.codes[layer.name].reshape(wanted.shape) == wanted).sum())
     found.ties += int(quantiser.ties(given, step).sum())
-    real = step * 2.0 ** -(quantiser.point + quantiser.guard) / gain
+    real = step * 2.0 ** -(quantiser.point + quantiser.guard) / network.gain(layer)
     found.step_error = max(found.step_error, float(np.abs(real / wanted_step - 1).max()))
 
 
@@ -81,9 +89,8 @@ def compare_batch(found: Parity, model: nn.Module, network: IntegerNetwork, test
     with torch.no_grad():
         wanted = model(images).argmax(1).numpy()
     for layer in network.layers():
-        gain = network.positions if layer is network.classifier else 1
         source = model.get_submodule(layer.name).activation_quantiser
-        compare_layer(found.layers[layer.name], layer, source, inputs[layer.name], gain, trace)
+        compare_layer(found.layers[layer.name], layer, network, source, inputs[layer.name], trace)
     found.images += len(test)
     found.torch_correct += int((wanted == labels).sum())
     found.integer_correct += int((integer == labels).sum())
@@ -92,13 +99,18 @@ def compare_batch(found: Parity, model: nn.Module, network: IntegerNetwork, test
 
 
 def measure(
-    checkpoint: Path, images: int, data_folder: Path | None, progress: Callable[[int], object] = lambda count: None
+    checkpoint: Path,
+    images: int,
+    data_folder: Path | None,
+    precision: Precision | None = None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Parity:
     """Compare on the test set's first images. Raises InputError."""
     model, config = load_quantised(checkpoint)
     dataset = load(config["recipe"]["data"], data_folder)
-    network = integer_network(model, dataset.train)
-    found = Parity(checkpoint.stem, {layer.name: LayerParity() for layer in network.layers()})
+    precision = precision or Precision()
+    network = integer_network(model, dataset.train, precision)
+    found = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
     images = min(images, len(dataset.test))
     for start in range(0, images, BATCH):
         compare_batch(found, model, network, dataset.test.part(torch.arange(start, min(start + BATCH, images))))
@@ -110,12 +122,12 @@ def table(found: Parity) -> str:
     """In Markdown."""
     total = found.images
     lines = [
-        f"Integer network against fake-quantised torch, `{found.name}`, {total} test images:",
+        f"Integers of {found.precision.bits} bits against fake-quantised torch, `{found.name}`, {total} test images:",
         "",
         f"- right: {found.integer_correct} in integers, {found.torch_correct} in torch"
         f" ({100 * (found.integer_correct - found.torch_correct) / total:+.2f} points)",
         f"- the same class: {found.same_class} ({found.same_class / total:.2%})",
-        f"- outputs that saturated 16 bits: {found.saturated_outputs}",
+        f"- outputs that saturated: {found.saturated_outputs}",
         "",
         "| layer | codes | equal, given torch's input | equal, in the network | step, largest relative error | ties"
         " | inputs saturated |",
@@ -132,8 +144,8 @@ def table(found: Parity) -> str:
 def page(tables: list[str], note: str) -> str:
     """Tables of several networks as one page. `note`: what else there is to say of the data."""
     explained = (
-        "Codes *given torch's input*: each layer gets torch's own input, rounded to 16 bits. *In the network*: each"
-        " layer gets what the integer layers before it made; differences multiply there"
+        "Codes *given torch's input*: each layer gets torch's own input, rounded to the integers' bits. *In the"
+        " network*: each layer gets what the integer layers before it made; differences multiply there"
         " ([why](../integer-spec.md#parity)). Made by `make parity`."
     )
     return "\n\n".join(["# Parity of the integer network", explained, *([note] if note else []), *tables]) + "\n"

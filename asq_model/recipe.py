@@ -8,7 +8,7 @@ from pathlib import Path
 from asq_model.codes import LevelSet
 from asq_model.config import LayerConfig, QuantConfig
 from asq_model.files import InputError, fingerprint
-from asq_model.integer.mac import checked_range
+from asq_model.integer.fixed import checked_range
 
 ROOM = Path(__file__).parent
 TRAINING_SOURCES = (

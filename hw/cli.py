@@ -18,7 +18,7 @@ def cli():
 @click.option("--bits", type=int, default=3, show_default=True, help="Weight bits: 2-6, uniform and serial 2-8.")
 @click.option("--abits", type=int, help="Activation bits, 1-8.  [default: as --bits]")
 @click.option("--levels", default="", help="symmetric, extended or asymmetric (POST and POT units).")
-@click.option("--frac", type=int, help=f"Fraction bits of POST products or results, 0-8.  [default: {DEFAULT_FRAC}]")
+@click.option("--frac", type=int, help=f"Fraction bits of POST products or results, 0-12.  [default: {DEFAULT_FRAC}]")
 @click.option("--depth", type=int, default=DEFAULT_DEPTH, show_default=True, help="Longest dot product, in terms.")
 @click.option("--signed-act", type=click.IntRange(0, 1), default=0, show_default=True, help="1: signed activations.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/verilog"), show_default=True)

@@ -1,21 +1,45 @@
-"""ASQ in integers: from a layer's 16-bit input to its step and its codes. `docs/integer-spec.md` is this in prose.
+"""ASQ in integers: from a layer's input to its step and its codes. `docs/integer-spec.md` is this in prose.
 
-The input r has binary point f: it means r · 2^-f. The step is an integer S with binary point f + `GUARD`, so that
-quantising compares r · 2^GUARD with S and nothing is divided by anything but S.
+The input r has binary point f: it means r · 2^-f. The step is an integer S with binary point f + guard, so that
+quantising compares r · 2^guard with S and nothing is divided by anything but S.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.integer.fixed import mantissas, round_shift, saturate
+from asq_model.integer.fixed import checked_range, mantissas, round_shift, saturate
 
-ACTIVATION_BITS = 16  # of a layer's input before it is quantised
-WEIGHT_BITS = 16  # of the adapter's weights
-HIDDEN_BITS = 20  # of the adapter's hidden units
-BETA_POINT = 16  # β means β · 2^-16
-BETA_CEILING = 1 << BETA_POINT + 4  # 16, where β saturates
-STEP_BITS = 16  # of the mantissa of s, and of S at β = 1
+BETA_LIMIT = 16  # β saturates there
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Widths of the integer network, all from one number. Raises InputError for `bits` outside 12 to 20.
+
+    bits: of a layer's input, the adapter's weights, the fraction of β, the mantissa of the step and the channels'
+    multipliers.
+    """
+
+    bits: int = 20
+
+    def __post_init__(self):
+        checked_range("PRECISION", self.bits, 12, 20)
+
+    @property
+    def hidden(self) -> int:
+        """Of the adapter's hidden units, unsigned."""
+        return self.bits + 4
+
+    @property
+    def scale(self) -> int:
+        """Of a channel's multiplier times the step at β = 1, signed."""
+        return self.bits + 4
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits of a sum in Z[√2]: the rounding of √2 is then no larger than the others."""
+        return self.bits - 8
 
 
 def channel_sums(x: np.ndarray) -> np.ndarray:
@@ -35,9 +59,10 @@ class Dense:
         return round_shift(x @ self.weights.T + self.bias, self.shift)
 
 
-def dense(weights: np.ndarray, bias: np.ndarray, point: int, out_point: int) -> Dense:
-    """A dense layer from real weights [O, I] and bias [O]: input with binary point `point`, output `out_point`."""
-    codes, weight_point = mantissas(weights, WEIGHT_BITS)
+def dense(weights: np.ndarray, bias: np.ndarray, point: int, out_point: int, bits: int) -> Dense:
+    """A dense layer from real weights [O, I], stored in `bits` bits, and bias [O]: input with binary point `point`,
+    output `out_point`."""
+    codes, weight_point = mantissas(weights, bits)
     total = weight_point + point
     return Dense(codes, np.rint(np.asarray(bias, np.float64) * 2.0**total).astype(np.int64), total - out_point)
 
@@ -46,43 +71,58 @@ def dense(weights: np.ndarray, bias: np.ndarray, point: int, out_point: int) -> 
 class Adapter:
     """β from channel sums: one or two dense layers, ReLU, floor and ceiling.
 
-    The mean's division is in the first layer's weights. `floor` is at `BETA_POINT`.
+    The mean's division is in the first layer's weights. floor: at β's binary point, `point`. hidden_bits: of the
+    hidden units, unsigned, saturating.
     """
 
     hidden: Dense | None
     output: Dense
     floor: int
+    point: int
+    hidden_bits: int
+
+    @property
+    def ceiling(self) -> int:
+        return BETA_LIMIT << self.point
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
-        """int64 [N], at `BETA_POINT`, from int64 [N, C]."""
+        """int64 [N], at `point`, from int64 [N, C]."""
         if self.hidden is not None:
-            sums, _ = saturate(np.maximum(self.hidden(sums), 0), HIDDEN_BITS, signed=False)
-        return np.clip(self.output(sums)[:, 0], self.floor, BETA_CEILING)
+            sums, _ = saturate(np.maximum(self.hidden(sums), 0), self.hidden_bits, signed=False)
+        return np.clip(self.output(sums)[:, 0], self.floor, self.ceiling)
 
 
-def adapter(parameters: dict[str, np.ndarray], floor: float, positions: int, point: int, hidden_point: int) -> Adapter:
+def adapter(
+    parameters: dict[str, np.ndarray],
+    floor: float,
+    positions: int,
+    point: int,
+    hidden_point: int,
+    precision: Precision,
+) -> Adapter:
     """An adapter from its real parameters (`hidden.weight` …), for maps of `positions` pixels and binary point `point`.
 
     hidden_point: of the hidden units, from calibration.
     """
     names = ["hidden", "output"] if "hidden.weight" in parameters else ["output"]
+    beta_point = precision.bits
     layers = []
     for name in names:
         weights, bias = parameters[f"{name}.weight"].astype(np.float64), parameters[f"{name}.bias"]
         if name == names[0]:
             weights = weights / positions
-        out_point = BETA_POINT if name == "output" else hidden_point
-        layers.append(dense(weights, bias, point, out_point))
+        out_point = beta_point if name == "output" else hidden_point
+        layers.append(dense(weights, bias, point, out_point, precision.bits))
         point = out_point
     hidden = layers[0] if len(layers) == 2 else None
-    return Adapter(hidden, layers[-1], max(1, round(floor * 2**BETA_POINT)))
+    return Adapter(hidden, layers[-1], max(1, round(floor * 2**beta_point)), beta_point, precision.hidden)
 
 
 @dataclass(frozen=True)
 class Quantiser:
     """The activation quantiser of one layer: b bits, its learned step as mantissa, and the guard bits of S.
 
-    S = round_shift(mantissa · β, BETA_POINT) with binary point f + guard; without an adapter S is the mantissa.
+    S = round_shift(mantissa · β, β's point) with binary point f + guard; without an adapter S is the mantissa.
     `point` is f, that of the layer's input.
     """
 
@@ -97,7 +137,7 @@ class Quantiser:
         """S of each sample, int64 [N], at least 1."""
         if self.adapter is None:
             return np.full(len(x), self.mantissa, np.int64)
-        return np.maximum(round_shift(self.mantissa * self.adapter(channel_sums(x)), BETA_POINT), 1)
+        return np.maximum(round_shift(self.mantissa * self.adapter(channel_sums(x)), self.adapter.point), 1)
 
     def division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(guard + 1) + S) / 2S."""
@@ -116,7 +156,10 @@ class Quantiser:
         return dividend % divisor == 0
 
 
-def quantiser(bits: int, signed: bool, step: float, point: int, adapter: Adapter | None) -> Quantiser:
+def quantiser(
+    bits: int, signed: bool, step: float, point: int, adapter: Adapter | None, precision: Precision
+) -> Quantiser:
     """From the real step s of a layer whose input has binary point `point`."""
-    mantissa, exponent = mantissas(np.array(step), STEP_BITS + 1)  # one bit is the sign, which a step does not need
+    # One bit of a signed mantissa is the sign, which a step does not need.
+    mantissa, exponent = mantissas(np.array(step), precision.bits + 1)
     return Quantiser(bits, signed, int(mantissa), point, exponent - point, adapter)

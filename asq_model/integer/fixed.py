@@ -7,6 +7,14 @@ from math import frexp
 
 import numpy as np
 
+from asq_model.files import InputError
+
+
+def checked_range(name: str, value: int, low: int, high: int) -> None:
+    """Raises InputError unless `value` is an integer from `low` to `high`."""
+    if type(value) is not int or not low <= value <= high:
+        raise InputError(f"{name} is {value}; allowed: {low} to {high}")
+
 
 def round_shift(x: np.ndarray, shift: int) -> np.ndarray:
     """floor(x / 2^shift + ½): ties go up. A negative shift multiplies."""

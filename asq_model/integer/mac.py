@@ -25,6 +25,7 @@ import numpy as np
 
 from asq_model.codes import EXPONENTIAL, LevelSet
 from asq_model.files import InputError
+from asq_model.integer.fixed import checked_range
 from asq_model.integer.sqrt2 import sqrt2_table, times_sqrt2
 
 FAMILY_OF_UNIT = {
@@ -39,18 +40,13 @@ UNITS = tuple(FAMILY_OF_UNIT)
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
 DEFAULT_DEPTH = 576
-MAX_FRAC = 8
+MAX_FRAC = 12
 MAX_DEPTH = 1 << 20
 
 
 def signed_width(low: int, high: int) -> int:
     """Bits of the narrowest two's complement number that holds every integer from `low` to `high`."""
     return max((-low - 1 if low < 0 else low).bit_length(), (-high - 1 if high < 0 else high).bit_length()) + 1
-
-
-def checked_range(name: str, value: int, low: int, high: int) -> None:
-    if type(value) is not int or not low <= value <= high:
-        raise InputError(f"{name} is {value}; allowed: {low} to {high}")
 
 
 @dataclass(frozen=True)

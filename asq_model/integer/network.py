@@ -1,11 +1,8 @@
 """A residual network in integers only: stem, blocks, global pooling, classifier. Free of torch.
 
-Between layers, activations are 16-bit integers with a binary point per tensor. Inside a layer: the quantiser's codes q
-and step S (`asq.py`), the exact sum of products in Z[√2] rounded once (`post-exact`), and the rescale
-
-    y = round_shift(acc · M_c · S + B_c + (shortcut << shift), n), ReLU, saturation to 16 bits
-
-with M_c the weights' scale and batch norm's factor of channel c, B_c its bias.
+Between layers, activations are integers of `Precision.bits` bits with a binary point per tensor. Inside a layer: the
+quantiser's codes q and step S (`asq.py`), the exact sum of products in Z[√2] rounded once (`post-exact`), and the
+rescale (`rescale.py`).
 """
 
 from collections.abc import Iterator
@@ -14,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from asq_model.integer.asq import ACTIVATION_BITS, Quantiser
-from asq_model.integer.fixed import round_shift, saturate
+from asq_model.integer.asq import Quantiser
+from asq_model.integer.fixed import round_shift
+from asq_model.integer.rescale import Rescale
 from asq_model.integer.sqrt2 import sqrt2_table
 
 
@@ -50,10 +48,7 @@ class Products:
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution (or, 1×1 on a pooled map, a linear layer) with its quantiser and rescale.
-
-    multiplier: int64 [C], M_c; bias: int64 [C], at the accumulator's point; shift: n.
-    """
+    """A convolution (or, 1×1 on a pooled map, a linear layer) with its quantiser and rescale."""
 
     name: str
     kernel: int
@@ -61,25 +56,21 @@ class Layer:
     padding: int
     quantiser: Quantiser
     products: Products
-    multiplier: np.ndarray
-    bias: np.ndarray
-    shift: int
+    rescale: Rescale
 
     def accumulate(self, x: np.ndarray, trace: "Trace") -> np.ndarray:
-        """int64 [N, C, H', W'], acc · M_c · S + B_c, before the shift that `finish` does."""
+        """int64 [N, C, H', W'], acc · K + B, before the shift that `finish` does."""
         step = self.quantiser.step(x)
         codes = self.quantiser.codes(x, step)
         trace.record(self.name, x, step, codes)
         n, _, height, width = x.shape
         rows, columns = ((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
         sums = self.products.sums(patches(codes, self.kernel, self.stride, self.padding))
-        scaled = sums * self.multiplier[:, None] * step[:, None, None] + self.bias[:, None]
-        return scaled.reshape(n, -1, rows, columns)
+        return self.rescale.total(sums, step).reshape(n, -1, rows, columns)
 
     def finish(self, total: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
-        """To 16 bits at the output's binary point."""
-        y = round_shift(total, self.shift)
-        y, outside = saturate(np.maximum(y, 0) if relu else y, ACTIVATION_BITS)
+        """To the output's bits and binary point."""
+        y, outside = self.rescale.finish(total, relu)
         trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
         return y
 
@@ -141,6 +132,10 @@ class IntegerNetwork:
         for block in self.blocks:
             yield from (layer for layer in (block.first, block.second, block.shortcut) if isinstance(layer, Layer))
         yield self.classifier
+
+    def gain(self, layer: Layer) -> int:
+        """How many times larger a layer's input is than the real network's: the classifier sees sums, not means."""
+        return self.positions if layer is self.classifier else 1
 
     def __call__(self, images: np.ndarray, trace: Trace | None = None) -> np.ndarray:
         """int64 [N, classes], logits up to one positive factor, of images uint8 [N, C, H, W]."""

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asq_model.integer.asq import (
-    BETA_CEILING,
-    BETA_POINT,
+    Precision,
     Quantiser,
     adapter,
     channel_sums,
@@ -49,7 +48,7 @@ def test_channel_sums():
 def test_a_dense_layer_is_the_real_one_rounded(seed):
     rng = np.random.default_rng(seed)
     weights, bias, x = rng.normal(size=(3, 7)), rng.normal(size=3), rng.integers(-(2**15), 2**15, (4, 7))
-    layer = dense(weights, bias, 12, 16)
+    layer = dense(weights, bias, 12, 16, 16)
     real = (x * 2.0**-12) @ weights.T + bias
     # Weights are off by half a unit of their 16 bits, the sum by half a unit of its point.
     bound = np.abs(weights).max() * 2.0**-15 * np.abs(x * 2.0**-12).sum(1, keepdims=True) + 2.0**-16
@@ -64,7 +63,7 @@ def test_beta_is_torch_s(channels, layers):
         parameter.data += 0.1 * torch.randn_like(parameter)
     x = torch.randint(0, 2**15, (50, channels, 6, 6))
     parameters = {name: value.detach().numpy() for name, value in module.named_parameters()}
-    found = adapter(parameters, module.floor, 36, 13, 12)(channel_sums(x.numpy())) * 2.0**-BETA_POINT
+    found = adapter(parameters, module.floor, 36, 13, 12, Precision(16))(channel_sums(x.numpy())) * 2.0**-16
     with torch.no_grad():
         wanted = module(x.double().mul(2.0**-13).float()).numpy()
     np.testing.assert_allclose(found, np.minimum(wanted, 16), atol=3e-3)
@@ -72,14 +71,14 @@ def test_beta_is_torch_s(channels, layers):
 
 def test_beta_stays_between_floor_and_ceiling():
     one = {"output.weight": np.ones((1, 1)), "output.bias": np.zeros(1)}
-    found = adapter(one, 2.0**-4, 1, 8, 0)
-    assert found(np.array([[-(2**20)], [0], [2**20]])).tolist() == [2**12, 2**12, BETA_CEILING]
+    found = adapter(one, 2.0**-4, 1, 8, 0, Precision(16))
+    assert found(np.array([[-(2**20)], [0], [2**20]])).tolist() == [2**12, 2**12, 16 << 16]
 
 
 def test_the_worked_example_of_the_document():
     """`docs/integer-spec.md`: f = 12, s = 0.28663, β = 1.0002, a value of 1.2."""
     one = {"output.weight": np.zeros((1, 1)), "output.bias": np.array([1.0002])}
-    found = quantiser(3, False, 0.28663, 12, adapter(one, 2.0**-4, 1, 12, 0))
+    found = quantiser(3, False, 0.28663, 12, adapter(one, 2.0**-4, 1, 12, 0, Precision(16)), Precision(16))
     x = np.full((1, 1, 1, 1), 4915)
     assert (found.mantissa, found.guard, found.adapter(channel_sums(x)).tolist()) == (37569, 5, [65549])
     step = found.step(x)
@@ -88,7 +87,7 @@ def test_the_worked_example_of_the_document():
 
 
 def test_a_step_without_an_adapter_is_its_mantissa():
-    found = quantiser(8, False, 0.3, 10, None)
+    found = quantiser(8, False, 0.3, 10, None, Precision(16))
     step = found.step(np.zeros((3, 2, 1, 1), np.int64))
     assert step.tolist() == [found.mantissa] * 3
     assert found.mantissa * 2.0 ** -(10 + found.guard) == pytest.approx(0.3, rel=2**-16)

@@ -142,7 +142,7 @@ def test_names_show_what_is_not_default(kwargs, name):
         ({"activation_bits": 0}, "ABITS is 0; allowed: 1 to 8"),
         ({"activation_bits": 9}, "ABITS is 9"),
         ({"depth": 0}, "DEPTH is 0"),
-        ({"frac": 9}, "FRAC is 9; allowed: 0 to 8"),
+        ({"frac": 13}, "FRAC is 13; allowed: 0 to 12"),
         ({"unit": "pot", "frac": 2}, "FRAC is 2, but unit pot has no fraction bits"),
         ({"unit": "uniform", "levels": "extended"}, "only one level set"),
     ],
