@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from asq_model.convert import inner_layers, observed_inputs, quantised_layers
 from asq_model.datasets import MemorySplit
 from asq_model.files import InputError
-from asq_model.integer.asq import Precision, Quantiser, adapter, quantiser
+from asq_model.integer.asq import GUARD, Precision, Quantiser, adapter, quantiser
 from asq_model.integer.fixed import mantissas
 from asq_model.integer.network import Block, IntegerNetwork, Layer, Products
 from asq_model.integer.rescale import Rescale
@@ -123,7 +123,7 @@ def rescaled(
     multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
     largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
     scale_shift = max(0, largest.bit_length() - (precision.scale - 1))
-    total = levels.frac + multiplier_point + source.point + source.guard - scale_shift  # the binary point of acc · K
+    total = levels.frac + multiplier_point + source.point + GUARD - scale_shift  # the binary point of acc · K
     integer_bias = np.rint(bias * gain * 2.0**total).astype(np.int64)
     kernel, stride, padding = (1, 1, 0)
     if isinstance(layer, nn.Conv2d):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from asq_model.convert import observed_inputs, quantised_layers
 from asq_model.datasets import MemorySplit, load
-from asq_model.integer.asq import Precision
+from asq_model.integer.asq import GUARD, Precision
 from asq_model.integer.fixed import saturate
 from asq_model.integer.network import IntegerNetwork, Layer, Trace
 from asq_model.integerise import integer_network
@@ -76,7 +76,7 @@ def compare_layer(
     found.given_input += int((codes.reshape(wanted.shape) == wanted).sum())
     found.in_network += int((trace.codes[layer.name].reshape(wanted.shape) == wanted).sum())
     found.ties += int(quantiser.ties(given, step).sum())
-    real = step * 2.0 ** -(quantiser.point + quantiser.guard) / network.gain(layer)
+    real = step * 2.0 ** -(quantiser.point + GUARD) / network.gain(layer)
     found.step_error = max(found.step_error, float(np.abs(real / wanted_step - 1).max()))
 
 

@@ -1,7 +1,7 @@
 """ASQ in integers: from a layer's input to its step and its codes. `docs/integer-spec.md` is this in prose.
 
-The input r has binary point f: it means r · 2^-f. The step is an integer S with binary point f + guard, so that
-quantising compares r · 2^guard with S and nothing is divided by anything but S.
+The input r has binary point f: it means r · 2^-f. The step is an integer S with binary point f + `GUARD`, so that
+quantising compares r · 2^GUARD with S and nothing is divided by anything but S.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import numpy as np
 from asq_model.integer.fixed import checked_range, mantissas, round_shift, saturate
 
 BETA_LIMIT = 16  # β saturates there
+GUARD = 8  # bits of a step below the input's last: the same for all layers, so that hardware shifts by wiring
 
 
 @dataclass(frozen=True)
 class Precision:
     """Widths of the integer network, all from one number. Raises InputError for `bits` outside 12 to 20.
 
-    bits: of a layer's input, the adapter's weights, the fraction of β, the mantissa of the step and the channels'
-    multipliers.
+    bits: of a layer's input, the adapter's weights, the fraction of β and the channels' multipliers.
     """
 
     bits: int = 20
@@ -35,6 +35,11 @@ class Precision:
     def scale(self) -> int:
         """Of a channel's multiplier times the step at β = 1, signed."""
         return self.bits + 4
+
+    @property
+    def mantissa(self) -> int:
+        """Of a learned step, unsigned: the step may be as large as the largest input."""
+        return self.bits + GUARD
 
     @property
     def frac(self) -> int:
@@ -120,17 +125,16 @@ def adapter(
 
 @dataclass(frozen=True)
 class Quantiser:
-    """The activation quantiser of one layer: b bits, its learned step as mantissa, and the guard bits of S.
+    """The activation quantiser of one layer: b bits, and its learned step as an integer with binary point f + `GUARD`.
 
-    S = round_shift(mantissa · β, β's point) with binary point f + guard; without an adapter S is the mantissa.
-    `point` is f, that of the layer's input.
+    S = round_shift(mantissa · β, β's point); without an adapter S is the mantissa. `point` is f, that of the layer's
+    input.
     """
 
     bits: int
     signed: bool
     mantissa: int
     point: int
-    guard: int
     adapter: Adapter | None
 
     def step(self, x: np.ndarray) -> np.ndarray:
@@ -140,9 +144,9 @@ class Quantiser:
         return np.maximum(round_shift(self.mantissa * self.adapter(channel_sums(x)), self.adapter.point), 1)
 
     def division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(guard + 1) + S) / 2S."""
+        """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(GUARD + 1) + S) / 2S."""
         step = step.reshape(-1, *(1,) * (x.ndim - 1))
-        return round_shift(x, -(self.guard + 1)) + step, 2 * step
+        return (np.asarray(x, np.int64) << GUARD + 1) + step, 2 * step
 
     def codes(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
         """q = clamp(floor((r + s/2) / s), n, p), int64 shaped as x; ties round up."""
@@ -160,6 +164,5 @@ def quantiser(
     bits: int, signed: bool, step: float, point: int, adapter: Adapter | None, precision: Precision
 ) -> Quantiser:
     """From the real step s of a layer whose input has binary point `point`."""
-    # One bit of a signed mantissa is the sign, which a step does not need.
-    mantissa, exponent = mantissas(np.array(step), precision.bits + 1)
-    return Quantiser(bits, signed, int(mantissa), point, exponent - point, adapter)
+    mantissa = min(max(round(step * 2.0 ** (point + GUARD)), 1), (1 << precision.mantissa) - 1)
+    return Quantiser(bits, signed, mantissa, point, adapter)

@@ -120,7 +120,7 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
     monkeypatch.setattr(
         asq.Quantiser,
         "division",
-        lambda self, x, step: (x << self.guard + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
+        lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
     found = measure(small_checkpoint, 100, None)
     assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
