@@ -1,8 +1,7 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT (the unit), CKPT (a trained checkpoint),
-# TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS, NETWORK, JOBS,
-# IMAGES, PRECISION (of the integers), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that
-# makes .venv).
+# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER (the unit), CKPT (a
+# trained checkpoint), TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS,
+# NETWORK, JOBS, IMAGES, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +11,9 @@ READY := $(VENV)/.ready
 # Given options only, so that the defaults stay in one place, the command line programs.
 option = $(if $($(2)),--$(1) '$($(2))')
 UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
-	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT)
+	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT) \
+	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
+	$(call option,lanes,LANES) $(call option,total,TOTAL) $(call option,buffer,BUFFER)
 NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
 	$(call option,ckpt,CKPT)
 FORCE_OPTION = $(if $(FORCE),--force)
@@ -28,7 +29,7 @@ sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilato
 	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)) && \
 		$(PY) -m sim run "$$golden" $(FORCE_OPTION)
 
-verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT, BITS, ABITS, LEVELS, FRAC, DEPTH)
+verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
 	@$(PY) -m hw verilog $(UNIT_OPTIONS)
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden

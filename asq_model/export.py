@@ -18,10 +18,13 @@ from asq_model.checkpoint import digest
 from asq_model.codes import LevelSet
 from asq_model.convert import inner_layers, observed_inputs, quantised_layers
 from asq_model.datasets import Split, load
+from asq_model.export_maps import exported_maps
 from asq_model.files import InputError, sha256_file
 from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
+from asq_model.integer.network import IntegerNetwork
 from asq_model.integer.sqrt2 import sqrt2_table
+from asq_model.integerise import NETWORKS, integer_network
 from asq_model.layers import Quantised
 from asq_model.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
 from asq_model.train import arrays as arrays_of
@@ -185,11 +188,18 @@ def exported_layers(model: nn.Module, kind: str, images: Tensor) -> Iterator[tup
         yield name, *export_layer(name, layer, inputs[name], kind, rng)
 
 
-def export_network(model: nn.Module, images: Tensor, folder: Path, about: dict | None = None) -> dict:
+def export_network(
+    model: nn.Module,
+    images: Tensor,
+    folder: Path,
+    about: dict | None = None,
+    integers: tuple[IntegerNetwork, np.ndarray] | None = None,
+) -> dict:
     """Write golden vectors of any converted network, run on `images`, to a folder; return the manifest.
 
     `about`: what else the manifest shall say, such as the `network`'s name and its `accuracy` (`test_images`,
-    `quantised_correct`). Raises InputError for layers that hardware here does not take.
+    `quantised_correct`). `integers`: the network in integers, and the images as uint8, for the feature maps.
+    Raises InputError for layers that hardware here does not take.
     """
     low_bit = [layer.config for _, layer in inner_layers(model)]
     if not low_bit:
@@ -199,6 +209,10 @@ def export_network(model: nn.Module, images: Tensor, folder: Path, about: dict |
     layers = []
     for name, arrays, entry in exported_layers(model.eval(), first.kind or "symmetric", images):
         layers.append(entry | write_layer(folder, name, arrays))
+    maps = [
+        {"name": name} | entry | write_layer(folder, f"{name}.maps", arrays)
+        for name, arrays, entry in exported_maps(model, images, *(integers or ()))
+    ]
     manifest = {
         "format": FORMAT,
         "network": type(model).__name__,
@@ -211,6 +225,7 @@ def export_network(model: nn.Module, images: Tensor, folder: Path, about: dict |
         "accuracy": {},
         "products": sum(layer["products"] for layer in layers),
         "layers": layers,
+        "maps": maps,
     }
     if "checkpoint_digest" not in (about or {}):
         manifest["checkpoint_digest"] = digest(arrays_of(model.state_dict()), {})
@@ -226,7 +241,8 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     """
     model, config = load_quantised(checkpoint)
     recipe = Recipe(**config["recipe"])
-    test = load(recipe.data, data_folder).test
+    dataset = load(recipe.data, data_folder)
+    test = dataset.test
     test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
     images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
     accuracy = {name: config[name] for name in ("test_images", "full_precision_correct", "quantised_correct")}
@@ -240,4 +256,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
         "network": config["network"],
         "accuracy": accuracy,
     }
-    return export_network(model, images, folder, about)
+    integers = None
+    if isinstance(model, NETWORKS):
+        integers = integer_network(model, dataset.train), test.images.numpy()
+    return export_network(model, images, folder, about, integers)

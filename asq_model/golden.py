@@ -24,7 +24,7 @@ from asq_model.files import (
 )
 from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 
-FORMAT = 2  # 2: `activations`, and int8 codes where they are signed
+FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
 
 
@@ -119,7 +119,7 @@ def read_manifest(folder: Path) -> dict:
 
 def check_files(folder: Path, manifest: dict) -> None:
     """Raises InputError for a layer file that is missing or not the one that was exported."""
-    for layer in manifest["layers"]:
+    for layer in [*manifest["layers"], *manifest["maps"]]:
         path = folder / layer["file"]
         if not path.is_file():
             raise InputError(f"golden file {path} is missing; export the golden vectors again")
@@ -138,3 +138,21 @@ def read_golden(folder: Path) -> Iterator[GoldenLayer]:
     for entry in manifest["layers"]:
         with np.load(folder / entry["file"], allow_pickle=False) as archive:
             yield GoldenLayer(entry["name"], entry, dict(archive))
+
+
+@dataclass(frozen=True)
+class GoldenMaps:
+    """One layer's feature maps: arrays and manifest entry as in docs/golden-vectors.md."""
+
+    name: str
+    entry: dict
+    arrays: dict[str, np.ndarray]
+
+
+def read_maps(folder: Path) -> Iterator[GoldenMaps]:
+    """Every layer's maps in order, all hashes checked first. Raises InputError."""
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    for entry in manifest["maps"]:
+        with np.load(folder / entry["file"], allow_pickle=False) as archive:
+            yield GoldenMaps(entry["name"], entry, dict(archive))

@@ -4,28 +4,59 @@ from pathlib import Path
 
 import click
 
+from asq_model.files import InputError
+from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
-from hw.emit import emit
+from hw.emit import Spec, emit
+
+DEFAULT_BITS = 3
+MAC_PARAMETERS = ("levels", "frac", "depth")
+BLOCK_PARAMETERS = {"channels": "channels", "pixels": "pixels", "precision": "precision", "lanes": "lanes"} | {
+    "total": "total_bits",
+    "buffer": "buffer",
+}
 
 
 @click.group()
 def cli():
-    """Generate synthesizable Verilog of POST multiply-accumulate units."""
+    """Generate synthesizable Verilog of POST multiply-accumulate units and ASQ's step-size blocks."""
+
+
+def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) -> Spec:
+    """The unit's specification. Raises InputError for a parameter that the unit does not have."""
+    given = {name: value for name, value in given.items() if value is not None}
+    is_block = unit in BLOCKS
+    foreign = [name for name in given if name in (MAC_PARAMETERS if is_block else BLOCK_PARAMETERS)]
+    if foreign and unit in (*BLOCKS, *UNITS):
+        raise InputError(f"{foreign[0].upper()} is {given[foreign[0]]}, but unit {unit} has no such parameter")
+    activation_bits = bits if abits is None else abits
+    if is_block:
+        own = {BLOCK_PARAMETERS[name]: value for name, value in given.items()}
+        return BlockSpec(unit, activation_bits=activation_bits, signed_activation=signed, **own)
+    if unit not in UNITS:
+        raise InputError(f"UNIT is {unit!r}; allowed: {', '.join((*UNITS, *BLOCKS))}, counter")
+    return MacSpec(unit, bits, activation_bits, signed_activation=signed, **given)
 
 
 @cli.command()
-@click.option("--unit", default="post", show_default=True, help=f"One of {', '.join(UNITS)}; or counter.")
-@click.option("--bits", type=int, default=3, show_default=True, help="Weight bits: 2-6, uniform and serial 2-8.")
+@click.option("--unit", default="post", show_default=True, help=f"One of {', '.join((*UNITS, *BLOCKS))}; or counter.")
+@click.option(
+    "--bits", type=int, default=DEFAULT_BITS, show_default=True, help="Weight bits: 2-6, uniform, serial 2-8."
+)
 @click.option("--abits", type=int, help="Activation bits, 1-8.  [default: as --bits]")
-@click.option("--levels", default="", help="symmetric, extended or asymmetric (POST and POT units).")
+@click.option("--levels", help="symmetric, extended or asymmetric (POST and POT units).")
 @click.option("--frac", type=int, help=f"Fraction bits of POST products or results, 0-12.  [default: {DEFAULT_FRAC}]")
-@click.option("--depth", type=int, default=DEFAULT_DEPTH, show_default=True, help="Longest dot product, in terms.")
+@click.option("--depth", type=int, help=f"Longest dot product, in terms.  [default: {DEFAULT_DEPTH}]")
 @click.option("--signed-act", type=click.IntRange(0, 1), default=0, show_default=True, help="1: signed activations.")
+@click.option("--channels", type=int, help=f"Blocks: the most channels.  [default: {BlockSpec.channels}]")
+@click.option("--pixels", type=int, help=f"Blocks: the most pixels of a map.  [default: {BlockSpec.pixels}]")
+@click.option("--precision", type=int, help=f"Blocks: bits of a map's values.  [default: {BlockSpec.precision}]")
+@click.option("--lanes", type=int, help=f"Blocks: values a cycle.  [default: {BlockSpec.lanes}]")
+@click.option("--total", type=int, help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
+@click.option("--buffer", type=int, help="adapter-step: words that it holds, two maps.  [default: two of the largest]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/verilog"), show_default=True)
-def verilog(unit, bits, abits, levels, frac, depth, signed_act, out):
+def verilog(unit, bits, abits, signed_act, out, **given):
     """Write a unit's Verilog and its JSON sidecar, and print both paths."""
-    spec = None
-    if unit != "counter":
-        spec = MacSpec(unit, bits, bits if abits is None else abits, levels, frac, depth, bool(signed_act))
+    spec = None if unit == "counter" else spec_of(unit, bits, abits, bool(signed_act), given)
     for path in emit(spec, out):
         click.echo(path)

@@ -11,8 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
+from asq_model.integer.asq import GUARD
+from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
 
+Spec = MacSpec | BlockSpec
 SIDECAR_VERSION = 1
 ROOMS = Path(__file__).parents[1]
 SOURCES = [ROOMS / "hw", ROOMS / "asq_model" / "codes.py", ROOMS / "asq_model" / "integer"]
@@ -63,18 +66,23 @@ def to_verilog(component, name: str, header: str) -> str:
     return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
 
 
-def mac_header(spec: MacSpec) -> str:
-    return (
-        f"{spec.name}: multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights\n"
-        f"o__payload = sum of weight x activation over the operands up to each `last`, in units of 2^-{spec.frac}\n"
-        f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum\n"
-        f"Ports, fields and weight codes: {spec.name}.json"
-    )
+def header(spec: Spec) -> str:
+    """What a reader of the Verilog should know first."""
+    if isinstance(spec, BlockSpec):
+        maps = f"maps of at most {spec.channels} channels and {spec.pixels} pixels, {spec.lanes} value(s) a cycle"
+        lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]
+    else:
+        sums = (
+            f"o__payload = sum of weight x activation over the operands up to each `last`, in units of 2^-{spec.frac}"
+        )
+        cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum"
+        lines = [f"multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights", sums, cycles]
+    return "\n".join([f"{spec.name}: {lines[0]}", *lines[1:], f"Ports and fields: {spec.name}.json"])
 
 
-def mac_sidecar(spec: MacSpec, component) -> dict:
-    levels = spec.level_set
-    return {
+def sidecar_of(spec: Spec, component) -> dict:
+    """The sidecar without its provenance."""
+    sidecar = {
         "format": SIDECAR_VERSION,
         "top": spec.name,
         "parameters": asdict(spec),
@@ -82,6 +90,11 @@ def mac_sidecar(spec: MacSpec, component) -> dict:
         "reset": "rst: synchronous, active high",
         "latency": spec.latency,
         "interval": spec.interval,
+    }
+    if isinstance(spec, BlockSpec):
+        return sidecar | {"guard_bits": GUARD, "beta_fraction_bits": spec.precision}
+    levels = spec.level_set
+    return sidecar | {
         "result": {"frac": spec.frac, "min": spec.result_range[0], "max": spec.result_range[1]},
         "levels": {
             "name": levels.name,
@@ -119,8 +132,8 @@ def provenance(parameters: dict, verilog: bytes, sidecar: dict) -> dict:
     }
 
 
-def emit(spec: MacSpec | None, folder: Path) -> tuple[Path, Path]:
-    """Write `<name>.v` and `<name>.json` of a MAC, or of the cycle counter (None), unless they are up to date.
+def emit(spec: Spec | None, folder: Path) -> tuple[Path, Path]:
+    """Write `<name>.v` and `<name>.json` of a unit, or of the cycle counter (None), unless they are up to date.
 
     Raises InputError when the folder cannot be written.
     """
@@ -130,16 +143,16 @@ def emit(spec: MacSpec | None, folder: Path) -> tuple[Path, Path]:
     if up_to_date(*paths, parameters):
         return paths
     from hw.counter import CycleCounter
-    from hw.mac import Mac
+    from hw.units import component as component_of
 
     if spec is None:
         component = CycleCounter()
         text = to_verilog(component, name, "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json")
         sidecar = counter_sidecar(name, component)
     else:
-        component = Mac(spec)
-        text = to_verilog(component, name, mac_header(spec))
-        sidecar = mac_sidecar(spec, component)
+        component = component_of(spec)
+        text = to_verilog(component, name, header(spec))
+        sidecar = sidecar_of(spec, component)
     write_text(paths[0], text)
     write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
     return paths

@@ -7,6 +7,7 @@ import click
 
 from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
+from sim.maps import block_specs
 from sim.report import summary, write_reports
 from sim.run import Job, run_jobs
 from sim.verilator import verilator
@@ -42,13 +43,12 @@ def run(golden, root, force):
     manifest = read_manifest(golden)
     check_files(golden, manifest)
     inner, outer = golden_specs(manifest)
-    click.echo(f"simulating {len(inner) + len(outer)} units on {manifest['products']} golden products", err=True)
-    outcomes = run_jobs(
-        [Job(spec, golden) for spec in inner + outer], root, force, lambda line: click.echo(line, err=True)
-    )
-    inner_outcomes, outer_outcomes = outcomes[: len(inner)], outcomes[len(inner) :]
-    write_reports(root / "report", manifest, inner_outcomes, outer_outcomes)
-    click.echo(summary(manifest, inner_outcomes, outer_outcomes))
+    specs = [*inner, *outer, *block_specs(manifest)]
+    click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
+    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, lambda line: click.echo(line, err=True))
+    parts = outcomes[: len(inner)], outcomes[len(inner) : len(inner) + len(outer)], outcomes[len(inner) + len(outer) :]
+    write_reports(root / "report", manifest, golden, *parts)
+    click.echo(summary(manifest, golden, *parts))
     click.echo(f"Written: {root / 'report' / 'sim.json'}, throughput.json, throughput.md")
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from asq_model.files import write_json, write_text
+from sim.asq_report import CYCLE_COLUMNS, STEP_COLUMNS, adaptation, cycle_rows, step_rows
+from sim.asq_report import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.run import Outcome
 
 COLUMNS = (
@@ -57,11 +59,11 @@ def cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def markdown_table(rows: list[dict]) -> str:
-    """The rows as a Markdown table whose columns line up in a terminal too."""
-    table = [[title for _, title in COLUMNS]]
-    table += [[cell(row.get(key, "")) for key, _ in COLUMNS] for row in rows]
-    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+def markdown_table(rows: list[dict], columns: tuple[tuple[str, str], ...] = COLUMNS) -> str:
+    """The rows as a Markdown table whose columns line up in a terminal too. columns: (key, title) of each."""
+    table = [[title for _, title in columns]]
+    table += [[cell(row.get(key, "")) for key, _ in columns] for row in rows]
+    widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
     rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
     lines = []
     for line in [table[0], rule, *table[1:]]:
@@ -96,7 +98,37 @@ def difference_lines(manifest: dict) -> list[str]:
     return [f"  {name:24} {value:9.2e}" for name, value in worst.items()]
 
 
-def summary(manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> str:
+def bench_lines(outcome: Outcome) -> list[str]:
+    """How a unit's bench went."""
+    golden = outcome.found.get("golden", {"vectors": 0, "failed": 0})
+    counters = golden.get("counters")
+    products = f" ({counters['operands']} products)" if counters else ""
+    state = "passed" if outcome.passed else "FAILED"
+    checked = f"golden {golden['vectors']} checked, {golden['failed']} failed{products}"
+    others = outcome.vectors - golden["vectors"]
+    return [
+        f"  {outcome.job.spec.name:28} {state}  {checked}; others {others} checked",
+        *(f"    {failure}" for failure in outcome.failures()),
+    ]
+
+
+def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
+    """β, steps and cycles of ASQ's blocks."""
+    rows = step_rows(adaptation(golden, blocks))
+    if not rows:
+        return []
+    return [
+        "",
+        "β and step of the first images, RTL / torch:",
+        markdown_table(rows, STEP_COLUMNS),
+        "",
+        "What the adapter costs in cycles, measured:",
+        markdown_table(cycle_rows(manifest, blocks), CYCLE_COLUMNS),
+        ASQ_CYCLES_NOTE,
+    ]
+
+
+def summary(manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]) -> str:
     """What the user reads at the end of `make sim`."""
     bits = f"W{manifest['weight_bits']}A{manifest['activation_bits']}"
     activations = manifest["activations"].upper()
@@ -106,24 +138,23 @@ def summary(manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> str:
     lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
     lines += [*difference_lines(manifest), "", "Benches (dot products):"]
     for outcome in [*inner, *outer]:
-        golden = outcome.found.get("golden", {"vectors": 0, "failed": 0, "counters": {"operands": 0}})
-        other = outcome.vectors - golden["vectors"]
-        state = "passed" if outcome.passed else "FAILED"
-        lines.append(
-            f"  {outcome.job.spec.name:24} {state}  golden {golden['vectors']} checked, {golden['failed']} failed"
-            f" ({golden['counters']['operands']} products); directed and random {other} checked"
-        )
-        lines += [f"    {failure}" for failure in outcome.failures()]
-    if all(outcome.passed for outcome in [*inner, *outer]):
+        lines += bench_lines(outcome)
+    lines += ["", "Benches of ASQ's blocks (words out, steps):"]
+    for outcome in blocks:
+        lines += bench_lines(outcome)
+    if all(outcome.passed for outcome in [*inner, *outer, *blocks]):
         lines += ["", f"Throughput on the golden vectors of the {bits} layers, by the hardware cycle counter:"]
         lines += [markdown_table(throughput(inner))]
         if outer:
             lines += ["", "On those of the 8-bit first and last layer:", markdown_table(throughput(outer))]
         lines += ["", CYCLES_NOTE.replace("`", "")]
+        lines += asq_lines(manifest, golden, blocks)
     return "\n".join(lines)
 
 
-def write_reports(folder: Path, manifest: dict, inner: list[Outcome], outer: list[Outcome]) -> None:
+def write_reports(
+    folder: Path, manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]
+) -> None:
     """Write `sim.json`, and if every bench passed `throughput.json` and `throughput.md`."""
     benches = [
         {
@@ -133,9 +164,9 @@ def write_reports(folder: Path, manifest: dict, inner: list[Outcome], outer: lis
             "tests": outcome.tests,
             "found": outcome.found,
         }
-        for outcome in [*inner, *outer]
+        for outcome in [*inner, *outer, *blocks]
     ]
-    passed = all(outcome.passed for outcome in [*inner, *outer])
+    passed = all(bench["passed"] for bench in benches)
     report = {
         "passed": passed,
         "network": manifest["network"],
@@ -149,6 +180,8 @@ def write_reports(folder: Path, manifest: dict, inner: list[Outcome], outer: lis
     if passed:
         tables = {"low_bit_layers": throughput(inner), "first_and_last_layer": throughput(outer)}
         report["throughput"] = tables
+        report["adaptation"] = adaptation(golden, blocks)
+        report["adapter_cycles"] = cycle_rows(manifest, blocks)
         write_json(folder / "throughput.json", tables | {"note": CYCLES_NOTE})
         titles = {"low_bit_layers": "Low-bit layers", "first_and_last_layer": "First and last layer, 8 bits"}
         text = "".join(f"## {titles[key]}\n\n{markdown_table(rows)}\n\n" for key, rows in tables.items() if rows)

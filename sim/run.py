@@ -13,26 +13,33 @@ from asq_model.files import fingerprint, locked, read_json, reported_os_errors, 
 from asq_model.golden import MANIFEST
 from asq_model.integer.mac import MacSpec
 from hw.bench import bench_name
-from hw.emit import emit
+from hw.emit import Spec, emit
 from sim.verilator import build, verilator
 
 ROOMS = Path(__file__).parents[1]
-TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
+MAC_TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
+BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 SEED = 1
 
 
 @dataclass(frozen=True)
 class Job:
-    """A unit's bench: which tests of `sim.benches.mac`, on which golden vectors (None: no `golden` test)."""
+    """A unit's bench: which tests (none: all), on which golden vectors (None: no `golden` test)."""
 
-    spec: MacSpec
+    spec: Spec
     golden: Path | None = None
-    tests: tuple[str, ...] = TESTS
+    tests: tuple[str, ...] = ()
     verilog: Path | None = None  # another file for the unit than the emitted one: to see a broken unit fail
 
     @property
     def chosen(self) -> list[str]:
-        return [test for test in self.tests if test != "golden" or self.golden is not None]
+        tests = self.tests or (MAC_TESTS if isinstance(self.spec, MacSpec) else BLOCK_TESTS)
+        return [test for test in tests if test != "golden" or self.golden is not None]
+
+    @property
+    def bench(self) -> str:
+        """The module of its tests."""
+        return f"sim.benches.{'mac' if isinstance(self.spec, MacSpec) else 'asq'}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Outcome:
 
     @property
     def vectors(self) -> int:
-        """Dot products compared by the tests that passed, and by the golden one in any case."""
+        """Results compared by the tests that passed, and by the golden one in any case."""
         return sum(found.get("vectors", 0) for found in self.found.values())
 
     def failures(self) -> list[str]:
@@ -116,7 +123,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
             get_runner("verilator").test(
                 hdl_toplevel=bench_name(spec),
                 hdl_toplevel_lang="verilog",
-                test_module="sim.benches.mac",
+                test_module=job.bench,
                 test_filter=rf"\.({'|'.join(job.chosen)})$",
                 build_dir=place,
                 test_dir=run,
@@ -137,7 +144,7 @@ def run_jobs(jobs: list[Job], root: Path, force: bool, progress: Callable[[str],
     def finish(job: Job, outcome: Outcome) -> None:
         outcomes[job] = outcome
         state = "unchanged" if outcome.cached else "passed" if outcome.passed else "FAILED"
-        progress(f"  {job.spec.name:24} {state:10} {outcome.vectors} vectors ({len(outcomes)} of {len(jobs)} units)")
+        progress(f"  {job.spec.name:28} {state:10} {outcome.vectors} vectors ({len(outcomes)} of {len(jobs)} units)")
 
     if jobs:
         finish(jobs[0], run_job(jobs[0], root, force))

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from cocotb.clock import Clock
+from cocotb.handle import LogicArrayObject
 from cocotb.triggers import FallingEdge, ReadOnly
 
 PERIOD_NS = 10
-MAX_QUIET_CYCLES = 1000  # without a transfer although both sides are willing: the unit hangs
+MAX_QUIET_CYCLES = 1000
 
 
 @dataclass
@@ -50,6 +51,13 @@ async def reset(dut) -> None:
     dut.rst.value = 0
 
 
+def reader(port) -> Callable[[], int]:
+    """Reads a port as an unsigned integer."""
+    if isinstance(port, LogicArrayObject):
+        return lambda: port.value.to_unsigned()
+    return lambda: int(port.value)  # a single bit
+
+
 def always() -> bool:
     return True
 
@@ -60,11 +68,12 @@ async def exchange(
     results: int,
     offer: Callable[[], bool] = always,
     take: Callable[[], bool] = always,
+    patience: int = MAX_QUIET_CYCLES,
 ) -> Transcript:
-    """Send operand words and collect `results` results; `offer` and `take` are asked each cycle.
+    """Send operand words and collect `results` results, unsigned; `offer` and `take` are asked each cycle.
 
     An operand once offered stays offered, as the stream's rule demands. Raises AssertionError when the unit breaks
-    the rule (withdraws or changes a result not yet taken) or hangs.
+    the rule (withdraws or changes a result not yet taken) or hangs: moves nothing for `patience` cycles.
     """
     seen = Transcript()
     queue = iter(words)
@@ -72,7 +81,7 @@ async def exchange(
     steady = offer is always and take is always
     offered, held, waiting, cycle, quiet = False, None, 0, 0, 0
     i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
-    o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, dut.o__payload
+    o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, reader(dut.o__payload)
     await FallingEdge(dut.clk)
     if steady:
         o_ready.value = 1
@@ -87,7 +96,7 @@ async def exchange(
         await ReadOnly()
         accepts = i_ready.value == 1
         if o_valid.value == 1:
-            payload = o_payload.value.to_signed()
+            payload = o_payload()
             assert held is None or payload == held, f"result changed from {held} to {payload} before it was taken"
             if held is None:
                 seen.offered_at.append(cycle)
@@ -108,14 +117,45 @@ async def exchange(
         elif accepts and seen.accepted_at:
             waiting += 1
         quiet += 1
-        assert quiet < MAX_QUIET_CYCLES, (
-            f"nothing moved for {quiet} cycles after {len(seen.results)} of {results} results"
-        )
+        assert quiet < patience, f"nothing moved for {quiet} cycles after {len(seen.results)} of {results} results"
         cycle += 1
         await FallingEdge(dut.clk)
         if not offered:
             i_valid.value = 0
     return seen
+
+
+async def feed(dut, stream: str, words: Iterable[int], offer: Callable[[], bool] | None = None) -> None:
+    """Send words to another input stream than `i`, beside an `exchange`."""
+    valid, ready, payload = (getattr(dut, f"{stream}__{name}") for name in ("valid", "ready", "payload"))
+    for word in words:
+        await FallingEdge(dut.clk)
+        while offer is not None and not offer():
+            valid.value = 0
+            await FallingEdge(dut.clk)
+        payload.value = word
+        valid.value = 1
+        await ReadOnly()
+        while ready.value != 1:
+            await FallingEdge(dut.clk)
+            await ReadOnly()
+    await FallingEdge(dut.clk)
+    valid.value = 0
+
+
+async def take_all(dut, stream: str, count: int, results: list[int], take: Callable[[], bool] | None = None) -> None:
+    """Append `count` payloads of another output stream than `o` to `results`, beside an `exchange`."""
+    valid, ready = getattr(dut, f"{stream}__valid"), getattr(dut, f"{stream}__ready")
+    payload = reader(getattr(dut, f"{stream}__payload"))
+    while len(results) < count:
+        await FallingEdge(dut.clk)
+        willing = take is None or take()
+        ready.value = int(willing)
+        await ReadOnly()
+        if willing and valid.value == 1:
+            results.append(payload())
+    await FallingEdge(dut.clk)
+    ready.value = 0
 
 
 def counters(dut, names: Iterable[str]) -> dict[str, int]:

@@ -10,9 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from asq_model.files import InputError, fingerprint, reported_os_errors, write_text
-from asq_model.integer.mac import MacSpec
 from hw.bench import bench_name, bench_verilog
-from hw.emit import generator_fingerprint
+from hw.emit import Spec, generator_fingerprint
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 # Little optimisation: a bench spends its time in Python.
@@ -95,7 +94,7 @@ def keep_runtime(build: Path, runtime: Path) -> None:
         shutil.rmtree(partial)
 
 
-def build(spec: MacSpec, verilog: Path, folder: Path) -> Path:
+def build(spec: Spec, verilog: Path, folder: Path) -> Path:
     """Build `spec`'s bench from its emitted Verilog; return the folder with the executable.
 
     Nothing is done if the sources, the tools and the options are those of the build that is there.

@@ -62,16 +62,20 @@ class Layer:
         """int64 [N, C, H', W'], acc · K + B, before the shift that `finish` does."""
         step = self.quantiser.step(x)
         codes = self.quantiser.codes(x, step)
-        trace.record(self.name, x, step, codes)
+        trace.keep_as(trace.inputs, self.name, x)
+        trace.keep_as(trace.steps, self.name, step)
+        trace.keep_as(trace.codes, self.name, codes)
         n, _, height, width = x.shape
         rows, columns = ((size + 2 * self.padding - self.kernel) // self.stride + 1 for size in (height, width))
         sums = self.products.sums(patches(codes, self.kernel, self.stride, self.padding))
+        trace.keep_as(trace.sums, self.name, sums.reshape(n, -1, rows, columns))
         return self.rescale.total(sums, step).reshape(n, -1, rows, columns)
 
     def finish(self, total: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
         """To the output's bits and binary point."""
         y, outside = self.rescale.finish(total, relu)
         trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
+        trace.keep_as(trace.outputs, self.name, y)
         return y
 
     def __call__(self, x: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
@@ -97,22 +101,27 @@ class Block:
             stride, padding = self.shortcut
             beside = np.pad(x[:, :, ::stride, ::stride], ((0, 0), (padding, padding), (0, 0), (0, 0)))
         total = self.second.accumulate(self.first(x, True, trace), trace)
+        trace.keep_as(trace.sides, self.second.name, beside)
         return self.second.finish(total + round_shift(beside, -self.align), True, trace)
 
 
 @dataclass
 class Trace:
-    """What a run did, by layer: inputs, steps and codes if `keep`, and how many values were saturated."""
+    """What a run did, by layer: how many values were saturated, and if `keep`, inputs, steps, codes, sums of products,
+    what a shortcut added, and outputs."""
 
     keep: bool = False
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     steps: dict[str, np.ndarray] = field(default_factory=dict)
     codes: dict[str, np.ndarray] = field(default_factory=dict)
+    sums: dict[str, np.ndarray] = field(default_factory=dict)
+    sides: dict[str, np.ndarray] = field(default_factory=dict)
+    outputs: dict[str, np.ndarray] = field(default_factory=dict)
     saturated: dict[str, int] = field(default_factory=dict)
 
-    def record(self, name: str, x: np.ndarray, step: np.ndarray, codes: np.ndarray) -> None:
+    def keep_as(self, what: dict[str, np.ndarray], name: str, values: np.ndarray) -> None:
         if self.keep:
-            self.inputs[name], self.steps[name], self.codes[name] = x, step, codes
+            what[name] = values
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,15 @@ The job (JSON, path in `ASQ_JOB`): `spec` (the unit's parameters), `seed`, `gold
 to write what was found). Which tests run is the runner's choice.
 """
 
-import json
-import os
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from asq_model.files import write_json
 from asq_model.integer.mac import MacSpec
 from hw.bench import COUNTS
+from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
 from sim.streams import counters, exchange, reset, start
 from sim.workload import (
     Workload,
@@ -25,23 +22,16 @@ from sim.workload import (
     random_workload,
 )
 
-JOB = json.loads(Path(os.environ["ASQ_JOB"]).read_text())
 SPEC = MacSpec(**JOB["spec"])
-REPORTED_FAILURES = 5
-
-
-def record(test: str, found: dict) -> None:
-    """Add a test's findings to the job's result file."""
-    path = Path(JOB["result"])
-    results = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, results | {test: found})
 
 
 def mismatches(workload: Workload, results: list[int]) -> list[dict]:
     """Layer, vector, expected and got of every wrong result."""
+    half = 1 << SPEC.result_width - 1
+    signed = [(result ^ half) - half for result in results]
     return [
         {"layer": workload.name, "vector": index, "expected": int(expected), "got": got}
-        for index, (expected, got) in enumerate(zip(workload.expected, results, strict=True))
+        for index, (expected, got) in enumerate(zip(workload.expected, signed, strict=True))
         if expected != got
     ]
 
@@ -49,10 +39,6 @@ def mismatches(workload: Workload, results: list[int]) -> list[dict]:
 def assert_none(failures: list[dict]) -> None:
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
     assert not lines, f"{len(lines)} wrong results; " + "; ".join(lines[:REPORTED_FAILURES])
-
-
-def sometimes(rng: random.Random, probability: float) -> Callable[[], bool]:
-    return lambda: rng.random() < probability
 
 
 async def check(dut, workload: Workload, **willing):

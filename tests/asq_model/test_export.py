@@ -12,7 +12,7 @@ from asq_model.convert import convert, observed_inputs, quantised_layers
 from asq_model.datasets import load
 from asq_model.export import export, export_network, least_squares_codes, post_correct
 from asq_model.files import InputError, sha256_file
-from asq_model.golden import MANIFEST, read_golden, read_manifest, write_layer, write_manifest
+from asq_model.golden import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.train import load_model
 
@@ -123,7 +123,7 @@ def test_an_edited_manifest_is_refused(copy):
     with pytest.raises(InputError, match="its digest does not match"):
         read_manifest(copy)
     write_manifest(copy, manifest | {"format": 99})
-    with pytest.raises(InputError, match="format 99; this program reads 2"):
+    with pytest.raises(InputError, match=f"format 99; this program reads {FORMAT}"):
         read_manifest(copy)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from asq_model.codes import KINDS
+from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import UNITS, MacSpec
 from hw.emit import emit
 from sim.verilator import WAIVERS, verilator
@@ -25,6 +26,12 @@ def specs():
                 yield MacSpec(unit, bits, bits, kind)
             yield MacSpec(unit, bits, 1, signed_activation=True)
             yield MacSpec(unit, bits, 8, signed_activation=True)
+    for unit in BLOCKS:
+        for channels, pixels in ((1, 1), (12, 7)):
+            for lanes in (1,) if channels == 1 or unit == "rescale" else (1, 4):
+                for bits, signed in ((1, True), (1, False), (3, False), (8, True)):
+                    yield BlockSpec(unit, channels, pixels, bits, signed, lanes=lanes)
+        yield BlockSpec(unit, 64, 64, precision=12)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from asq_model.files import InputError
+from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import UNITS, MacSpec
 from hw.emit import emit
 
@@ -42,6 +43,48 @@ def test_the_sidecar_is_enough_to_drive_the_module(unit, tmp_path):
             assert (even, odd) == ((0, row["sign"] << n // 2) if n % 2 else (row["sign"] << n // 2, 0))
 
 
+@pytest.mark.parametrize("unit", BLOCKS)
+def test_a_block_s_sidecar_has_every_port_with_its_fields(unit, tmp_path):
+    spec = BlockSpec(unit, channels=8, pixels=5, activation_bits=4, lanes=1 if unit == "rescale" else 2)
+    verilog, sidecar = emit(spec, tmp_path)
+    side = json.loads(sidecar.read_text())
+    ports = {port["name"]: port for port in side["ports"]}
+    declared = re.findall(
+        r"^  (input|output) (?:\[(\d+):0\] )?(\S+);", top_module(verilog.read_text(), spec.name), re.M
+    )
+    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} == {
+        name: (port["direction"], port["width"]) for name, port in ports.items()
+    }
+    fields = {name: [field["name"] for field in port["fields"]] for name, port in ports.items() if "fields" in port}
+    constants = ["hidden", "hidden_shift", "output_shift", "output_bias", "floor", "mantissa"]
+    load, size, step = ["unit", "address", "data"], ["words", "pixels"], ["beta", "step"]
+    lanes = ["0", "1"]
+    assert (
+        fields
+        == {
+            "channel-sums": {"i__payload": lanes, "o__payload": lanes, "size": size},
+            "adapter": {"i__payload": lanes, "o__payload": step, "constants": constants, "load__payload": load},
+            "quantiser": {"i__payload": ["values", "step"], "o__payload": lanes},
+            "rescale": {
+                "i__payload": ["total", "side"],
+                "s__payload": step,
+                "size": size,
+                "constants": ["scale_shift", "shift", "align", "relu"],
+                "load__payload": ["address", "data"],
+            },
+            "adapter-step": {
+                "i__payload": lanes,
+                "o__payload": lanes,
+                "s__payload": step,
+                "size": size,
+                "constants": constants,
+                "load__payload": load,
+            },
+        }[unit]
+    )
+    assert (side["latency"], side["interval"]) == (spec.latency, spec.interval)
+
+
 def top_module(text, name):
     return text[text.index(f"module {name}(") : text.index("endmodule", text.index(f"module {name}("))]
 
@@ -62,7 +105,7 @@ def test_what_is_up_to_date_is_left_alone_and_what_is_edited_is_written_anew(tmp
     assert [path.read_bytes() for path in paths] == before
 
 
-@pytest.mark.parametrize("unit", ["post", "post-exact", "counter"])
+@pytest.mark.parametrize("unit", ["post", "post-exact", "adapter-step", "counter"])
 def test_same_bytes_under_another_hash_seed(unit, command, tmp_path):
     folders = [tmp_path / seed for seed in ("1", "2")]
     for folder in folders:
@@ -95,6 +138,11 @@ def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
         (["--bits", 9, "--unit", "serial"], "BITS is 9 for uniform weights; allowed: 2 to 8"),
         (["--bits", "x"], "'x' is not a valid integer"),
         (["--unit", "booth"], "UNIT is 'booth'; allowed: post,"),
+        (["--unit", "adapter", "--channels", 0], "CHANNELS is 0; allowed: 1 to 4096"),
+        (["--unit", "adapter-step", "--lanes", 3], "CHANNELS is 64 and LANES 3; allowed: lanes that divide them"),
+        (["--unit", "adapter", "--frac", 2], "FRAC is 2, but unit adapter has no such parameter"),
+        (["--channels", 8], "CHANNELS is 8, but unit post has no such parameter"),
+        (["--unit", "quantiser", "--bits", 9], "ABITS is 9; allowed: 1 to 8"),
         (["--levels", "wide"], "LEVELS is 'wide'; allowed: symmetric,"),
         (["--abits", 0], "ABITS is 0; allowed: 1 to 8"),
         (["--frac", 13], "FRAC is 13; allowed: 0 to 12"),

@@ -18,7 +18,7 @@ def test_run_reports_what_it_measured(command, small_golden, root):
     report = json.loads((root / "report" / "sim.json").read_text())
     manifest = read_manifest(small_golden)
     assert report["passed"] and report["accuracy"] == manifest["accuracy"]
-    assert len(report["benches"]) == 8 and all(bench["passed"] for bench in report["benches"])
+    assert len(report["benches"]) == 14 and all(bench["passed"] for bench in report["benches"])
     rows = {row["unit"]: row for row in report["throughput"]["low_bit_layers"]}
     assert list(rows) == ["post", "post-exact", "pot", "apot", "uniform", "serial"]
     inner = [layer for layer in manifest["layers"] if layer["weight_bits"] == 3]

@@ -1,0 +1,92 @@
+"""The adapter step-size block: a feature map in, its codes out, quantised with the step that the map itself asks."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from asq_model.integer.blocks import BlockSpec
+from hw.asq.adapter import Adapter, load_layout
+from hw.asq.channel_sums import ChannelSums
+from hw.asq.quantiser import ActivationQuantiser
+from hw.asq.words import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
+
+
+class AdapterStep(wiring.Component):
+    """`ChannelSums`, `Adapter` and `ActivationQuantiser`, and a buffer of two maps between (`buffer`).
+
+    While a map's β is computed and its codes leave, the next map enters. Interval 1 word, maps of at least
+    `adapter_latency` words back to back; shorter ones wait for the adapter.
+
+    Members
+    -------
+    i : In(stream of `values_layout`), word after word of the first pixel, then of the next
+    o : Out(stream of `codes_layout`), in the same order
+    s : Out(stream of `step_layout`), each map's step, offered before its first code; the next map's codes wait until it
+        is taken
+    size : In(`size_layout`)
+    constants : In(`adapter_layout`), constant while a map is inside, as `size`
+    load : In(stream of `load_layout`), always ready; not while a map is inside
+    """
+
+    def __init__(self, spec: BlockSpec):
+        self.spec = spec
+        super().__init__(
+            {
+                "i": In(stream.Signature(values_layout(spec))),
+                "o": Out(stream.Signature(codes_layout(spec))),
+                "s": Out(stream.Signature(step_layout(spec))),
+                "size": In(size_layout(spec)),
+                "constants": In(adapter_layout(spec)),
+                "load": In(stream.Signature(load_layout(spec))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        spec = self.spec
+        m.submodules.channel_sums = sums = ChannelSums(spec)
+        m.submodules.adapter = adapter = Adapter(spec)
+        m.submodules.quantiser = quantiser = ActivationQuantiser(spec)
+        m.submodules.buffer = buffer = SyncFIFOBuffered(width=values_layout(spec).size, depth=spec.buffer)
+        wiring.connect(m, sums.o, adapter.i)
+        wiring.connect(m, wiring.flipped(self.load), adapter.load)
+        wiring.connect(m, quantiser.o, wiring.flipped(self.o))
+        m.d.comb += [
+            sums.size.eq(self.size),
+            adapter.words.eq(self.size.words),
+            adapter.constants.eq(self.constants),
+            # Every word goes both ways, at once.
+            sums.i.payload.eq(self.i.payload),
+            buffer.w_data.eq(self.i.payload),
+            sums.i.valid.eq(self.i.valid & buffer.w_rdy),
+            buffer.w_en.eq(self.i.valid & sums.i.ready),
+            self.i.ready.eq(sums.i.ready & buffer.w_rdy),
+        ]
+
+        # The map that leaves: its step, and how far it is.
+        leaves, step = Signal(), Signal(spec.step_bits)
+        word, pixel = index(spec.words), index(spec.pixels)
+        last_word, last_pixel = word + 1 == self.size.words, pixel + 1 == self.size.pixels
+        sent, ends = Signal(), Signal()
+        m.d.comb += [
+            quantiser.i.p.values.eq(buffer.r_data),
+            quantiser.i.p.step.eq(step),
+            quantiser.i.valid.eq(leaves & buffer.r_rdy),
+            buffer.r_en.eq(leaves & quantiser.i.ready),
+            sent.eq(quantiser.i.valid & quantiser.i.ready),
+            ends.eq(sent & last_word & last_pixel),
+            adapter.o.ready.eq((~leaves | ends) & (~self.s.valid | self.s.ready)),
+        ]
+        with m.If(sent):
+            m.d.sync += word.eq(word + 1)
+            with m.If(last_word):
+                m.d.sync += [word.eq(0), pixel.eq(pixel + 1)]
+            with m.If(ends):
+                m.d.sync += [pixel.eq(0), leaves.eq(0)]
+        with m.If(self.s.ready):
+            m.d.sync += self.s.valid.eq(0)
+        with m.If(adapter.o.valid & adapter.o.ready):
+            m.d.sync += [leaves.eq(1), step.eq(adapter.o.p.step)]
+            m.d.sync += [self.s.valid.eq(1), self.s.payload.eq(adapter.o.payload)]
+        return m

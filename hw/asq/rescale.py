@@ -1,0 +1,110 @@
+"""The rescale: from exact sums of products to a layer's output, with the image's own step."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from asq_model.integer.blocks import BlockSpec
+from hw.asq.shift import round_shift
+from hw.asq.words import index, index_shape, rescale_layout, size_layout, step_layout, table
+
+
+def total_layout(spec: BlockSpec) -> data.StructLayout:
+    """A sum of products, and the value of the other branch at its place (0 where there is none)."""
+    return data.StructLayout({"total": signed(spec.total_bits), "side": signed(spec.precision)})
+
+
+def channel_layout(spec: BlockSpec) -> data.StructLayout:
+    """A channel's multiplier M and bias B."""
+    return data.StructLayout({"multiplier": signed(spec.precision), "bias": signed(spec.bias_bits)})
+
+
+def load_layout(spec: BlockSpec) -> data.StructLayout:
+    return data.StructLayout({"address": index_shape(spec.channels), "data": unsigned(channel_layout(spec).size)})
+
+
+class Rescale(wiring.Component):
+    """y = saturate(max(round_shift(total·K + B + side·2^align, n), 0)), K = round_shift(M·S, m), channel by channel.
+
+    Interval 1, latency 6.
+
+    K and the side's shifted value must fit `BlockSpec.scale_bits` and `bias_bits`, as those of an exported network do.
+
+    Members
+    -------
+    i : In(stream of `total_layout`), all channels of the first pixel, then of the next
+    s : In(stream of `step_layout`), one for each map, taken with its last value
+    o : Out(stream of signed(precision))
+    size : In(`size_layout`)
+    constants : In(`rescale_layout`), constant while a map is inside, as `size`
+    load : In(stream of `load_layout`), always ready; not while a map is inside
+    """
+
+    def __init__(self, spec: BlockSpec):
+        self.spec = spec
+        super().__init__(
+            {
+                "i": In(stream.Signature(total_layout(spec))),
+                "s": In(stream.Signature(step_layout(spec))),
+                "o": Out(stream.Signature(signed(spec.precision))),
+                "size": In(size_layout(spec)),
+                "constants": In(rescale_layout(spec)),
+                "load": In(stream.Signature(load_layout(spec))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        spec, constants = self.spec, self.constants
+        m.submodules.channels = memory = table(channel_layout(spec), spec.channels)
+        load, parameters = memory.write_port(), memory.read_port()
+        channel, pixel = index(spec.channels), index(spec.pixels)
+        last_channel, last_pixel = channel + 1 == self.size.words, pixel + 1 == self.size.pixels
+        following = Mux(last_channel, 0, channel + 1)
+        moves, accepted = Signal(), Signal()
+        m.d.comb += [
+            self.load.ready.eq(1),
+            load.en.eq(self.load.valid),
+            load.addr.eq(self.load.p.address),
+            load.data.eq(self.load.p.data),
+            moves.eq(~self.o.valid | self.o.ready),  # the whole pipeline, unless a finished value waits
+            self.i.ready.eq(moves & self.s.valid),
+            accepted.eq(self.i.valid & self.i.ready),
+            self.s.ready.eq(accepted & last_channel & last_pixel),
+            parameters.addr.eq(Mux(accepted, following, channel)),  # read a cycle ahead
+        ]
+        with m.If(accepted):
+            m.d.sync += channel.eq(following)
+            with m.If(last_channel):
+                m.d.sync += pixel.eq(Mux(last_pixel, 0, pixel + 1))
+
+        valid = Signal(5)
+        totals = [Signal(signed(spec.total_bits), name=f"total_{stage}") for stage in range(2)]
+        sides = [Signal(signed(spec.precision), name=f"side_{stage}") for stage in range(2)]
+        biases = [Signal(signed(spec.bias_bits), name=f"bias_{stage}") for stage in range(2)]
+        stepped = Signal(signed(spec.precision + spec.step_bits + 1))
+        scale = Signal(signed(spec.scale_bits))
+        product, offset = Signal(signed(spec.bias_bits)), Signal(signed(spec.bias_bits))
+        total = Signal(signed(spec.bias_bits + 1))
+        rounded = Signal.like(total)
+        high = (1 << spec.precision - 1) - 1
+        low = Mux(constants.relu, 0, -high - 1)
+        with m.If(moves):
+            m.d.sync += [
+                valid.eq(valid << 1 | accepted),
+                stepped.eq(parameters.data.multiplier * self.s.p.step),
+                totals[0].eq(self.i.p.total),
+                sides[0].eq(self.i.p.side),
+                biases[0].eq(parameters.data.bias),
+                scale.eq(round_shift(stepped, constants.scale_shift)),
+                totals[1].eq(totals[0]),
+                sides[1].eq(sides[0]),
+                biases[1].eq(biases[0]),
+                product.eq(totals[1] * scale),
+                offset.eq(biases[1] + (sides[1] << constants.align)),
+                total.eq(product + offset),
+                rounded.eq(round_shift(total, constants.shift)),
+                self.o.valid.eq(valid[-1]),
+                self.o.payload.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded))),
+            ]
+        return m

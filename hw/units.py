@@ -1,0 +1,26 @@
+# amaranth: UnusedElaboratable=no
+# A bench makes a unit only to know its ports.
+"""Every unit that this room can write, by its specification."""
+
+from amaranth.lib import wiring
+
+from asq_model.integer.blocks import BlockSpec
+from asq_model.integer.mac import MacSpec
+from hw.asq.adapter import Adapter
+from hw.asq.adapter_step import AdapterStep
+from hw.asq.channel_sums import ChannelSums
+from hw.asq.quantiser import ActivationQuantiser
+from hw.asq.rescale import Rescale
+from hw.mac import Mac
+
+BLOCK_COMPONENTS = {
+    "channel-sums": ChannelSums,
+    "adapter": Adapter,
+    "quantiser": ActivationQuantiser,
+    "rescale": Rescale,
+    "adapter-step": AdapterStep,
+}
+
+
+def component(spec: MacSpec | BlockSpec) -> wiring.Component:
+    return Mac(spec) if isinstance(spec, MacSpec) else BLOCK_COMPONENTS[spec.unit](spec)
