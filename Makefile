@@ -15,11 +15,11 @@ UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,a
 	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
 	$(call option,lanes,LANES) $(call option,total,TOTAL) $(call option,buffer,BUFFER)
 NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
-	$(call option,ckpt,CKPT)
+	$(call option,ckpt,CKPT) $(call option,data-folder,DATA)
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog golden reproduce parity figures test bench lint clean
+.PHONY: help sim verilog asq golden reproduce parity figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,9 @@ sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilato
 
 verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
 	@$(PY) -m hw verilog $(UNIT_OPTIONS)
+
+asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
+	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS)) && $(PY) -m sim asq "$$golden"
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)

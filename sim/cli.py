@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
+from asq_model.files import InputError, write_text
 from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
+from sim.asq_report import adaptation, cycle_rows
 from sim.maps import block_specs
 from sim.report import summary, write_reports
 from sim.run import Job, run_jobs
@@ -37,6 +39,30 @@ def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:
 @cli.command()
 @click.argument("golden", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report"), show_default=True)
+def asq(golden, root, out):
+    """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
+    from sim.asq_page import page
+    from sim.plot import draw_betas
+
+    manifest = read_manifest(golden)
+    specs = block_specs(manifest)
+    if not any(spec.unit == "adapter-step" for spec in specs):
+        raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
+    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, False, lambda line: click.echo(line, err=True))
+    failures = [failure for outcome in outcomes for failure in outcome.failures()]
+    if failures:
+        raise InputError(f"{len(failures)} benches failed: {failures[0]}")
+    rows = adaptation(golden, outcomes)
+    text = page(manifest, cycle_rows(manifest, outcomes), specs, root, lambda line: click.echo(line, err=True))
+    draw_betas(rows, out / "beta.png", f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
+    write_text(out / "asq.md", text)
+    click.echo(out / "asq.md")
+
+
+@cli.command()
+@click.argument("golden", type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
 @click.option("--force", is_flag=True, help="Simulate again even what did not change.")
 def run(golden, root, force):
     """Emit and build every unit that the GOLDEN vectors are for, simulate, and report."""
@@ -49,6 +75,6 @@ def run(golden, root, force):
     parts = outcomes[: len(inner)], outcomes[len(inner) : len(inner) + len(outer)], outcomes[len(inner) + len(outer) :]
     write_reports(root / "report", manifest, golden, *parts)
     click.echo(summary(manifest, golden, *parts))
-    click.echo(f"Written: {root / 'report' / 'sim.json'}, throughput.json, throughput.md")
+    click.echo(f"Written: {root / 'report' / 'sim.json'}, throughput.json, throughput.md, beta.png")
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

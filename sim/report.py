@@ -152,6 +152,14 @@ def summary(manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outc
     return "\n".join(lines)
 
 
+def draw_adaptation(path: Path, manifest: dict, rows: list[dict], changed: bool) -> None:
+    """The picture of β, unless it is there and nothing changed: matplotlib takes longer than everything else."""
+    if rows and (changed or not path.is_file()):
+        from sim.plot import draw_betas
+
+        draw_betas(rows, path, f"{manifest['network']}: step-size factor β of {len(rows[0]['rtl_betas'])} images")
+
+
 def write_reports(
     folder: Path, manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]
 ) -> None:
@@ -182,6 +190,8 @@ def write_reports(
         report["throughput"] = tables
         report["adaptation"] = adaptation(golden, blocks)
         report["adapter_cycles"] = cycle_rows(manifest, blocks)
+        changed = not all(outcome.cached for outcome in blocks)
+        draw_adaptation(folder / "beta.png", manifest, report["adaptation"], changed)
         write_json(folder / "throughput.json", tables | {"note": CYCLES_NOTE})
         titles = {"low_bit_layers": "Low-bit layers", "first_and_last_layer": "First and last layer, 8 bits"}
         text = "".join(f"## {titles[key]}\n\n{markdown_table(rows)}\n\n" for key, rows in tables.items() if rows)

@@ -7,12 +7,12 @@ from amaranth.lib.wiring import In, Out
 from asq_model.integer.asq import BETA_LIMIT
 from asq_model.integer.blocks import BlockSpec
 from hw.asq.shift import round_shift
-from hw.asq.words import adapter_layout, index, index_shape, step_layout, sums_layout, table
+from hw.asq.words import adapter_layout, index, index_shape, lanes, lanes_layout, step_layout, sums_layout, table
 
 
-def weights_layout(spec: BlockSpec) -> data.ArrayLayout:
+def weights_layout(spec: BlockSpec) -> data.StructLayout:
     """Weights of one unit for a word of sums."""
-    return data.ArrayLayout(signed(spec.precision), spec.lanes)
+    return lanes_layout(signed(spec.precision), spec.lanes)
 
 
 def unit_layout(spec: BlockSpec) -> data.StructLayout:
@@ -96,7 +96,7 @@ class Adapter(wiring.Component):
 
         # Multipliers: operands from the memories a cycle after their addresses, products a cycle later.
         read, multiplied, takes_activation = Signal(), Signal(), Signal()
-        operands = [(sum_out.data[lane], weight_out.data[lane]) for lane in range(spec.lanes)]
+        operands = list(zip(lanes(sum_out.data), lanes(weight_out.data), strict=True))
         operands[0] = (
             Mux(takes_activation, activation, operands[0][0]),
             Mux(takes_activation, unit_out.data.weight, operands[0][1]),

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.integer.blocks import BlockSpec
-from hw.asq.words import index, size_layout, sums_layout, table, values_layout
+from hw.asq.words import index, lanes, size_layout, sums_layout, table, values_layout
 
 
 class ChannelSums(wiring.Component):
@@ -51,7 +51,8 @@ class ChannelSums(wiring.Component):
             write.en.eq(accepted),
         ]
         m.d.comb += [
-            total[lane].eq(Mux(pixel.any(), read.data[lane], 0) + self.i.p[lane]) for lane in range(self.spec.lanes)
+            new.eq(Mux(pixel.any(), before, 0) + value)
+            for new, before, value in zip(lanes(total), lanes(read.data), lanes(self.i.p), strict=True)
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)

@@ -1,6 +1,6 @@
 """Payloads that the blocks share: words of several lanes."""
 
-from amaranth.hdl import Shape, Signal, signed, unsigned
+from amaranth.hdl import Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
@@ -21,19 +21,29 @@ def table(shape: data.Layout, count: int) -> Memory:
     return Memory(shape=shape, depth=max(count, 2), init=[])
 
 
-def values_layout(spec: BlockSpec) -> data.ArrayLayout:
+def lanes_layout(shape: Shape, count: int) -> data.StructLayout:
+    """`count` values side by side, the first lowest. Not an array: some releases of Yosys' ABC9 stop at its names."""
+    return data.StructLayout({f"lane{lane}": shape for lane in range(count)})
+
+
+def lanes(view: data.View) -> list[Value]:
+    """The values of a `lanes_layout`."""
+    return [view[name] for name, _ in view.shape()]
+
+
+def values_layout(spec: BlockSpec) -> data.StructLayout:
     """A word of a feature map: `lanes` values of consecutive channels of one pixel, the lowest channel lowest."""
-    return data.ArrayLayout(signed(spec.precision), spec.lanes)
+    return lanes_layout(signed(spec.precision), spec.lanes)
 
 
-def sums_layout(spec: BlockSpec) -> data.ArrayLayout:
+def sums_layout(spec: BlockSpec) -> data.StructLayout:
     """The sums of `lanes` consecutive channels."""
-    return data.ArrayLayout(signed(spec.sum_bits), spec.lanes)
+    return lanes_layout(signed(spec.sum_bits), spec.lanes)
 
 
-def codes_layout(spec: BlockSpec) -> data.ArrayLayout:
+def codes_layout(spec: BlockSpec) -> data.StructLayout:
     """A word of activation codes."""
-    return data.ArrayLayout(Shape(spec.activation_bits, spec.signed_activation), spec.lanes)
+    return lanes_layout(Shape(spec.activation_bits, spec.signed_activation), spec.lanes)
 
 
 def step_layout(spec: BlockSpec) -> data.StructLayout:

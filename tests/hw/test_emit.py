@@ -58,7 +58,7 @@ def test_a_block_s_sidecar_has_every_port_with_its_fields(unit, tmp_path):
     fields = {name: [field["name"] for field in port["fields"]] for name, port in ports.items() if "fields" in port}
     constants = ["hidden", "hidden_shift", "output_shift", "output_bias", "floor", "mantissa"]
     load, size, step = ["unit", "address", "data"], ["words", "pixels"], ["beta", "step"]
-    lanes = ["0", "1"]
+    lanes = ["lane0", "lane1"]
     assert (
         fields
         == {

@@ -32,9 +32,16 @@ def test_run_reports_what_it_measured(command, small_golden, root):
     text = (root / "report" / "throughput.md").read_text()
     assert CYCLES_NOTE in text and all(f"| {unit} " in text for unit in rows)
     assert "post_mac_w3a3" in done.stdout and "0 failed" in done.stdout
+    adaptive = [maps["name"] for maps in manifest["maps"] if maps["adapter"] is not None]
+    assert [row["layer"] for row in report["adaptation"]] == adaptive and len(adaptive) == 8
+    for row in report["adaptation"]:
+        assert row["rtl_betas"] == pytest.approx(row["torch_betas"], rel=1e-2)
+        assert row["rtl_steps"] == pytest.approx(row["torch_steps"], rel=1e-2)
+    assert all(row["adapted"] >= row["fixed"] == row["words"] for row in report["adapter_cycles"])
+    assert (root / "report" / "beta.png").read_bytes().startswith(b"\x89PNG")
 
     again = command("sim", "run", small_golden, "--root", root)
-    assert again.returncode == 0 and again.stderr.count("unchanged") == 8
+    assert again.returncode == 0 and again.stderr.count("unchanged") == 14
     assert again.stdout == done.stdout
 
 

