@@ -1,5 +1,5 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER (the unit), CKPT (a
+# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER GOLDEN LAYER (the unit), CKPT (a
 # trained checkpoint), TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS,
 # NETWORK, JOBS, IMAGES, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
@@ -13,7 +13,7 @@ option = $(if $($(2)),--$(1) '$($(2))')
 UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
 	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT) \
 	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
-	$(call option,lanes,LANES) $(call option,total,TOTAL) $(call option,buffer,BUFFER)
+	$(call option,lanes,LANES) $(call option,total,TOTAL) $(call option,buffer,BUFFER) $(call option,golden,GOLDEN) $(call option,layer,LAYER)
 NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
 	$(call option,ckpt,CKPT) $(call option,data-folder,DATA)
 FORCE_OPTION = $(if $(FORCE),--force)

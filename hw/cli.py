@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from asq_model.files import InputError
+from asq_model.golden import read_maps
 from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
+from hw.asq.contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3
@@ -38,6 +40,18 @@ def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) 
     return MacSpec(unit, bits, activation_bits, signed_activation=signed, **given)
 
 
+def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Contents]:
+    """A block for a layer of a network, as large as it needs unless the size is given, and its contents."""
+    maps = {maps.name: maps for maps in read_maps(golden)}
+    if layer not in maps:
+        raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(maps)}")
+    entry = maps[layer].entry
+    size = layer_size(unit, maps[layer])
+    sizes = size | {name: given[name] for name in size if given.get(name) is not None}
+    spec = spec_of(unit, entry["bits"], None, entry["signed"], given | sizes)
+    return spec, contents_of(spec, maps[layer])
+
+
 @cli.command()
 @click.option("--unit", default="post", show_default=True, help=f"One of {', '.join((*UNITS, *BLOCKS))}; or counter.")
 @click.option(
@@ -54,9 +68,17 @@ def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) 
 @click.option("--lanes", type=int, help=f"Blocks: values a cycle.  [default: {BlockSpec.lanes}]")
 @click.option("--total", type=int, help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
 @click.option("--buffer", type=int, help="adapter-step: words that it holds, two maps.  [default: two of the largest]")
+@click.option("--golden", type=click.Path(path_type=Path), help="Golden vectors of a network: its --layer's contents.")
+@click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/verilog"), show_default=True)
-def verilog(unit, bits, abits, signed_act, out, **given):
+def verilog(unit, bits, abits, signed_act, golden, layer, out, **given):
     """Write a unit's Verilog and its JSON sidecar, and print both paths."""
-    spec = None if unit == "counter" else spec_of(unit, bits, abits, bool(signed_act), given)
-    for path in emit(spec, out):
+    contents = None
+    if (golden is None) != (layer is None):
+        raise InputError("GOLDEN and LAYER go together: a folder of golden vectors, and a layer's name")
+    if golden is not None:
+        spec, contents = filled(unit, golden, layer, given)
+    else:
+        spec = None if unit == "counter" else spec_of(unit, bits, abits, bool(signed_act), given)
+    for path in emit(spec, out, contents):
         click.echo(path)

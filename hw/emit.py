@@ -9,11 +9,15 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
 from asq_model.integer.asq import GUARD
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
+
+if TYPE_CHECKING:
+    from hw.asq.contents import Contents
 
 Spec = MacSpec | BlockSpec
 SIDECAR_VERSION = 1
@@ -66,8 +70,8 @@ def to_verilog(component, name: str, header: str) -> str:
     return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
 
 
-def header(spec: Spec) -> str:
-    """What a reader of the Verilog should know first."""
+def header(spec: Spec, name: str) -> str:
+    """What a reader of the Verilog of module `name` should know first."""
     if isinstance(spec, BlockSpec):
         maps = f"maps of at most {spec.channels} channels and {spec.pixels} pixels, {spec.lanes} value(s) a cycle"
         lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]
@@ -77,7 +81,7 @@ def header(spec: Spec) -> str:
         )
         cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum"
         lines = [f"multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights", sums, cycles]
-    return "\n".join([f"{spec.name}: {lines[0]}", *lines[1:], f"Ports and fields: {spec.name}.json"])
+    return "\n".join([f"{name}: {lines[0]}", *lines[1:], f"Ports and fields: {name}.json"])
 
 
 def sidecar_of(spec: Spec, component) -> dict:
@@ -132,14 +136,17 @@ def provenance(parameters: dict, verilog: bytes, sidecar: dict) -> dict:
     }
 
 
-def emit(spec: Spec | None, folder: Path) -> tuple[Path, Path]:
+def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) -> tuple[Path, Path]:
     """Write `<name>.v` and `<name>.json` of a unit, or of the cycle counter (None), unless they are up to date.
 
+    `contents`: of a block with memories, what they hold at first; the sidecar then has the layer's inputs too.
     Raises InputError when the folder cannot be written.
     """
-    name = "cycle_counter" if spec is None else spec.name
+    name = "cycle_counter" if spec is None else spec.name + (contents.suffix if contents else "")
     paths = folder / f"{name}.v", folder / f"{name}.json"
     parameters = {} if spec is None else asdict(spec)
+    if contents:
+        parameters |= {"layer": contents.layer, "maps_sha256": contents.digest}
     if up_to_date(*paths, parameters):
         return paths
     from hw.counter import CycleCounter
@@ -150,9 +157,11 @@ def emit(spec: Spec | None, folder: Path) -> tuple[Path, Path]:
         text = to_verilog(component, name, "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json")
         sidecar = counter_sidecar(name, component)
     else:
-        component = component_of(spec)
-        text = to_verilog(component, name, header(spec))
-        sidecar = sidecar_of(spec, component)
+        component = component_of(spec, contents)
+        text = to_verilog(component, name, header(spec, name))
+        sidecar = sidecar_of(spec, component) | {"top": name, "parameters": parameters}
+        if contents:
+            sidecar["inputs"] = contents.inputs
     write_text(paths[0], text)
     write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
     return paths

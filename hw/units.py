@@ -9,6 +9,7 @@ from asq_model.integer.mac import MacSpec
 from hw.asq.adapter import Adapter
 from hw.asq.adapter_step import AdapterStep
 from hw.asq.channel_sums import ChannelSums
+from hw.asq.contents import Contents
 from hw.asq.quantiser import ActivationQuantiser
 from hw.asq.rescale import Rescale
 from hw.mac import Mac
@@ -22,5 +23,8 @@ BLOCK_COMPONENTS = {
 }
 
 
-def component(spec: MacSpec | BlockSpec) -> wiring.Component:
-    return Mac(spec) if isinstance(spec, MacSpec) else BLOCK_COMPONENTS[spec.unit](spec)
+def component(spec: MacSpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
+    """`contents`: of a block with memories, what they hold at first."""
+    if isinstance(spec, MacSpec):
+        return Mac(spec)
+    return BLOCK_COMPONENTS[spec.unit](spec, *([contents] if contents else []))

@@ -6,9 +6,10 @@ from pathlib import Path
 from asq_model.files import write_text
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
-from hw.emit import Spec, emit, to_verilog
-from sim.asq_report import CYCLE_COLUMNS, CYCLES_NOTE
+from hw.emit import emit, to_verilog
+from sim.asq_report import CYCLE_COLUMNS, CYCLES_NOTE, cycle_rows
 from sim.report import markdown_table
+from sim.run import Outcome
 from sim.synth import FABRICS, areas
 
 MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
@@ -57,12 +58,14 @@ def against(found: dict[str, dict[str, int]]) -> str:
     return "; ".join(parts)
 
 
-def area_sections(specs: list[Spec], root: Path, progress: Callable[[str], None]) -> list[str]:
-    """A table for each fabric, with and without multiplier blocks."""
+def area_sections(manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]) -> list[str]:
+    """The blocks and two MACs of the network's bits: a table for each fabric, with and without multiplier blocks."""
+    bits = manifest["weight_bits"], manifest["activation_bits"]
+    specs = [*blocks, *(MacSpec(unit, *bits) for unit in ("post", "uniform"))]
     verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in specs}
     names = {spec.unit: spec.name for spec in specs}
     others = rivals(root)
-    lines = []
+    lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
     for fabric, about in FABRICS.items():
         for dsp in (False, True):
             found = areas(verilog | others, fabric, dsp, root, progress)
@@ -75,18 +78,21 @@ def area_sections(specs: list[Spec], root: Path, progress: Callable[[str], None]
     return lines
 
 
-def page(
-    manifest: dict, cycles: list[dict], blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
-) -> str:
-    """In Markdown. `cycles`: rows of `asq_report.cycle_rows`."""
+def page(manifest: dict, outcomes: list[Outcome], picture: str, note: str, areas_by_fabric: list[str]) -> str:
+    """In Markdown. `outcomes`: of the blocks' benches; `areas_by_fabric`: `area_sections`, or nothing."""
+    checked = [(outcome.job.spec.name, outcome.found["golden"]["vectors"], outcome.vectors) for outcome in outcomes]
     bits = manifest["activation_bits"]
-    macs = [MacSpec(unit, manifest["weight_bits"], bits) for unit in ("post", "uniform")]
     name = f"`{manifest['network']}` W{manifest['weight_bits']}A{bits}"
     lines = [
         "# What adaptation costs in hardware",
         "",
         f"Blocks as large as {name} needs (checkpoint `{manifest['checkpoint_digest'][:12]}`), bit-exact on its feature"
         " maps. Made by `make asq`.",
+        "",
+        *([note, ""] if note else []),
+        "Words and steps compared, all equal: "
+        + ", ".join(f"`{module}` {golden} of the maps, {total - golden} made up" for module, golden, total in checked)
+        + ".",
         "",
         "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's (0.04 to 0.14 % of"
         " operations, 2.7 to 10.7 % of parameters; [table 1](../../README.md)). In hardware the operations are a share"
@@ -95,18 +101,14 @@ def page(
         "",
         "## β, by the RTL and by torch",
         "",
-        "![β](beta.png)",
+        f"![β]({picture})",
         "",
         "## Cycles",
         "",
-        markdown_table(cycles, CYCLE_COLUMNS),
+        markdown_table(cycle_rows(manifest, outcomes), CYCLE_COLUMNS),
         "",
         CYCLES_NOTE,
         "",
-        "## Area",
-        "",
-        "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.",
-        "",
-        *area_sections([*blocks, *macs], root, progress),
+        *areas_by_fabric,
     ]
     return "\n".join(lines).rstrip() + "\n"

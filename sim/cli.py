@@ -8,7 +8,7 @@ import click
 from asq_model.files import InputError, write_text
 from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
-from sim.asq_report import adaptation, cycle_rows
+from sim.asq_report import adaptation
 from sim.maps import block_specs
 from sim.report import summary, write_reports
 from sim.run import Job, run_jobs
@@ -39,10 +39,12 @@ def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:
 @cli.command()
 @click.argument("golden", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report"), show_default=True)
-def asq(golden, root, out):
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/asq.md"), show_default=True)
+@click.option("--area/--no-area", default=True, help="Synthesise too: large maps take Yosys long.")
+@click.option("--note", default="", help="What else the page shall say.")
+def asq(golden, root, out, area, note):
     """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
-    from sim.asq_page import page
+    from sim.asq_page import area_sections, page
     from sim.plot import draw_betas
 
     manifest = read_manifest(golden)
@@ -54,10 +56,11 @@ def asq(golden, root, out):
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
     rows = adaptation(golden, outcomes)
-    text = page(manifest, cycle_rows(manifest, outcomes), specs, root, lambda line: click.echo(line, err=True))
-    draw_betas(rows, out / "beta.png", f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
-    write_text(out / "asq.md", text)
-    click.echo(out / "asq.md")
+    areas = area_sections(manifest, specs, root, lambda line: click.echo(line, err=True)) if area else []
+    picture = out.with_name(f"{out.stem}-beta.png")
+    draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
+    write_text(out, page(manifest, outcomes, picture.name, note, areas))
+    click.echo(out)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.integer.asq import BETA_LIMIT
 from asq_model.integer.blocks import BlockSpec
+from hw.asq.contents import Contents
 from hw.asq.shift import round_shift
 from hw.asq.words import adapter_layout, index, index_shape, lanes, lanes_layout, step_layout, sums_layout, table
 
@@ -43,10 +44,13 @@ class Adapter(wiring.Component):
     words : In(range)
     constants : In(`adapter_layout`), constant while a map is inside, as `words`
     load : In(stream of `load_layout`), always ready; not while a map is inside
+
+    contents: what the memories hold before anything is loaded; zeros without.
     """
 
-    def __init__(self, spec: BlockSpec):
+    def __init__(self, spec: BlockSpec, contents: Contents | None = None):
         self.spec = spec
+        self.rows = contents.rows if contents else {}
         super().__init__(
             {
                 "i": In(stream.Signature(sums_layout(spec))),
@@ -61,8 +65,10 @@ class Adapter(wiring.Component):
         m = Module()
         spec, constants = self.spec, self.constants
         m.submodules.sums = sums = table(sums_layout(spec), spec.words)
-        m.submodules.weights = weights = table(weights_layout(spec), spec.hidden * spec.words)
-        m.submodules.units = units = table(unit_layout(spec), spec.hidden)
+        m.submodules.weights = weights = table(
+            weights_layout(spec), spec.hidden * spec.words, self.rows.get("weights", ())
+        )
+        m.submodules.units = units = table(unit_layout(spec), spec.hidden, self.rows.get("units", ()))
         sum_in, sum_out = sums.write_port(), sums.read_port()
         weight_out, unit_out = weights.read_port(), units.read_port()
         m.d.comb += self.load.ready.eq(1)

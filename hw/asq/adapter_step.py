@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from asq_model.integer.blocks import BlockSpec
 from hw.asq.adapter import Adapter, load_layout
 from hw.asq.channel_sums import ChannelSums
+from hw.asq.contents import Contents
 from hw.asq.quantiser import ActivationQuantiser
 from hw.asq.words import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
 
@@ -27,10 +28,12 @@ class AdapterStep(wiring.Component):
     size : In(`size_layout`)
     constants : In(`adapter_layout`), constant while a map is inside, as `size`
     load : In(stream of `load_layout`), always ready; not while a map is inside
+
+    contents: what the adapter's memories hold before anything is loaded; zeros without.
     """
 
-    def __init__(self, spec: BlockSpec):
-        self.spec = spec
+    def __init__(self, spec: BlockSpec, contents: Contents | None = None):
+        self.spec, self.contents = spec, contents
         super().__init__(
             {
                 "i": In(stream.Signature(values_layout(spec))),
@@ -46,7 +49,7 @@ class AdapterStep(wiring.Component):
         m = Module()
         spec = self.spec
         m.submodules.channel_sums = sums = ChannelSums(spec)
-        m.submodules.adapter = adapter = Adapter(spec)
+        m.submodules.adapter = adapter = Adapter(spec, self.contents)
         m.submodules.quantiser = quantiser = ActivationQuantiser(spec)
         m.submodules.buffer = buffer = SyncFIFOBuffered(width=values_layout(spec).size, depth=spec.buffer)
         wiring.connect(m, sums.o, adapter.i)

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.integer.blocks import BlockSpec
+from hw.asq.contents import Contents
 from hw.asq.shift import round_shift
 from hw.asq.words import index, index_shape, rescale_layout, size_layout, step_layout, table
 
@@ -38,10 +39,13 @@ class Rescale(wiring.Component):
     size : In(`size_layout`)
     constants : In(`rescale_layout`), constant while a map is inside, as `size`
     load : In(stream of `load_layout`), always ready; not while a map is inside
+
+    contents: what the memory holds before anything is loaded; zeros without.
     """
 
-    def __init__(self, spec: BlockSpec):
+    def __init__(self, spec: BlockSpec, contents: Contents | None = None):
         self.spec = spec
+        self.rows = contents.rows["channels"] if contents else ()
         super().__init__(
             {
                 "i": In(stream.Signature(total_layout(spec))),
@@ -56,7 +60,7 @@ class Rescale(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         spec, constants = self.spec, self.constants
-        m.submodules.channels = memory = table(channel_layout(spec), spec.channels)
+        m.submodules.channels = memory = table(channel_layout(spec), spec.channels, self.rows)
         load, parameters = memory.write_port(), memory.read_port()
         channel, pixel = index(spec.channels), index(spec.pixels)
         last_channel, last_pixel = channel + 1 == self.size.words, pixel + 1 == self.size.pixels

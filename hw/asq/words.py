@@ -1,5 +1,7 @@
 """Payloads that the blocks share: words of several lanes."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
@@ -16,9 +18,9 @@ def index(count: int) -> Signal:
     return Signal(index_shape(count), src_loc_at=1)
 
 
-def table(shape: data.Layout, count: int) -> Memory:
-    """A memory whose address is an `index` of `count`."""
-    return Memory(shape=shape, depth=max(count, 2), init=[])
+def table(shape: data.Layout, count: int, rows: Sequence[dict] = ()) -> Memory:
+    """A memory whose address is an `index` of `count`, with these rows at first, then zeros."""
+    return Memory(shape=shape, depth=max(count, 2), init=rows)
 
 
 def lanes_layout(shape: Shape, count: int) -> data.StructLayout:

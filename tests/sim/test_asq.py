@@ -1,0 +1,73 @@
+"""The page on what adaptation costs, and the areas that it gives."""
+
+import json
+
+import pytest
+
+from asq_model.files import InputError
+from asq_model.golden import read_manifest, write_manifest
+from asq_model.integer.mac import MacSpec
+from hw.emit import emit
+from sim import synth
+from sim.asq_page import shares
+from sim.synth import FABRICS, area, summed
+
+# One worker: the first run of Yosys compiles it, and the benches are built once.
+pytestmark = pytest.mark.xdist_group("accepted")
+
+
+def test_the_page(small_golden, build_root, command, tmp_path):
+    done = command("sim", "asq", small_golden, "--root", build_root, "--no-area", "--out", tmp_path / "asq.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "asq.md").read_text()
+    assert "| block2.downsample.0 |" in text and "![β](asq-beta.png)" in text and "## Area" not in text
+    assert (tmp_path / "asq-beta.png").read_bytes().startswith(b"\x89PNG")
+    again = command("sim", "asq", small_golden, "--root", build_root, "--no-area", "--out", tmp_path / "again.md")
+    assert again.stderr.count("unchanged") == 6
+    assert (tmp_path / "again.md").read_text() == text.replace("asq-beta", "again-beta")
+    assert (tmp_path / "again-beta.png").read_bytes() == (tmp_path / "asq-beta.png").read_bytes()
+
+
+def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
+    manifest = read_manifest(small_golden)
+    for path in small_golden.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    write_manifest(tmp_path, manifest | {"maps": [maps for maps in manifest["maps"] if maps["adapter"] is None]})
+    assert "of a network without adapters" in refused("sim", "asq", tmp_path)
+
+
+@pytest.mark.parametrize("fabric", FABRICS)
+def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
+    verilog, _ = emit(MacSpec(), tmp_path)
+    found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
+    assert 20 <= found["luts"] <= 80 and found["ffs"] == 28 and found["dsps"] == found["memories"] == 0
+    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "area.json").read_text())["cells"]
+    assert summed(FABRICS[fabric], cells) == found
+    monkeypatch.setattr(synth, "yosys", lambda script, folder: pytest.fail("synthesised again"))
+    assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found
+
+
+def test_a_multiplier_block_is_used_only_when_asked_for(tmp_path):
+    spec = MacSpec("uniform", 8, 8)
+    verilog, _ = emit(spec, tmp_path)
+    with_blocks, without = (area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
+    assert with_blocks["dsps"] == 1 and without["dsps"] == 0 and without["luts"] > 2 * with_blocks["luts"]
+
+
+def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
+    """A tool that stops early with exit 0; a tool that stops with an error."""
+    verilog, _ = emit(MacSpec(), tmp_path)
+    with pytest.raises(InputError, match=r"Yosys could not synthesise in .*-ice40"):
+        area(verilog, "another_top", "ice40", False, tmp_path)
+    monkeypatch.setattr(synth, "yosys", lambda script, folder: None)
+    with pytest.raises(InputError, match="Yosys wrote no statistics of post_mac_w3a3"):
+        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+    empty = json.dumps({"modules": {"\\post_mac_w3a3": {"num_cells_by_type": {"SB_DFF": 3}}}})
+    monkeypatch.setattr(synth, "yosys", lambda script, folder: (folder / "stat.json").write_text(empty))
+    with pytest.raises(InputError, match="found no look-up table in post_mac_w3a3"):
+        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+
+
+def test_shares():
+    found = {"step": {"luts": 100}, "rescale": {"luts": 50}, "mac": {"luts": 50}}
+    assert shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
