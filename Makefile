@@ -1,7 +1,7 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
 # Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER GOLDEN LAYER (the unit), CKPT (a
 # trained checkpoint), TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS,
-# NETWORK, JOBS, IMAGES, FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# NETWORK, JOBS, IMAGES, WIDTHS, LIBERTY (cells for gate equivalents), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -19,7 +19,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq golden reproduce parity figures test bench lint clean
+.PHONY: help sim verilog asq synth golden reproduce parity figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,9 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
 	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS)) && $(PY) -m sim asq "$$golden"
+
+synth: $(VENV)/.synth ## area and clock of the MACs side by side, page in build/report (WIDTHS, SEEDS, LIBERTY)
+	@$(PY) -m sim synth $(call option,widths,WIDTHS) $(call option,seeds,SEEDS) $(call option,liberty,LIBERTY)
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
@@ -50,7 +53,7 @@ figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to
 	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \
 		$(call option,warm-start,START)
 
-test: $(READY) ## run the whole test suite
+test: $(VENV)/.synth ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST)
 
@@ -64,8 +67,8 @@ clean: ## leave the tree as cloned
 	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.bench: $(READY)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+$(VENV)/.bench $(VENV)/.synth: $(READY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(VENV)/.,,$@)]'
 	@touch $@
 
 $(READY): pyproject.toml constraints.txt

@@ -64,6 +64,21 @@ def asq(golden, root, out, area, note):
 
 
 @cli.command()
+@click.option("--widths", default="3x3,4x4,4x8,8x8", show_default=True, help="Weight x activation bits.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Placings of each unit.")
+@click.option("--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.")
+@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/synth.md"), show_default=True)
+def synth(widths, seeds, liberty, root, out):
+    """Synthesise, place and route the multiply-accumulate units side by side; write the page."""
+    from sim.synth_page import page, parsed_widths
+
+    text = page(parsed_widths(widths), seeds, liberty, root, lambda line: click.echo(line, err=True))
+    write_text(out, text)
+    click.echo(out)
+
+
+@cli.command()
 @click.argument("golden", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
 @click.option("--force", is_flag=True, help="Simulate again even what did not change.")

