@@ -71,7 +71,8 @@ def adapter_entry(seen: Seen, adapter: Adapter) -> tuple[dict, dict]:
     if adapter.hidden is not None:
         arrays["output_weights"] = adapter.output.weights[0]
     channels, pixels = seen.inputs.shape[1], seen.inputs[0, 0].size
-    limit = 1 << BlockSpec("adapter", channels=channels, pixels=pixels, precision=adapter.point).accumulator_bits - 2
+    block = BlockSpec("adapter", channels, pixels, precision=adapter.point, hidden=max(entry["hidden"], 1))
+    limit = 1 << block.accumulator_bits - 2
     for what, value in (("bias", entry["output_bias"]), ("bias", int(np.abs(first.bias).max()))):
         if abs(value) >= limit:
             raise InputError(f"layer {seen.name} has an adapter whose {what} is {value}; allowed: below {limit}")

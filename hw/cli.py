@@ -6,15 +6,17 @@ import click
 
 from asq_model.files import InputError
 from asq_model.golden import read_maps
-from asq_model.integer.blocks import BLOCKS, BlockSpec
+from asq_model.integer.blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
 from hw.asq.contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3
 MAC_PARAMETERS = ("levels", "frac", "depth")
+# Option and field of the specification.
 BLOCK_PARAMETERS = {"channels": "channels", "pixels": "pixels", "precision": "precision", "lanes": "lanes"} | {
     "total": "total_bits",
+    "hidden": "hidden",
     "buffer": "buffer",
 }
 
@@ -28,13 +30,14 @@ def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) 
     """The unit's specification. Raises InputError for a parameter that the unit does not have."""
     given = {name: value for name, value in given.items() if value is not None}
     is_block = unit in BLOCKS
-    foreign = [name for name in given if name in (MAC_PARAMETERS if is_block else BLOCK_PARAMETERS)]
+    own = [name for name, field in BLOCK_PARAMETERS.items() if is_block and field in PARAMETERS[unit]]
+    foreign = [name for name in given if name not in (own if is_block else MAC_PARAMETERS)]
     if foreign and unit in (*BLOCKS, *UNITS):
         raise InputError(f"{foreign[0].upper()} is {given[foreign[0]]}, but unit {unit} has no such parameter")
     activation_bits = bits if abits is None else abits
     if is_block:
-        own = {BLOCK_PARAMETERS[name]: value for name, value in given.items()}
-        return BlockSpec(unit, activation_bits=activation_bits, signed_activation=signed, **own)
+        fields = {BLOCK_PARAMETERS[name]: value for name, value in given.items()}
+        return BlockSpec(unit, activation_bits=activation_bits, signed_activation=signed, **fields)
     if unit not in UNITS:
         raise InputError(f"UNIT is {unit!r}; allowed: {', '.join((*UNITS, *BLOCKS))}, counter")
     return MacSpec(unit, bits, activation_bits, signed_activation=signed, **given)
@@ -46,8 +49,8 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
     if layer not in maps:
         raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(maps)}")
     entry = maps[layer].entry
-    size = layer_size(unit, maps[layer])
-    sizes = size | {name: given[name] for name in size if given.get(name) is not None}
+    least = layer_size(unit, maps[layer])
+    sizes = least | {name: given[name] for name in least if given.get(name) is not None}
     spec = spec_of(unit, entry["bits"], None, entry["signed"], given | sizes)
     return spec, contents_of(spec, maps[layer])
 
@@ -67,6 +70,7 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
 @click.option("--precision", type=int, help=f"Blocks: bits of a map's values.  [default: {BlockSpec.precision}]")
 @click.option("--lanes", type=int, help=f"Blocks: values a cycle.  [default: {BlockSpec.lanes}]")
 @click.option("--total", type=int, help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
+@click.option("--hidden", type=int, help="Adapters: the most hidden units.  [default: a quarter of the channels]")
 @click.option("--buffer", type=int, help="adapter-step: words that it holds, two maps.  [default: two of the largest]")
 @click.option("--golden", type=click.Path(path_type=Path), help="Golden vectors of a network: its --layer's contents.")
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
@@ -77,6 +81,8 @@ def verilog(unit, bits, abits, signed_act, golden, layer, out, **given):
     if (golden is None) != (layer is None):
         raise InputError("GOLDEN and LAYER go together: a folder of golden vectors, and a layer's name")
     if golden is not None:
+        if abits is not None or signed_act:
+            raise InputError(f"ABITS and SIGNED_ACT are layer {layer}'s own; leave them out with GOLDEN")
         spec, contents = filled(unit, golden, layer, given)
     else:
         spec = None if unit == "counter" else spec_of(unit, bits, abits, bool(signed_act), given)

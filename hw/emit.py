@@ -146,7 +146,7 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
     paths = folder / f"{name}.v", folder / f"{name}.json"
     parameters = {} if spec is None else asdict(spec)
     if contents:
-        parameters |= {"layer": contents.layer, "maps_sha256": contents.digest}
+        parameters |= {"layer": contents.layer, "maps_sha256": contents.digest, "inputs": contents.inputs}
     if up_to_date(*paths, parameters):
         return paths
     from hw.counter import CycleCounter
@@ -161,7 +161,7 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
         text = to_verilog(component, name, header(spec, name))
         sidecar = sidecar_of(spec, component) | {"top": name, "parameters": parameters}
         if contents:
-            sidecar["inputs"] = contents.inputs
+            sidecar |= {"latency": contents.latency, "inputs": contents.inputs}
     write_text(paths[0], text)
     write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
     return paths

@@ -38,11 +38,11 @@ def rivals(root: Path) -> dict[str, Path]:
     return found
 
 
-def shares(found: dict[str, dict[str, int]], step: str, rescale: str, mac: str) -> str:
-    """What part of the LUTs is for adaptation, in an engine of N MACs, one rescale and one adapter-step."""
+def shares(found: dict[str, dict[str, int]], step: str, rescale: str | None, mac: str) -> str:
+    """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
     parts = []
     for macs in MACS:
-        rest = macs * found[mac]["luts"] + found[rescale]["luts"]
+        rest = macs * found[mac]["luts"] + (found[rescale]["luts"] if rescale else 0)
         share = found[step]["luts"] / (found[step]["luts"] + rest)
         parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
     return ", ".join(parts)
@@ -58,10 +58,14 @@ def against(found: dict[str, dict[str, int]]) -> str:
     return "; ".join(parts)
 
 
+def macs_of(manifest: dict) -> list[MacSpec]:
+    """`post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
+    return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
+
+
 def area_sections(manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]) -> list[str]:
     """The blocks and two MACs of the network's bits: a table for each fabric, with and without multiplier blocks."""
-    bits = manifest["weight_bits"], manifest["activation_bits"]
-    specs = [*blocks, *(MacSpec(unit, *bits) for unit in ("post", "uniform"))]
+    specs = [*blocks, *macs_of(manifest)]
     verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in specs}
     names = {spec.unit: spec.name for spec in specs}
     others = rivals(root)
@@ -72,7 +76,7 @@ def area_sections(manifest: dict, blocks: list[BlockSpec], root: Path, progress:
             rows = [{"module": f"`{name}`"} | found[name] for name in verilog]
             lines += [f"### {about.title}, {'with' if dsp else 'no'} multiplier blocks", ""]
             lines += [markdown_table(rows, AREA_COLUMNS), ""]
-            share = shares(found, names["adapter-step"], names["rescale"], names["post"])
+            share = shares(found, names["adapter-step"], names.get("rescale"), names["post"])
             lines += [f"Share of `adapter-step` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
             lines += [f"Quantiser, division against reciprocal: {against(found)}.", ""]
     return lines

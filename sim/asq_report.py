@@ -20,7 +20,7 @@ CYCLE_COLUMNS = (
 )
 CYCLES_NOTE = (
     "Maps back to back. The latency of β passes while the map waits in the buffer and the next one enters: only where a"
-    " map is shorter than it do cycles go up. A layer on N MACs takes its products divided by N."
+    " map is shorter than the adapter's time for it do cycles go up. A layer on N MACs takes its products divided by N."
 )
 
 

@@ -26,12 +26,18 @@ def values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int
     return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.abs(x + 1), x)
 
 
+def largest_pixels(spec: BlockSpec, words: int, limit: int) -> int:
+    """The most pixels of a map with that many words a pixel: about `limit` words in all, twice in the buffer."""
+    room = min(limit, spec.buffer // 2) if spec.unit == "adapter-step" else limit
+    return max(1, min(spec.pixels, room // words))
+
+
 def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[Maps]:
     """Maps of random sizes within the block's, at most a few hundred words each, adapters of both forms in turn."""
     rng = np.random.default_rng(seed)
     for index in range(count):
         words = int(rng.integers(1, min(spec.words, 24) + 1))
-        pixels = int(rng.integers(1, max(2, min(spec.pixels, 400 // words) + 1)))
+        pixels = int(rng.integers(1, largest_pixels(spec, words, 400) + 1))
         shape = (int(rng.integers(2, 5)), words * spec.lanes, pixels)
         if spec.unit == "rescale":
             yield made_rescale(spec, shape, seed * 100 + index)
@@ -60,8 +66,8 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[Maps]:
     """Zero and saturated maps, the smallest and the largest; steps and β at both ends."""
     rng = np.random.default_rng(seed)
     low, high = -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1
-    pixels = max(1, min(spec.pixels, 1024 // spec.words))
-    largest, smallest = (2, spec.channels, pixels), (4, spec.lanes, 1)
+    words = spec.words if spec.unit != "adapter-step" else min(spec.words, spec.buffer // 2)
+    largest, smallest = (2, words * spec.lanes, largest_pixels(spec, words, 1024)), (4, spec.lanes, 1)
     if spec.unit == "rescale":
         for index, shape in enumerate((largest, smallest, largest)):
             yield made_rescale(spec, shape, seed + index)

@@ -44,13 +44,15 @@ def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:
 @click.option("--note", default="", help="What else the page shall say.")
 def asq(golden, root, out, area, note):
     """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
-    from sim.asq_page import area_sections, page
+    from sim.asq_page import area_sections, macs_of, page
     from sim.plot import draw_betas
 
     manifest = read_manifest(golden)
     specs = block_specs(manifest)
     if not any(spec.unit == "adapter-step" for spec in specs):
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
+    if area:
+        macs_of(manifest)  # refuses now what it would refuse after the simulation
     outcomes = run_jobs([Job(spec, golden) for spec in specs], root, False, lambda line: click.echo(line, err=True))
     failures = [failure for outcome in outcomes for failure in outcome.failures()]
     if failures:
@@ -91,8 +93,8 @@ def run(golden, root, force):
     click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
     outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, lambda line: click.echo(line, err=True))
     parts = outcomes[: len(inner)], outcomes[len(inner) : len(inner) + len(outer)], outcomes[len(inner) + len(outer) :]
-    write_reports(root / "report", manifest, golden, *parts)
+    written = write_reports(root / "report", manifest, golden, *parts)
     click.echo(summary(manifest, golden, *parts))
-    click.echo(f"Written: {root / 'report' / 'sim.json'}, throughput.json, throughput.md, beta.png")
+    click.echo(f"Written to {root / 'report'}: {', '.join(written)}")
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

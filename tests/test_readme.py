@@ -8,11 +8,13 @@ import sys
 from conftest import ROOT
 
 from asq_model.golden import read_golden, read_manifest
+from sim.maps import block_specs
+from sim.run import Job, run_job
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path):
+def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path, build_root):
     section = README.split("## Your own network")[1].split("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -22,6 +24,11 @@ def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path):
     assert manifest["accuracy"]["quantised_correct"] > 0.9 * manifest["accuracy"]["test_images"]
     layers = {layer.name: layer.entry["level_set"] for layer in read_golden(tmp_path / "build" / "golden" / "mine")}
     assert layers == {"0": "uniform8", "3": "post4", "7": "post4", "9": "uniform8"}
+    blocks = block_specs(manifest)
+    assert [spec.unit for spec in blocks].count("adapter-step") == 1
+    for spec in blocks:
+        outcome = run_job(Job(spec, tmp_path / "build" / "golden" / "mine"), build_root)
+        assert outcome.passed, outcome.failures()
 
 
 def test_the_commands_it_names_exist():

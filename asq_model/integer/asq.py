@@ -68,6 +68,10 @@ def dense(weights: np.ndarray, bias: np.ndarray, point: int, out_point: int, bit
     """A dense layer from real weights [O, I], stored in `bits` bits, and bias [O]: input with binary point `point`,
     output `out_point`."""
     codes, weight_point = mantissas(weights, bits)
+    if np.abs(bias).max(initial=0) * 2.0 ** (weight_point + point) >= 2.0**62:
+        # Weights so small that they hardly matter: fewer bits of them leave room for the bias.
+        room = 61 - point - max(0, int(np.ceil(np.log2(np.abs(bias).max()))))
+        codes, weight_point = np.rint(np.ldexp(weights, room)).astype(np.int64), room
     total = weight_point + point
     return Dense(codes, np.rint(np.asarray(bias, np.float64) * 2.0**total).astype(np.int64), total - out_point)
 

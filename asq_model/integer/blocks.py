@@ -15,13 +15,25 @@ constants are inputs of the unit, so that one unit serves all layers of a networ
 design ties them to constants).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from asq_model.files import InputError
 from asq_model.integer.asq import BETA_LIMIT, GUARD, Precision
 from asq_model.integer.fixed import checked_range
 
-BLOCKS = ("channel-sums", "adapter", "quantiser", "rescale", "adapter-step")
+# What each unit depends on.
+PARAMETERS = {
+    "channel-sums": ("channels", "pixels", "precision", "lanes"),
+    "adapter": ("channels", "pixels", "precision", "lanes", "hidden"),
+    "quantiser": ("activation_bits", "signed_activation", "precision", "lanes"),
+    "rescale": ("channels", "pixels", "precision", "total_bits"),
+    "adapter-step": (
+        *("channels", "pixels", "activation_bits", "signed_activation", "precision", "lanes", "hidden"),
+        "buffer",
+    ),
+}
+BLOCKS = tuple(PARAMETERS)
+MAX_LANES = 64
 MAX_CHANNELS = 4096
 MAX_PIXELS = 1 << 16
 BIAS_BITS = 8
@@ -35,7 +47,9 @@ class BlockSpec:
 
     channels, pixels: the most of a feature map. activation_bits, signed_activation: of the codes. precision: P of
     `Precision`, the bits of the map's values. lanes: values a cycle, consecutive channels of a pixel. total_bits: of
-    the sums of products that `rescale` takes. buffer: words that `adapter-step` holds; 0 for two of the largest maps.
+    the sums of products that `rescale` takes. hidden: the most hidden units of the adapter; 0 for a quarter of the
+    channels, at least 1. buffer: words that `adapter-step` holds; 0 for two of the largest maps. What a unit does not
+    depend on (`PARAMETERS`) is set to its default.
     """
 
     unit: str = "adapter-step"
@@ -46,39 +60,51 @@ class BlockSpec:
     precision: int = Precision().bits
     lanes: int = 1
     total_bits: int = 32
+    hidden: int = 0
     buffer: int = 0
 
     def __post_init__(self):
         if self.unit not in BLOCKS:
             raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(BLOCKS)}")
+        for field in fields(self):
+            if field.name not in ("unit", *PARAMETERS[self.unit]):
+                object.__setattr__(self, field.name, field.default)
         checked_range("CHANNELS", self.channels, 1, MAX_CHANNELS)
         checked_range("PIXELS", self.pixels, 1, MAX_PIXELS)
         checked_range("ABITS", self.activation_bits, 1, 8)
         # The specification computes in 64 bits; what has no products can be wider.
         checked_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
-        checked_range("LANES", self.lanes, 1, self.channels)
+        checked_range("LANES", self.lanes, 1, MAX_LANES)
         checked_range("TOTAL", self.total_bits, 8, 48)
-        if self.unit == "adapter-step" and self.buffer == 0:
-            object.__setattr__(self, "buffer", self.two_maps)
-        checked_range("BUFFER", self.buffer, 4 if self.unit == "adapter-step" else 0, 1 << 24)
-        if self.channels % self.lanes:
+        if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
             raise InputError(f"CHANNELS is {self.channels} and LANES {self.lanes}; allowed: lanes that divide them")
-        if self.unit == "rescale" and self.lanes != 1:
-            raise InputError(f"LANES is {self.lanes}; unit rescale has 1: put several side by side")
+        if self.hidden == 0:
+            object.__setattr__(self, "hidden", self.quarter)
+        checked_range("HIDDEN", self.hidden, 1, MAX_CHANNELS)
+        if self.unit == "adapter-step":
+            if self.buffer == 0:
+                object.__setattr__(self, "buffer", self.two_maps)
+            checked_range("BUFFER", self.buffer, 4, 1 << 24)
 
     @property
     def name(self) -> str:
-        """Of the module and its files; only what the unit depends on, choices other than the defaults show in it."""
-        maps, codes = self.unit != "quantiser", self.unit in ("quantiser", "adapter-step")
+        """Of the module and its files; choices other than the defaults show in it."""
+        own = PARAMETERS[self.unit]
         parts = [self.unit.replace("-", "_")]
-        parts += [f"c{self.channels}p{self.pixels}"] if maps else []
-        parts += [f"a{self.activation_bits}"] if codes else []
+        parts += [f"c{self.channels}p{self.pixels}"] if "channels" in own else []
+        parts += [f"a{self.activation_bits}"] if "activation_bits" in own else []
         parts += [f"r{self.precision}"] if self.precision != Precision().bits else []
         parts += [f"l{self.lanes}"] if self.lanes != 1 else []
-        parts += [f"t{self.total_bits}"] if self.unit == "rescale" and self.total_bits != BlockSpec.total_bits else []
-        parts += [f"b{self.buffer}"] if self.buffer not in (0, self.two_maps) else []
-        parts += ["sa"] if codes and self.signed_activation else []
+        parts += [f"t{self.total_bits}"] if self.total_bits != BlockSpec.total_bits else []
+        parts += [f"h{self.hidden}"] if "hidden" in own and self.hidden != self.quarter else []
+        parts += [f"b{self.buffer}"] if "buffer" in own and self.buffer != self.two_maps else []
+        parts += ["sa"] if self.signed_activation else []
         return "_".join(parts)
+
+    @property
+    def quarter(self) -> int:
+        """Hidden units that an adapter has unless it was given another ratio."""
+        return max(self.channels // 4, 1)
 
     @property
     def words(self) -> int:
@@ -93,11 +119,6 @@ class BlockSpec:
     def two_maps(self) -> int:
         """Words of two of the largest maps, the buffer's least included."""
         return max(2 * self.map_words, 4)
-
-    @property
-    def hidden(self) -> int:
-        """The most hidden units of the adapter, as `quantisers.Adapter` has them."""
-        return max(self.channels // 4, 1)
 
     @property
     def sum_bits(self) -> int:
@@ -146,6 +167,10 @@ class BlockSpec:
         `hidden` is 0 for the one-layer form."""
         return (hidden * (words + 7) if hidden else words + 3) + self.beta_bits + 4
 
+    def adapter_period(self, words: int, hidden: int) -> int:
+        """Cycles from one map's sums to the next's, where maps are not longer: the adapter takes its sums first."""
+        return self.adapter_latency(words, hidden) + words - 1
+
     def step_latency(self, adapter: int) -> int:
         """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its first code."""
         return 1 + adapter + 1 + QUANTISER_STAGES + self.activation_bits
@@ -160,7 +185,7 @@ class BlockSpec:
             "channel-sums": 1,
             "adapter": adapter,
             "quantiser": quantiser,
-            "rescale": 6,
+            "rescale": 7,
             "adapter-step": self.step_latency(adapter),
         }[self.unit]
 

@@ -17,7 +17,8 @@ class AdapterStep(wiring.Component):
     """`ChannelSums`, `Adapter` and `ActivationQuantiser`, and a buffer of two maps between (`buffer`).
 
     While a map's β is computed and its codes leave, the next map enters. Interval 1 word, maps of at least
-    `adapter_latency` words back to back; shorter ones wait for the adapter.
+    `adapter_period` words back to back; shorter ones wait for the adapter. A map of more words than `buffer` never
+    leaves; two maps there are always enough for full rate.
 
     Members
     -------

@@ -6,6 +6,7 @@ import numpy as np
 
 from asq_model.files import InputError
 from asq_model.golden import GoldenMaps
+from asq_model.integer.asq import Precision
 from asq_model.integer.blocks import BlockSpec
 
 LOADED = ("adapter", "adapter-step", "rescale")
@@ -13,12 +14,14 @@ LOADED = ("adapter", "adapter-step", "rescale")
 
 @dataclass(frozen=True)
 class Contents:
-    """Of one layer. rows: by memory, each row by field; inputs: by port, each by field; digest: of where it is from."""
+    """Of one layer. rows: by memory, each row by field; inputs: by port, each by field; latency: of the block on this
+    layer; digest: of where it is from."""
 
     layer: str
     digest: str
     rows: dict[str, list[dict[str, int]]]
     inputs: dict[str, dict[str, int]]
+    latency: int
 
     @property
     def suffix(self) -> str:
@@ -28,22 +31,41 @@ class Contents:
 
 def layer_size(unit: str, maps: GoldenMaps) -> dict[str, int]:
     """Channels and pixels that a block sees of a layer. Raises InputError for a layer that has nothing for it."""
-    entry = maps.entry["rescale"] if unit == "rescale" else maps.entry
+    rescale = maps.entry["rescale"]
+    entry = rescale if unit == "rescale" else maps.entry
     if unit not in LOADED:
         raise InputError(f"UNIT is {unit!r}; only {', '.join(LOADED)} hold what a layer has learned")
     if entry is None or (unit != "rescale" and entry["adapter"] is None):
         raise InputError(f"layer {maps.name} has no {'rescale' if unit == 'rescale' else 'adapter'}")
-    return {"channels": entry["channels"], "pixels": entry["pixels"]}
+    size = {"channels": entry["channels"], "pixels": entry["pixels"]}
+    if unit == "rescale":
+        return size | {"total": max(rescale["total_bits"], BlockSpec.total_bits)}
+    return size | {"hidden": max(entry["adapter"]["hidden"], 1)}
+
+
+def check_fit(spec: BlockSpec, maps: GoldenMaps, size: dict[str, int]) -> None:
+    """Raises InputError for a layer that does not fit the block, naming what is too small."""
+    if spec.precision != Precision().bits:
+        raise InputError(f"PRECISION is {spec.precision}; layer {maps.name} was exported with {Precision().bits}")
+    needs = dict(size)
+    if spec.unit == "adapter-step":
+        needs["buffer"] = max(4, size["channels"] // spec.lanes * size["pixels"])
+    has = {"channels": spec.channels, "pixels": spec.pixels, "hidden": spec.hidden, "buffer": spec.buffer}
+    has["total"] = spec.total_bits
+    for name, least in needs.items():
+        if has[name] < least:
+            raise InputError(f"{name.upper()} is {has[name]}; layer {maps.name} needs {least}")
+    if size["channels"] % spec.lanes:
+        raise InputError(f"LANES is {spec.lanes}; layer {maps.name} has {size['channels']} channels")
+    if spec.unit == "rescale" and spec.bias_bits < maps.entry["rescale"]["bias_bits"]:
+        bits = maps.entry["rescale"]["bias_bits"] - spec.scale_bits
+        raise InputError(f"TOTAL is {spec.total_bits}; layer {maps.name}'s bias needs {bits}")
 
 
 def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
     """A layer's contents. Raises InputError for a layer that does not fit the block."""
     size = layer_size(spec.unit, maps)
-    if size["channels"] > spec.channels or size["pixels"] > spec.pixels or size["channels"] % spec.lanes:
-        has, holds = f"{size['channels']} × {size['pixels']}", f"{spec.channels} × {spec.pixels}"
-        raise InputError(
-            f"layer {maps.name} has maps of {has}; {spec.name} takes up to {holds}, {spec.lanes} at a time"
-        )
+    check_fit(spec, maps, size)
     arrays, inputs = maps.arrays, {"size": {"words": size["channels"] // spec.lanes, "pixels": size["pixels"]}}
     if spec.unit == "rescale":
         pairs = zip(arrays["multipliers"].tolist(), arrays["biases"].tolist(), strict=True)
@@ -60,4 +82,8 @@ def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
         constants = maps.entry["adapter"] | {"mantissa": maps.entry["mantissa"]}
         if spec.unit == "adapter":
             inputs = {"words": inputs["size"]["words"]}
-    return Contents(maps.name, maps.entry["sha256"], rows, inputs | {"constants": constants})
+    latency = spec.latency
+    if spec.unit != "rescale":
+        latency = spec.adapter_latency(size["channels"] // spec.lanes, constants["hidden"])
+        latency = spec.step_latency(latency) if spec.unit == "adapter-step" else latency
+    return Contents(maps.name, maps.entry["sha256"], rows, inputs | {"constants": constants}, latency)

@@ -27,7 +27,7 @@ def load_layout(spec: BlockSpec) -> data.StructLayout:
 class Rescale(wiring.Component):
     """y = saturate(max(round_shift(total·K + B + side·2^align, n), 0)), K = round_shift(M·S, m), channel by channel.
 
-    Interval 1, latency 6.
+    Interval 1, latency 7.
 
     K and the side's shifted value must fit `BlockSpec.scale_bits` and `bias_bits`, as those of an exported network do.
 
@@ -75,16 +75,18 @@ class Rescale(wiring.Component):
             self.i.ready.eq(moves & self.s.valid),
             accepted.eq(self.i.valid & self.i.ready),
             self.s.ready.eq(accepted & last_channel & last_pixel),
-            parameters.addr.eq(Mux(accepted, following, channel)),  # read a cycle ahead
+            parameters.addr.eq(channel),
+            parameters.en.eq(moves),
         ]
         with m.If(accepted):
             m.d.sync += channel.eq(following)
             with m.If(last_channel):
                 m.d.sync += pixel.eq(Mux(last_pixel, 0, pixel + 1))
 
-        valid = Signal(5)
-        totals = [Signal(signed(spec.total_bits), name=f"total_{stage}") for stage in range(2)]
-        sides = [Signal(signed(spec.precision), name=f"side_{stage}") for stage in range(2)]
+        valid = Signal(6)
+        totals = [Signal(signed(spec.total_bits), name=f"total_{stage}") for stage in range(3)]
+        sides = [Signal(signed(spec.precision), name=f"side_{stage}") for stage in range(3)]
+        step = Signal(spec.step_bits)
         biases = [Signal(signed(spec.bias_bits), name=f"bias_{stage}") for stage in range(2)]
         stepped = Signal(signed(spec.precision + spec.step_bits + 1))
         scale = Signal(signed(spec.scale_bits))
@@ -96,16 +98,20 @@ class Rescale(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 valid.eq(valid << 1 | accepted),
-                stepped.eq(parameters.data.multiplier * self.s.p.step),
+                # The channel's record is being read.
                 totals[0].eq(self.i.p.total),
                 sides[0].eq(self.i.p.side),
-                biases[0].eq(parameters.data.bias),
-                scale.eq(round_shift(stepped, constants.scale_shift)),
+                step.eq(self.s.p.step),
+                stepped.eq(parameters.data.multiplier * step),
                 totals[1].eq(totals[0]),
                 sides[1].eq(sides[0]),
+                biases[0].eq(parameters.data.bias),
+                scale.eq(round_shift(stepped, constants.scale_shift)),
+                totals[2].eq(totals[1]),
+                sides[2].eq(sides[1]),
                 biases[1].eq(biases[0]),
-                product.eq(totals[1] * scale),
-                offset.eq(biases[1] + (sides[1] << constants.align)),
+                product.eq(totals[2] * scale),
+                offset.eq(biases[1] + (sides[2] << constants.align)),
                 total.eq(product + offset),
                 rounded.eq(round_shift(total, constants.shift)),
                 self.o.valid.eq(valid[-1]),

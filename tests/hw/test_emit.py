@@ -141,6 +141,8 @@ def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
         (["--unit", "adapter", "--channels", 0], "CHANNELS is 0; allowed: 1 to 4096"),
         (["--unit", "adapter-step", "--lanes", 3], "CHANNELS is 64 and LANES 3; allowed: lanes that divide them"),
         (["--unit", "adapter", "--frac", 2], "FRAC is 2, but unit adapter has no such parameter"),
+        (["--unit", "quantiser", "--buffer", 8], "BUFFER is 8, but unit quantiser has no such parameter"),
+        (["--unit", "rescale", "--lanes", 2], "LANES is 2, but unit rescale has no such parameter"),
         (["--channels", 8], "CHANNELS is 8, but unit post has no such parameter"),
         (["--unit", "quantiser", "--bits", 9], "ABITS is 9; allowed: 1 to 8"),
         (["--levels", "wide"], "LEVELS is 'wide'; allowed: symmetric,"),

@@ -31,6 +31,7 @@ CORNERS = [
     BlockSpec("adapter-step", channels=1, pixels=1, activation_bits=1),
     BlockSpec("adapter-step", channels=32, pixels=9, activation_bits=4, signed_activation=True, lanes=4),
     BlockSpec("adapter-step", channels=6, pixels=300, activation_bits=8, lanes=2, precision=16),
+    BlockSpec("adapter-step", channels=128, pixels=16, activation_bits=4, buffer=64),
 ]
 
 

@@ -67,6 +67,16 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
         routed(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
 
 
+def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    verilog, _ = emit(spec, tmp_path)
+    monkeypatch.setattr(place, "netlist", lambda *words: None)
+    monkeypatch.setattr(place, "routed", lambda device, seed, folder: (100.0 * seed, 7) if seed > 1 else None)
+    assert clock(spec, verilog, "ice40", 3, tmp_path) == {"best": 300.0, "median": 250.0, "cells": 7}
+    with pytest.raises(InputError, match="nextpnr ended in 60 s for none of 1 seeds"):
+        clock(spec, verilog, "ecp5", 1, tmp_path)
+
+
 def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, tmp_path, monkeypatch):
     assert nand2_area(liberty) == 2.0
     spec = MacSpec("uniform", 2, 1, depth=4)

@@ -32,6 +32,8 @@ def test_names_tell_configurations_apart():
     assert all(len(keys) == 1 for keys in by_name.values())
     assert len(by_name) == len({key for keys in by_name.values() for key in keys})
     assert BlockSpec(buffer=100).name == "adapter_step_c64p64_a3_b100"
+    assert BlockSpec(hidden=3).name == "adapter_step_c64p64_a3_h3"
+    assert BlockSpec("quantiser", channels=5, buffer=9) == BlockSpec("quantiser")  # what it does not depend on
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,9 @@ def test_names_tell_configurations_apart():
         ({"unit": "quantiser", "precision": 33}, "PRECISION is 33; allowed: 8 to 32"),
         ({"lanes": 3}, "CHANNELS is 64 and LANES 3; allowed: lanes that divide them"),
         ({"lanes": 65}, "LANES is 65; allowed: 1 to 64"),
-        ({"unit": "rescale", "lanes": 2}, "LANES is 2; unit rescale has 1"),
+        ({"hidden": -1}, "HIDDEN is -1; allowed: 1 to 4096"),
         ({"unit": "rescale", "total_bits": 49}, "TOTAL is 49; allowed: 8 to 48"),
         ({"buffer": 3}, "BUFFER is 3; allowed: 4 to"),
-        ({"unit": "adapter", "buffer": -1}, "BUFFER is -1; allowed: 0 to"),
     ],
 )
 def test_a_combination_that_cannot_be_is_named(words, said):

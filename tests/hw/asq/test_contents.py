@@ -67,7 +67,7 @@ def test_a_rescale_with_a_layer_s_channels(layers):
         ctx.set(dut.o.ready, 1)
         await ctx.tick()
         ctx.set(dut.i.valid, 1)
-        for total, side in zip([*totals, *[0] * 6], [*sides, *[0] * 6], strict=True):
+        for total, side in zip([*totals, *[0] * 7], [*sides, *[0] * 7], strict=True):
             ctx.set(dut.i.payload, {"total": total, "side": side})
             await ctx.tick()
             if ctx.get(dut.o.valid):
@@ -85,8 +85,17 @@ def test_a_layer_that_does_not_fit_is_named(layers):
         contents_of(BlockSpec("adapter"), layers["fc"])
     with pytest.raises(InputError, match="layer fc has no rescale"):
         contents_of(BlockSpec("rescale"), layers["fc"])
-    with pytest.raises(InputError, match=r"layer block3\.conv2 has maps of 64 × 4; adapter_c32p64 takes up to 32 × 64"):
-        contents_of(BlockSpec("adapter", 32), layers["block3.conv2"])
+    for spec, said in (
+        (BlockSpec("adapter", 32), r"CHANNELS is 32; layer block3\.conv2 needs 64"),
+        (BlockSpec("adapter", hidden=15), r"HIDDEN is 15; layer block3\.conv2 needs 16"),
+        (BlockSpec("adapter", precision=12), r"PRECISION is 12; layer block3\.conv2 was exported with 20"),
+        (BlockSpec("adapter-step", buffer=255), r"BUFFER is 255; layer block3\.conv2 needs 256"),
+        (BlockSpec("adapter", 66, lanes=33), r"LANES is 33; layer block3\.conv2 has 64 channels"),
+        (BlockSpec("rescale", pixels=2), r"PIXELS is 2; layer block3\.conv2 needs 4"),
+        (BlockSpec("rescale", total_bits=8), r"TOTAL is 8; layer block3\.conv2"),
+    ):
+        with pytest.raises(InputError, match=said):
+            contents_of(spec, layers["block3.conv2"])
     with pytest.raises(InputError, match="UNIT is 'quantiser'; only adapter, adapter-step, rescale hold"):
         contents_of(BlockSpec("quantiser"), layers["block3.conv2"])
 
@@ -100,4 +109,6 @@ def test_the_command(small_golden, command, refused, tmp_path):
     assert side["inputs"]["size"] == {"words": 32, "pixels": 16}
     assert f"module {side['top']}(" in (tmp_path / f"{side['top']}.v").read_text()
     assert "LAYER is 'conv9'; allowed: conv, block1.conv1" in refused(*words, "--layer", "conv9")
+    assert side["latency"] == 8 * (32 + 7) + 29 + 6
     assert "GOLDEN and LAYER go together" in refused(*words)
+    assert "leave them out with GOLDEN" in refused(*words, "--layer", "block2.conv2", "--abits", 4)
