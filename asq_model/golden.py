@@ -131,13 +131,19 @@ def check_files(folder: Path, manifest: dict) -> None:
             )
 
 
-def read_golden(folder: Path) -> Iterator[GoldenLayer]:
-    """Every layer in order, all hashes checked first. Raises InputError."""
+def read_entries(folder: Path, part: str) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+    """(manifest entry, arrays) of each file in a part of the manifest, all hashes checked first. Raises InputError."""
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    for entry in manifest["layers"]:
+    for entry in manifest[part]:
         with np.load(folder / entry["file"], allow_pickle=False) as archive:
-            yield GoldenLayer(entry["name"], entry, dict(archive))
+            yield entry, dict(archive)
+
+
+def read_golden(folder: Path) -> Iterator[GoldenLayer]:
+    """Every layer in order, all hashes checked first. Raises InputError."""
+    for entry, arrays in read_entries(folder, "layers"):
+        yield GoldenLayer(entry["name"], entry, arrays)
 
 
 @dataclass(frozen=True)
@@ -151,8 +157,5 @@ class GoldenMaps:
 
 def read_maps(folder: Path) -> Iterator[GoldenMaps]:
     """Every layer's maps in order, all hashes checked first. Raises InputError."""
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
-    for entry in manifest["maps"]:
-        with np.load(folder / entry["file"], allow_pickle=False) as archive:
-            yield GoldenMaps(entry["name"], entry, dict(archive))
+    for entry, arrays in read_entries(folder, "maps"):
+        yield GoldenMaps(entry["name"], entry, arrays)

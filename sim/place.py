@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
 from hw.emit import Spec
 from hw.registered import registered_verilog
-from sim.synth import flat, tool, yosys
+from sim.synth import flat, kept, tool, yosys
 
 WRAPPER = Path(__file__).parents[1] / "hw" / "registered.py"
 TIMEOUT_S = 60  # a placing of these small units takes seconds; some seeds never end
@@ -87,11 +87,8 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path) -
         [flat("", spec.name), device.script, device.command, FREQUENCY_MHZ, seeds, tools], [verilog, WRAPPER]
     )
     folder = root / "synth" / f"{spec.name}-{device_name}-placed"
-    kept = folder / "clock.json"
-    if kept.is_file():
-        stored = read_json(kept, "stored clock")
-        if stored.get("inputs") == inputs:
-            return stored["clock"]
+    if (found := kept(folder / "clock.json", inputs)) is not None:
+        return found
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         netlist(spec, verilog, device, folder)
@@ -100,5 +97,5 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path) -
             raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
         rates = [rate for rate, _ in runs]
         found = {"best": max(rates), "median": statistics.median(rates), "cells": min(cells for _, cells in runs)}
-        write_json(kept, {"inputs": inputs, "clock": found, "rates": rates})
+        write_json(folder / "clock.json", {"inputs": inputs, "found": found, "rates": rates})
     return found

