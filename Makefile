@@ -1,7 +1,8 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
 # Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER GOLDEN LAYER (the unit), CKPT (a
 # trained checkpoint), TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS,
-# NETWORK, JOBS, IMAGES, WIDTHS, LIBERTY (cells for gate equivalents), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# NETWORK, JOBS, IMAGES, LIBERTY (cells for gate equivalents), WIDTHS FORMS TARGETS DSP=1 (`synth`), UNITS FRACS SIDES
+# TARGETS SCHEDULER (`sweep`), DEVICE ERROR FORM (`recommend`), DEVICES PLAN (`report`), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,13 +14,18 @@ option = $(if $($(2)),--$(1) '$($(2))')
 UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
 	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT) \
 	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
-	$(call option,lanes,LANES) $(call option,total,TOTAL) $(call option,hidden,HIDDEN) $(call option,buffer,BUFFER) $(call option,golden,GOLDEN) $(call option,layer,LAYER)
+	$(call option,lanes,LANES) $(call option,shared,SHARED) $(call option,rows,ROWS) \
+	$(call option,columns,COLUMNS) $(call option,stages,STAGES) $(call option,total,TOTAL) $(call option,hidden,HIDDEN) $(call option,buffer,BUFFER) $(call option,golden,GOLDEN) $(call option,layer,LAYER)
 NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
 	$(call option,ckpt,CKPT) $(call option,data-folder,DATA)
 FORCE_OPTION = $(if $(FORCE),--force)
+HARDWARE_OPTIONS = $(call option,seeds,SEEDS) $(call option,liberty,LIBERTY) $(call option,scheduler,SCHEDULER)
+# Golden vectors of the digits network at the widths that designs are compared at.
+HARDWARE_GOLDEN = golden=$$($(PY) -m asq_model golden && $(PY) -m asq_model golden --bits 4 && \
+	$(PY) -m asq_model golden --bits 4 --abits 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth golden reproduce parity figures test bench lint clean
+.PHONY: help sim verilog asq synth sweep recommend report golden reproduce parity arithmetic figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,8 +41,22 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
 	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS)) && $(PY) -m sim asq "$$golden"
 
-synth: $(VENV)/.synth ## area and clock of the MACs side by side, page in build/report (WIDTHS, SEEDS, LIBERTY)
-	@$(PY) -m sim synth $(call option,widths,WIDTHS) $(call option,seeds,SEEDS) $(call option,liberty,LIBERTY)
+synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
+	@$(HARDWARE_GOLDEN) && $(PY) -m sim synth $$golden $(call option,widths,WIDTHS) $(call option,forms,FORMS) \
+		$(call option,targets,TARGETS) $(if $(DSP),--dsp) $(HARDWARE_OPTIONS)
+
+sweep: $(VENV)/.synth ## measure a grid of designs on Dask, table in build/sweep (BITS, UNITS, FRACS …, SCHEDULER)
+	@$(HARDWARE_GOLDEN) && $(PY) -m sim sweep $$golden $(call option,bits,BITS) $(call option,abits,ABITS) \
+		$(call option,units,UNITS) $(call option,levels,LEVELS) $(call option,fracs,FRACS) $(call option,lanes,LANES) \
+		$(call option,sides,SIDES) $(call option,targets,TARGETS) $(HARDWARE_OPTIONS)
+
+recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ERROR, FORM)
+	@$(PY) -m sim recommend $(call option,device,DEVICE) $(call option,bits,BITS) $(call option,error,ERROR) \
+		$(call option,form,FORM)
+
+report: $(VENV)/.synth ## compare everything: page and HTML file in build/report (DEVICES, PLAN, SEEDS, LIBERTY)
+	@$(HARDWARE_GOLDEN) && $(PY) -m sim report $$golden $(call option,devices,DEVICES) $(call option,plan,PLAN) \
+		$(if $(KNOWN),--known) $(HARDWARE_OPTIONS)
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
@@ -48,6 +68,10 @@ reproduce: $(READY) ## a table of the paper beside the figures measured here (TA
 parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT, DATA, IMAGES, PRECISION)
 	@$(PY) -m asq_model parity $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
 		$(call option,images,IMAGES) $(call option,precision,PRECISION)
+
+arithmetic: $(READY) ## what the hardware's rounding of products costs networks in accuracy (CKPT, one or more; DATA, IMAGES)
+	@$(PY) -m asq_model arithmetic $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
+		$(call option,images,IMAGES)
 
 figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
 	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \

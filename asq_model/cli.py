@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
-from asq_model.files import InputError, OtherFormat, write_text
+from asq_model.files import InputError, OtherFormat, read_json, write_json, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.fixed import checked_range
 from asq_model.overhead import table_1
@@ -263,3 +263,37 @@ def parity(checkpoints, data_folder, images, precision, out, note):
         click.echo(tables[-1])
     if out is not None:
         write_text(out, page(tables, note))
+
+
+@cli.command()
+@click.argument("checkpoints", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies.")
+@click.option("--images", type=click.IntRange(1), help="Of the test set, the first.  [default: all]")
+@click.option("--only", multiple=True, help="An arithmetic by its name, as the table has it; may be given repeatedly.")
+@click.option("--out", type=click.Path(path_type=Path), help="Add the rows to this JSON, and write the page beside it.")
+@click.option("--note", default="", help="What else the page shall say of the data.  [default: as before]")
+def arithmetic(checkpoints, data_folder, images, only, out, note):
+    """Measure what the hardware's rounding of products costs checkpoints' networks in accuracy."""
+    from tqdm import tqdm
+
+    from asq_model.arithmetic import NAMES, measure
+    from asq_model.arithmetic_page import page, study_of, table
+
+    for name in only:
+        if name not in NAMES:
+            raise InputError(f"arithmetic is {name!r}; allowed: {', '.join(NAMES)}")
+    known = read_json(out, "results") if out is not None and out.exists() else {}
+    rows = []
+    with tqdm(unit="run", desc="arithmetic", delay=1) as bar:
+
+        def progress(name: str) -> None:
+            bar.set_postfix_str(f"{checkpoint.stem}, {name}", refresh=False)
+            bar.update()
+
+        for checkpoint in checkpoints:
+            rows += measure(checkpoint, images, data_folder, only, progress)
+            if out is not None:
+                study = study_of(rows, known, note)
+                write_json(out, study)
+                write_text(out.with_suffix(".md"), page(study, out.name))
+    click.echo("\n".join(table(rows)))

@@ -16,8 +16,9 @@ extended      2^(b−1)      0, ±base^n                 b + 1        top bit of
 
 `apot` (Li 2020): magnitude = sum of one power of two (or zero) from each of its terms. `e2m1`: the 4-bit float of
 the OCP Microscaling formats (sign, two exponent bits, one mantissa bit), times 2 so that levels are integers.
-`uniform`: two's complement. Source of the other sets: Eq. 3 and Eq. 17 of arXiv 2504.17263, restored where the paper
-is ambiguous.
+`uniform`: two's complement, or of kind `sign-magnitude` a sign and b − 1 bits of magnitude, which has no level
+−2^(b−1) and two zeros. Source of the other sets: Eq. 3 and Eq. 17 of arXiv 2504.17263, restored where the paper is
+ambiguous.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from asq_model.files import InputError
 EXPONENTIAL = ("post", "pot")
 FAMILIES = ("post", "pot", "apot", "e2m1", "uniform")
 KINDS = ("symmetric", "extended", "asymmetric")
+UNIFORM_KINDS = ("", "sign-magnitude")
 MIN_BITS = {"post": 2, "pot": 2, "apot": 2, "e2m1": 4, "uniform": 2}
 MAX_BITS = {"post": 6, "pot": 6, "apot": 6, "e2m1": 4, "uniform": 8}
 
@@ -57,7 +59,8 @@ def bit_fields(value: int, widths: tuple[int, ...]) -> tuple[int, ...]:
 class LevelSet:
     """The levels of one family at one width, and their codes.
 
-    `bits` is the nominal width b, `kind` one of `KINDS` for the exponential families and "" for the others.
+    `bits` is the nominal width b, `kind` one of `KINDS` for the exponential families, of `UNIFORM_KINDS` for
+    `uniform`, and "" for the others.
     Raises InputError for a family, width or kind that does not exist.
     """
 
@@ -85,7 +88,7 @@ class LevelSet:
         if self.family in EXPONENTIAL:
             if self.kind not in KINDS:
                 raise InputError(f"LEVELS is {self.kind!r}; allowed: {', '.join(KINDS)}")
-        elif self.kind:
+        elif self.kind and not (self.family == "uniform" and self.kind in UNIFORM_KINDS):
             raise InputError(f"LEVELS is {self.kind!r}, but {self.family} weights have only one level set")
 
     @property
@@ -124,8 +127,10 @@ class LevelSet:
 
     def level(self, code: int) -> tuple[int, int]:
         """(even, odd) of a code, its level being `even + odd·√2`. Every bit pattern has one."""
-        if self.family == "uniform":
+        if self.family == "uniform" and not self.kind:
             return code - ((code >> self.bits - 1) << self.bits), 0
+        if self.family == "uniform":
+            return self.sign(code) * bit_fields(code, (self.bits - 1,))[0], 0
         if self.family == "apot":
             return self.sign(code) * sum(1 << shift for shift in self.apot_shifts(code)), 0
         if self.family == "e2m1":
@@ -190,7 +195,7 @@ class LevelSet:
         """One row of the sidecar's level table: enough to use the code without reading this file."""
         even, odd = self.level(code)
         row = {"code": code, "bits": format(code, f"0{self.code_bits}b"), "zero": not even and not odd}
-        if self.family == "uniform":
+        if self.family == "uniform" and not self.kind:
             return row | {"value": even}
         row["sign"] = self.sign(code)
         if self.family == "apot":

@@ -23,7 +23,7 @@ from asq_model.files import InputError, sha256_file
 from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.integer.network import IntegerNetwork
-from asq_model.integer.sqrt2 import sqrt2_table
+from asq_model.integer_layer import on_unit
 from asq_model.integerise import NETWORKS, integer_network
 from asq_model.layers import Quantised
 from asq_model.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
@@ -103,7 +103,7 @@ def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.rand
         codes, scale = weights[unit.level_set.name]
         expected = unit.dot(codes[outputs], activations)
         arrays[f"expected_{unit.name}"] = expected
-        real = expected * scale[outputs] * step / 2.0**unit.frac
+        real = expected * scale[outputs] * step / 2.0**unit.result_frac
         spread = float(np.sqrt(np.mean(reference**2)))
         entries[unit.name] = {
             "spec": asdict(unit),
@@ -143,40 +143,11 @@ def check_exportable(name: str, layer: Quantised, x: Tensor) -> None:
         raise InputError(f"layer {name} has dorefa weights, which have no code here; use uniform")
 
 
-class _IntegerArithmetic(nn.Module):
-    """A low-bit layer computed as a unit does: integers in, the unit's rounding, and one scale at the end.
-
-    The products with odd half-exponents see round(√2·a·2^frac) instead of a, which is all that `post` rounds; in
-    float64 every sum is an exact integer.
-    """
-
-    def __init__(self, layer: Quantised, frac: int):
-        super().__init__()
-        self.layer, self.frac = layer, frac
-        level_set = layer.weight_quantiser.level_set
-        codes, self.scale = layer.weight_quantiser.codes(layer.weight)
-        self.even = torch.tensor(level_set.even)[codes].double()
-        self.odd = torch.tensor(level_set.odd)[codes].double()
-
-    def forward(self, x: Tensor) -> Tensor:
-        codes, step = self.layer.activation_quantiser.codes(x)
-        rooted = torch.from_numpy(sqrt2_table(codes.numpy(), self.frac)).double()
-        total = self.layer.operation(codes.double() * 2.0**self.frac, self.even, None)
-        total += self.layer.operation(rooted, self.odd, None)
-        rest = (1,) * (x.dim() - 2)
-        scale = self.scale.double().view(1, -1, *rest) * step.double().view(-1, 1, *rest) / 2.0**self.frac
-        bias = 0 if self.layer.bias is None else self.layer.bias.double().view(1, -1, *rest)
-        return (total * scale + bias).float()
-
-
 def post_correct(path: Path, split: Split, frac: int) -> int:
     """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
     low-bit layer."""
     model, _ = load_quantised(path)
-    for name, layer in inner_layers(model):
-        parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, _IntegerArithmetic(layer, frac))
-    return correct(model, split)
+    return correct(on_unit(model, "post", frac), split)
 
 
 def exported_layers(model: nn.Module, kind: str, images: Tensor) -> Iterator[tuple[str, dict, dict]]:

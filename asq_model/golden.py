@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.codes import EXPONENTIAL, MAX_BITS
+from asq_model.codes import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
 from asq_model.files import (
     InputError,
     OtherFormat,
@@ -22,7 +22,7 @@ from asq_model.files import (
     sha256_file,
     write_json,
 )
-from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
+from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MacSpec
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
@@ -30,7 +30,8 @@ MANIFEST = "manifest.json"
 
 def layer_units(weight_bits: int, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
     """The units that a layer's vectors are for: all that have that width, at 7 and 8 bits the uniform ones only."""
-    units = [unit for unit in UNITS if weight_bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
+    families = FAMILY_OF_UNIT
+    units = [unit for unit in GOLDEN_UNITS if MIN_BITS[families[unit]] <= weight_bits <= MAX_BITS[families[unit]]]
     return [
         MacSpec(
             unit,
@@ -66,10 +67,28 @@ class GoldenLayer:
         return self.arrays["channels"]
 
     def has(self, spec: MacSpec) -> bool:
+        """Whether results of that unit are stored."""
         return spec.name in self.entry["units"]
 
-    def codes(self, spec: MacSpec) -> np.ndarray:
-        return self.arrays[f"codes_{spec.level_set.name}"]
+    def fits(self, spec: MacSpec) -> bool:
+        """Whether the layer's operands are those of a unit."""
+        widths = spec.weight_bits, spec.activation_bits
+        signed = any(unit["spec"]["signed_activation"] for unit in self.entry["units"].values())
+        return (self.entry["weight_bits"], self.entry["activation_bits"]) == widths and spec.signed_activation == signed
+
+    @property
+    def trained(self) -> LevelSet:
+        """The level set that the layer's weights were trained with."""
+        units = self.entry["units"].values()
+        return next(MacSpec(**unit["spec"]).level_set for unit in units if unit["level_set"] == self.entry["level_set"])
+
+    def codes(self, levels: LevelSet) -> np.ndarray:
+        """int [C, N]: those stored for a level set, else those nearest to the trained weights, largest on largest."""
+        if f"codes_{levels.name}" in self.arrays:
+            return self.arrays[f"codes_{levels.name}"]
+        trained = self.trained
+        weights = trained.values[self.arrays[f"codes_{trained.name}"]] / trained.level_unit
+        return levels.codes[levels.nearest(weights)]
 
     def expected(self, spec: MacSpec) -> np.ndarray:
         return self.arrays[f"expected_{spec.name}"]

@@ -24,7 +24,16 @@ TRAINING_SOURCES = (
     "recipe.py",
     "train.py",
 )
-EXPORT_SOURCES = ("export.py", "golden.py", "codes.py", "convert.py", "layers.py", "quantisers", "integer")
+EXPORT_SOURCES = (
+    "export.py",
+    "golden.py",
+    "codes.py",
+    "convert.py",
+    "layers.py",
+    "quantisers",
+    "integer",
+    "integer_layer.py",
+)
 PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
 EXPORT_SEED = 7
 EXPORT_IMAGES = 360  # of the test set: all of the digits'

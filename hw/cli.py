@@ -6,13 +6,15 @@ import click
 
 from asq_model.files import InputError
 from asq_model.golden import read_maps
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
 from hw.asq.contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3
-MAC_PARAMETERS = ("levels", "frac", "depth")
+MAC_PARAMETERS = ("levels", "frac", "depth", "lanes", "shared")
+ARRAY_PARAMETERS = ("rows", "columns", "stages")  # any of them makes it an array
 # Option and field of the specification.
 BLOCK_PARAMETERS = {"channels": "channels", "pixels": "pixels", "precision": "precision", "lanes": "lanes"} | {
     "total": "total_bits",
@@ -31,7 +33,7 @@ def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) 
     given = {name: value for name, value in given.items() if value is not None}
     is_block = unit in BLOCKS
     own = [name for name, field in BLOCK_PARAMETERS.items() if is_block and field in PARAMETERS[unit]]
-    foreign = [name for name in given if name not in (own if is_block else MAC_PARAMETERS)]
+    foreign = [name for name in given if name not in (own if is_block else MAC_PARAMETERS + ARRAY_PARAMETERS)]
     if foreign and unit in (*BLOCKS, *UNITS):
         raise InputError(f"{foreign[0].upper()} is {given[foreign[0]]}, but unit {unit} has no such parameter")
     activation_bits = bits if abits is None else abits
@@ -40,7 +42,9 @@ def spec_of(unit: str, bits: int, abits: int | None, signed: bool, given: dict) 
         return BlockSpec(unit, activation_bits=activation_bits, signed_activation=signed, **fields)
     if unit not in UNITS:
         raise InputError(f"UNIT is {unit!r}; allowed: {', '.join((*UNITS, *BLOCKS))}, counter")
-    return MacSpec(unit, bits, activation_bits, signed_activation=signed, **given)
+    array = {name: given.pop(name) for name in ARRAY_PARAMETERS if name in given}
+    mac = MacSpec(unit, bits, activation_bits, signed_activation=signed, **given)
+    return ArraySpec(mac, **array) if array else mac
 
 
 def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Contents]:
@@ -58,17 +62,25 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
 @cli.command()
 @click.option("--unit", default="post", show_default=True, help=f"One of {', '.join((*UNITS, *BLOCKS))}; or counter.")
 @click.option(
-    "--bits", type=int, default=DEFAULT_BITS, show_default=True, help="Weight bits: 2-6, uniform, serial 2-8."
+    "--bits",
+    type=int,
+    default=DEFAULT_BITS,
+    show_default=True,
+    help="Weight bits: 2-6, uniform and serial 2-8, e2m1 4.",
 )
 @click.option("--abits", type=int, help="Activation bits, 1-8.  [default: as --bits]")
 @click.option("--levels", help="symmetric, extended or asymmetric (POST and POT units).")
-@click.option("--frac", type=int, help=f"Fraction bits of POST products or results, 0-12.  [default: {DEFAULT_FRAC}]")
+@click.option("--frac", type=int, help=f"Fraction bits, -1 (post only) to 12.  [default: {DEFAULT_FRAC}]")
 @click.option("--depth", type=int, help=f"Longest dot product, in terms.  [default: {DEFAULT_DEPTH}]")
 @click.option("--signed-act", type=click.IntRange(0, 1), default=0, show_default=True, help="1: signed activations.")
 @click.option("--channels", type=int, help=f"Blocks: the most channels.  [default: {BlockSpec.channels}]")
 @click.option("--pixels", type=int, help=f"Blocks: the most pixels of a map.  [default: {BlockSpec.pixels}]")
 @click.option("--precision", type=int, help=f"Blocks: bits of a map's values.  [default: {BlockSpec.precision}]")
-@click.option("--lanes", type=int, help=f"Blocks: values a cycle.  [default: {BlockSpec.lanes}]")
+@click.option("--lanes", type=int, help="Products or, in blocks, values a cycle.  [default: 1]")
+@click.option("--shared", type=click.BOOL, help="1: the activation's multiples come with it, from outside.")
+@click.option("--rows", type=int, help=f"An array of so many rows.  [default: {ArraySpec.rows} if it is one]")
+@click.option("--columns", type=int, help=f"An array of so many columns.  [default: {ArraySpec.columns} if it is one]")
+@click.option("--stages", type=click.IntRange(1, 2), help="Arrays: stages of a product.  [default: 1]")
 @click.option("--total", type=int, help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
 @click.option("--hidden", type=int, help="Adapters: the most hidden units.  [default: a quarter of the channels]")
 @click.option("--buffer", type=int, help="adapter-step: words that it holds, two maps.  [default: two of the largest]")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.asq import GUARD
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
@@ -19,7 +20,7 @@ from asq_model.integer.mac import MacSpec
 if TYPE_CHECKING:
     from hw.asq.contents import Contents
 
-Spec = MacSpec | BlockSpec
+Spec = MacSpec | ArraySpec | BlockSpec
 SIDECAR_VERSION = 1
 ROOMS = Path(__file__).parents[1]
 SOURCES = [ROOMS / "hw", ROOMS / "asq_model" / "codes.py", ROOMS / "asq_model" / "integer"]
@@ -75,10 +76,14 @@ def header(spec: Spec, name: str) -> str:
     if isinstance(spec, BlockSpec):
         maps = f"maps of at most {spec.channels} channels and {spec.pixels} pixels, {spec.lanes} value(s) a cycle"
         lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]
+    elif isinstance(spec, ArraySpec):
+        levels = f"{spec.mac.level_set.name} weights, activations of {spec.mac.activation_bits} bits"
+        size = f"o__payload = s__payload + held weights x i__payload, in units of 2^-{spec.mac.result_frac}"
+        cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles"
+        lines = [f"{spec.rows} x {spec.columns} array, unit {spec.unit}, {levels}", size, cycles]
     else:
-        sums = (
-            f"o__payload = sum of weight x activation over the operands up to each `last`, in units of 2^-{spec.frac}"
-        )
+        unit = f"in units of 2^-{spec.result_frac}"
+        sums = f"o__payload = sum of weight x activation over the operands up to each `last`, {unit}"
         cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum"
         lines = [f"multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights", sums, cycles]
     return "\n".join([f"{name}: {lines[0]}", *lines[1:], f"Ports and fields: {name}.json"])
@@ -97,13 +102,14 @@ def sidecar_of(spec: Spec, component) -> dict:
     }
     if isinstance(spec, BlockSpec):
         return sidecar | {"guard_bits": GUARD, "beta_fraction_bits": spec.precision}
-    levels = spec.level_set
+    mac = spec.mac if isinstance(spec, ArraySpec) else spec
+    levels = mac.level_set
     return sidecar | {
-        "result": {"frac": spec.frac, "min": spec.result_range[0], "max": spec.result_range[1]},
+        "result": {"frac": mac.result_frac, "min": mac.result_range[0], "max": mac.result_range[1]},
         "levels": {
             "name": levels.name,
             "code_bits": levels.code_bits,
-            "level": "even + odd * sqrt(2)" if levels.family != "uniform" else "value",
+            "level": "even + odd * sqrt(2)" if "value" not in levels.describe(0) else "value",
             "level_unit": levels.level_unit,
             "codes": [levels.describe(code) for code in range(1 << levels.code_bits)],
         },

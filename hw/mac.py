@@ -1,28 +1,34 @@
 """The multiply-accumulate units as stream components: operands in, one integer per dot product out.
 
-Every unit is a chain of two or three stages, each a stream component that holds at most one item and passes it on
-when the next one takes it: terms (a multiplier and a register, or the bit-serial expander) → `Accumulate` →
-(`post-exact` only) `TimesRootTwo`. Formulas for interval and latency: `MacSpec.interval`, `MacSpec.latency`.
+Every unit is a chain of stages, each a stream component that passes an item on when the next one takes it: terms
+(multipliers and a register, or the bit-serial expander) → (with several lanes) `Tree` → `Accumulate` → (`post-exact`
+only) `TimesRootTwo`. Formulas for interval and latency: `MacSpec.interval`, `MacSpec.latency`.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.integer.mac import MacSpec, signed_width
 from asq_model.integer.sqrt2 import sqrt2_constant
-from hw.products import PRODUCTS, activation_shape
+from hw.products import activation_shape, multiple_shapes, multiplier
+from hw.tree import Tree, add, carry_of, lane_terms
 
 
 def operand_layout(spec: MacSpec) -> data.StructLayout:
-    """One operand pair: a weight code, an activation, and whether it ends its dot product."""
-    return data.StructLayout({"weight": spec.level_set.code_bits, "activation": activation_shape(spec), "last": 1})
+    """What a unit takes in a cycle: a weight code, an activation and, if the unit shares them, its multiples, and
+    whether they end their dot product; with several lanes, `operands` is an array of such pairs."""
+    pair = {"weight": spec.level_set.code_bits, "activation": activation_shape(spec)}
+    pair |= multiple_shapes(spec) if spec.shared else {}
+    if spec.lanes == 1:
+        return data.StructLayout(pair | {"last": 1})
+    return data.StructLayout({"operands": data.ArrayLayout(data.StructLayout(pair), spec.lanes), "last": 1})
 
 
-def term_layout(term: dict[str, Shape]) -> data.StructLayout:
-    """One addend as multipliers put it out (value, and carry and lane if they have them), and whether it ends its dot
-    product."""
-    return data.StructLayout(term | {"last": unsigned(1)})
+def terms_layout(term: dict[str, Shape], lanes: int = 1) -> data.StructLayout:
+    """Addends as multipliers put them out (value, and carry and lane if they have them), one per lane, and whether they
+    end their dot product."""
+    return data.StructLayout({"terms": data.ArrayLayout(data.StructLayout(term), lanes), "last": 1})
 
 
 def lane_widths(spec: MacSpec) -> dict[str, int]:
@@ -36,36 +42,39 @@ def lane_widths(spec: MacSpec) -> dict[str, int]:
 
 
 class Multiply(wiring.Component):
-    """Multiplies and registers the product. Interval 1, latency 1.
+    """Multiplies and registers the products, one per lane. Interval 1, latency 1.
 
     Members
     -------
     i : In(stream of `operand_layout`)
-    o : Out(stream of `term_layout`)
+    o : Out(stream of `terms_layout`)
     """
 
     def __init__(self, spec: MacSpec):
-        self.product = product = PRODUCTS[spec.unit](spec)
-        terms = term_layout(product.outputs())
+        self.spec = spec
+        self.multipliers = [multiplier(spec) for _ in range(spec.lanes)]
+        self.outputs = self.multipliers[0].product.outputs()
         super().__init__(
             {
                 "i": In(stream.Signature(operand_layout(spec))),
-                "o": Out(stream.Signature(terms)),
+                "o": Out(stream.Signature(terms_layout(self.outputs, spec.lanes))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.product = product = self.product
-        m.d.comb += [
-            product.weight.eq(self.i.p.weight),
-            product.activation.eq(self.i.p.activation),
-            self.i.ready.eq(~self.o.valid | self.o.ready),
-        ]
+        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
-        with m.If(self.i.ready & self.i.valid):
-            m.d.sync += [self.o.p[name].eq(getattr(product, name)) for name in product.outputs()]
+        accepted = self.i.ready & self.i.valid
+        for lane, lane_multiplier in enumerate(self.multipliers):
+            m.submodules[f"lane_{lane}"] = lane_multiplier
+            operand = self.i.p if self.spec.lanes == 1 else self.i.p.operands[lane]
+            given = ("weight", "activation", *(self.spec.multiples if self.spec.shared else ()))
+            m.d.comb += [getattr(lane_multiplier, name).eq(getattr(operand, name)) for name in given]
+            with m.If(accepted):
+                m.d.sync += [self.o.p.terms[lane][name].eq(getattr(lane_multiplier, name)) for name in self.outputs]
+        with m.If(accepted):
             m.d.sync += self.o.p.last.eq(self.i.p.last)
         return m
 
@@ -79,7 +88,7 @@ class BitSerial(wiring.Component):
     Members
     -------
     i : In(stream of `operand_layout`)
-    o : Out(stream of `term_layout`)
+    o : Out(stream of `terms_layout`)
     """
 
     def __init__(self, spec: MacSpec):
@@ -90,7 +99,7 @@ class BitSerial(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(operand_layout(spec))),
-                "o": Out(stream.Signature(term_layout({"value": value, "carry": unsigned(1)}))),
+                "o": Out(stream.Signature(terms_layout({"value": value, "carry": unsigned(1)}))),
             }
         )
 
@@ -99,14 +108,15 @@ class BitSerial(wiring.Component):
         bits = self.spec.weight_bits
         weight = Signal(bits)  # the bits still to be used, the current one lowest
         shifted = self.shifted
-        term = Signal.like(self.o.p.value)
+        out = self.o.p.terms[0]
+        term = Signal.like(out.value)
         remaining = Signal(range(bits))  # terms after the current one
         ends = Signal()
         is_top = ~remaining.any()
         m.d.comb += [
             term.eq(Mux(weight[0], shifted, 0)),
-            self.o.p.value.eq(term ^ is_top.replicate(len(term))),
-            self.o.p.carry.eq(is_top),
+            out.value.eq(term ^ is_top.replicate(len(term))),
+            out.carry.eq(is_top),
             self.o.p.last.eq(is_top & ends),
             self.i.ready.eq(~self.o.valid | (self.o.ready & is_top)),
         ]
@@ -132,7 +142,7 @@ class Accumulate(wiring.Component):
 
     Members
     -------
-    i : In(stream of `term_layout`)
+    i : In(stream of `terms_layout` of one lane, or of what `Tree` puts out)
     o : Out(stream of signed sums, one field per lane)
     """
 
@@ -153,25 +163,15 @@ class Accumulate(wiring.Component):
             m.d.sync += self.o.valid.eq(self.i.valid & self.i.p.last)
         with m.If(self.i.ready & self.i.valid):
             m.d.sync += starts.eq(self.i.p.last)
-            for lane, name in enumerate(self.widths):
-                m.d.sync += self.o.p[name].eq(self.next_sum(name, starts, lane))
+            for name, (value, carry) in zip(self.widths, self.addends(), strict=True):
+                m.d.sync += self.o.p[name].eq(add(Mux(starts, 0, self.o.p[name]).as_signed(), value, carry))
         return m
 
-    def next_sum(self, name: str, starts: Signal, lane: int):
-        """The running sum (zero where a dot product starts) + value + carry, by one adder.
-
-        The carry, if there is one, goes in as a bit below the lowest on both sides, which every synthesis tool maps to
-        the carry chain; `a + b + c` becomes a second adder in some.
-        """
-        addend = self.i.p.value
-        carry = self.i.p.carry if "carry" in self.i.p.shape().members else Const(0, 0)
-        if len(self.widths) > 1:
-            mine = self.i.p.lane == lane
-            addend, carry = Mux(mine, addend, 0), carry & mine
-        base = Mux(starts, 0, self.o.p[name])
-        # Not extended here: Yosys maps a short signed operand to fewer LUTs than a copy of its sign bits.
-        total = Cat(carry, base).as_signed() + Cat(carry, addend).as_signed()
-        return total[len(carry) :]
+    def addends(self) -> list[tuple[Value, Value]]:
+        """(value, carry) for each sum."""
+        if "terms" in self.i.p.shape().members:
+            return [group[0] for group in lane_terms([self.i.p.terms[0]], len(self.widths))]
+        return [(self.i.p.sums[index].value, carry_of(self.i.p.sums[index])) for index in range(len(self.widths))]
 
 
 class TimesRootTwo(wiring.Component):
@@ -220,7 +220,8 @@ class Mac(wiring.Component):
     """A multiply-accumulate unit by its specification: Σ weight·activation over the operands up to each `last`.
 
     Interval: 1 cycle per product (`serial`: `weight_bits`).
-    Latency: 2 cycles from the last operand to the result (`serial`: `weight_bits` + 1, `post-exact`: 3).
+    Latency: 2 cycles from the last operand to the result (`serial`: `weight_bits` + 1, `post-exact`: 3), and one more
+    for each doubling of the lanes.
     A dot product longer than `spec.depth` terms may wrap around. Reset drops whatever is inside.
 
     Members
@@ -236,8 +237,13 @@ class Mac(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.terms = terms = (BitSerial if self.spec.unit == "serial" else Multiply)(self.spec)
-        m.submodules.accumulate = accumulate = Accumulate(terms.o.p.shape(), lane_widths(self.spec))
         wiring.connect(m, wiring.flipped(self.i), terms.i)
+        widths = lane_widths(self.spec)
+        if self.spec.lanes > 1:
+            m.submodules.tree = tree = Tree(data.StructLayout(terms.outputs), self.spec.lanes, len(widths))
+            wiring.connect(m, terms.o, tree.i)
+            terms = tree
+        m.submodules.accumulate = accumulate = Accumulate(terms.o.p.shape(), widths)
         wiring.connect(m, terms.o, accumulate.i)
         if self.spec.unit == "post-exact":
             m.submodules.root = root = TimesRootTwo(self.spec)

@@ -4,8 +4,10 @@
 
 from amaranth.lib import wiring
 
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
+from hw.array import Array
 from hw.asq.adapter import Adapter
 from hw.asq.adapter_step import AdapterStep
 from hw.asq.channel_sums import ChannelSums
@@ -23,8 +25,10 @@ BLOCK_COMPONENTS = {
 }
 
 
-def component(spec: MacSpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
+def component(spec: MacSpec | ArraySpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
     """`contents`: of a block with memories, what they hold at first."""
     if isinstance(spec, MacSpec):
         return Mac(spec)
+    if isinstance(spec, ArraySpec):
+        return Array(spec)
     return BLOCK_COMPONENTS[spec.unit](spec, *([contents] if contents else []))

@@ -9,6 +9,7 @@ from asq_model.files import InputError, write_text
 from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
 from sim.asq_report import adaptation
+from sim.hardware_cli import hardware
 from sim.maps import block_specs
 from sim.report import summary, write_reports
 from sim.run import Job, run_jobs
@@ -17,7 +18,11 @@ from sim.verilator import verilator
 
 @click.group()
 def cli():
-    """Check the emitted units in Verilator against golden vectors."""
+    """Check the emitted units in Verilator against golden vectors, and measure them."""
+
+
+for command in hardware:
+    cli.add_command(command)
 
 
 @cli.command()
@@ -62,21 +67,6 @@ def asq(golden, root, out, area, note):
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
     write_text(out, page(manifest, outcomes, picture.name, note, areas))
-    click.echo(out)
-
-
-@cli.command()
-@click.option("--widths", default="3x3,4x4,4x8,8x8", show_default=True, help="Weight x activation bits.")
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Placings of each unit.")
-@click.option("--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.")
-@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/synth.md"), show_default=True)
-def synth(widths, seeds, liberty, root, out):
-    """Synthesise, place and route the multiply-accumulate units side by side; write the page."""
-    from sim.synth_page import page, parsed_widths
-
-    text = page(parsed_widths(widths), seeds, liberty, root, lambda line: click.echo(line, err=True))
-    write_text(out, text)
     click.echo(out)
 
 

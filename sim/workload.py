@@ -8,6 +8,7 @@ import numpy as np
 
 from asq_model.golden import GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec
+from hw.products import multiple_shapes
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,50 @@ class Workload:
         return len(self.codes)
 
     def words(self, spec: MacSpec) -> list[int]:
-        """Operands as the unit's input payload packs them: weight lowest, then activation, then last."""
-        last = np.zeros(self.products, np.int64)
-        last[self.ends - 1] = 1
+        """Operands as the unit's input payload packs them: the first lane lowest, then `last`; in a lane the weight
+        lowest, then the activation and the multiples that come with it. A dot product is filled up with zero weights.
+        """
         patterns = self.activations.astype(np.int64) & ((1 << spec.activation_bits) - 1)
-        code_bits = spec.level_set.code_bits
-        return (self.codes | patterns << code_bits | last << code_bits + spec.activation_bits).tolist()
+        pairs, place = self.codes.astype(object), spec.level_set.code_bits
+        fields = [(patterns, spec.activation_bits)]
+        if spec.shared:
+            shapes = multiple_shapes(spec)
+            fields += [(table[patterns], shapes[name].width) for name, table in spec.multiples.items()]
+        for values, width in fields:
+            pairs = pairs | (values & ((1 << width) - 1)).astype(object) << place
+            place += width
+        zero = int(spec.level_set.codes[spec.level_set.values[spec.level_set.codes] == 0][0])
+        words = []
+        for start, end in zip(np.concatenate([[0], self.ends[:-1]]).tolist(), self.ends.tolist(), strict=True):
+            beats = [pairs[first : min(first + spec.lanes, end)].tolist() for first in range(start, end, spec.lanes)]
+            beats[-1] += [zero] * (spec.lanes - len(beats[-1]))
+            words += [sum(pair << lane * place for lane, pair in enumerate(beat)) for beat in beats]
+            words[-1] |= 1 << spec.lanes * place
+        return words
+
+    def beats(self, spec: MacSpec) -> int:
+        """How many words there are: each dot product takes a whole number."""
+        lengths = np.diff(self.ends, prepend=0)
+        return int((-(-lengths // spec.lanes)).sum())
+
+
+def by_parity(spec: MacSpec, codes: np.ndarray, activations: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The terms of one dot product in two: odd half-exponents first, then the others; the larger part may be all."""
+    odd = spec.level_set.odd[codes] != 0
+    return [(codes[part], activations[part]) for part in (odd, ~odd) if part.any()]
 
 
 def golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
-    """All dot products of a layer's golden vectors, with the results stored for this unit."""
+    """All dot products of a layer's golden vectors, with the results stored for this unit, or its own if none are."""
     vectors, terms = layer.activations.shape
-    codes = layer.codes(spec)[layer.channels]
-    return Workload(
-        layer.name,
-        codes.reshape(-1).astype(np.int64),
-        layer.activations.reshape(-1).astype(np.int64),
-        np.arange(1, vectors + 1) * terms,
-        layer.expected(spec),
-    )
+    codes = layer.codes(spec.level_set)[layer.channels].astype(np.int64)
+    activations = layer.activations.astype(np.int64)
+    if spec.unit == "post-sorted":
+        pairs = zip(codes, activations, strict=True)
+        return Workload.of(spec, layer.name, [part for pair in pairs for part in by_parity(spec, *pair)])
+    ends = np.arange(1, vectors + 1) * terms
+    expected = layer.expected(spec) if layer.has(spec) else spec.dot(codes, activations)
+    return Workload(layer.name, codes.reshape(-1), activations.reshape(-1), ends, expected)
 
 
 def random_workload(spec: MacSpec, seed: int, dots: int = 60, longest: int = 40) -> Workload:
@@ -91,7 +117,7 @@ def extreme_workload(spec: MacSpec) -> Workload:
 
 
 def golden_workloads(spec: MacSpec, folder: Path) -> Iterator[Workload]:
-    """One workload per golden layer that has this unit's results."""
+    """One workload per golden layer whose operands are as wide as the unit's."""
     for layer in read_golden(folder):
-        if layer.has(spec):
+        if layer.fits(spec):
             yield golden_workload(spec, layer)

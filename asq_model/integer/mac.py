@@ -1,21 +1,33 @@
 """The multiply-accumulate units: what each computes, exactly, and how wide its numbers are.
 
 A unit takes weight codes and integer activations and returns one integer per dot product, the sum in units of
-2^-frac of the level set's unit. Real value of a result: `α · s_a · result / (level_unit · 2^frac)`.
+2^-result_frac of the level set's unit. Real value of a result: `α · s_a · result / (level_unit · 2^result_frac)`.
 
-===========  =========================================================================================
-unit         product of level w and activation a
-===========  =========================================================================================
-post         w = ±√2^n: `±(a << frac) << n/2` for even n, `±round(√2·a·2^frac) << (n−1)/2` for odd n (Eq. 18)
-post-exact   the pair (even·a, odd·a) in Z[√2], summed apart; the result is round((E + O·√2)·2^frac)
-pot          `±a << n`
-apot         `±Σ a << shift`, one shift per term
-uniform      w·a, w in two's complement
-serial       as uniform, one weight bit a cycle
-===========  =========================================================================================
+=================  ===================================================================================
+unit               product of level w and activation a
+=================  ===================================================================================
+post               w = ±√2^n: `±(a << frac) << n/2` for even n, `±round(√2·a·2^frac) << (n−1)/2` for odd n (Eq. 18)
+post-exact         the pair (even·a, odd·a) in Z[√2], summed apart; the result is round((E + O·√2)·2^frac)
+post-sorted        `±a << ⌊n/2⌋`: terms of one parity a dot product, whose sum is exact, in units of 1 or of √2
+post-three-halves  as post with 3/2 for √2: `±2a << n/2` and `±3a << (n−1)/2`, exact, in units of a half
+pot                `±a << n`
+apot               `±Σ a << shift`, one shift per term
+e2m1               w·a, w the 4-bit float times 2
+uniform            w·a, w in two's complement
+uniform-…          other circuits for uniform weights, see `hw.products`: -booth and -table, w in two's complement;
+                   -sign, -adders and -shared, w as sign and magnitude
+serial             as uniform, one weight bit a cycle
+=================  ===================================================================================
 
-Error of `post`: the table is off by at most ½, so a product by at most 2^⌊(M−2)/2⌋ / 2, and an N-term sum by N
-times that, in units of the result (see `product_error`). Error of `post-exact`: at most ½ per dot product.
+`post` with frac = −1 has a table of round(√2·a/2), as wide as a itself, shifted one place further; results are
+integers then, as with frac = 0.
+
+Error of `post`: the table is off by at most ½, so a product by at most 2^⌊(M−2)/2⌋ / 2 (frac = −1: twice that), and an
+N-term sum by N times that, in units of the result (see `product_error`). Error of `post-exact`: at most ½ per dot
+product.
+
+`lanes` operand pairs are taken a cycle and their products added by a tree. `shared`: what a unit needs of an
+activation beside it (`multiples`: √2·a, 3·a) comes with the operand, from a table that several units share.
 """
 
 from dataclasses import dataclass
@@ -31,17 +43,32 @@ from asq_model.integer.sqrt2 import sqrt2_table, times_sqrt2
 FAMILY_OF_UNIT = {
     "post": "post",
     "post-exact": "post",
+    "post-sorted": "post",
+    "post-three-halves": "post",
     "pot": "pot",
     "apot": "apot",
+    "e2m1": "e2m1",
     "uniform": "uniform",
+    "uniform-sign": "uniform",
+    "uniform-adders": "uniform",
+    "uniform-shared": "uniform",
+    "uniform-table": "uniform",
+    "uniform-booth": "uniform",
     "serial": "uniform",
 }
 UNITS = tuple(FAMILY_OF_UNIT)
+# Those that differ in what they compute: golden vectors hold their results. The others compute the same in another way,
+# or round otherwise.
+GOLDEN_UNITS = ("post", "post-exact", "pot", "apot", "e2m1", "uniform", "serial")
+SIGN_MAGNITUDE = ("uniform-sign", "uniform-adders", "uniform-shared")
+ROUNDING = ("post", "post-exact")  # have `frac`
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
 DEFAULT_DEPTH = 576
 MAX_FRAC = 12
 MAX_DEPTH = 1 << 20
+MAX_LANES = 256
+MAX_TABLE_BITS = 8  # of weight and activation together: a table of products doubles with each
 
 
 def signed_width(low: int, high: int) -> int:
@@ -53,7 +80,8 @@ def signed_width(low: int, high: int) -> int:
 class MacSpec:
     """One unit with all its parameters. Raises InputError, naming the parameter, for a combination that cannot be.
 
-    `levels` ("" = the default, symmetric) is for POST and POT units, `frac` (None = the default) for POST units.
+    `levels` ("" = the default, symmetric) is for POST and POT units, `frac` (None = the default) for those that round,
+    `shared` for those with `multiples`. `depth` counts terms, not cycles.
     """
 
     unit: str = "post"
@@ -63,6 +91,8 @@ class MacSpec:
     frac: int | None = None
     depth: int = DEFAULT_DEPTH
     signed_activation: bool = False
+    lanes: int = 1
+    shared: bool = False
 
     def __post_init__(self):
         if self.unit not in UNITS:
@@ -70,39 +100,62 @@ class MacSpec:
         family = FAMILY_OF_UNIT[self.unit]
         if family in EXPONENTIAL and not self.levels:
             object.__setattr__(self, "levels", "symmetric")
-        LevelSet(family, self.weight_bits, self.levels)
+        elif family not in EXPONENTIAL and self.levels:
+            raise InputError(f"LEVELS is {self.levels!r}, but unit {self.unit} has only one level set")
+        _ = self.level_set
         checked_range("ABITS", self.activation_bits, 1, 8)
         checked_range("DEPTH", self.depth, 1, MAX_DEPTH)
-        if family == "post":
+        checked_range("LANES", self.lanes, 1, MAX_LANES)
+        self._set_frac()
+        if self.lanes > 1 and self.unit == "serial":
+            raise InputError(f"LANES is {self.lanes}, but unit serial has one lane")
+        if self.shared and not self.multiples:
+            raise InputError(f"SHARED is 1, but unit {self.unit} needs nothing of an activation that could be shared")
+        if self.unit == "uniform-table" and self.weight_bits + self.activation_bits > MAX_TABLE_BITS:
+            widths = f"BITS and ABITS are {self.weight_bits} and {self.activation_bits}"
+            raise InputError(f"{widths} for unit uniform-table; allowed: {MAX_TABLE_BITS} together")
+
+    def _set_frac(self) -> None:
+        if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-        elif self.frac is None:
-            object.__setattr__(self, "frac", 0)
-        elif self.frac != 0:
-            raise InputError(f"FRAC is {self.frac}, but unit {self.unit} has no fraction bits; leave it out")
-        checked_range("FRAC", self.frac, 0, MAX_FRAC)
+            checked_range("FRAC", self.frac, -1 if self.unit == "post" else 0, MAX_FRAC)
+            return
+        fixed = 1 if self.unit == "post-three-halves" else 0
+        if self.frac not in (None, fixed):
+            raise InputError(f"FRAC is {self.frac}, but unit {self.unit} has no choice of fraction bits; leave it out")
+        object.__setattr__(self, "frac", fixed)
 
     @property
     def name(self) -> str:
         """Of the module and its files; choices other than the defaults show in it."""
-        parts = [f"{self.unit.replace('-', '_')}_mac_w{self.weight_bits}a{self.activation_bits}"]
+        kind = "mac" if self.lanes == 1 else f"dot{self.lanes}"
+        parts = [f"{self.unit.replace('-', '_')}_{kind}_w{self.weight_bits}a{self.activation_bits}"]
         if self.levels not in ("", "symmetric"):
             parts.append(self.levels)
-        if self.level_set.family == "post" and self.frac != DEFAULT_FRAC:
-            parts.append(f"f{self.frac}")
+        if self.unit in ROUNDING and self.frac != DEFAULT_FRAC:
+            parts.append("fm1" if self.frac < 0 else f"f{self.frac}")
         if self.depth != DEFAULT_DEPTH:
             parts.append(f"d{self.depth}")
         if self.signed_activation:
             parts.append("sa")
+        if self.shared:
+            parts.append("shared")
         return "_".join(parts)
 
     @cached_property
     def level_set(self) -> LevelSet:
-        return LevelSet(FAMILY_OF_UNIT[self.unit], self.weight_bits, self.levels)
+        kind = "sign-magnitude" if self.unit in SIGN_MAGNITUDE else self.levels
+        return LevelSet(FAMILY_OF_UNIT[self.unit], self.weight_bits, kind)
 
     @property
     def exact(self) -> bool:
         """Whether every product is exact, so that only `post` rounds before the end of the dot product."""
-        return self.unit != "post"
+        return self.unit not in ("post", "post-three-halves")
+
+    @property
+    def result_frac(self) -> int:
+        """Fraction bits of a result."""
+        return max(self.frac, 0)
 
     @cached_property
     def activations(self) -> np.ndarray:
@@ -111,6 +164,18 @@ class MacSpec:
         if not self.signed_activation:
             return patterns
         return patterns - ((patterns >> self.activation_bits - 1) << self.activation_bits)
+
+    @cached_property
+    def multiples(self) -> dict[str, np.ndarray]:
+        """int64 [2^activation_bits] by name: what the unit needs of an activation beside it, by its bit pattern.
+
+        root: round(√2·a·2^frac). triple: 3·a.
+        """
+        if self.unit == "post":
+            return {"root": sqrt2_table(self.activations, self.frac)}
+        if self.unit in ("post-three-halves", "e2m1", "uniform-shared"):
+            return {"triple": 3 * self.activations}
+        return {}
 
     @cached_property
     def even_products(self) -> np.ndarray:
@@ -127,8 +192,14 @@ class MacSpec:
         """int64 [code, activation pattern]: what one product adds to the result (not defined for `post-exact`)."""
         if self.unit == "post-exact":
             raise ValueError("post-exact rounds once per dot product: it has no product of its own")
-        rooted = np.outer(self.level_set.odd, sqrt2_table(self.activations, self.frac))
-        return (self.even_products << self.frac) + rooted
+        if self.unit == "post-sorted":
+            return self.even_products + self.odd_products
+        if self.unit == "post-three-halves":
+            return 2 * self.even_products + 3 * self.odd_products
+        if self.unit != "post":
+            return self.even_products
+        rooted = np.outer(self.level_set.odd, self.multiples["root"])
+        return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac)
 
     def dot(self, codes: np.ndarray, activations: np.ndarray) -> np.ndarray:
         """int64 [...]: the result of each dot product over the last axis of weight codes and activation values."""
@@ -143,7 +214,9 @@ class MacSpec:
         """Largest distance of one product from the exact one, in units of the result (0 for the exact units)."""
         if self.exact:
             return 0.0
-        return float(np.abs(self.products - np.outer(self.level_set.values, self.activations) * 2.0**self.frac).max())
+        return float(
+            np.abs(self.products - np.outer(self.level_set.values, self.activations) * 2.0**self.result_frac).max()
+        )
 
     def sum_range(self, products: np.ndarray) -> tuple[int, int]:
         """Smallest and largest sum of up to `depth` entries of `products`."""
@@ -174,10 +247,14 @@ class MacSpec:
     def latency(self) -> int:
         """Cycles from accepting a dot product's last operand to offering its result.
 
-        One to register the product (`serial`: one per weight bit), one to accumulate; `post-exact` one more for √2.
+        One to register the product (`serial`: one per weight bit), one per level of the tree, one to accumulate;
+        `post-exact` one more for √2.
         """
-        return self.interval + 1 + (self.unit == "post-exact")
+        return self.interval + (self.lanes - 1).bit_length() + 1 + (self.unit == "post-exact")
 
-    def cycles(self, products: int) -> int:
-        """Cycles from the first accepted operand to the last result taken, both included, when nothing stalls."""
-        return self.interval * (products - 1) + self.latency + 1
+    def cycles(self, operands: int) -> int:
+        """Cycles from the first accepted operand to the last result taken, both included, when nothing stalls.
+
+        operands: how many were taken, each of `lanes` pairs.
+        """
+        return self.interval * (operands - 1) + self.latency + 1

@@ -6,11 +6,11 @@ import numpy as np
 
 
 def times_sqrt2(x: int, frac: int) -> int:
-    """round(x · √2 · 2^frac), exact for every integer x. There are no ties, √2 being irrational.
+    """round(x · √2 · 2^frac), exact for every integer x and frac ≥ −1. There are no ties, √2 being irrational.
 
     With r = |x|·√2·2^frac, round(r) = floor((floor(2r) + 1) / 2) and floor(2r) = isqrt(8·x²·4^frac).
     """
-    magnitude = (isqrt(8 * x * x << 2 * frac) + 1) >> 1
+    magnitude = (isqrt(2 * x * x << 2 * (frac + 1)) + 1) >> 1
     return magnitude if x >= 0 else -magnitude
 
 

@@ -12,6 +12,7 @@ from cocotb.triggers import FallingEdge
 
 from asq_model.integer.mac import MacSpec
 from hw.bench import COUNTS
+from hw.mac import operand_layout
 from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
 from sim.streams import counters, exchange, reset, start
 from sim.workload import (
@@ -84,8 +85,8 @@ async def timing(dut):
     """Latency and interval are exactly the formulas', on a lone operand, on two, and on a dot product of 9."""
     await start(dut)
     rng = random.Random(JOB["seed"])
-    for length in (1, 2, 9):
-        length = min(length, SPEC.depth)
+    for beats in (1, 2, 9):
+        length = min(beats * SPEC.lanes, SPEC.depth)
         code, activation = rng.randrange(1 << SPEC.level_set.code_bits), int(SPEC.activations[-1])
         workload = Workload.of(SPEC, f"{length} terms", [([code] * length, [activation] * length)])
         await reset(dut)
@@ -93,7 +94,7 @@ async def timing(dut):
         assert seen.offered_at[0] - seen.accepted_at[-1] == SPEC.latency, f"latency {seen}, expected {SPEC.latency}"
         gaps = {b - a for a, b in zip(seen.accepted_at, seen.accepted_at[1:], strict=False)}
         assert gaps <= {SPEC.interval}, f"intervals {gaps}, expected {SPEC.interval}"
-        assert counters(dut, ["cycles"])["cycles"] == SPEC.cycles(length) == seen.cycles
+        assert counters(dut, ["cycles"])["cycles"] == SPEC.cycles(workload.beats(SPEC)) == seen.cycles
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
@@ -131,7 +132,7 @@ async def stalls(dut):
             cycles=seen.cycles,
             input_stalls=seen.input_stalls,
             output_stalls=seen.output_stalls,
-            operands=workload.products,
+            operands=workload.beats(SPEC),
             results=len(workload.ends),
         )
         assert counted == expected, f"cycle counter: expected {expected}, got {counted}"
@@ -160,7 +161,7 @@ async def reset_midway(dut):
     await start(dut)
     workload = random_workload(SPEC, JOB["seed"])
     words = workload.words(SPEC)
-    last = 1 << SPEC.level_set.code_bits + SPEC.activation_bits
+    last = 1 << operand_layout(SPEC).size - 1
     unfinished = [[word & ~last for word in words[:sent]] for sent in (1, 2, 3, 7)]
     for inside in [*unfinished, [words[0] | last], [words[0] | last, words[1] | last]]:
         await leave_inside(dut, inside)

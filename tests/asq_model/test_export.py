@@ -42,11 +42,13 @@ def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(s
             spec = MacSpec(**unit["spec"])
             assert spec.name == name and asdict(spec) == unit["spec"]
             expected = layer.expected(spec)
-            np.testing.assert_array_equal(expected, spec.dot(layer.codes(spec)[layer.channels], layer.activations))
+            np.testing.assert_array_equal(
+                expected, spec.dot(layer.codes(spec.level_set)[layer.channels], layer.activations)
+            )
             if unit["weights"] != "trained":
                 continue
             unit_value = layer.arrays[f"scales_{spec.level_set.name}"][layer.channels] * layer.arrays["steps"]
-            unit_value = unit_value / 2.0**spec.frac
+            unit_value = unit_value / 2.0**spec.result_frac
             bound = spec.product_error() * layer.entry["terms"] + (0.5 if spec.unit == "post-exact" else 0)
             difference = np.abs(expected * unit_value - layer.arrays["torch"])
             float32 = 2e-6 * layer.entry["torch_rms"] * layer.entry["terms"] ** 0.5

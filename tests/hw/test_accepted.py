@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from asq_model.codes import KINDS
+from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
+from asq_model.integer.array import STAGED_UNITS, ArraySpec
 from asq_model.integer.blocks import BLOCKS, BlockSpec
-from asq_model.integer.mac import UNITS, MacSpec
+from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 from hw.emit import emit
 from sim.verilator import WAIVERS, verilator
 
@@ -20,12 +21,22 @@ pytestmark = pytest.mark.xdist_group("accepted")
 
 def specs():
     for unit in UNITS:
-        exponential = unit in ("post", "post-exact", "pot")
-        for bits in range(2, 9) if unit in ("uniform", "serial") else range(2, 7):
-            for kind in KINDS if exponential else ("",):
+        family = FAMILY_OF_UNIT[unit]
+        widest = 4 if unit == "uniform-table" else MAX_BITS[family]
+        for bits in range(MIN_BITS[family], widest + 1):
+            for kind in KINDS if family in EXPONENTIAL else ("",):
                 yield MacSpec(unit, bits, bits, kind)
             yield MacSpec(unit, bits, 1, signed_activation=True)
-            yield MacSpec(unit, bits, 8, signed_activation=True)
+            yield MacSpec(unit, bits, 8 if unit != "uniform-table" else 4, signed_activation=True)
+        if unit != "serial":
+            yield MacSpec(unit, 4, 4, lanes=5)
+        if unit not in ("serial", "post-sorted"):
+            yield ArraySpec(MacSpec(unit, 4, 4, signed_activation=True), 3, 2)
+        if unit in STAGED_UNITS:
+            yield ArraySpec(MacSpec(unit, 4, 4), 2, 2, 2)
+    yield MacSpec("post", 4, 4, frac=-1)
+    yield MacSpec("post", 4, 8, lanes=2, shared=True)
+    yield ArraySpec(MacSpec("post", 6, 8, "extended", frac=-1), 1, 1)
     for unit in BLOCKS:
         for channels, pixels in ((1, 1), (12, 7)):
             for lanes in (1,) if channels == 1 or unit == "rescale" else (1, 4):

@@ -147,7 +147,7 @@ def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
         (["--unit", "quantiser", "--bits", 9], "ABITS is 9; allowed: 1 to 8"),
         (["--levels", "wide"], "LEVELS is 'wide'; allowed: symmetric,"),
         (["--abits", 0], "ABITS is 0; allowed: 1 to 8"),
-        (["--frac", 13], "FRAC is 13; allowed: 0 to 12"),
+        (["--frac", 13], "FRAC is 13; allowed: -1 to 12"),
         (["--depth", 0], "DEPTH is 0; allowed: 1 to"),
         (["--signed-act", 2], "2 is not in the range 0<=x<=1"),
         (["--bitz", 3], "No such option"),

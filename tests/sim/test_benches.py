@@ -1,8 +1,12 @@
 """The bench in Verilator: every unit passes the same tests, over the corners of the parameter space."""
 
+import re
+
 import pytest
 
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import UNITS, MacSpec
+from hw.emit import emit
 from sim.run import Job, run_job
 
 CORNERS = [
@@ -19,7 +23,18 @@ CORNERS = [
     MacSpec("serial", 2, 3, signed_activation=True),
     MacSpec("serial", 8, 8),
 ]
-SPECS = [MacSpec(unit, bits, bits) for unit in UNITS for bits in (3, 4)] + CORNERS
+DOTS = [
+    MacSpec("post", 4, 4, frac=-1, lanes=16, shared=True),
+    MacSpec("post-exact", 3, 3, lanes=3, signed_activation=True),
+    MacSpec("uniform", 4, 4, lanes=2, depth=7),
+]
+SPECS = [MacSpec(unit, 4, 4) for unit in UNITS] + CORNERS + DOTS
+ARRAYS = [
+    ArraySpec(MacSpec("post", 4, 4, frac=-1), 8, 3),
+    ArraySpec(MacSpec("post", 4, 4, frac=0), 2, 2, 2),
+    ArraySpec(MacSpec("post-exact", 3, 3, signed_activation=True), 5, 1),
+    ArraySpec(MacSpec("uniform-sign", 4, 4), 1, 4),
+]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -28,3 +43,21 @@ def test_unit(spec, build_root):
     assert outcome.passed, outcome.failures()
     assert set(outcome.tests) == {"timing", "products", "extremes", "stalls", "reset_midway"}
     assert outcome.found["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
+
+
+@pytest.mark.parametrize("spec", ARRAYS, ids=lambda spec: spec.name)
+def test_array(spec, build_root):
+    outcome = run_job(Job(spec), build_root)
+    assert outcome.passed, outcome.failures()
+    assert outcome.found["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
+
+
+def test_a_broken_array_is_found(build_root, tmp_path):
+    """One product of the array has another sign than the specification's."""
+    spec = ARRAYS[0]
+    verilog, _ = emit(spec, tmp_path)
+    text, changed = re.subn(r"(\.control\(weight_1_1)\)", r"\1 ^ 5'h02)", verilog.read_text(), count=1)
+    assert changed, "the line of the mutant is no longer in the Verilog"
+    verilog.write_text(text)
+    outcome = run_job(Job(spec, verilog=verilog), build_root / "mutants")
+    assert not outcome.passed and "wrong results" in outcome.tests["products"]

@@ -43,7 +43,7 @@ def test_a_flipped_operand_bit_is_found(small_golden, build_root, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     layer = next(layer for layer in read_golden(small_golden) if layer.name == "block1.conv2")
     arrays = {name: array.copy() for name, array in layer.arrays.items()}
-    codes = spec.level_set.values[layer.codes(spec)[layer.channels[5]]]
+    codes = spec.level_set.values[layer.codes(spec.level_set)[layer.channels[5]]]
     arrays["activations"][5, np.abs(codes).argmax()] ^= 1
     next(entry for entry in manifest["layers"] if entry["name"] == layer.name).update(
         write_layer(tmp_path, layer.name, arrays)

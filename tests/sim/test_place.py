@@ -1,4 +1,4 @@
-"""Clock, gate equivalents and the page of units side by side; and what each refuses."""
+"""Clock and gate equivalents; and what each refuses."""
 
 import json
 
@@ -7,11 +7,10 @@ import pytest
 from asq_model.files import InputError
 from asq_model.integer.mac import MacSpec
 from hw.emit import emit
-from sim import gates, place, synth_page
+from sim import gates, place
 from sim.gates import gate_equivalents, nand2_area
 from sim.place import DEVICES, clock, routed
 from sim.synth import tool
-from sim.synth_page import parsed_widths, specs, table
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -52,7 +51,7 @@ def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, tmp_path)
     found = clock(spec, verilog, device, 2, tmp_path)
-    assert 50 < found["median"] <= found["best"] < 1000 and found["cells"] > 5
+    assert 50 < found["median"] <= found["best"] < 1000
     monkeypatch.setattr(place, "netlist", lambda *words: pytest.fail("synthesised again"))
     assert clock(spec, verilog, device, 2, tmp_path) == found
 
@@ -71,9 +70,9 @@ def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, tmp_path)
     monkeypatch.setattr(place, "netlist", lambda *words: None)
-    monkeypatch.setattr(place, "routed", lambda device, seed, folder: (100.0 * seed, 7) if seed > 1 else None)
-    assert clock(spec, verilog, "ice40", 3, tmp_path) == {"best": 300.0, "median": 250.0, "cells": 7}
-    with pytest.raises(InputError, match="nextpnr ended in 60 s for none of 1 seeds"):
+    monkeypatch.setattr(place, "routed", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
+    assert clock(spec, verilog, "ice40", 3, tmp_path) == {"best": 300.0, "median": 250.0}
+    with pytest.raises(InputError, match="nextpnr ended in 600 s for none of 1 seeds"):
         clock(spec, verilog, "ecp5", 1, tmp_path)
 
 
@@ -99,33 +98,3 @@ def test_a_liberty_file_that_cannot_be_used_is_named(liberty, tmp_path):
     (tmp_path / "cut.lib").write_text(LIBERTY + "}\n")  # no flip-flop
     with pytest.raises(InputError, match=r"cut\.lib has no cell for|could not synthesise"):
         gate_equivalents(verilog, "post_mac_w3a3", tmp_path / "cut.lib", tmp_path)
-
-
-def test_ratios_are_products_per_second_and_lut():
-    rival, slow = MacSpec("uniform", 4, 4), MacSpec("serial", 4, 4)
-    clocks = {device: {"best": 100.0, "median": 90.0, "cells": 50} for device in DEVICES}
-    found = {
-        rival: {"ice40": 40, "ecp5": 60, "xc7": 30, "clocks": clocks},
-        slow: {"ice40": 20, "ecp5": 30, "xc7": 30, "clocks": clocks, "gates": 123.4},
-    }
-    line = table(found).splitlines()[-1].split("|")
-    cells = [cell.strip() for cell in line[1:-1]]
-    assert cells == ["`serial`", "20", "100 / 90", "0.50", "30", "100 / 90", "0.50", "30", "0.25", "123"]
-
-
-def test_widths_and_what_is_compared():
-    assert parsed_widths("3x3,4x8") == [(3, 3), (4, 8)]
-    for wrong in ("3", "3x", "3x3x3", "axb", ""):
-        with pytest.raises(InputError, match="WIDTHS is"):
-            parsed_widths(wrong)
-    assert [spec.unit for spec in specs(8, 8)] == ["uniform", "serial"]
-    names = [spec.name for spec in specs(4, 4)]
-    assert names[0] == "uniform_mac_w4a4" and len(set(names)) == len(names) == 13
-
-
-def test_the_page(monkeypatch, tmp_path):
-    clocks = {device: {"best": 100.0, "median": 90.0, "cells": 50} for device in DEVICES}
-    row = {"ice40": 40, "ecp5": 60, "xc7": 30, "clocks": clocks}
-    monkeypatch.setattr(synth_page, "measured", lambda *words: row)
-    text = synth_page.page([(3, 3), (8, 8)], 2, None, tmp_path, lambda line: None)
-    assert "## 3 × 3 bits" in text and "| `post` symmetric F = 2" in text and "need `LIBERTY=path`" in text

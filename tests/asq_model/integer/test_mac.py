@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asq_model.codes import KINDS
+from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.files import InputError
-from asq_model.integer.mac import UNITS, MacSpec, signed_width
+from asq_model.integer.mac import FAMILY_OF_UNIT, MAX_TABLE_BITS, ROUNDING, UNITS, MacSpec, signed_width
 from asq_model.integer.sqrt2 import sqrt2_constant, sqrt2_table, times_sqrt2
 
 getcontext().prec = 80
@@ -16,18 +16,28 @@ ROOT = Decimal(2).sqrt()
 
 def all_specs(bits=(2, 3, 4, 5, 6), abits=(1, 3, 4, 8), fracs=(0, 2)):
     for unit in UNITS:
-        exponential = unit in ("post", "post-exact", "pot")
-        for b in bits if unit not in ("uniform", "serial") else (*bits, 8):
-            for kind in KINDS if exponential else ("",):
-                for frac in fracs if unit.startswith("post") else (None,):
+        family = FAMILY_OF_UNIT[unit]
+        for b in [width for width in (*bits, 8) if MIN_BITS[family] <= width <= MAX_BITS[family]]:
+            for kind in KINDS if family in EXPONENTIAL else ("",):
+                for frac in (*fracs, *((-1,) if unit == "post" else ())) if unit in ROUNDING else (None,):
                     for a in abits:
+                        if unit == "uniform-table" and a + b > MAX_TABLE_BITS:
+                            continue
                         for signed in (False, True):
                             yield MacSpec(unit, b, a, kind, frac, 9, signed)
 
 
-@given(st.integers(-(10**12), 10**12), st.integers(0, 8))
+def meant_values(spec):
+    """What a unit multiplies by: the levels, but for the two that mean something else by them."""
+    levels = spec.level_set
+    return {"post-sorted": levels.even + levels.odd, "post-three-halves": levels.even + 1.5 * levels.odd}.get(
+        spec.unit, levels.values
+    )
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(-1, 8))
 def test_times_sqrt2_is_correctly_rounded(x, frac):
-    expected = int((abs(x) * ROOT * 2**frac).quantize(Decimal(1), ROUND_HALF_UP))
+    expected = int((abs(x) * ROOT * Decimal(2) ** frac).quantize(Decimal(1), ROUND_HALF_UP))
     assert times_sqrt2(x, frac) == (expected if x >= 0 else -expected)
 
 
@@ -82,7 +92,7 @@ def test_signed_width(low, high, width):
 @pytest.mark.parametrize("spec", list(all_specs()), ids=lambda spec: spec.name)
 def test_products_and_ranges(spec):
     """Products are within the stated error of the real ones, and the result range is that of `depth` equal terms."""
-    exact = np.outer(spec.level_set.values, spec.activations) * 2.0**spec.frac
+    exact = np.outer(meant_values(spec), spec.activations) * 2.0**spec.result_frac
     codes = np.arange(1 << spec.level_set.code_bits)
     dots = spec.dot(codes[:, None, None], spec.activations[None, :, None])
     np.testing.assert_allclose(
@@ -90,7 +100,7 @@ def test_products_and_ranges(spec):
     )
     levels = spec.level_set
     if spec.unit == "post" and levels.magnitudes > 1:
-        assert spec.product_error() <= 2 ** ((levels.magnitudes - 2) // 2) / 2
+        assert spec.product_error() <= 2 ** ((levels.magnitudes - 2) // 2) / (1 if spec.frac < 0 else 2)
     extremes = spec.activations.min(), spec.activations.max()
     repeated = [spec.dot(np.full(spec.depth, code), np.full(spec.depth, a)) for code in codes for a in extremes]
     low, high = spec.result_range
@@ -109,7 +119,7 @@ def test_dot_is_the_sum_of_real_products(spec, data):
     activations = np.array(
         data.draw(st.lists(st.sampled_from(spec.activations.tolist()), min_size=size, max_size=size))
     )
-    real = (spec.level_set.values[codes] * activations).sum() * 2.0**spec.frac
+    real = (meant_values(spec)[codes] * activations).sum() * 2.0**spec.result_frac
     bound = spec.product_error() * size + (0.5 if spec.unit == "post-exact" else 0) + 1e-6
     result = int(spec.dot(codes, activations))
     assert abs(result - real) <= bound
@@ -117,8 +127,10 @@ def test_dot_is_the_sum_of_real_products(spec, data):
 
 
 def test_cycle_formulas():
-    assert [MacSpec(unit, 4, 4).interval for unit in UNITS] == [1, 1, 1, 1, 1, 4]
-    assert [MacSpec(unit, 4, 4).latency for unit in UNITS] == [2, 3, 2, 2, 2, 5]
+    units = ("post", "post-exact", "pot", "apot", "uniform", "serial")
+    assert [MacSpec(unit, 4, 4).interval for unit in units] == [1, 1, 1, 1, 1, 4]
+    assert [MacSpec(unit, 4, 4).latency for unit in units] == [2, 3, 2, 2, 2, 5]
+    assert [MacSpec("post", 4, 4, lanes=lanes).latency for lanes in (2, 3, 16)] == [3, 4, 6]
     assert MacSpec("serial", 4, 4).cycles(10) == 4 * 9 + 5 + 1
 
 
@@ -138,12 +150,17 @@ def test_names_show_what_is_not_default(kwargs, name):
 @pytest.mark.parametrize(
     "kwargs, said",
     [
-        ({"unit": "booth"}, "UNIT is 'booth'; allowed: post, post-exact, pot, apot, uniform, serial"),
+        ({"unit": "booth"}, "UNIT is 'booth'; allowed: post, post-exact, post-sorted, post-three-halves, pot, "),
         ({"activation_bits": 0}, "ABITS is 0; allowed: 1 to 8"),
         ({"activation_bits": 9}, "ABITS is 9"),
         ({"depth": 0}, "DEPTH is 0"),
-        ({"frac": 13}, "FRAC is 13; allowed: 0 to 12"),
-        ({"unit": "pot", "frac": 2}, "FRAC is 2, but unit pot has no fraction bits"),
+        ({"frac": 13}, "FRAC is 13; allowed: -1 to 12"),
+        ({"unit": "post-exact", "frac": -1}, "FRAC is -1; allowed: 0 to 12"),
+        ({"lanes": 0}, "LANES is 0; allowed: 1 to 256"),
+        ({"unit": "serial", "lanes": 2}, "unit serial has one lane"),
+        ({"unit": "uniform", "shared": True}, "SHARED is 1, but unit uniform needs nothing"),
+        ({"unit": "uniform-table", "activation_bits": 6}, "BITS and ABITS are 3 and 6 for unit uniform-table"),
+        ({"unit": "pot", "frac": 2}, "FRAC is 2, but unit pot has no choice of fraction bits"),
         ({"unit": "uniform", "levels": "extended"}, "only one level set"),
     ],
 )

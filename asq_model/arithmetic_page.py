@@ -1,0 +1,116 @@
+"""The results page of `asq_model.arithmetic`: accuracy by arithmetic, and what each costs. Made from the rows, never
+typed. Free of torch."""
+
+from math import sqrt
+from statistics import mean, stdev
+
+from asq_model.recipe import versions
+
+
+def study_of(rows: list[dict], known: dict, note: str) -> dict:
+    """What the results file holds: what it held (`known`), with these rows in place of those of the same checkpoint
+    and arithmetic."""
+    found = {(row["digest"], row["arithmetic"]): row for row in [*known.get("rows", []), *rows]}
+    command = "python -m asq_model arithmetic CKPT … --data-folder … --out …"
+    return {
+        "command": command,
+        "note": note or known.get("note", ""),
+        "versions": versions("torch", "numpy"),
+        "rows": list(found.values()),
+    }
+
+
+def grouped(rows: list[dict]) -> dict[tuple, list[dict]]:
+    """Rows that differ in their seed only, in the order of the first of each."""
+    found: dict[tuple, list[dict]] = {}
+    for row in rows:
+        keys = ("network", "level_set", "activations", "activation_bits", "arithmetic")
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
+def difference(row: dict) -> float:
+    """Points that an arithmetic gains over torch's, same weights, same images."""
+    return 100 * (row["gained"] - row["lost"]) / row["images"]
+
+
+def with_spread(values: list[float], sign: str = "") -> str:
+    """Mean, and standard deviation where there are several."""
+    return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def table(rows: list[dict]) -> list[str]:
+    """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
+    lines = [
+        "| network | weights | activations | arithmetic | top-1, % | against torch, points | lost | gained"
+        " | error of the sums | seeds |",
+        "|---|---|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for (network, level_set, activations, bits, arithmetic), runs in grouped(rows).items():
+        accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
+        changes = ["–"] * 4
+        if runs[0]["rms_error"] is not None:
+            changes = [
+                with_spread([difference(run) for run in runs], "+"),
+                *(f"{mean(run[key] for run in runs):.0f}" for key in ("lost", "gained")),
+                f"{mean(run['rms_error'] for run in runs):.2%}",
+            ]
+        cells = [network, level_set, f"{activations.upper()}, {bits} bits", arithmetic, accuracy, *changes, len(runs)]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def costs(rows: list[dict]) -> list[str]:
+    """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
+    from scipy.stats import t
+
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["rms_error"] is not None:
+            found.setdefault(row["arithmetic"], []).append(difference(row))
+    lines = ["| arithmetic | networks | difference, points | worst | |", "|---|---:|---:|---:|---|"]
+    for arithmetic, values in found.items():
+        count, interval, verdict = len(values), "", "one network: open"
+        if count > 1:
+            half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
+            interval = f" ± {half:.2f}"
+            verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
+        lines.append(f"| {arithmetic} | {count} | {mean(values):+.2f}{interval} | {min(values):+.2f} | {verdict} |")
+    return lines
+
+
+def page(study: dict, results: str) -> str:
+    """The whole page in Markdown. results: the name of the file with the rows."""
+    rows = study["rows"]
+    libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
+    counts = sorted({row["images"] for row in rows})
+    lines = [
+        "# What the rounding of products costs",
+        "",
+        f"Made by `{study['command']}` from the rows in `{results}` ({libraries}), on"
+        f" {' or '.join(map(str, counts))} test images.",
+        "",
+        "Trained networks, run once in each arithmetic: *fake-quantised* is torch's own; in the others every low-bit"
+        " layer sums the products of that [unit](../../asq_model/integer/mac.py), and one scale turns the sum into a"
+        " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (−1: to even"
+        " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
+        " neighbour. Nothing was trained again for it: the rounding is one that the network has not seen.",
+        "",
+        *([study["note"], ""] if study["note"] else []),
+        "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
+        " the exact sums, mean over the low-bit layers, each given torch's input. ±: standard deviation over seeds.",
+        "",
+        *table(rows),
+        "",
+    ]
+    if any(row["rms_error"] is not None for row in rows):
+        lines += [
+            "## By arithmetic",
+            "",
+            "The same weights and the same images with and without it, mean over all networks; 95 % intervals by"
+            " Student's t over networks, which share their start and the test images.",
+            "",
+            *costs(rows),
+            "",
+        ]
+    return "\n".join(lines)

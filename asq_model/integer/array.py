@@ -1,0 +1,87 @@
+"""An array of multipliers that holds a tile of weights: R activations in, R·C products, C sums out, every cycle.
+
+Each column adds its R products to a partial sum that comes in, so that a longer dot product is several passes, each
+with another tile. Activations are broadcast along their row, and what a product needs of one beside it (√2·a, 3·a) is
+made once per row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asq_model.files import InputError
+from asq_model.integer.fixed import checked_range
+from asq_model.integer.mac import MacSpec, signed_width
+
+MAX_SIDE = 64
+STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "e2m1", "uniform-sign")  # can be cut in two
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """`mac`: what each product is; its `depth` sets the width of the sums, over all passes. stages: of a product, 2
+    with a register in its middle. Raises InputError."""
+
+    mac: MacSpec
+    rows: int = 8
+    columns: int = 8
+    stages: int = 1
+
+    def __post_init__(self):
+        checked_range("ROWS", self.rows, 1, MAX_SIDE)
+        checked_range("COLUMNS", self.columns, 1, MAX_SIDE)
+        checked_range("STAGES", self.stages, 1, 2)
+        if self.stages == 2 and self.unit not in STAGED_UNITS:
+            raise InputError(f"STAGES is 2 for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
+        if self.stages == 2 and self.unit == "uniform-sign" and self.mac.weight_bits < 4:
+            raise InputError(f"STAGES is 2 for weights of {self.mac.weight_bits} bits; allowed: 4 and more")
+        if self.mac.unit == "serial":
+            raise InputError("UNIT is serial, which takes several cycles a product; an array needs one that takes one")
+        if self.mac.unit == "post-sorted":
+            raise InputError(
+                "UNIT is post-sorted, whose terms come in an order of each column's own; an array broadcasts"
+            )
+        if self.mac.lanes > 1 or self.mac.shared:
+            raise InputError("LANES and SHARED are of dot products; an array has rows, and shares along them")
+
+    @classmethod
+    def of(cls, parameters: dict) -> "ArraySpec":
+        """From what `dataclasses.asdict` makes of one."""
+        return cls(MacSpec(**parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
+
+    @property
+    def unit(self) -> str:
+        return self.mac.unit
+
+    @property
+    def name(self) -> str:
+        stages = "_s2" if self.stages == 2 else ""
+        return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages
+
+    @property
+    def interval(self) -> int:
+        """Cycles from one vector of activations to the next at full rate."""
+        return 1
+
+    @property
+    def latency(self) -> int:
+        """Cycles from accepting activations to offering their sums: a register for them, one or two for the products,
+        one per level of the tree, one for the sum."""
+        return 2 + self.stages + (self.rows - 1).bit_length()
+
+    @property
+    def sum_widths(self) -> dict[str, int]:
+        """Bits of a column's sums: one, or with `post-exact` the even and the odd one, not yet times √2."""
+        if self.unit != "post-exact":
+            return {"sum": self.mac.result_width}
+        return {
+            "even": signed_width(*self.mac.sum_range(self.mac.even_products)),
+            "odd": signed_width(*self.mac.sum_range(self.mac.odd_products)),
+        }
+
+    def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
+        """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R]."""
+        patterns = np.asarray(activations, np.int64)[..., None] & ((1 << self.mac.activation_bits) - 1)
+        tables = {"sum": self.mac.products} if self.unit != "post-exact" else {}
+        tables = tables or {"even": self.mac.even_products, "odd": self.mac.odd_products}
+        return {name: table[codes, patterns].sum(-2) for name, table in tables.items()}

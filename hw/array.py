@@ -1,0 +1,100 @@
+"""The array: R × C multipliers around held weights, activations broadcast, a pipelined adder tree per column."""
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from asq_model.integer.array import ArraySpec
+from hw.products import PRODUCTS, MultiplesOf, activation_shape
+from hw.tree import Tree, add, carry_of
+
+
+def column_layout(spec: ArraySpec) -> data.StructLayout:
+    """The sums of one column."""
+    return data.StructLayout({name: signed(width) for name, width in spec.sum_widths.items()})
+
+
+def offered(shape: data.Layout) -> wiring.Signature:
+    """A stream without `ready`: what it offers is taken at once. (`stream.Signature` has an option for that, which
+    Amaranth 0.5 cannot write as Verilog.)"""
+    return wiring.Signature({"payload": Out(shape), "valid": Out(1)})
+
+
+class Array(wiring.Component):
+    """W·a + s for the R × C weights W that it holds, a vector of activations and C partial sums a cycle.
+
+    A pipeline that never waits: sums come out `spec.latency` cycles after their activations, and what takes them has
+    room. Nothing in it depends on a handshake, so the arithmetic alone sets its clock. Partial sums join in the last
+    stage: they are taken in the cycle in which `s.ready` is set, one before their sums come out.
+
+    Weights are decoded when they are loaded, a row at a time, the last row first: each load moves all rows one
+    further. An activation meets the weights loaded in its own cycle and before. Reset drops what is inside; the
+    weights are then unknown.
+
+    Members
+    -------
+    load : In(valid, payload: C weight codes)
+    i : In(valid, payload: R activations)
+    s : In(payload: C partial sums), s.ready : Out
+    o : Out(valid, payload: C sums)
+    """
+
+    def __init__(self, spec: ArraySpec):
+        self.spec = spec
+        columns = data.ArrayLayout(column_layout(spec), spec.columns)
+        codes = data.ArrayLayout(spec.mac.level_set.code_bits, spec.columns)
+        activations = data.ArrayLayout(activation_shape(spec.mac), spec.rows)
+        super().__init__(
+            {
+                "load": In(offered(codes)),
+                "i": In(offered(activations)),
+                "s": In(wiring.Signature({"payload": Out(columns), "ready": In(1)})),
+                "o": Out(offered(columns)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        held = Signal(1 + self.spec.stages)  # which of the stages up to the products hold something, the first lowest
+        rows = [self.row(m, row) for row in range(self.spec.rows)]
+        trees = [self.column(m, column, rows) for column in range(self.spec.columns)]
+        m.d.sync += [held.eq(Cat(self.i.valid, held)), self.o.valid.eq(trees[0].o.valid)]
+        m.d.comb += self.s.ready.eq(trees[0].o.valid)
+        for column, tree in enumerate(trees):
+            m.d.comb += [tree.i.valid.eq(held[-1]), tree.o.ready.eq(1)]
+            for index, name in enumerate(self.spec.sum_widths):
+                total = tree.o.p.sums[index]
+                m.d.sync += self.o.payload[column][name].eq(
+                    add(self.s.payload[column][name], total.value, carry_of(total))
+                )
+        return m
+
+    def row(self, m: Module, row: int) -> dict[str, Signal]:
+        """A row's activation and its multiples in registers, by the name of the product's port."""
+        parts = {"activation": self.i.payload[row]}
+        if self.spec.mac.multiples:
+            m.submodules[f"multiples_{row}"] = multiples = MultiplesOf(self.spec.mac)
+            m.d.comb += multiples.activation.eq(self.i.payload[row])
+            parts |= {name: getattr(multiples, name) for name in self.spec.mac.multiples}
+        held = {name: Signal.like(part, name=f"{name}_{row}") for name, part in parts.items()}
+        m.d.sync += [held[name].eq(part) for name, part in parts.items()]
+        return held
+
+    def column(self, m: Module, column: int, rows: list[dict[str, Signal]]) -> Tree:
+        """A column's weights, products and tree."""
+        mac = self.spec.mac
+        products = [PRODUCTS[mac.unit](mac, self.spec.stages) for _ in rows]
+        tree = Tree(data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths))
+        m.submodules[f"tree_{column}"] = tree
+        loaded = products[0].decode(self.load.payload[column])
+        for row, (product, held) in enumerate(zip(products, rows, strict=True)):
+            m.submodules[f"product_{row}_{column}"] = product
+            weight = Signal(product.control_bits(), name=f"weight_{row}_{column}")
+            with m.If(self.load.valid):
+                m.d.sync += weight.eq(loaded)
+            loaded = weight
+            m.d.comb += [product.control.eq(weight), *(getattr(product, name).eq(part) for name, part in held.items())]
+            term = Signal.like(tree.i.p.terms[row], name=f"term_{row}_{column}")
+            m.d.sync += [term[name].eq(getattr(product, name)) for name in product.outputs()]
+            m.d.comb += tree.i.p.terms[row].eq(term)
+        return tree

@@ -1,0 +1,147 @@
+"""What is compared: units, dot products and arrays, by the widths of weights and activations."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from asq_model.codes import EXPONENTIAL, KINDS
+from asq_model.files import InputError
+from asq_model.integer.array import ArraySpec
+from asq_model.integer.mac import FAMILY_OF_UNIT, ROUNDING, MacSpec
+
+Design = MacSpec | ArraySpec
+
+WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
+FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
+# Of one multiplier: unit, level sets, fraction bits. The uniform ones first, which are the rivals.
+UNIFORM = tuple(
+    (unit, ("",), (None,))
+    for unit in ("uniform", "uniform-sign", "uniform-adders", "uniform-shared", "uniform-table", "uniform-booth")
+)
+OTHERS = (
+    ("post", ("symmetric",), (2, 0, -1)),
+    ("post", ("extended", "asymmetric"), (-1,)),
+    ("post-three-halves", ("symmetric",), (None,)),
+    ("post-exact", ("symmetric",), (None,)),
+    ("pot", KINDS, (None,)),
+    ("apot", ("",), (None,)),
+    ("e2m1", ("",), (None,)),
+)
+ALONE = (("post-sorted", KINDS, (None,)), ("serial", ("",), (None,)))  # not in an array
+
+
+def mac_of(design: Design) -> MacSpec:
+    """What each of a design's products is."""
+    return design.mac if isinstance(design, ArraySpec) else design
+
+
+def form_of(design: Design) -> str:
+    """`mac`, `dot16`, `array8x8`, …"""
+    if isinstance(design, ArraySpec):
+        return f"array{design.rows}x{design.columns}"
+    return "mac" if design.lanes == 1 else f"dot{design.lanes}"
+
+
+def products_per_cycle(design: Design) -> float:
+    if isinstance(design, ArraySpec):
+        return design.rows * design.columns
+    return design.lanes / design.interval
+
+
+def is_rival(design: Design) -> bool:
+    """Whether its weights are uniform and it takes one cycle a product."""
+    return mac_of(design).level_set.family == "uniform" and design.unit != "serial"
+
+
+def title(design: Design) -> str:
+    """For a table: unit, level set, fraction bits, what else was chosen."""
+    mac = mac_of(design)
+    parts = [f"`{mac.unit}`", mac.levels if mac.levels != "symmetric" else ""]
+    parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
+    parts += ["two stages" if isinstance(design, ArraySpec) and design.stages == 2 else ""]
+    return " ".join(filter(None, parts))
+
+
+def possible(widths: tuple[int, int], unit: str, kind: str, frac: int | None, **rest) -> Iterator[MacSpec]:
+    """The unit, or nothing where it cannot be: too many bits for its weights."""
+    try:
+        yield MacSpec(unit, *widths, kind, frac, **rest)
+    except InputError:
+        return
+
+
+def macs(widths: tuple[int, int], chosen: tuple, **rest) -> Iterator[MacSpec]:
+    for unit, kinds, fracs in chosen:
+        for kind in kinds:
+            for frac in fracs:
+                yield from possible(widths, unit, kind, frac, **rest)
+
+
+def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
+    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
+    for spec in macs(widths, (*UNIFORM[:3], *OTHERS, *ALONE[:1]), lanes=lanes):
+        if spec.levels in ("", "symmetric") and (spec.unit, spec.frac) != ("post", 2):
+            yield spec
+    for unit, frac in (
+        ("uniform-shared", None),
+        ("post", 0),
+        ("post", -1),
+        ("post-three-halves", None),
+        ("e2m1", None),
+    ):
+        yield from possible(widths, unit, "", frac, lanes=lanes, shared=True)
+
+
+def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
+    """Square arrays; the small one at 4 × 4 bits with every number of fraction bits, the large one with the fewest."""
+    fracs = (0, -1) if side > 8 else (4, 3, 2, 1, 0, -1) if widths == (4, 4) else (2, 0, -1)
+    left_out = ("post-exact", "post-three-halves", "uniform") if side > 8 else ()
+    for spec in macs(widths, (*UNIFORM[:4], ("post", ("symmetric",), fracs), *OTHERS[2:])):
+        if spec.unit in left_out or spec.levels not in ("", "symmetric"):
+            continue
+        yield ArraySpec(spec, side, side)
+        if spec.unit == "uniform-sign" or spec.frac < 0:
+            yield from possible_array(spec, side, 2)
+
+
+def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]:
+    """The array, or nothing where it cannot be: a unit that takes several cycles, or has no place to be cut in two."""
+    try:
+        yield ArraySpec(spec, side, side, stages)
+    except InputError:
+        return
+
+
+def designs(widths: tuple[int, int], form: str) -> list[Design]:
+    """Everything of one form at one width, the rivals first. Raises InputError."""
+    if form == "mac":
+        made = macs(widths, (*UNIFORM, *OTHERS, *ALONE))
+    elif form.startswith("dot"):
+        made = dots(widths, int(form[3:]))
+    elif form.startswith("array"):
+        made = arrays(widths, int(form.partition("x")[2]))
+    else:
+        raise InputError(f"FORMS has {form!r}; allowed: {', '.join(FORMS)}")
+    return list(dict.fromkeys(made))
+
+
+def swept(
+    bits: list[int],
+    abits: list[int],
+    units: list[str],
+    kinds: list[str],
+    fracs: list[int],
+    lanes: list[int],
+    sides: list[int],
+) -> list[Design]:
+    """Every design in the product of these lists that can be. abits: if empty, as many as the weight has; kinds, fracs:
+    for the units that have a choice."""
+    made: list[Design] = []
+    for unit, width in product(units, bits):
+        for activation_bits in abits or [width]:
+            own_kinds = kinds if FAMILY_OF_UNIT[unit] in EXPONENTIAL else [""]
+            for kind, frac in product(own_kinds, fracs if unit in ROUNDING else [None]):
+                for count in lanes:
+                    made += possible((width, activation_bits), unit, kind, frac, lanes=count)
+                for side, spec in product(sides, list(possible((width, activation_bits), unit, kind, frac))):
+                    made += possible_array(spec, side, 1)
+    return list(dict.fromkeys(made))

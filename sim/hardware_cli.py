@@ -1,0 +1,238 @@
+"""The commands that measure hardware: `synth`, `sweep`, `recommend`, `report`."""
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from asq_model.codes import KINDS
+from asq_model.files import InputError, write_json, write_text
+from asq_model.integer.mac import UNITS
+from sim.compare import recommended
+from sim.designs import FORMS, Design, designs, swept
+from sim.measure import ASIC, ENERGY, TARGETS, Task
+from sim.place import DEVICES
+from sim.sweep import Found, sweep
+
+GOLDEN = click.argument("golden", type=click.Path(path_type=Path), nargs=-1, required=True)
+ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("build"), help="Build folder.")
+SEEDS = click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="Placings of each design.")
+LIBERTY = click.option("--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.")
+SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
+
+
+def progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def parsed_widths(text: str) -> list[tuple[int, int]]:
+    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
+    try:
+        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
+        if any(len(width) != 2 for width in widths):
+            raise ValueError
+    except ValueError as error:
+        raise InputError(f"WIDTHS is {text!r}; allowed: weight x activation bits, as 3x3,4x8") from error
+    return widths
+
+
+def chosen(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
+    """A comma-separated list, every word one of those allowed. Raises InputError."""
+    words = text.split(",")
+    for word in words:
+        if word not in allowed:
+            raise InputError(f"{name} has {word!r}; allowed: {', '.join(allowed)}")
+    return words
+
+
+def checked(found: Found) -> Found:
+    """Raises InputError, with the first failure, if every task failed; says how many did otherwise."""
+    if found.failures and not found.rows:
+        raise InputError(found.failures[0]["error"])
+    for failure in found.failures:
+        progress(f"  failed: {failure['name']} {failure['target']}: {failure['error']}")
+    return found
+
+
+def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, liberty: Path | None, dsp: bool = False):
+    """A task for every design and target; gate equivalents only with cells to map to."""
+    return [
+        Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
+        for target in targets
+        if target != ASIC or liberty
+        for design in members
+    ]
+
+
+@click.command()
+@GOLDEN
+@click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits.")
+@click.option("--forms", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
+@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Of {', '.join(TARGETS)}.")
+@click.option("--dsp", is_flag=True, help="The uniform multiplier in multiplier blocks (ECP5 and 7-series) beside.")
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
+    """Measure designs side by side, each after its bench on the GOLDEN vectors; print the tables."""
+    from sim.hardware_page import TITLES, dsp_lines, table
+
+    pairs, forms = parsed_widths(widths), chosen("FORMS", forms, FORMS)
+    targets = chosen("TARGETS", targets, TARGETS)
+    members = {(width, form): designs(width, form) for width in pairs for form in forms}
+    every = [design for group in members.values() for design in group]
+    tasks = tasks_of(every, targets, golden, seeds, liberty)
+    if dsp:
+        plain = [design for design in every if design.unit == "uniform"]
+        tasks += tasks_of(plain, [name for name in targets if name in ("ecp5", "xc7")], golden, seeds, None, True)
+    found = checked(sweep(tasks, root, progress, scheduler))
+    for width, form in members:
+        click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits\n")
+        click.echo(table(found.rows, width, form) + "\n")
+    for line in dsp_lines(found.rows):
+        click.echo(line)
+
+
+def numbers(name: str, text: str) -> list[int]:
+    """A comma-separated list of integers. Raises InputError."""
+    try:
+        return [int(word) for word in text.split(",") if word]
+    except ValueError as error:
+        raise InputError(f"{name} is {text!r}; allowed: numbers, as 3,4") from error
+
+
+def table_text(rows: list[dict]) -> str:
+    """Rows as CSV, a column for every key that one of them has."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+@click.command("sweep")
+@GOLDEN
+@click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
+@click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
+@click.option(
+    "--units", default="post,pot,apot,uniform,uniform-sign", show_default=True, help=f"Of {', '.join(UNITS)}."
+)
+@click.option("--levels", default="symmetric", show_default=True, help=f"Of {', '.join(KINDS)}.")
+@click.option("--fracs", default="-1,0,2", show_default=True, help="Fraction bits, of the units that have them.")
+@click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
+@click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
+@click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Of {', '.join(TARGETS)}.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/sweep"), show_default=True)
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def sweep_command(
+    golden, bits, abits, units, levels, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
+):
+    """Measure every design in the product of the lists; write OUT/table.csv, the failures and Pareto plots."""
+    from sim.hardware_plots import draw_error, draw_throughput
+
+    units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
+    targets = chosen("TARGETS", targets, TARGETS)
+    lists = [numbers(name, text) for name, text in {"BITS": bits, "ABITS": abits}.items()]
+    rest = [numbers(name, text) for name, text in {"FRACS": fracs, "LANES": lanes, "SIDES": sides}.items()]
+    made = swept(*lists, units, levels, *rest)
+    if not made:
+        raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
+    found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
+    write_text(out / "table.csv", table_text(found.rows))
+    write_json(out / "failures.json", found.failures)
+    by_target = {name: [row for row in found.rows if row["target"] == name and "luts" in row] for name in targets}
+    by_target = {name: rows for name, rows in by_target.items() if rows}
+    placed = {name: rows for name, rows in by_target.items() if "mhz" in rows[0]}
+    if placed:
+        draw_throughput(placed, out / "throughput.svg")
+    if by_target:
+        draw_error(by_target, out / "error.svg")
+    click.echo(out / "table.csv")
+
+
+@click.command()
+@click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
+@click.option("--bits", type=int, default=4, show_default=True, help="Weight bits.")
+@click.option("--error", type=float, default=0.05, show_default=True, help="Largest error, of the results' rms.")
+@click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
+@click.option("--table", type=click.Path(path_type=Path), default=Path("build/sweep/table.csv"), show_default=True)
+def recommend(device, bits, error, form, table):
+    """Name the design of a sweep with the most products per second and LUT."""
+    try:
+        lines = list(csv.DictReader(table.read_text().splitlines()))
+    except OSError as failure:
+        raise InputError(f"cannot read {table}: {failure.strerror}; `make sweep` writes it") from failure
+    try:
+        rows = [
+            line
+            | {"dsp": line["dsp"] == "True", "weight_bits": int(line["weight_bits"])}
+            | {key: float(line[key]) for key in ("relative_error", "per_lut") if line[key]}
+            for line in lines
+        ]
+    except (KeyError, ValueError) as failure:
+        raise InputError(f"{table} is no table of a sweep: {failure}") from failure
+    row = recommended(rows, device, bits, error, form)
+    if row is None:
+        raise InputError(f"no {form} of {table} has DEVICE {device}, BITS {bits} and an ERROR of at most {error}")
+    clock = f", {float(row['mhz']):.0f} MHz" if row.get("mhz") else ""
+    click.echo(f"{row['name']}: {row['luts']} LUTs{clock}, error {row['relative_error']:.2%} of the results' rms")
+
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "docs" / "results"
+WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
+
+
+def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
+    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError."""
+    plan = {}
+    for part in text.split():
+        form, _, widths = part.partition(":")
+        (form,) = chosen("PLAN", form, FORMS)
+        plan |= {(pair, form): designs(pair, form) for pair in parsed_widths(widths)}
+    return plan
+
+
+def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
+    """Placings on the devices, LUT6, and for single units the uniform one in multiplier blocks, gates and energy."""
+    tasks = []
+    for (_, form), members in plan.items():
+        alone = form == "mac"
+        tasks += tasks_of(members, [*devices, "xc7"], golden, seeds if alone else 1, None)
+        if alone:
+            tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
+            plain = [design for design in members if design.unit == "uniform"]
+            tasks += tasks_of(plain, [name for name in (*devices, "xc7") if name != "ice40"], golden, 1, None, True)
+    return tasks
+
+
+@click.command()
+@GOLDEN
+@click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
+@click.option("--devices", default=",".join(DEVICES), show_default=True, help=f"Of {', '.join(DEVICES)}.")
+@click.option("--known", is_flag=True, help="Show what was measured before, measure nothing.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/hardware.md"), show_default=True)
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
+    """Compare everything and write the page: OUT in Markdown with its pictures, beside it as one HTML file."""
+    from sim.hardware_report import write_report
+
+    devices = chosen("DEVICES", devices, tuple(DEVICES))
+    tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
+    found = checked(sweep(tasks, root, progress, scheduler, known))
+    if not found.rows:
+        raise InputError("nothing of this PLAN was measured before; leave KNOWN out")
+    for path in write_report(found, RESULTS, out, seeds, liberty):
+        click.echo(path)
+
+
+hardware = [synth, sweep_command, recommend, report]

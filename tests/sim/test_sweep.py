@@ -1,0 +1,115 @@
+"""Measuring designs: every row behind its bench, failures apart, nothing measured twice."""
+
+import csv
+import json
+
+import pytest
+
+from asq_model.files import InputError
+from asq_model.integer.mac import MacSpec
+from hw.emit import emit
+from sim import measure, sweep
+from sim.measure import Task, golden_for, inputs_of, measured, relative_error
+
+# One worker: the first run of each tool compiles it.
+pytestmark = pytest.mark.xdist_group("accepted")
+SPEC = MacSpec("post", 3, 3, frac=-1)
+
+
+def test_a_row_is_reproducible_to_the_lut_from_a_clean_cache(small_golden, tmp_path):
+    rows = [measured(Task(SPEC, "xc7", (small_golden,)), tmp_path / name) for name in ("one", "two")]
+    assert rows[0] == rows[1] and rows[0]["luts"] > 20 and rows[0]["checked"] > 1000
+    assert 0.005 < rows[0]["relative_error"] < 0.2
+
+
+def test_a_wrong_unit_gets_no_row(small_golden, tmp_path, monkeypatch):
+    """Another unit's Verilog under its name: smaller, and wrong."""
+    other, _ = emit(MacSpec("pot", 3, 3, frac=0), tmp_path)
+    text = other.read_text().replace("pot_mac_w3a3", SPEC.name)
+
+    def forged(spec, folder, contents=None):
+        path = folder / f"{spec.name}.v"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path, path
+
+    monkeypatch.setattr("sim.run.emit", forged)
+    with pytest.raises(InputError, match=f"{SPEC.name} fails its bench and gets no figures"):
+        measured(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
+    row = sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
+    assert "luts" not in row and "fails its bench" in row["error"]
+
+
+def test_a_fault_of_ours_is_one_line_too(small_golden, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "measured", lambda *words: 1 / 0)
+    assert sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path)["error"] == "ZeroDivisionError: division by zero"
+
+
+def test_golden_vectors_are_found_by_width(small_golden, tmp_path):
+    assert golden_for(SPEC, (small_golden,)) == small_golden
+    with pytest.raises(InputError, match="has layers of 5 x 4 bits"):
+        golden_for(MacSpec("post", 5, 4), (small_golden,))
+    with pytest.raises(InputError, match=r"none/manifest\.json is missing"):
+        inputs_of([Task(SPEC, "xc7", (tmp_path / "none",))])
+
+
+def test_exact_units_have_no_error(small_golden):
+    assert relative_error(MacSpec("uniform", 3, 3), small_golden) == 0
+    coarse, fine = (relative_error(MacSpec("post", 3, 3, frac=frac), small_golden) for frac in (-1, 4))
+    assert coarse > 8 * fine > 0
+
+
+def test_what_a_hash_depends_on(small_golden):
+    tasks = [
+        Task(SPEC, "xc7", (small_golden,)),
+        Task(SPEC, "ecp5", (small_golden,)),
+        Task(SPEC, "xc7", (small_golden,), 2),
+    ]
+    assert len(set(inputs_of(tasks))) == 3 and inputs_of(tasks) == inputs_of(tasks)
+
+
+def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden, tmp_path, monkeypatch):
+    tasks = [Task(SPEC, "xc7", (small_golden,)), Task(MacSpec("pot", 3, 3), "xc7", (small_golden,))]
+    asked = []
+
+    def fake(missing, root, progress, scheduler):
+        asked.append(len(missing))
+        rows = {}
+        for path, task in missing.items():
+            rows[path] = measure.description(task) | ({"luts": 1} if task.design is SPEC else {"error": "no"})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(rows[path]))
+        return rows
+
+    monkeypatch.setattr(sweep, "measured_anew", fake)
+    for _ in range(2):
+        found = sweep.sweep(tasks, tmp_path, lambda line: None)
+        assert (len(found.rows), len(found.failures)) == (1, 1)
+    assert asked == [2, 1]
+    assert len(sweep.sweep(tasks, tmp_path, lambda line: None, known_only=True).failures) == 0
+
+
+def test_the_commands(command, refused, small_golden, build_root, tmp_path):
+    """A sweep on Dask with one design that fails, its table, and what it recommends."""
+    grid = ["--bits", "3", "--units", "post,uniform-sign", "--fracs", "-1", "--targets", "xc7"]
+    where = ["--root", build_root, "--out", tmp_path]
+    done = command("sim", "sweep", small_golden, *grid, *where, "--abits", "3,5")
+    assert done.returncode == 0, done.stderr
+    assert "failed: post_mac_w3a5_fm1 xc7: none of the golden vectors" in done.stderr
+    rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    assert [row["name"] for row in rows] == ["post_mac_w3a3_fm1", "uniform_sign_mac_w3a3"]
+    assert len(json.loads((tmp_path / "failures.json").read_text())) == 2
+    assert "currentColor" in (tmp_path / "error.svg").read_text()
+    again = command("sim", "sweep", small_golden, *grid, *where)
+    assert "measuring" not in again.stderr
+    table = ["--table", tmp_path / "table.csv"]
+    best = command("sim", "recommend", "--device", "xc7", "--bits", "3", "--error", "0", *table)
+    assert best.stdout.startswith("uniform_sign_mac_w3a3: ")
+    assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
+    assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.csv")
+    assert "UNITS has 'x'; allowed: post," in refused("sim", "sweep", small_golden, "--units", "x")
+    assert "BITS is 'a'" in refused("sim", "sweep", small_golden, "--bits", "a")
+    assert "WIDTHS is '3'" in refused("sim", "synth", small_golden, "--widths", "3")
+    scheduler = ["--scheduler", "tcp://127.0.0.1:9"]
+    message = refused("sim", "sweep", small_golden, *grid, "--root", tmp_path, "--out", tmp_path, *scheduler)
+    assert "no Dask scheduler answers at SCHEDULER 'tcp://127.0.0.1:9'" in message
