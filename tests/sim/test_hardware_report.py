@@ -1,0 +1,97 @@
+"""The report: pictures that follow the page's colours, one HTML file, the same bytes for the same rows."""
+
+import json
+
+import pytest
+
+from asq_model.files import InputError
+from sim.designs import designs
+from sim.hardware_cli import parsed_widths, planned, report_tasks
+from sim.hardware_report import write_report
+from sim.html_page import inlined, write_html
+from sim.measure import ASIC, ENERGY, Task, description
+from sim.sweep import Found
+
+
+def rows():
+    """Made-up figures of the arrays and units at 4 × 4 bits."""
+    found = []
+    for form in ("array8x8", "mac"):
+        for index, design in enumerate(designs((4, 4), form)):
+            for target in ("ice40", "ecp5", "xc7"):
+                row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0, "luts": 50 + index}
+                row["per_lut"] = row["products_per_cycle"] / row["luts"]
+                found.append(row | ({"mhz": 99.0 + index} if target != "xc7" else {}))
+            if form == "mac":
+                common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
+                energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0, "nets": 9, "flip_flops": 3}
+                found.append(common | energy)
+                found.append(common | {"target": ASIC, "gates": 500.0})
+    found.append(found[-5] | {"target": "ecp5", "dsp": True, "luts": 9, "dsps": 1, "mhz": 120.0})
+    return found
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Accuracies of two networks, and a page on unrolled layers."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    common = {"activations": "lsq", "activation_bits": 4, "images": 100}
+    accuracies = [
+        common | {"level_set": "post4", "arithmetic": "post frac -1", "correct": 79},
+        common | {"level_set": "uniform4", "arithmetic": "uniform-sign", "correct": 78},
+    ]
+    (folder / "arithmetic.json").write_text(json.dumps({"note": "A note.", "rows": accuracies}))
+    (folder / "unrolled.md").write_text("# Page\n\nOver all: about level.\n")
+    return folder
+
+
+def test_the_report(results, tmp_path):
+    failure = description(Task(designs((4, 4), "mac")[0], "ice40", ())) | {"error": "no such tool"}
+    written = []
+    for name in ("one", "two"):
+        write_report(Found(rows(), [failure]), results, tmp_path / name / "hardware.md", 2, None)
+        written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert written[0] == written[1]
+    page, html = (written[0][f"hardware.{kind}"].decode() for kind in ("md", "html"))
+    for part in (
+        "## Verdict",
+        "Accuracy at equal cost",
+        "A note.",
+        "Multiplier blocks",
+        "Energy, by a proxy",
+        "about level",
+    ):
+        assert part in page
+    assert "no such tool" in page and "| `post` F = -1 two stages" in page and "79.00 ± 0.00" in page
+    assert html.count("<svg") == 4 and "<img" not in html and "http://www.w3.org" in html
+    assert "<script" not in html and 'href="http' not in html
+    names = [part.split('"')[0] for part in html.split(' id="')[1:]]
+    assert len(names) == len(set(names)), "two pictures share a name"
+
+
+def test_without_accuracies_the_page_leaves_them_out(tmp_path):
+    write_report(Found(rows(), []), tmp_path / "none", tmp_path / "hardware.md", 1, tmp_path / "cells.lib")
+    page = (tmp_path / "hardware.md").read_text()
+    assert "Accuracy at equal cost" not in page and "unrolled" not in page and "`cells.lib`" in page
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# T\n\n![P](none.svg)\n")
+    with pytest.raises(InputError, match=r"cannot read picture .*none\.svg"):
+        write_html(page, tmp_path / "page.html")
+    (tmp_path / "none.svg").write_text('<?xml?><svg><g id="a"/><use href="#a"/></svg>')
+    assert inlined('<img alt="P" src="none.svg">', tmp_path).count("none-a") == 2
+
+
+def test_a_plan():
+    plan = planned("mac:3x3,4x4 array8x8:4x4")
+    assert list(plan) == [((3, 3), "mac"), ((4, 4), "mac"), ((4, 4), "array8x8")]
+    tasks = report_tasks(plan, ["ecp5"], (), 2, None)
+    assert {task.target for task in tasks} == {"ecp5", "xc7", ENERGY}
+    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ecp5"} == {1, 2}
+    for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is '4'"), ("mac", "WIDTHS is ''")):
+        with pytest.raises(InputError, match=said):
+            planned(wrong)
+    assert parsed_widths("3x3,4x8") == [(3, 3), (4, 8)]
