@@ -25,7 +25,7 @@ HARDWARE_GOLDEN = golden=$$($(PY) -m asq_model golden && $(PY) -m asq_model gold
 	$(PY) -m asq_model golden --bits 4 --abits 8)
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth sweep recommend report golden reproduce parity arithmetic figures test bench lint clean
+.PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,10 @@ recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ERROR, FO
 report: $(VENV)/.synth ## compare everything: page and HTML file in build/report (DEVICES, PLAN, SEEDS, LIBERTY)
 	@$(HARDWARE_GOLDEN) && $(PY) -m sim report $$golden $(call option,devices,DEVICES) $(call option,plan,PLAN) \
 		$(if $(KNOWN),--known) $(HARDWARE_OPTIONS)
+
+unrolled: $(VENV)/.synth ## layers with all weights known as adder graphs, page in build/report (CASES, SEEDS)
+	@golden=$$($(PY) -m asq_model golden --bits 4) && \
+		$(PY) -m sim unrolled $(or $(CASES),$$golden:block3.downsample.0:16x16) $(call option,seeds,SEEDS)
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
 	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)

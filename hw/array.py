@@ -55,9 +55,11 @@ class Array(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        held = Signal(1 + self.spec.stages)  # which of the stages up to the products hold something, the first lowest
+        before_products = 1 + self.spec.mac.splits_root
+        held = Signal(before_products + self.spec.stages)  # which stages hold something, the first one lowest
+        load = self.delayed_load(m) if self.spec.mac.splits_root else self.load
         rows = [self.row(m, row) for row in range(self.spec.rows)]
-        trees = [self.column(m, column, rows) for column in range(self.spec.columns)]
+        trees = [self.column(m, column, rows, load) for column in range(self.spec.columns)]
         m.d.sync += [held.eq(Cat(self.i.valid, held)), self.o.valid.eq(trees[0].o.valid)]
         m.d.comb += self.s.ready.eq(trees[0].o.valid)
         for column, tree in enumerate(trees):
@@ -73,24 +75,34 @@ class Array(wiring.Component):
         """A row's activation and its multiples in registers, by the name of the product's port."""
         parts = {"activation": self.i.payload[row]}
         if self.spec.mac.multiples:
-            m.submodules[f"multiples_{row}"] = multiples = MultiplesOf(self.spec.mac)
-            m.d.comb += multiples.activation.eq(self.i.payload[row])
+            splits = self.spec.mac.splits_root
+            m.submodules[f"multiples_{row}"] = multiples = MultiplesOf(self.spec.mac, splits)
+            m.d.comb += multiples.activation.eq(parts["activation"])
+            if splits:  # the activation waits for its root
+                parts["activation"] = Signal.like(multiples.activation, name=f"waiting_{row}")
+                m.d.sync += parts["activation"].eq(self.i.payload[row])
             parts |= {name: getattr(multiples, name) for name in self.spec.mac.multiples}
         held = {name: Signal.like(part, name=f"{name}_{row}") for name, part in parts.items()}
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
 
-    def column(self, m: Module, column: int, rows: list[dict[str, Signal]]) -> Tree:
+    def delayed_load(self, m: Module) -> wiring.PureInterface:
+        """`load` a cycle later, as late as activations that wait for their root."""
+        load = self.load.signature.create(path=("delayed_load",))
+        m.d.sync += [load.valid.eq(self.load.valid), load.payload.eq(self.load.payload)]
+        return load
+
+    def column(self, m: Module, column: int, rows: list[dict[str, Signal]], load: wiring.PureInterface) -> Tree:
         """A column's weights, products and tree."""
         mac = self.spec.mac
         products = [PRODUCTS[mac.unit](mac, self.spec.stages) for _ in rows]
         tree = Tree(data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths))
         m.submodules[f"tree_{column}"] = tree
-        loaded = products[0].decode(self.load.payload[column])
+        loaded = products[0].decode(load.payload[column])
         for row, (product, held) in enumerate(zip(products, rows, strict=True)):
             m.submodules[f"product_{row}_{column}"] = product
             weight = Signal(product.control_bits(), name=f"weight_{row}_{column}")
-            with m.If(self.load.valid):
+            with m.If(load.valid):
                 m.d.sync += weight.eq(loaded)
             loaded = weight
             m.d.comb += [product.control.eq(weight), *(getattr(product, name).eq(part) for name, part in held.items())]

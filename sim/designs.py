@@ -99,7 +99,7 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
         if spec.unit in left_out or spec.levels not in ("", "symmetric"):
             continue
         yield ArraySpec(spec, side, side)
-        if spec.unit == "uniform-sign" or spec.frac < 0:
+        if spec.unit == "uniform-sign" or (spec.unit == "post" and spec.frac in (0, -1)):
             yield from possible_array(spec, side, 2)
 
 

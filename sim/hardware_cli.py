@@ -235,4 +235,20 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
         click.echo(path)
 
 
-hardware = [synth, sweep_command, recommend, report]
+@click.command()
+@click.argument("cases", nargs=-1, required=True)
+@click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/unrolled.md"), show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Placings of each layer.")
+@ROOT
+def unrolled(cases, larger, out, seeds, root):
+    """Solve layers as adder graphs, synthesise and place them; write the page. CASES: folder:layer:INPUTSxOUTPUTS."""
+    from sim.unrolled import parsed_case
+    from sim.unrolled_page import page
+
+    parsed = [parsed_case(case) for case in cases], [parsed_case(case) for case in larger]
+    write_text(out, page(*parsed, seeds, root, progress))
+    click.echo(out)
+
+
+hardware = [synth, sweep_command, recommend, report, unrolled]

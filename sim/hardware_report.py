@@ -55,7 +55,7 @@ def unrolled_section(results: Path) -> str:
     """What the page on unrolled layers found, in a sentence, and where it is; empty without it."""
     path = results / "unrolled.md"
     with suppress(OSError):
-        told = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("Over all: ")]
+        told = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("In LUTs, ")]
         if told:
             return text("unrolled", told=told[0])
     return ""

@@ -66,8 +66,8 @@ class ArraySpec:
     @property
     def latency(self) -> int:
         """Cycles from accepting activations to offering their sums: a register for them, one or two for the products,
-        one per level of the tree, one for the sum."""
-        return 2 + self.stages + (self.rows - 1).bit_length()
+        one per level of the tree, one for the sum; one more where √2·a is the sum of two tables."""
+        return 2 + self.mac.splits_root + self.stages + (self.rows - 1).bit_length()
 
     @property
     def sum_widths(self) -> dict[str, int]:

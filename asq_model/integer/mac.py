@@ -68,6 +68,7 @@ DEFAULT_DEPTH = 576
 MAX_FRAC = 12
 MAX_DEPTH = 1 << 20
 MAX_LANES = 256
+WHOLE_TABLE_BITS = 4  # of an activation whose √2·a is looked up in one table: the inputs of the smallest LUT
 MAX_TABLE_BITS = 8  # of weight and activation together: a table of products doubles with each
 
 
@@ -176,6 +177,11 @@ class MacSpec:
         if self.unit in ("post-three-halves", "e2m1", "uniform-shared"):
             return {"triple": 3 * self.activations}
         return {}
+
+    @property
+    def splits_root(self) -> bool:
+        """Whether √2·a is the sum of two tables, of its low and its high bits: one table of more is large and slow."""
+        return "root" in self.multiples and self.activation_bits > WHOLE_TABLE_BITS
 
     @cached_property
     def even_products(self) -> np.ndarray:

@@ -20,6 +20,19 @@ def sqrt2_table(activations: np.ndarray, frac: int) -> np.ndarray:
     return np.array([times_sqrt2(int(a), frac) for a in values], np.int64)[index].reshape(np.shape(activations))
 
 
+def sqrt2_halves(high: np.ndarray, low: np.ndarray, frac: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """(H, L, K) such that (H[i] + L[j]) >> K is `times_sqrt2(high[i] + low[j], frac)` for all i and j.
+
+    Two small tables and an adder in place of one large table. K is the least that does, found by trying all sums.
+    """
+    wanted = sqrt2_table(high[:, None] + low, frac)
+    for guard in range(1, 64):
+        first, second = sqrt2_table(high, frac + guard), sqrt2_table(low, frac + guard) + (1 << guard - 1)
+        if np.array_equal(first[:, None] + second >> guard, wanted):
+            return first, second, guard
+    raise ValueError("no two tables add up to that")
+
+
 def sqrt2_constant(limit: int, frac: int) -> tuple[int, int]:
     """(C, K) such that (x·C + 2^(K−1)) >> K equals `times_sqrt2(x, frac)` for every |x| ≤ limit.
 

@@ -17,6 +17,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.integer.mac import MacSpec
+from asq_model.integer.sqrt2 import sqrt2_halves
 
 
 def activation_shape(spec: MacSpec) -> Shape:
@@ -40,19 +41,20 @@ def multiple_shapes(spec: MacSpec) -> dict[str, Shape]:
 
 
 class MultiplesOf(wiring.Component):
-    """The multiples of an activation that `spec`'s products need, without a clock.
+    """The multiples of an activation that `spec`'s products need, without a clock; `registered` puts a register between
+    the two tables of a root and their adder.
 
     Members
     -------
     activation : In(activation_bits)
     root : Out
-        Of `post`: round(√2·a·2^frac), a table.
+        Of `post`: round(√2·a·2^frac), a table, or of wide activations the sum of two.
     triple : Out
         Of the other units that have one: 3·a, an adder.
     """
 
-    def __init__(self, spec: MacSpec):
-        self.spec = spec
+    def __init__(self, spec: MacSpec, registered: bool = False):
+        self.spec, self.registered = spec, registered
         shapes = multiple_shapes(spec)
         super().__init__(
             {"activation": In(activation_shape(spec))} | {name: Out(shape) for name, shape in shapes.items()}
@@ -62,9 +64,31 @@ class MultiplesOf(wiring.Component):
         m = Module()
         if "triple" in self.spec.multiples:
             m.d.comb += self.triple.eq((self.activation << 1) + self.activation)
+        elif self.spec.splits_root:
+            m.d.comb += self.root.eq(self.halves(m))
         else:
             look_up(m, self.root, self.activation.as_unsigned(), self.spec.multiples["root"])
         return m
+
+    def halves(self, m: Module) -> Value:
+        """The root as the sum of a table of the low bits and one of the others."""
+        low_bits = (len(self.activation) + 1) // 2
+        low = np.arange(1 << low_bits)
+        patterns = np.arange(1 << len(self.activation) - low_bits)
+        high = self.spec.activations[patterns << low_bits]
+        *tables, guard = sqrt2_halves(high, low, self.spec.frac)
+        parts = []
+        for name, index, table in zip(
+            ("high", "low"), (self.activation[low_bits:], self.activation[:low_bits]), tables, strict=True
+        ):
+            part = Signal(range_shape(int(table.min()), int(table.max())), name=f"{name}_root")
+            look_up(m, part, index, table)
+            if self.registered:
+                held = Signal.like(part, name=f"{name}_held")
+                m.d.sync += held.eq(part)
+                part = held
+            parts.append(part)
+        return (parts[0] + parts[1]) >> guard
 
 
 def look_up(m: Module, result: Signal, index: Value, table: np.ndarray) -> None:

@@ -42,7 +42,7 @@ def results(tmp_path):
         common | {"level_set": "uniform4", "arithmetic": "uniform-sign", "correct": 78},
     ]
     (folder / "arithmetic.json").write_text(json.dumps({"note": "A note.", "rows": accuracies}))
-    (folder / "unrolled.md").write_text("# Page\n\nOver all: about level.\n")
+    (folder / "unrolled.md").write_text("# Page\n\nIn LUTs, about level.\n")
     return folder
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.files import InputError
 from asq_model.integer.mac import FAMILY_OF_UNIT, MAX_TABLE_BITS, ROUNDING, UNITS, MacSpec, signed_width
-from asq_model.integer.sqrt2 import sqrt2_constant, sqrt2_table, times_sqrt2
+from asq_model.integer.sqrt2 import sqrt2_constant, sqrt2_halves, sqrt2_table, times_sqrt2
 
 getcontext().prec = 80
 ROOT = Decimal(2).sqrt()
@@ -70,6 +70,15 @@ def test_the_constant_is_wide_enough_for_large_sums(limit, frac, data):
     x = data.draw(st.one_of(st.integers(0, limit), st.sampled_from([limit, *worst_cases(limit)])))
     for value in (x, -x):
         assert value * constant + (1 << shift - 1) >> shift == times_sqrt2(value, frac)
+
+
+@pytest.mark.parametrize("frac", [-1, 0, 2, 5])
+@pytest.mark.parametrize("low_bits, high", [(4, range(0, 256, 16)), (4, range(-128, 128, 16)), (3, range(0, 32, 8))])
+def test_two_tables_add_up_to_the_one(low_bits, high, frac):
+    high, low = np.array(high), np.arange(1 << low_bits)
+    first, second, guard = sqrt2_halves(high, low, frac)
+    np.testing.assert_array_equal(first[:, None] + second >> guard, sqrt2_table(high[:, None] + low, frac))
+    assert (first[:, None] + second >> guard + 1 != sqrt2_table(high[:, None] + low, frac)).any()
 
 
 def test_a_narrower_constant_would_be_seen():
