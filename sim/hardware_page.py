@@ -142,7 +142,7 @@ def verdict(rows: list[dict]) -> str:
     aims = text("missed", aims=listed_aims(), missed=", ".join(missed)) if missed else text("met", aims=listed_aims())
     single = {target: gain(group(rows, (4, 4), "mac", target), is_alone) for target in FABRICS}
     alone = [f"{value[0]:.2f} on {SHORT[target]}" for target, value in single.items() if value]
-    return text("verdict", said="; ".join(said), aims=aims, alone=f"4 × 4 bits: {', '.join(alone)}")
+    return text("verdict", said="; ".join(said), aims=aims, alone=f"(4 × 4 bits) {', '.join(alone)}")
 
 
 def is_alone(row: dict) -> bool:
