@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asq_model.files import InputError, read_json, write_json, write_text
 from sim.compare import group
-from sim.hardware_page import accuracy_points, accuracy_table, mean_accuracies, sections, text
+from sim.hardware_page import TITLES, accuracy_points, accuracy_table, mean_accuracies, sections, text
 from sim.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.html_page import write_html
 from sim.place import DEVICES, FREQUENCY_MHZ
@@ -76,6 +76,18 @@ def how(rows: list[dict], seeds: int, liberty: Path | None) -> str:
     )
 
 
+def left_out_lines(rows: list[dict]) -> list[str]:
+    """How many designs of each form, width and target were not measured."""
+    counts: dict[tuple, list[str]] = {}
+    for row in rows:
+        key = (row["form"], row["weight_bits"], row["activation_bits"], row["target"] + (" DSP" if row["dsp"] else ""))
+        counts.setdefault(key, []).append(row["name"])
+    return [
+        f"- {TITLES[form]}, {weights} × {activations} bits, {target}: {len(names)}"
+        for (form, weights, activations, target), names in counts.items()
+    ]
+
+
 def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
     """Write everything beside `out`; return what was written. Raises InputError."""
     rows, folder = found.rows, out.parent
@@ -86,6 +98,8 @@ def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Pa
     if found.failures:
         lost = "\n".join(f"- {row['name']}, {row['target']}: {row['error']}" for row in found.failures)
         page += f"\n## Not measured\n\n{lost}\n"
+    if found.left_out:
+        page += f"\n## Left out\n\n{text('left_out')}\n\n" + "\n".join(left_out_lines(found.left_out)) + "\n"
     write_text(out, page)
     write_json(out.with_suffix(".json"), {"rows": rows, "failures": found.failures})
     write_html(out, out.with_suffix(".html"))

@@ -15,10 +15,12 @@ from sim.measure import Task, description, inputs_of, measured
 
 @dataclass
 class Found:
-    """Rows of the tasks that succeeded, and what went wrong with the others, in the tasks' order."""
+    """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
+    in the tasks' order."""
 
     rows: list[dict] = field(default_factory=list)
     failures: list[dict] = field(default_factory=list)
+    left_out: list[dict] = field(default_factory=list)
 
 
 def attempt(task: Task, root: Path) -> dict:
@@ -80,7 +82,10 @@ def sweep(
     if missing and not known_only:
         rows |= measured_anew(missing, root, progress, scheduler)
     found = Found()
-    for path in dict.fromkeys(path for path in paths if path in rows):
+    for path, task in dict(zip(paths, tasks, strict=True)).items():
+        if path not in rows:
+            found.left_out.append(description(task))
+            continue
         (found.failures if "error" in rows[path] else found.rows).append(rows[path])
     return found
 

@@ -65,7 +65,7 @@ class TableProduct(UniformProduct):
     """`uniform-table`: every product in a table."""
 
     def product(self, m):
-        result = Signal(self.value.shape(), name="product")
+        result = Signal(self.value.shape(), name="entry")
         look_up(m, result, Cat(self.activation, self.control), self.spec.products.reshape(-1))
         return result
 

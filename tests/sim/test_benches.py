@@ -56,7 +56,8 @@ def test_a_broken_array_is_found(build_root, tmp_path):
     """One product of the array has another sign than the specification's."""
     spec = ARRAYS[0]
     verilog, _ = emit(spec, tmp_path)
-    text, changed = re.subn(r"(\.control\(weight_1_1)\)", r"\1 ^ 5'h02)", verilog.read_text(), count=1)
+    wiring = r"(product_1_1 \(\s+\.activation\(\S+ \),\s+\.control\(\S+ )\)"
+    text, changed = re.subn(wiring, r"\1^ 5'h02)", verilog.read_text(), count=1)
     assert changed, "the line of the mutant is no longer in the Verilog"
     verilog.write_text(text)
     outcome = run_job(Job(spec, verilog=verilog), build_root / "mutants")

@@ -50,7 +50,7 @@ def test_the_report(results, tmp_path):
     failure = description(Task(designs((4, 4), "mac")[0], "ice40", ())) | {"error": "no such tool"}
     written = []
     for name in ("one", "two"):
-        write_report(Found(rows(), [failure]), results, tmp_path / name / "hardware.md", 2, None)
+        write_report(Found(rows(), [failure], [failure]), results, tmp_path / name / "hardware.md", 2, None)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
     page, html = (written[0][f"hardware.{kind}"].decode() for kind in ("md", "html"))
@@ -63,6 +63,7 @@ def test_the_report(results, tmp_path):
         "about level",
     ):
         assert part in page
+    assert "- One multiply-accumulate unit, 4 × 4 bits, ice40: 1\n" in page
     assert "no such tool" in page and "| `post` F = -1 two stages" in page and "79.00 ± 0.00" in page
     assert html.count("<svg") == 4 and "<img" not in html and "http://www.w3.org" in html
     assert "<script" not in html and 'href="http' not in html

@@ -9,7 +9,7 @@ import pytest
 from asq_model.files import InputError
 from asq_model.golden import FORMAT, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
-from sim import unrolled
+from sim import unrolled, unrolled_page
 from sim.unrolled import FORMS, Problem, checked, clock, parsed_case, problems, simulate, solver_version, verilog
 from sim.unrolled_page import page
 
@@ -151,7 +151,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
         }
 
     rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(FORMS)}
-    monkeypatch.setattr(unrolled, "measured", lambda *words: rows)
+    monkeypatch.setattr(unrolled_page, "measured", lambda *words: rows)
     cases = [parsed_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
     text = page(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
