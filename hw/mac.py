@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.mac import MacSpec, signed_width
+from asq_model.integer.mac import MacSpec
 from asq_model.integer.sqrt2 import sqrt2_constant
 from hw.products import activation_shape, multiple_shapes, multiplier
 from hw.tree import Tree, add, carry_of, lane_terms
@@ -29,16 +29,6 @@ def terms_layout(term: dict[str, Shape], lanes: int = 1) -> data.StructLayout:
     """Addends as multipliers put them out (value, and carry and lane if they have them), one per lane, and whether they
     end their dot product."""
     return data.StructLayout({"terms": data.ArrayLayout(data.StructLayout(term), lanes), "last": 1})
-
-
-def lane_widths(spec: MacSpec) -> dict[str, int]:
-    """Widths of the running sums, from the specification's product tables: overflow within `depth` cannot happen."""
-    if spec.unit != "post-exact":
-        return {"sum": spec.result_width}
-    return {
-        "even": signed_width(*spec.sum_range(spec.even_products)),
-        "odd": signed_width(*spec.sum_range(spec.odd_products)),
-    }
 
 
 class Multiply(wiring.Component):
@@ -187,7 +177,7 @@ class TimesRootTwo(wiring.Component):
 
     def __init__(self, spec: MacSpec):
         self.spec = spec
-        widths = lane_widths(spec)
+        widths = spec.sum_widths
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout({name: signed(width) for name, width in widths.items()}))),
@@ -238,7 +228,7 @@ class Mac(wiring.Component):
         m = Module()
         m.submodules.terms = terms = (BitSerial if self.spec.unit == "serial" else Multiply)(self.spec)
         wiring.connect(m, wiring.flipped(self.i), terms.i)
-        widths = lane_widths(self.spec)
+        widths = self.spec.sum_widths
         if self.spec.lanes > 1:
             m.submodules.tree = tree = Tree(data.StructLayout(terms.outputs), self.spec.lanes, len(widths))
             wiring.connect(m, terms.o, tree.i)

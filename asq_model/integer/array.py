@@ -11,7 +11,7 @@ import numpy as np
 
 from asq_model.files import InputError
 from asq_model.integer.fixed import checked_range
-from asq_model.integer.mac import MacSpec, signed_width
+from asq_model.integer.mac import MacSpec
 
 MAX_SIDE = 64
 STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "e2m1", "uniform-sign")  # can be cut in two
@@ -71,13 +71,8 @@ class ArraySpec:
 
     @property
     def sum_widths(self) -> dict[str, int]:
-        """Bits of a column's sums: one, or with `post-exact` the even and the odd one, not yet times √2."""
-        if self.unit != "post-exact":
-            return {"sum": self.mac.result_width}
-        return {
-            "even": signed_width(*self.mac.sum_range(self.mac.even_products)),
-            "odd": signed_width(*self.mac.sum_range(self.mac.odd_products)),
-        }
+        """Bits of a column's sums, as `mac` has them."""
+        return self.mac.sum_widths
 
     def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
         """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R]."""

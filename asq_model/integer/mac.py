@@ -245,6 +245,17 @@ class MacSpec:
         return signed_width(*self.result_range)
 
     @property
+    def sum_widths(self) -> dict[str, int]:
+        """Bits of the running sums by name: overflow is impossible within `depth` terms. `post-exact` has two, of
+        the even and of the odd terms, the latter not yet times √2."""
+        if self.unit != "post-exact":
+            return {"sum": self.result_width}
+        return {
+            "even": signed_width(*self.sum_range(self.even_products)),
+            "odd": signed_width(*self.sum_range(self.odd_products)),
+        }
+
+    @property
     def interval(self) -> int:
         """Cycles from one accepted operand to the next at full rate: 1, or the weight's bits for `serial`."""
         return self.weight_bits if self.unit == "serial" else 1
