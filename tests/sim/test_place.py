@@ -54,6 +54,9 @@ def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
     assert 50 < found["median"] <= found["best"] < 1000
     monkeypatch.setattr(place, "netlist", lambda *words: pytest.fail("synthesised again"))
     assert clock(spec, verilog, device, 2, tmp_path) == found
+    monkeypatch.setattr(place, "netlist", lambda *words: None)
+    monkeypatch.setattr(place, "routed", lambda device, seed, folder: {3: 1000.0}[seed])
+    assert clock(spec, verilog, device, 3, tmp_path)["best"] == 1000  # one more placing makes only that
 
 
 def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from asq_model.files import InputError
 from asq_model.golden import FORMAT, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
-from sim import unrolled, unrolled_page
+from sim import place, unrolled, unrolled_page
 from sim.unrolled import FORMS, Problem, checked, clock, parsed_case, problems, simulate, solver_version, verilog
 from sim.unrolled_page import page
 
@@ -108,7 +108,9 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
     monkeypatch.setattr(unrolled, "yosys", lambda *words: pytest.fail("synthesised again"))
     assert clock(problem, found, 1, root) == rates
     monkeypatch.setattr(unrolled, "yosys", lambda *words: None)
-    monkeypatch.setattr(unrolled, "routed", lambda *words: None)
+    monkeypatch.setattr(place, "routed", lambda device, seed, folder: 2000.0 if seed == 3 else None)
+    assert clock(problem, found, 3, root) == {"best": 2000.0, "median": (2000.0 + rates["best"]) / 2}
+    found["file"].write_text(found["file"].read_text() + "// other\n")
     assert clock(problem, found, 2, root) == {}  # no placing ended
 
 
