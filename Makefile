@@ -14,7 +14,7 @@ option = $(if $($(2)),--$(1) '$($(2))')
 UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
 	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT) \
 	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
-	$(call option,lanes,LANES) $(call option,shared,SHARED) $(call option,rows,ROWS) \
+	$(call option,lanes,LANES) $(call option,shared,SHARED) $(call option,gated,GATED) $(call option,rows,ROWS) \
 	$(call option,columns,COLUMNS) $(call option,stages,STAGES) $(call option,total,TOTAL) $(call option,hidden,HIDDEN) $(call option,buffer,BUFFER) $(call option,golden,GOLDEN) $(call option,layer,LAYER)
 NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
 	$(call option,ckpt,CKPT) $(call option,data-folder,DATA)

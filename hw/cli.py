@@ -13,7 +13,7 @@ from hw.asq.contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3
-MAC_PARAMETERS = ("levels", "frac", "depth", "lanes", "shared")
+MAC_PARAMETERS = ("levels", "frac", "depth", "lanes", "shared", "gated")
 ARRAY_PARAMETERS = ("rows", "columns", "stages")  # any of them makes it an array
 # Option and field of the specification.
 BLOCK_PARAMETERS = {"channels": "channels", "pixels": "pixels", "precision": "precision", "lanes": "lanes"} | {

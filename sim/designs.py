@@ -19,14 +19,23 @@ UNIFORM = tuple(
 )
 OTHERS = (
     ("post", ("symmetric",), (2, 0, -1)),
-    ("post", ("extended", "asymmetric"), (-1,)),
     ("post-three-halves", ("symmetric",), (None,)),
     ("post-exact", ("symmetric",), (None,)),
-    ("pot", KINDS, (None,)),
+    ("pot", ("symmetric",), (None,)),
     ("apot", ("",), (None,)),
     ("e2m1", ("",), (None,)),
 )
-ALONE = (("post-sorted", KINDS, (None,)), ("serial", ("",), (None,)))  # not in an array
+SORTED = (("post-sorted", ("symmetric",), (None,)),)
+KINDS_TOO = (("post", KINDS[1:], (-1,)), ("pot", KINDS[1:], (None,)), ("post-sorted", KINDS[1:], (None,)))
+GATED = (("uniform-sign", ("",), (None,)), ("post", ("symmetric",), (-1,)), *SORTED)
+ROOT = (("post", ("symmetric",), (0, -1)),)
+# Whose multiples of an activation can be shared, the best first.
+SHARING = (UNIFORM[3], *ROOT, ("post-three-halves", ("symmetric",), (None,)), ("e2m1", ("",), (None,)))
+ARRAYED = (*UNIFORM[:4], ("post", ("symmetric",), (4, 3, 2, 1, 0, -1)), *OTHERS[1:])
+# The best of those, for the widths and forms where not everything is compared again.
+BEST = (*UNIFORM[1:3], *ROOT)
+BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *ROOT)
+FULLY = (4, 4)  # the widths with everything
 
 
 def mac_of(design: Design) -> MacSpec:
@@ -57,6 +66,7 @@ def title(design: Design) -> str:
     mac = mac_of(design)
     parts = [f"`{mac.unit}`", mac.levels if mac.levels != "symmetric" else ""]
     parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
+    parts += ["gated" if mac.gated else ""]
     parts += ["two stages" if isinstance(design, ArraySpec) and design.stages == 2 else ""]
     return " ".join(filter(None, parts))
 
@@ -76,30 +86,28 @@ def macs(widths: tuple[int, int], chosen: tuple, **rest) -> Iterator[MacSpec]:
                 yield from possible(widths, unit, kind, frac, **rest)
 
 
+def alone(widths: tuple[int, int]) -> Iterator[MacSpec]:
+    """Units: every circuit, gated too; the other kinds of level sets where activations are narrow."""
+    yield from macs(widths, (*UNIFORM, *OTHERS, *SORTED))
+    if widths[1] <= FULLY[1]:
+        yield from macs(widths, KINDS_TOO)
+    yield from macs(widths, GATED, gated=True)
+    yield from macs(widths, (("serial", ("",), (None,)),))
+
+
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
     """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
-    for spec in macs(widths, (*UNIFORM[:3], *OTHERS, *ALONE[:1]), lanes=lanes):
-        if spec.levels in ("", "symmetric") and (spec.unit, spec.frac) != ("post", 2):
-            yield spec
-    for unit, frac in (
-        ("uniform-shared", None),
-        ("post", 0),
-        ("post", -1),
-        ("post-three-halves", None),
-        ("e2m1", None),
-    ):
-        yield from possible(widths, unit, "", frac, lanes=lanes, shared=True)
+    fully = widths == FULLY and lanes < 64
+    yield from macs(widths, (*(UNIFORM[:3] + OTHERS if fully else BEST), *SORTED), lanes=lanes)
+    yield from macs(widths, SHARING if fully else SHARING[:2], lanes=lanes, shared=True)
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays; the small one at 4 × 4 bits with every number of fraction bits, the large one with the fewest."""
-    fracs = (0, -1) if side > 8 else (4, 3, 2, 1, 0, -1) if widths == (4, 4) else (2, 0, -1)
-    left_out = ("post-exact", "post-three-halves", "uniform") if side > 8 else ()
-    for spec in macs(widths, (*UNIFORM[:4], ("post", ("symmetric",), fracs), *OTHERS[2:])):
-        if spec.unit in left_out or spec.levels not in ("", "symmetric"):
-            continue
+    """Square arrays; those of uniform weights and of the fewest fraction bits with two stages as well."""
+    fully = widths == FULLY and side == 8
+    for spec in macs(widths, ARRAYED if fully else BEST_ARRAYED):
         yield ArraySpec(spec, side, side)
-        if spec.unit == "uniform-sign" or (spec.unit == "post" and spec.frac in (0, -1)):
+        if spec.unit in ("uniform-sign", "uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= 0):
             yield from possible_array(spec, side, 2)
 
 
@@ -114,7 +122,7 @@ def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]
 def designs(widths: tuple[int, int], form: str) -> list[Design]:
     """Everything of one form at one width, the rivals first. Raises InputError."""
     if form == "mac":
-        made = macs(widths, (*UNIFORM, *OTHERS, *ALONE))
+        made = alone(widths)
     elif form.startswith("dot"):
         made = dots(widths, int(form[3:]))
     elif form.startswith("array"):

@@ -1,13 +1,14 @@
-"""Switching of a multiply-accumulate unit at work: how often the nets of its gates change, each weighted by its load.
+"""Switching of a unit or an array at work: how often the nets of its gates change, each weighted by its load.
 
-A proxy of dynamic energy, good for ratios between units. Yosys maps the unit to two-input gates, inverters and D
-flip-flops; Verilator simulates this netlist at full rate on the golden workload, and every result is compared.
+A proxy of dynamic energy, good for ratios between units. Yosys maps it to two-input gates, inverters and D flip-flops;
+Verilator simulates this netlist at full rate on the golden workload, and every result is compared. An array gets tiles
+of a layer's weights and loads each before the vectors that meet it.
 A net that changes costs 1 for its driver and 1 for each gate input, flip-flop input or output of the unit that it leads
 to (its fan-out):
 
     per_product = Σ_nets toggles · (1 + fan-out) / products
 
-Counted once a cycle, when all has settled, inputs of the unit included. Not counted: glitches (gates have no delay
+Counted once a cycle, when all has settled, inputs included. Not counted: glitches (gates have no delay
 here), so deep logic comes out too cheap; what happens inside a gate or a flip-flop; the length of wires; the clock,
 whose load is constant and told by the number of flip-flops; leakage. There is no cell library: an XOR's input loads a
 net as much as a NAND's.
@@ -18,23 +19,21 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_json
 from asq_model.golden import MANIFEST
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
 from hw.emit import emit
+from sim.stimulus import Stimulus, stimulus
 from sim.synth import flat, kept, yosys
-from sim.verilator import compiler_version, keep_runtime, verilator
-from sim.workload import Workload, golden_workloads
+from sim.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 
 ROOMS = Path(__file__).parents[1]
-OPERANDS = ("sim/workload.py", "asq_model/golden.py", "asq_model/codes.py", "asq_model/integer/mac.py")
-SOURCES = [Path(__file__), *(ROOMS / name for name in OPERANDS)]
+OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "asq_model/golden.py", "asq_model/codes.py")
+SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, "asq_model/integer"))]
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
 GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
 # Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
@@ -44,10 +43,12 @@ MAPPING = (
 )
 # The bus rests at zero after the last word. Only `unit` is looked at in the trace.
 DRIVER = """module driver(input clk, input rst);
-  reg [{i_width}-1:0] words [0:{words}];
+  reg [{word_width}-1:0] words [0:{words}];
   integer index = 0, received = 0, file;
+  wire [{word_width}-1:0] word = words[index];
   wire i_valid = !rst && index < {words};
-  wire i_ready, o_valid;
+  {ready};
+  wire o_valid;
   wire [{o_width}-1:0] o_payload;
   initial begin
     $readmemh("words.hex", words);
@@ -63,11 +64,16 @@ DRIVER = """module driver(input clk, input rst);
   end
   {top} unit(
     .clk(clk), .rst(rst),
-    .i__valid(i_valid), .i__ready(i_ready), .i__payload(words[index]),
-    .o__valid(o_valid), .o__ready(1'b1), .o__payload(o_payload)
+{connections}
+    .o__valid(o_valid), .o__payload(o_payload)
   );
 endmodule
 """
+UNIT = """    .i__valid(i_valid), .i__ready(i_ready), .i__payload(word), .o__ready(1'b1),"""
+# No partial sums come in.
+ARRAY = """    .i__payload(word[0 +: {i}]), .load__payload(word[{i} +: {load}]),
+    .i__valid(i_valid && word[{i} + {load}]), .load__valid(i_valid && word[{i} + {load} + 1]),
+    .s__payload({s}'b0),"""
 # Arguments: the trace to write, the most cycles after reset.
 HARNESS = """#include "Vdriver.h"
 #include "verilated_saif_c.h"
@@ -113,34 +119,6 @@ def netlist(verilog: Path, top: str, folder: Path) -> dict:
     return json.loads((folder / "netlist.json").read_text())["modules"][top]
 
 
-def shortened(workload: Workload, products: int) -> Workload:
-    """Its first whole dot products, as many as it takes to have `products` products."""
-    dots = int(np.searchsorted(workload.ends, products)) + 1
-    end = int(workload.ends[:dots][-1])
-    return replace(
-        workload,
-        codes=workload.codes[:end],
-        activations=workload.activations[:end],
-        ends=workload.ends[:dots],
-        expected=workload.expected[:dots],
-    )
-
-
-def chosen(spec: MacSpec, golden: Path, products: int) -> list[Workload]:
-    """The golden workload, layer after layer, until there are `products` products. Raises InputError for none."""
-    if products < 1:
-        raise InputError(f"products is {products}; allowed: 1 or more")
-    found = []
-    for workload in golden_workloads(spec, golden):
-        found.append(shortened(workload, products))
-        products -= found[-1].products
-        if products <= 0:
-            break
-    if not found:
-        raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
-    return found
-
-
 def command(words: list[str], folder: Path) -> None:
     """Run a command in a folder. Raises InputError with the first error that it names, or its last line."""
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
@@ -150,11 +128,11 @@ def command(words: list[str], folder: Path) -> None:
         raise InputError(f"{words[0]} failed in {folder}: {said}")
 
 
-def build(folder: Path, runtime: Path) -> Path:
+def build(spec: MacSpec | ArraySpec, folder: Path, runtime: Path) -> Path:
     """The simulator of `driver.v`, `netlist.v` and `harness.cpp`, with the runtime's objects if they are there."""
     place = folder / "obj_dir"
     shutil.rmtree(place, ignore_errors=True)
-    options = ["--trace-saif", "-Wno-fatal", "-CFLAGS", "-O1", "--top", "driver"]
+    options = ["--trace-saif", "-Wno-fatal", *optimisation(spec), *ONE_FILE, "--top", "driver"]
     command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
     for item in runtime.glob("*.o"):
         shutil.copy(item, place)  # newer than the design's headers: make leaves it alone
@@ -163,34 +141,34 @@ def build(folder: Path, runtime: Path) -> Path:
     return place / "Vdriver"
 
 
-def simulate(spec: MacSpec, module: dict, workloads: list[Workload], folder: Path, runtime: Path) -> list[int]:
-    """Send the workloads through the netlist; its results, unsigned. Leaves start.saif and run.saif in `folder`."""
-    words = [word for workload in workloads for word in workload.words(spec)]
-    widths = {f"{side}_width": len(module["ports"][f"{side}__payload"]["bits"]) for side in "io"}
-    results = sum(len(workload.ends) for workload in workloads)
-    (folder / "driver.v").write_text(DRIVER.format(top=spec.name, words=len(words), results=results, **widths))
+def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
+    """The Verilog that feeds the netlist."""
+    widths = {name.removesuffix("__payload"): len(port["bits"]) for name, port in module["ports"].items()}
+    if isinstance(spec, ArraySpec):
+        connections, word_width, ready = ARRAY.format(**widths), widths["i"] + widths["load"] + 2, "wire i_ready = 1"
+    else:
+        connections, word_width, ready = UNIT, widths["i"], "wire i_ready"
+    return DRIVER.format(
+        top=spec.name,
+        connections=connections,
+        ready=ready,
+        word_width=word_width,
+        o_width=widths["o"],
+        words=len(given.words),
+        results=len(given.expected) // len(given.widths),
+    )
+
+
+def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
+    """Send the words through the netlist; its result words. Leaves start.saif and run.saif in `folder`."""
+    (folder / "driver.v").write_text(driver(spec, module, given))
     (folder / "harness.cpp").write_text(HARNESS)
-    (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*words, 0]))
-    limit = 2 * spec.interval * len(words) + 1000  # cycles; a netlist that hangs ends, too
-    simulator = str(build(folder, runtime).resolve())
+    (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
+    limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
+    simulator = str(build(spec, folder, runtime).resolve())
     command([simulator, "start.saif", "0"], folder)
     command([simulator, "run.saif", str(limit)], folder)
     return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
-
-
-def check(spec: MacSpec, workloads: list[Workload], results: list[int]) -> None:
-    """Raises InputError unless the results are those expected."""
-    wanted = [
-        (f"{workload.name} vector {vector}", int(expected))
-        for workload in workloads
-        for vector, expected in enumerate(workload.expected)
-    ]
-    half = 1 << spec.result_width - 1
-    for (where, expected), result in zip(wanted, results, strict=False):
-        if (got := (result ^ half) - half) != expected:
-            raise InputError(f"gates of {spec.name} compute wrongly: {where}: expected {expected}, got {got}")
-    if len(results) != len(wanted):
-        raise InputError(f"gates of {spec.name} gave {len(results)} results of {len(wanted)}")
 
 
 def saif_counts(text: str) -> dict[str, int]:
@@ -241,8 +219,8 @@ def figures(module: dict, counts: dict[str, int], products: int) -> dict:
     }
 
 
-def switching(spec: MacSpec, golden: Path, root: Path, products: int = PRODUCTS) -> dict:
-    """Switching of a unit's gates on the golden workload of `golden`, kept by hash below `root`.
+def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> dict:
+    """Switching of a unit's or an array's gates on the golden workload of `golden`, kept by hash below `root`.
 
     products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
     formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
@@ -256,10 +234,10 @@ def switching(spec: MacSpec, golden: Path, root: Path, products: int = PRODUCTS)
         return found
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        workloads = chosen(spec, golden, products)
+        given = stimulus(spec, golden, products)
         module = netlist(verilog, spec.name, folder)
         runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
-        check(spec, workloads, simulate(spec, module, workloads, folder, runtime))
-        found = figures(module, toggles(folder), sum(workload.products for workload in workloads))
+        given.check(spec.name, simulate(spec, module, given, folder, runtime))
+        found = figures(module, toggles(folder), given.products)
         write_json(folder / "energy.json", {"inputs": inputs, "found": found})
     return found

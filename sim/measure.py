@@ -22,12 +22,13 @@ from sim.workload import golden_workload
 
 ASIC, ENERGY = "asic", "energy"
 TARGETS = (*FABRICS, ASIC, ENERGY)
-MEASURING = [Path(__file__).with_name(f"{name}.py") for name in ("measure", "synth", "place", "gates", "energy")]
+ROOM = Path(__file__).parent
+MEASURING = [ROOM / f"{name}.py" for name in ("measure", "synth", "place", "gates", "energy", "stimulus")]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One design on one of `TARGETS`, `energy` for units and dot products only.
+    """One design on one of `TARGETS`.
 
     golden: the folders of vectors, one for each pair of widths. seeds: placings.
     """

@@ -21,6 +21,16 @@ def packed(values: np.ndarray, widths: list[int]) -> list[int]:
     ]
 
 
+def unpacked(word: int, widths: list[int]) -> list[int]:
+    """The signed numbers in a word, the first one lowest."""
+    values = []
+    for width in widths:
+        field = word & (1 << width) - 1
+        values.append(field - (field >> width - 1 << width))
+        word >>= width
+    return values
+
+
 @dataclass(frozen=True)
 class Tile:
     """Codes [R, C], activations [N, R], partial sums and expected sums [N, C · sums], a column's sums side by side."""
@@ -45,19 +55,10 @@ class Tile:
         return packed(self.activations, [spec.mac.activation_bits] * spec.rows)
 
     def partial_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.partial, [*spec.sum_widths.values()] * spec.columns)
+        return packed(self.partial, spec.result_widths)
 
     def expected_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.expected, [*spec.sum_widths.values()] * spec.columns)
-
-    def unpacked(self, spec: ArraySpec, word: int) -> list[int]:
-        """A result word's sums, as signed numbers."""
-        sums = []
-        for width in [*spec.sum_widths.values()] * spec.columns:
-            field = word & (1 << width) - 1
-            sums.append(field - (field >> width - 1 << width))
-            word >>= width
-        return sums
+        return packed(self.expected, spec.result_widths)
 
 
 def golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Tile]:
@@ -93,7 +94,7 @@ def extreme_tiles(spec: ArraySpec) -> Iterator[Tile]:
         activations = np.repeat(np.array(extremes)[:, None], spec.rows, 1)
         made = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
         for side in (1, -1):
-            widths = np.array([*spec.sum_widths.values()] * spec.columns)
+            widths = np.array(spec.result_widths)
             end = (1 << widths - 1) - 1 if side > 0 else -(1 << widths - 1)
             partial = np.where(made * side > 0, end - made, end)
             yield Tile.of(spec, f"code {code} to the {'top' if side > 0 else 'bottom'}", codes, activations, partial)

@@ -17,7 +17,8 @@ from hw.emit import Spec, generator_fingerprint
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 # Little optimisation: a bench spends its time in Python.
 # One C++ file a design: split, they share a precompiled header, which the copied runtime keeps make from building.
-BUILD_ARGS = ["--output-split", "0", str(WAIVERS)]
+ONE_FILE = ["--output-split", "0"]
+BUILD_ARGS = [*ONE_FILE, str(WAIVERS)]
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
 

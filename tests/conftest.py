@@ -10,6 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_finish(session):
+    """Tests of one group share a folder. pytest-xdist puts groups into node ids, which some versions of pytest ignore:
+    they would run side by side, and fail now and then."""
+    if getattr(session.config.option, "loadgroup", False):
+        apart = [
+            item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if apart:
+            pytest.exit(f"this pytest does not keep pytest-xdist's groups together: {apart[0]}", returncode=3)
+
+
 @pytest.fixture(scope="session")
 def build_root() -> Path:
     """One build folder for all workers: a configuration is built once, and a later run of the tests reuses it."""

@@ -14,7 +14,8 @@ from asq_model.integer.fixed import checked_range
 from asq_model.integer.mac import MacSpec
 
 MAX_SIDE = 64
-STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "e2m1", "uniform-sign")  # can be cut in two
+# Those that can be cut in two. (`uniform-adders` could, and gets larger and no faster.)
+STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-shared")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class ArraySpec:
             raise InputError(
                 "UNIT is post-sorted, whose terms come in an order of each column's own; an array broadcasts"
             )
-        if self.mac.lanes > 1 or self.mac.shared:
-            raise InputError("LANES and SHARED are of dot products; an array has rows, and shares along them")
+        if self.mac.lanes > 1 or self.mac.shared or self.mac.gated:
+            raise InputError("LANES, SHARED and GATED are of units; an array shares along its rows and holds its signs")
 
     @classmethod
     def of(cls, parameters: dict) -> "ArraySpec":
@@ -73,6 +74,11 @@ class ArraySpec:
     def sum_widths(self) -> dict[str, int]:
         """Bits of a column's sums, as `mac` has them."""
         return self.mac.sum_widths
+
+    @property
+    def result_widths(self) -> list[int]:
+        """Bits of the sums in one result word, a column's side by side, the first lowest."""
+        return [*self.sum_widths.values()] * self.columns
 
     def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
         """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R]."""

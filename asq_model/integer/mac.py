@@ -27,7 +27,8 @@ N-term sum by N times that, in units of the result (see `product_error`). Error 
 product.
 
 `lanes` operand pairs are taken a cycle and their products added by a tree. `shared`: what a unit needs of an
-activation beside it (`multiples`: √2·a, 3·a) comes with the operand, from a table that several units share.
+activation beside it (`multiples`: √2·a, 3·a) comes with the operand, from a table that several units share. `gated`:
+a zero activation makes a product's sign zero too, so that it does not toggle; results are the same.
 """
 
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ UNITS = tuple(FAMILY_OF_UNIT)
 # or round otherwise.
 GOLDEN_UNITS = ("post", "post-exact", "pot", "apot", "e2m1", "uniform", "serial")
 SIGN_MAGNITUDE = ("uniform-sign", "uniform-adders", "uniform-shared")
+UNSIGNED = ("uniform", "uniform-table", "uniform-booth", "serial")  # two's complement, no sign beside a magnitude
 ROUNDING = ("post", "post-exact")  # have `frac`
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
@@ -82,7 +84,7 @@ class MacSpec:
     """One unit with all its parameters. Raises InputError, naming the parameter, for a combination that cannot be.
 
     `levels` ("" = the default, symmetric) is for POST and POT units, `frac` (None = the default) for those that round,
-    `shared` for those with `multiples`. `depth` counts terms, not cycles.
+    `shared` for those with `multiples`, `gated` for those with a sign of their own. `depth` counts terms, not cycles.
     """
 
     unit: str = "post"
@@ -94,6 +96,7 @@ class MacSpec:
     signed_activation: bool = False
     lanes: int = 1
     shared: bool = False
+    gated: bool = False
 
     def __post_init__(self):
         if self.unit not in UNITS:
@@ -112,6 +115,8 @@ class MacSpec:
             raise InputError(f"LANES is {self.lanes}, but unit serial has one lane")
         if self.shared and not self.multiples:
             raise InputError(f"SHARED is 1, but unit {self.unit} needs nothing of an activation that could be shared")
+        if self.gated and self.unit in UNSIGNED:
+            raise InputError(f"GATED is 1, but unit {self.unit} has no sign apart from its product")
         if self.unit == "uniform-table" and self.weight_bits + self.activation_bits > MAX_TABLE_BITS:
             widths = f"BITS and ABITS are {self.weight_bits} and {self.activation_bits}"
             raise InputError(f"{widths} for unit uniform-table; allowed: {MAX_TABLE_BITS} together")
@@ -141,6 +146,8 @@ class MacSpec:
             parts.append("sa")
         if self.shared:
             parts.append("shared")
+        if self.gated:
+            parts.append("gated")
         return "_".join(parts)
 
     @cached_property

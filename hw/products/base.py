@@ -12,7 +12,7 @@ bits, once for each weight loaded; the multiples of an activation (√2·a, 3·a
 from abc import abstractmethod
 
 import numpy as np
-from amaranth.hdl import Module, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -121,6 +121,7 @@ class Product(wiring.Component):
     """
 
     flags: tuple[str, ...] = ("carry",)
+    sign_place: int  # of the sign among the control bits, if it has one there
 
     def __init__(self, spec: MacSpec, stages: int = 1):
         self.spec, self.stages = spec, stages
@@ -194,7 +195,12 @@ class Multiplier(wiring.Component):
         if self.spec.multiples and not self.spec.shared:
             m.submodules.multiples = source = MultiplesOf(self.spec)
             m.d.comb += source.activation.eq(self.activation)
-        m.d.comb += [product.control.eq(product.decode(self.weight)), product.activation.eq(self.activation)]
+        control = Cat(product.decode(self.weight))
+        if self.spec.gated:
+            sign = product.sign_place % len(control)
+            negative = control[sign] & self.activation.any()
+            control = Cat(control[:sign], negative, control[sign + 1 :])
+        m.d.comb += [product.control.eq(control), product.activation.eq(self.activation)]
         m.d.comb += [getattr(product, name).eq(getattr(source, name)) for name in self.spec.multiples]
         m.d.comb += [getattr(self, name).eq(getattr(product, name)) for name in product.outputs()]
         return m

@@ -14,6 +14,8 @@ from hw.products.base import Product, look_up, range_shape
 class SignedMagnitude(Product):
     """Codes whose top bit is the sign: the magnitude's product, complemented where it is set."""
 
+    sign_place = -1
+
     @abstractmethod
     def magnitude(self, m: Module, field: Value) -> Value:
         """The activation times the magnitude that the code's other bits mean."""
@@ -40,7 +42,7 @@ class ApotProduct(SignedMagnitude):
                 with m.Default():
                     m.d.comb += term.eq(0)
             start += width
-            total += term
+            total += self.between(m, term, f"held_{index}")
         return total
 
 
@@ -98,14 +100,14 @@ class SignMagnitudeProduct(SignedMagnitude):
 
 
 class SharedProduct(SignedMagnitude):
-    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added."""
+    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added, in two stages in the second."""
 
     def magnitude(self, m, field):
         total = 0
         for start in range(0, len(field), 2):
             digit = field[start : start + 2]
             multiples = [C(0), self.activation, self.activation << 1, self.triple][: 1 << len(digit)]
-            total += Array(multiples)[digit] << start
+            total += self.between(m, Array(multiples)[digit], f"held_{start}") << start
         return total
 
 

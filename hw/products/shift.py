@@ -11,9 +11,11 @@ class ShiftProduct(Product):
     """Control bits, from the lowest: nonzero, sign, odd (where there is a choice of operands), shift.
 
     The operand is made zero and complemented before the shift, which fills up with the sign. That is fewer bits than
-    after it, and with look-up tables of 4 inputs costs nothing beside the selection.
+    after it. With look-up tables of 4 inputs it costs nothing: selection and zero fill one layer of them, and each
+    of two shifts leaves an input free for the sign. In two stages the register is behind the first layer.
     """
 
+    sign_place = 1
     selects = False  # whether there is a choice of operands
 
     @abstractmethod
@@ -38,11 +40,10 @@ class ShiftProduct(Product):
         m = Module()
         nonzero, negative = self.control[0], self.control[1]
         odd, shift = (self.control[2], self.control[3:]) if self.selects else (C(0, 1), self.control[2:])
-        chosen = self.operand(odd)
+        chosen = self.between(m, Mux(nonzero, self.operand(odd), 0), "held_operand")
+        shift, negative = self.between(m, shift, "held_shift"), self.between(m, negative, "held_sign")
         operand = Signal(len(chosen) + (not chosen.shape().signed), name="operand")
-        m.d.comb += operand.eq(Mux(nonzero, chosen, 0) ^ negative.replicate(len(operand)))
-        operand, shift = self.between(m, operand, "held_operand"), self.between(m, shift, "held_shift")
-        negative = self.between(m, negative, "held_sign")
+        m.d.comb += operand.eq(chosen ^ negative.replicate(len(operand)))
         fill = negative.replicate((1 << len(shift)) - 1)  # a code for zero may shift further than the largest weight
         m.d.comb += [
             self.value.eq((Cat(fill, operand).as_signed() << shift) >> len(fill)),

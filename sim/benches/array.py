@@ -18,7 +18,7 @@ from asq_model.integer.array import ArraySpec
 from hw.bench import COUNTS
 from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
 from sim.streams import PERIOD_NS, always, counters
-from sim.tiles import Tile, extreme_tiles, golden_tiles, random_tile
+from sim.tiles import Tile, extreme_tiles, golden_tiles, random_tile, unpacked
 
 SPEC = ArraySpec.of(JOB["spec"])
 
@@ -92,8 +92,9 @@ async def stream(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
 
 
 def assert_right(tile: Tile, seen: Seen) -> None:
+    widths = SPEC.result_widths
     wrong = [
-        f"{tile.name} vector {index}: expected {tile.unpacked(SPEC, expected)}, got {tile.unpacked(SPEC, got)}"
+        f"{tile.name} vector {index}: expected {unpacked(expected, widths)}, got {unpacked(got, widths)}"
         for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=False))
         if expected != got
     ]

@@ -36,6 +36,7 @@ def specs():
             yield ArraySpec(MacSpec(unit, 4, 4), 2, 2, 2)
     yield MacSpec("post", 4, 4, frac=-1)
     yield MacSpec("post", 4, 8, lanes=2, shared=True)
+    yield MacSpec("post", 4, 4, gated=True)
     yield ArraySpec(MacSpec("post", 6, 8, "extended", frac=-1), 1, 1)
     for unit in BLOCKS:
         for channels, pixels in ((1, 1), (12, 7)):

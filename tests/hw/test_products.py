@@ -1,12 +1,18 @@
 """Every product of every multiplier: each weight code times each activation value, in Amaranth's own simulator."""
 
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
 
 from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, MacSpec
+from asq_model.integer.array import STAGED_UNITS
+from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, UNSIGNED, MacSpec
 from hw.mac import BitSerial
-from hw.products import PRODUCTS, multiplier
+from hw.products import PRODUCTS, MultiplesOf, activation_shape, multiplier
+
+SIGNED = [unit for unit in PRODUCTS if unit not in UNSIGNED]
 
 
 def specs():
@@ -26,6 +32,9 @@ def specs():
         yield MacSpec("post", 4, 4, frac=frac)
     for unit in ("post", "post-three-halves", "e2m1", "uniform-shared"):
         yield MacSpec(unit, 4, 4, shared=True)
+    for unit in SIGNED:
+        yield MacSpec(unit, 4, 4, gated=True)
+    yield MacSpec("post", 6, 8, "extended", gated=True, signed_activation=True)
 
 
 def wrong_products(spec, product=None):
@@ -95,3 +104,67 @@ def test_a_wrong_table_entry_is_seen():
     other = multiplier(spec)
     other.spec.__dict__["multiples"] = MacSpec("post", 4, 4, frac=1).multiples
     assert wrong_products(spec, other)
+
+
+@pytest.mark.parametrize("unit", SIGNED)
+def test_a_gated_product_of_a_zero_activation_is_no_bit_at_all(unit):
+    spec = MacSpec(unit, 4, 4, gated=True)
+    product = multiplier(spec)
+
+    async def bench(ctx):
+        for code in range(1 << spec.level_set.code_bits):
+            ctx.set(product.weight, code)
+            assert ctx.get(product.value) == ctx.get(product.carry) == 0
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+class TwoStages(wiring.Component):
+    """A product with a register in its middle, and what an array puts around it."""
+
+    def __init__(self, spec):
+        self.spec, self.product = spec, PRODUCTS[spec.unit](spec, stages=2)
+        super().__init__({"weight": In(spec.level_set.code_bits), "activation": In(activation_shape(spec))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.product = product = self.product
+        m.d.comb += [product.activation.eq(self.activation), product.control.eq(product.decode(self.weight))]
+        if self.spec.multiples:
+            m.submodules.multiples = multiples = MultiplesOf(self.spec)
+            m.d.comb += multiples.activation.eq(self.activation)
+            m.d.comb += [getattr(product, name).eq(getattr(multiples, name)) for name in self.spec.multiples]
+        return m
+
+
+@pytest.mark.parametrize("unit", STAGED_UNITS)
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_product_of_two_stages_comes_a_cycle_later(unit, signed):
+    spec = MacSpec(unit, 4, 4, signed_activation=signed)
+    top = TwoStages(spec)
+    tables = (spec.even_products, spec.odd_products) if unit == "post-exact" else (spec.products,)
+    pairs = [(code, pattern) for code in range(1 << spec.level_set.code_bits) for pattern in range(16)]
+    got = []
+
+    async def bench(ctx):
+        for code, pattern in pairs:
+            ctx.set(top.weight, code)
+            ctx.set(top.activation, int(spec.activations[pattern]))
+            await ctx.tick()
+            value = ctx.get(top.product.value) + (ctx.get(top.product.carry) if "carry" in top.product.flags else 0)
+            got.append((value, ctx.get(top.product.lane) if unit == "post-exact" else 0))
+            ctx.set(top.weight, code ^ 5)  # what comes next must not show yet
+            ctx.set(top.activation, int(spec.activations[pattern ^ 9]))
+            assert (
+                ctx.get(top.product.value) + (ctx.get(top.product.carry) if "carry" in top.product.flags else 0)
+                == value
+            )
+
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    for (code, pattern), (value, lane) in zip(pairs, got, strict=True):
+        assert value == tables[lane][code, pattern] and all(table[code, pattern] == 0 for table in tables[:lane])

@@ -3,9 +3,11 @@
 import pytest
 
 from asq_model.files import InputError
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
 from sim import energy
-from sim.energy import PRODUCTS, chosen, fan_outs, figures, saif_counts, switching, toggles
+from sim.energy import fan_outs, figures, saif_counts, switching, toggles
+from sim.stimulus import stimulus
 
 # One worker: the units share a build folder, and the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -103,7 +105,7 @@ def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, 
 
 def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_root):
     counts = toggles(build_root / "synth" / f"{SPEC.name}-energy")
-    words = [word for workload in chosen(SPEC, small_golden, FEW) for word in workload.words(SPEC)]
+    words = stimulus(SPEC, small_golden, FEW).words
     changes = [one ^ next_one for one, next_one in zip(words, [*words[1:], 0], strict=True)]
     for bit in range(max(words).bit_length()):
         assert counts[f"i__payload[{bit}]"] == sum(change >> bit & 1 for change in changes)
@@ -126,28 +128,20 @@ def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root,
         switching(SPEC, small_golden, build_root, FEW + 1)
 
 
-def test_every_result_is_needed(small_golden):
-    workloads = chosen(SPEC, small_golden, FEW)
-    expected = [int(value) & (1 << SPEC.result_width) - 1 for workload in workloads for value in workload.expected]
-    energy.check(SPEC, workloads, expected)
-    with pytest.raises(InputError, match=f"gave 3 results of {len(expected)}"):
-        energy.check(SPEC, workloads, expected[:3])
+def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
+    spec = ArraySpec(MacSpec("post", 3, 3, frac=-1), 4, 2)
+    found = switching(spec, small_golden, build_root, FEW)
+    assert FEW <= found["products"] < FEW + 64 * 8 and found["flip_flops"] < found["nets"]
+    counts = toggles(build_root / "synth" / f"{spec.name}-energy")
+    tiles = found["products"] // (64 * 8)
+    assert counts["load__valid"] == 2 * tiles - 1 and counts["s__payload[0]"] == 0
+    made = ArraySpec.sums
+    monkeypatch.setattr(ArraySpec, "sums", lambda *words: {"sum": made(*words)["sum"] + 1})
+    with pytest.raises(InputError, match=rf"gates of {spec.name} compute wrongly: \S+ tile 0 vector 0 sum 0: expected"):
+        switching(spec, small_golden, build_root, FEW + 1)
 
 
-def test_the_workload_is_whole_dot_products_up_to_a_number(small_golden):
-    for spec in (SPEC, MacSpec("post", 3, 3, frac=0)):  # golden vectors have no results of the second
-        every, few, one = (chosen(spec, small_golden, number) for number in (PRODUCTS, FEW, 1))
-        assert sum(workload.products for workload in every) > 100_000
-        assert FEW <= sum(workload.products for workload in few) < FEW + spec.depth
-        assert len(one) == len(one[0].ends) == 1 and one[0].products == one[0].ends[0] == every[0].ends[0]
-        assert one[0].expected == spec.dot(one[0].codes, one[0].activations)
-
-
-def test_what_cannot_be_simulated_is_refused(small_golden, tmp_path):
-    with pytest.raises(InputError, match="products is 0; allowed: 1 or more"):
-        chosen(SPEC, small_golden, 0)
-    with pytest.raises(InputError, match=r"hold no operands for unit uniform_mac_w5a3"):
-        chosen(MacSpec("uniform", 5, 3), small_golden, FEW)
+def test_what_cannot_be_done_is_one_line(tmp_path):
     with pytest.raises(InputError, match=f"false failed in {tmp_path}: it ended with 1"):
         energy.command(["false"], tmp_path)
     with pytest.raises(InputError, match=r"sh failed in .*: an error$"):

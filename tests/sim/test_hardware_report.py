@@ -5,7 +5,7 @@ import json
 import pytest
 
 from asq_model.files import InputError
-from sim.designs import designs
+from sim.designs import designs, form_of
 from sim.hardware_cli import parsed_widths, planned, report_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
@@ -21,7 +21,7 @@ def rows():
             for target in ("ice40", "ecp5", "xc7"):
                 row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0, "luts": 50 + index}
                 row["per_lut"] = row["products_per_cycle"] / row["luts"]
-                found.append(row | ({"mhz": 99.0 + index} if target != "xc7" else {}))
+                found.append(row | ({"mhz": 99.0 + index, "mhz_median": 98.0} if target != "xc7" else {}))
             if form == "mac":
                 common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0, "nets": 9, "flip_flops": 3}
@@ -87,11 +87,14 @@ def test_a_missing_picture_is_named(tmp_path):
 
 
 def test_a_plan():
-    plan = planned("mac:3x3,4x4 array8x8:4x4")
-    assert list(plan) == [((3, 3), "mac"), ((4, 4), "mac"), ((4, 4), "array8x8")]
-    tasks = report_tasks(plan, ["ecp5"], (), 2, None)
-    assert {task.target for task in tasks} == {"ecp5", "xc7", ENERGY}
-    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ecp5"} == {1, 2}
+    plan = planned("mac:3x3,4x4 array8x8:3x3,4x4 array16x16:4x4")
+    assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
+    tasks = report_tasks(plan, ["ice40", "ecp5"], (), 2, None)
+    assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
+    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {2}
+    assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
+    measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
+    assert measured_fully == plan[(4, 4), "array8x8"]
     for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is '4'"), ("mac", "WIDTHS is ''")):
         with pytest.raises(InputError, match=said):
             planned(wrong)

@@ -91,6 +91,15 @@ def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, tmp_path, mon
     assert gate_equivalents(verilog, spec.name, liberty, tmp_path) == found
 
 
+def test_gate_equivalents_without_cells_are_transistors(tmp_path):
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    verilog, _ = emit(spec, tmp_path)
+    found = gate_equivalents(verilog, spec.name, None, tmp_path)
+    stat = json.loads((tmp_path / "synth" / f"{spec.name}-generic" / "stat.json").read_text())
+    module = stat["modules"][f"\\{spec.name}"]
+    assert found == int(module["estimated_num_transistors"]) / 4 > 4 * module["num_cells_by_type"]["$_DFF_P_"]
+
+
 def test_a_liberty_file_that_cannot_be_used_is_named(liberty, tmp_path):
     verilog, _ = emit(MacSpec(), tmp_path)
     with pytest.raises(InputError, match="cannot read liberty file"):

@@ -41,7 +41,7 @@ def test_names_and_latency():
         ({"unit": "uniform-sign"}, (8, 8, 2), "STAGES is 2 for weights of 3 bits"),
         ({"unit": "serial"}, (8, 8), "UNIT is serial"),
         ({"unit": "post-sorted"}, (8, 8), "UNIT is post-sorted"),
-        ({"lanes": 2}, (8, 8), "LANES and SHARED are of dot products"),
+        ({"lanes": 2}, (8, 8), "LANES, SHARED and GATED are of units"),
     ],
 )
 def test_impossible_arrays_are_refused_by_name(mac, sizes, said):

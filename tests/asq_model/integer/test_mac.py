@@ -167,6 +167,7 @@ def test_names_show_what_is_not_default(kwargs, name):
         ({"unit": "post-exact", "frac": -1}, "FRAC is -1; allowed: 0 to 12"),
         ({"lanes": 0}, "LANES is 0; allowed: 1 to 256"),
         ({"unit": "serial", "lanes": 2}, "unit serial has one lane"),
+        ({"unit": "serial", "gated": True}, "GATED is 1, but unit serial has no sign apart from its product"),
         ({"unit": "uniform", "shared": True}, "SHARED is 1, but unit uniform needs nothing"),
         ({"unit": "uniform-table", "activation_bits": 6}, "BITS and ABITS are 3 and 6 for unit uniform-table"),
         ({"unit": "pot", "frac": 2}, "FRAC is 2, but unit pot has no choice of fraction bits"),
