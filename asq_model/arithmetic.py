@@ -106,6 +106,7 @@ def measure(
                 "weight_bits": recipe.weight_bits,
                 "activations": recipe.activations,
                 "activation_bits": recipe.activation_bits,
+                "product_frac": recipe.product_frac,
                 "seed": recipe.seed,
                 "digest": config["digest"],
                 "images": len(test),

@@ -20,12 +20,18 @@ def study_of(rows: list[dict], known: dict, note: str) -> dict:
     }
 
 
+def weights(row: dict) -> str:
+    """The level set, and the rounding if training saw it."""
+    seen = row.get("product_frac")
+    return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
+
+
 def grouped(rows: list[dict]) -> dict[tuple, list[dict]]:
-    """Rows that differ in their seed only, in the order of the first of each."""
+    """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
     found: dict[tuple, list[dict]] = {}
     for row in rows:
-        keys = ("network", "level_set", "activations", "activation_bits", "arithmetic")
-        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+        keys = ("network", "activations", "activation_bits", "arithmetic")
+        found.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
     return found
 
 
@@ -46,7 +52,7 @@ def table(rows: list[dict]) -> list[str]:
         " | error of the sums | seeds |",
         "|---|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for (network, level_set, activations, bits, arithmetic), runs in grouped(rows).items():
+    for (trained, network, activations, bits, arithmetic), runs in grouped(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
         changes = ["–"] * 4
         if runs[0]["rms_error"] is not None:
@@ -55,7 +61,7 @@ def table(rows: list[dict]) -> list[str]:
                 *(f"{mean(run[key] for run in runs):.0f}" for key in ("lost", "gained")),
                 f"{mean(run['rms_error'] for run in runs):.2%}",
             ]
-        cells = [network, level_set, f"{activations.upper()}, {bits} bits", arithmetic, accuracy, *changes, len(runs)]
+        cells = [network, trained, f"{activations.upper()}, {bits} bits", arithmetic, accuracy, *changes, len(runs)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
@@ -66,7 +72,7 @@ def costs(rows: list[dict]) -> list[str]:
 
     found: dict[str, list[float]] = {}
     for row in rows:
-        if row["rms_error"] is not None:
+        if row["rms_error"] is not None and row.get("product_frac") is None:
             found.setdefault(row["arithmetic"], []).append(difference(row))
     lines = ["| arithmetic | networks | difference, points | worst | |", "|---|---:|---:|---:|---|"]
     for arithmetic, values in found.items():
@@ -94,7 +100,8 @@ def page(study: dict, results: str) -> str:
         " layer sums the products of that [unit](../../asq_model/integer/mac.py), and one scale turns the sum into a"
         " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (−1: to even"
         " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
-        " neighbour. Nothing was trained again for it: the rounding is one that the network has not seen.",
+        " neighbour. Nothing was trained again for it: the rounding is one that the network has not seen, but where"
+        " it says *trained with F*: there torch rounded the products so too, in both directions of training.",
         "",
         *([study["note"], ""] if study["note"] else []),
         "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
@@ -107,8 +114,8 @@ def page(study: dict, results: str) -> str:
         lines += [
             "## By arithmetic",
             "",
-            "The same weights and the same images with and without it, mean over all networks; 95 % intervals by"
-            " Student's t over networks, which share their start and the test images.",
+            "The same weights and the same images with and without it, mean over all networks that have not seen it in"
+            " training; 95 % intervals by Student's t over networks, which share their start and the test images.",
             "",
             *costs(rows),
             "",

@@ -118,6 +118,7 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
 @click.option("--epochs", "quantised_epochs", type=int, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--full-rate", "full_precision_rate", type=float, help="First learning rate in full precision.")
 @click.option("--rate", "quantised_rate", type=float, help="First learning rate quantised.")
+@click.option("--product-frac", type=int, help="Train with √2·a rounded to so many bits, -1 to 12.  [default: exact]")
 @click.option("--batch", type=int, help="Images per update, of all processes together.")
 @click.option("--validation", type=int, help="Hold that many training images back and test on them instead.")
 @click.option("--threads", type=int, help="CPU threads per process.")

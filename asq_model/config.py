@@ -7,6 +7,7 @@ from math import isfinite
 from asq_model.codes import EXPONENTIAL, LevelSet
 from asq_model.files import InputError
 from asq_model.integer.fixed import checked_range
+from asq_model.integer.mac import MAX_FRAC, MIN_FRAC
 
 WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
 ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")
@@ -29,6 +30,8 @@ class LayerConfig:
     adapter_ratio: input channels per unit of a two-layer adapter's hidden layer.
     beta_floor: smallest β; 1e-8 is the authors' choice, 2^-4 what hardware is made for.
     scale_beta_gradient: apply LSQ's gradient scale to β too (the authors do not).
+    product_frac: round √2·a to so many fraction bits as unit `post` does, so that training sees it; None: exact. For
+        `post` weights with `asq` or `lsq` activations.
     """
 
     weights: str = "post"
@@ -43,6 +46,7 @@ class LayerConfig:
     adapter_ratio: int = 4
     beta_floor: float = 2.0**-4
     scale_beta_gradient: bool = False
+    product_frac: int | None = None
 
     def __post_init__(self):
         for name, value, allowed in (
@@ -65,6 +69,11 @@ class LayerConfig:
         checked_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
         if not (isfinite(self.beta_floor) and 0 < self.beta_floor < LARGEST_BETA):
             raise InputError(f"beta_floor is {self.beta_floor}; allowed: more than 0, less than {LARGEST_BETA:g}")
+        if self.product_frac is not None:
+            checked_range("product_frac", self.product_frac, MIN_FRAC, MAX_FRAC)
+            if self.weights != "post" or self.activations not in ("asq", "lsq"):
+                has = f"{self.weights} weights and {self.activations} activations"
+                raise InputError(f"product_frac is {self.product_frac} with {has}; it is for post with asq or lsq")
         if self.signed and self.activations in ("pact", "dorefa"):
             why = "which is defined for inputs ≥ 0 only; use lsq or asq"
             raise InputError(f"activations are {self.activations}, {why}")

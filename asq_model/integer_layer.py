@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from asq_model.convert import inner_layers
 from asq_model.files import InputError
 from asq_model.integer.mac import FAMILY_OF_UNIT, MacSpec
-from asq_model.layers import Quantised
+from asq_model.layers import Quantised, looked_up
 
 APART = ("post-exact", "post-sorted")  # sum even and odd terms apart, until √2 multiplies the odd sum
 FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, and so is a sum that nowhere exceeds it
@@ -45,11 +45,6 @@ def multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
     even, odd = unit.level_set.even, unit.level_set.odd
     ones, roots = (unit.products[(even == level[0]) & (odd == level[1])][:1].sum(0) for level in ((1, 0), (0, 1)))
     return ones, roots
-
-
-def looked_up(table: Tensor, patterns: Tensor) -> Tensor:
-    """The table's entries, shaped as the patterns. `index_select` takes an eighth of the time of `table[patterns]`."""
-    return table.index_select(0, patterns.flatten()).view(patterns.shape)
 
 
 class IntegerLayer(nn.Module):

@@ -18,6 +18,7 @@ TRAINING_SOURCES = (
     "convert.py",
     "datasets",
     "distributed.py",
+    "integer/sqrt2.py",
     "layers.py",
     "networks",
     "quantisers",
@@ -70,6 +71,7 @@ class Recipe:
     validation: int = 0
     precision: str = "float32"
     threads: int = 1
+    product_frac: int | None = None  # see `LayerConfig`
 
     def __post_init__(self):
         for name, value, allowed in (
@@ -90,7 +92,14 @@ class Recipe:
     @property
     def layer(self) -> LayerConfig:
         """Of every layer but the first and the last."""
-        return LayerConfig(self.family, self.weight_bits, self.kind, self.activations, self.activation_bits)
+        return LayerConfig(
+            self.family,
+            self.weight_bits,
+            self.kind,
+            self.activations,
+            self.activation_bits,
+            product_frac=self.product_frac,
+        )
 
     @property
     def name(self) -> str:
@@ -99,7 +108,8 @@ class Recipe:
             return f"{self.network}_full_seed{self.seed}"
         weights = self.family if self.family == "dorefa" else self.level_set.name
         adaptive = "" if self.activations == "asq" else f"_{self.activations}"
-        return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}_seed{self.seed}"
+        rounded = "" if self.product_frac is None else f"_f{self.product_frac}".replace("-", "m")
+        return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}{rounded}_seed{self.seed}"
 
     @property
     def quantisation(self) -> QuantConfig:

@@ -200,10 +200,12 @@ ACCURACY_COLUMNS = (
 
 def accuracy_table(points: dict[str, list[dict]]) -> str:
     """points: by target, as `accuracy_points` makes them."""
-    lines: dict[str, dict] = {}
+    lines: dict[tuple[str, str], dict] = {}
     for target, members in points.items():
         for row in members:
-            line = lines.setdefault(row["name"], {"weights": row["title"], "arithmetic": row["arithmetic"]})
+            line = lines.setdefault(
+                (row["name"], row["arithmetic"]), {"weights": row["title"], "arithmetic": row["arithmetic"]}
+            )
             line |= {"seeds": row["seeds"], "accuracy": f"{row['accuracy']:.2f} ± {row['spread']:.2f}"}
             line[target] = f"{row['luts_per_product']:.1f}"
     return markdown_table(sorted(lines.values(), key=lambda line: line["accuracy"]), ACCURACY_COLUMNS)
@@ -220,11 +222,12 @@ def accuracy_points(rows: list[dict], accuracies: list[dict]) -> dict[str, list[
                 for row in rows
                 if (row["form"], row["target"], row["activation_bits"]) == ("array8x8", target, 4)
                 and (row["level_set"].partition("_sign")[0], row["stages"]) == (entry["level_set"], 1)
-                and arithmetic_of(row) == entry["arithmetic"]
+                and arithmetic_of(row) == entry["arithmetic"].partition(",")[0]
             ]
             if members:
                 row = min(members, key=lambda row: row["luts"])
                 row = row | entry | {"luts_per_product": row["luts"] / row["products_per_cycle"]}
+                row["title"] += ", trained so" if "as trained" in entry["arithmetic"] else ""
                 found.setdefault(target, []).append(row)
     return found
 
@@ -240,20 +243,23 @@ def arithmetic_of(row: dict) -> str:
 
 def mean_accuracies(results: list[dict]) -> list[dict]:
     """Rows of `asq_model.arithmetic`, LSQ activations of 4 bits, with mean and spread over seeds in percent."""
-    groups: dict[tuple[str, str], list[float]] = {}
+    groups: dict[tuple[str, str, bool], list[float]] = {}
     for row in results:
-        if (row["activations"], row["activation_bits"]) == ("lsq", 4):
+        seen = row.get("product_frac")
+        if (row["activations"], row["activation_bits"]) == ("lsq", 4) and (
+            seen is None or row["arithmetic"] == f"post frac {seen}"
+        ):
             share = 100 * row["correct"] / row["images"]
-            groups.setdefault((row["level_set"], row["arithmetic"]), []).append(share)
+            groups.setdefault((row["level_set"], row["arithmetic"], seen is not None), []).append(share)
     return [
         {
             "level_set": level_set,
-            "arithmetic": arithmetic,
+            "arithmetic": arithmetic + (", as trained" if trained else ""),
             "accuracy": mean(shares),
             "spread": stdev(shares) if len(shares) > 1 else 0.0,
             "seeds": len(shares),
         }
-        for (level_set, arithmetic), shares in groups.items()
+        for (level_set, arithmetic, trained), shares in groups.items()
     ]
 
 

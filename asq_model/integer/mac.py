@@ -67,7 +67,7 @@ ROUNDING = ("post", "post-exact")  # have `frac`
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
 DEFAULT_DEPTH = 576
-MAX_FRAC = 12
+MIN_FRAC, MAX_FRAC = -1, 12
 MAX_DEPTH = 1 << 20
 MAX_LANES = 256
 WHOLE_TABLE_BITS = 4  # of an activation whose √2·a is looked up in one table: the inputs of the smallest LUT
@@ -124,7 +124,7 @@ class MacSpec:
     def _set_frac(self) -> None:
         if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-            checked_range("FRAC", self.frac, -1 if self.unit == "post" else 0, MAX_FRAC)
+            checked_range("FRAC", self.frac, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
             return
         fixed = 1 if self.unit == "post-three-halves" else 0
         if self.frac not in (None, fixed):

@@ -164,6 +164,11 @@ def test_modes_and_devices_survive(net, images):
         ({"kind": "wide"}, "LEVELS is 'wide'"),
         ({"beta_floor": 0.0}, "beta_floor is 0.0; allowed: more than 0"),
         ({"adapter_ratio": 0}, "adapter_ratio is 0"),
+        ({"product_frac": -2}, "product_frac is -2; allowed: -1 to 12"),
+        (
+            {"product_frac": 0, "weights": "pot"},
+            "product_frac is 0 with pot weights and asq activations; it is for post",
+        ),
         ({"adapter_layers": 3}, "adapter_layers is 3; allowed: 0, 1, 2"),
         ({"step_gradient": "batch"}, "step_gradient is 'batch'; allowed: numel, features"),
     ],

@@ -94,6 +94,10 @@ def test_accuracy_is_joined_to_the_smallest_array_of_its_weights():
         for seed in (0, 1)
     ]
     results.append(results[0] | {"activations": "asq", "correct": 0})
+    seen = results[0] | {"product_frac": -1, "correct": 81}
+    *_, trained = mean_accuracies([*results, seen, seen | {"arithmetic": "post frac 0", "correct": 0}])
+    assert (trained["arithmetic"], trained["accuracy"]) == ("post frac -1, as trained", 81)
+    assert accuracy_points(rows_of(), [trained])["xc7"][0]["title"] == "`post` F = -1, trained so"
     (found,) = mean_accuracies(results)
     assert (found["accuracy"], found["seeds"]) == (79.5, 2) and found["spread"] == pytest.approx(0.7071, abs=1e-4)
     points = accuracy_points(rows_of(), [found])
