@@ -137,6 +137,9 @@ def check(name: str, layer: Quantised) -> None:
     if layer.config.activations not in ("asq", "lsq") or layer.config.weights == "dorefa":
         found = f"{layer.config.weights} weights and {layer.config.activations} activations"
         raise InputError(f"layer {name} has {found}; the integer network takes level sets or uniform, asq or lsq")
+    if layer.config.product_frac is not None:
+        found = f"product_frac {layer.config.product_frac}"
+        raise InputError(f"layer {name} was trained with {found}; the integer network sums products exactly")
 
 
 def integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from sim.adder_graph import FORMS, SOLVER, solver_version
 from sim.place import DEVICES, TIMEOUT_S
 from sim.report import markdown_table
 from sim.synth import FABRICS
-from sim.unrolled import FORMS, PLACED_ON, RIVAL, SOLVER, Case, measured, solver_version
+from sim.unrolled import PLACED_ON, RIVAL, Case, measured
 
 COLUMNS = (
     ("form", "weights"),

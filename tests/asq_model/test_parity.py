@@ -157,6 +157,9 @@ def test_what_has_no_integer_form_is_said(digits):
     convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 has post weights and lsq\+ activations"):
         integer_network(model.eval(), digits.train)
+    model = convert(build("digits", 10), QuantConfig(LayerConfig(product_frac=-1)), images)
+    with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
+        integer_network(model.eval(), digits.train)
 
 
 def test_the_command(command, refused, small_checkpoint, tmp_path):

@@ -9,8 +9,9 @@ import pytest
 from asq_model.files import InputError
 from asq_model.golden import FORMAT, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
-from sim import place, unrolled, unrolled_page
-from sim.unrolled import FORMS, Problem, checked, clock, parsed_case, problems, simulate, solver_version, verilog
+from sim import adder_graph, place, unrolled, unrolled_page
+from sim.adder_graph import FORMS, Problem, solver_version, verilog
+from sim.unrolled import checked, clock, parsed_case, problems, simulate
 from sim.unrolled_page import page
 
 # One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
@@ -134,7 +135,7 @@ def test_a_missing_solver_is_named(monkeypatch):
     def missing(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(unrolled, "version", missing)
+    monkeypatch.setattr(adder_graph, "version", missing)
     with pytest.raises(InputError, match="da4ml is not installed beside this Python; pip install da4ml"):
         solver_version()
 
