@@ -280,5 +280,6 @@ def sections(rows: list[dict], pictures: list[str], accuracy: str, unrolled: str
     energy = list(energy_lines(rows))
     lines += ["## Energy, by a proxy", "", text("energy"), "", *energy] if energy else []
     lines += ["## Fully unrolled layers", "", unrolled, ""] if unrolled else []
+    lines += ["## What was tried", "", text("tried"), ""]
     lines += ["## How each figure was obtained", "", how]
     return "\n".join(lines).rstrip() + "\n"
