@@ -36,6 +36,7 @@ ARRAYED = (*UNIFORM[:4], ("post", ("symmetric",), (4, 3, 2, 1, 0, -1)), *OTHERS[
 BEST = (*UNIFORM[1:3], *ROOT)
 BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *ROOT)
 FULLY = (4, 4)  # the widths with everything
+LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
 
 def mac_of(design: Design) -> MacSpec:

@@ -10,7 +10,7 @@ from asq_model.codes import KINDS
 from asq_model.files import InputError, write_json, write_text
 from asq_model.integer.mac import UNITS
 from sim.compare import recommended
-from sim.designs import FORMS, FULLY, Design, designs, swept
+from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, swept
 from sim.measure import ASIC, ENERGY, TARGETS, Task
 from sim.place import DEVICES
 from sim.sweep import Found, sweep
@@ -207,7 +207,7 @@ def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Pa
     tasks = []
     for (widths, form), members in plan.items():
         placed = [name for name in devices if (name, form) not in TOO_LARGE]
-        tasks += tasks_of(members, [*placed, "xc7"], golden, seeds, None)
+        tasks += tasks_of(members, [*placed, "xc7"], golden, seeds if form == "mac" else min(seeds, LARGE_SEEDS), None)
         if form == "mac" or (form, widths) == ("array8x8", FULLY):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":

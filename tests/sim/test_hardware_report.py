@@ -89,9 +89,9 @@ def test_a_missing_picture_is_named(tmp_path):
 def test_a_plan():
     plan = planned("mac:3x3,4x4 array8x8:3x3,4x4 array16x16:4x4")
     assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
-    tasks = report_tasks(plan, ["ice40", "ecp5"], (), 2, None)
+    tasks = report_tasks(plan, ["ice40", "ecp5"], (), 3, None)
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
-    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {2}
+    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {2, 3}
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
     assert measured_fully == plan[(4, 4), "array8x8"]
