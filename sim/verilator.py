@@ -15,10 +15,9 @@ from hw.bench import bench_name, bench_verilog
 from hw.emit import Spec, generator_fingerprint
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
-# Little optimisation: a bench spends its time in Python.
+CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
 # One C++ file a design: split, they share a precompiled header, which the copied runtime keeps make from building.
 ONE_FILE = ["--output-split", "0"]
-BUILD_ARGS = [*ONE_FILE, str(WAIVERS)]
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
 
@@ -60,7 +59,7 @@ def compiler_version() -> str:
 
 
 def optimisation(spec: Spec) -> list[str]:
-    """The compiler's: an array takes longer to compile than to simulate."""
+    """The compiler's. A bench spends its time in Python, and an array takes longer to compile than to simulate."""
     return ["-CFLAGS", "-O0" if isinstance(spec, ArraySpec) else "-O1"]
 
 
@@ -74,6 +73,7 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
     class Runner(Verilator):
         def _build_command(self):
             verilate, compile_and_link = super()._build_command()
+            verilate.remove("--public-flat-rw")  # visible.vlt says what a bench sees
             objects = [str(path.resolve()) for path in sorted(runtime.glob("*.o"))]
             # Copied once the design's headers are written, they are newer than those, and make leaves them alone.
             return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), compile_and_link]
@@ -105,15 +105,15 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
 
     Nothing is done if the Verilog, the tools and the options are those of the build that is there.
     """
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*optimisation(spec), *BUILD_ARGS[:-1]]}
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*optimisation(spec), *ONE_FILE]}
     top = bench_name(spec)
     place = folder / top
-    sources = fingerprint([tools, generator_fingerprint(), top], [verilog, WAIVERS])
+    sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
     stamps = read_json(place / "stamps.json", "build's stamps") if (place / "stamps.json").is_file() else {}
     if stamps.get("sources") == sources and (place / top).is_file():
         return place
     bench_text = bench_verilog(spec)
-    content = fingerprint([tools, bench_text], [verilog, WAIVERS])  # the same for many a change of the sources
+    content = fingerprint([tools, bench_text], [verilog, *CONTROL])  # the same for many a change of the sources
     if stamps.get("content") == content and (place / top).is_file():
         write_json(place / "stamps.json", stamps | {"sources": sources})
         return place
@@ -123,7 +123,7 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
         runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
-        cocotb_build([bench, verilog], top, place, runtime, [*optimisation(spec), *BUILD_ARGS])
+        cocotb_build([bench, verilog], top, place, runtime, [*tools["args"], *map(str, CONTROL)])
         keep_runtime(place, runtime)
     write_json(place / "stamps.json", {"content": content, "sources": sources})
     return place

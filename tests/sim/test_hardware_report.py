@@ -5,8 +5,9 @@ import json
 import pytest
 
 from asq_model.files import InputError
+from sim.compare import gain, group, is_post, settled
 from sim.designs import designs, form_of
-from sim.hardware_cli import parsed_widths, planned, report_tasks
+from sim.hardware_cli import COMPARED, parsed_widths, planned, report_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
 from sim.measure import ASIC, ENERGY, Task, description
@@ -86,10 +87,21 @@ def test_a_missing_picture_is_named(tmp_path):
     assert inlined('<img alt="P" src="none.svg">', tmp_path).count("none-a") == 2
 
 
+def test_a_group_without_one_of_its_rivals_shows_no_ratio():
+    members = rows()
+    assert settled(members, []) == members
+    rival = next(row for row in members if row["rival"] and row["target"] == "ecp5")
+    for form, target, rivals in (("array8x8", "ecp5", False), ("array8x8", "ice40", True), ("mac", "ecp5", True)):
+        found = group(settled(members, [rival]), (4, 4), form, target)
+        assert any(row["rival"] for row in found) == rivals == (gain(found, is_post) is not None)
+    assert settled(members, [rival | {"rival": False}, rival | {"dsp": True}]) == members
+
+
 def test_a_plan():
     plan = planned("mac:3x3,4x4 array8x8:3x3,4x4 array16x16:4x4")
     assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
-    tasks = report_tasks(plan, ["ice40", "ecp5"], (), 3, None)
+    assert {task.target for task in report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
+    tasks = report_tasks(plan, list(COMPARED), (), 3, None)
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
     assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {2, 3}
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there

@@ -1,16 +1,18 @@
 """Clock and gate equivalents; and what each refuses."""
 
 import json
+from collections import Counter
 
 import pytest
 
 from asq_model.files import InputError
 from asq_model.integer.mac import MacSpec
 from hw.emit import emit
+from hw.registered import FOLD
 from sim import gates, place
 from sim.gates import gate_equivalents, nand2_area
-from sim.place import DEVICES, clock, routed
-from sim.synth import tool
+from sim.place import DEVICES, clock, netlist, routed
+from sim.synth import FABRICS, area, summed, tool
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -57,6 +59,34 @@ def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
     monkeypatch.setattr(place, "netlist", lambda *words: None)
     monkeypatch.setattr(place, "routed", lambda device, seed, folder: {3: 1000.0}[seed])
     assert clock(spec, verilog, device, 3, tmp_path)["best"] == 1000  # one more placing makes only that
+
+
+def folding(bits: int) -> tuple[int, int]:
+    """LUTs and flip-flops that fold an output of so many bits into one."""
+    luts = flip_flops = 0
+    while bits > 1:
+        luts += (bits + FOLD - 2) // FOLD  # a single bit that is left over needs none
+        bits = -(-bits // FOLD)
+        flip_flops += bits
+    return luts, flip_flops
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_placed_is_what_is_counted(device, tmp_path):
+    spec = MacSpec("post", 4, 4, depth=4)
+    verilog, sidecar = emit(spec, tmp_path)
+    netlist(spec, verilog, device, False, tmp_path, tmp_path)
+    counted = area(verilog, spec.name, device, False, tmp_path)
+    module = json.loads((tmp_path / "unit.json").read_text())["modules"][f"registered_{spec.name}"]
+    placed = summed(FABRICS[device], Counter(cell["type"] for cell in module["cells"].values()))
+    ports = [port for port in json.loads(sidecar.read_text())["ports"] if port["name"] not in ("clk", "rst")]
+    inputs, outputs = (sum(port["width"] for port in ports if port["direction"] == way) for way in ("input", "output"))
+    luts, flip_flops = folding(outputs)
+    assert {name: placed[name] - counted[name] for name in ("luts", "ffs", "carries")} == {
+        "luts": luts,
+        "ffs": inputs + outputs + flip_flops,
+        "carries": 0,
+    }
 
 
 def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
