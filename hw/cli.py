@@ -6,7 +6,7 @@ import click
 
 from asq_model.files import InputError
 from asq_model.golden import read_maps
-from asq_model.integer.array import ArraySpec
+from asq_model.integer.array import MAX_STAGES, ArraySpec
 from asq_model.integer.blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
 from hw.asq.contents import Contents, contents_of, layer_size
@@ -80,7 +80,7 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
 @click.option("--shared", type=click.BOOL, help="1: the activation's multiples come with it, from outside.")
 @click.option("--rows", type=int, help=f"An array of so many rows.  [default: {ArraySpec.rows} if it is one]")
 @click.option("--columns", type=int, help=f"An array of so many columns.  [default: {ArraySpec.columns} if it is one]")
-@click.option("--stages", type=click.IntRange(1, 2), help="Arrays: stages of a product.  [default: 1]")
+@click.option("--stages", type=click.IntRange(1, MAX_STAGES), help="Arrays: stages of a product.  [default: 1]")
 @click.option("--total", type=int, help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
 @click.option("--hidden", type=int, help="Adapters: the most hidden units.  [default: a quarter of the channels]")
 @click.option("--buffer", type=int, help="adapter-step: words that it holds, two maps.  [default: two of the largest]")

@@ -37,6 +37,7 @@ BEST = (*UNIFORM[1:3], *ROOT)
 BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *ROOT)
 LARGE = (UNIFORM[3], ("post", ("symmetric",), (-1,)))  # what shares 3·a gains by more columns
 FULLY = (4, 4)  # the widths with everything
+STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
 
@@ -69,7 +70,7 @@ def title(design: Design) -> str:
     parts = [f"`{mac.unit}`", mac.levels if mac.levels != "symmetric" else ""]
     parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
     parts += ["gated" if mac.gated else ""]
-    parts += ["two stages" if isinstance(design, ArraySpec) and design.stages == 2 else ""]
+    parts += [f"{STAGES[design.stages]} stages" if isinstance(design, ArraySpec) and design.stages > 1 else ""]
     return " ".join(filter(None, parts))
 
 
@@ -105,16 +106,17 @@ def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays; those of uniform weights and of the fewest fraction bits with two stages as well."""
+    """Square arrays; those of uniform weights and of the fewest fraction bits in several stages as well."""
     chosen = LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED
     for spec in macs(widths, chosen):
         yield ArraySpec(spec, side, side)
         if spec.unit in ("uniform-sign", "uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= 0):
-            yield from possible_array(spec, side, 2)
+            for stages in STAGES:
+                yield from possible_array(spec, side, stages)
 
 
 def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]:
-    """The array, or nothing where it cannot be: a unit that takes several cycles, or has no place to be cut in two."""
+    """The array, or nothing where it cannot be: a unit that takes several cycles, or has no place to be cut."""
     try:
         yield ArraySpec(spec, side, side, stages)
     except InputError:

@@ -14,14 +14,16 @@ from asq_model.integer.fixed import checked_range
 from asq_model.integer.mac import MacSpec
 
 MAX_SIDE = 64
-# Those that can be cut in two. (`uniform-adders` could, and gets larger and no faster.)
+MAX_STAGES = 3
+# Those that can be cut: behind the selection, and behind the first shift or the adder.
+# (`uniform-adders` could be cut in two, and gets larger and no faster.)
 STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-shared")
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """`mac`: what each product is; its `depth` sets the width of the sums, over all passes. stages: of a product, 2
-    with a register in its middle. Raises InputError."""
+    """`mac`: what each product is; its `depth` sets the width of the sums, over all passes. stages: of a product, each
+    but the last ends in a register. Raises InputError."""
 
     mac: MacSpec
     rows: int = 8
@@ -31,11 +33,12 @@ class ArraySpec:
     def __post_init__(self):
         checked_range("ROWS", self.rows, 1, MAX_SIDE)
         checked_range("COLUMNS", self.columns, 1, MAX_SIDE)
-        checked_range("STAGES", self.stages, 1, 2)
-        if self.stages == 2 and self.unit not in STAGED_UNITS:
-            raise InputError(f"STAGES is 2 for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
-        if self.stages == 2 and self.unit == "uniform-sign" and self.mac.weight_bits < 4:
-            raise InputError(f"STAGES is 2 for weights of {self.mac.weight_bits} bits; allowed: 4 and more")
+        checked_range("STAGES", self.stages, 1, MAX_STAGES)
+        if self.stages > 1 and self.unit not in STAGED_UNITS:
+            raise InputError(f"STAGES is {self.stages} for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
+        most = MAX_STAGES if self.mac.weight_bits > 3 else 1 if self.unit == "uniform-sign" else 2
+        if self.stages > most:  # there is only one shift, or nothing to add
+            raise InputError(f"STAGES is {self.stages} for weights of {self.mac.weight_bits} bits; allowed: 4 and more")
         if self.mac.unit == "serial":
             raise InputError("UNIT is serial, which takes several cycles a product; an array needs one that takes one")
         if self.mac.unit == "post-sorted":
@@ -56,7 +59,7 @@ class ArraySpec:
 
     @property
     def name(self) -> str:
-        stages = "_s2" if self.stages == 2 else ""
+        stages = f"_s{self.stages}" if self.stages > 1 else ""
         return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages
 
     @property
@@ -66,7 +69,7 @@ class ArraySpec:
 
     @property
     def latency(self) -> int:
-        """Cycles from accepting activations to offering their sums: a register for them, one or two for the products,
+        """Cycles from accepting activations to offering their sums: a register for them, one per stage of the products,
         one per level of the tree, one for the sum; one more where √2·a is the sum of two tables."""
         return 2 + self.mac.splits_root + self.stages + (self.rows - 1).bit_length()
 

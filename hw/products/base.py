@@ -103,7 +103,7 @@ def look_up(m: Module, result: Signal, index: Value, table: np.ndarray) -> None:
 
 class Product(wiring.Component):
     """Control bits times an activation: the interface that all circuits share. Without a clock, or, for circuits that
-    have a place to cut, with a register in the middle (`stages` = 2).
+    have a place to cut, with a register between two `stages`.
 
     Members
     -------
@@ -147,9 +147,9 @@ class Product(wiring.Component):
         """Holds the product of every activation with every code whose sign bit is 0, and its complement."""
         return complement_shape(self.spec.products[: 1 << self.spec.level_set.code_bits - 1])
 
-    def between(self, m: Module, value: Value, name: str) -> Value:
-        """`value` in the second of two stages: through a register, or itself where there is only one stage."""
-        if self.stages == 1:
+    def between(self, m: Module, value: Value, name: str, stage: int = 1) -> Value:
+        """`value` of this stage in the next one: through a register, or itself where this is the last stage."""
+        if self.stages <= stage:
             return value
         held = Signal(value.shape(), name=name)
         m.d.sync += held.eq(value)

@@ -12,18 +12,21 @@ from hw.products.base import Product, look_up, range_shape
 
 
 class SignedMagnitude(Product):
-    """Codes whose top bit is the sign: the magnitude's product, complemented where it is set."""
+    """Codes whose top bit is the sign: the magnitude's product, complemented where it is set, of three stages in the
+    last."""
 
     sign_place = -1
 
     @abstractmethod
     def magnitude(self, m: Module, field: Value) -> Value:
-        """The activation times the magnitude that the code's other bits mean."""
+        """The activation times the magnitude that the code's other bits mean: terms in the first stage, their sum in
+        the second."""
 
     def elaborate(self, platform):
         m = Module()
-        negative = self.between(m, self.control[-1], "held_sign")
-        m.d.comb += self.signed_value(self.magnitude(m, self.control[:-1]), negative)
+        negative = self.between(m, self.between(m, self.control[-1], "held_sign"), "last_sign", 2)
+        magnitude = self.between(m, self.magnitude(m, self.control[:-1]), "held_magnitude", 2)
+        m.d.comb += self.signed_value(magnitude, negative)
         return m
 
 
@@ -89,7 +92,7 @@ class BoothProduct(UniformProduct):
 
 
 class SignMagnitudeProduct(SignedMagnitude):
-    """`uniform-sign`: the product of magnitudes, as synthesis likes to build it; in two stages that of the two lowest
+    """`uniform-sign`: the product of magnitudes, as synthesis likes to build it; in stages that of the two lowest
     bits apart from the others'."""
 
     def magnitude(self, m, field):
@@ -100,7 +103,7 @@ class SignMagnitudeProduct(SignedMagnitude):
 
 
 class SharedProduct(SignedMagnitude):
-    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added, in two stages in the second."""
+    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added."""
 
     def magnitude(self, m, field):
         total = 0

@@ -7,12 +7,19 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from hw.products.base import Product, complement_shape
 
 
+def shifted(operand: Value, shift: Value, negative: Value) -> Value:
+    """operand << shift, signed, with `negative` moving in."""
+    fill = negative.replicate((1 << len(shift)) - 1)  # a code for zero may shift further than the largest weight
+    return (Cat(fill, operand).as_signed() << shift) >> len(fill)
+
+
 class ShiftProduct(Product):
     """Control bits, from the lowest: nonzero, sign, odd (where there is a choice of operands), shift.
 
     The operand is made zero and complemented before the shift, which fills up with the sign. That is fewer bits than
     after it. With look-up tables of 4 inputs it costs nothing: selection and zero fill one layer of them, and each
-    of two shifts leaves an input free for the sign. In two stages the register is behind the first layer.
+    of two shifts leaves an input free for the sign. The first stage ends behind the selection, the second behind the
+    first of these shifts.
     """
 
     sign_place = 1
@@ -44,11 +51,11 @@ class ShiftProduct(Product):
         shift, negative = self.between(m, shift, "held_shift"), self.between(m, negative, "held_sign")
         operand = Signal(len(chosen) + (not chosen.shape().signed), name="operand")
         m.d.comb += operand.eq(chosen ^ negative.replicate(len(operand)))
-        fill = negative.replicate((1 << len(shift)) - 1)  # a code for zero may shift further than the largest weight
-        m.d.comb += [
-            self.value.eq((Cat(fill, operand).as_signed() << shift) >> len(fill)),
-            self.carry.eq(negative),
-        ]
+        if self.stages > 2:
+            operand = self.between(m, shifted(operand, shift[:1], negative), "held_shifted", 2)
+            shift = Cat(C(0, 1), self.between(m, shift[1:], "last_shift", 2))
+            negative = self.between(m, negative, "last_sign", 2)
+        m.d.comb += [self.value.eq(shifted(operand, shift, negative)), self.carry.eq(negative)]
         return m
 
 
@@ -116,7 +123,7 @@ class PostExactProduct(PostSortedProduct):
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
-        m.d.comb += self.lane.eq(self.between(m, self.control[2], "held_lane"))
+        m.d.comb += self.lane.eq(self.between(m, self.between(m, self.control[2], "held_lane"), "last_lane", 2))
         return m
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.integer.array import STAGED_UNITS, ArraySpec
+from asq_model.integer.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 from hw.emit import emit
@@ -33,7 +33,7 @@ def specs():
         if unit not in ("serial", "post-sorted"):
             yield ArraySpec(MacSpec(unit, 4, 4, signed_activation=True), 3, 2)
         if unit in STAGED_UNITS:
-            yield ArraySpec(MacSpec(unit, 4, 4), 2, 2, 2)
+            yield from (ArraySpec(MacSpec(unit, 4, 4), 2, 2, stages) for stages in range(2, MAX_STAGES + 1))
     yield MacSpec("post", 4, 4, frac=-1)
     yield MacSpec("post", 4, 8, lanes=2, shared=True)
     yield MacSpec("post", 4, 4, gated=True)

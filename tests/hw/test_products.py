@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
 
 from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.integer.array import STAGED_UNITS
+from asq_model.integer.array import MAX_STAGES, STAGED_UNITS
 from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, UNSIGNED, MacSpec
 from hw.mac import BitSerial
 from hw.products import PRODUCTS, MultiplesOf, activation_shape, multiplier
@@ -121,11 +121,11 @@ def test_a_gated_product_of_a_zero_activation_is_no_bit_at_all(unit):
     simulator.run()
 
 
-class TwoStages(wiring.Component):
-    """A product with a register in its middle, and what an array puts around it."""
+class Staged(wiring.Component):
+    """A product of several stages, and what an array puts around it."""
 
-    def __init__(self, spec):
-        self.spec, self.product = spec, PRODUCTS[spec.unit](spec, stages=2)
+    def __init__(self, spec, stages):
+        self.spec, self.product = spec, PRODUCTS[spec.unit](spec, stages)
         super().__init__({"weight": In(spec.level_set.code_bits), "activation": In(activation_shape(spec))})
 
     def elaborate(self, platform):
@@ -140,10 +140,11 @@ class TwoStages(wiring.Component):
 
 
 @pytest.mark.parametrize("unit", STAGED_UNITS)
+@pytest.mark.parametrize("stages", range(2, MAX_STAGES + 1))
 @pytest.mark.parametrize("signed", [False, True])
-def test_every_product_of_two_stages_comes_a_cycle_later(unit, signed):
+def test_every_product_comes_a_cycle_later_for_each_further_stage(unit, stages, signed):
     spec = MacSpec(unit, 4, 4, signed_activation=signed)
-    top = TwoStages(spec)
+    top = Staged(spec, stages)
     tables = (spec.even_products, spec.odd_products) if unit == "post-exact" else (spec.products,)
     pairs = [(code, pattern) for code in range(1 << spec.level_set.code_bits) for pattern in range(16)]
     got = []
@@ -152,7 +153,8 @@ def test_every_product_of_two_stages_comes_a_cycle_later(unit, signed):
         for code, pattern in pairs:
             ctx.set(top.weight, code)
             ctx.set(top.activation, int(spec.activations[pattern]))
-            await ctx.tick()
+            for _ in range(1, stages):
+                await ctx.tick()
             value = ctx.get(top.product.value) + (ctx.get(top.product.carry) if "carry" in top.product.flags else 0)
             got.append((value, ctx.get(top.product.lane) if unit == "post-exact" else 0))
             ctx.set(top.weight, code ^ 5)  # what comes next must not show yet

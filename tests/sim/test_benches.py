@@ -34,7 +34,7 @@ ARRAYS = [
     ArraySpec(MacSpec("post", 4, 4, frac=0), 2, 2, 2),
     ArraySpec(MacSpec("post-exact", 3, 3, signed_activation=True), 5, 1),
     ArraySpec(MacSpec("uniform-sign", 4, 4), 1, 4),
-    ArraySpec(MacSpec("uniform-shared", 4, 4), 3, 2, 2),
+    ArraySpec(MacSpec("uniform-shared", 4, 4), 3, 2, 3),
 ]
 
 
