@@ -6,7 +6,7 @@ from itertools import product
 from asq_model.codes import EXPONENTIAL, KINDS
 from asq_model.files import InputError
 from asq_model.integer.array import ArraySpec
-from asq_model.integer.mac import FAMILY_OF_UNIT, ROUNDING, MacSpec
+from asq_model.integer.mac import FAMILY_OF_UNIT, MIN_FRAC, ROUNDING, MacSpec
 
 Design = MacSpec | ArraySpec
 
@@ -106,11 +106,12 @@ def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays; those of uniform weights and of the fewest fraction bits in several stages as well."""
+    """Square arrays; the best ones in several stages as well."""
     chosen = LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED
+    most_bits = 0 if widths == FULLY else MIN_FRAC
     for spec in macs(widths, chosen):
         yield ArraySpec(spec, side, side)
-        if spec.unit in ("uniform-sign", "uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= 0):
+        if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= most_bits):
             for stages in STAGES:
                 yield from possible_array(spec, side, stages)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asq_model.files import InputError, read_json, write_json
+from sim.designs import products_per_cycle
 from sim.measure import Task, description, inputs_of, measured
 
 
@@ -100,7 +101,9 @@ def measured_anew(
     with client_of(scheduler) as client:
         progress(f"measuring {len(missing)} of them, the rest is known")
         pending = {
-            client.submit(attempt, task, root.resolve(), key=path.stem, pure=False): path
+            client.submit(  # the largest first, so that no core waits for one at the end
+                attempt, task, root.resolve(), key=path.stem, pure=False, priority=products_per_cycle(task.design)
+            ): path
             for path, task in missing.items()
         }
         for number, future in enumerate(as_completed(pending), start=1):
