@@ -101,8 +101,13 @@ def measured_anew(
     with client_of(scheduler) as client:
         progress(f"measuring {len(missing)} of them, the rest is known")
         pending = {
-            client.submit(  # the largest first, so that no core waits for one at the end
-                attempt, task, root.resolve(), key=path.stem, pure=False, priority=products_per_cycle(task.design)
+            client.submit(
+                attempt,
+                task,
+                root.resolve(),
+                key=f"measure-{path.stem}",  # one prefix: Dask then hands out a task when a worker is free, not before
+                pure=False,
+                priority=products_per_cycle(task.design),  # the largest first, so that no core waits for one at the end
             ): path
             for path, task in missing.items()
         }

