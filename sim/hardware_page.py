@@ -83,7 +83,7 @@ def gains(rows: list[dict]) -> Iterator[dict]:
     """A line for each width and form that was measured: POST's best over uniform's best."""
     for widths in WIDTHS:
         for form in FORMS:
-            line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
+            line, in_order = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}, []
             for target in FABRICS:
                 members = group(rows, widths, form, target)
                 found = gain(members, is_alone)
@@ -91,8 +91,9 @@ def gains(rows: list[dict]) -> Iterator[dict]:
                 if found:
                     ratio, ours, theirs = found
                     line[target] = f"{ratio:.2f}: {ours['title']} over {theirs['title']}"
-                    line["sorted"] = line.get("sorted", "") + (f"{sorted_found[0]:.2f} " if sorted_found else "– ")
+                in_order.append(f"{sorted_found[0]:.2f}" if sorted_found else "–")
             if len(line) > 1:
+                line["sorted"] = " ".join(in_order)
                 line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
                 yield line
 
