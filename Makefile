@@ -21,8 +21,7 @@ NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call opt
 FORCE_OPTION = $(if $(FORCE),--force)
 HARDWARE_OPTIONS = $(call option,seeds,SEEDS) $(call option,liberty,LIBERTY) $(call option,scheduler,SCHEDULER)
 # Golden vectors of the digits network at the widths that designs are compared at.
-HARDWARE_GOLDEN = golden=$$($(PY) -m asq_model golden && $(PY) -m asq_model golden --bits 4 && \
-	$(PY) -m asq_model golden --bits 4 --abits 8)
+HARDWARE_GOLDEN = golden=$$($(PY) -m asq_model golden --widths 3x3,4x4,4x8,3x4,5x4)
 
 .DEFAULT_GOAL := help
 .PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures test bench lint clean

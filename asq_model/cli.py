@@ -1,7 +1,10 @@
 """The command line of the training room: `python -m asq_model train`, `golden`, `inspect`."""
 
 import json
-from itertools import product
+import os
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product, repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -20,6 +23,7 @@ def cli():
 
 
 DEFAULT_BITS = 3
+GOLDEN = Path("build/golden")
 
 
 def network_options(command):
@@ -75,7 +79,7 @@ def made_again(path: Path) -> dict:
 def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
     """The golden vectors of a checkpoint, exported now if they are not there or their inputs changed."""
     _, config = read_checkpoint(checkpoint)
-    out = out or Path("build/golden") / checkpoint.stem
+    out = out or GOLDEN / checkpoint.stem
     if (out / MANIFEST).exists() and not force:
         try:
             manifest = read_manifest(out)
@@ -92,6 +96,35 @@ def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force
 
     export(checkpoint, out, data_folder)
     return out
+
+
+def digits_golden(recipe: Recipe, force: bool, line: int = 0) -> Path:
+    """The golden vectors of the digits network, made now where they are not there. line: of the terminal, below others
+    that train at the same time."""
+    os.environ["TQDM_POSITION"] = str(line)
+    return exported(trained(recipe, None, force), None, None, force)
+
+
+def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
+    """`digits_golden` of each; those that are not there yet at the same time, a processor each."""
+    missing = [recipe for recipe in recipes if force or not (GOLDEN / recipe.name / MANIFEST).exists()]
+    if len(missing) > 1:
+        workers = min(len(missing), os.cpu_count() or 1)
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork would copy torch's threads
+            list(pool.map(digits_golden, missing, repeat(force), range(len(missing))))
+        force = False
+    return [digits_golden(recipe, force) for recipe in recipes]
+
+
+def parsed_widths(text: str) -> list[tuple[int, int]]:
+    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
+    try:
+        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
+        if any(len(width) != 2 for width in widths):
+            raise ValueError
+    except ValueError as error:
+        raise InputError(f"WIDTHS is {text!r}; allowed: weight x activation bits, as 3x3,4x8") from error
+    return widths
 
 
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
@@ -140,9 +173,18 @@ def train(bits, abits, levels, data_folder, force, out, network, start, device, 
 @cli.command()
 @network_options
 @click.option("--ckpt", type=click.Path(path_type=Path), help="Take this checkpoint instead of training one.")
+@click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: build/golden/<checkpoint's name>]")
-def golden(bits, abits, levels, seed, data_folder, ckpt, out, force):
+def golden(bits, abits, levels, seed, data_folder, ckpt, widths, out, force):
     """Export golden vectors (what a network's layers multiply on held-out images) and print their folder."""
+    if widths is not None:
+        given = {"BITS": bits, "ABITS": abits, "CKPT": ckpt, "OUT": out}
+        if others := [name for name, value in given.items() if value is not None]:
+            raise InputError(f"WIDTHS is {widths!r}, which goes without {', '.join(others)}")
+        recipes = [recipe_of("digits", seed=seed, **bits_and_levels(*pair, levels)) for pair in parsed_widths(widths)]
+        for folder in digits_goldens(recipes, force):
+            click.echo(folder)
+        return
     if ckpt is None:
         ckpt = trained(recipe_of("digits", seed=seed, **bits_and_levels(bits, abits, levels)), None, force)
     else:

@@ -11,6 +11,7 @@ from asq_model.integer.mac import FAMILY_OF_UNIT, MIN_FRAC, ROUNDING, MacSpec
 Design = MacSpec | ArraySpec
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
+AS_TRAINED = ((3, 4), (5, 4))  # of arrays whose area is set beside the accuracy of networks with such weights
 FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
 # Of one multiplier: unit, level sets, fraction bits. The uniform ones first, which are the rivals.
 UNIFORM = tuple(
@@ -99,18 +100,23 @@ def alone(widths: tuple[int, int]) -> Iterator[MacSpec]:
 
 
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
-    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
+    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations
+    (and with 64 lanes always)."""
     fully = widths == FULLY and lanes < 64
-    yield from macs(widths, (*(UNIFORM[:3] + OTHERS if fully else BEST), *SORTED), lanes=lanes)
+    chosen = UNIFORM[:3] + OTHERS if fully else BEST if lanes < 64 else UNIFORM[1:3]
+    yield from macs(widths, (*chosen, *SORTED), lanes=lanes)
     yield from macs(widths, SHARING if fully else SHARING[:2], lanes=lanes, shared=True)
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays; the best ones in several stages as well."""
+    """Square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
     chosen = LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED
+    chosen = (UNIFORM[0], *chosen) if widths in AS_TRAINED else chosen
     most_bits = 0 if widths == FULLY else MIN_FRAC
     for spec in macs(widths, chosen):
         yield ArraySpec(spec, side, side)
+        if widths in AS_TRAINED:
+            continue
         if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= most_bits):
             for stages in STAGES:
                 yield from possible_array(spec, side, stages)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from asq_model.cli import parsed_widths
 from asq_model.codes import KINDS
 from asq_model.files import InputError, write_json, write_text
 from asq_model.integer.mac import UNITS
 from sim.compare import recommended
-from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, swept
+from sim.designs import AS_TRAINED, FORMS, FULLY, LARGE_SEEDS, Design, designs, swept
 from sim.measure import ASIC, ENERGY, TARGETS, Task
 from sim.sweep import Found, sweep
 from sim.synth import FABRICS
@@ -26,17 +27,6 @@ SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [def
 
 def progress(line: str) -> None:
     click.echo(line, err=True)
-
-
-def parsed_widths(text: str) -> list[tuple[int, int]]:
-    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
-    try:
-        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
-        if any(len(width) != 2 for width in widths):
-            raise ValueError
-    except ValueError as error:
-        raise InputError(f"WIDTHS is {text!r}; allowed: weight x activation bits, as 3x3,4x8") from error
-    return widths
 
 
 def chosen(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
@@ -190,7 +180,7 @@ RESULTS = HERE.parent / "docs" / "results"
 # HX8K has 7,680 logic cells; on ECP5 one placing takes five minutes, and `make synth` does it for who has them.
 TOO_LARGE = {("ice40", "array16x16"), ("ecp5", "array16x16")}
 COMPARED = (*FABRICS, ASIC)  # what a report can be of
-WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
+WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
 
 
 def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
@@ -205,11 +195,13 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
 
 def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
     """Area and, where there are placings, clock on the fabrics among `devices`, for units also of the uniform one in
-    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything.
+    Of the widths AS_TRAINED the area only."""
     tasks = []
     for (widths, form), members in plan.items():
         fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE]
-        tasks += tasks_of(members, fabrics, golden, seeds if form == "mac" else min(seeds, LARGE_SEEDS), None)
+        placings = 0 if widths in AS_TRAINED else seeds if form == "mac" else min(seeds, LARGE_SEEDS)
+        tasks += tasks_of(members, fabrics, golden, placings, None)
         if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULLY)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":

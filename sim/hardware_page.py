@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from sim.compare import AIMS, best, gain, group, is_post, is_rival
-from sim.designs import FORMS, WIDTHS
+from sim.designs import AS_TRAINED, FORMS, FULLY, WIDTHS
 from sim.place import DEVICES
 from sim.report import markdown_table
 from sim.synth import FABRICS
@@ -228,6 +228,7 @@ def accuracy_points(rows: list[dict], accuracies: list[dict]) -> dict[str, list[
             if members:
                 row = min(members, key=lambda row: row["luts"])
                 row = row | entry | {"luts_per_product": row["luts"] / row["products_per_cycle"]}
+                row["title"] += f", {row['weight_bits']} bits" if row["weight_bits"] != FULLY[0] else ""
                 row["title"] += ", trained so" if "as trained" in entry["arithmetic"] else ""
                 found.setdefault(target, []).append(row)
     return found
@@ -273,7 +274,7 @@ def sections(rows: list[dict], pictures: list[str], accuracy: str, unrolled: str
     lines += [*pictures, ""]
     lines += ["## Accuracy at equal cost", "", accuracy, ""] if accuracy else []
     for form in FORMS:
-        for widths in WIDTHS:
+        for widths in (*WIDTHS, *AS_TRAINED):
             if any(row["form"] == form and (row["weight_bits"], row["activation_bits"]) == widths for row in rows):
                 lines += [f"## {TITLES[form]}, {widths[0]} × {widths[1]} bits", "", table(rows, widths, form), ""]
     blocks = dsp_lines(rows)

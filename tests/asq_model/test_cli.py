@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from asq_model.files import OtherFormat
+from asq_model.golden import MANIFEST
 
 
 def test_help(command):
@@ -30,6 +32,26 @@ def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_pa
     (out / "fc.npz").write_bytes(b"")
     assert "fc.npz was changed" in refused("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out)
     assert command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
+
+
+def test_golden_of_several_networks(small_recipe, small_golden, tmp_path, monkeypatch):
+    """Trained at the same time they are, byte for byte, what each is alone; what is there is not made again."""
+    from asq_model.cli import digits_golden, digits_goldens
+
+    monkeypatch.chdir(tmp_path)
+    recipes = [replace(small_recipe, weight_bits=bits) for bits in (4, 3)]
+    folders = digits_goldens(recipes, False)
+    assert [folder.name for folder in folders] == [recipe.name for recipe in recipes]
+    assert (folders[1] / MANIFEST).read_bytes() == (small_golden / MANIFEST).read_bytes()
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.*"))]
+    assert digits_goldens(recipes, False) == folders and digits_golden(recipes[0], False) == folders[0]
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.*"))] == before
+
+
+def test_widths_of_several_networks_are_checked(refused):
+    assert "WIDTHS is '3'; allowed" in refused("asq_model", "golden", "--widths", "3")
+    assert "BITS is 9 for post weights" in refused("asq_model", "golden", "--widths", "3x3,9x3")
+    assert "goes without ABITS" in refused("asq_model", "golden", "--widths", "3x3", "--abits", 4)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):

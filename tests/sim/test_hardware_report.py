@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from asq_model.cli import parsed_widths
 from asq_model.files import InputError
 from sim.compare import gain, group, is_post, settled
-from sim.designs import designs, form_of
-from sim.hardware_cli import COMPARED, parsed_widths, planned, report_tasks
+from sim.designs import designs, form_of, mac_of
+from sim.hardware_cli import COMPARED, planned, report_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
 from sim.measure import ASIC, ENERGY, Task, description
@@ -98,12 +99,17 @@ def test_a_group_without_one_of_its_rivals_shows_no_ratio():
 
 
 def test_a_plan():
-    plan = planned("mac:3x3,4x4 array8x8:3x3,4x4 array16x16:4x4")
+    plan = planned("mac:3x3,4x4 array8x8:3x3,4x4,5x4 array16x16:4x4")
     assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
     assert {task.target for task in report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
     tasks = report_tasks(plan, list(COMPARED), (), 3, None)
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
-    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {2, 3}
+    assert sum(task.dsp for task in tasks) == 4 and {task.seeds for task in tasks if task.target == "ice40"} == {
+        0,
+        2,
+        3,
+    }
+    assert {mac_of(task.design).weight_bits for task in tasks if task.seeds == 0} == {5}  # of these, area only
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
     assert measured_fully == plan[(4, 4), "array8x8"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from shutil import copytree
 
 import pytest
 
@@ -20,6 +21,11 @@ def test_a_row_is_reproducible_to_the_lut_from_a_clean_cache(small_golden, tmp_p
     rows = [measured(Task(SPEC, "xc7", (small_golden,)), tmp_path / name) for name in ("one", "two")]
     assert rows[0] == rows[1] and rows[0]["luts"] > 20 and rows[0]["checked"] > 1000
     assert 0.005 < rows[0]["relative_error"] < 0.2
+
+
+def test_without_placings_there_is_no_clock(small_golden, tmp_path):
+    row = measured(Task(SPEC, "ice40", (small_golden,), seeds=0), tmp_path)
+    assert row["luts"] > 20 and "mhz" not in row and "per_lut" not in row
 
 
 def test_a_wrong_unit_gets_no_row(small_golden, tmp_path, monkeypatch):
@@ -49,6 +55,9 @@ def test_golden_vectors_are_found_by_width(small_golden, tmp_path):
     assert golden_for(SPEC, (small_golden,)) == small_golden
     with pytest.raises(InputError, match="has layers of 5 x 4 bits"):
         golden_for(MacSpec("post", 5, 4), (small_golden,))
+    other = copytree(small_golden, tmp_path / "other")
+    alone, beside = (inputs_of([Task(SPEC, "xc7", folders)]) for folders in ((small_golden,), (small_golden, other)))
+    assert alone == beside  # what a task does not use does not change what it depends on
     with pytest.raises(InputError, match=r"none/manifest\.json is missing"):
         inputs_of([Task(SPEC, "xc7", (tmp_path / "none",))])
 
