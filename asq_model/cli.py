@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product, repeat
 from multiprocessing import get_context
@@ -101,7 +102,8 @@ def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force
 def digits_golden(recipe: Recipe, force: bool, line: int = 0) -> Path:
     """The golden vectors of the digits network, made now where they are not there. line: of the terminal, below others
     that train at the same time."""
-    os.environ["TQDM_POSITION"] = str(line)
+    if sys.stderr.isatty():
+        os.environ["TQDM_POSITION"] = str(line)
     return exported(trained(recipe, None, force), None, None, force)
 
 

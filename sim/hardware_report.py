@@ -100,7 +100,8 @@ def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Pa
         lost = "\n".join(f"- {row['name']}, {row['target']}: {row['error']}" for row in found.failures)
         page += f"\n## Not measured\n\n{lost}\n"
     if found.left_out:
-        page += f"\n## Left out\n\n{text('left_out')}\n\n" + "\n".join(left_out_lines(found.left_out)) + "\n"
+        designs = "\n".join(left_out_lines(found.left_out))
+        page += f"\n## Left out\n\n{text('left_out', large=LARGE_SEEDS)}\n\n{designs}\n"
     write_text(out, page)
     write_json(out.with_suffix(".json"), {"rows": found.rows, "failures": found.failures})
     write_html(out, out.with_suffix(".html"))

@@ -8,7 +8,7 @@ from asq_model.cli import parsed_widths
 from asq_model.files import InputError
 from sim.compare import gain, group, is_post, settled
 from sim.designs import designs, form_of, mac_of
-from sim.hardware_cli import COMPARED, planned, report_tasks
+from sim.hardware_cli import COMPARED, planned, report_tasks, slow_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
 from sim.measure import ASIC, ENERGY, Task, description
@@ -111,6 +111,9 @@ def test_a_plan():
     }
     assert {mac_of(task.design).weight_bits for task in tasks if task.seeds == 0} == {5}  # of these, area only
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
+    slow = slow_tasks(plan, list(COMPARED), (), 3)
+    assert {(task.target, form_of(task.design), task.seeds) for task in slow} == {("ecp5", "array16x16", 2)}
+    assert not set(slow) & set(tasks)
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
     assert measured_fully == plan[(4, 4), "array8x8"]
     for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is '4'"), ("mac", "WIDTHS is ''")):
