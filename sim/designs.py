@@ -19,7 +19,7 @@ UNIFORM = tuple(
     for unit in ("uniform", "uniform-sign", "uniform-adders", "uniform-shared", "uniform-table", "uniform-booth")
 )
 OTHERS = (
-    ("post", ("symmetric",), (2, 0, -1)),
+    ("post", ("symmetric",), (2, 0, MIN_FRAC)),
     ("post-three-halves", ("symmetric",), (None,)),
     ("post-exact", ("symmetric",), (None,)),
     ("pot", ("symmetric",), (None,)),
@@ -28,17 +28,20 @@ OTHERS = (
 )
 SORTED = (("post-sorted", ("symmetric",), (None,)),)
 KINDS_TOO = (("post", KINDS[1:], (-1,)), ("pot", KINDS[1:], (None,)), ("post-sorted", KINDS[1:], (None,)))
-GATED = (("uniform-sign", ("",), (None,)), ("post", ("symmetric",), (-1,)), *SORTED)
-ROOT = (("post", ("symmetric",), (0, -1)),)
+NARROW = (("post", ("symmetric",), (MIN_FRAC,)),)
+GATED = (UNIFORM[1], *NARROW, *SORTED)
+ROOT = (("post", ("symmetric",), (0, MIN_FRAC)),)
 # Whose multiples of an activation can be shared, the best first.
 SHARING = (UNIFORM[3], *ROOT, ("post-three-halves", ("symmetric",), (None,)), ("e2m1", ("",), (None,)))
 ARRAYED = (*UNIFORM[:4], ("post", ("symmetric",), (4, 3, 2, 1, 0, -1)), *OTHERS[1:])
 # The best of those, for the widths and forms where not everything is compared again.
-BEST = (*UNIFORM[1:3], *ROOT)
-BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *ROOT)
-LARGE = (UNIFORM[3], ("post", ("symmetric",), (-1,)))  # what shares 3·a gains by more columns
+BEST = UNIFORM[1:3]
+BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *NARROW)
+BEST_LARGE = (UNIFORM[3], *NARROW)
+WITH_ACCURACY = (UNIFORM[0], UNIFORM[1], UNIFORM[3], *ROOT)
 FULLY = (4, 4)  # the widths with everything
 STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
+NARROWEST = 3  # bits of weights whose arrays are as good in one stage
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
 
@@ -91,33 +94,31 @@ def macs(widths: tuple[int, int], chosen: tuple, **rest) -> Iterator[MacSpec]:
 
 
 def alone(widths: tuple[int, int]) -> Iterator[MacSpec]:
-    """Units: every circuit, gated too; the other kinds of level sets where activations are narrow."""
+    """Units: every circuit; the other kinds of level sets where activations are narrow; gated ones at the widths with
+    everything."""
     yield from macs(widths, (*UNIFORM, *OTHERS, *SORTED))
     if widths[1] <= FULLY[1]:
         yield from macs(widths, KINDS_TOO)
-    yield from macs(widths, GATED, gated=True)
+    if widths == FULLY:
+        yield from macs(widths, GATED, gated=True)
     yield from macs(widths, (("serial", ("",), (None,)),))
 
 
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
-    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations
-    (and with 64 lanes always)."""
+    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
     fully = widths == FULLY and lanes < 64
-    chosen = UNIFORM[:3] + OTHERS if fully else BEST if lanes < 64 else UNIFORM[1:3]
-    yield from macs(widths, (*chosen, *SORTED), lanes=lanes)
+    yield from macs(widths, (*(UNIFORM[:3] + OTHERS if fully else BEST), *SORTED), lanes=lanes)
     yield from macs(widths, SHARING if fully else SHARING[:2], lanes=lanes, shared=True)
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     """Square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
-    chosen = LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED
-    chosen = (UNIFORM[0], *chosen) if widths in AS_TRAINED else chosen
-    most_bits = 0 if widths == FULLY else MIN_FRAC
-    for spec in macs(widths, chosen):
+    if widths in AS_TRAINED:
+        yield from (ArraySpec(spec, side, side) for spec in macs(widths, WITH_ACCURACY))
+        return
+    for spec in macs(widths, BEST_LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED):
         yield ArraySpec(spec, side, side)
-        if widths in AS_TRAINED:
-            continue
-        if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac <= most_bits):
+        if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac == MIN_FRAC):
             for stages in STAGES:
                 yield from possible_array(spec, side, stages)
 
@@ -141,6 +142,19 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
     else:
         raise InputError(f"FORMS has {form!r}; allowed: {', '.join(FORMS)}")
     return list(dict.fromkeys(made))
+
+
+def placings(design: Design, seeds: int) -> int:
+    """How often a design is placed: single units `seeds` times, what takes a minute each less often, and not at all
+    arrays that are compared with accuracies only, since they are larger and no faster than others."""
+    if not isinstance(design, ArraySpec):
+        return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
+    mac = design.mac
+    fast = is_rival(design) or mac.unit == "apot" or (mac.unit == "post" and mac.frac <= 0)
+    if not fast or (mac.weight_bits, mac.activation_bits) in AS_TRAINED:
+        return 0
+    faster_in_stages = design.stages == 1 and mac.weight_bits > NARROWEST
+    return 1 if faster_in_stages else min(seeds, LARGE_SEEDS)
 
 
 def swept(

@@ -11,7 +11,7 @@ from asq_model.codes import KINDS
 from asq_model.files import InputError, write_json, write_text
 from asq_model.integer.mac import UNITS
 from sim.compare import recommended
-from sim.designs import AS_TRAINED, FORMS, FULLY, LARGE_SEEDS, Design, designs, swept
+from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
 from sim.measure import ASIC, ENERGY, TARGETS, Task
 from sim.sweep import Found, sweep
 from sim.synth import FABRICS
@@ -195,13 +195,11 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
 
 def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
     """Area and, where there are placings, clock on the fabrics among `devices`, for units also of the uniform one in
-    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything.
-    Of the widths AS_TRAINED the area only."""
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
     tasks = []
     for (widths, form), members in plan.items():
         fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE | SLOW]
-        placings = 0 if widths in AS_TRAINED else seeds if form == "mac" else min(seeds, LARGE_SEEDS)
-        tasks += tasks_of(members, fabrics, golden, placings, None)
+        tasks += [Task(design, name, golden, placings(design, seeds)) for name in fabrics for design in members]
         if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULLY)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
@@ -212,11 +210,12 @@ def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Pa
 
 def slow_tasks(plan: dict, devices: list[str], golden, seeds: int) -> list[Task]:
     """What `report_tasks` leaves out for its time."""
-    placings = min(seeds, LARGE_SEEDS)
     return [
-        task
+        Task(design, name, golden, min(seeds, LARGE_SEEDS))
         for (_, form), members in plan.items()
-        for task in tasks_of(members, [name for name in devices if (name, form) in SLOW], golden, placings, None)
+        for name in devices
+        if (name, form) in SLOW
+        for design in members
     ]
 
 
