@@ -6,7 +6,7 @@ from asq_model.files import InputError
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
 from sim.compare import best, front, gain, group, is_post, is_rival, recommended
-from sim.designs import FORMS, WIDTHS, designs, form_of, products_per_cycle, swept, title
+from sim.designs import AS_TRAINED, FORMS, WIDTHS, designs, form_of, placings, products_per_cycle, swept, title
 from sim.hardware_page import accuracy_points, mean_accuracies, table, text, verdict
 
 
@@ -104,3 +104,13 @@ def test_accuracy_is_joined_to_the_smallest_array_of_its_weights():
     (point,) = points["xc7"]
     assert (point["unit"], point["frac"], point["stages"]) == ("post", -1, 1)
     assert point["luts_per_product"] == point["luts"] / 64
+
+
+def test_what_can_be_the_best_is_placed_more_than_once():
+    """Designs of POST and of its rivals in every form and width, as far as they are compared there."""
+    for form in FORMS:
+        for widths in WIDTHS[:3]:
+            often = {design.unit for design in designs(widths, form) if placings(design, 3) > 1}
+            assert any(unit.startswith("post") for unit in often) and any(unit.startswith("uniform") for unit in often)
+    assert {placings(design, 3) for widths in AS_TRAINED for design in designs(widths, "array8x8")} == {0}
+    assert {placings(design, 1) for design in designs((4, 4), "mac")} == {1}
