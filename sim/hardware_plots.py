@@ -119,9 +119,9 @@ def draw(panels: dict[str, list[dict]], path: Path, across: str, up: str, titles
 
 
 def draw_throughput(panels: dict[str, list[dict]], path: Path) -> None:
-    """Products per second against LUTs, a panel per device. panels: rows of one width and form."""
+    """Products per second against LUTs, of rows with a clock, a panel per device. panels: of one width and form."""
     shown = {
-        title: [row | {"rate": row["mhz"] * row["products_per_cycle"] / 1000} for row in rows]
+        title: [row | {"rate": row["mhz"] * row["products_per_cycle"] / 1000} for row in rows if "mhz" in row]
         for title, rows in panels.items()
     }
     draw(shown, path, "luts", "rate", ("LUTs", "products per second, 10⁹"), higher_is_better=True)

@@ -7,7 +7,7 @@ import pytest
 from asq_model.cli import parsed_widths
 from asq_model.files import InputError
 from sim.compare import gain, group, is_post, settled
-from sim.designs import designs, form_of, mac_of
+from sim.designs import designs, form_of, mac_of, placings
 from sim.hardware_cli import COMPARED, planned, report_tasks, slow_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
@@ -22,8 +22,9 @@ def rows():
         for index, design in enumerate(designs((4, 4), form)):
             for target in ("ice40", "ecp5", "xc7"):
                 row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0, "luts": 50 + index}
-                row["per_lut"] = row["products_per_cycle"] / row["luts"]
-                found.append(row | ({"mhz": 99.0 + index, "mhz_median": 98.0} if target != "xc7" else {}))
+                rate = {"per_lut": row["products_per_cycle"] / row["luts"]}
+                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings(design, 1) else {}
+                found.append(row | (rate if target == "xc7" else clock))
             if form == "mac":
                 common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0, "nets": 9, "flip_flops": 3}
