@@ -72,7 +72,7 @@ def table(rows: list[dict], widths: tuple[int, int], form: str) -> str:
             line[target] = row["luts"]
             if "mhz" in row:
                 line[f"{target}_mhz"] = f"{row['mhz']:.0f} / {row['mhz_median']:.0f}"
-            if rivals[target]:
+            if rivals[target] and "per_lut" in row:
                 mark = "**" if row is rivals[target] else ""
                 line[f"{target}_gain"] = f"{mark}{row['per_lut'] / rivals[target]['per_lut']:.2f}{mark}"
         lines.append(line)
