@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
+from asq_model.command import parsed_widths
 from asq_model.files import InputError, OtherFormat, read_json, write_json, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.fixed import checked_range
@@ -116,17 +117,6 @@ def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
             list(pool.map(digits_golden, missing, repeat(force), range(len(missing))))
         force = False
     return [digits_golden(recipe, force) for recipe in recipes]
-
-
-def parsed_widths(text: str) -> list[tuple[int, int]]:
-    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
-    try:
-        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
-        if any(len(width) != 2 for width in widths):
-            raise ValueError
-    except ValueError as error:
-        raise InputError(f"WIDTHS is {text!r}; allowed: weight x activation bits, as 3x3,4x8") from error
-    return widths
 
 
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:

@@ -1,4 +1,5 @@
-"""How every command line of this project ends: an error is one line on stderr and a non-zero exit status."""
+"""What every command line of this project shares: how it ends, with an error in one line on stderr and a non-zero exit
+status, and how widths are written."""
 
 import sys
 
@@ -26,3 +27,14 @@ def run(command: click.Command, name: str) -> None:
         sys.exit(INTERRUPTED)
     click.echo(f"error: {' '.join(message.split())}", err=True)
     sys.exit(USAGE_ERROR)
+
+
+def parsed_widths(text: str) -> list[tuple[int, int]]:
+    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
+    try:
+        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
+        if any(len(width) != 2 for width in widths):
+            raise ValueError
+    except ValueError as error:
+        raise InputError(f"WIDTHS is {text!r}; allowed: weight x activation bits, as 3x3,4x8") from error
+    return widths

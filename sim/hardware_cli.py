@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from asq_model.cli import parsed_widths
 from asq_model.codes import KINDS
+from asq_model.command import parsed_widths
 from asq_model.files import InputError, write_json, write_text
 from asq_model.integer.mac import UNITS
 from sim.compare import recommended

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from asq_model.cli import parsed_widths
+from asq_model.command import parsed_widths
 from asq_model.files import InputError
 from sim.compare import gain, group, is_post, settled
 from sim.designs import designs, form_of, mac_of, placings
