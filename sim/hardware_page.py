@@ -234,6 +234,24 @@ def accuracy_points(rows: list[dict], accuracies: list[dict]) -> dict[str, list[
     return found
 
 
+def accuracy_told(points: dict[str, list[dict]]) -> str:
+    """The smallest POST array against the smallest uniform one, both of 4-bit weights, on each fabric that has both."""
+    said = []
+    for target, members in points.items():
+        fitting = [row for row in members if row["weight_bits"] == FULLY[0]]
+        in_order = sorted(fitting, key=lambda row: (row["luts_per_product"], -row["accuracy"]))
+        ours, theirs = (next(filter(wanted, in_order), None) for wanted in (is_post, is_uniform))
+        if ours and theirs:
+            ratio = ours["luts_per_product"] / theirs["luts_per_product"]
+            accuracies = f"{ours['accuracy']:.2f} % against {theirs['accuracy']:.2f} %"
+            said.append(f"{ratio:.2f} on {SHORT[target]} ({accuracies})")
+    return text("equal", said=", ".join(said)) if said else ""
+
+
+def is_uniform(row: dict) -> bool:
+    return row["level_set"].startswith("uniform")
+
+
 def arithmetic_of(row: dict) -> str:
     """What a design does to products, in the words of `asq_model.arithmetic`: the same as torch where it is exact."""
     if row["unit"] == "post":

@@ -8,7 +8,7 @@ from pathlib import Path
 from asq_model.files import InputError, read_json, write_json, write_text
 from sim.compare import group, settled
 from sim.designs import LARGE_SEEDS
-from sim.hardware_page import TITLES, accuracy_points, accuracy_table, mean_accuracies, sections, text
+from sim.hardware_page import TITLES, accuracy_points, accuracy_table, accuracy_told, mean_accuracies, sections, text
 from sim.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.html_page import write_html
 from sim.place import DEVICES, FREQUENCY_MHZ
@@ -46,7 +46,7 @@ def accuracy_section(rows: list[dict], results: Path, folder: Path) -> str:
         if points:
             titled = {f"{FABRICS[target].title}": members for target, members in points.items()}
             draw_accuracy(titled, folder / "hardware-accuracy.svg")
-            said = text("accuracy", note=study.get("note", ""))
+            said = text("accuracy", note=study.get("note", ""), told=accuracy_told(points))
             picture = "![Accuracy against area](hardware-accuracy.svg)"
             return "\n\n".join([said, picture, accuracy_table(points)])
     return ""

@@ -60,6 +60,7 @@ def test_the_report(results, tmp_path):
     for part in (
         "## Verdict",
         "Accuracy at equal cost",
+        "on ECP5 (79.00 % against 78.00 %)",
         "A note.",
         "Multiplier blocks",
         "Energy, by a proxy",
