@@ -107,7 +107,8 @@ def alone(widths: tuple[int, int]) -> Iterator[MacSpec]:
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
     """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
     fully = widths == FULLY and lanes < 64
-    yield from macs(widths, (*(UNIFORM[:3] + OTHERS if fully else BEST), *SORTED), lanes=lanes)
+    chosen = UNIFORM[:3] + OTHERS if fully else BEST + ROOT if lanes < 64 else BEST
+    yield from macs(widths, (*chosen, *SORTED), lanes=lanes)
     yield from macs(widths, SHARING if fully else SHARING[:2], lanes=lanes, shared=True)
 
 

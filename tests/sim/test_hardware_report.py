@@ -61,6 +61,7 @@ def test_the_report(results, tmp_path):
         "## Verdict",
         "Accuracy at equal cost",
         "on ECP5 (79.00 % against 78.00 %)",
+        "above their median by ",
         "A note.",
         "Multiplier blocks",
         "Energy, by a proxy",
