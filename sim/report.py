@@ -1,16 +1,18 @@
 """What a run says in the end: the summary, the throughput table, and both as files."""
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from asq_model.files import InputError, read_json, write_json, write_text
+from asq_model.files import InputError, read_json, reported_os_errors, write_json, write_text
+from asq_model.integer.mac import MacSpec
 from sim.asq_report import CYCLE_COLUMNS, STEP_COLUMNS, adaptation, cycle_rows, step_rows
 from sim.asq_report import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.run import Outcome
 
 COLUMNS = (
-    ("unit", "unit"),
+    ("module", "unit"),
     ("products", "products"),
     ("cycles", "cycles"),
     ("cycles_per_product", "cycles/product"),
@@ -26,15 +28,38 @@ CYCLES_NOTE = (
 )
 
 
+def operands_of(spec: MacSpec) -> tuple[int, int, bool]:
+    """(weight bits, activation bits, whether activations are signed): which of a network's layers a unit is for."""
+    return spec.weight_bits, spec.activation_bits, spec.signed_activation
+
+
+def widths_title(operands: tuple[int, int, bool]) -> str:
+    """`W3A3`, and that its activations are signed."""
+    weight_bits, activation_bits, signed = operands
+    return f"W{weight_bits}A{activation_bits}{', signed activations' if signed else ''}"
+
+
+def by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Outcome]]:
+    """Outcomes of multiply-accumulate units that took the same operands, the narrowest weights first."""
+    groups: dict[tuple[int, int, bool], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(operands_of(outcome.job.spec), []).append(outcome)
+    return dict(sorted(groups.items()))
+
+
 def throughput(outcomes: list[Outcome]) -> list[dict]:
     """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
 
-    The workload is played layer by layer, so the cycles are the sum over layers, fill and drain included. Speed-ups
-    are ratios of cycles and appear where that rival ran the same number of products.
+    outcomes: of units that took the same operands, as `by_operands` gives them. The workload is played layer by layer,
+    so the cycles are the sum over layers, fill and drain included. A speed-up is a ratio of cycles over the rival with
+    the same accumulator; it is left out where that rival is missing, or did not run the same number of products.
     """
-    rows = []
+    if len(by_operands(outcomes)) > 1:
+        raise ValueError("units of several widths have no throughput in common")
+    rows, rivals = [], {}
     for outcome in outcomes:
         spec, counters = outcome.job.spec, outcome.found["golden"]["counters"]
+        rivals[spec.unit, spec.depth] = counters
         rows.append(
             {
                 "unit": spec.unit,
@@ -48,11 +73,11 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
                 "output_stalls": counters["output_stalls"],
             }
         )
-    for rival in ("serial", "uniform"):
-        cycles = {row["products"]: row["cycles"] for row in rows if row["unit"] == rival}
-        for row in rows:
-            if row["products"] in cycles:
-                row[f"speedup_over_{rival}"] = cycles[row["products"]] / row["cycles"]
+    for outcome, row in zip(outcomes, rows, strict=True):
+        for rival in ("serial", "uniform"):
+            found = rivals.get((rival, outcome.job.spec.depth))
+            if found and found["operands"] == row["products"]:
+                row[f"speedup_over_{rival}"] = found["cycles"] / row["cycles"]
     return rows
 
 
@@ -129,25 +154,33 @@ def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
     ]
 
 
-def summary(manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]) -> str:
-    """What the user reads at the end of `make sim`."""
-    bits = f"W{manifest['weight_bits']}A{manifest['activation_bits']}"
-    activations = manifest["activations"].upper()
-    lines = [f"Network: {manifest['network']}, {bits}, {manifest['level_set']} weights, {activations} activations"]
+def network_line(manifest: dict) -> str:
+    """The network's name, how many of its layers have which widths and weights, and how many adapt their step."""
+    kinds = Counter(
+        (layer["weight_bits"], layer["activation_bits"], layer["level_set"]) for layer in manifest["layers"]
+    )
+    layers = [f"{count} × W{weights}A{bits} {levels}" for (weights, bits, levels), count in sorted(kinds.items())]
+    adapters = sum(entry["adapter"] is not None for entry in manifest["maps"])
+    return f"Network: {manifest['network']}; layers: {', '.join(layers)}; {adapters} with ASQ's adapter"
+
+
+def summary(manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
+    """What the user reads at the end of `make sim`. units: the multiply-accumulate ones."""
+    lines = [network_line(manifest)]
     if manifest["accuracy"]:
         lines += ["Accuracy on held-out images:", *accuracy_lines(manifest["accuracy"])]
     lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
     lines += [*difference_lines(manifest), "", "Benches (dot products):"]
-    for outcome in [*inner, *outer]:
+    for outcome in units:
         lines += bench_lines(outcome)
-    lines += ["", "Benches of ASQ's blocks (words out, steps):"]
+    if blocks:
+        lines += ["", "Benches of ASQ's blocks (words out, steps):"]
     for outcome in blocks:
         lines += bench_lines(outcome)
-    if all(outcome.passed for outcome in [*inner, *outer, *blocks]):
-        lines += ["", f"Throughput on the golden vectors of the {bits} layers, by the hardware cycle counter:"]
-        lines += [markdown_table(throughput(inner))]
-        if outer:
-            lines += ["", "On those of the 8-bit first and last layer:", markdown_table(throughput(outer))]
+    if all(outcome.passed for outcome in [*units, *blocks]):
+        for operands, outcomes in by_operands(units).items():
+            heading = f"Throughput on the golden vectors of the {widths_title(operands)} layers"
+            lines += ["", f"{heading}, by the hardware cycle counter:", markdown_table(throughput(outcomes))]
         lines += ["", CYCLES_NOTE.replace("`", "")]
         lines += asq_lines(manifest, golden, blocks)
     return "\n".join(lines)
@@ -164,12 +197,12 @@ def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) ->
     draw_betas(rows, path, f"{network}: step-size factor β of {len(rows[0]['rtl_betas'])} images")
 
 
-def write_reports(
-    folder: Path, manifest: dict, golden: Path, inner: list[Outcome], outer: list[Outcome], blocks: list[Outcome]
-) -> list[str]:
+WRITTEN = ("sim.json", "throughput.json", "throughput.md", "beta.png")  # all that a report can consist of
+
+
+def write_reports(folder: Path, manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> list[str]:
     """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
-    `beta.png`; return what was written."""
-    written = ["sim.json"]
+    `beta.png`; return what was written. What an earlier run left of the others is taken away."""
     benches = [
         {
             "module": outcome.job.spec.name,
@@ -178,21 +211,26 @@ def write_reports(
             "tests": outcome.tests,
             "found": outcome.found,
         }
-        for outcome in [*inner, *outer, *blocks]
+        for outcome in [*units, *blocks]
     ]
-    passed = all(bench["passed"] for bench in benches)
+    written, passed = ["sim.json"], all(bench["passed"] for bench in benches)
+    layers = [
+        {key: layer[key] for key in ("name", "weight_bits", "activation_bits", "level_set")}
+        for layer in manifest["layers"]
+    ]
     report = {
         "passed": passed,
         "network": manifest["network"],
-        "weight_bits": manifest["weight_bits"],
-        "activation_bits": manifest["activation_bits"],
-        "level_set": manifest["level_set"],
+        "layers": layers,
         "checkpoint_digest": manifest["checkpoint_digest"],
         "accuracy": manifest["accuracy"],
         "benches": benches,
     }
     if passed:
-        tables = {"low_bit_layers": throughput(inner), "first_and_last_layer": throughput(outer)}
+        tables = [
+            {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
+            for (weights, bits, signed), members in by_operands(units).items()
+        ]
         report["throughput"] = tables
         report["adaptation"] = adaptation(golden, blocks)
         report["adapter_cycles"] = cycle_rows(manifest, blocks)
@@ -200,11 +238,17 @@ def write_reports(
         if report["adaptation"]:
             written.append("beta.png")
             draw_adaptation(folder / "beta.png", manifest["network"], report["adaptation"], folder / "sim.json")
-        write_json(folder / "throughput.json", tables | {"note": CYCLES_NOTE})
-        titles = {"low_bit_layers": "Low-bit layers", "first_and_last_layer": "First and last layer, 8 bits"}
-        text = "".join(f"## {titles[key]}\n\n{markdown_table(rows)}\n\n" for key, rows in tables.items() if rows)
+        write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
+        text = "".join(
+            f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members))}\n\n"
+            for operands, members in by_operands(units).items()
+        )
         write_text(
-            folder / "throughput.md", f"# Throughput on the golden vectors\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n"
+            folder / "throughput.md",
+            f"# Throughput on the golden vectors of {manifest['network']}\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n",
         )
     write_json(folder / "sim.json", report)
+    with reported_os_errors("replace what is in", folder):
+        for name in set(WRITTEN) - set(written):
+            (folder / name).unlink(missing_ok=True)
     return written

@@ -104,7 +104,8 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
         [read_json(place / "stamps.json", "build's stamps")["content"], job.chosen, golden_hash, SEED, asdict(spec)],
         BENCH_SOURCES,
     )
-    run = place / f"run-{fingerprint(job.chosen)[:8]}"  # jobs with other tests on the same build do not disturb it
+    # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
+    run = place / f"run-{fingerprint([job.chosen, golden_hash])[:8]}"
     outcome_file = run / "outcome.json"
     if outcome_file.is_file() and not force:
         stored = read_json(outcome_file, "stored outcome")

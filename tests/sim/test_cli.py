@@ -1,9 +1,15 @@
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
-from asq_model.golden import read_manifest
-from sim.report import CYCLES_NOTE
+from asq_model.files import read_json
+from asq_model.golden import read_manifest, write_manifest
+from asq_model.integer.mac import MacSpec
+from sim.cli import report_folder
+from sim.report import CYCLES_NOTE, write_reports
+from sim.run import Job, Outcome, run_job
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +21,15 @@ def root(build_root):
 def test_run_reports_what_it_measured(command, small_golden, root):
     done = command("sim", "run", small_golden, "--root", root)
     assert done.returncode == 0, done.stderr
-    report = json.loads((root / "report" / "sim.json").read_text())
+    folder = root / "report" / small_golden.name
+    assert f"Written to {folder}: sim.json, throughput.json, throughput.md, beta.png" in done.stdout
+    report = json.loads((folder / "sim.json").read_text())
     manifest = read_manifest(small_golden)
     assert report["passed"] and report["accuracy"] == manifest["accuracy"]
     assert len(report["benches"]) == 14 and all(bench["passed"] for bench in report["benches"])
-    rows = {row["unit"]: row for row in report["throughput"]["low_bit_layers"]}
+    low_bit, outer = report["throughput"]
+    assert (low_bit["weight_bits"], outer["weight_bits"]) == (3, 8) and len(outer["rows"]) == 2
+    rows = {row["unit"]: row for row in low_bit["rows"]}
     assert list(rows) == ["post", "post-exact", "pot", "apot", "uniform", "serial"]
     inner = [layer for layer in manifest["layers"] if layer["weight_bits"] == 3]
     products = sum(layer["products"] for layer in inner)
@@ -29,8 +39,8 @@ def test_run_reports_what_it_measured(command, small_golden, root):
         assert row["input_stalls"] == row["output_stalls"] == 0
     assert rows["post"]["speedup_over_uniform"] == 1.0 and rows["serial"]["speedup_over_serial"] == 1.0
     assert rows["post"]["speedup_over_serial"] == pytest.approx(3, abs=0.01)
-    text = (root / "report" / "throughput.md").read_text()
-    assert CYCLES_NOTE in text and all(f"| {unit} " in text for unit in rows)
+    text = (folder / "throughput.md").read_text()
+    assert CYCLES_NOTE in text and all(f"| {row['module']} " in text for row in rows.values())
     assert "post_mac_w3a3" in done.stdout and "0 failed" in done.stdout
     adaptive = [maps["name"] for maps in manifest["maps"] if maps["adapter"] is not None]
     assert [row["layer"] for row in report["adaptation"]] == adaptive and len(adaptive) == 8
@@ -38,11 +48,36 @@ def test_run_reports_what_it_measured(command, small_golden, root):
         assert row["rtl_betas"] == pytest.approx(row["torch_betas"], rel=1e-2)
         assert row["rtl_steps"] == pytest.approx(row["torch_steps"], rel=1e-2)
     assert all(row["adapted"] >= row["fixed"] == row["words"] for row in report["adapter_cycles"])
-    assert (root / "report" / "beta.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "beta.png").read_bytes().startswith(b"\x89PNG")
 
     again = command("sim", "run", small_golden, "--root", root)
     assert again.returncode == 0 and again.stderr.count("unchanged") == 14
     assert again.stdout == done.stdout
+
+
+@pytest.mark.xdist_group("negative")
+def test_two_networks_in_turn_reuse_the_simulations_of_shared_units(small_golden, build_root, tmp_path):
+    """Another network's vectors for the same unit: its outcome is kept beside the first's, its report too."""
+    other = tmp_path / "other"
+    shutil.copytree(small_golden, other)
+    write_manifest(other, read_manifest(other) | {"network": "other"})
+    job = Job(MacSpec("post", 3, 3), small_golden, ("golden",))
+    for golden in (small_golden, other):
+        assert run_job(replace(job, golden=golden), build_root).passed
+    assert all(run_job(replace(job, golden=golden), build_root).cached for golden in (small_golden, other) * 2)
+    assert report_folder(small_golden, build_root) != report_folder(other, build_root)
+
+
+def test_a_report_after_a_failure_has_nothing_of_an_earlier_run(tmp_path):
+    """A bench fails: what an earlier run wrote of cycles is gone, and the report says that it did not pass."""
+    for name in ("throughput.md", "throughput.json", "beta.png", "notes.txt"):
+        (tmp_path / name).write_text("of an earlier run")
+    spec = MacSpec("post", 3, 3)
+    failed = Outcome(Job(spec), {"golden": "wrong results"}, {}, cached=False)
+    manifest = {"network": "mine", "layers": [], "checkpoint_digest": "", "accuracy": {}, "maps": []}
+    assert write_reports(tmp_path, manifest, tmp_path, [failed], []) == ["sim.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"sim.json", "notes.txt"}
+    assert read_json(tmp_path / "sim.json", "report")["passed"] is False
 
 
 def test_golden_vectors_that_cannot_be_used(refused, small_golden, tmp_path):
