@@ -16,6 +16,7 @@ from asq_model.datasets import Split, load
 from asq_model.files import InputError
 from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
 from asq_model.recipe import Recipe
+from asq_model.results_files import ArithmeticRow
 from asq_model.train import EVALUATION_BATCH, load_quantised
 
 TORCH = "fake-quantised"
@@ -83,7 +84,7 @@ def measure(
     data_folder: Path | None,
     only: Collection[str] = (),
     progress: Callable[[str], object] = lambda name: None,
-) -> list[dict]:
+) -> list[ArithmeticRow]:
     """A network's rows, torch's own and one per arithmetic of its family (`only` of these names, if any are given), on
     the test set's first images (None: all of it). Raises InputError.
 
@@ -96,7 +97,7 @@ def measure(
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
     in_torch = right(model, test)
     progress(TORCH)
-    rows = []
+    rows: list[ArithmeticRow] = []
 
     def add(name: str, found: Tensor, error: float | None) -> None:
         rows.append(

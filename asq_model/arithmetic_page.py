@@ -5,37 +5,38 @@ from math import sqrt
 from statistics import mean, stdev
 
 from asq_model.recipe import versions
+from asq_model.results_files import ArithmeticRow, ArithmeticStudy
 
 
-def study_of(rows: list[dict], known: dict, note: str) -> dict:
-    """What the results file holds: what it held (`known`), with these rows in place of those of the same checkpoint
-    and arithmetic."""
-    found = {(row["digest"], row["arithmetic"]): row for row in [*known.get("rows", []), *rows]}
+def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
+    """What the results file holds: what it held (`known`, None without one), with these rows in place of those of the
+    same checkpoint and arithmetic."""
+    found = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
     command = "python -m asq_model arithmetic CKPT … --data-folder … --out …"
     return {
         "command": command,
-        "note": note or known.get("note", ""),
+        "note": note or (known["note"] if known else ""),
         "versions": versions("torch", "numpy"),
         "rows": list(found.values()),
     }
 
 
-def weights(row: dict) -> str:
+def weights(row: ArithmeticRow) -> str:
     """The level set, and the rounding if training saw it."""
     seen = row.get("product_frac")
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
-def grouped(rows: list[dict]) -> dict[tuple, list[dict]]:
+def grouped(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
     """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
-    found: dict[tuple, list[dict]] = {}
+    found: dict[tuple, list[ArithmeticRow]] = {}
     for row in rows:
         keys = ("network", "activations", "activation_bits", "arithmetic")
         found.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
     return found
 
 
-def difference(row: dict) -> float:
+def difference(row: ArithmeticRow) -> float:
     """Points that an arithmetic gains over torch's, same weights, same images."""
     return 100 * (row["gained"] - row["lost"]) / row["images"]
 
@@ -45,7 +46,7 @@ def with_spread(values: list[float], sign: str = "") -> str:
     return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def table(rows: list[dict]) -> list[str]:
+def table(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
     lines = [
         "| network | weights | activations | arithmetic | top-1, % | against torch, points | lost | gained"
@@ -66,7 +67,7 @@ def table(rows: list[dict]) -> list[str]:
     return lines
 
 
-def costs(rows: list[dict]) -> list[str]:
+def costs(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
     from scipy.stats import t
 
@@ -85,7 +86,7 @@ def costs(rows: list[dict]) -> list[str]:
     return lines
 
 
-def page(study: dict, results: str) -> str:
+def page(study: ArithmeticStudy, results: str) -> str:
     """The whole page in Markdown. results: the name of the file with the rows."""
     rows = study["rows"]
     libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())

@@ -12,7 +12,7 @@ import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
 from asq_model.command import parsed_widths
-from asq_model.files import InputError, OtherFormat, read_json, write_json, write_text
+from asq_model.files import InputError, OtherFormat, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.fixed import checked_range
 from asq_model.overhead import table_1
@@ -313,11 +313,13 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 
     from asq_model.arithmetic import NAMES, measure
     from asq_model.arithmetic_page import page, study_of, table
+    from asq_model.records import read_record, write_record
+    from asq_model.results_files import ARITHMETIC
 
     for name in only:
         if name not in NAMES:
             raise InputError(f"arithmetic is {name!r}; allowed: {', '.join(NAMES)}")
-    known = read_json(out, "results") if out is not None and out.exists() else {}
+    known = read_record(out, ARITHMETIC) if out is not None and out.exists() else None
     rows = []
     with tqdm(unit="run", desc="arithmetic", delay=1) as bar:
 
@@ -329,6 +331,6 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
             rows += measure(checkpoint, images, data_folder, only, progress)
             if out is not None:
                 study = study_of(rows, known, note)
-                write_json(out, study)
+                write_record(out, ARITHMETIC, study)
                 write_text(out.with_suffix(".md"), page(study, out.name))
     click.echo("\n".join(table(rows)))

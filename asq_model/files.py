@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -16,6 +17,12 @@ class InputError(Exception):
 
 class OtherFormat(InputError):
     """A file of another version of this program: whole, but to be made again."""
+
+
+MEGABYTE = 1 << 20
+LARGEST_MB = 4096  # of any file that is read: sparse files can claim terabytes
+JSON_MB = 64  # of one that is held in memory as Python objects
+DEEPEST = 64  # brackets within brackets of a JSON text
 
 
 @contextmanager
@@ -68,20 +75,65 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> dict:
-    """The object in a JSON file; InputError when it is missing or is not JSON."""
+def check_file(path: Path, what: str, megabytes: int = LARGEST_MB) -> None:
+    """Raises InputError unless this is a regular file of at most so many megabytes. It is not opened: a device has no
+    end, and a FIFO waits for a writer."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {what} {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{what} {path} is not valid JSON: {error}") from error
+        found = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"cannot read {what} {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a device, a pipe or a socket"
+        raise InputError(f"cannot read {what} {path}: it is {kind}; allowed: a regular file")
+    if found.st_size > megabytes * MEGABYTE:
+        raise InputError(f"{what} {path} has {found.st_size:,} bytes; allowed: {megabytes} MiB")
+
+
+def read_bytes(path: Path, what: str, megabytes: int = JSON_MB) -> bytes:
+    """Everything in a file that `check_file` lets pass. Raises InputError."""
+    check_file(path, what, megabytes)
+    with reported_os_errors(f"read {what}", path):
+        return path.read_bytes()
+
+
+def read_text(path: Path, what: str, megabytes: int = JSON_MB) -> str:
+    """The same as UTF-8 text; bytes that are none are replaced, as for a file of another program."""
+    return read_bytes(path, what, megabytes).decode("utf-8", errors="replace")
+
+
+def parsed_json(contents: bytes | str, what: str) -> object:
+    """What a JSON text says. InputError, beginning with `what`, for what is not JSON, no finite number or too deep."""
+    import msgspec  # its JSON is strict: no NaN, nothing out of range, and no stack is overrun
+
+    try:
+        value = msgspec.json.decode(contents)
+        check_depth(value, DEEPEST)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InputError(f"{what} is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{what} is nested too deeply; allowed: {DEEPEST} levels") from error
+    return value
+
+
+def check_depth(value: object, levels: int) -> None:
+    """Raises RecursionError for lists and dictionaries within more than so many others."""
+    if not levels:
+        raise RecursionError
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(part, dict | list):
+            check_depth(part, levels - 1)
+
+
+def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict:
+    """The object in a JSON file; InputError when the file is missing, too large or no regular file, or is not JSON."""
+    value = parsed_json(read_bytes(path, what, megabytes), f"{what} {path}")
     if not isinstance(value, dict):
         raise InputError(f"{what} {path} holds {type(value).__name__}, not an object")
     return value
 
 
 def sha256_file(path: Path) -> str:
+    check_file(path, "file")
     with reported_os_errors("read", path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,6 +3,7 @@
 A folder with one `.npz` per layer and a `manifest.json`. Free of torch, since test benches read it.
 """
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -17,15 +18,21 @@ from asq_model.files import (
     OtherFormat,
     atomic_write,
     fingerprint,
+    read_bytes,
     read_json,
     reported_os_errors,
     sha256_file,
     write_json,
 )
+from asq_model.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpacked_arrays
 from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MacSpec
+from asq_model.manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
+# Sources that decide what a folder of golden vectors says.
+READER = [Path(__file__).with_name(name) for name in ("golden.py", "golden_arrays.py", "manifest.py")]
+MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
 
 
 def layer_units(weight_bits: int, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
@@ -55,7 +62,7 @@ class GoldenLayer:
     """
 
     name: str
-    entry: dict
+    entry: LayerEntry
     arrays: dict[str, np.ndarray]
 
     @property
@@ -109,7 +116,7 @@ def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
     return {"file": path.name, "sha256": sha256_file(path)}
 
 
-def manifest_digest(manifest: dict) -> str:
+def manifest_digest(manifest: Manifest) -> str:
     """SHA-256 over everything in the manifest but the digest itself."""
     return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
 
@@ -120,43 +127,70 @@ def invalidate(folder: Path) -> None:
         (folder / MANIFEST).unlink(missing_ok=True)
 
 
-def write_manifest(folder: Path, manifest: dict) -> None:
-    """Write the manifest, last of all: it is what makes the folder valid."""
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, last of all: it is what makes the folder valid. Raises InputError for one that could not be
+    read again."""
+    try:
+        checked_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"golden manifest {folder / MANIFEST} cannot be written: {error}") from error
     write_json(folder / MANIFEST, manifest | {"digest": manifest_digest(manifest)})
 
 
-def read_manifest(folder: Path) -> dict:
-    """The manifest, its digest checked. Raises InputError when it is missing, edited or of another format."""
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest, its digest and all that it says checked. Raises InputError when it is missing, edited or of another
+    format."""
     path = folder / MANIFEST
-    manifest = read_json(path, "golden manifest")
+    manifest = read_json(path, "golden manifest", MANIFEST_MB)
     if manifest.get("format") != FORMAT:
-        raise OtherFormat(f"golden manifest {path} has format {manifest.get('format')!r}; this program reads {FORMAT}")
+        found = repr(manifest.get("format"))[:40]
+        raise OtherFormat(f"golden manifest {path} has format {found}; this program reads {FORMAT}")
     if manifest.get("digest") != manifest_digest(manifest):
         raise InputError(f"golden manifest {path} was changed since it was exported: its digest does not match")
-    return manifest
+    try:
+        return checked_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"golden manifest {path} cannot be used: {error}") from error
 
 
-def check_files(folder: Path, manifest: dict) -> None:
+def checked_bytes(folder: Path, entry: LayerFile) -> bytes:
+    """A file's contents. Raises InputError for one that is missing or not the one that was exported."""
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise InputError(f"golden file {path} is missing; export the golden vectors again")
+    contents = read_bytes(path, "golden file", FILE_MB)
+    found = hashlib.sha256(contents).hexdigest()
+    if found != entry["sha256"]:
+        raise InputError(
+            f"golden file {path} was changed since it was exported: SHA-256 is {found[:12]}…, the manifest says"
+            f" {entry['sha256'][:12]}…"
+        )
+    return contents
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
     """Raises InputError for a layer file that is missing or not the one that was exported."""
-    for layer in [*manifest["layers"], *manifest["maps"]]:
-        path = folder / layer["file"]
-        if not path.is_file():
-            raise InputError(f"golden file {path} is missing; export the golden vectors again")
-        found = sha256_file(path)
-        if found != layer["sha256"]:
-            raise InputError(
-                f"golden file {path} was changed since it was exported: SHA-256 is {found[:12]}…, the manifest says"
-                f" {layer['sha256'][:12]}…"
-            )
+    for entry in [*manifest["layers"], *manifest["maps"]]:
+        checked_bytes(folder, entry)
 
 
-def read_entries(folder: Path, part: str) -> Iterator[tuple[dict, dict[str, np.ndarray]]]:
+def read_arrays(folder: Path, entry: LayerEntry | MapsEntry) -> dict[str, np.ndarray]:
+    """A file's arrays, those that the manifest's entry says. Raises InputError, naming the file."""
+    contents = checked_bytes(folder, entry)
+    try:
+        arrays = unpacked_arrays(contents)
+        (check_layer_arrays if "units" in entry else check_maps_arrays)(entry, arrays)
+    except InputError as error:
+        raise InputError(f"golden file {folder / entry['file']} cannot be used: {error}") from error
+    return arrays
+
+
+def read_entries(folder: Path, part: str) -> Iterator[tuple[LayerEntry | MapsEntry, dict[str, np.ndarray]]]:
     """(manifest entry, arrays) of each file in a part of the manifest, all hashes checked first. Raises InputError."""
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     for entry in manifest[part]:
-        with np.load(folder / entry["file"], allow_pickle=False) as archive:
-            yield entry, dict(archive)
+        yield entry, read_arrays(folder, entry)
 
 
 def read_golden(folder: Path) -> Iterator[GoldenLayer]:
@@ -170,7 +204,7 @@ class GoldenMaps:
     """One layer's feature maps: arrays and manifest entry as in docs/golden-vectors.md."""
 
     name: str
-    entry: dict
+    entry: MapsEntry
     arrays: dict[str, np.ndarray]
 
 

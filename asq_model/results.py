@@ -7,15 +7,16 @@ from math import inf, sqrt
 from statistics import mean, variance
 
 from asq_model.codes import KINDS
+from asq_model.results_files import RecipeRecord, RunTask, StudyResults
 from asq_model.study import TABLES
 
 
-def key_of(run: dict) -> tuple[str, int, str, str]:
+def key_of(run: RunTask) -> tuple[str, int, str, str]:
     """The line of the table that a run belongs to."""
     return run["network"], run["bits"], run["label"], run["kind"]
 
 
-def group(study: dict, count: str = "correct") -> dict[tuple, list[float]]:
+def group(study: StudyResults, count: str = "correct") -> dict[tuple, list[float]]:
     """Each line's percentages, one per seed, in the table's order; of `correct` or `top_5` images."""
     found: dict[tuple, list[float]] = {}
     for run in study["runs"]:
@@ -64,7 +65,7 @@ def shown(found: tuple[float, float] | None) -> str:
     return f"{difference:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
 
 
-def accuracy_table(study: dict, groups: dict) -> list[str]:
+def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
     """Every row: stored bits, mean and spread over seeds, the paper's figure."""
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
@@ -85,7 +86,7 @@ def accuracy_table(study: dict, groups: dict) -> list[str]:
     return lines
 
 
-def claims(study: dict) -> list[tuple[str, tuple, tuple]]:
+def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
     """The paper's orderings, as (words, row said to be better, row it is compared with)."""
     network = study["runs"][0]["network"]
     found = []
@@ -105,7 +106,7 @@ def claims(study: dict) -> list[tuple[str, tuple, tuple]]:
     return found
 
 
-def recommendation(study: dict, groups: dict) -> list[str]:
+def recommendation(study: StudyResults, groups: dict) -> list[str]:
     """The level set to take at 3 and at 4 bits, among those that fit, and whether `asymmetric` earns its place."""
     network, lines = study["runs"][0]["network"], []
     for bits in (3, 4):
@@ -129,7 +130,7 @@ def recommendation(study: dict, groups: dict) -> list[str]:
     return lines
 
 
-def page(study: dict) -> str:
+def page(study: StudyResults) -> str:
     """The whole page in Markdown."""
     table, groups = TABLES[study["table"]], group(study)
     seeds = max(len(values) for values in groups.values())
@@ -185,7 +186,7 @@ def page(study: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def full_precision_options(recipe: dict) -> str:
+def full_precision_options(recipe: RecipeRecord) -> str:
     """The options of the `train` command that made a full-precision checkpoint."""
     options = {
         "network": "network",

@@ -15,8 +15,10 @@ import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
 from asq_model.codes import EXPONENTIAL, KINDS
-from asq_model.files import InputError, write_json
+from asq_model.files import InputError
 from asq_model.recipe import ROOM, Recipe, recipe_of, versions
+from asq_model.records import write_record
+from asq_model.results_files import STUDY, RunTask, Start, StudyResults
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
-def starting_point(network: str, path: Path) -> dict:
+def starting_point(network: str, path: Path) -> Start:
     """What is known of the full-precision weights in a file: digest, and of our own checkpoints recipe and result."""
     _, digest = read_tensors(path)
     try:
@@ -220,7 +222,7 @@ def starting_point(network: str, path: Path) -> dict:
     }
 
 
-def run_study(study: Study, results: Path) -> dict:
+def run_study(study: Study, results: Path) -> StudyResults:
     """Do all runs of a table, each seed's before the next seed's; return what is in `results` after each of them."""
     tasks = [
         (network, row, seed)
@@ -228,7 +230,7 @@ def run_study(study: Study, results: Path) -> dict:
         for network in study.networks
         for row in TABLES[study.table].rows
     ]
-    found = {
+    found: StudyResults = {
         "table": study.table,
         "epochs": study.recipe(study.networks[0], TABLES[study.table].rows[0], 0).quantised_epochs,
         "command": study.command,
@@ -255,7 +257,7 @@ def run_study(study: Study, results: Path) -> dict:
             done = len(found["runs"]) + len(found["failed"])
             what = f"{network} {row.label} {row.bits} bits {row.kind} seed {seed}"
             click.echo(f"{done} of {len(tasks)}: {what}{' FAILED' if part == 'failed' else ''}", err=True)
-            write_json(results, found)
+            write_record(results, STUDY, found)
 
     with ThreadPoolExecutor(study.jobs) as pool:
         for future in [pool.submit(run, *task) for task in tasks]:
@@ -263,7 +265,7 @@ def run_study(study: Study, results: Path) -> dict:
     return found
 
 
-def task(run: dict) -> tuple[str, Row, int]:
+def task(run: RunTask) -> tuple[str, Row, int]:
     """Which of the tasks a finished run was."""
     return run["network"], Row(run["bits"], run["family"], run["kind"], run["activations"]), run["seed"]
 

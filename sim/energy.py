@@ -21,20 +21,22 @@ import subprocess
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
-from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_json
-from asq_model.golden import MANIFEST
+from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file
+from asq_model.golden import MANIFEST, READER
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
+from asq_model.records import Count, Kind, Positive, Whole, kept, write_record
 from hw.emit import emit
 from sim.stimulus import Stimulus, stimulus
-from sim.synth import flat, kept, yosys
+from sim.synth import flat, yosys
 from sim.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 
 ROOMS = Path(__file__).parents[1]
-OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "asq_model/golden.py", "asq_model/codes.py")
+OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "asq_model/codes.py")
 TOOLS = ("sim/synth.py", "sim/verilator.py")
-SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, *TOOLS, "asq_model/integer"))]
+SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, *TOOLS, "asq_model/integer")), *READER]
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
 GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
 # Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
@@ -107,6 +109,19 @@ int main(int, char** arguments) {
     top.final();
 }
 """
+
+
+class Switching(TypedDict):
+    """What `switching` finds."""
+
+    per_product: Positive
+    toggles_per_product: Positive
+    nets: Whole
+    flip_flops: Count
+    products: Whole
+
+
+SWITCHING = Kind("switching", Switching)
 
 
 def script(top: str) -> str:
@@ -206,7 +221,7 @@ def fan_outs(module: dict) -> dict[str, int]:
     return {name: loads[bit] for bit, name in nets.items() if isinstance(bit, int) and bit != clock}
 
 
-def figures(module: dict, counts: dict[str, int], products: int) -> dict:
+def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
     """What `switching` returns, from netlist and toggles of its nets. Raises InputError for a net without them."""
     loads = fan_outs(module)
     if missing := sorted(loads.keys() - counts.keys()):
@@ -220,7 +235,7 @@ def figures(module: dict, counts: dict[str, int], products: int) -> dict:
     }
 
 
-def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> dict:
+def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> Switching:
     """Switching of a unit's or an array's gates on the golden workload of `golden`, kept by hash below `root`.
 
     products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
@@ -232,7 +247,7 @@ def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int
     inputs = fingerprint([script(spec.name), products, workload, tools], [verilog, *SOURCES])
     folder = root / "synth" / f"{spec.name}-energy"
     result = folder / f"energy-{workload[:8]}.json"  # two networks in turn do not displace each other
-    if (found := kept(result, inputs)) is not None:
+    if (found := kept(result, SWITCHING, inputs)) is not None:
         return found
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -241,5 +256,5 @@ def switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int
         runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
         given.check(spec.name, simulate(spec, module, given, folder, runtime))
         found = figures(module, toggles(folder), given.products)
-        write_json(result, {"inputs": inputs, "found": found})
+        write_record(result, SWITCHING, found, inputs)
     return found

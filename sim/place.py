@@ -3,7 +3,6 @@
 What is placed are the very cells that `sim.synth.area` counts, and the registers around them.
 """
 
-import json
 import shutil
 import statistics
 import subprocess
@@ -11,15 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from asq_model.files import InputError, fingerprint, reported_os_errors, write_json
+from msgspec import Meta
+
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors
+from asq_model.records import Kind, Positive, kept, write_record
 from hw.emit import Spec
 from hw.registered import registered_verilog
-from sim.synth import MAPPED, area, flat, kept, synthesis_folder, synthesis_of, tool, yosys
+from sim.synth import MAPPED, area, flat, synthesis_folder, synthesis_of, tool, yosys
 
 WRAPPER = Path(__file__).parents[1] / "hw" / "registered.py"
 TIMEOUT_S = 600  # for large arrays; some seeds never end
 FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does its best
+
+
+Seed = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,8}\Z")]
+RATES = Kind("clock rates by seed", dict[Seed, Positive | None])  # MHz; None: the placing did not end
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,10 @@ def routed(device: Device, seed: int, folder: Path) -> float | None:
     except subprocess.TimeoutExpired:
         return None
     try:
-        found = json.loads(report.read_text())
+        found = read_json(report, "report")
         (clock,) = found["fmax"].values()
-        return clock["achieved"]
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, ValueError) as error:
+        return float(clock["achieved"])
+    except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
         said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
         raise InputError(f"nextpnr made no report of {folder}: {said[-1]}") from error
 
@@ -88,13 +95,13 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
 
     prepare: writes the netlist to `folder`/unit.json, and is called if a placing is missing.
     """
-    kept_rates = kept(folder / "clock.json", inputs) or {}
+    kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
     wanted = [str(seed) for seed in range(1, seeds + 1)]
     if missing := [seed for seed in wanted if seed not in kept_rates]:
         prepare()
     for seed in missing:
         kept_rates[seed] = routed(device, int(seed), folder)
-        write_json(folder / "clock.json", {"inputs": inputs, "found": kept_rates})
+        write_record(folder / "clock.json", RATES, kept_rates, inputs)
     return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
 
 

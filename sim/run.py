@@ -2,30 +2,36 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from asq_model.files import fingerprint, locked, read_json, reported_os_errors, sha256_file, write_json
-from asq_model.golden import MANIFEST
+from asq_model.files import fingerprint, locked, reported_os_errors, sha256_file, write_json
+from asq_model.golden import MANIFEST, READER
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
+from asq_model.records import kept, read_record, write_record
 from hw.bench import bench_name
 from hw.emit import Spec, emit
-from sim.verilator import build, verilator
+from sim.outcomes import OUTCOME, Found, read_findings, read_results
+from sim.verilator import STAMPS, build, verilator
 
 ROOMS = Path(__file__).parents[1]
 MAC_TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
 BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 # What a bench's outcome depends on beside the unit: not what else is in this room.
 BENCH_SOURCES = [
-    *(ROOMS / "sim" / name for name in ("benches", "cases.py", "maps.py", "payloads.py", "run.py", "streams.py")),
+    *(
+        ROOMS / "sim" / name
+        for name in ("benches", "cases.py", "maps.py", "outcomes.py", "payloads.py", "run.py", "streams.py")
+    ),
     *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "visible.vlt", "waivers.vlt", "workload.py")),
-    *(ROOMS / "asq_model" / name for name in ("golden.py", "codes.py", "integer")),
+    *(ROOMS / "asq_model" / name for name in ("codes.py", "integer")),
+    *READER,
 ]
 BENCHES = {MacSpec: "mac", ArraySpec: "array", BlockSpec: "asq"}
 SEED = 1
@@ -57,7 +63,7 @@ class Outcome:
 
     job: Job
     tests: dict[str, str]
-    found: dict
+    found: Found
     cached: bool
 
     @property
@@ -71,19 +77,6 @@ class Outcome:
 
     def failures(self) -> list[str]:
         return [f"{self.job.spec.name} {test}: {state}" for test, state in self.tests.items() if state != "passed"]
-
-
-def read_results(path: Path, log: Path, tests: Iterable[str]) -> dict[str, str]:
-    """Each test's fate from cocotb's results file; a test that did not run has failed."""
-    from xml.etree import ElementTree
-
-    fates = {test: f"did not run, see {log}" for test in tests}
-    with suppress(FileNotFoundError, ElementTree.ParseError):  # a simulator that died wrote none, or half of one
-        for case in ElementTree.parse(path).iter("testcase"):
-            failure = case.find("failure") if case.find("failure") is not None else case.find("error")
-            message = "passed" if failure is None else failure.get("error_msg") or failure.get("message") or "failed"
-            fates[case.get("name", "").rpartition(".")[2]] = message.partition("\n")[0]
-    return fates
 
 
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
@@ -101,17 +94,15 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     spec = job.spec
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
-        [read_json(place / "stamps.json", "build's stamps")["content"], job.chosen, golden_hash, SEED, asdict(spec)],
+        [read_record(place / "stamps.json", STAMPS).content, job.chosen, golden_hash, SEED, asdict(spec)],
         BENCH_SOURCES,
     )
     # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
     run = place / f"run-{fingerprint([job.chosen, golden_hash])[:8]}"
     outcome_file = run / "outcome.json"
-    if outcome_file.is_file() and not force:
-        stored = read_json(outcome_file, "stored outcome")
-        outcome = Outcome(job, stored.get("tests", {}), stored.get("found", {}), cached=True)
-        if stored.get("inputs") == inputs and outcome.passed:
-            return outcome
+    found = None if force else kept(outcome_file, OUTCOME, inputs)
+    if found is not None and found.keys() == set(job.chosen):
+        return Outcome(job, {test: "passed" for test in job.chosen}, found, cached=True)
     result, xml = run / "result.json", run / "results.xml"
     with reported_os_errors("simulate in", run):
         run.mkdir(exist_ok=True)
@@ -141,9 +132,10 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
                 log_file=run / "sim.log",
                 extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": os.pathsep.join([str(ROOMS), *sys.path])},
             )
-        found = read_json(result, "bench result") if result.exists() else {}
+        found = read_findings(result)
         outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False)
-        write_json(outcome_file, {"inputs": inputs, "tests": outcome.tests, "found": found})
+        if outcome.passed:
+            write_record(outcome_file, OUTCOME, found, inputs)
     return outcome
 
 

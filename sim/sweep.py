@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asq_model.files import InputError, read_json, write_json
+from asq_model.files import InputError
+from asq_model.records import kept, write_record
 from sim.designs import products_per_cycle
 from sim.measure import Task, description, inputs_of, measured
+from sim.rows import ROW, Description, Failure, Row
 
 
 @dataclass
@@ -19,12 +21,12 @@ class Found:
     """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
     in the tasks' order."""
 
-    rows: list[dict] = field(default_factory=list)
-    failures: list[dict] = field(default_factory=list)
-    left_out: list[dict] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    left_out: list[Description] = field(default_factory=list)
 
 
-def attempt(task: Task, root: Path) -> dict:
+def attempt(task: Task, root: Path) -> Row | Failure:
     """`measured`, or a row with `error` in one line."""
     try:
         return measured(task, root)
@@ -58,14 +60,6 @@ def client_of(scheduler: str | None):
         yield client
 
 
-def kept_row(path: Path) -> dict | None:
-    """A row found before; None where there is none, or where it failed and may succeed now."""
-    if not path.is_file():
-        return None
-    row = read_json(path, "stored row")
-    return None if "error" in row else row
-
-
 def sweep(
     tasks: list[Task],
     root: Path,
@@ -78,7 +72,7 @@ def sweep(
     Raises InputError for a scheduler that does not answer.
     """
     paths = [root / "rows" / f"{inputs}.json" for inputs in inputs_of(tasks)]
-    rows = {path: row for path in paths if (row := kept_row(path)) is not None}
+    rows = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
         rows |= measured_anew(missing, root, progress, scheduler)
@@ -93,8 +87,8 @@ def sweep(
 
 def measured_anew(
     missing: dict[Path, Task], root: Path, progress: Callable[[str], None], scheduler: str | None
-) -> dict[Path, dict]:
-    """Rows by the files that they are kept in."""
+) -> dict[Path, Row | Failure]:
+    """Rows by the files that they are kept in; a failure is not kept, the next time it may succeed."""
     from distributed import as_completed
 
     rows = {}
@@ -118,7 +112,8 @@ def measured_anew(
             else:
                 row = description(missing[path]) | {"error": f"the worker ended: {future.exception()!r}"}
             rows[path] = row
-            write_json(path, row)
+            if "error" not in row:
+                write_record(path, ROW, row, path.stem)
             state = row.get("error") or f"{row.get('luts', row.get('gates', 0)):.0f}"
             state += f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
             progress(f"  {number}/{len(missing)} {missing[path].name:44} {state}")

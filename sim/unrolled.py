@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_json, write_text
-from asq_model.golden import GoldenLayer, read_golden
+from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_text
+from asq_model.golden import READER, GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec, signed_width
+from asq_model.records import Amount, Count, Digest, Kind, Whole, kept, write_record
 from sim.adder_graph import FORMS, Problem, solver_version, verilog
 from sim.place import DEVICES, FREQUENCY_MHZ, TIMEOUT_S, placings
-from sim.synth import FABRICS, area, flat, kept, synthesis_of, yosys
+from sim.synth import FABRICS, area, flat, synthesis_of, yosys
 from sim.tiles import packed
 from sim.verilator import compiler_version, keep_runtime, verilator
 
@@ -25,7 +27,8 @@ ROOMS = Path(__file__).parents[1]
 # What a graph and its check depend on.
 SOURCES = [
     *(ROOMS / "sim" / name for name in ("unrolled.py", "adder_graph.py", "tiles.py", "verilator.py")),
-    *(ROOMS / "asq_model" / name for name in ("golden.py", "codes.py", "integer")),
+    *(ROOMS / "asq_model" / name for name in ("codes.py", "integer")),
+    *READER,
 ]
 PLACED_ON = "ecp5"
 RIVAL = "uniform"
@@ -65,6 +68,24 @@ REGISTERED = """module registered_{top} (input clk, input load, input d, output 
   assign q = shifted[{y}-1];
 endmodule
 """
+
+
+class Graph(TypedDict):
+    """What `checked` finds of a layer as adders.
+
+    cost: adder bits. depth: adders one behind the other. widths: of the results. sha256: of the Verilog. vectors: those
+    that it was simulated on. rounded_apart: share of results that the short √2 rounds otherwise than `post-exact`.
+    """
+
+    cost: Amount
+    depth: Count
+    widths: list[Whole]
+    sha256: Digest
+    vectors: Whole
+    rounded_apart: NotRequired[Amount]
+
+
+GRAPH = Kind("adder graph", Graph)
 
 
 @dataclass(frozen=True)
@@ -170,17 +191,17 @@ def checked(problem: Problem, activations: np.ndarray, root: Path) -> dict:
     source = folder / "unit.v"
     parameters = [solver_version(), asdict(problem.form), asdict(problem.spec), problem.codes.tolist()]
     inputs = fingerprint([*parameters, activations.tolist(), verilator()], SOURCES)
-    found = kept(folder / "graph.json", inputs)
+    found = kept(folder / "graph.json", GRAPH, inputs)
     if found is None or not source.is_file() or sha256_file(source) != found["sha256"]:
         text, widths, size = verilog(problem)
         write_text(source, text)
         expected = problem.expected(activations)
         simulate(problem.name, source, activations, problem.spec.activation_bits, expected, widths)
         found = size | {"widths": widths, "sha256": sha256_file(source), "vectors": len(activations)}
-        if problem.form.how == "pair":  # the share that the short √2 rounds the other way than post-exact does
+        if problem.form.how == "pair":
             exact = problem.spec.dot(problem.codes[None], activations[:, None])
             found["rounded_apart"] = float((expected != exact).mean())
-        write_json(folder / "graph.json", {"inputs": inputs, "found": found})
+        write_record(folder / "graph.json", GRAPH, found, inputs)
     return found | {"file": source}
 
 

@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, write_json
+from asq_model.files import InputError, fingerprint, reported_os_errors
 from asq_model.integer.array import ArraySpec
+from asq_model.records import Digest, Kind, kept, write_record
 from hw.bench import bench_name, bench_verilog
 from hw.emit import Spec, generator_fingerprint
 
@@ -20,6 +22,17 @@ CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
 ONE_FILE = ["--output-split", "0"]
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What a build was made from: `content`, hash of all that is in it; `sources`, hash of what that was made from."""
+
+    content: Digest
+    sources: Digest
+
+
+STAMPS = Kind("build's stamps", Stamps)
 
 
 @cache
@@ -109,13 +122,13 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
     top = bench_name(spec)
     place = folder / top
     sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
-    stamps = read_json(place / "stamps.json", "build's stamps") if (place / "stamps.json").is_file() else {}
-    if stamps.get("sources") == sources and (place / top).is_file():
+    stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
+    if stamps and stamps.sources == sources:
         return place
     bench_text = bench_verilog(spec)
     content = fingerprint([tools, bench_text], [verilog, *CONTROL])  # the same for many a change of the sources
-    if stamps.get("content") == content and (place / top).is_file():
-        write_json(place / "stamps.json", stamps | {"sources": sources})
+    if stamps and stamps.content == content:
+        write_record(place / "stamps.json", STAMPS, replace(stamps, sources=sources))
         return place
     with reported_os_errors("build in", place):
         shutil.rmtree(place, ignore_errors=True)
@@ -125,5 +138,5 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
         runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
         cocotb_build([bench, verilog], top, place, runtime, [*tools["args"], *map(str, CONTROL)])
         keep_runtime(place, runtime)
-    write_json(place / "stamps.json", {"content": content, "sources": sources})
+    write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
     return place

@@ -1,7 +1,5 @@
 """The layers that compute as the units do, and what is measured with them."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -17,6 +15,8 @@ from asq_model.files import InputError
 from asq_model.integer import mac
 from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
 from asq_model.layers import QuantConv2d, QuantLinear
+from asq_model.records import read_record
+from asq_model.results_files import ARITHMETIC
 from asq_model.train import load_model, load_quantised, train
 
 
@@ -135,19 +135,22 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     done = command("asq_model", "arithmetic", small_checkpoint, "--images", 50, "--out", out, "--note", "Small.")
     assert done.returncode == 0, done.stderr
     assert "| post frac -1 |" in done.stdout
-    assert len(json.loads(out.read_text())["rows"]) == 1 + len(ARITHMETICS["post"])
+    assert len(read_record(out, ARITHMETIC)["rows"]) == 1 + len(ARITHMETICS["post"])
     text = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "on 50 test images" in text and "`found.json`" in text and "\nSmall.\n" in text
     words = ("--images", 40, "--only", "post frac 0", "--out", out)
     done = command("asq_model", "arithmetic", small_checkpoint, *words)
     assert done.returncode == 0, done.stderr
-    images = {row["arithmetic"]: row["images"] for row in json.loads(out.read_text())["rows"]}
+    images = {row["arithmetic"]: row["images"] for row in read_record(out, ARITHMETIC)["rows"]}
     assert images["post frac 0"] == 40 and images["post frac 1"] == 50
     assert "\nSmall.\n" in out.with_suffix(".md").read_text(encoding="utf-8")
     assert "arithmetic is 'post'; allowed: post-exact, post frac 4" in refused(
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
+    out.write_text(out.read_text().replace('"gained": 0', '"gained": 1', 1))
+    said = refused("asq_model", "arithmetic", small_checkpoint, "--out", out)
+    assert f"accuracies by arithmetic {out} cannot be used: it was changed since" in said
     full = tmp_path / "full.safetensors"
     train(type(small_recipe)(full_precision_epochs=0, quantised_epochs=0), full)
     assert "is of a network in full precision" in refused("asq_model", "arithmetic", full)

@@ -120,10 +120,12 @@ def test_an_edited_cut_or_missing_layer_file_is_refused(copy):
 def test_an_edited_manifest_is_refused(copy):
     path = copy / MANIFEST
     manifest = json.loads(path.read_text())
+    whole = json.dumps(manifest)
     manifest["layers"][0]["vectors"] += 1
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="its digest does not match"):
         read_manifest(copy)
+    manifest = json.loads(whole)
     write_manifest(copy, manifest | {"format": 99})
     with pytest.raises(InputError, match=f"format 99; this program reads {FORMAT}"):
         read_manifest(copy)

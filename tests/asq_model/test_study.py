@@ -1,4 +1,3 @@
-import json
 from dataclasses import asdict
 
 import pytest
@@ -8,7 +7,9 @@ from asq_model.checkpoint import write_checkpoint
 from asq_model.codes import KINDS
 from asq_model.files import InputError
 from asq_model.recipe import Recipe, recipe_of
+from asq_model.records import read_record
 from asq_model.results import comparison, group, page, pooled, recommendation, results_name, verdict
+from asq_model.results_files import STUDY
 from asq_model.study import TABLES, Row, Study, run_study, run_train, task
 
 NETWORK = "resnet8"
@@ -126,7 +127,7 @@ def test_committed_pages_come_from_their_results(table):
     results = ROOT / "docs" / "results" / results_name(table)
     if results.exists():
         text = results.with_suffix(".md").read_text(encoding="utf-8")
-        assert text == page(json.loads(results.read_text(encoding="utf-8")))
+        assert text == page(read_record(results, STUDY))
 
 
 def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
@@ -136,7 +137,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
         if row.family == "pot":
             raise InputError("no space left")
         fields = {"quantised_correct": 800, "quantised_top_5": 990, "test_images": 1000}
-        return fields | {"digest": f"{row}{seed}", "fingerprint": "f"}
+        return fields | {"digest": "0" * 64, "fingerprint": "f" * 64}
 
     monkeypatch.setattr(Study, "train", train)
     start = tmp_path / "full"
@@ -146,7 +147,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path, epochs=1, seeds=2, jobs=4)
     found = run_study(plan, tmp_path / "results.json")
     assert len(found["failed"]) == 6 and len(found["runs"]) == 2 * len(TABLES[4].rows) - 6
-    assert json.loads((tmp_path / "results.json").read_text()) == found
+    assert read_record(tmp_path / "results.json", STUDY) == found
     assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
     assert "LSQ + POT 4 bits: no space left" in page(found)
     assert capfd.readouterr().err.count("FAILED") == 6

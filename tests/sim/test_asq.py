@@ -41,7 +41,8 @@ def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
     verilog, _ = emit(MacSpec(), tmp_path)
     found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
     assert 20 <= found["luts"] <= 80 and found["ffs"] == 28 and found["dsps"] == found["memories"] == 0
-    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "area.json").read_text())["cells"]
+    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
+    cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
     assert summed(FABRICS[fabric], cells) == found
     monkeypatch.setattr(synth, "yosys", lambda script, folder: pytest.fail("synthesised again"))
     assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found

@@ -1,18 +1,20 @@
 """The report: pictures that follow the page's colours, one HTML file, the same bytes for the same rows."""
 
-import json
-
 import pytest
 
 from asq_model.command import parsed_widths
 from asq_model.files import InputError
+from asq_model.records import read_record, write_record
+from asq_model.results_files import ARITHMETIC
 from sim.compare import gain, group, is_post, settled
 from sim.designs import designs, form_of, mac_of, placings
 from sim.hardware_cli import COMPARED, planned, report_tasks, slow_tasks
 from sim.hardware_report import write_report
 from sim.html_page import inlined, write_html
 from sim.measure import ASIC, ENERGY, Task, description
+from sim.rows import TABLE
 from sim.sweep import Found
+from sim.synth import Area
 
 
 def rows():
@@ -21,16 +23,24 @@ def rows():
     for form in ("array8x8", "mac"):
         for index, design in enumerate(designs((4, 4), form)):
             for target in ("ice40", "ecp5", "xc7"):
-                row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0, "luts": 50 + index}
+                row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0}
+                row |= {name: 1 for name in Area.__annotations__} | {"luts": 50 + index}
                 rate = {"per_lut": row["products_per_cycle"] / row["luts"]}
                 clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings(design, 1) else {}
                 found.append(row | (rate if target == "xc7" else clock))
             if form == "mac":
                 common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
-                energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0, "nets": 9, "flip_flops": 3}
+                energy = {
+                    "per_product": 5.0 + index,
+                    "toggles_per_product": 2.0,
+                    "nets": 9,
+                    "flip_flops": 3,
+                    "products": 5,
+                }
                 found.append(common | energy)
                 found.append(common | {"target": ASIC, "gates": 500.0})
-    found.append(found[-5] | {"target": "ecp5", "dsp": True, "luts": 9, "dsps": 1, "mhz": 120.0})
+    row = next(row for row in found if row["target"] == "ecp5" and "mhz" in row and row["form"] == "mac")
+    found.append(row | {"target": "ecp5", "dsp": True, "luts": 9, "dsps": 1, "mhz": 120.0})
     return found
 
 
@@ -39,12 +49,14 @@ def results(tmp_path):
     """Accuracies of two networks, and a page on unrolled layers."""
     folder = tmp_path / "results"
     folder.mkdir()
-    common = {"activations": "lsq", "activation_bits": 4, "images": 100}
+    common = {"network": "n", "seed": 0, "weight_bits": 4, "digest": "0" * 64, "lost": 0, "gained": 0, "rms_error": 0.1}
+    common |= {"activations": "lsq", "activation_bits": 4, "images": 100}
     accuracies = [
         common | {"level_set": "post4", "arithmetic": "post frac -1", "correct": 79},
         common | {"level_set": "uniform4", "arithmetic": "uniform-sign", "correct": 78},
     ]
-    (folder / "arithmetic.json").write_text(json.dumps({"note": "A note.", "rows": accuracies}))
+    study = {"command": "c", "note": "A note.", "versions": {}, "rows": accuracies}
+    write_record(folder / "arithmetic.json", ARITHMETIC, study)
     (folder / "unrolled.md").write_text("# Page\n\nIn LUTs, about level.\n")
     return folder
 
@@ -56,6 +68,7 @@ def test_the_report(results, tmp_path):
         write_report(Found(rows(), [failure], [failure]), results, tmp_path / name / "hardware.md", 2, None)
         written.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert written[0] == written[1]
+    assert read_record(tmp_path / "two" / "hardware.json", TABLE) == {"rows": rows(), "failures": [failure]}
     page, html = (written[0][f"hardware.{kind}"].decode() for kind in ("md", "html"))
     for part in (
         "## Verdict",
@@ -74,6 +87,13 @@ def test_the_report(results, tmp_path):
     assert "<script" not in html and 'href="http' not in html
     names = [part.split('"')[0] for part in html.split(' id="')[1:]]
     assert len(names) == len(set(names)), "two pictures share a name"
+
+
+def test_edited_accuracies_are_refused(results, tmp_path):
+    path = results / "arithmetic.json"
+    path.write_text(path.read_text().replace('"correct": 79', '"correct": 80'))
+    with pytest.raises(InputError, match=r"accuracies .*arithmetic\.json cannot be used: it was changed since"):
+        write_report(Found(rows(), []), results, tmp_path / "hardware.md", 1, None)
 
 
 def test_without_accuracies_the_page_leaves_them_out(tmp_path):

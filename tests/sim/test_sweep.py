@@ -1,16 +1,18 @@
 """Measuring designs: every row behind its bench, failures apart, nothing measured twice."""
 
 import csv
-import json
 from shutil import copytree
 
 import pytest
 
 from asq_model.files import InputError
 from asq_model.integer.mac import MacSpec
+from asq_model.records import read_record, write_record
 from hw.emit import emit
 from sim import measure, sweep
 from sim.measure import Task, golden_for, inputs_of, measured, relative_error
+from sim.rows import ROW, TABLE
+from sim.synth import Area
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -85,9 +87,13 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden,
         asked.append(len(missing))
         rows = {}
         for path, task in missing.items():
-            rows[path] = measure.description(task) | ({"luts": 1} if task.design is SPEC else {"error": "no"})
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(rows[path]))
+            rows[path] = measure.description(task)
+            if task.design is SPEC:
+                rows[path] |= {"checked": 1, "relative_error": 0.0, "per_lut": 0.1}
+                rows[path] |= {name: 1 for name in Area.__annotations__}
+                write_record(path, ROW, rows[path], path.stem)
+            else:
+                rows[path] |= {"error": "no"}
         return rows
 
     monkeypatch.setattr(sweep, "measured_anew", fake)
@@ -95,6 +101,15 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden,
         found = sweep.sweep(tasks, tmp_path, lambda line: None)
         assert (len(found.rows), len(found.failures)) == (1, 1)
     assert asked == [2, 1]
+    (path,) = (tmp_path / "rows").iterdir()
+    whole = path.read_text()
+    for damage in (('"luts": 1', '"luts": 2'), ('"luts"', '"lutz"'), ("}", "")):
+        path.write_text(whole.replace(*damage))
+        sweep.sweep(tasks, tmp_path, lambda line: None)
+        assert asked.pop() == 2, f"a row with {damage[1]} was believed"
+    path.rename(path.with_name(f"{'0' * 64}.json"))
+    sweep.sweep(tasks, tmp_path, lambda line: None)
+    assert asked.pop() == 2
     found = sweep.sweep(tasks, tmp_path, lambda line: None, known_only=True)
     assert not found.failures and [row["name"] for row in found.left_out] == ["pot_mac_w3a3"]
 
@@ -108,15 +123,16 @@ def test_the_commands(command, refused, small_golden, build_root, tmp_path):
     assert "failed: post_mac_w3a5_fm1 xc7: none of the golden vectors" in done.stderr
     rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["post_mac_w3a3_fm1", "uniform_sign_mac_w3a3"]
-    assert len(json.loads((tmp_path / "failures.json").read_text())) == 2
+    table = read_record(tmp_path / "table.json", TABLE)
+    assert [row["name"] for row in table["rows"]] == [row["name"] for row in rows] and len(table["failures"]) == 2
     assert "currentColor" in (tmp_path / "error.svg").read_text()
     again = command("sim", "sweep", small_golden, *grid, *where)
     assert "measuring" not in again.stderr
-    table = ["--table", tmp_path / "table.csv"]
+    table = ["--table", tmp_path / "table.json"]
     best = command("sim", "recommend", "--device", "xc7", "--bits", "3", "--error", "0", *table)
     assert best.stdout.startswith("uniform_sign_mac_w3a3: ")
     assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
-    assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.csv")
+    assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
     assert "UNITS has 'x'; allowed: post," in refused("sim", "sweep", small_golden, "--units", "x")
     assert "BITS is 'a'" in refused("sim", "sweep", small_golden, "--bits", "a")
     assert "WIDTHS is '3'" in refused("sim", "synth", small_golden, "--widths", "3")
