@@ -1,27 +1,60 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# Variables: BITS ABITS LEVELS FRAC DEPTH UNIT SIGNED_ACT CHANNELS PIXELS PRECISION LANES TOTAL BUFFER GOLDEN LAYER (the unit), CKPT (a
-# trained checkpoint), TABLE (of the paper), DATA (folder of a dataset), START (full-precision weights), EPOCHS, SEEDS,
-# NETWORK, JOBS, IMAGES, LIBERTY (cells for gate equivalents), WIDTHS FORMS TARGETS DSP=1 (`synth`), UNITS FRACS SIDES
-# TARGETS SCHEDULER (`sweep`), DEVICE ERROR FORM (`recommend`), DEVICES PLAN (`report`), FORCE=1 (do it again although nothing changed), PYTHON (the interpreter that makes .venv).
+# What can be given to a target, as in `make sim BITS=4`, stands below; README says what it means. 0 and empty switch off.
 
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-# Given options only, so that the defaults stay in one place, the command line programs.
-option = $(if $($(2)),--$(1) '$($(2))')
-UNIT_OPTIONS = $(call option,unit,UNIT) $(call option,bits,BITS) $(call option,abits,ABITS) \
-	$(call option,levels,LEVELS) $(call option,frac,FRAC) $(call option,depth,DEPTH) $(call option,signed-act,SIGNED_ACT) \
-	$(call option,channels,CHANNELS) $(call option,pixels,PIXELS) $(call option,precision,PRECISION) \
-	$(call option,lanes,LANES) $(call option,shared,SHARED) $(call option,gated,GATED) $(call option,rows,ROWS) \
-	$(call option,columns,COLUMNS) $(call option,stages,STAGES) $(call option,total,TOTAL) $(call option,hidden,HIDDEN) $(call option,buffer,BUFFER) $(call option,golden,GOLDEN) $(call option,layer,LAYER)
-NETWORK_OPTIONS = $(call option,bits,BITS) $(call option,abits,ABITS) $(call option,levels,LEVELS) \
-	$(call option,ckpt,CKPT) $(call option,data-folder,DATA)
-FORCE_OPTION = $(if $(FORCE),--force)
-HARDWARE_OPTIONS = $(call option,seeds,SEEDS) $(call option,liberty,LIBERTY) $(call option,scheduler,SCHEDULER)
-# Golden vectors of the digits network at the widths that designs are compared at.
-HARDWARE_GOLDEN = golden=$$($(PY) -m asq_model golden --widths 3x3,4x4,4x8,3x4,5x4)
+# The options of each command and the variables for them, as option=VARIABLE; =VARIABLE: words without an option. Only what
+# is given is passed on, so that the defaults stay in one place, the command line programs.
+options.golden := bits=BITS abits=ABITS levels=LEVELS seed=SEED ckpt=CKPT data-folder=DATA force=FORCE
+options.run := force=FORCE
+options.verilog := unit=UNIT bits=BITS abits=ABITS levels=LEVELS frac=FRAC depth=DEPTH signed-act=SIGNED_ACT \
+	channels=CHANNELS pixels=PIXELS precision=PRECISION lanes=LANES shared=SHARED gated=GATED rows=ROWS columns=COLUMNS \
+	stages=STAGES total=TOTAL hidden=HIDDEN buffer=BUFFER golden=GOLDEN layer=LAYER
+options.asq := area=AREA
+options.synth := =GOLDEN widths=WIDTHS forms=FORMS targets=TARGETS dsp=DSP seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
+options.sweep := =GOLDEN bits=BITS abits=ABITS units=UNITS levels=LEVELS fracs=FRACS lanes=LANES sides=SIDES targets=TARGETS \
+	seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
+options.recommend := device=DEVICE bits=BITS error=ERROR form=FORM
+options.report := =GOLDEN devices=DEVICES plan=PLAN known=KNOWN seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
+options.unrolled := =CASES seeds=SEEDS
+options.reproduce := =TABLE data-folder=DATA warm-start=START network=NETWORK epochs=EPOCHS seeds=SEEDS jobs=JOBS
+options.parity := =CKPT data-folder=DATA images=IMAGES precision=PRECISION
+options.arithmetic := =CKPT data-folder=DATA images=IMAGES
+options.figures := data-folder=DATA network=NETWORK warm-start=START
+options.bench := rounds=ROUNDS threads=THREADS
+options.pytest := =PYTEST
+# The commands of a target that is not called as its one command.
+commands.sim := golden run
+commands.asq := golden asq
+commands.test := pytest
+
+variable = $(lastword $(subst =, ,$(1)))
+# The command line's only: an environment has names of its own, such as a terminal's COLUMNS.
+given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+quoted = '$(subst ','\'',$(1))'
+option = $(if $(filter =%,$(1)),$(call given,$(call variable,$(1))),$(if $(call given,$(call variable,$(1))), \
+	--$(firstword $(subst =, ,$(1))) $(call quoted,$(call given,$(call variable,$(1))))))
+options = $(foreach pair,$(options.$(1)),$(call option,$(pair)))
+
+# A variable that no command of the targets takes is an error, not ignored.
+GOALS := $(or $(MAKECMDGOALS),help)
+TAKEN := $(sort $(foreach goal,$(GOALS),$(foreach command,$(or $(commands.$(goal)),$(goal)),\
+	$(foreach pair,$(options.$(command)),$(call variable,$(pair))))))
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+FOREIGN := $(firstword $(filter-out $(TAKEN) PYTHON VENV SHELL MAKEFLAGS,$(GIVEN)))
+NEAREST = import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1, 0.5))
+ifneq ($(FOREIGN),)
+KNOWN_ELSEWHERE := $(foreach list,$(filter options.%,$(.VARIABLES)),$(foreach pair,$($(list)),$(call variable,$(pair))))
+nearest := $(if $(filter $(FOREIGN),$(KNOWN_ELSEWHERE)),,$(shell $(PYTHON) -c '$(NEAREST)' '$(FOREIGN)' $(TAKEN)))
+$(error make $(GOALS) takes no $(FOREIGN)$(if $(nearest),; did you mean $(nearest)?); allowed: $(or $(TAKEN),nothing))
+endif
+ASIDE := $(strip $(foreach name,$(filter-out COLUMNS,$(TAKEN)),$(if $(filter environment,$(origin $(name))),$(name))))
+ifneq ($(ASIDE),)
+$(warning not used: $(ASIDE) of the environment; what make shall take stands behind it, as in make $(firstword $(GOALS)) $(firstword $(ASIDE))=…)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures test bench lint clean
@@ -31,61 +64,51 @@ help: ## list the targets
 
 sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT)
 	@$(PY) -m sim tools
-	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)) && \
-		$(PY) -m sim run "$$golden" $(FORCE_OPTION)
+	@golden=$$($(PY) -m asq_model golden $(call options,golden)) && $(PY) -m sim run "$$golden" $(call options,run)
 
 verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
-	@$(PY) -m hw verilog $(UNIT_OPTIONS)
+	@$(PY) -m hw verilog $(call options,verilog)
 
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
-	@golden=$$($(PY) -m asq_model golden $(NETWORK_OPTIONS)) && $(PY) -m sim asq "$$golden"
+	@$(PY) -m sim tools
+	@golden=$$($(PY) -m asq_model golden $(call options,golden)) && $(PY) -m sim asq "$$golden" $(call options,asq)
 
 synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
-	@$(HARDWARE_GOLDEN) && $(PY) -m sim synth $$golden $(call option,widths,WIDTHS) $(call option,forms,FORMS) \
-		$(call option,targets,TARGETS) $(if $(DSP),--dsp) $(HARDWARE_OPTIONS)
+	@$(PY) -m sim synth $(call options,synth)
 
 sweep: $(VENV)/.synth ## measure a grid of designs on Dask, table in build/sweep (BITS, UNITS, FRACS …, SCHEDULER)
-	@$(HARDWARE_GOLDEN) && $(PY) -m sim sweep $$golden $(call option,bits,BITS) $(call option,abits,ABITS) \
-		$(call option,units,UNITS) $(call option,levels,LEVELS) $(call option,fracs,FRACS) $(call option,lanes,LANES) \
-		$(call option,sides,SIDES) $(call option,targets,TARGETS) $(HARDWARE_OPTIONS)
+	@$(PY) -m sim sweep $(call options,sweep)
 
 recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ERROR, FORM)
-	@$(PY) -m sim recommend $(call option,device,DEVICE) $(call option,bits,BITS) $(call option,error,ERROR) \
-		$(call option,form,FORM)
+	@$(PY) -m sim recommend $(call options,recommend)
 
 report: $(VENV)/.synth ## compare everything: page and HTML file in build/report (DEVICES, PLAN, SEEDS, LIBERTY)
-	@$(HARDWARE_GOLDEN) && $(PY) -m sim report $$golden $(call option,devices,DEVICES) $(call option,plan,PLAN) \
-		$(if $(KNOWN),--known) $(HARDWARE_OPTIONS)
+	@$(PY) -m sim report $(call options,report)
 
 unrolled: $(VENV)/.synth ## layers with all weights known as adder graphs, page in build/report (CASES, SEEDS)
-	@golden=$$($(PY) -m asq_model golden --bits 4) && \
-		$(PY) -m sim unrolled $(or $(CASES),$$golden:block3.downsample.0:16x16) $(call option,seeds,SEEDS)
+	@$(PY) -m sim unrolled $(call options,unrolled)
 
 golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
-	@$(PY) -m asq_model golden $(NETWORK_OPTIONS) $(FORCE_OPTION)
+	@$(PY) -m asq_model golden $(call options,golden)
 
 reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
-	@$(PY) -m asq_model reproduce $(TABLE) $(call option,data-folder,DATA) $(call option,warm-start,START) \
-		$(call option,network,NETWORK) $(call option,epochs,EPOCHS) $(call option,seeds,SEEDS) $(call option,jobs,JOBS)
+	@$(PY) -m asq_model reproduce $(call options,reproduce)
 
 parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT, DATA, IMAGES, PRECISION)
-	@$(PY) -m asq_model parity $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
-		$(call option,images,IMAGES) $(call option,precision,PRECISION)
+	@$(PY) -m asq_model parity $(call options,parity)
 
 arithmetic: $(READY) ## what the hardware's rounding of products costs networks in accuracy (CKPT, one or more; DATA, IMAGES)
-	@$(PY) -m asq_model arithmetic $(or $(CKPT),$$($(PY) -m asq_model train)) $(call option,data-folder,DATA) \
-		$(call option,images,IMAGES)
+	@$(PY) -m asq_model arithmetic $(call options,arithmetic)
 
 figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
-	@$(PY) -m asq_model figures $(call option,data-folder,DATA) $(call option,network,NETWORK) \
-		$(call option,warm-start,START)
+	@$(PY) -m asq_model figures $(call options,figures)
 
 test: $(VENV)/.synth ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(PYTEST)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(call options,pytest)
 
 bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
-	@$(PY) -m asq_model bench
+	@$(PY) -m asq_model bench $(call options,bench)
 
 lint: $(READY) ## check style and formatting
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -1,11 +1,10 @@
 """`python -m asq_model`."""
 
-from asq_model.cli import cli
 from asq_model.command import run
 
 
 def main():
-    run(cli, "asq-model")
+    run("asq_model.cli", "asq-model")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from asq_model.children import end_on_interrupt, interrupts_held
 from asq_model.config import LayerConfig, QuantConfig
 from asq_model.convert import convert, quantisable_layers
+from asq_model.files import InputError
 from asq_model.networks import build
 from asq_model.recipe import versions
 
@@ -128,6 +130,7 @@ def resident(field: str) -> float:
 
 
 def _measure(name: str, threads: int, connection) -> None:
+    end_on_interrupt()
     torch.set_num_threads(threads)
     candidates_here = candidates()
     warm = torch.nn.Conv2d(3, 4, 3)(torch.randn(1, *IMAGE))  # libraries load before the count starts
@@ -140,15 +143,25 @@ def _measure(name: str, threads: int, connection) -> None:
 
 
 def peak_memory(name: str, threads: int) -> float:
-    """MiB that making and training one network adds at its peak, in a process of its own."""
+    """MiB that making and training one network adds at its peak, in a process of its own.
+
+    Raises InputError if that dies.
+    """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(name, threads, sender))
-    process.start()
+    with interrupts_held():
+        process.start()
     sender.close()
-    peak = receiver.recv()
-    process.join()
-    return peak
+    try:
+        return receiver.recv()
+    except EOFError as error:
+        process.join()
+        raise InputError(
+            f"the process that measured the memory of {name} ended with {process.exitcode}; too little memory?"
+        ) from error
+    finally:
+        process.join()
 
 
 def measure(rounds: int, threads: int) -> dict[str, Cost]:

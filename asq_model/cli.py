@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import product, repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,12 +12,24 @@ from pathlib import Path
 import click
 
 from asq_model.checkpoint import read_checkpoint, read_tensors
+from asq_model.children import end_on_interrupt, interrupts_held
 from asq_model.command import parsed_widths
+from asq_model.excerpt import write_excerpt
 from asq_model.files import InputError, OtherFormat, write_text
 from asq_model.golden import MANIFEST, check_files, read_manifest
 from asq_model.integer.fixed import checked_range
+from asq_model.option_types import (
+    MOST_PROCESSES,
+    OUTPUT,
+    PATH,
+    Integer,
+    Real,
+    given_options,
+    refuse_unused,
+    switch,
+)
 from asq_model.overhead import table_1
-from asq_model.recipe import NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
+from asq_model.recipe import MOST_THREADS, NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
 
 
 @click.group()
@@ -25,19 +38,22 @@ def cli():
 
 
 DEFAULT_BITS = 3
+EPOCHS = Integer(0, 1_000_000)
+RATE = Real(0, 1000)
 GOLDEN = Path("build/golden")
+DIGITS_NEED_NO_DATA = "the digits network has its images from scikit-learn"
 
 
 def network_options(command):
     """The options of every command that trains where there is no checkpoint yet."""
     for option in reversed(
         [
-            click.option("--bits", type=int, help="Weight bits, 2-6.  [default: 3, or the checkpoint's]"),
-            click.option("--abits", type=int, help="Activation bits, 2-8.  [default: as --bits]"),
+            click.option("--bits", type=Integer(), help="Weight bits, 2-6.  [default: 3, or the checkpoint's]"),
+            click.option("--abits", type=Integer(), help="Activation bits, 2-8.  [default: as --bits]"),
             click.option("--levels", help="symmetric, extended or asymmetric.  [default: symmetric]"),
-            click.option("--seed", type=int, default=0, show_default=True),
-            click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies."),
-            click.option("--force", is_flag=True, help="Do it again even if nothing changed."),
+            click.option("--seed", type=Integer(0), help="[default: 0, or the checkpoint's]"),
+            click.option("--data-folder", type=PATH, help="Where CIFAR-10 or ImageNet lies."),
+            switch("--force", "1: do it again even if nothing changed."),
         ]
     ):
         command = option(command)
@@ -113,8 +129,14 @@ def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
     missing = [recipe for recipe in recipes if force or not (GOLDEN / recipe.name / MANIFEST).exists()]
     if len(missing) > 1:
         workers = min(len(missing), os.cpu_count() or 1)
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork would copy torch's threads
-            list(pool.map(digits_golden, missing, repeat(force), range(len(missing))))
+        # A fork would copy torch's threads.
+        with ProcessPoolExecutor(workers, get_context("spawn"), end_on_interrupt) as pool:
+            with interrupts_held():
+                started = pool.map(digits_golden, missing, repeat(force), range(len(missing)))
+            try:
+                list(started)
+            except BrokenProcessPool as error:
+                raise InputError("a process that trained a network was killed, for want of memory perhaps") from error
         force = False
     return [digits_golden(recipe, force) for recipe in recipes]
 
@@ -122,37 +144,50 @@ def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
     """Raises InputError unless a checkpoint has the bits and levels asked for (None: not asked)."""
     recipe = read_checkpoint(checkpoint)[1].get("recipe", {})
-    keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind"}
+    keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind", "SEED": "seed"}
     for name, wanted in asked.items():
         if wanted is not None and wanted != recipe.get(keys[name]):
             has = recipe.get(keys[name])
             raise InputError(f"{name} is {wanted}, but checkpoint {checkpoint} was trained with {name}={has}")
 
 
+def readable(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tuple[Path, ...]:
+    """Checkpoints, all of them read once so that a damaged one is found before work is done for others; if there are
+    none, that of the digits network, trained now where it is missing. Raises InputError."""
+    for checkpoint in checkpoints:
+        read_checkpoint(checkpoint)
+    if checkpoints:
+        return checkpoints
+    refuse_unused({"DATA": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
+    return (trained(recipe_of("digits"), None, False),)
+
+
 @cli.command()
 @network_options
-@click.option("--out", type=click.Path(path_type=Path), help="[default: build/checkpoint/<name>.safetensors]")
+@click.option("--out", type=OUTPUT, help="[default: build/checkpoint/<name>.safetensors]")
 @click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
 @click.option("--data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--weights", "family", help="post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
-@click.option(
-    "--warm-start", "start", type=click.Path(path_type=Path), help="Start from this full-precision safetensors file."
-)
-@click.option("--full-epochs", "full_precision_epochs", type=int, help="Epochs in full precision.")
-@click.option("--epochs", "quantised_epochs", type=int, help="Epochs quantised.  [default: as the paper has it]")
-@click.option("--full-rate", "full_precision_rate", type=float, help="First learning rate in full precision.")
-@click.option("--rate", "quantised_rate", type=float, help="First learning rate quantised.")
-@click.option("--product-frac", type=int, help="Train with √2·a rounded to so many bits, -1 to 12.  [default: exact]")
-@click.option("--batch", type=int, help="Images per update, of all processes together.")
-@click.option("--validation", type=int, help="Hold that many training images back and test on them instead.")
-@click.option("--threads", type=int, help="CPU threads per process.")
+@click.option("--warm-start", "start", type=PATH, help="Start from this full-precision safetensors file.")
+@click.option("--full-epochs", "full_precision_epochs", type=EPOCHS, help="Epochs in full precision.")
+@click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
+@click.option("--full-rate", "full_precision_rate", type=RATE, help="First learning rate in full precision.")
+@click.option("--rate", "quantised_rate", type=RATE, help="First learning rate quantised.")
+@click.option("--product-frac", type=Integer(), help="Bits of √2·a in training, -1 to 12.  [default: exact]")
+@click.option("--batch", type=Integer(1), help="Images per update, of all processes together.")
+@click.option("--validation", type=Integer(0), help="Hold that many training images back and test on them instead.")
+@click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads per process.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option(
-    "--workers", type=click.IntRange(0), default=2, show_default=True, help="Decode an image folder's images."
+    "--workers",
+    type=Integer(0, MOST_PROCESSES),
+    default=2,
+    show_default=True,
+    help="Processes that decode an image folder's images.",
 )
-@click.option("--tensorboard", "log", type=click.Path(path_type=Path), help="Write TensorBoard files to this folder.")
+@click.option("--tensorboard", "log", type=OUTPUT, help="Write TensorBoard files to this folder.")
 def train(bits, abits, levels, data_folder, force, out, network, start, device, log, workers, **fields):
     """Train a network (full precision, then quantised) and print the checkpoint's path.
 
@@ -164,37 +199,41 @@ def train(bits, abits, levels, data_folder, force, out, network, start, device, 
 
 @cli.command()
 @network_options
-@click.option("--ckpt", type=click.Path(path_type=Path), help="Take this checkpoint instead of training one.")
+@click.option("--ckpt", type=PATH, help="Take this checkpoint instead of training one.")
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
-@click.option("--out", type=click.Path(path_type=Path), help="[default: build/golden/<checkpoint's name>]")
-def golden(bits, abits, levels, seed, data_folder, ckpt, widths, out, force):
+@click.option("--excerpt", type=OUTPUT, help="Write what hardware comparisons need of them below this folder, too.")
+@click.option("--out", type=OUTPUT, help="[default: build/golden/<checkpoint's name>]")
+def golden(bits, abits, levels, seed, data_folder, ckpt, widths, excerpt, out, force):
     """Export golden vectors (what a network's layers multiply on held-out images) and print their folder."""
-    if widths is not None:
-        given = {"BITS": bits, "ABITS": abits, "CKPT": ckpt, "OUT": out}
-        if others := [name for name, value in given.items() if value is not None]:
-            raise InputError(f"WIDTHS is {widths!r}, which goes without {', '.join(others)}")
-        recipes = [recipe_of("digits", seed=seed, **bits_and_levels(*pair, levels)) for pair in parsed_widths(widths)]
-        for folder in digits_goldens(recipes, force):
-            click.echo(folder)
-        return
     if ckpt is None:
-        ckpt = trained(recipe_of("digits", seed=seed, **bits_and_levels(bits, abits, levels)), None, force)
+        refuse_unused({"DATA": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
+    if widths is not None:
+        refuse_unused({"BITS": bits, "ABITS": abits, "CKPT": ckpt, "OUT": out}, f"WIDTHS is {widths!r}")
+        recipes = [recipe_of("digits", seed=seed, **bits_and_levels(*pair, levels)) for pair in parsed_widths(widths)]
+        folders = digits_goldens(recipes, force)
     else:
-        check_fits(ckpt, {"BITS": bits, "ABITS": abits, "LEVELS": levels})
-    click.echo(exported(ckpt, out, data_folder, force))
+        if ckpt is None:
+            ckpt = trained(recipe_of("digits", seed=seed, **bits_and_levels(bits, abits, levels)), None, force)
+        else:
+            check_fits(ckpt, {"BITS": bits, "ABITS": abits, "LEVELS": levels, "SEED": seed})
+        folders = [exported(ckpt, out, data_folder, force)]
+    for folder in folders:
+        if excerpt is not None:
+            write_excerpt(folder, excerpt / folder.name)
+        click.echo(folder)
 
 
 @cli.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
 def inspect(checkpoint):
     """Verify a checkpoint and print its configuration as JSON."""
     click.echo(json.dumps(read_checkpoint(checkpoint)[1], indent=1))
 
 
 @cli.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies.")
-@click.option("--out", type=click.Path(path_type=Path), help="[default: build/onnx/<checkpoint's name>.onnx]")
+@click.argument("checkpoint", type=PATH)
+@click.option("--data-folder", type=PATH, help="Where CIFAR-10 or ImageNet lies.")
+@click.option("--out", type=OUTPUT, help="[default: build/onnx/<checkpoint's name>.onnx]")
 def onnx(checkpoint, data_folder, out):
     """Write a quantised network as ONNX, run it in onnxruntime on test images, and print the file's path."""
     from asq_model.onnx import checked_export
@@ -206,22 +245,20 @@ def onnx(checkpoint, data_folder, out):
 
 
 @cli.command()
-@click.argument("number", type=click.IntRange(1, 5))
-@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 (4, 5) or ImageNet (2, 3) lies.")
-@click.option(
-    "--warm-start", "start", type=click.Path(path_type=Path), help="Full-precision weights: a file, or for 2 a folder."
-)
+@click.argument("number", type=Integer(1, 5), metavar="TABLE")
+@click.option("--data-folder", type=PATH, help="Where CIFAR-10 (4, 5) or ImageNet (2, 3) lies.")
+@click.option("--warm-start", "start", type=PATH, help="Full-precision weights: a file, or for 2 a folder.")
 @click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
-@click.option("--full-epochs", type=int, help="In full precision, where there is no --warm-start (4, 5).")
-@click.option("--epochs", type=int, help="Quantised.  [default: as the paper has it]")
-@click.option("--seeds", default=1, show_default=True, help="Runs of each row.")
-@click.option("--jobs", default=1, show_default=True, help="Runs side by side.")
-@click.option("--batch", type=int, help="Images per update.  [default: as the paper has it]")
-@click.option("--threads", type=int, help="CPU threads of each run.")
+@click.option("--full-epochs", type=EPOCHS, help="In full precision, without --warm-start (4, 5).")
+@click.option("--epochs", type=EPOCHS, help="Quantised.  [default: as the paper has it]")
+@click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
+@click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")
+@click.option("--batch", type=Integer(1), help="Images per update.  [default: as the paper has it]")
+@click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads of each run.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
-@click.option("--results", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/study"), show_default=True)
+@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True)
 @click.option("--note", default="", help="What else the page shall say of the data.")
 def reproduce(number, out, results, **options):
     """Make the paper's table NUMBER anew: 1 is printed; 2 to 5 are trained, and the page goes to RESULTS.
@@ -229,6 +266,7 @@ def reproduce(number, out, results, **options):
     Checkpoints go to OUT. Run again after a kill, it goes on from the runs that are there.
     """
     if number == 1:
+        refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
         click.echo(table_1())
         return
     from asq_model.results import page, results_name
@@ -248,9 +286,9 @@ def reproduce(number, out, results, **options):
 
 
 @cli.command()
-@click.option("--rounds", default=20, show_default=True, help="Steps of each network.")
-@click.option("--threads", default=2, show_default=True, help="CPU threads.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the table there too.")
+@click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
+@click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
+@click.option("--out", type=OUTPUT, help="Write the table there too.")
 def bench(rounds, threads, out):
     """Print what quantisation costs a training step, beside full precision and (where installed) Brevitas."""
     from asq_model.bench import measure, table
@@ -263,11 +301,11 @@ def bench(rounds, threads, out):
 
 @cli.command()
 @click.option("--network", default="resnet20", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--study", type=click.Path(path_type=Path), default=Path("build/study"), show_default=True)
-@click.option("--warm-start", "start", type=click.Path(path_type=Path), help="What the study started from, if given.")
-@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("docs/results"), show_default=True)
+@click.option("--seed", type=Integer(0), default=0, show_default=True)
+@click.option("--study", type=PATH, default=Path("build/study"), show_default=True)
+@click.option("--warm-start", "start", type=PATH, help="What the study started from, if given.")
+@click.option("--data-folder", type=PATH, help="Where CIFAR-10 lies.")
+@click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True)
 @click.option("--note", default="", help="What else the page shall say of the data.")
 def figures(network, seed, study, start, data_folder, out, note):
     """Draw the paper's figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`."""
@@ -278,37 +316,38 @@ def figures(network, seed, study, start, data_folder, out, note):
 
 
 @cli.command()
-@click.argument("checkpoints", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 lies.")
-@click.option("--images", type=click.IntRange(1), default=1000, show_default=True, help="Of the test set.")
-@click.option("--precision", type=int, multiple=True, help="Bits of the integers, 12-20; given twice: both, in turn.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the page there too.")
+@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@click.option("--data-folder", type=PATH, help="Where CIFAR-10 lies.")
+@click.option("--images", type=Integer(1), default=1000, show_default=True, help="Of the test set.")
+@click.option("--precision", type=Integer(), multiple=True, help="Bits of the integers, 12-20; may be repeated.")
+@click.option("--out", type=OUTPUT, help="Write the page there too.")
 @click.option("--note", default="", help="What else the page shall say of the data.")
 def parity(checkpoints, data_folder, images, precision, out, note):
-    """Compare checkpoints' networks in integers with torch, layer by layer."""
+    """Compare checkpoints' networks in integers with torch, layer by layer; without any, the digits network's."""
     from tqdm import tqdm
 
     from asq_model.integer.asq import Precision
     from asq_model.parity import measure, page, table
 
+    precisions = [Precision(bits) for bits in precision or [Precision().bits]]
     tables = []
-    for checkpoint, bits in product(checkpoints, precision or [Precision().bits]):
+    for checkpoint, chosen in product(readable(checkpoints, data_folder), precisions):
         with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            tables.append(table(measure(checkpoint, images, data_folder, Precision(bits), bar.update)))
+            tables.append(table(measure(checkpoint, images, data_folder, chosen, bar.update)))
         click.echo(tables[-1])
     if out is not None:
         write_text(out, page(tables, note))
 
 
 @cli.command()
-@click.argument("checkpoints", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--data-folder", type=click.Path(path_type=Path), help="Where CIFAR-10 or ImageNet lies.")
-@click.option("--images", type=click.IntRange(1), help="Of the test set, the first.  [default: all]")
+@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@click.option("--data-folder", type=PATH, help="Where CIFAR-10 or ImageNet lies.")
+@click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all]")
 @click.option("--only", multiple=True, help="An arithmetic by its name, as the table has it; may be given repeatedly.")
-@click.option("--out", type=click.Path(path_type=Path), help="Add the rows to this JSON, and write the page beside it.")
+@click.option("--out", type=OUTPUT, help="Add the rows to this JSON, and write the page beside it.")
 @click.option("--note", default="", help="What else the page shall say of the data.  [default: as before]")
 def arithmetic(checkpoints, data_folder, images, only, out, note):
-    """Measure what the hardware's rounding of products costs checkpoints' networks in accuracy."""
+    """Measure what the hardware's rounding of products costs networks in accuracy; without any, the digits network."""
     from tqdm import tqdm
 
     from asq_model.arithmetic import NAMES, measure
@@ -318,9 +357,9 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 
     for name in only:
         if name not in NAMES:
-            raise InputError(f"arithmetic is {name!r}; allowed: {', '.join(NAMES)}")
+            raise InputError(f"ONLY is {name!r}; allowed: {', '.join(NAMES)}")
     known = read_record(out, ARITHMETIC) if out is not None and out.exists() else None
-    rows = []
+    checkpoints, rows = readable(checkpoints, data_folder), []
     with tqdm(unit="run", desc="arithmetic", delay=1) as bar:
 
         def progress(name: str) -> None:

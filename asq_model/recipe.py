@@ -41,6 +41,7 @@ EXPORT_IMAGES = 360  # of the test set: all of the digits'
 DATASETS = ("digits", "cifar10", "imagenet")
 NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv2")
 PRECISIONS = ("float32", "bfloat16")
+MOST_THREADS = 512  # far more make torch's pool crash
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,13 @@ class Recipe:
                 raise InputError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
         if (self.network == "digits") != (self.data == "digits"):
             raise InputError(f"network {self.network} does not take the images of {self.data}")
-        for name in ("batch", "threads"):
-            checked_range(name, getattr(self, name), 1, 1 << 20)
-        for name in ("full_precision_epochs", "quantised_epochs", "validation"):
-            checked_range(name, getattr(self, name), 0, 1 << 30)
+        checked_range("batch", self.batch, 1, 1 << 20)
+        checked_range("threads", self.threads, 1, MOST_THREADS)
+        for name in ("full_precision_epochs", "quantised_epochs", "validation", "seed"):
+            checked_range(name, getattr(self, name), 0, 1 << 31)
+        for name, most in (("full_precision_rate", 1e3), ("quantised_rate", 1e3), ("momentum", 1), ("weight_decay", 1)):
+            if not 0 <= getattr(self, name) <= most:  # nan is not
+                raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}")
         object.__setattr__(self, "kind", self.layer.kind)
 
     @property

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from threading import Lock
 
@@ -169,6 +170,10 @@ def prepared(
     train_options = tuple(word for name, value in options.items() if value for word in (f"--{name}", str(value)))
     if start is None and table != 4:
         raise InputError(f"table {number} starts from published weights: --warm-start, a safetensors file per network")
+    if start is not None and full_epochs is not None:
+        raise InputError(f"FULL_EPOCHS is {full_epochs}, but START is given, which is trained already")
+    for name, row in product(networks, TABLES[table].rows):
+        Study(table, networks, {}, data_folder, folder, epochs).recipe(name, row, 0)  # refused now, not after hours
     if start is None:
         recipe = recipe_of(networks[0], full_precision_epochs=full_epochs, quantised_epochs=0)
         start = folder / f"{recipe.name}.safetensors"
@@ -260,8 +265,12 @@ def run_study(study: Study, results: Path) -> StudyResults:
             write_record(results, STUDY, found)
 
     with ThreadPoolExecutor(study.jobs) as pool:
-        for future in [pool.submit(run, *task) for task in tasks]:
-            future.result()
+        try:
+            for future in [pool.submit(run, *task) for task in tasks]:
+                future.result()
+        except BaseException:  # the user's interruption: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
     return found
 
 

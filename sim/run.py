@@ -152,6 +152,10 @@ def run_jobs(jobs: list[Job], root: Path, force: bool, progress: Callable[[str],
         finish(jobs[0], run_job(jobs[0], root, force))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         pending = {pool.submit(run_job, job, root, force): job for job in jobs[1:]}
-        for future in as_completed(pending):
-            finish(pending[future], future.result())
+        try:
+            for future in as_completed(pending):
+                finish(pending[future], future.result())
+        except BaseException:  # an error or the user's interruption: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
     return [outcomes[job] for job in jobs]

@@ -3,17 +3,23 @@
 A killed sweep goes on where it was: each row is written when it comes, under the hash of all that it depends on.
 """
 
+import logging
 import os
+import socket
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asq_model.children import end_on_interrupt, interrupts_held
 from asq_model.files import InputError
+from asq_model.option_types import shown
 from asq_model.records import kept, write_record
 from sim.designs import products_per_cycle
 from sim.measure import Task, description, inputs_of, measured
 from sim.rows import ROW, Description, Failure, Row
+
+CONNECT_S = 10  # a scheduler has to answer in
 
 
 @dataclass
@@ -38,25 +44,45 @@ def attempt(task: Task, root: Path) -> Row | Failure:
 
 @contextmanager
 def client_of(scheduler: str | None):
-    """A Dask client: of the scheduler at an address, or of one process per core on this machine."""
-    try:
-        import dask
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InputError("distributed is not installed beside this Python; pip install distributed") from error
+    """A Dask client: of the scheduler at an address, or of one process per core on this machine. Raises InputError."""
+    import dask
+
     dask.config.set({"distributed.worker.daemon": False, "distributed.admin.log-format": "%(message)s"})
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
-            raise InputError(f"no Dask scheduler answers at SCHEDULER {scheduler!r}: {error}") from error
-        with client:
-            yield client
-        return
-    with (
-        LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    with remote_client(scheduler) if scheduler else local_client() as client:
+        yield client
+
+
+def remote_client(scheduler: str):
+    """A client of the scheduler at an address. Raises InputError."""
+    from distributed import Client
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    try:
+        protocol, location = parse_address(scheduler)
+        if protocol == "tcp":  # whether somebody listens: Client says it with a traceback from a thread
+            socket.create_connection(parse_host_port(location), timeout=CONNECT_S).close()
+        return Client(scheduler, timeout=CONNECT_S)
+    except Exception as error:  # of a dozen kinds, by protocol and what is installed for it
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"no Dask scheduler answers at SCHEDULER {shown(scheduler)}: {why}") from error
+
+
+@contextmanager
+def local_client():
+    """A client of one process per core on this machine; they end in silence when the user interrupts."""
+    from distributed import Client, LocalCluster, WorkerPlugin
+
+    class EndOnInterrupt(WorkerPlugin):
+        def setup(self, worker):
+            end_on_interrupt()
+
+    with interrupts_held():
+        # A worker that ends is told in its task's row, not in the cluster's log.
+        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": None}
+        cluster = LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, **quiet)
+        client = Client(cluster)
+        client.register_plugin(EndOnInterrupt())
+    with cluster, client:
         yield client
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
+from asq_model.extras import how_to_install
 from asq_model.files import InputError, fingerprint, read_json, reported_os_errors, sha256_file
 from asq_model.records import Count, Digest, Kind, Whole, kept, write_record
 
@@ -105,7 +106,7 @@ def tool(name: str) -> str:
     """A program of this Python's environment. Raises InputError when it is missing."""
     path = Path(sys.executable).with_name(name)
     if not path.is_file():
-        raise InputError(f"{name} is not installed beside this Python; pip install {name}")
+        raise InputError(how_to_install(name))
     return str(path)
 
 

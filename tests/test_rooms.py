@@ -7,7 +7,10 @@ import sys
 import pytest
 from conftest import ROOT
 
-TORCH_FREE = {"codes", "integer", "golden", "golden_arrays", "manifest", "files", "records", "results_files", "command"}
+TORCH_FREE = {
+    *("codes", "integer", "golden", "golden_arrays", "manifest", "files", "records", "results_files"),
+    *("command", "option_types", "extras", "children"),
+}
 
 
 def imports(path):

@@ -34,6 +34,8 @@ def load(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
     if name not in DATASETS:
         raise InputError(f"dataset is {name!r}; allowed: {', '.join(DATASETS)}")
     if name == "digits":
+        if folder is not None:
+            raise InputError(f"DATA is {folder}, but the digits come with scikit-learn; leave it out")
         return Dataset(*load_digits())
     if folder is None:
         raise InputError(f"dataset {name} needs the folder that it lies in: --data-folder")

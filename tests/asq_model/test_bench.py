@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from asq_model import bench
+from asq_model.files import InputError
 from asq_model.networks import build
 
 
@@ -29,3 +31,9 @@ def test_peak_memory_is_measured_in_a_process_of_its_own():
     before = bench.resident("VmHWM")
     assert 200 < bench.peak_memory("full precision", 1) < 2000
     assert bench.resident("VmHWM") - before < 50
+
+
+def test_a_process_that_dies_is_named(monkeypatch):
+    """As one does that the system kills for want of memory: here, one that does not know its network."""
+    with pytest.raises(InputError, match=r"measured the memory of spam ended with 1; too little memory\?"):
+        bench.peak_memory("spam", 1)

@@ -49,9 +49,9 @@ def test_golden_of_several_networks(small_recipe, small_golden, tmp_path, monkey
 
 
 def test_widths_of_several_networks_are_checked(refused):
-    assert "WIDTHS is '3'; allowed" in refused("asq_model", "golden", "--widths", "3")
-    assert "BITS is 9 for post weights" in refused("asq_model", "golden", "--widths", "3x3,9x3")
-    assert "goes without ABITS" in refused("asq_model", "golden", "--widths", "3x3", "--abits", 4)
+    assert "WIDTHS is 3; allowed" in refused("asq_model", "golden", "--widths", "3")
+    assert "WIDTHS is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "golden", "--widths", "3x3,9x3")
+    assert "ABITS is 4, but WIDTHS is '3x3'" in refused("asq_model", "golden", "--widths", "3x3", "--abits", 4)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
@@ -63,7 +63,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
 
 def test_bad_options_are_refused(refused, tmp_path):
     assert "BITS is 9 for post weights; allowed: 2 to 6" in refused("asq_model", "train", "--bits", 9)
-    assert "'x' is not a valid integer" in refused("asq_model", "train", "--bits", "x")
+    assert "BITS is x; allowed: integers" in refused("asq_model", "train", "--bits", "x")
     assert "ABITS is 1; allowed: 2 to 8" in refused("asq_model", "train", "--abits", 1)
     assert "LEVELS is 'wide'" in refused("asq_model", "train", "--levels", "wide")
     assert "No such command 'traim'" in refused("asq_model", "traim")

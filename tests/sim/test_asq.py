@@ -17,12 +17,12 @@ pytestmark = pytest.mark.xdist_group("accepted")
 
 
 def test_the_page(small_golden, build_root, command, tmp_path):
-    done = command("sim", "asq", small_golden, "--root", build_root, "--no-area", "--out", tmp_path / "asq.md")
+    done = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "asq.md")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "asq.md").read_text()
     assert "| block2.downsample.0 |" in text and "![β](asq-beta.png)" in text and "## Area" not in text
     assert (tmp_path / "asq-beta.png").read_bytes().startswith(b"\x89PNG")
-    again = command("sim", "asq", small_golden, "--root", build_root, "--no-area", "--out", tmp_path / "again.md")
+    again = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "again.md")
     assert again.stderr.count("unchanged") == 6
     assert (tmp_path / "again.md").read_text() == text.replace("asq-beta", "again-beta")
     assert (tmp_path / "again-beta.png").read_bytes() == (tmp_path / "asq-beta.png").read_bytes()

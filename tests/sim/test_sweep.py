@@ -60,7 +60,7 @@ def test_golden_vectors_are_found_by_width(small_golden, tmp_path):
     other = copytree(small_golden, tmp_path / "other")
     alone, beside = (inputs_of([Task(SPEC, "xc7", folders)]) for folders in ((small_golden,), (small_golden, other)))
     assert alone == beside  # what a task does not use does not change what it depends on
-    with pytest.raises(InputError, match=r"none/manifest\.json is missing"):
+    with pytest.raises(InputError, match=r"cannot read golden manifest .*none/manifest\.json"):
         inputs_of([Task(SPEC, "xc7", (tmp_path / "none",))])
 
 
@@ -134,8 +134,8 @@ def test_the_commands(command, refused, small_golden, build_root, tmp_path):
     assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
     assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
     assert "UNITS has 'x'; allowed: post," in refused("sim", "sweep", small_golden, "--units", "x")
-    assert "BITS is 'a'" in refused("sim", "sweep", small_golden, "--bits", "a")
-    assert "WIDTHS is '3'" in refused("sim", "synth", small_golden, "--widths", "3")
+    assert "BITS is a; allowed: integers from 2 to 8" in refused("sim", "sweep", small_golden, "--bits", "a")
+    assert "WIDTHS is 3; allowed" in refused("sim", "synth", small_golden, "--widths", "3")
     scheduler = ["--scheduler", "tcp://127.0.0.1:9"]
     message = refused("sim", "sweep", small_golden, *grid, "--root", tmp_path, "--out", tmp_path, *scheduler)
-    assert "no Dask scheduler answers at SCHEDULER 'tcp://127.0.0.1:9'" in message
+    assert "no Dask scheduler answers at SCHEDULER tcp://127.0.0.1:9" in message

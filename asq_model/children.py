@@ -1,0 +1,21 @@
+"""Child processes that end in silence at Ctrl-C, which a terminal sends to all of them: what is said then, their parent
+says once."""
+
+import signal
+from contextlib import contextmanager
+
+
+@contextmanager
+def interrupts_held():
+    """Hold Ctrl-C back until the end of the block; processes started in it hold it back until `end_on_interrupt`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_on_interrupt() -> None:
+    """In a child process: end at Ctrl-C as a program does that has no traceback to show."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -1,0 +1,114 @@
+"""What can be given to make: every variable reaches an option that exists, and one that a target does not take is an
+error that names it."""
+
+import os
+import re
+import subprocess
+from functools import cache
+
+import click
+import pytest
+from conftest import ROOT
+
+from asq_model.cli import cli as asq_model
+from hw.cli import cli as hw
+from sim.cli import cli as sim
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GROUPS = {"asq_model": asq_model, "hw": hw, "sim": sim}
+# Not passed to a command: which interpreter and where, for the Makefile itself.
+OWN_VARIABLES = {"PYTHON"}
+
+
+def make(*words, **environment):
+    command = ["make", "--no-print-directory", "-n", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment)
+
+
+@cache
+def lists():
+    """option → variable by command, from the Makefile's `options.…` lists; an empty option is words of an argument."""
+    text = MAKEFILE.replace("\\\n", " ")
+    return {
+        command: dict(reversed(pair.split("=")) for pair in pairs.split())
+        for command, pairs in re.findall(r"^options\.(\S+) := (.*)$", text, re.MULTILINE)
+    }
+
+
+def calls():
+    """(room, command, name of the list that it is given) of every command in a recipe."""
+    return re.findall(r"-m (asq_model|hw|sim) (\w+)(?: \"\$\$golden\")? \$\(call options,(\w+)\)", MAKEFILE)
+
+
+def known_variables():
+    return {variable for pairs in lists().values() for variable in pairs}
+
+
+@pytest.mark.parametrize("room, command, given", calls())
+def test_every_make_option_exists_in_its_command(room, command, given):
+    assert command == given
+    params = GROUPS[room].commands[command].params
+    options = {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    for variable, option in lists()[given].items():
+        if option:
+            assert f"--{option}" in options, variable
+        else:
+            assert any(isinstance(param, click.Argument) for param in params), variable
+
+
+def test_every_list_is_used_and_every_target_s_lists_are_those_of_its_recipe():
+    assert {given for _, _, given in calls()} == set(lists()) - {"pytest"}
+    taken = dict(re.findall(r"^commands\.(\w+) := (.*)$", MAKEFILE, re.MULTILINE))
+    for target, recipe in re.findall(r"^([a-z]+):.*##.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE):
+        used = re.findall(r"\$\(call options,(\w+)\)", recipe)
+        assert used == taken.get(target, target if used else "").split(), target
+
+
+def test_what_readme_says_can_be_given_is_passed_on_and_the_reverse():
+    said = set(re.findall(r"\b([A-Z_]{3,})=", README)) | set(re.findall(r"`([A-Z_]{3,})`", README))
+    assert known_variables() <= said, known_variables() - said
+    in_commands = {
+        (target, variable)
+        for target, words in re.findall(r"make ([a-z]+)((?: [A-Z_]+=\S+)+)", README)
+        for variable in re.findall(r"([A-Z_]+)=", words)
+    }
+    for target, variable in in_commands:
+        done = make(target, f"{variable}=1", "PYTHON=python3")
+        assert done.returncode == 0, done.stderr
+    said_in_make = set(re.findall(r"`(?:make [a-z]+ )?([A-Z_]{3,})=", README))
+    assert said_in_make <= known_variables() | OWN_VARIABLES
+
+
+def words_of(target, *variables):
+    (line,) = [line for line in make(target, *variables).stdout.splitlines() if " -m " in line]
+    return line.split()[3:]
+
+
+def test_a_variable_becomes_its_option():
+    assert words_of("verilog", "GATED=1", "UNIT=post") == ["verilog", "--unit", "'post'", "--gated", "'1'"]
+    assert words_of("verilog", "GATED=0", "BITS=") == ["verilog", "--gated", "'0'"]
+    assert words_of("unrolled", "CASES=a:b:4x4 c:d:4x4") == ["unrolled", "a:b:4x4", "c:d:4x4"]
+    assert words_of("recommend", "FORM=it's")[1:] == ["--form", r"'it'\''s'"]
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["verilog", "BIT=4"], "make verilog takes no BIT; did you mean BITS?; allowed: ABITS BITS BUFFER"),
+        (["verilog", "unit=pot"], "make verilog takes no unit; did you mean UNIT?"),
+        (["verilog", "SEEDS=3"], "make verilog takes no SEEDS; allowed: ABITS"),
+        (["lint", "BITS=3"], "make lint takes no BITS; allowed: nothing"),
+        (["synth", "sweep", "FORMZ=mac"], "make synth sweep takes no FORMZ; did you mean FORMS?"),
+    ],
+)
+def test_a_variable_that_a_target_does_not_take_is_an_error(words, said):
+    done = make(*words)
+    assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_the_environment_does_not_choose_but_is_not_ignored_in_silence():
+    done = make("verilog", COLUMNS="80", BITS="4")
+    assert done.stdout.splitlines()[-1].split()[3:] == ["verilog"]
+    assert "not used: BITS of the environment" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert make("verilog", COLUMNS="80").stderr == ""

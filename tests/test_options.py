@@ -1,0 +1,216 @@
+"""Every option of every command: what it refuses, in one line and before anything is done."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+
+import click
+import pytest
+from conftest import ROOT
+
+from asq_model.cli import cli as asq_model
+from asq_model.extras import EXTRA_OF, how_to_install
+from asq_model.files import InputError
+from asq_model.option_types import FilePath, Integer, Real, Switch, name_of
+from hw.cli import cli as hw
+from sim.cli import cli as sim
+
+COMMANDS = {
+    (room, name): command
+    for room, group in {"asq_model": asq_model, "hw": hw, "sim": sim}.items()
+    for name, command in group.commands.items()
+}
+OPTIONS = [(*key, param) for key, command in COMMANDS.items() for param in command.params]
+NO_NUMBERS = ["nan", "inf", "-inf", "1e999", str(1 << 63), "1" + "0" * 5000, "", "x", "½", "0x10", "1,5"]
+
+
+def of_type(*types):
+    chosen = [option for option in OPTIONS if isinstance(option[2].type, types)]
+    return pytest.mark.parametrize("room, command, param", chosen, ids=["-".join((*o[:2], o[2].name)) for o in chosen])
+
+
+def parse(room, command, param, value):
+    others = ["1" for other in COMMANDS[room, command].params if other.required and other is not param]
+    words = ["--", value] if isinstance(param, click.Argument) else [max(param.opts, key=len), value]
+    return COMMANDS[room, command].make_context(command, words + others).params[param.name]
+
+
+@pytest.mark.parametrize("room, command, param", OPTIONS)
+def test_every_option_is_of_a_type_that_knows_its_bounds_or_is_text(room, command, param):
+    assert isinstance(param.type, (Integer, Real, Switch, FilePath, click.types.StringParamType)), param.name
+
+
+@of_type(Integer, Real)
+def test_what_is_no_number_is_refused_by_name(room, command, param):
+    for value in NO_NUMBERS:
+        with pytest.raises(InputError) as refused:
+            parse(room, command, param, value)
+        said = str(refused.value)
+        assert said.startswith(f"{name_of(param)} is ") and "; allowed: " in said and len(said) < 200
+
+
+@of_type(Integer, Real)
+def test_beyond_its_bounds_is_refused(room, command, param):
+    for bound, beyond in ((param.type.low, -1), (param.type.high, 1)):
+        parse(room, command, param, str(bound))
+        with pytest.raises(InputError, match="; allowed: "):
+            parse(room, command, param, str(bound + beyond))
+
+
+@of_type(Switch)
+def test_a_switch_is_0_or_1_and_nothing_is_off(room, command, param):
+    for word, value in (("1", True), ("0", False), ("", False)):
+        assert parse(room, command, param, word) is value
+    with pytest.raises(InputError, match=f"{name_of(param)} is yes; allowed: 0, 1"):
+        parse(room, command, param, "yes")
+
+
+@of_type(FilePath)
+def test_a_path_that_no_file_system_has_is_refused(room, command, param):
+    for value in ("n" * 5000, "d/" * 5000 + "n", "n" * 256):
+        with pytest.raises(InputError, match=f"{name_of(param)} is .*File name too long"):
+            parse(room, command, param, value)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["asq_model", "train", "--rate", "nan"], "RATE is nan; allowed: numbers from 0 to 1000"),
+        (["asq_model", "train", "--threads", "1048576"], "THREADS is 1048576; allowed: integers from 1 to 512"),
+        (["asq_model", "train", "--data-folder", "x", "--epochs", "0"], "DATA is x, but the digits come with scikit"),
+        (["asq_model", "golden", "--data-folder", "x"], "DATA is x, but the digits network has its images from"),
+        (["asq_model", "reproduce", "1", "--jobs", "2"], "JOBS is 2, but TABLE is 1, which is computed, not trained"),
+        (["asq_model", "reproduce", "5", "--data-folder", "x", "--network", "digits"], "network digits does not take"),
+        (["asq_model", "parity", "--precision", "9"], "PRECISION is 9; allowed: 12 to 20"),
+        (["asq_model", "parity", "--data-folder", "x"], "DATA is x, but the digits network has its images"),
+        (["asq_model", "arithmetic", "--only", "x"], "ONLY is 'x'; allowed: post-exact"),
+        (["asq_model", "arithmetic", "none"], "none does not exist"),
+        (["asq_model", "bench", "--out", "/dev/null/x"], "cannot write /dev/null/x: /dev/null is not a folder"),
+        (["hw", "verilog", "--out", "n" * 300], "OUT is nnn"),
+        (["sim", "synth", "--widths", "9x9"], "WIDTHS is 9x9; allowed: weight bits, 2 to 8"),
+        (["sim", "synth", "--widths", "6x2"], "none of the golden vectors digits_post3_a3_seed0, "),
+        (["sim", "synth", "--targets", "xc7", "--liberty", "x"], "LIBERTY is x, but TARGETS is xc7, without asic"),
+        (["sim", "synth", "--targets", "xc7", "--seeds", "2"], "SEEDS is 2, but TARGETS is xc7, without ice40"),
+        (["sim", "synth", "--targets", "ice40", "--dsp"], "DSP is 1, but TARGETS is ice40, without ecp5 and xc7"),
+        (["sim", "synth", "none"], "cannot read golden manifest none/manifest.json"),
+        (["sim", "synth", "--liberty", "none"], "cannot read none"),
+        (["sim", "sweep", "--bits", "3,99"], "BITS is 3,99; allowed: integers from 2 to 8"),
+        (["sim", "sweep", "--lanes", "nan"], "LANES is nan; allowed: integers from 1 to 256"),
+        (["sim", "sweep", "--units", "posst"], "UNITS has 'posst'; allowed: post,"),
+        (["sim", "sweep", "--units", "pot", "--fracs", "2"], "FRACS is 2, but UNITS is pot, none of which has a"),
+        (["sim", "sweep", "--units", "apot", "--levels", "extended"], "LEVELS is extended, but UNITS is apot"),
+        (["sim", "recommend", "--device", "x"], "DEVICE has 'x'; allowed: ice40,"),
+        (["sim", "recommend", "--error", "nan"], "ERROR is nan; allowed: numbers from 0"),
+        (["sim", "report", "--plan", "mac:3y3"], "WIDTHS is 3y3; allowed"),
+        (["sim", "report", "--known", "1", "--scheduler", "x"], "SCHEDULER is x, but KNOWN is 1"),
+        (["sim", "unrolled", "x:y:0x4"], "CASES has 'x:y:0x4'; allowed: folder:layer:"),
+        (["sim", "unrolled", "x:y:4x4"], "cannot read golden manifest x/manifest.json"),
+    ],
+)
+def test_a_command_says_what_is_wrong_before_it_does_anything(words, said, refused, tmp_path):
+    assert said in refused(*words, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fresh_clone_that_shows_what_is_known_reads_no_network(refused, tmp_path):
+    said = refused("sim", "report", "--known", "1", cwd=tmp_path)
+    assert said == "error: nothing of this PLAN was measured before; leave KNOWN out"
+
+
+@pytest.mark.parametrize(
+    "address, said",
+    [
+        ("tls://127.0.0.1:9", "TLS"),
+        ("ucx://127.0.0.1:9", "UCX"),
+        ("tcp://127.0.0.1:9", "refused"),
+        ("tcp://127.0.0.1:99999999", "99999999"),
+        ("nowhere", "missing port"),
+        ("x" * 5000, "(5000 characters)"),
+    ],
+)
+def test_a_scheduler_that_does_not_answer_is_one_line(address, said):
+    from sim.sweep import client_of
+
+    with pytest.raises(InputError, match="no Dask scheduler answers at SCHEDULER ") as refused, client_of(address):
+        pass
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+# As where only the package's own wheel is installed: no module and no distribution of an optional part.
+BARE = """
+import importlib.metadata as metadata, runpy, sys
+from asq_model.extras import EXTRA_OF
+installed = metadata.version
+def version(name):
+    if name in EXTRA_OF:
+        raise metadata.PackageNotFoundError(name)
+    return installed(name)
+metadata.version = version
+sys.modules |= dict.fromkeys(EXTRA_OF)
+room, *sys.argv[1:] = sys.argv[1:]
+runpy.run_module(room, run_name="__main__")
+"""
+
+
+def bare(*words, cwd):
+    command = [sys.executable, "-c", BARE, *map(str, words)]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment)
+
+
+def test_verilog_needs_no_extra(tmp_path):
+    done = bare("hw", "verilog", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.split()[0] == "build/verilog/post_mac_w3a3.v", done.stderr
+
+
+@pytest.mark.parametrize(
+    "extra, words",
+    [
+        ("train", ["asq_model", "train"]),
+        ("train", ["asq_model", "golden"]),
+        ("train", ["asq_model", "bench"]),
+        ("train", ["asq_model", "parity"]),
+        ("train", ["asq_model", "arithmetic"]),
+        ("plot", ["asq_model", "figures"]),
+        ("train", ["asq_model", "onnx", "x"]),
+        ("sim", ["sim", "tools"]),
+        ("sim", ["sim", "run", ROOT / "sim" / "golden" / "digits_post3_a3_seed0"]),
+        ("synth", ["sim", "synth", "--targets", "xc7"]),
+        ("synth", ["sim", "sweep", "--targets", "xc7"]),
+        ("synth", ["sim", "report"]),
+        ("synth", ["sim", "unrolled"]),
+    ],
+)
+def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(extra, words, tmp_path):
+    done = bare(*words, cwd=tmp_path)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and last.startswith("error: ") and "Traceback" not in done.stderr, done.stderr
+    assert f"not installed beside this Python; pip install 'asq-post[{extra}]'" in last
+
+
+def distribution(requirement):
+    return requirement.partition("[")[0].partition(">")[0].strip()
+
+
+def test_every_extra_s_distributions_are_known():
+    for extra in set(EXTRAS) - {"test"}:
+        for name in map(distribution, EXTRAS[extra]):
+            assert name == "asq-post" or EXTRA_OF[name] == extra, name
+
+
+def test_every_import_is_of_a_declared_distribution():
+    """By the names of modules; the tests' extra is for the tests."""
+    own = {"amaranth", "click", "numpy", "asq_model", "hw", "sim"}
+    for room in ("asq_model", "hw", "sim"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module] if isinstance(node, ast.ImportFrom) else []
+                for first in {name.partition(".")[0] for name in names}:
+                    assert first in own or first in sys.stdlib_module_names or first in EXTRA_OF, f"{path}: {first}"
+
+
+def test_an_unknown_module_is_said_to_be_missing():
+    assert how_to_install("spam.eggs") == "spam.eggs is not installed beside this Python"
