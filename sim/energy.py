@@ -34,7 +34,7 @@ from sim.synth import flat, yosys
 from sim.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 
 ROOMS = Path(__file__).parents[1]
-OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "asq_model/codes.py")
+OPERANDS = ("sim/stimulus.py", "sim/workload.py", "sim/tiles.py", "sim/packing.py", "asq_model/codes.py")
 TOOLS = ("sim/synth.py", "sim/verilator.py")
 SOURCES = [Path(__file__), *(ROOMS / name for name in (*OPERANDS, *TOOLS, "asq_model/integer")), *READER]
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976

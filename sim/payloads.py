@@ -4,23 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from amaranth.hdl import Shape, signed, unsigned
 
 from asq_model.integer.blocks import SHIFT_BITS, BlockSpec
 from sim.maps import Maps
+from sim.packing import pack, packed
 
 
-def pack(*fields: tuple[int, int]) -> int:
-    """Values and their widths as one word, the first lowest."""
-    word = offset = 0
-    for value, width in fields:
-        word |= (int(value) & ((1 << width) - 1)) << offset
-        offset += width
-    return word
-
-
-def packed_rows(rows: np.ndarray, width: int) -> list[int]:
+def packed_rows(rows: np.ndarray, shape: Shape) -> list[int]:
     """A word for each row of int [K, lanes]."""
-    return [pack(*((value, width) for value in row)) for row in rows.tolist()]
+    return packed(rows, [shape] * rows.shape[1])
 
 
 def map_rows(spec: BlockSpec, maps: np.ndarray) -> np.ndarray:
@@ -46,18 +39,20 @@ class Exchange:
 
 
 def size(spec: BlockSpec, channels: int, pixels: int) -> int:
-    return pack((channels // spec.lanes, spec.words.bit_length()), (pixels, spec.pixels.bit_length()))
+    return pack(
+        (channels // spec.lanes, unsigned(spec.words.bit_length())), (pixels, unsigned(spec.pixels.bit_length()))
+    )
 
 
 def adapter_constants(spec: BlockSpec, maps: Maps) -> int:
     adapter = maps.adapter
     return pack(
-        (adapter["hidden"], spec.hidden.bit_length()),
-        (adapter["hidden_shift"], SHIFT_BITS),
-        (adapter["output_shift"], SHIFT_BITS),
-        (adapter["output_bias"], spec.accumulator_bits),
-        (adapter["floor"], spec.beta_bits),
-        (maps.mantissa, spec.mantissa_bits),
+        (adapter["hidden"], unsigned(spec.hidden.bit_length())),
+        (adapter["hidden_shift"], unsigned(SHIFT_BITS)),
+        (adapter["output_shift"], unsigned(SHIFT_BITS)),
+        (adapter["output_bias"], signed(spec.accumulator_bits)),
+        (adapter["floor"], unsigned(spec.beta_bits)),
+        (maps.mantissa, unsigned(spec.mantissa_bits)),
     )
 
 
@@ -65,15 +60,15 @@ def adapter_load(spec: BlockSpec, maps: Maps) -> list[int]:
     """Weights, then the units' records."""
     arrays = maps.arrays
     address_bits = max((spec.hidden * spec.words - 1).bit_length(), 1)
-    weights = packed_rows(arrays["unit_weights"].reshape(-1, spec.lanes), spec.precision)
+    weights = packed_rows(arrays["unit_weights"].reshape(-1, spec.lanes), signed(spec.precision))
     outputs = arrays.get("output_weights", np.zeros(1, np.int64))
     units = [
-        pack((bias, spec.accumulator_bits), (weight, spec.precision))
+        pack((bias, signed(spec.accumulator_bits)), (weight, signed(spec.precision)))
         for bias, weight in zip(arrays["unit_biases"], outputs, strict=True)
     ]
     width = max(spec.lanes * spec.precision, spec.accumulator_bits + spec.precision)
     return [
-        pack((is_unit, 1), (address, address_bits), (word, width))
+        pack((is_unit, unsigned(1)), (address, unsigned(address_bits)), (word, unsigned(width)))
         for is_unit, words in enumerate((weights, units))
         for address, word in enumerate(words)
     ]
@@ -82,13 +77,14 @@ def adapter_load(spec: BlockSpec, maps: Maps) -> list[int]:
 def rescale_load(spec: BlockSpec, maps: Maps) -> list[int]:
     address_bits = max((spec.channels - 1).bit_length(), 1)
     return [
-        pack((address, address_bits), (multiplier, spec.precision), (bias, spec.bias_bits))
+        pack((address, unsigned(address_bits)), (multiplier, signed(spec.precision)), (bias, signed(spec.bias_bits)))
         for address, (multiplier, bias) in enumerate(zip(maps.multipliers, maps.biases, strict=True))
     ]
 
 
 def step_words(spec: BlockSpec, betas: Iterable[int], steps: Iterable[int]) -> list[int]:
-    return [pack((beta, spec.beta_bits), (step, spec.step_bits)) for beta, step in zip(betas, steps, strict=True)]
+    shapes = unsigned(spec.beta_bits), unsigned(spec.step_bits)
+    return [pack(*zip(pair, shapes, strict=True)) for pair in zip(betas, steps, strict=True)]
 
 
 def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
@@ -96,34 +92,35 @@ def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
     count, channels, pixels = maps.inputs.shape
     words = channels // spec.lanes
     name, ports = maps.name, {"size": size(spec, channels, pixels)}
-    map_words = packed_rows(map_rows(spec, maps.inputs), spec.precision)
-    code_words = packed_rows(map_rows(spec, maps.codes), spec.activation_bits) if "codes" in maps.arrays else []
+    map_words = packed_rows(map_rows(spec, maps.inputs), signed(spec.precision))
+    codes = Shape(spec.activation_bits, spec.signed_activation)
+    code_words = packed_rows(map_rows(spec, maps.codes), codes) if "codes" in maps.arrays else []
     if spec.unit == "channel-sums":
-        sums = packed_rows(maps.sums[:count].reshape(-1, spec.lanes), spec.sum_bits)
+        sums = packed_rows(maps.sums[:count].reshape(-1, spec.lanes), signed(spec.sum_bits))
         return Exchange(name, ports, [], map_words, sums, [], (words * pixels, words))
     if spec.unit == "quantiser":
         rows = map_rows(spec, maps.inputs).tolist()
         steps = np.repeat(maps.steps[:count], words * pixels).tolist()
         stepped = [
-            pack(*((value, spec.precision) for value in row), (step, spec.step_bits))
+            pack(*((value, signed(spec.precision)) for value in row), (step, unsigned(spec.step_bits)))
             for row, step in zip(rows, steps, strict=True)
         ]
         return Exchange(name, {}, [], stepped, code_words, [], (words * pixels, words * pixels))
     if spec.unit == "rescale":
         count, channels, pixels = maps.outputs.shape
         pairs = zip(map_rows(spec, maps.totals)[:, 0], map_rows(spec, maps.sides)[:, 0], strict=True)
-        totals = [pack((total, spec.total_bits), (side, spec.precision)) for total, side in pairs]
-        outputs = packed_rows(map_rows(spec, maps.outputs), spec.precision)
+        totals = [pack((total, signed(spec.total_bits)), (side, signed(spec.precision))) for total, side in pairs]
+        outputs = packed_rows(map_rows(spec, maps.outputs), signed(spec.precision))
         steps = step_words(spec, [0] * count, maps.steps[:count])
         constants = maps.rescale
-        shifts = [(constants[name], SHIFT_BITS) for name in ("scale_shift", "shift", "align")]
-        ports = {"size": size(spec, channels, pixels), "constants": pack(*shifts, (constants["relu"], 1))}
+        shifts = [(constants[name], unsigned(SHIFT_BITS)) for name in ("scale_shift", "shift", "align")]
+        ports = {"size": size(spec, channels, pixels), "constants": pack(*shifts, (constants["relu"], unsigned(1)))}
         load = rescale_load(spec, maps)
         return Exchange(name, ports, load, totals, outputs, steps, (channels * pixels, channels * pixels))
     constants, load = adapter_constants(spec, maps), adapter_load(spec, maps)
     steps = step_words(spec, maps.betas, maps.steps)
     if spec.unit == "adapter":
-        sums = packed_rows(maps.sums.reshape(-1, spec.lanes), spec.sum_bits)
+        sums = packed_rows(maps.sums.reshape(-1, spec.lanes), signed(spec.sum_bits))
         return Exchange(name, {"words": words, "constants": constants}, load, sums, steps, [], (words, 1))
     ports["constants"] = constants
     return Exchange(name, ports, load, map_words, code_words, steps[:count], (words * pixels,) * 2)

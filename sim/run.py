@@ -27,9 +27,10 @@ BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 BENCH_SOURCES = [
     *(
         ROOMS / "sim" / name
-        for name in ("benches", "cases.py", "maps.py", "outcomes.py", "payloads.py", "run.py", "streams.py")
+        for name in ("benches", "cases.py", "maps.py", "outcomes.py", "packing.py", "payloads.py", "run.py")
     ),
-    *(ROOMS / "sim" / name for name in ("tiles.py", "verilator.py", "visible.vlt", "waivers.vlt", "workload.py")),
+    *(ROOMS / "sim" / name for name in ("streams.py", "tiles.py", "verilator.py", "visible.vlt", "waivers.vlt")),
+    ROOMS / "sim" / "workload.py",
     *(ROOMS / "asq_model" / name for name in ("codes.py", "integer")),
     *READER,
 ]

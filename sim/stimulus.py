@@ -10,7 +10,8 @@ from asq_model.files import InputError
 from asq_model.golden import read_golden
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
-from sim.tiles import Tile, golden_tiles, unpacked
+from sim.packing import unpacked
+from sim.tiles import Tile, golden_tiles
 from sim.workload import Workload, golden_workloads
 
 SEED = 1  # which tiles of a layer an array gets

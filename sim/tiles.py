@@ -4,31 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from amaranth.hdl import signed, unsigned
 
 from asq_model.golden import GoldenLayer
 from asq_model.integer.array import ArraySpec
+from hw.products import activation_shape
+from sim.packing import packed
 
 GOLDEN_VECTORS = 64  # of a layer and tile
 GOLDEN_TILES = 4  # of a layer
-
-
-def packed(values: np.ndarray, widths: list[int]) -> list[int]:
-    """Each row of int64 [N, K] as one word, the first value lowest, `widths` bits each, in two's complement."""
-    return [
-        sum((value & (1 << width) - 1) << place for value, width, place in zip(row, widths, places, strict=True))
-        for places in [np.cumsum([0, *widths[:-1]]).tolist()]
-        for row in values.tolist()
-    ]
-
-
-def unpacked(word: int, widths: list[int]) -> list[int]:
-    """The signed numbers in a word, the first one lowest."""
-    values = []
-    for width in widths:
-        field = word & (1 << width) - 1
-        values.append(field - (field >> width - 1 << width))
-        word >>= width
-    return values
 
 
 @dataclass(frozen=True)
@@ -49,16 +33,16 @@ class Tile:
         return cls(name, codes, activations, partial, made + partial)
 
     def load_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.codes[::-1], [spec.mac.level_set.code_bits] * spec.columns)
+        return packed(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
 
     def words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.activations, [spec.mac.activation_bits] * spec.rows)
+        return packed(self.activations, [activation_shape(spec.mac)] * spec.rows)
 
     def partial_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.partial, spec.result_widths)
+        return packed(self.partial, [signed(width) for width in spec.result_widths])
 
     def expected_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.expected, spec.result_widths)
+        return packed(self.expected, [signed(width) for width in spec.result_widths])
 
 
 def golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Tile]:

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import numpy as np
+from amaranth.hdl import signed, unsigned
 
 from asq_model.files import InputError, fingerprint, reported_os_errors, sha256_file, write_text
 from asq_model.golden import READER, GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec, signed_width
 from asq_model.records import Amount, Count, Digest, Kind, Whole, kept, write_record
 from sim.adder_graph import FORMS, Problem, solver_version, verilog
+from sim.packing import packed
 from sim.place import DEVICES, FREQUENCY_MHZ, TIMEOUT_S, placings
 from sim.synth import FABRICS, area, flat, synthesis_of, yosys
-from sim.tiles import packed
 from sim.verilator import compiler_version, keep_runtime, verilator
 
 ROOMS = Path(__file__).parents[1]
 # What a graph and its check depend on.
 SOURCES = [
-    *(ROOMS / "sim" / name for name in ("unrolled.py", "adder_graph.py", "tiles.py", "verilator.py")),
+    *(ROOMS / "sim" / name for name in ("unrolled.py", "adder_graph.py", "packing.py", "verilator.py")),
     *(ROOMS / "asq_model" / name for name in ("codes.py", "integer")),
     *READER,
 ]
@@ -164,7 +165,10 @@ def simulate(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "bench.v").write_text(BENCH.format(a=a, y=y, count=len(activations), top=name))
         (folder / "main.cpp").write_text(MAIN)
-        words = packed(np.hstack([activations, expected]), [bits] * activations.shape[1] + widths)
+        words = packed(
+            np.hstack([activations, expected]),
+            [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
+        )
         (folder / "vectors.hex").write_text("\n".join(f"{word:x}" for word in words) + "\n")
         for item in runtime.glob("*.o"):
             (folder / item.name).write_bytes(item.read_bytes())

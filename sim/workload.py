@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from amaranth.hdl import unsigned
 
 from asq_model.golden import GoldenLayer, read_golden
 from asq_model.integer.mac import MacSpec
-from hw.products import multiple_shapes
+from hw.products import activation_shape, multiple_shapes
+from sim.packing import packed
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,20 @@ class Workload:
     def words(self, spec: MacSpec) -> list[int]:
         """Operands as the unit's input payload packs them: the first lane lowest, then `last`; in a lane the weight
         lowest, then the activation and the multiples that come with it. A dot product is filled up with zero weights.
+        Raises InputError for codes and activations that do not fit.
         """
-        patterns = self.activations.astype(np.int64) & ((1 << spec.activation_bits) - 1)
-        pairs, place = self.codes.astype(object), spec.level_set.code_bits
-        fields = [(patterns, spec.activation_bits)]
+        fields = {"weight": self.codes, "activation": self.activations.astype(np.int64)}
+        shapes = {"weight": unsigned(spec.level_set.code_bits), "activation": activation_shape(spec)}
         if spec.shared:
-            shapes = multiple_shapes(spec)
-            fields += [(table[patterns], shapes[name].width) for name, table in spec.multiples.items()]
-        for values, width in fields:
-            pairs = pairs | (values & ((1 << width) - 1)).astype(object) << place
-            place += width
+            patterns = spec.patterns(self.activations)
+            fields |= {name: table[patterns] for name, table in spec.multiples.items()}
+            shapes |= multiple_shapes(spec)
+        pairs = packed(np.stack(list(fields.values()), -1), list(shapes.values()))
+        place = sum(shape.width for shape in shapes.values())
         zero = int(spec.level_set.codes[spec.level_set.values[spec.level_set.codes] == 0][0])
         words = []
         for start, end in zip(np.concatenate([[0], self.ends[:-1]]).tolist(), self.ends.tolist(), strict=True):
-            beats = [pairs[first : min(first + spec.lanes, end)].tolist() for first in range(start, end, spec.lanes)]
+            beats = [pairs[first : min(first + spec.lanes, end)] for first in range(start, end, spec.lanes)]
             beats[-1] += [zero] * (spec.lanes - len(beats[-1]))
             words += [sum(pair << lane * place for lane, pair in enumerate(beat)) for beat in beats]
             words[-1] |= 1 << spec.lanes * place

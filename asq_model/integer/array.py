@@ -47,6 +47,8 @@ class ArraySpec:
             )
         if self.mac.lanes > 1 or self.mac.shared or self.mac.gated:
             raise InputError("LANES, SHARED and GATED are of units; an array shares along its rows and holds its signs")
+        if self.mac.depth < self.rows:
+            raise InputError(f"DEPTH is {self.mac.depth} and ROWS {self.rows}; allowed: a depth of at least the rows")
 
     @classmethod
     def of(cls, parameters: dict) -> "ArraySpec":
@@ -84,8 +86,14 @@ class ArraySpec:
         return [*self.sum_widths.values()] * self.columns
 
     def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
-        """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R]."""
-        patterns = np.asarray(activations, np.int64)[..., None] & ((1 << self.mac.activation_bits) - 1)
+        """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R].
+
+        Raises InputError for codes and activations that do not fit.
+        """
+        codes, patterns = self.mac.checked_codes(codes), self.mac.patterns(activations)[..., None]
+        if codes.shape != (self.rows, self.columns) or patterns.shape[-2:-1] != (self.rows,):
+            shapes = f"weight codes {codes.shape} and activations {patterns.shape[:-1]}"
+            raise InputError(f"{shapes} for an array of {self.rows} x {self.columns}")
         tables = {"sum": self.mac.products} if self.unit != "post-exact" else {}
         tables = tables or {"even": self.mac.even_products, "odd": self.mac.odd_products}
         return {name: table[codes, patterns].sum(-2) for name, table in tables.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.integer.fixed import checked_range, mantissas, round_shift, saturate
+from asq_model.files import InputError
+from asq_model.integer.fixed import check_room, checked_range, largest, mantissas, round_shift, saturate
 
 BETA_LIMIT = 16  # β saturates there
 GUARD = 8  # bits of a step below the input's last: the same for all layers, so that hardware shifts by wiring
@@ -54,13 +55,15 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Dense:
-    """A dense layer: round_shift(Σ weights · x + bias, shift). weights int [O, I], bias int [O] at the sum's point."""
+    """A dense layer: round_shift(Σ weights · x + bias, shift). weights int [O, I], bias int [O] at the sum's point.
+    Raises InputError where a sum may need more than 64 bits."""
 
     weights: np.ndarray
     bias: np.ndarray
     shift: int
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        check_room("a sum of the adapter", largest(x) * largest(self.weights) * x.shape[-1] + largest(self.bias))
         return round_shift(x @ self.weights.T + self.bias, self.shift)
 
 
@@ -145,10 +148,16 @@ class Quantiser:
         """S of each sample, int64 [N], at least 1."""
         if self.adapter is None:
             return np.full(len(x), self.mantissa, np.int64)
-        return np.maximum(round_shift(self.mantissa * self.adapter(channel_sums(x)), self.adapter.point), 1)
+        beta = self.adapter(channel_sums(x))
+        check_room("the step times β", self.mantissa * largest(beta))
+        return np.maximum(round_shift(self.mantissa * beta, self.adapter.point), 1)
 
     def division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(GUARD + 1) + S) / 2S."""
+        """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(GUARD + 1) + S) / 2S. Raises InputError for a step
+        below 1 and for more than 64 bits."""
+        if step.size and int(step.min()) < 1:
+            raise InputError(f"a step is {int(step.min())}; allowed: 1 or more")
+        check_room("an input and a step", (largest(x) << GUARD + 1) + 2 * largest(step))
         step = step.reshape(-1, *(1,) * (x.ndim - 1))
         return (np.asarray(x, np.int64) << GUARD + 1) + step, 2 * step
 

@@ -38,7 +38,7 @@ import numpy as np
 
 from asq_model.codes import EXPONENTIAL, LevelSet
 from asq_model.files import InputError
-from asq_model.integer.fixed import checked_range
+from asq_model.integer.fixed import checked_flag, checked_integers, checked_range
 from asq_model.integer.sqrt2 import sqrt2_table, times_sqrt2
 
 FAMILY_OF_UNIT = {
@@ -110,9 +110,13 @@ class MacSpec:
         checked_range("ABITS", self.activation_bits, 1, 8)
         checked_range("DEPTH", self.depth, 1, MAX_DEPTH)
         checked_range("LANES", self.lanes, 1, MAX_LANES)
+        for name, flag in (("SIGNED_ACT", self.signed_activation), ("SHARED", self.shared), ("GATED", self.gated)):
+            checked_flag(name, flag)
         self._set_frac()
         if self.lanes > 1 and self.unit == "serial":
             raise InputError(f"LANES is {self.lanes}, but unit serial has one lane")
+        if self.lanes > self.depth:
+            raise InputError(f"LANES is {self.lanes} and DEPTH {self.depth}; allowed: a depth of at least the lanes")
         if self.shared and not self.multiples:
             raise InputError(f"SHARED is 1, but unit {self.unit} needs nothing of an activation that could be shared")
         if self.gated and self.unit in UNSIGNED:
@@ -214,9 +218,25 @@ class MacSpec:
         rooted = np.outer(self.level_set.odd, self.multiples["root"])
         return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac)
 
+    def patterns(self, activations: np.ndarray) -> np.ndarray:
+        """int64: the bit pattern of each activation value. Raises InputError for values that do not fit."""
+        values = checked_integers("activations", activations, int(self.activations.min()), int(self.activations.max()))
+        return values & ((1 << self.activation_bits) - 1)
+
+    def checked_codes(self, codes: np.ndarray) -> np.ndarray:
+        """int64: weight codes. Raises InputError for one that does not exist."""
+        return checked_integers("weight codes", codes, 0, (1 << self.level_set.code_bits) - 1)
+
     def dot(self, codes: np.ndarray, activations: np.ndarray) -> np.ndarray:
-        """int64 [...]: the result of each dot product over the last axis of weight codes and activation values."""
-        patterns = np.asarray(activations, np.int64) & ((1 << self.activation_bits) - 1)
+        """int64 [...]: the result of each dot product over the last axis of weight codes and activation values.
+
+        Raises InputError for codes and activations that do not fit, and for more terms than `depth`: the unit wraps
+        around there, if their sum is large enough.
+        """
+        codes, patterns = self.checked_codes(codes), self.patterns(activations)
+        terms = np.broadcast_shapes(codes.shape, patterns.shape)[-1]
+        if terms > self.depth:
+            raise InputError(f"a dot product has {terms} terms; allowed: DEPTH, {self.depth}")
         if self.unit != "post-exact":
             return self.products[codes, patterns].sum(-1)
         even = self.even_products[codes, patterns].sum(-1)

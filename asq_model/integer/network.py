@@ -11,8 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from asq_model.files import InputError
 from asq_model.integer.asq import Quantiser
-from asq_model.integer.fixed import round_shift
+from asq_model.integer.fixed import largest, round_shift
 from asq_model.integer.rescale import Rescale
 from asq_model.integer.sqrt2 import sqrt2_table
 
@@ -39,7 +40,11 @@ class Products:
 
     def sums(self, operands: np.ndarray) -> np.ndarray:
         """int64 [N, C, positions]: each dot product with operands float64 [N, terms, positions], exact but for one
-        rounding of √2. Every partial sum stays far below 2^53, so floating point adds integers exactly."""
+        rounding of √2. Every partial sum stays far below 2^53, so floating point adds integers exactly.
+
+        Raises InputError for operands larger than `largest`."""
+        if (found := largest(operands)) > self.largest:
+            raise InputError(f"activation codes have the magnitude {found}; allowed: {self.largest} or less")
         even = (self.even @ operands).astype(np.int64) << self.frac
         if self.odd is None:
             return even
@@ -149,6 +154,8 @@ class IntegerNetwork:
     def __call__(self, images: np.ndarray, trace: Trace | None = None) -> np.ndarray:
         """int64 [N, classes], logits up to one positive factor, of images uint8 [N, C, H, W]."""
         trace = trace or Trace()
+        if images.dtype != np.uint8:
+            raise InputError(f"images are of type {images.dtype}; allowed: uint8")
         channels = np.arange(images.shape[1])[:, None, None]
         x = self.stem(self.pixels[channels, images], True, trace)
         for block in self.blocks:

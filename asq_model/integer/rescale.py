@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.integer.fixed import round_shift, saturate
+from asq_model.integer.fixed import check_room, largest, round_shift, saturate
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,14 @@ class Rescale:
 
     def scales(self, step: np.ndarray) -> np.ndarray:
         """int64 [N, C], K of each image from its step S."""
+        check_room("a multiplier times the step", largest(self.multiplier) * largest(step))
         return round_shift(self.multiplier * np.asarray(step)[:, None], self.scale_shift)
 
     def total(self, sums: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """acc · K + B: int64 [N, C, positions] from sums of that shape."""
-        return sums * self.scales(step)[:, :, None] + self.bias[:, None]
+        """acc · K + B: int64 [N, C, positions] from sums of that shape. Raises InputError for more than 64 bits."""
+        scales = self.scales(step)
+        check_room("a sum times its scale", largest(sums) * largest(scales) + largest(self.bias))
+        return sums * scales[:, :, None] + self.bias[:, None]
 
     def finish(self, total: np.ndarray, relu: bool) -> tuple[np.ndarray, int]:
         """(y, how many values were outside `bits` bits)."""

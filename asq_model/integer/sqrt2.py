@@ -4,6 +4,8 @@ from math import isqrt
 
 import numpy as np
 
+from asq_model.integer.fixed import INT64, checked_integers
+
 
 def times_sqrt2(x: int, frac: int) -> int:
     """round(x · √2 · 2^frac), exact for every integer x and frac ≥ −1. There are no ties, √2 being irrational.
@@ -16,7 +18,7 @@ def times_sqrt2(x: int, frac: int) -> int:
 
 def sqrt2_table(activations: np.ndarray, frac: int) -> np.ndarray:
     """int64, shaped as `activations`: round(√2 · a · 2^frac) of each, the contents of the POST look-up table."""
-    values, index = np.unique(activations, return_inverse=True)
+    values, index = np.unique(checked_integers("numbers to multiply by √2", activations, *INT64), return_inverse=True)
     return np.array([times_sqrt2(int(a), frac) for a in values], np.int64)[index].reshape(np.shape(activations))
 
 

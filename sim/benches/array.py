@@ -17,8 +17,9 @@ from asq_model.golden import read_golden
 from asq_model.integer.array import ArraySpec
 from hw.bench import COUNTS
 from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
+from sim.packing import unpacked
 from sim.streams import PERIOD_NS, always, counters
-from sim.tiles import Tile, extreme_tiles, golden_tiles, random_tile, unpacked
+from sim.tiles import Tile, extreme_tiles, golden_tiles, random_tile
 
 SPEC = ArraySpec.of(JOB["spec"])
 
