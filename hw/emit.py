@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
 from asq_model.integer.array import ArraySpec
-from asq_model.integer.asq import GUARD
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
+from hw.sidecar import sidecar_of
 
 if TYPE_CHECKING:
     from hw.asq.contents import Contents
 
 Spec = MacSpec | ArraySpec | BlockSpec
-SIDECAR_VERSION = 1
+COUNTER_HEADER = "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json"
 ROOMS = Path(__file__).parents[1]
 SOURCES = [ROOMS / "hw", ROOMS / "asq_model" / "codes.py", ROOMS / "asq_model" / "integer"]
 
@@ -33,34 +33,6 @@ def tool_versions() -> dict[str, str]:
 def generator_fingerprint() -> str:
     """Changes when the sources that the Verilog depends on, or the tools that write it, change."""
     return fingerprint(tool_versions(), SOURCES)
-
-
-def describe_shape(shape) -> dict:
-    """Width and signedness of a port's shape, and the fields of a packed one (offsets in bits, lowest first)."""
-    from amaranth.hdl import Shape
-    from amaranth.lib import data
-
-    flat = Shape.cast(shape)
-    row = {"width": flat.width, "signed": flat.signed}
-    if isinstance(shape, data.Layout):
-        row["fields"] = [
-            {"name": str(name), "offset": field.offset, **describe_shape(field.shape)} for name, field in shape
-        ]
-    return row
-
-
-def describe_ports(component) -> list[dict]:
-    """Name, direction, width, signedness and fields of every port, as Amaranth names them in Verilog."""
-    from amaranth.lib.wiring import In
-
-    ports = [
-        {"name": "clk", "direction": "input", "width": 1, "signed": False},
-        {"name": "rst", "direction": "input", "width": 1, "signed": False},
-    ]
-    for path, member, _ in component.signature.flatten(component):
-        direction = "input" if member.flow == In else "output"
-        ports.append({"name": "__".join(map(str, path)), "direction": direction, **describe_shape(member.shape)})
-    return ports
 
 
 def to_verilog(component, name: str, header: str) -> str:
@@ -87,37 +59,6 @@ def header(spec: Spec, name: str) -> str:
         cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles, at most {spec.depth} terms a sum"
         lines = [f"multiply-accumulate, unit {spec.unit}, {spec.level_set.name} weights", sums, cycles]
     return "\n".join([f"{name}: {lines[0]}", *lines[1:], f"Ports and fields: {name}.json"])
-
-
-def sidecar_of(spec: Spec, component) -> dict:
-    """The sidecar without its provenance."""
-    sidecar = {
-        "format": SIDECAR_VERSION,
-        "top": spec.name,
-        "parameters": asdict(spec),
-        "ports": describe_ports(component),
-        "reset": "rst: synchronous, active high",
-        "latency": spec.latency,
-        "interval": spec.interval,
-    }
-    if isinstance(spec, BlockSpec):
-        return sidecar | {"guard_bits": GUARD, "beta_fraction_bits": spec.precision}
-    mac = spec.mac if isinstance(spec, ArraySpec) else spec
-    levels = mac.level_set
-    return sidecar | {
-        "result": {"frac": mac.result_frac, "min": mac.result_range[0], "max": mac.result_range[1]},
-        "levels": {
-            "name": levels.name,
-            "code_bits": levels.code_bits,
-            "level": "even + odd * sqrt(2)" if "value" not in levels.describe(0) else "value",
-            "level_unit": levels.level_unit,
-            "codes": [levels.describe(code) for code in range(1 << levels.code_bits)],
-        },
-    }
-
-
-def counter_sidecar(name: str, component) -> dict:
-    return {"format": SIDECAR_VERSION, "top": name, "ports": describe_ports(component)}
 
 
 def up_to_date(verilog: Path, sidecar: Path, parameters: dict) -> bool:
@@ -158,16 +99,9 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
     from hw.counter import CycleCounter
     from hw.units import component as component_of
 
-    if spec is None:
-        component = CycleCounter()
-        text = to_verilog(component, name, "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json")
-        sidecar = counter_sidecar(name, component)
-    else:
-        component = component_of(spec, contents)
-        text = to_verilog(component, name, header(spec, name))
-        sidecar = sidecar_of(spec, component) | {"top": name, "parameters": parameters}
-        if contents:
-            sidecar |= {"latency": contents.latency, "inputs": contents.inputs}
+    component = CycleCounter() if spec is None else component_of(spec, contents)
+    text = to_verilog(component, name, COUNTER_HEADER if spec is None else header(spec, name))
+    sidecar = sidecar_of(spec, name, component, contents) | {"parameters": parameters}
     write_text(paths[0], text)
     write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
     return paths

@@ -87,17 +87,23 @@ def step_words(spec: BlockSpec, betas: Iterable[int], steps: Iterable[int]) -> l
     return [pack(*zip(pair, shapes, strict=True)) for pair in zip(betas, steps, strict=True)]
 
 
+def map_words(spec: BlockSpec, maps: Maps) -> list[int]:
+    return packed_rows(map_rows(spec, maps.inputs), signed(spec.precision))
+
+
+def code_words(spec: BlockSpec, maps: Maps) -> list[int]:
+    return packed_rows(map_rows(spec, maps.codes), Shape(spec.activation_bits, spec.signed_activation))
+
+
 def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
     """What `spec`'s block is to be sent and must answer for these maps."""
     count, channels, pixels = maps.inputs.shape
     words = channels // spec.lanes
-    name, ports = maps.name, {"size": size(spec, channels, pixels)}
-    map_words = packed_rows(map_rows(spec, maps.inputs), signed(spec.precision))
-    codes = Shape(spec.activation_bits, spec.signed_activation)
-    code_words = packed_rows(map_rows(spec, maps.codes), codes) if "codes" in maps.arrays else []
+    name = maps.name
     if spec.unit == "channel-sums":
+        ports = {"size": size(spec, channels, pixels)}
         sums = packed_rows(maps.sums[:count].reshape(-1, spec.lanes), signed(spec.sum_bits))
-        return Exchange(name, ports, [], map_words, sums, [], (words * pixels, words))
+        return Exchange(name, ports, [], map_words(spec, maps), sums, [], (words * pixels, words))
     if spec.unit == "quantiser":
         rows = map_rows(spec, maps.inputs).tolist()
         steps = np.repeat(maps.steps[:count], words * pixels).tolist()
@@ -105,7 +111,7 @@ def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
             pack(*((value, signed(spec.precision)) for value in row), (step, unsigned(spec.step_bits)))
             for row, step in zip(rows, steps, strict=True)
         ]
-        return Exchange(name, {}, [], stepped, code_words, [], (words * pixels, words * pixels))
+        return Exchange(name, {}, [], stepped, code_words(spec, maps), [], (words * pixels, words * pixels))
     if spec.unit == "rescale":
         count, channels, pixels = maps.outputs.shape
         pairs = zip(map_rows(spec, maps.totals)[:, 0], map_rows(spec, maps.sides)[:, 0], strict=True)
@@ -122,5 +128,6 @@ def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
     if spec.unit == "adapter":
         sums = packed_rows(maps.sums.reshape(-1, spec.lanes), signed(spec.sum_bits))
         return Exchange(name, {"words": words, "constants": constants}, load, sums, steps, [], (words, 1))
-    ports["constants"] = constants
-    return Exchange(name, ports, load, map_words, code_words, steps[:count], (words * pixels,) * 2)
+    ports = {"size": size(spec, channels, pixels), "constants": constants}
+    sent, codes = map_words(spec, maps), code_words(spec, maps)
+    return Exchange(name, ports, load, sent, codes, steps[:count], (words * pixels,) * 2)

@@ -10,6 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every-configuration", action="store_true", help="drive every configuration by its sidecar, not a few of each"
+    )
+
+
 def pytest_collection_finish(session):
     """Tests of one group share a folder. pytest-xdist puts groups into node ids, which some versions of pytest ignore:
     they would run side by side, and fail now and then."""

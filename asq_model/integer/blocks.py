@@ -171,9 +171,13 @@ class BlockSpec:
         """Cycles from one map's sums to the next's, where maps are not longer: the adapter takes its sums first."""
         return self.adapter_latency(words, hidden) + words - 1
 
+    def step_offered(self, adapter: int) -> int:
+        """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its step."""
+        return 1 + adapter + 1
+
     def step_latency(self, adapter: int) -> int:
         """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its first code."""
-        return 1 + adapter + 1 + QUANTISER_STAGES + self.activation_bits
+        return self.step_offered(adapter) + QUANTISER_STAGES + self.activation_bits
 
     @property
     def latency(self) -> int:

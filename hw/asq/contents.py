@@ -14,14 +14,14 @@ LOADED = ("adapter", "adapter-step", "rescale")
 
 @dataclass(frozen=True)
 class Contents:
-    """Of one layer. rows: by memory, each row by field; inputs: by port, each by field; latency: of the block on this
-    layer; digest: of where it is from."""
+    """Of one layer. rows: by memory, each row by field; inputs: by port, each by field; latencies: cycles of the block
+    on this layer, by output stream; digest: of where it is from."""
 
     layer: str
     digest: str
     rows: dict[str, list[dict[str, int]]]
     inputs: dict[str, dict[str, int]]
-    latency: int
+    latencies: dict[str, int]
 
     @property
     def suffix(self) -> str:
@@ -82,8 +82,10 @@ def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
         constants = maps.entry["adapter"] | {"mantissa": maps.entry["mantissa"]}
         if spec.unit == "adapter":
             inputs = {"words": inputs["size"]["words"]}
-    latency = spec.latency
+    latencies = {"o": spec.latency}
     if spec.unit != "rescale":
-        latency = spec.adapter_latency(size["channels"] // spec.lanes, constants["hidden"])
-        latency = spec.step_latency(latency) if spec.unit == "adapter-step" else latency
-    return Contents(maps.name, maps.entry["sha256"], rows, inputs | {"constants": constants}, latency)
+        adapter = spec.adapter_latency(size["channels"] // spec.lanes, constants["hidden"])
+        latencies = {"o": adapter}
+        if spec.unit == "adapter-step":
+            latencies = {"o": spec.step_latency(adapter), "s": spec.step_offered(adapter)}
+    return Contents(maps.name, maps.entry["sha256"], rows, inputs | {"constants": constants}, latencies)

@@ -1,0 +1,53 @@
+"""The sidecar of an emitted module: all that it takes to drive it and to know what it must answer.
+
+`schema.json` says what each entry means, `docs/verilog.md` tells it in prose. Nothing here is read by this program: it
+is for whoever has the Verilog only, and tests/hw/sidecar_model.py is such a reader.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asq_model.integer.array import ArraySpec
+from asq_model.integer.blocks import BlockSpec
+from asq_model.integer.mac import MacSpec
+from hw.sidecar.blocks import describe_block
+from hw.sidecar.ports import CLOCK, RESET, describe_ports, describe_streams, form_of
+from hw.sidecar.products import describe_array, describe_mac
+
+if TYPE_CHECKING:
+    from hw.asq.contents import Contents
+
+SIDECAR_VERSION = 2
+SCHEMA = Path(__file__).with_name("schema.json")
+
+
+def describe_unit(spec: MacSpec | ArraySpec | BlockSpec) -> dict:
+    """What is the unit's own: its form, what it computes, and when."""
+    if isinstance(spec, BlockSpec):
+        return describe_block(spec)
+    return describe_array(spec) if isinstance(spec, ArraySpec) else describe_mac(spec)
+
+
+def with_layer(sidecar: dict, contents: "Contents") -> dict:
+    """The sidecar of a block that holds a layer's weights from the start: that layer's inputs, and its latencies."""
+    timing = sidecar["timing"]
+    latency = [
+        entry | ({"cycles": contents.latencies[entry["of"]]} if entry["of"] in contents.latencies else {})
+        for entry in timing["latency"]
+    ]
+    return sidecar | {"timing": timing | {"latency": latency}, "inputs": contents.inputs}
+
+
+def sidecar_of(
+    spec: MacSpec | ArraySpec | BlockSpec | None, name: str, component, contents: "Contents | None" = None
+) -> dict:
+    """The sidecar of a unit's component, or of the cycle counter's (None), without its provenance."""
+    ports = describe_ports(spec, component)
+    common = {"format": SIDECAR_VERSION, "top": name, "unit": spec.unit if spec else "counter", "form": form_of(spec)}
+    common |= {"parameters": asdict(spec) if spec else {}, "clock": CLOCK, "reset": RESET}
+    common |= {"streams": describe_streams(spec, ports) if spec else [], "ports": ports}
+    if spec is None:
+        return common
+    sidecar = common | describe_unit(spec)
+    return with_layer(sidecar, contents) if contents else sidecar

@@ -1,0 +1,152 @@
+"""What ASQ's blocks compute, in the sidecar: formulas, constants, memories and timing."""
+
+from asq_model.integer.asq import BETA_LIMIT, GUARD
+from asq_model.integer.blocks import BlockSpec
+
+ROUND_SHIFT = "round_shift(x, n) = floor(x / 2^n + 1/2); clamp(x, low, high) = min(max(x, low), high)"
+CHANNEL_SUM = "sum[c] = sum of value[c] over the pixels of a map"
+ADAPTER = [
+    "h[j] = clamp(round_shift(sum over c of weights[j][c] * sum[c] + units[j].bias, hidden_shift), 0, hidden_max)",
+    "beta = clamp(round_shift(sum over j of units[j].weight * h[j] + output_bias, output_shift), floor, beta_max)",
+    "if hidden is 0: beta = clamp(round_shift(sum over c of weights[0][c] * sum[c] + units[0].bias, output_shift),"
+    " floor, beta_max)",
+    "step = max(round_shift(mantissa * beta, beta_frac), 1)",
+]
+CODE = "code = clamp(floor((value * 2^{shift} + step) / (2 * step)), code_min, code_max)"
+RESCALE = [
+    "K = round_shift(channels[c].multiplier * step, scale_shift), which must fit scale_bits, signed",
+    "y = clamp(round_shift(total * K + channels[c].bias + side * 2^align, shift), 0 if relu else y_min, y_max)",
+    "side * 2^align, total * K and channels[c].bias + side * 2^align must fit bias_bits, signed",
+]
+SIZES = {"hidden": "constants.hidden", "words": "size.words", "pixels": "size.pixels"}
+# Inputs that must not change while a map is inside.
+HELD = {
+    "channel-sums": ("size",),
+    "adapter": ("words", "constants"),
+    "quantiser": (),
+    "rescale": ("size", "constants"),
+    "adapter-step": ("size", "constants"),
+}
+EVERY, LAST_OF_A_MAP = "every", "last of a map"
+
+
+def code_range(spec: BlockSpec) -> dict[str, int]:
+    half = 1 << spec.activation_bits - 1
+    low, high = (-half, half - 1) if spec.signed_activation else (0, 2 * half - 1)
+    return {"value_shift": GUARD + 1, "code_min": low, "code_max": high}
+
+
+def adapter_constants(spec: BlockSpec) -> dict[str, int]:
+    return {
+        "hidden_max": (1 << spec.hidden_bits) - 1,
+        "beta_frac": spec.precision,
+        "beta_max": BETA_LIMIT << spec.precision,
+        "accumulator_bits": spec.accumulator_bits,
+    }
+
+
+def computes(spec: BlockSpec) -> list[str]:
+    """Formulas, in the order in which they are applied."""
+    code = CODE.format(shift=GUARD + 1)
+    return {
+        "channel-sums": [CHANNEL_SUM],
+        "adapter": [ROUND_SHIFT, *ADAPTER],
+        "quantiser": [code],
+        "rescale": [ROUND_SHIFT, *RESCALE],
+        "adapter-step": [ROUND_SHIFT, CHANNEL_SUM, *ADAPTER, code],
+    }[spec.unit]
+
+
+def constants(spec: BlockSpec) -> dict[str, int]:
+    """The numbers in the formulas that are this unit's, and the most that its size inputs may be."""
+    high = (1 << spec.precision - 1) - 1
+    maxima = {"words_max": spec.words, "pixels_max": spec.pixels}
+    rescale = {"scale_bits": spec.scale_bits, "bias_bits": spec.bias_bits, "y_min": -high - 1, "y_max": high}
+    return {
+        "channel-sums": maxima,
+        "adapter": {"words_max": spec.words} | adapter_constants(spec),
+        "quantiser": code_range(spec),
+        "rescale": maxima | rescale,
+        "adapter-step": maxima | adapter_constants(spec) | code_range(spec) | {"buffer": spec.buffer},
+    }[spec.unit]
+
+
+def fields(*shapes: tuple[str, int, str]) -> list[dict]:
+    """Signed fields side by side, the first lowest, of (name, width, role) each."""
+    rows, offset = [], 0
+    for name, width, role in shapes:
+        rows.append({"name": name, "offset": offset, "width": width, "signed": True, "role": role})
+        offset += width
+    return rows
+
+
+def memories(spec: BlockSpec) -> list[dict]:
+    """What `load` writes: which memory, how many words, what is at which address, and the fields of its data."""
+    if spec.unit == "rescale":
+        row = fields(("multiplier", spec.precision, "M of the channel"), ("bias", spec.bias_bits, "B of the channel"))
+        return [{"name": "channels", "depth": spec.channels, "address": "the channel", "fields": row}]
+    if spec.unit not in ("adapter", "adapter-step"):
+        return []
+    weights = fields(
+        *((f"lane{lane}", spec.precision, f"weight of channel word * lanes + {lane}") for lane in range(spec.lanes))
+    )
+    units = fields(
+        ("bias", spec.accumulator_bits, "bias of hidden unit j, or of the output in the one-layer form"),
+        ("weight", spec.precision, "weight of hidden unit j in the output; not used in the one-layer form"),
+    )
+    depth = spec.hidden * spec.words
+    address = "j * words + word: hidden unit j's weights for the word-th beat of a map's sums"
+    return [
+        {"name": "weights", "select": {"unit": 0}, "depth": depth, "address": address, "fields": weights},
+        {"name": "units", "select": {"unit": 1}, "depth": spec.hidden, "address": "j", "fields": units},
+    ]
+
+
+def cases(offset: int, more: str = "") -> list[dict]:
+    """Cycles of the adapter and `offset` more, by whether there are hidden units."""
+    return [
+        {"if": "hidden > 0", "cycles": f"hidden * (words + 7){more} + {offset}"},
+        {"if": "hidden == 0", "cycles": f"words{more} + {offset + 3}"},
+    ]
+
+
+def entry(of: str, beats: str, to: str = EVERY, **cycles) -> dict:
+    return {"of": of, "from": {"stream": "i", "beats": beats}, "to": {"stream": of, "beats": to}, **cycles}
+
+
+def latency(spec: BlockSpec) -> list[dict]:
+    """Cycles from a beat to what comes of it, as formulas where they depend on a layer's sizes."""
+    if spec.unit == "channel-sums":
+        return [entry("o", "of the last pixel", cycles=spec.latency)]
+    if spec.unit in ("quantiser", "rescale"):
+        return [entry("o", EVERY, cycles=spec.latency)]
+    fixed = spec.adapter_latency(0, 0) - 3
+    if spec.unit == "adapter":
+        return [entry("o", LAST_OF_A_MAP, cases=cases(fixed))]
+    return [
+        entry("o", LAST_OF_A_MAP, "first of a map", cases=cases(fixed + spec.step_latency(0))),
+        entry("s", LAST_OF_A_MAP, cases=cases(fixed + spec.step_offered(0))),
+    ]
+
+
+def timing(spec: BlockSpec) -> dict:
+    row = {"interval": spec.interval, "latency": latency(spec)}
+    if spec.unit not in ("adapter", "adapter-step"):
+        return row
+    row["variables"] = dict(SIZES)
+    if spec.unit == "adapter":
+        row["variables"] = {"hidden": SIZES["hidden"], "words": "words"}
+    # What a map takes from its first beat to the next one's: in the adapter, or in adapter-step if it is shorter.
+    return row | {"period": cases(spec.adapter_latency(0, 0) - 4, " + words")}
+
+
+def describe_block(spec: BlockSpec) -> dict:
+    """Formulas, constants, memories and timing of a block."""
+    return {
+        "computes": computes(spec),
+        "constants": constants(spec),
+        "memories": memories(spec),
+        "held": list(HELD[spec.unit]),
+        "lanes": spec.lanes,
+        "timing": timing(spec),
+    }
