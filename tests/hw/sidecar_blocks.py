@@ -100,7 +100,7 @@ class Adapter:
         first_bits = most["hidden_max"].bit_length() if hidden else most["beta_max"].bit_length()
         shift = clamp(reach - first_bits + rng.randint(-2, 2), 0, 63)
         output = most["hidden_max"].bit_length() + weight[1] - 1 + (rows - 1).bit_length() // 2
-        output_shift = clamp(output - most["beta_max"].bit_length() + rng.randint(-4, 1), 0, 63)
+        output_shift = clamp(output - most["beta_max"].bit_length() + rng.randint(-3, 3), 0, 63)
         constants = {
             "hidden": hidden,
             "hidden_shift": shift if hidden else 0,

@@ -7,82 +7,95 @@ import sys
 import pytest
 
 from asq_model.files import InputError
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BLOCKS, BlockSpec
 from asq_model.integer.mac import UNITS, MacSpec
 from hw.emit import emit
 
+FORMS = [
+    *(MacSpec(unit, 4, 3, signed_activation=True) for unit in UNITS),
+    MacSpec("post", 4, 3, lanes=2, shared=True),
+    ArraySpec(MacSpec("post-exact", 4, 3), 3, 2),
+    *(BlockSpec(unit, channels=8, pixels=5, activation_bits=4, lanes=1 if unit == "rescale" else 2) for unit in BLOCKS),
+]
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_the_sidecar_is_enough_to_drive_the_module(unit, tmp_path):
-    spec = MacSpec(unit, 4, 3, signed_activation=True)
+
+@pytest.mark.parametrize("spec", FORMS, ids=lambda spec: spec.name)
+def test_the_sidecar_has_every_port_of_the_module_and_every_port_is_of_a_stream_or_held(spec, tmp_path):
     verilog, sidecar = emit(spec, tmp_path)
     side = json.loads(sidecar.read_text())
     assert side["top"] == spec.name and f"module {spec.name}(" in verilog.read_text()
-    ports = {port["name"]: port for port in side["ports"]}
     declared = re.findall(
         r"^  (input|output) (?:\[(\d+):0\] )?(\S+);", top_module(verilog.read_text(), spec.name), re.M
     )
     assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} == {
-        name: (port["direction"], port["width"]) for name, port in ports.items()
+        port["name"]: (port["direction"], port["width"]) for port in side["ports"]
     }
-    assert ports["i__payload"]["fields"] == [
-        {"name": "weight", "offset": 0, "width": 4, "signed": False},
-        {"name": "activation", "offset": 4, "width": 3, "signed": True},
-        {"name": "last", "offset": 7, "width": 1, "signed": False},
+    of_streams = [row[part] for row in side["streams"] for part in ("payload", "valid", "ready") if row[part]]
+    others = [side["clock"]["port"], side["reset"]["port"], *side.get("held", [])]
+    assert sorted(of_streams + others) == sorted(port["name"] for port in side["ports"])
+
+
+def fields(side, port):
+    (row,) = [row for row in side["ports"] if row["name"] == port]
+    return [(field["name"], field["offset"], field["width"], field["signed"]) for field in row["fields"]]
+
+
+def test_fields_of_a_unit_and_of_an_array(tmp_path):
+    side = json.loads(emit(MacSpec("uniform", 4, 3, signed_activation=True), tmp_path)[1].read_text())
+    assert fields(side, "i__payload") == [
+        ("weight", 0, 4, False),
+        ("activation", 4, 3, True),
+        ("last", 7, 1, False),
     ]
-    assert ports["o__payload"]["signed"] and ports["o__payload"]["width"] == spec.result_width
-    assert (side["latency"], side["interval"]) == (spec.latency, spec.interval)
-    for row in side["levels"]["codes"]:
-        even, odd = spec.level_set.level(row["code"])
-        if "value" in row:
-            assert row["value"] == even
-        elif row["zero"]:
-            assert (even, odd) == (0, 0)
-        elif "half_exponent" in row:
-            n = row["half_exponent"]
-            assert (even, odd) == ((0, row["sign"] << n // 2) if n % 2 else (row["sign"] << n // 2, 0))
+    side = json.loads(emit(ArraySpec(MacSpec("post-exact", 3, 2, depth=4), 2, 2), tmp_path)[1].read_text())
+    assert fields(side, "load__payload") == [("0", 0, 3, False), ("1", 3, 3, False)]
+    assert fields(side, "i__payload") == [("0", 0, 2, False), ("1", 2, 2, False)]
+    (column, _) = [row for row in side["ports"] if row["name"] == "s__payload"][0]["fields"]
+    assert [field["name"] for field in column["fields"]] == ["even", "odd"]
 
 
-@pytest.mark.parametrize("unit", BLOCKS)
-def test_a_block_s_sidecar_has_every_port_with_its_fields(unit, tmp_path):
-    spec = BlockSpec(unit, channels=8, pixels=5, activation_bits=4, lanes=1 if unit == "rescale" else 2)
-    verilog, sidecar = emit(spec, tmp_path)
-    side = json.loads(sidecar.read_text())
-    ports = {port["name"]: port for port in side["ports"]}
-    declared = re.findall(
-        r"^  (input|output) (?:\[(\d+):0\] )?(\S+);", top_module(verilog.read_text(), spec.name), re.M
-    )
-    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} == {
-        name: (port["direction"], port["width"]) for name, port in ports.items()
-    }
-    fields = {name: [field["name"] for field in port["fields"]] for name, port in ports.items() if "fields" in port}
-    constants = ["hidden", "hidden_shift", "output_shift", "output_bias", "floor", "mantissa"]
-    load, size, step = ["unit", "address", "data"], ["words", "pixels"], ["beta", "step"]
-    lanes = ["lane0", "lane1"]
-    assert (
-        fields
-        == {
-            "channel-sums": {"i__payload": lanes, "o__payload": lanes, "size": size},
-            "adapter": {"i__payload": lanes, "o__payload": step, "constants": constants, "load__payload": load},
-            "quantiser": {"i__payload": ["values", "step"], "o__payload": lanes},
-            "rescale": {
-                "i__payload": ["total", "side"],
-                "s__payload": step,
-                "size": size,
-                "constants": ["scale_shift", "shift", "align", "relu"],
-                "load__payload": ["address", "data"],
-            },
-            "adapter-step": {
-                "i__payload": lanes,
-                "o__payload": lanes,
-                "s__payload": step,
-                "size": size,
-                "constants": constants,
-                "load__payload": load,
-            },
-        }[unit]
-    )
-    assert (side["latency"], side["interval"]) == (spec.latency, spec.interval)
+LEVELS = {  # unit at 3 bits: level_unit, levels of codes 0 to 3
+    "post": (2.0, [1, 2**0.5, 2, 0]),
+    "post-exact": (2.0, [1, 2**0.5, 2, 0]),
+    "post-sorted": (2.0, [1, 2**0.5, 2, 0]),
+    "post-three-halves": (2.0, [1, 1.5, 2, 0]),
+    "pot": (4.0, [1, 2, 4, 0]),
+    "apot": (4.0, [0, 4, 2, 1]),
+    "uniform": (3.0, [0, 1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("unit", LEVELS)
+def test_levels_are_the_unit_s_own(unit, tmp_path):
+    weights = json.loads(emit(MacSpec(unit, 3, 3), tmp_path)[1].read_text())["product"]["weights"]
+    assert (weights["level_unit"], [row["level"] for row in weights["codes"][:4]]) == LEVELS[unit]
+
+
+def test_what_three_halves_does_to_the_largest_level(tmp_path):
+    weights = json.loads(emit(MacSpec("post-three-halves", 3, 3, "extended"), tmp_path)[1].read_text())["product"]
+    weights = weights["weights"]
+    assert weights["level_unit"] == 3.0 and weights["level_unit_with_sqrt2"] == 2 * 2**0.5
+    assert weights["root"] == {"name": "3/2", "value": 1.5}
+
+
+def test_an_exact_array_answers_pairs_of_integers(tmp_path):
+    result = json.loads(emit(ArraySpec(MacSpec("post-exact", 3, 2, depth=4), 2, 2), tmp_path)[1].read_text())["result"]
+    assert result["frac"] == 0 and result["rounding"] == "none" and "width" not in result
+    reach = {row["name"]: (row["min"], row["max"]) for row in result["sums"]}
+    assert reach == {"even": (-4 * 2 * 3, 4 * 2 * 3), "odd": (-4 * 3, 4 * 3)}
+
+
+def test_latencies_that_depend_on_a_layer_are_formulas(tmp_path):
+    spec = BlockSpec("adapter-step", 8, 5)
+    side = json.loads(emit(spec, tmp_path)[1].read_text())
+    codes, step = side["timing"]["latency"]
+    for words, hidden in ((1, 0), (8, 0), (8, 2)):
+        adapter = spec.adapter_latency(words, hidden)
+        names = {"words": words, "hidden": hidden}
+        for entry, wanted in ((codes, spec.step_latency(adapter)), (step, spec.step_offered(adapter))):
+            (cycles,) = [case["cycles"] for case in entry["cases"] if eval(case["if"], names)]
+            assert eval(cycles, names) == wanted and "cycles" not in entry
 
 
 def top_module(text, name):

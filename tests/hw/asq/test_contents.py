@@ -109,6 +109,7 @@ def test_the_command(small_golden, command, refused, tmp_path):
     assert side["inputs"]["size"] == {"words": 32, "pixels": 16}
     assert f"module {side['top']}(" in (tmp_path / f"{side['top']}.v").read_text()
     assert "LAYER is 'conv9'; allowed: conv, block1.conv1" in refused(*words, "--layer", "conv9")
-    assert side["latency"] == 8 * (32 + 7) + 29 + 6
+    adapter = 8 * (32 + 7) + 29
+    assert {row["of"]: row["cycles"] for row in side["timing"]["latency"]} == {"o": adapter + 6, "s": adapter + 2}
     assert "GOLDEN and LAYER go together" in refused(*words)
     assert "leave them out with GOLDEN" in refused(*words, "--layer", "block2.conv2", "--abits", 4)
