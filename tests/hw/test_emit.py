@@ -51,7 +51,7 @@ def test_fields_of_a_unit_and_of_an_array(tmp_path):
     side = json.loads(emit(ArraySpec(MacSpec("post-exact", 3, 2, depth=4), 2, 2), tmp_path)[1].read_text())
     assert fields(side, "load__payload") == [("0", 0, 3, False), ("1", 3, 3, False)]
     assert fields(side, "i__payload") == [("0", 0, 2, False), ("1", 2, 2, False)]
-    (column, _) = [row for row in side["ports"] if row["name"] == "s__payload"][0]["fields"]
+    (column, _) = next(row for row in side["ports"] if row["name"] == "s__payload")["fields"]
     assert [field["name"] for field in column["fields"]] == ["even", "odd"]
 
 
