@@ -50,7 +50,10 @@ def header(spec: Spec, name: str) -> str:
         lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]
     elif isinstance(spec, ArraySpec):
         levels = f"{spec.mac.level_set.name} weights, activations of {spec.mac.activation_bits} bits"
-        size = f"o__payload = s__payload + held weights x i__payload, in units of 2^-{spec.mac.result_frac}"
+        unit = f"in units of 2^-{spec.mac.result_frac}"
+        if spec.unit == "post-exact":
+            unit = "in pairs (even, odd) of integers: even + odd * sqrt(2)"
+        size = f"o__payload = s__payload + held weights x i__payload, {unit}"
         cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles"
         lines = [f"{spec.rows} x {spec.columns} array, unit {spec.unit}, {levels}", size, cycles]
     else:
