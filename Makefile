@@ -17,7 +17,7 @@ options.asq := area=AREA
 options.synth := =GOLDEN widths=WIDTHS forms=FORMS targets=TARGETS dsp=DSP seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
 options.sweep := =GOLDEN bits=BITS abits=ABITS units=UNITS levels=LEVELS fracs=FRACS lanes=LANES sides=SIDES targets=TARGETS \
 	seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
-options.recommend := device=DEVICE bits=BITS error=ERROR form=FORM
+options.recommend := device=DEVICE bits=BITS abits=ABITS error=ERROR form=FORM
 options.report := =GOLDEN devices=DEVICES plan=PLAN known=KNOWN seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
 options.unrolled := =CASES seeds=SEEDS
 options.reproduce := =TABLE data-folder=DATA warm-start=START network=NETWORK epochs=EPOCHS seeds=SEEDS jobs=JOBS
@@ -57,7 +57,7 @@ $(warning not used: $(ASIDE) of the environment; what make shall take stands beh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures test bench lint clean
+.PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures pages test bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -79,7 +79,7 @@ synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WID
 sweep: $(VENV)/.synth ## measure a grid of designs on Dask, table in build/sweep (BITS, UNITS, FRACS …, SCHEDULER)
 	@$(PY) -m sim sweep $(call options,sweep)
 
-recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ERROR, FORM)
+recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ABITS, ERROR, FORM)
 	@$(PY) -m sim recommend $(call options,recommend)
 
 report: $(VENV)/.synth ## compare everything: page and HTML file in build/report (DEVICES, PLAN, SEEDS, LIBERTY)
@@ -102,6 +102,9 @@ arithmetic: $(READY) ## what the hardware's rounding of products costs networks 
 
 figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
 	@$(PY) -m asq_model figures $(call options,figures)
+
+pages: $(VENV)/.synth ## write docs/results anew from the records there, measuring nothing
+	@$(PY) -m asq_model pages && $(PY) -m sim pages
 
 test: $(VENV)/.synth ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)

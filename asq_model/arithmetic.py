@@ -18,6 +18,7 @@ from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
 from asq_model.recipe import Recipe
 from asq_model.results_files import ArithmeticRow
 from asq_model.train import EVALUATION_BATCH, load_quantised
+from asq_model.yardstick import labels_digest
 
 TORCH = "fake-quantised"
 ERROR_IMAGES = 256  # of the test set, for the error of the sums
@@ -89,29 +90,36 @@ def measure(
     the test set's first images (None: all of it). Raises InputError.
 
     correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
-    right. rms_error: see `relative_error`; None for torch's own sums, which are those of floats.
+    right. rms_error: see `relative_error`; None for torch's own sums, which are those of floats. unit, frac: of the
+    arithmetic, None for torch's own. data: the test set's labels by `yardstick.labels_digest`.
     """
     model, config, recipe = checked(checkpoint)
     test = load(recipe.data, data_folder).test
+    data = labels_digest(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
     in_torch = right(model, test)
     progress(TORCH)
     rows: list[ArithmeticRow] = []
 
-    def add(name: str, found: Tensor, error: float | None) -> None:
+    def add(name: str, unit: str | None, frac: int | None, found: Tensor, error: float | None) -> None:
         rows.append(
             {
                 "network": recipe.network,
                 "level_set": recipe.level_set.name,
+                "family": recipe.level_set.family,
+                "kind": recipe.level_set.kind,
                 "weight_bits": recipe.weight_bits,
                 "activations": recipe.activations,
                 "activation_bits": recipe.activation_bits,
                 "product_frac": recipe.product_frac,
                 "seed": recipe.seed,
                 "digest": config["digest"],
+                "data": data,
                 "images": len(test),
                 "arithmetic": name,
+                "unit": unit,
+                "frac": frac,
                 "correct": int(found.sum()),
                 "lost": int((in_torch & ~found).sum()),
                 "gained": int((found & ~in_torch).sum()),
@@ -119,11 +127,12 @@ def measure(
             }
         )
 
-    add(TORCH, in_torch, None)
+    add(TORCH, None, None, in_torch, None)
     for arithmetic in ARITHMETICS.get(recipe.family, ()):
         if only and arithmetic.name not in only:
             continue
         found = right(on_unit(model, arithmetic.unit, arithmetic.frac), test)
-        add(arithmetic.name, found, relative_error(model, first, arithmetic))
+        error = relative_error(model, first, arithmetic)
+        add(arithmetic.name, arithmetic.unit, arithmetic.frac, found, error)
         progress(arithmetic.name)
     return rows

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from asq_model.recipe import versions
 from asq_model.results_files import ArithmeticRow, ArithmeticStudy
+from asq_model.yardstick import yardsticks
 
 
 def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
@@ -23,7 +24,7 @@ def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str
 
 def weights(row: ArithmeticRow) -> str:
     """The level set, and the rounding if training saw it."""
-    seen = row.get("product_frac")
+    seen = row["product_frac"]
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
@@ -31,7 +32,7 @@ def grouped(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
     """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
     found: dict[tuple, list[ArithmeticRow]] = {}
     for row in rows:
-        keys = ("network", "activations", "activation_bits", "arithmetic")
+        keys = ("network", "activations", "activation_bits", "arithmetic", "data", "images")
         found.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
     return found
 
@@ -49,11 +50,11 @@ def with_spread(values: list[float], sign: str = "") -> str:
 def table(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
     lines = [
-        "| network | weights | activations | arithmetic | top-1, % | against torch, points | lost | gained"
+        "| network | weights | activations | arithmetic | images | top-1, % | against torch, points | lost | gained"
         " | error of the sums | seeds |",
-        "|---|---|---|---|---:|---:|---:|---:|---:|---:|",
+        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for (trained, network, activations, bits, arithmetic), runs in grouped(rows).items():
+    for (trained, network, activations, bits, arithmetic, _, images), runs in grouped(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
         changes = ["–"] * 4
         if runs[0]["rms_error"] is not None:
@@ -62,7 +63,8 @@ def table(rows: list[ArithmeticRow]) -> list[str]:
                 *(f"{mean(run[key] for run in runs):.0f}" for key in ("lost", "gained")),
                 f"{mean(run['rms_error'] for run in runs):.2%}",
             ]
-        cells = [network, trained, f"{activations.upper()}, {bits} bits", arithmetic, accuracy, *changes, len(runs)]
+        quantiser = f"{activations.upper()}, {bits} bits"
+        cells = [network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
@@ -71,18 +73,19 @@ def costs(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
     from scipy.stats import t
 
-    found: dict[str, list[float]] = {}
+    found: dict[tuple, list[float]] = {}
     for row in rows:
-        if row["rms_error"] is not None and row.get("product_frac") is None:
-            found.setdefault(row["arithmetic"], []).append(difference(row))
-    lines = ["| arithmetic | networks | difference, points | worst | |", "|---|---:|---:|---:|---|"]
-    for arithmetic, values in found.items():
+        if row["rms_error"] is not None and row["product_frac"] is None:
+            found.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
+    lines = ["| arithmetic | images | networks | difference, points | worst | |", "|---|---:|---:|---:|---:|---|"]
+    for (arithmetic, images, _), values in found.items():
         count, interval, verdict = len(values), "", "one network: open"
         if count > 1:
             half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
             interval = f" ± {half:.2f}"
             verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
-        lines.append(f"| {arithmetic} | {count} | {mean(values):+.2f}{interval} | {min(values):+.2f} | {verdict} |")
+        cells = arithmetic, images, count, f"{mean(values):+.2f}{interval}", f"{min(values):+.2f}", verdict
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
 
 
@@ -90,12 +93,10 @@ def page(study: ArithmeticStudy, results: str) -> str:
     """The whole page in Markdown. results: the name of the file with the rows."""
     rows = study["rows"]
     libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
-    counts = sorted({row["images"] for row in rows})
     lines = [
         "# What the rounding of products costs",
         "",
-        f"Made by `{study['command']}` from the rows in `{results}` ({libraries}), on"
-        f" {' or '.join(map(str, counts))} test images.",
+        f"Made by `{study['command']}` from the rows in `{results}` ({libraries}), on test images.",
         "",
         "Trained networks, run once in each arithmetic: *fake-quantised* is torch's own; in the others every low-bit"
         " layer sums the products of that [unit](../../asq_model/integer/mac.py), and one scale turns the sum into a"
@@ -105,6 +106,7 @@ def page(study: ArithmeticStudy, results: str) -> str:
         " it says *trained with F*: there torch rounded the products so too, in both directions of training.",
         "",
         *([study["note"], ""] if study["note"] else []),
+        *(line for said in yardsticks(row["data"] for row in rows) for line in (said, "")),
         "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
         " the exact sums, mean over the low-bit layers, each given torch's input. ±: standard deviation over seeds.",
         "",

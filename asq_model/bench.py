@@ -8,33 +8,26 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from asq_model.bench_page import BASE
 from asq_model.children import end_on_interrupt, interrupts_held
 from asq_model.config import LayerConfig, QuantConfig
 from asq_model.convert import convert, quantisable_layers
 from asq_model.files import InputError
 from asq_model.networks import build
 from asq_model.recipe import versions
+from asq_model.results_files import BenchReport
 
 BATCH = 128
 BITS = 4
 IMAGE = (3, 32, 32)
 CLASSES = 10
 NETWORK = "resnet20"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one training step: median seconds, peak MiB."""
-
-    seconds: float
-    mebibytes: float
 
 
 def full_precision() -> nn.Module:
@@ -78,7 +71,7 @@ def brevitas() -> nn.Module:
 def candidates() -> dict[str, Callable[[], nn.Module]]:
     """By the name in the table; Brevitas where it is installed."""
     found = {
-        "full precision": full_precision,
+        BASE: full_precision,
         f"LSQ W{BITS}A{BITS}": lambda: quantised("uniform", "lsq"),
         f"ASQ + POST W{BITS}A{BITS}": lambda: quantised("post", "asq"),
     }
@@ -164,27 +157,16 @@ def peak_memory(name: str, threads: int) -> float:
         process.join()
 
 
-def measure(rounds: int, threads: int) -> dict[str, Cost]:
-    """Every candidate's cost."""
+def measure(rounds: int, threads: int) -> BenchReport:
+    """Every candidate's cost, and what it was measured with: what `bench_page` shows."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     makers = candidates()
     times = step_times(makers, rounds)
-    return {name: Cost(times[name], peak_memory(name, threads)) for name in makers}
-
-
-def table(costs: dict[str, Cost], threads: int) -> str:
-    """In Markdown, ratios to full precision."""
-    base = costs["full precision"]
-    lines = [
-        f"A training step of {NETWORK}, batch {BATCH}, {threads} CPU threads, torch {versions('torch')['torch']}:",
-        "",
-        "| | step, ms | × full precision | peak memory, MiB | × full precision |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for name, cost in costs.items():
-        lines.append(
-            f"| {name} | {1000 * cost.seconds:.0f} | {cost.seconds / base.seconds:.2f}"
-            f" | {cost.mebibytes:.0f} | {cost.mebibytes / base.mebibytes:.2f} |"
-        )
-    return "\n".join(lines)
+    return {
+        "network": NETWORK,
+        "batch": BATCH,
+        "threads": threads,
+        "torch": versions("torch")["torch"],
+        "costs": {name: {"seconds": times[name], "mebibytes": peak_memory(name, threads)} for name in makers},
+    }

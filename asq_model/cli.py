@@ -291,12 +291,16 @@ def reproduce(number, out, results, **options):
 @click.option("--out", type=OUTPUT, help="Write the table there too.")
 def bench(rounds, threads, out):
     """Print what quantisation costs a training step, beside full precision and (where installed) Brevitas."""
-    from asq_model.bench import measure, table
+    from asq_model.bench import measure
+    from asq_model.bench_page import page, table
+    from asq_model.records import write_record
+    from asq_model.results_files import BENCH
 
-    text = table(measure(rounds, threads), threads)
-    click.echo(text)
+    report = measure(rounds, threads)
+    click.echo(table(report))
     if out is not None:
-        write_text(out, f"# Cost of a training step\n\nBy `make bench`.\n\n{text}\n")
+        write_record(out.with_suffix(".json"), BENCH, report)
+        write_text(out.with_suffix(".md"), page(report))
 
 
 @cli.command()
@@ -327,16 +331,20 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     from tqdm import tqdm
 
     from asq_model.integer.asq import Precision
-    from asq_model.parity import measure, page, table
+    from asq_model.parity import measure
+    from asq_model.parity_page import PARITY, page, table
+    from asq_model.records import write_record
 
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
-    tables = []
+    found = []
     for checkpoint, chosen in product(readable(checkpoints, data_folder), precisions):
         with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            tables.append(table(measure(checkpoint, images, data_folder, chosen, bar.update)))
-        click.echo(tables[-1])
+            found.append(measure(checkpoint, images, data_folder, chosen, bar.update))
+        click.echo(table(found[-1]))
     if out is not None:
-        write_text(out, page(tables, note))
+        report = {"note": note, "networks": found}
+        write_record(out.with_suffix(".json"), PARITY, report)
+        write_text(out.with_suffix(".md"), page(report))
 
 
 @cli.command()
@@ -373,3 +381,13 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
                 write_record(out, ARITHMETIC, study)
                 write_text(out.with_suffix(".md"), page(study, out.name))
     click.echo("\n".join(table(rows)))
+
+
+@cli.command()
+@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True)
+def pages(results):
+    """Write the pages of RESULTS anew from the JSON beside them."""
+    from asq_model.pages import written
+
+    for path in written(results):
+        click.echo(path)

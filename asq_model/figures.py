@@ -18,11 +18,15 @@ from asq_model.checkpoint import read_checkpoint
 from asq_model.codes import EXPONENTIAL, KINDS, LevelSet
 from asq_model.convert import inner_layers, observed_inputs, quantisable_layers, quantised_layers
 from asq_model.datasets import load
+from asq_model.figures_page import page
 from asq_model.files import InputError, atomic_write, write_text
 from asq_model.layers import Quantised
 from asq_model.networks.resnet import BasicBlock
 from asq_model.recipe import recipe_of
+from asq_model.records import write_record
+from asq_model.results_files import FIGURES_PAGE, FiguresReport
 from asq_model.train import load_model
+from asq_model.yardstick import labels_digest
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -35,9 +39,12 @@ IMAGES = 512  # of the test set
 class Networks:
     """The checkpoints that the figures compare, and the images that they see."""
 
-    def __init__(self, full: Path, quantised: dict[tuple[str, int], Path], images: Tensor):
-        """`quantised`: (method, bits) to checkpoint. Raises InputError where one is missing or of another network."""
-        self.images = images
+    def __init__(self, full: Path, quantised: dict[tuple[str, int], Path], images: Tensor, data: str = ""):
+        """`quantised`: (method, bits) to checkpoint; `data`: the whole test set's labels by `labels_digest`.
+
+        Raises InputError where a checkpoint is missing or of another network.
+        """
+        self.images, self.data = images, data
         self.full, config = load_model(full)
         self.name = config["network"]
         right = f"{config['full_precision_correct']} of {config['test_images']} test images correct"
@@ -75,7 +82,7 @@ def networks_of(network: str, seed: int, study: Path, start: Path | None, data_f
     config = read_checkpoint(full)[1]
     test = load(config["recipe"]["data"], data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
-    return Networks(full, quantised, images)
+    return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
 
 
 def inputs_of(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -219,37 +226,25 @@ def figure_6(networks: Networks) -> plt.Figure:
 FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {1: figure_1, 3: figure_3, 4: figure_4, 5: figure_5, 6: figure_6}
 
 
-CAPTIONS = {
-    1: "(a) Activations of one layer for three test images, full precision; (b) the same layer's weights.",
-    3: "Quantisation levels at 4 bits, divided by the largest. The paper draws the `extended` sets.",
-    4: "One layer's input at 2 bits before and after quantisation over all images, and the use of the four codes.",
-    5: "Mean L2 distance between full precision's and the 3-bit network's activations after each residual block.",
-    6: "L2 norm of the error that rounding and clipping make in each low-bit layer's input at 3 bits; bars are the"
-    " standard deviation over images.",
-}
-
-
-def page(networks: Networks, note: str) -> str:
-    """The figures in Markdown, with what they were drawn from. `note`: what else there is to say of the data."""
-    images = f"the first {len(networks.images)} test images"
-    lines = [
-        "# The paper's figures",
-        "",
-        f"{networks.name}, {images}. Drawn by `make figures NETWORK={networks.name}` from:",
-    ]
-    lines += ["", *[f"- {line}" for line in networks.made]]
-    lines += ["", note] if note else []
-    for number, caption in CAPTIONS.items():
-        lines += ["", f"## Figure {number}", "", f"![Figure {number}](figure{number}.png)", "", caption]
-    return "\n".join(lines) + "\n"
+def report_of(networks: Networks, note: str) -> FiguresReport:
+    """What the page says beside the pictures. note: what else there is to say of the data."""
+    return {
+        "network": networks.name,
+        "images": len(networks.images),
+        "made": networks.made,
+        "data": networks.data,
+        "note": note,
+    }
 
 
 def draw(networks: Networks, folder: Path, note: str = "") -> list[Path]:
-    """Write every figure as `figure<N>.png` and the page `figures.md` to a folder.
+    """Write every figure as `figure<N>.png`, the page `figures.md` and what it says, `figures.json`, to a folder.
 
     The same checkpoints give the same bytes.
     """
-    write_text(folder / "figures.md", page(networks, note))
+    report = report_of(networks, note)
+    write_record(folder / "figures.json", FIGURES_PAGE, report)
+    write_text(folder / "figures.md", page(report))
     paths = [folder / "figures.md"]
     for number, make in FIGURES.items():
         figure = make(networks)

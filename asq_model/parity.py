@@ -7,7 +7,6 @@ layer to layer. What they do to the result is measured by the classes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,37 +19,12 @@ from asq_model.integer.asq import GUARD, Precision
 from asq_model.integer.fixed import saturate
 from asq_model.integer.network import IntegerNetwork, Layer, Trace
 from asq_model.integerise import integer_network
+from asq_model.parity_page import LayerParity, Parity
 from asq_model.quantisers import ActivationQuantiser
 from asq_model.train import load_quantised
+from asq_model.yardstick import labels_digest
 
 BATCH = 100
-
-
-@dataclass
-class LayerParity:
-    """Of one layer, over all images: codes compared, how many agree given the same input and in the network, inputs
-    that saturated, values that lay exactly between two codes, the largest relative error of a step."""
-
-    codes: int = 0
-    given_input: int = 0
-    in_network: int = 0
-    saturated: int = 0
-    ties: int = 0
-    step_error: float = 0.0
-
-
-@dataclass
-class Parity:
-    """Of a network: by layer, and how many images each of the two classifies correctly, and alike."""
-
-    name: str
-    precision: Precision
-    layers: dict[str, LayerParity]
-    images: int = 0
-    torch_correct: int = 0
-    integer_correct: int = 0
-    same_class: int = 0
-    saturated_outputs: int = 0
 
 
 def rounded(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
@@ -111,41 +85,9 @@ def measure(
     precision = precision or Precision()
     network = integer_network(model, dataset.train, precision)
     found = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
+    found.data = labels_digest(dataset.test.labels.numpy())
     images = min(images, len(dataset.test))
     for start in range(0, images, BATCH):
         compare_batch(found, model, network, dataset.test.part(torch.arange(start, min(start + BATCH, images))))
         progress(min(BATCH, images - start))
     return found
-
-
-def table(found: Parity) -> str:
-    """In Markdown."""
-    total = found.images
-    lines = [
-        f"Integers of {found.precision.bits} bits against fake-quantised torch, `{found.name}`, {total} test images:",
-        "",
-        f"- right: {found.integer_correct} in integers, {found.torch_correct} in torch"
-        f" ({100 * (found.integer_correct - found.torch_correct) / total:+.2f} points)",
-        f"- the same class: {found.same_class} ({found.same_class / total:.2%})",
-        f"- outputs that saturated: {found.saturated_outputs}",
-        "",
-        "| layer | codes | equal, given torch's input | equal, in the network | step, largest relative error | ties"
-        " | inputs saturated |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for name, layer in found.layers.items():
-        lines.append(
-            f"| {name} | {layer.codes} | {layer.given_input / layer.codes:.4%} | {layer.in_network / layer.codes:.2%}"
-            f" | {layer.step_error:.1e} | {layer.ties} | {layer.saturated} |"
-        )
-    return "\n".join(lines)
-
-
-def page(tables: list[str], note: str) -> str:
-    """Tables of several networks as one page. `note`: what else there is to say of the data."""
-    explained = (
-        "Codes *given torch's input*: each layer gets torch's own input, rounded to the integers' bits. *In the"
-        " network*: each layer gets what the integer layers before it made; differences multiply there"
-        " ([why](../integer-spec.md#parity)). Made by `make parity`."
-    )
-    return "\n\n".join(["# Parity of the integer network", explained, *([note] if note else []), *tables]) + "\n"

@@ -9,6 +9,7 @@ from statistics import mean, variance
 from asq_model.codes import KINDS
 from asq_model.results_files import RecipeRecord, RunTask, StudyResults
 from asq_model.study import TABLES
+from asq_model.yardstick import yardsticks
 
 
 def key_of(run: RunTask) -> tuple[str, int, str, str]:
@@ -133,7 +134,7 @@ def recommendation(study: StudyResults, groups: dict) -> list[str]:
 def page(study: StudyResults) -> str:
     """The whole page in Markdown."""
     table, groups = TABLES[study["table"]], group(study)
-    seeds = max(len(values) for values in groups.values())
+    seeds = sorted({run["seed"] for run in study["runs"]})
     epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
     made = f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
     lines = [f"# {table.title}", "", made, ""]
@@ -150,7 +151,7 @@ def page(study: StudyResults) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     lines += [
         f"Each run: {epochs} quantised from there, first and last layer 8-bit LSQ, test set used once,"
-        f" after the last epoch. Seeds {', '.join(map(str, range(seeds)))}: the order of images, their augmentation and"
+        f" after the last epoch. Seeds {', '.join(map(str, seeds))}: the order of images, their augmentation and"
         f" the adapters' weights. Commit `{study['commit']}`, {versions}.",
         "",
     ]
@@ -161,6 +162,7 @@ def page(study: StudyResults) -> str:
             f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]
         )
         lines += [f"**Failed runs:** {failed}", ""]
+    lines += [line for said in yardsticks([study["data"]]) for line in (said, "")]
     lines += [*accuracy_table(study, groups), ""]
     if study["table"] == 4:
         spread, freedom = pooled(groups)

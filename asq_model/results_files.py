@@ -9,25 +9,32 @@ from asq_model.records import Amount, Count, Digest, Kind, Line, Positive, Text,
 
 Seed = Annotated[int, Meta(ge=0, lt=1 << 32)]
 Versions = dict[Word, Word]
+Frac = Annotated[int, Meta(ge=-1, le=12)]  # fraction bits of products
 
 
 class ArithmeticRow(TypedDict):
     """A network in one arithmetic, on `images` test images: how many are right, how many of those right in torch are
     now wrong (`lost`) and the other way round (`gained`). rms_error: of the sums; null for torch's own.
 
-    product_frac: what training rounded products to; without it, or null: to nothing.
+    product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
+    own. data: the whole test set's labels by `yardstick.labels_digest`.
     """
 
     network: Word
     level_set: Word
+    family: Word
+    kind: Line
     weight_bits: Width
     activations: Word
     activation_bits: Width
-    product_frac: NotRequired[Annotated[int, Meta(ge=-1, le=12)] | None]
+    product_frac: Frac | None
     seed: Seed
     digest: Digest
+    data: Digest
     images: Whole
     arithmetic: Line
+    unit: Word | None
+    frac: Frac | None
     correct: Count
     lost: Count
     gained: Count
@@ -70,7 +77,7 @@ class RecipeRecord(TypedDict):
     momentum: Amount
     network: Word
     precision: Word
-    product_frac: NotRequired[Annotated[int, Meta(ge=-1, le=12)] | None]
+    product_frac: NotRequired[Frac | None]
     quantised_epochs: Count
     quantised_rate: Positive
     seed: Seed
@@ -119,7 +126,8 @@ class FailedRun(RunTask):
 
 
 class StudyResults(TypedDict):
-    """What `python -m asq_model reproduce` measured of a table of the paper."""
+    """What `python -m asq_model reproduce` measured of a table of the paper; data: the test set's labels by
+    `yardstick.labels_digest`."""
 
     table: Annotated[int, Meta(ge=2, le=4)]
     epochs: Count
@@ -128,6 +136,7 @@ class StudyResults(TypedDict):
     commit: Line
     versions: Versions
     start: list[Start]
+    data: Digest
     runs: list[Run]
     failed: list[FailedRun]
 
@@ -149,5 +158,36 @@ def check_study(study: StudyResults) -> None:
 
 
 REMEDY = "nothing in it may be edited by hand; take it from version control, or delete it and measure again"
-ARITHMETIC = Kind("accuracies by arithmetic", ArithmeticStudy, remedy=REMEDY, megabytes=64, check=check_arithmetic)
-STUDY = Kind("results of a study", StudyResults, remedy=REMEDY, megabytes=64, check=check_study)
+ARITHMETIC = Kind("accuracies by arithmetic", ArithmeticStudy, 2, REMEDY, megabytes=64, check=check_arithmetic)
+STUDY = Kind("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=check_study)
+
+
+class FiguresReport(TypedDict):
+    """What the page of the paper's figures says: how many `images` they show, a line on each network they are of."""
+
+    network: Word
+    images: Whole
+    made: list[Line]
+    data: Digest
+    note: Text
+
+
+class Cost(TypedDict):
+    """Of one training step: median seconds, peak MiB."""
+
+    seconds: Positive
+    mebibytes: Positive
+
+
+class BenchReport(TypedDict):
+    """What training steps cost, by candidate, and what was measured with."""
+
+    network: Word
+    batch: Whole
+    threads: Whole
+    torch: Word
+    costs: dict[Line, Cost]
+
+
+FIGURES_PAGE = Kind("report on the paper's figures", FiguresReport, remedy=REMEDY)
+BENCH = Kind("report on training steps", BenchReport, remedy=REMEDY)

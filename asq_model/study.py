@@ -20,6 +20,7 @@ from asq_model.files import InputError
 from asq_model.recipe import ROOM, Recipe, recipe_of, versions
 from asq_model.records import write_record
 from asq_model.results_files import STUDY, RunTask, Start, StudyResults
+from asq_model.yardstick import labels_digest
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,14 @@ def starting_point(network: str, path: Path) -> Start:
     }
 
 
+def data_of(study: Study) -> str:
+    """What tells the test set from others: its labels by `labels_digest`. Raises InputError where there is none."""
+    from asq_model.datasets import load
+
+    recipe = study.recipe(study.networks[0], TABLES[study.table].rows[0], 0)
+    return labels_digest(load(recipe.data, study.data_folder).test.labels.numpy())
+
+
 def run_study(study: Study, results: Path) -> StudyResults:
     """Do all runs of a table, each seed's before the next seed's; return what is in `results` after each of them."""
     tasks = [
@@ -243,6 +252,7 @@ def run_study(study: Study, results: Path) -> StudyResults:
         "commit": commit(),
         "versions": versions("torch", "numpy"),
         "start": [starting_point(network, path) for network, path in study.start.items()],
+        "data": data_of(study),
         "runs": [],
         "failed": [],
     }

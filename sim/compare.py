@@ -1,8 +1,15 @@
-"""Rows of measured designs set against each other: the best of a group, ratios, and which are on the Pareto front."""
+"""Rows of measured designs set against each other: the best of a group, ratios, and which are on the Pareto front.
+
+A ratio is of groups that are complete: where a design that could be the best was not measured, there is none.
+"""
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
-AIMS = {(4, 4): 1.25, (4, 8): 1.6}  # products per second and LUT, over the best uniform rival
+from sim.designs import designs, placings
+from sim.measure import Task, description
+from sim.place import DEVICES
+
 # Designs whose weights are powers of √2. `post-sorted` needs its terms in an order of its own, so it is told apart.
 POST = ("post", "post-three-halves", "post-exact", "post-sorted")
 
@@ -11,8 +18,26 @@ def is_post(row: dict) -> bool:
     return row["unit"] in POST
 
 
+def is_alone(row: dict) -> bool:
+    """A POST design that takes its terms in any order."""
+    return is_post(row) and row["unit"] != "post-sorted"
+
+
+def is_sorted(row: dict) -> bool:
+    return row["unit"] == "post-sorted"
+
+
 def is_rival(row: dict) -> bool:
     return row["rival"]
+
+
+def is_serial(row: dict) -> bool:
+    return row["unit"] == "serial"
+
+
+def widths_of(row: dict) -> tuple[int, int]:
+    """(weight bits, activation bits)."""
+    return row["weight_bits"], row["activation_bits"]
 
 
 def group(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str) -> list[dict]:
@@ -20,19 +45,30 @@ def group(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str)
     return [
         row
         for row in rows
-        if (row["weight_bits"], row["activation_bits"]) == tuple(widths)
-        and (row["form"], row["target"], row["dsp"]) == (form, target, False)
+        if widths_of(row) == tuple(widths) and (row["form"], row["target"], row["dsp"]) == (form, target, False)
     ]
 
 
-def settled(rows: Iterable[dict], missing: Iterable[dict]) -> list[dict]:
-    """The rows; of a group of which `missing` has a rival none counts as one, since the best is not known yet."""
+@cache
+def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[dict, bool], ...]:
+    """(description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
+    return tuple(
+        (description(Task(design, target, ())), target in DEVICES and placings(design, 1) > 0)
+        for design in designs(widths, form)
+    )
 
-    def key(row: dict) -> tuple:
-        return row["weight_bits"], row["activation_bits"], row["form"], row["target"]
 
-    open_groups = {key(row) for row in missing if is_rival(row) and not row["dsp"]}
-    return [row | {"rival": is_rival(row) and key(row) not in open_groups} for row in rows]
+def complete(
+    rows: Iterable[dict], widths: tuple[int, int], form: str, target: str, wanted: Callable[[dict], bool]
+) -> bool:
+    """Whether every design that is compared there, of those that are `wanted`, has its figures: LUTs, and a clock where
+    it is placed."""
+    found = {row["name"]: row for row in group(rows, widths, form, target)}
+    return all(
+        about["name"] in found and "luts" in found[about["name"]] and ("mhz" in found[about["name"]] or not placed)
+        for about, placed in compared_designs(tuple(widths), form, target)
+        if wanted(about)
+    )
 
 
 def best(rows: Iterable[dict], wanted: Callable[[dict], bool]) -> dict | None:
@@ -40,10 +76,25 @@ def best(rows: Iterable[dict], wanted: Callable[[dict], bool]) -> dict | None:
     return max((row for row in rows if wanted(row) and "per_lut" in row), key=lambda row: row["per_lut"], default=None)
 
 
-def gain(rows: list[dict], wanted: Callable[[dict], bool]) -> tuple[float, dict, dict] | None:
-    """(ratio, the best wanted row, the best rival) of a group, None where one of them is missing."""
-    ours, theirs = best(rows, wanted), best(rows, is_rival)
-    return (ours["per_lut"] / theirs["per_lut"], ours, theirs) if ours and theirs else None
+def best_rival(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str) -> dict | None:
+    """The best uniform design of a group, None unless all of them were measured."""
+    return best(group(rows, widths, form, target), is_rival) if complete(rows, widths, form, target, is_rival) else None
+
+
+def gain(
+    rows: list[dict],
+    widths: tuple[int, int],
+    form: str,
+    target: str,
+    ours: Callable[[dict], bool],
+    theirs: Callable[[dict], bool] = is_rival,
+) -> tuple[float, dict, dict] | None:
+    """(ratio, our best row, their best row) of a group; None, not measured, unless all of both were."""
+    if not all(complete(rows, widths, form, target, wanted) for wanted in (ours, theirs)):
+        return None
+    members = group(rows, widths, form, target)
+    our_best, their_best = best(members, ours), best(members, theirs)
+    return (our_best["per_lut"] / their_best["per_lut"], our_best, their_best) if our_best and their_best else None
 
 
 def front(points: list[tuple[float, float]]) -> list[int]:
@@ -55,7 +106,6 @@ def front(points: list[tuple[float, float]]) -> list[int]:
     ]
 
 
-def recommended(rows: Iterable[dict], target: str, weight_bits: int, error: float, form: str = "mac") -> dict | None:
-    """The best design of a target and form for weights of that width, with no larger relative error."""
-    fitting = [row for row in rows if (row["target"], row["form"], row["dsp"]) == (target, form, False)]
-    return best(fitting, lambda row: row["weight_bits"] == weight_bits and row["relative_error"] <= error)
+def recommended(rows: Iterable[dict], target: str, widths: tuple[int, int], error: float, form: str) -> dict | None:
+    """The best design of a target, form and width with no larger relative error."""
+    return best(group(rows, widths, form, target), lambda row: row["relative_error"] <= error)

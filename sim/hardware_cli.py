@@ -16,7 +16,7 @@ from asq_model.records import read_record, write_record
 from sim.compare import recommended
 from sim.designs import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
 from sim.measure import Task
-from sim.rows import ASIC, ENERGY, TABLE, TARGETS, Row
+from sim.rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Row
 from sim.shipped import shipped_folder, shipped_folders
 from sim.sweep import Found, sweep
 from sim.synth import FABRICS, PLACED
@@ -89,7 +89,8 @@ def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, libe
 def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     """Measure designs side by side, each after its bench on the GOLDEN vectors (or those that come with this package);
     print the tables."""
-    from sim.hardware_page import TITLES, dsp_lines, table
+    from sim.hardware_page import dsp_lines, table
+    from sim.hardware_words import TITLES
 
     pairs, forms = parsed_widths(widths), chosen("FORMS", forms, FORMS)
     targets = chosen("TARGETS", targets, TARGETS)
@@ -153,7 +154,7 @@ def sweep_command(
 ):
     """Measure every design in the product of the lists; write OUT/table.json (rows and failures, for `recommend`),
     the rows as table.csv, and Pareto plots."""
-    from sim.hardware_plots import draw_error, draw_throughput
+    from sim.hardware_plots import draw_sweep
 
     units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
     targets = chosen("TARGETS", targets, TARGETS)
@@ -178,30 +179,26 @@ def sweep_command(
     found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
     write_text(out / "table.csv", table_text(found.rows))
     write_record(out / "table.json", TABLE, {"rows": found.rows, "failures": found.failures})
-    by_target = {name: [row for row in found.rows if row["target"] == name and "luts" in row] for name in targets}
-    by_target = {name: rows for name, rows in by_target.items() if rows}
-    placed = {name: rows for name, rows in by_target.items() if "mhz" in rows[0]}
-    if placed:
-        draw_throughput(placed, out / "throughput.svg")
-    if by_target:
-        draw_error(by_target, out / "error.svg")
+    draw_sweep(found.rows, targets, out)
     click.echo(out / "table.csv")
 
 
 @click.command()
 @click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
 @click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
+@click.option("--abits", type=Integer(1, 8), help="Activation bits.  [default: as the weight's]")
 @click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
 @click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True)
-def recommend(device, bits, error, form, table):
+def recommend(device, bits, abits, error, form, table):
     """Name the design of a sweep with the most products per second and LUT."""
     chosen("DEVICE", device, TARGETS)
     chosen("FORM", form, FORMS)
-    rows = read_record(table, TABLE)["rows"]
-    row = recommended(rows, device, bits, error, form)
+    widths = bits, bits if abits is None else abits
+    row = recommended(read_record(table, TABLE)["rows"], device, widths, error, form)
     if row is None:
-        raise InputError(f"no {form} of {table} has DEVICE {device}, BITS {bits} and an ERROR of at most {error}")
+        asked = f"DEVICE {device}, BITS {widths[0]}, ABITS {widths[1]} and an ERROR of at most {error}"
+        raise InputError(f"no {form} of {table} that can be compared has {asked}")
     clock = f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
     click.echo(f"{row['name']}: {row['luts']} LUTs{clock}, error {row['relative_error']:.2%} of the results' rms")
 
@@ -272,9 +269,8 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
     found = checked(sweep(tasks, root, progress, scheduler, known))
     slow = sweep(slow_tasks(planned(plan), devices, golden, seeds), root, progress, known_only=True)
-    if slow.rows:
-        found.rows += slow.rows
-        found.left_out += slow.left_out
+    found.rows += slow.rows
+    found.left_out += slow.left_out
     if not found.rows:
         raise InputError("nothing of this PLAN was measured before; leave KNOWN out")
     for path in write_report(found, RESULTS, out, seeds, liberty):
@@ -293,14 +289,38 @@ def unrolled(cases, larger, out, seeds, root):
     CASES: folder:layer:INPUTSxOUTPUTS; without any, a layer of the network that comes with this package.
     """
     from sim.unrolled import found_layer, parsed_case
-    from sim.unrolled_page import page
+    from sim.unrolled_page import UNROLLED, page
+    from sim.unrolled_page import report as unrolled_report
 
     default = f"{shipped_folder(FULLY)}:block3.downsample.0:16x16"
     parsed = [parsed_case(case) for case in cases or (default,)], [parsed_case(case) for case in larger]
     for case in [*parsed[0], *parsed[1]]:
         found_layer(case)
-    write_text(out, page(*parsed, seeds, root, progress))
+    found = unrolled_report(*parsed, seeds, root, progress)
+    write_record(out.with_suffix(".json"), UNROLLED, found)
+    write_text(out, page(found))
     click.echo(out)
 
 
-hardware = [synth, sweep_command, recommend, report, unrolled]
+@click.command()
+@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results")
+def pages(results):
+    """Write the pages on hardware anew from the records beside them: what `report` and `unrolled` measured."""
+    from sim.hardware_report import write_pages
+    from sim.unrolled_page import UNROLLED, page
+
+    unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
+    written = []
+    if unrolled_layers.is_file():
+        written.append(unrolled_layers.with_suffix(".md"))
+        write_text(written[-1], page(read_record(unrolled_layers, UNROLLED)))
+    if hardware_rows.is_file():
+        report = read_record(hardware_rows, REPORT)
+        written += write_pages(report, results, hardware_rows.with_suffix(".md"))
+    if not written:
+        raise InputError(f"neither hardware.json nor unrolled.json is in {results}")
+    for path in written:
+        click.echo(path)
+
+
+hardware = [synth, sweep_command, recommend, report, unrolled, pages]

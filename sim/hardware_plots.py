@@ -5,6 +5,8 @@ from pathlib import Path
 
 from asq_model.files import write_text
 from sim.compare import front
+from sim.place import DEVICES
+from sim.synth import FABRICS
 
 INK = "#010203"  # replaced by the page's own colour
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
@@ -25,27 +27,26 @@ SIDES = tuple(
     )
 )
 MARKS = {"POST": ("o", "#c2410c"), "uniform": ("s", "#2563eb"), "other level sets": ("^", "#6b7280")}
+OTHERS = "pot", "apot", "e2m1"
+MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
 
 
-def family(row: dict) -> str:
-    """Which mark a row gets."""
-    if row["unit"].startswith("post"):
-        return "POST"
-    return "uniform" if row["rival"] else "other level sets"
-
-
-def figure_of(panels: int):
-    """(figure, axes) in the page's colours."""
+def figure_of(panels: int, columns: int | None = None):
+    """(figure, axes) in the page's colours, `columns` panels beside each other (None: all of them)."""
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     matplotlib.rcParams["svg.fonttype"] = "none"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
-    figure = Figure(figsize=(5 * panels, 4), layout="constrained")
+    columns = columns or panels
+    lines = -(-panels // columns)
+    figure = Figure(figsize=(5 * columns, 4 * lines), layout="constrained")
     figure.patch.set_alpha(0)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    for axis in axes:
+    axes = figure.subplots(lines, columns, squeeze=False).flatten()
+    for axis in axes[panels:]:
+        axis.set_axis_off()
+    for axis in axes[:panels]:
         axis.patch.set_alpha(0)
         axis.tick_params(colors=INK, labelsize=8)
         axis.grid(alpha=0.2)
@@ -57,11 +58,20 @@ def figure_of(panels: int):
     marks = [Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for mark, colour in MARKS.values()]
     place = {"loc": "outside lower center", "ncols": len(marks)}
     figure.legend(marks, [*MARKS], **place, fontsize=8, labelcolor=INK, frameon=False)
-    return figure, axes
+    return figure, axes[:panels]
+
+
+def series(rows: list[dict]) -> dict[str, list[int]]:
+    """Indices of the rows of each unit, called by unit and widths: `post 3 × 3 bits`."""
+    found: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        found.setdefault(f"{row['unit']} {row['weight_bits']} × {row['activation_bits']} bits", []).append(index)
+    return found
 
 
 def scatter(axis, rows: list[dict], across: str, up: str, higher_is_better: bool) -> list[tuple[str, float, float]]:
-    """Rows as points, those on the Pareto front in full colour and joined. Returns (name, x, y) of each, these first.
+    """Rows as points, a series for each unit and widths, those on the Pareto front in full colour and joined. Returns
+    (name, x, y) of each, these first.
 
     across, up: a row's columns; `across` is better when it is small. A row with `spread` gets a bar of it.
     """
@@ -70,11 +80,15 @@ def scatter(axis, rows: list[dict], across: str, up: str, higher_is_better: bool
     axis.plot(
         [rows[index][across] for index in best], [rows[index][up] for index in best], color=INK, lw=0.8, alpha=0.5
     )
-    for index, row in enumerate(rows):
-        marker, colour = MARKS[family(row)]
-        axis.plot(row[across], row[up], marker, color=colour, ms=5, alpha=1 if index in best else 0.45)
-        if "spread" in row:
-            axis.errorbar(row[across], row[up], row["spread"], color=colour, lw=0.8, capsize=2, alpha=0.6)
+    for name, members in series(rows).items():
+        marker, colour = MARKS[MARK_OF[rows[members[0]]["family"]]]
+        x, y = ([rows[index][what] for index in members] for what in (across, up))
+        opacity = [1 if index in best else 0.45 for index in members]
+        axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)
+        for index in members:
+            if "spread" in rows[index]:
+                bar = {"color": colour, "lw": 0.8, "capsize": 2, "alpha": 0.6}
+                axis.errorbar(rows[index][across], rows[index][up], rows[index]["spread"], **bar)
     axis.margins(0.08)
     in_order = [*best, *(index for index in range(len(rows)) if index not in best)]
     return [(rows[index]["title"].replace("`", ""), rows[index][across], rows[index][up]) for index in in_order]
@@ -101,9 +115,12 @@ def label(axis, names: list[tuple[str, float, float]]) -> None:
             written.remove()
 
 
-def draw(panels: dict[str, list[dict]], path: Path, across: str, up: str, titles: tuple[str, str], **how) -> None:
-    """`scatter` each panel, its rows by its title. titles: of the axes. Raises InputError if it cannot be written."""
-    figure, axes = figure_of(len(panels))
+def draw(
+    panels: dict[str, list[dict]], path: Path, across: str, up: str, titles: tuple[str, str], columns=None, **how
+) -> None:
+    """`scatter` each panel, its rows by its title. titles: of the axes; columns: how many panels are beside each other
+    (None: all). Raises InputError if it cannot be written."""
+    figure, axes = figure_of(len(panels), columns)
     names = []
     for axis, (title, rows) in zip(axes, panels.items(), strict=True):
         names.append(scatter(axis, rows, across, up, **how))
@@ -118,19 +135,53 @@ def draw(panels: dict[str, list[dict]], path: Path, across: str, up: str, titles
     write_text(path, buffer.getvalue().replace(INK, "currentColor"))
 
 
-def draw_throughput(panels: dict[str, list[dict]], path: Path) -> None:
-    """Products per second against LUTs, of rows with a clock, a panel per device. panels: of one width and form."""
+def draw_throughput(panels: dict[str, list[dict]], path: Path, columns: int | None = None) -> None:
+    """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     shown = {
         title: [row | {"rate": row["mhz"] * row["products_per_cycle"] / 1000} for row in rows if "mhz" in row]
         for title, rows in panels.items()
     }
-    draw(shown, path, "luts", "rate", ("LUTs", "products per second, 10⁹"), higher_is_better=True)
+    draw(shown, path, "luts", "rate", ("LUTs", "products per second, 10⁹"), columns, higher_is_better=True)
 
 
-def draw_error(panels: dict[str, list[dict]], path: Path) -> None:
-    """Relative error of the golden results against LUTs, a panel per fabric."""
+def draw_error(panels: dict[str, list[dict]], path: Path, columns: int | None = None) -> None:
+    """Relative error of the golden results against LUTs. panels: each of one fabric, width and form."""
     shown = {title: [row | {"percent": 100 * row["relative_error"]} for row in rows] for title, rows in panels.items()}
-    draw(shown, path, "luts", "percent", ("LUTs", "error of the results, % of their rms"), higher_is_better=False)
+    labels = "LUTs", "error of the results, % of their rms"
+    draw(shown, path, "luts", "percent", labels, columns, higher_is_better=False)
+
+
+def panels_of(rows: list[dict], targets: dict[str, str]) -> dict[str, list[dict]]:
+    """Rows of a sweep by panel: designs of one width and form on one target, which alone can be set against each other.
+
+    targets: titles by name. A panel for each target side by side, a line of them for each width and form.
+    """
+    kinds = dict.fromkeys((row["weight_bits"], row["activation_bits"], row["form"]) for row in rows)
+    return {
+        f"{title}, {weights} × {activations} bits, {form}": [
+            row
+            for row in rows
+            if (row["weight_bits"], row["activation_bits"], row["form"], row["target"])
+            == (weights, activations, form, target)
+        ]
+        for weights, activations, form in kinds
+        for target, title in targets.items()
+    }
+
+
+def draw_sweep(rows: list[dict], targets: list[str], out: Path) -> None:
+    """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
+    for column, draw, known, name in (
+        ("mhz", draw_throughput, DEVICES, "throughput.svg"),
+        ("luts", draw_error, FABRICS, "error.svg"),
+    ):
+        shown = [row for row in rows if column in row]
+        titles = {target: known[target].title for target in targets if any(row["target"] == target for row in shown)}
+        if shown:
+            panels = {title: members for title, members in panels_of(shown, titles).items() if members}
+            draw(panels, out / name, columns=len(titles))
+        else:
+            (out / name).unlink(missing_ok=True)  # of an earlier sweep
 
 
 def draw_accuracy(panels: dict[str, list[dict]], path: Path) -> None:

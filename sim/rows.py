@@ -22,12 +22,15 @@ class Description(TypedDict):
     title: Line
     unit: Word
     level_set: Word
+    family: Word
+    kind: Line
     weight_bits: Width
     activation_bits: Width
     frac: Annotated[int, Meta(ge=-1, le=12)]
     form: Annotated[str, Meta(pattern=FORM)]
     stages: Annotated[int, Meta(ge=1, le=3)]
     shared: bool
+    gated: bool
     rival: bool
     products_per_cycle: Positive
     target: Word
@@ -110,11 +113,42 @@ def check_measured(found: Measured) -> None:
         check_description(failure)
 
 
-ROW = Kind("measured row", Row, check=check_row)
+class Made(TypedDict):
+    """What a report's figures depend on beside the rows: tools by version, placings, cells of a liberty file (null:
+    generic gates), the rate that nextpnr is asked for."""
+
+    tools: dict[Word, Word]
+    seeds: Whole
+    liberty: Line | None
+    frequency_mhz: Positive
+
+
+class Report(Measured):
+    """What a report measured and what it did not, all that its page is made of."""
+
+    made: Made
+    left_out: list[Description]
+
+
+def check_report(found: Report) -> None:
+    check_measured(found)
+    for row in found["left_out"]:
+        check_description(row)
+
+
+ROW = Kind("measured row", Row, format=2, check=check_row)
 TABLE = Kind(
     "table of measured designs",
     Measured,
-    remedy="make it again: `make sweep` writes build/sweep/table.json, `make report` its hardware.json",
+    format=2,
+    remedy="make it again: `make sweep` writes it",
     megabytes=64,
     check=check_measured,
+)
+REPORT = Kind(
+    "report on measured designs",
+    Report,
+    remedy="make it again: `make report` writes it",
+    megabytes=64,
+    check=check_report,
 )

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 TORCH_FREE = {
     *("codes", "integer", "golden", "golden_arrays", "manifest", "files", "records", "results_files"),
-    *("command", "option_types", "extras", "children"),
+    *("command", "option_types", "extras", "children", "yardstick"),
 }
 
 

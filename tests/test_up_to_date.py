@@ -11,6 +11,7 @@ from sim import energy, measure, run, unrolled
 
 # How files are stored changes no figure: what is stored has a format of its own, and is made again if it does not fit.
 STORAGE = {"asq_model/files.py", "asq_model/records.py", "sim/rows.py"}
+STORAGE |= {"asq_model/extras.py"}  # says which package is missing
 BENCHES = [f"sim.benches.{name}" for name in set(run.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
 KEPT = {

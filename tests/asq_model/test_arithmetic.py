@@ -1,5 +1,7 @@
 """The layers that compute as the units do, and what is measured with them."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,9 @@ from asq_model.layers import QuantConv2d, QuantLinear
 from asq_model.records import read_record
 from asq_model.results_files import ARITHMETIC
 from asq_model.train import load_model, load_quantised, train
+from asq_model.yardstick import labels_digest
+
+DIGITS = labels_digest(load("digits").test.labels.numpy())
 
 
 @pytest.fixture(scope="module")
@@ -117,17 +122,22 @@ def test_measured_rows(small_checkpoint):
 
 def test_the_page_says_what_is_noise():
     row = {"network": "n", "level_set": "post4", "activations": "lsq", "activation_bits": 4, "images": 1000}
+    row |= {"product_frac": None, "data": ""}
     rows = []
     for seed in range(3):
         rows.append(row | {"arithmetic": TORCH, "correct": 800, "lost": 0, "gained": 0, "rms_error": None})
         rows.append(row | {"arithmetic": "a", "correct": 780 + seed, "lost": 25, "gained": 5 + seed, "rms_error": 0.1})
         rows.append(row | {"arithmetic": "b", "correct": 799 + seed, "lost": 1, "gained": seed, "rms_error": 0.01})
     assert costs(rows)[2:] == [
-        "| a | 3 | -1.90 ± 0.25 | -2.00 | costs |",
-        "| b | 3 | +0.00 ± 0.25 | -0.10 | within noise |",
+        "| a | 1000 | 3 | -1.90 ± 0.25 | -2.00 | costs |",
+        "| b | 1000 | 3 | +0.00 ± 0.25 | -0.10 | within noise |",
     ]
-    assert table(rows)[2] == "| n | post4 | LSQ, 4 bits | fake-quantised | 80.00 ± 0.00 | – | – | – | – | 3 |"
-    assert table(rows)[3] == "| n | post4 | LSQ, 4 bits | a | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
+    assert table(rows)[2] == "| n | post4 | LSQ, 4 bits | fake-quantised | 1000 | 80.00 ± 0.00 | – | – | – | – | 3 |"
+    assert (
+        table(rows)[3] == "| n | post4 | LSQ, 4 bits | a | 1000 | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
+    )
+    fewer = [other | {"images": 500} for other in rows[:2]]
+    assert len(table([*rows, *fewer])) == len(table(rows)) + 2 and len(costs([*rows, *fewer])) == len(costs(rows)) + 1
 
 
 def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path):
@@ -135,22 +145,24 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     done = command("asq_model", "arithmetic", small_checkpoint, "--images", 50, "--out", out, "--note", "Small.")
     assert done.returncode == 0, done.stderr
     assert "| post frac -1 |" in done.stdout
-    assert len(read_record(out, ARITHMETIC)["rows"]) == 1 + len(ARITHMETICS["post"])
+    rows = read_record(out, ARITHMETIC)["rows"]
+    assert [(row["unit"], row["frac"]) for row in rows] == [(None, None), *map(astuple, ARITHMETICS["post"])]
+    assert {(row["family"], row["kind"], row["data"]) for row in rows} == {("post", "symmetric", DIGITS)}
     text = out.with_suffix(".md").read_text(encoding="utf-8")
-    assert "on 50 test images" in text and "`found.json`" in text and "\nSmall.\n" in text
+    assert "| fake-quantised | 50 |" in text and "`found.json`" in text and "\nSmall.\n" in text
     words = ("--images", 40, "--only", "post frac 0", "--out", out)
     done = command("asq_model", "arithmetic", small_checkpoint, *words)
     assert done.returncode == 0, done.stderr
     images = {row["arithmetic"]: row["images"] for row in read_record(out, ARITHMETIC)["rows"]}
     assert images["post frac 0"] == 40 and images["post frac 1"] == 50
     assert "\nSmall.\n" in out.with_suffix(".md").read_text(encoding="utf-8")
+    out.write_text(out.read_text().replace('"gained": 0', '"gained": 1', 1))
+    said = refused("asq_model", "arithmetic", small_checkpoint, "--out", out)
+    assert f"accuracies by arithmetic {out} cannot be used: it was changed since" in said
     assert "arithmetic is 'post'; allowed: post-exact, post frac 4" in refused(
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
-    out.write_text(out.read_text().replace('"gained": 0', '"gained": 1', 1))
-    said = refused("asq_model", "arithmetic", small_checkpoint, "--out", out)
-    assert f"accuracies by arithmetic {out} cannot be used: it was changed since" in said
     full = tmp_path / "full.safetensors"
     train(type(small_recipe)(full_precision_epochs=0, quantised_epochs=0), full)
     assert "is of a network in full precision" in refused("asq_model", "arithmetic", full)
@@ -177,8 +189,16 @@ def test_a_layer_trained_with_rounded_products_computes_as_the_unit(frac, activa
 def test_networks_trained_with_the_rounding_stand_apart_on_the_page():
     rows = [
         {"network": "n", "level_set": "post4", "activations": "lsq", "activation_bits": 4, "arithmetic": "post frac -1"}
-        | {"product_frac": seen, "correct": 80 + index, "lost": 3, "gained": 1, "images": 100, "rms_error": 0.1}
+        | {
+            "product_frac": seen,
+            "correct": 80 + index,
+            "lost": 3,
+            "gained": 1,
+            "images": 100,
+            "rms_error": 0.1,
+            "data": "",
+        }
         for index, seen in enumerate((None, -1))
     ]
     assert [line.split("|")[2].strip() for line in table(rows)[2:]] == ["post4", "post4, trained with F = -1"]
-    assert "| post frac -1 | 1 |" in costs(rows)[-1]
+    assert "| post frac -1 | 100 | 1 |" in costs(rows)[-1]

@@ -2,13 +2,16 @@ import pytest
 import torch
 
 from asq_model import bench
+from asq_model.bench_page import BASE, page, table
 from asq_model.files import InputError
 from asq_model.networks import build
 
 
 def test_the_table_has_ratios_to_full_precision():
-    costs = {"full precision": bench.Cost(0.2, 100), "ASQ": bench.Cost(0.3, 140)}
-    assert bench.table(costs, 2).splitlines()[-1] == "| ASQ | 300 | 1.50 | 140 | 1.40 |"
+    costs = {name: {"seconds": s, "mebibytes": m} for name, s, m in ((BASE, 0.2, 100), ("ASQ", 0.3, 140))}
+    report = {"network": "n", "batch": 8, "threads": 2, "torch": "2", "costs": costs}
+    assert table(report).splitlines()[-1] == "| ASQ | 300 | 1.50 | 140 | 1.40 |"
+    assert "of n, batch 8, 2 CPU threads, torch 2:" in page(report)
 
 
 def test_networks_take_turns(monkeypatch):

@@ -3,7 +3,8 @@ import torch
 from PIL import Image
 
 from asq_model.config import LayerConfig
-from asq_model.figures import CAPTIONS, FIGURES, errors
+from asq_model.figures import FIGURES, errors
+from asq_model.figures_page import CAPTIONS
 from asq_model.layers import QuantLinear
 from asq_model.recipe import recipe_of
 from asq_model.train import Run, train

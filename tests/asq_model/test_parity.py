@@ -16,6 +16,7 @@ from asq_model.integer.mac import MacSpec
 from asq_model.integer.network import Trace, patches
 from asq_model.integerise import integer_network
 from asq_model.networks import build
+from asq_model.pages import page_of
 from asq_model.parity import measure
 from asq_model.train import load_quantised
 
@@ -165,5 +166,7 @@ def test_what_has_no_integer_form_is_said(digits):
 def test_the_command(command, refused, small_checkpoint, tmp_path):
     done = command("asq_model", "parity", small_checkpoint, "--images", 50, "--out", tmp_path / "parity.md")
     assert done.returncode == 0, done.stderr
-    assert "| block3.downsample.0 |" in done.stdout and "50 test images" in (tmp_path / "parity.md").read_text()
+    page = (tmp_path / "parity.md").read_text(encoding="utf-8")
+    assert "| block3.downsample.0 |" in done.stdout and "50 test images" in page
+    assert page_of(tmp_path / "parity.json") == page and "75.48" not in page
     assert "does not exist" in refused("asq_model", "parity", tmp_path / "none")

@@ -61,7 +61,7 @@ def test_two_networks_in_turn_reuse_the_simulations_of_shared_units(small_golden
     other = tmp_path / "other"
     shutil.copytree(small_golden, other)
     write_manifest(other, read_manifest(other) | {"network": "other"})
-    job = Job(MacSpec("post", 3, 3), small_golden, ("golden",))
+    job = Job(MacSpec("uniform", 8, 8), small_golden, ("golden",))
     for golden in (small_golden, other):
         assert run_job(replace(job, golden=golden), build_root).passed
     assert all(run_job(replace(job, golden=golden), build_root).cached for golden in (small_golden, other) * 2)

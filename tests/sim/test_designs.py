@@ -5,9 +5,11 @@ import pytest
 from asq_model.files import InputError
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
-from sim.compare import best, front, gain, group, is_post, is_rival, recommended
+from sim.accuracy import accuracy_points, accuracy_table, accuracy_told, mean_accuracies
+from sim.compare import best, complete, front, gain, group, is_post, is_rival, recommended
 from sim.designs import AS_TRAINED, FORMS, WIDTHS, designs, form_of, placings, products_per_cycle, swept, title
-from sim.hardware_page import accuracy_points, mean_accuracies, table, text, verdict
+from sim.hardware_page import gating_words, table
+from sim.verdict import verdict
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,10 +60,11 @@ def rows_of(widths=(4, 4), form="array8x8"):
 
 
 def test_ratios_are_products_per_second_and_lut():
-    rows = group(rows_of(), (4, 4), "array8x8", "ice40")
-    ratio, ours, theirs = gain(rows, is_post)
+    where = (4, 4), "array8x8", "ice40"
+    rows = group(rows_of(), *where)
+    ratio, ours, theirs = gain(rows, *where, is_post)
     assert theirs["unit"] == "uniform" and ratio == pytest.approx(100 / ours["luts"])
-    assert best(rows, lambda row: row["unit"] == "none") is None and gain([], is_post) is None
+    assert best(rows, lambda row: row["unit"] == "none") is None and gain([], *where, is_post) is None
     assert not any(is_post(row) and is_rival(row) for row in rows)
 
 
@@ -72,30 +75,45 @@ def test_the_front_keeps_what_nothing_beats():
 
 def test_recommended_keeps_to_the_error():
     rows = rows_of(form="mac")
-    assert recommended(rows, "ecp5", 4, 1.0)["luts"] == 100
-    assert recommended(rows, "ecp5", 3, 1.0) is None and recommended(rows, "ecp5", 4, -1) is None
+    assert recommended(rows, "ecp5", (4, 4), 1.0, "mac")["luts"] == 100
+    assert recommended(rows, "ecp5", (4, 8), 1.0, "mac") is None
+    assert recommended(rows, "ecp5", (4, 4), -1, "mac") is None
 
 
 def test_the_table_and_the_verdict():
     rows = rows_of()
     shown = table(rows, (4, 4), "array8x8")
     assert "**1.00**" in shown and "| `post` F = -1 two stages" in shown
-    said = verdict(rows)
-    assert "missed at 4 × 4 on iCE40" in said and "4 × 8 bits" in text("gains") + said
+    assert "Missed: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
     for row in rows:
         row["per_lut"] *= 9 if is_post(row) else 1
-    assert "are met" in verdict(rows)
+    assert "Met: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
+    assert "Not measured: 4 × 8 bits on iCE40, 4 × 8 bits on ECP5, 4 × 8 bits on LUT6." in verdict(rows)
 
 
-def test_accuracy_is_joined_to_the_smallest_array_of_its_weights():
-    results = [
-        {"level_set": "post4", "arithmetic": "post frac -1", "activations": "lsq", "activation_bits": 4, "seed": seed}
-        | {"correct": 79 + seed, "images": 100}
-        for seed in (0, 1)
-    ]
-    results.append(results[0] | {"activations": "asq", "correct": 0})
-    seen = results[0] | {"product_frac": -1, "correct": 81}
-    *_, trained = mean_accuracies([*results, seen, seen | {"arithmetic": "post frac 0", "correct": 0}])
+def test_a_group_is_complete_with_all_its_designs_and_their_clocks():
+    where = (4, 4), "array8x8", "ecp5"
+    rows = rows_of()
+    assert complete(rows, *where, is_rival) and complete(rows, *where, is_post)
+    place = next(i for i, row in enumerate(rows) if row["target"] == "ecp5" and is_rival(row) and row["stages"] == 2)
+    row = rows[place]
+    for left in ({}, {key: value for key, value in row.items() if key != "mhz"}):
+        rows[place] = left or row | {"target": "other"}
+        assert not complete(rows, *where, is_rival) and gain(rows, *where, is_post) is None
+        assert complete(rows, (4, 4), "array8x8", "xc7", is_rival)
+    assert "× uniform" in table(rows, (4, 4), "array8x8") and table(rows, (4, 4), "array8x8").count("**1.00**") == 2
+
+
+RUN = {"network": "resnet8", "family": "post", "kind": "symmetric", "weight_bits": 4, "unit": "post", "frac": -1}
+RUN |= {"arithmetic": "post frac -1", "activations": "lsq", "activation_bits": 4, "product_frac": None, "seed": 0}
+RUN |= {"images": 100, "data": "", "correct": 79}
+
+
+def test_accuracy_is_joined_by_values_to_the_smallest_array_of_its_weights():
+    results = [RUN | {"seed": seed, "correct": 79 + seed} for seed in (0, 1)]
+    results.append(RUN | {"activations": "asq", "correct": 0})
+    seen = RUN | {"product_frac": -1, "correct": 81}
+    *_, trained = mean_accuracies([*results, seen, seen | {"arithmetic": "post frac 0", "frac": 0, "correct": 0}])
     assert (trained["arithmetic"], trained["accuracy"]) == ("post frac -1, as trained", 81)
     assert accuracy_points(rows_of(), [trained])["xc7"][0]["title"] == "`post` F = -1, trained so"
     (found,) = mean_accuracies(results)
@@ -104,6 +122,34 @@ def test_accuracy_is_joined_to_the_smallest_array_of_its_weights():
     (point,) = points["xc7"]
     assert (point["unit"], point["frac"], point["stages"]) == ("post", -1, 1)
     assert point["luts_per_product"] == point["luts"] / 64
+    other_kind = accuracy_points(rows_of(), mean_accuracies([RUN | {"kind": "asymmetric"}]))
+    assert other_kind == {}
+
+
+def test_accuracies_of_other_networks_or_other_images_stay_apart_and_are_in_the_order_of_numbers():
+    uniform = RUN | {
+        "family": "uniform",
+        "kind": "",
+        "unit": "uniform-sign",
+        "frac": None,
+        "arithmetic": "uniform-sign",
+    }
+    runs = [RUN | {"correct": 100}, RUN | {"network": "resnet20", "correct": 9}, RUN | {"images": 1000}, uniform]
+    entries = mean_accuracies(runs)
+    assert [entry["accuracy"] for entry in entries] == [100, 9, 7.9, 79]
+    points = accuracy_points(rows_of(), entries)
+    column = [line.split("|")[5].split("±")[0].strip() for line in accuracy_table(points).splitlines()[2:]]
+    assert column == ["7.90", "9.00", "79.00", "100.00"]
+    told = accuracy_told(points)
+    assert "resnet20" not in told and "(100.00 % against 79.00 %: +21.00 points, of one seed)" in told
+
+
+def test_what_gating_takes_is_computed():
+    rows = rows_of(form="mac")
+    luts = {(row["target"], row["title"]): row["luts"] for row in rows}
+    more = [luts[key] - luts[key[0], key[1].removesuffix(" gated")] for key in luts if key[1].endswith(" gated")]
+    assert f"takes {min(more)} to {max(more)} LUTs more a unit" in gating_words(rows)
+    assert gating_words([row for row in rows if not row["gated"]]) == ""
 
 
 def test_what_can_be_the_best_is_placed_more_than_once():

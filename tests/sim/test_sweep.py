@@ -6,10 +6,12 @@ from shutil import copytree
 import pytest
 
 from asq_model.files import InputError
+from asq_model.integer.array import ArraySpec
 from asq_model.integer.mac import MacSpec
 from asq_model.records import read_record, write_record
 from hw.emit import emit
 from sim import measure, sweep
+from sim.designs import products_per_cycle
 from sim.measure import Task, golden_for, inputs_of, measured, relative_error
 from sim.rows import ROW, TABLE
 from sim.synth import Area
@@ -112,6 +114,40 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden,
     assert asked.pop() == 2
     found = sweep.sweep(tasks, tmp_path, lambda line: None, known_only=True)
     assert not found.failures and [row["name"] for row in found.left_out] == ["pot_mac_w3a3"]
+
+
+def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refused, tmp_path):
+    """Rows with and without LUTs and clocks, of other forms, targets and widths."""
+    area = {name: 1 for name in Area.__annotations__}
+
+    def row(design, target, dsp=False, **figures):
+        about = measure.description(Task(design, target, (), dsp=dsp))
+        return about | {"checked": 1, "relative_error": 0.0} | figures
+
+    def placed(design, luts, mhz, **more):
+        clock = {"mhz": mhz, "mhz_median": mhz, "per_lut": mhz * products_per_cycle(design) / luts}
+        return row(design, "ecp5", **area | {"luts": luts} | clock | more)
+
+    best, slower = MacSpec("post", 4, 4, frac=0), MacSpec("uniform", 4, 4)
+    rows = [
+        row(MacSpec("pot", 4, 4), "ecp5", **area | {"luts": 20}),
+        placed(MacSpec("post", 4, 3, frac=0), 10, 90.0),
+        placed(best, 40, 100.0, relative_error=0.01),
+        placed(slower, 41, 98.0),
+        placed(slower, 9, 270.0, dsp=True),
+        row(slower, "asic", gates=500.0),
+        placed(ArraySpec(slower, 8, 8), 900, 100.0),
+    ]
+    table = tmp_path / "table.json"
+    asked = "sim", "recommend", "--table", table, "--device", "ecp5"
+    for given in (rows, rows[::-1]):
+        write_record(table, TABLE, {"rows": given, "failures": []})
+        assert command(*asked).stdout == f"{best.name}: 40 LUTs, 100 MHz, error 1.00% of the results' rms\n"
+    assert command(*asked, "--error", "0").stdout.startswith(f"{slower.name}: 41 LUTs")
+    assert command(*asked, "--abits", "3").stdout.startswith("post_mac_w4a3_f0: 10 LUTs")
+    assert command(*asked, "--form", "array8x8").stdout.startswith("uniform_array8x8_w4a4: 900 LUTs")
+    assert "that can be compared has DEVICE asic, BITS 4, ABITS 4" in refused(*asked[:4], "--device", "asic")
+    assert "BITS 3, ABITS 3" in refused(*asked, "--bits", "3")
 
 
 def test_the_commands(command, refused, small_golden, build_root, tmp_path):

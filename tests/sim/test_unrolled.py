@@ -5,14 +5,16 @@ from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from asq_model.files import InputError
 from asq_model.golden import FORMAT, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
+from asq_model.records import read_record, write_record
 from sim import adder_graph, place, unrolled, unrolled_page
 from sim.adder_graph import FORMS, Problem, solver_version, verilog
 from sim.unrolled import checked, clock, parsed_case, problems, simulate
-from sim.unrolled_page import page
+from sim.unrolled_page import UNROLLED, page, report, told
 
 # One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("unrolled")
@@ -39,16 +41,33 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def golden(root):
     """Golden vectors of one layer `small` of 4 terms and 4 channels, the same codes in every level set."""
+    vectors, terms, channels = 8, 4, 4
     units = {}
-    arrays = {"activations": np.arange(32, dtype=np.uint8).reshape(8, 4) % 16}
+    activations = np.arange(vectors * terms, dtype=np.uint8).reshape(vectors, terms) % 16
+    picked = np.arange(vectors) % channels
+    arrays = {"activations": activations, "channels": picked, "images": picked, "positions": picked}
+    arrays |= {"steps": np.ones(vectors), "torch": np.zeros(vectors)}
     for unit in ("post", "post-exact", "pot", "apot", "uniform"):
         spec = MacSpec(unit, 4, 4)
-        units[spec.name] = {"spec": asdict(spec)}
+        about = {"spec": asdict(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        units[spec.name] = about | {"difference_rms": 0.0, "difference_max": 0.0}
         arrays[f"codes_{spec.level_set.name}"] = POST_CODES
+        arrays[f"scales_{spec.level_set.name}"] = np.ones(channels)
+        arrays[f"expected_{spec.name}"] = spec.dot(POST_CODES[picked], activations)
     folder = root / "golden"
     folder.mkdir()
-    entry = {"name": "small", "units": units} | write_layer(folder, "small", arrays)
-    write_manifest(folder, {"format": FORMAT, "layers": [entry], "maps": []})
+    entry = {"name": "small", "terms": terms, "channels": channels, "vectors": vectors, "products": vectors * terms}
+    entry |= {"weight_bits": 4, "activation_bits": 4, "level_set": "post4", "step": 1.0, "scales": [1.0] * channels}
+    entry |= {"torch_rms": 1.0, "units": units} | write_layer(folder, "small", arrays)
+    about = {"format": FORMAT, "network": "toy", "weight_bits": 4, "activation_bits": 4, "activations": "lsq"}
+    about |= {
+        "level_set": "post4",
+        "kind": "symmetric",
+        "family": "post",
+        "accuracy": {},
+        "products": entry["products"],
+    }
+    write_manifest(folder, about | {"checkpoint_digest": "0" * 64, "layers": [entry], "maps": []})
     return folder
 
 
@@ -123,7 +142,7 @@ def test_cases(golden):
         problem.codes.shape == (2, 4) and checks.shape == (8 + 256 + 2 + 2 + 1, 4) for _, problem, checks in found
     )
     for wrong in ("small:4x2", f"{golden}:small:4", f"{golden}:small:0x2", f"{golden}:small:axb"):
-        with pytest.raises(InputError, match="CASE is"):
+        with pytest.raises(InputError, match="CASES has"):
             parsed_case(wrong)
     with pytest.raises(InputError, match=r"layer is 'none'; .* has with POST weights: small"):
         list(problems(parsed_case(f"{golden}:none:4x4")))
@@ -156,11 +175,21 @@ def test_the_page(monkeypatch, golden, tmp_path):
     rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(FORMS)}
     monkeypatch.setattr(unrolled_page, "measured", lambda *words: rows)
     cases = [parsed_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
-    text = page(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
+    found = report(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
+    write_record(tmp_path / "unrolled.json", UNROLLED, found)
+    text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["POST: E, O, √2 per output", "9", "3", "110 (1.10)", "220 (1.10)", "110 (1.10)", "50 / 49"] in lines
     assert ["uniform", "9", "3", "100 (1.00)", "200 (1.00)", "100 (1.00)", "–"] in lines
     assert ["uniform", "1.00", "1.00"] in lines and ["uniform", "1.00 / 1.00 / 1.00"] in lines
     assert "two graphs and √2 take 1.10 to 1.10 times what uniform takes, without the √2 1.20 to 1.20;" in text
-    assert "times uniform's at 2 inputs and 1.00 to 1.00 at 4," in text
+    assert "these times uniform's: 1.00 to 1.00 at 2 inputs, 1.00 to 1.00 at 4 inputs;" in text
     assert "at most 1.2% of a layer's results in simulation are not" in text
+
+
+def test_what_is_told_of_layers_that_were_not_placed():
+    found = read_record(ROOT / "docs" / "results" / "unrolled.json", UNROLLED)
+    larger = [case for case in found["cases"] if not case["placed"]]
+    said = told(larger)
+    assert said.startswith("LUTs were not measured.") and "1.00 to 1.07 at 144 inputs" in said
+    assert "## " not in page(found | {"cases": larger})

@@ -1,0 +1,64 @@
+"""The pages in docs/results come from the records beside them: no figure was typed, no sentence is of another run."""
+
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from asq_model.files import InputError
+from asq_model.pages import PAGES, page_of, written
+from asq_model.records import read_record
+from asq_model.yardstick import COPIES, labels_digest, yardsticks
+from sim.hardware_report import write_pages
+from sim.rows import REPORT
+from sim.unrolled_page import UNROLLED
+from sim.unrolled_page import page as unrolled_page
+
+RESULTS = ROOT / "docs" / "results"
+THERE = sorted(name for name in PAGES if (RESULTS / name).is_file())
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_committed_page_comes_from_its_results(name):
+    path = RESULTS / name
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == page_of(path)
+
+
+def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monkeypatch):
+    """Without the pictures: how their texts are placed depends on the fonts."""
+    unrolled = RESULTS / "unrolled.json"
+    page = unrolled_page(read_record(unrolled, UNROLLED))
+    assert unrolled.with_suffix(".md").read_text(encoding="utf-8") == page
+    for name in ("draw_throughput", "draw_error", "draw_accuracy"):
+        monkeypatch.setattr(f"sim.hardware_report.{name}", lambda *words: None)
+    monkeypatch.setattr("sim.hardware_report.write_html", lambda *words: None)
+    write_pages(read_record(RESULTS / "hardware.json", REPORT), RESULTS, tmp_path / "hardware.md")
+    assert (tmp_path / "hardware.md").read_bytes() == (RESULTS / "hardware.md").read_bytes()
+
+
+def test_every_page_of_results_has_the_data_that_it_comes_from():
+    pages = [page for page in RESULTS.glob("*.md") if not page.name.startswith("asq")]
+    assert not [page.name for page in pages if not page.with_suffix(".json").is_file()]
+
+
+def test_the_pages_are_written_anew(command, refused, tmp_path):
+    shutil.copy(RESULTS / "training-speed.json", tmp_path)
+    done = command("asq_model", "pages", "--results", tmp_path)
+    assert done.stdout == f"{tmp_path / 'training-speed.md'}\n"
+    assert (tmp_path / "training-speed.md").read_bytes() == (RESULTS / "training-speed.md").read_bytes()
+    with pytest.raises(InputError, match=r"has none of .*cifar10"):
+        list(written(tmp_path / "none"))
+    assert "neither hardware.json nor unrolled.json" in refused("sim", "pages", "--results", tmp_path)
+
+
+def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():
+    (copy,) = COPIES
+    (said,) = yardsticks([copy, None, copy, labels_digest([1, 2, 3])])
+    assert "quality 75, 4:2:0 chroma" in said and "75.48 %" in said and "87.2 %" in said and "81.03 %" in said
+    assert yardsticks([labels_digest([1, 2, 3])]) == []
+
+
+@pytest.mark.parametrize("name", ["cifar10", "arithmetic", "parity", "figures", "hardware"])
+def test_every_page_with_accuracies_on_the_copy_says_what_they_are_worth(name):
+    page = (RESULTS / f"{name}.md").read_text(encoding="utf-8")
+    assert page.count("**75.48 %**") == 1 and "high quality" not in page
