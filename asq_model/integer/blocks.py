@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 
 from asq_model.files import InputError
 from asq_model.integer.asq import BETA_LIMIT, GUARD, Precision
-from asq_model.integer.fixed import checked_range
+from asq_model.integer.fixed import checked_flag, checked_range
 
 # What each unit depends on.
 PARAMETERS = {
@@ -76,6 +76,7 @@ class BlockSpec:
         checked_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
         checked_range("LANES", self.lanes, 1, MAX_LANES)
         checked_range("TOTAL", self.total_bits, 8, 48)
+        checked_flag("SIGNED_ACT", self.signed_activation)
         if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
             raise InputError(f"CHANNELS is {self.channels} and LANES {self.lanes}; allowed: lanes that divide them")
         if self.hidden == 0:

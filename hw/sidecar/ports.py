@@ -89,6 +89,17 @@ BEATS = {
 }
 
 
+# Ports of the same cycle that a stream's `ready` follows; of the others it comes from registers.
+READY_FOLLOWS = {
+    ("mac", "i"): ["o__ready"],
+    ("serial", "i"): [],  # while a result waits, a weight's first bit waits behind it, and its last has not come
+    ("channel-sums", "i"): ["o__ready"],
+    ("quantiser", "i"): ["o__ready"],
+    ("rescale", "i"): ["o__ready", "s__valid"],
+    ("rescale", "s"): ["i__valid", "o__ready", "s__valid"],
+}
+
+
 def form_of(spec: Spec) -> str:
     """mac, array, block or counter."""
     return {MacSpec: "mac", ArraySpec: "array", BlockSpec: "block", type(None): "counter"}[type(spec)]
@@ -188,6 +199,7 @@ def describe_streams(spec: Spec, ports: list[dict]) -> list[dict]:
             {"name": name, "direction": "in" if directions[own["payload"]] == "input" else "out"}
             | {part: own.get(part) for part in ("payload", "valid", "ready")}
             | {"ready_in_reset": ready_in_reset(spec, name, directions.get(own.get("ready")))}
+            | {"ready_follows": READY_FOLLOWS.get((spec.unit, name), READY_FOLLOWS.get((unit, name), []))}
             | {"beat": BEATS[unit, name]}
         )
     return streams

@@ -121,6 +121,18 @@ def check_timing(plan: Plan) -> None:
         assert found == {period}, f"{sidecar['top']}: period is {period}, found {found}"
 
 
+def check_ready(made: list[Plan]) -> None:
+    """Raises AssertionError unless, in the runs of one module, `ready` followed the inputs that the sidecar names, and
+    no `valid` followed any."""
+    sidecar = made[0].run.sidecar
+    for stream in sidecar["streams"]:
+        driven = {"ready": "in", "valid": "out"}
+        for part in (part for part, way in driven.items() if way == stream["direction"] and stream[part]):
+            found = set().union(*(plan.run.follows(stream[part]) for plan in made))
+            said = set(stream["ready_follows"]) if part == "ready" else set()
+            assert found == said, f"{sidecar['top']}: {stream[part]} follows {sorted(said)}, found {sorted(found)}"
+
+
 def check(plan: Plan) -> None:
     """Raises AssertionError unless the run shows what the sidecar says."""
     plan.expect()
@@ -130,7 +142,7 @@ def check(plan: Plan) -> None:
 
 def plans(sidecar: dict, verilog, seed: int) -> list[Plan]:
     """Runs of a module, at full rate and with stalls."""
-    import sidecar_blocks
+    import sidecar_block_runs
     import sidecar_products
 
     rng = random.Random(f"{sidecar['top']} {seed}")
@@ -138,4 +150,4 @@ def plans(sidecar: dict, verilog, seed: int) -> list[Plan]:
         return sidecar_products.mac_plans(sidecar, verilog, rng)
     if sidecar["form"] == "array":
         return sidecar_products.array_plans(sidecar, verilog, rng)
-    return sidecar_blocks.block_plans(sidecar, verilog, rng)
+    return sidecar_block_runs.block_plans(sidecar, verilog, rng)

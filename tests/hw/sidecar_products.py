@@ -108,14 +108,17 @@ def operand(sidecar: dict, path: tuple[str, ...], code: int, a: int) -> dict[tup
 
 
 def beat(sidecar: dict, terms: list[tuple[int, int]], last: bool, rng: random.Random) -> int:
-    """A word of `i`; lanes that are left take the code of zero, and any activation."""
+    """A word of `i`; lanes that are left take the code of zero, and any activation with the multiple of another."""
     port, lanes = payload_of(sidecar, "i"), sidecar["lanes"]
     low, high = limits(sidecar["product"]["activation"]["width"], sidecar["product"]["activation"]["signed"])
     zero = sidecar["product"]["weights"]["zero_code"]
     filled = [*terms, *[(zero, rng.randint(low, high)) for _ in range(lanes - len(terms))]]
     values = {("last",): int(last)}
     for lane, (code, a) in enumerate(filled):
-        values |= operand(sidecar, () if lanes == 1 else ("operands", str(lane)), code, a)
+        path = () if lanes == 1 else ("operands", str(lane))
+        values |= operand(sidecar, path, code, a)
+        if lane >= len(terms):
+            values[(*path, "activation")] = rng.randint(low, high)
     return packed(sidecar, port, values)
 
 

@@ -8,7 +8,7 @@ import json
 
 import jsonschema
 from icarus_bench import simulate
-from sidecar_model import check, plans
+from sidecar_model import check, check_ready, plans
 
 from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.files import InputError
@@ -123,11 +123,14 @@ def test_the_sidecar_alone_foretells_every_beat(batch, build_root, tmp_path):
     for spec in batch:
         sidecar, verilog = sidecar_and_verilog(spec, build_root)
         VALIDATOR.validate(sidecar)
-        made += plans(sidecar, verilog, 0)
-    simulate([plan.run for plan in made], tmp_path)
-    for plan in made:
-        check(plan)
-    assert sum(len(plan.run.beats("o")) for plan in made) > 9 * len(made)
+        made.append(plans(sidecar, verilog, 0))
+    every = [plan for some in made for plan in some]
+    simulate([plan.run for plan in every], tmp_path)
+    for some in made:
+        for plan in some:
+            check(plan)
+        check_ready(some)
+    assert sum(len(plan.run.beats("o")) for plan in every) > 9 * len(every)
 
 
 def test_the_schema_is_one_and_is_strict(build_root):
@@ -141,6 +144,25 @@ def test_the_schema_is_one_and_is_strict(build_root):
 
 def later(cases):
     return [case | {"cycles": f"{case['cycles']} + 1"} for case in cases]
+
+
+def test_the_step_of_adapter_step_must_be_taken(build_root, tmp_path):
+    sidecar, verilog = sidecar_and_verilog(BlockSpec("adapter-step", 8, 6), build_root)
+    plan = plans(sidecar, verilog, 0)[1]
+    plan.run.untaken = ("s",)
+    simulate([plan.run], tmp_path)
+    per_map = plan.variables["words"] * plan.variables["pixels"]
+    assert [word for _, word in plan.run.beats("o")] == plan.expected["o"][:per_map]
+    assert len(plan.run.beats("i")) < len(plan.run.sent["i"])
+
+
+def test_a_map_larger_than_the_buffer_never_comes_out(build_root, tmp_path):
+    sidecar, verilog = sidecar_and_verilog(BlockSpec("adapter-step", 4, 8, buffer=4), build_root)
+    sidecar["constants"]["buffer"] = 1000
+    made = [plan for seed in range(9) for plan in plans(sidecar, verilog, seed)[:1]]
+    plan = next(plan for plan in made if plan.variables["words"] * plan.variables["pixels"] > 6)
+    simulate([plan.run], tmp_path)
+    assert plan.run.beats("o") == plan.run.beats("s") == [] and len(plan.run.beats("i")) < 7
 
 
 # What is wrong in a sidecar, by a name: the unit, the path to an entry, and the change.
@@ -158,6 +180,7 @@ WRONG = {
     "a sign": ("signed", ("ports", "i__payload", "fields", "activation", "signed"), lambda signed: False),
     "reset's polarity": ("post", ("reset", "active"), lambda active: 0),
     "ready in reset": ("post", ("streams", 0, "ready_in_reset"), lambda ready: 0),
+    "what ready follows": ("post", ("streams", 0, "ready_follows"), lambda ports: []),
     "multiples": ("shared", ("product", "multiples", "root", 5), lambda entry: entry - 1),
     "the code of zero": ("shared", ("product", "weights", "zero_code"), lambda code: 0),
     "when s is taken": ("array", ("timing", "latency", 1, "cycles"), lambda cycles: cycles + 1),
@@ -192,14 +215,18 @@ def changed(sidecar, path, change):
     return sidecar
 
 
+def both(sidecar, verilog):
+    return [plan for seed in range(2) for plan in plans(sidecar, verilog, seed)]
+
+
 def test_what_is_wrong_in_a_sidecar_is_seen(build_root, tmp_path):
     found = {name: sidecar_and_verilog(spec, build_root) for name, spec in RIGHT.items()}
-    right = {name: plans(*pair, 0) for name, pair in found.items()}
+    right = {name: both(*pair) for name, pair in found.items()}
     wrong, seen = {}, set()
     for name, (unit, path, change) in WRONG.items():
         sidecar, verilog = found[unit]
         try:
-            wrong[name] = plans(changed(sidecar, path, change), verilog, 0)
+            wrong[name] = both(changed(sidecar, path, change), verilog)
         except AssertionError:
             seen.add(name)
     runs = [plan.run for made in [*right.values(), *wrong.values()] for plan in made]
@@ -207,10 +234,12 @@ def test_what_is_wrong_in_a_sidecar_is_seen(build_root, tmp_path):
     for made in right.values():
         for plan in made:
             check(plan)
+        check_ready(made)
     for name, made in wrong.items():
         try:
             for plan in made:
                 check(plan)
+            check_ready(made)
         except AssertionError:
             seen.add(name)
     assert seen == set(WRONG), set(WRONG) - seen
