@@ -5,13 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth.hdl import Shape
 
-from asq_model.integer.fixed import checked_integers, checked_range
-
-
-def shape_range(shape: Shape) -> tuple[int, int]:
-    """The smallest and the largest number of that shape."""
-    low = -(1 << shape.width - 1) if shape.signed else 0
-    return low, low + (1 << shape.width) - 1
+from asq_model.integer.fixed import bounds, checked_integers, checked_range
 
 
 def pack(*fields: tuple[int, Shape]) -> int:
@@ -19,7 +13,7 @@ def pack(*fields: tuple[int, Shape]) -> int:
     word = offset = 0
     for value, shape in fields:
         value = int(value)
-        checked_range(f"a value for {shape.width} bits", value, *shape_range(shape))
+        checked_range(f"a value for {shape.width} bits", value, *bounds(shape.width, shape.signed))
         word |= (value & ((1 << shape.width) - 1)) << offset
         offset += shape.width
     return word
@@ -29,7 +23,7 @@ def packed(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:
     """Each row of int [N, K] as one word, the first value lowest. Raises InputError for a value that does not fit."""
     for shape in {*shapes}:
         columns = [index for index, other in enumerate(shapes) if other == shape]
-        checked_integers(f"values for {shape.width} bits", values[:, columns], *shape_range(shape))
+        checked_integers(f"values for {shape.width} bits", values[:, columns], *bounds(shape.width, shape.signed))
     masks = [(1 << shape.width) - 1 for shape in shapes]
     places = np.cumsum([0, *(shape.width for shape in shapes)]).tolist()[:-1]
     return [

@@ -38,6 +38,11 @@ def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.n
     return values.astype(np.int64)
 
 
+def bounds(bits: int, signed: bool) -> tuple[int, int]:
+    """The smallest and the largest integer of so many bits."""
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
 def largest(x: np.ndarray) -> int:
     """The largest magnitude in x, 0 where there is none."""
     x = np.asarray(x)
@@ -62,8 +67,7 @@ def round_shift(x: np.ndarray, shift: int) -> np.ndarray:
 
 def saturate(x: np.ndarray, bits: int, signed: bool = True) -> tuple[np.ndarray, int]:
     """(x clamped to what `bits` bits hold, how many values were outside)."""
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    clamped = np.clip(x, low, high)
+    clamped = np.clip(x, *bounds(bits, signed))
     return clamped, int(np.count_nonzero(clamped != x))
 
 

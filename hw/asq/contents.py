@@ -8,6 +8,7 @@ from asq_model.files import InputError
 from asq_model.golden import GoldenMaps
 from asq_model.integer.asq import Precision
 from asq_model.integer.blocks import BlockSpec
+from asq_model.integer.fixed import bounds, checked_range
 
 LOADED = ("adapter", "adapter-step", "rescale")
 
@@ -62,6 +63,25 @@ def check_fit(spec: BlockSpec, maps: GoldenMaps, size: dict[str, int]) -> None:
         raise InputError(f"TOTAL is {spec.total_bits}; layer {maps.name}'s bias needs {bits}")
 
 
+def check_values(spec: BlockSpec, layer: str, rows: dict[str, list[dict[str, int]]], inputs: dict) -> None:
+    """Raises InputError for a value that its field cannot hold: memories and ports would cut it to another."""
+    from amaranth.hdl import Shape
+
+    from hw.asq.adapter import unit_layout, weights_layout
+    from hw.asq.rescale import channel_layout
+    from hw.asq.words import adapter_layout, rescale_layout
+
+    layouts = {"weights": weights_layout, "units": unit_layout, "channels": channel_layout}
+    constants = rescale_layout if spec.unit == "rescale" else adapter_layout
+    for what, layout, found in [("constants", constants, [inputs["constants"]])] + [
+        (memory, layouts[memory], found) for memory, found in rows.items()
+    ]:
+        for name, field in layout(spec):
+            shape = Shape.cast(field.shape)
+            for row in found:
+                checked_range(f"{name} of layer {layer}'s {what}", row[name], *bounds(shape.width, shape.signed))
+
+
 def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
     """A layer's contents. Raises InputError for a layer that does not fit the block."""
     size = layer_size(spec.unit, maps)
@@ -88,4 +108,6 @@ def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
         latencies = {"o": adapter}
         if spec.unit == "adapter-step":
             latencies = {"o": spec.step_latency(adapter), "s": spec.step_offered(adapter)}
-    return Contents(maps.name, maps.entry["sha256"], rows, inputs | {"constants": constants}, latencies)
+    inputs |= {"constants": constants}
+    check_values(spec, maps.name, rows, inputs)
+    return Contents(maps.name, maps.entry["sha256"], rows, inputs, latencies)

@@ -1,6 +1,7 @@
 """A block that holds a layer's weights from the start answers as that layer without anything being loaded."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,6 +101,22 @@ def test_a_layer_that_does_not_fit_is_named(layers):
         contents_of(BlockSpec("quantiser"), layers["block3.conv2"])
 
 
+def test_a_value_that_its_field_cannot_hold_is_named(layers):
+    maps = layers["block3.conv2"]
+    shifted = replace(maps, entry=maps.entry | {"adapter": maps.entry["adapter"] | {"hidden_shift": 64}})
+    with pytest.raises(InputError, match=r"hidden_shift of layer block3\.conv2's constants is 64; allowed: 0 to 63"):
+        contents_of(BlockSpec("adapter"), shifted)
+    for unit, name, said in (
+        ("adapter", "unit_weights", "lane0 of layer"),
+        ("adapter-step", "unit_biases", "bias of layer"),
+        ("rescale", "multipliers", "multiplier of layer"),
+    ):
+        wide = maps.arrays[name].astype(object)
+        wide.flat[-1] = 1 << 90
+        with pytest.raises(InputError, match=rf"{said} block3\.conv2's .* is {1 << 90}; allowed"):
+            contents_of(BlockSpec(unit), replace(maps, arrays=maps.arrays | {name: wide}))
+
+
 def test_the_command(small_golden, command, refused, tmp_path):
     words = ["hw", "verilog", "--unit", "adapter-step", "--golden", small_golden, "--out", tmp_path]
     done = command(*words, "--layer", "block2.conv2")
@@ -112,4 +129,6 @@ def test_the_command(small_golden, command, refused, tmp_path):
     adapter = 8 * (32 + 7) + 29
     assert {row["of"]: row["cycles"] for row in side["timing"]["latency"]} == {"o": adapter + 6, "s": adapter + 2}
     assert "GOLDEN and LAYER go together" in refused(*words)
-    assert "leave them out with GOLDEN" in refused(*words, "--layer", "block2.conv2", "--abits", 4)
+    assert "ABITS is 4, but GOLDEN is given, and layer block2.conv2 has its own" in refused(
+        *words, "--layer", "block2.conv2", "--abits", 4
+    )
