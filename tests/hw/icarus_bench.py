@@ -116,6 +116,8 @@ def send_text(stream: dict, run: Run, width: int) -> tuple[str, str]:
     if loads and name != "load":
         when += " && load_at == (second ? {1} : {0}) && !load_valid".format(*run.counts("load"))
     reset = f"{name}_at = 0; {name}_valid <= 0; {name}_wait = {name}_gaps[0];"
+    if name == "load" and loads:  # what a memory was given before the reset is not sent again
+        reset = f"{name}_valid <= 0; if ({name}_at > {first}) {name}_at = 0;"
     return SEND.format(s=name, count=count, width=width, when=when), reset
 
 

@@ -19,6 +19,12 @@ from sidecar_blocks import (
 from sidecar_model import Plan, clamp, evaluated, field_of, limits, packed, placed, round_shift
 
 MAPS = 3
+BEATS = 30  # at least, in all maps of a run that is cheap
+
+
+def how_many(per_map: int) -> int:
+    """Maps of a run: enough beats to fill a pipeline and make it wait."""
+    return max(MAPS, -(-BEATS // per_map))
 
 
 def gaps(block: Block, words: list[int], per_map: int, mode: str, idle: int) -> list[tuple[int, int]]:
@@ -38,7 +44,7 @@ def gaps(block: Block, words: list[int], per_map: int, mode: str, idle: int) -> 
 
 def sums_run(block: Block, verilog: Path, mode: str) -> Plan:
     words, pixels = drawn_size(block)
-    maps = [drawn_map(block, words, pixels) for _ in range(MAPS)]
+    maps = [drawn_map(block, words, pixels) for _ in range(how_many(words * pixels))]
     sent = [word for pixel_rows in maps for row in pixel_rows for word in block.lane_words("i", row)]
     found = [word for pixel_rows in maps for word in block.lane_words("o", channel_sums(pixel_rows))]
     per_map = words * pixels
@@ -105,7 +111,7 @@ def rescale_run(block: Block, verilog: Path, mode: str) -> Plan:
     channels = [{"multiplier": block.drawn(multiplier), "bias": block.drawn(bias, bias[1] - 2)} for _ in range(words)]
     low = 0 if relu else said["y_min"]
     sent, steps, found = [], [], []
-    for _ in range(MAPS):
+    for _ in range(how_many(words * pixels)):
         s = max(block.drawn(step, step_bits), 1)
         steps.append(block.word("s", {("beta",): block.drawn(block.field("s", "beta")), ("step",): s}))
         for _ in range(pixels):
