@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import inner_layers, observed_inputs
+from asq_model.convert import inner_layers
 from asq_model.datasets import Split, load
 from asq_model.files import InputError
 from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
+from asq_model.observe import observed_inputs
 from asq_model.recipe import Recipe
 from asq_model.results_files import ArithmeticRow
 from asq_model.train import EVALUATION_BATCH, load_quantised

@@ -36,7 +36,9 @@ def full_precision() -> nn.Module:
 
 def quantised(weights: str, activations: str) -> nn.Module:
     layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
-    return convert(full_precision(), QuantConfig(inner=layer), torch.randn(2, *IMAGE))
+    model = full_precision()
+    convert(model, QuantConfig(inner=layer), torch.randn(2, *IMAGE))
+    return model
 
 
 def brevitas() -> nn.Module:

@@ -6,6 +6,8 @@ integer specification. A unit with another level set than the trained one gets t
 its own set afterwards, by least squares per channel: the same workload, not a trained network of that kind.
 """
 
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,28 +17,40 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.checkpoint import digest
-from asq_model.codes import LevelSet
-from asq_model.convert import inner_layers, observed_inputs, quantised_layers
+from asq_model.codes import EXPONENTIAL, KINDS, LevelSet
+from asq_model.convert import inner_layers, quantised_layers
 from asq_model.datasets import Split, load
 from asq_model.export_maps import exported_maps
-from asq_model.files import InputError, sha256_file
+from asq_model.exportable import check_exportable
+from asq_model.files import InputError, fingerprint, sha256_file
 from asq_model.golden import FORMAT, invalidate, layer_units, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.integer.network import IntegerNetwork
 from asq_model.integer_layer import on_unit
 from asq_model.integerise import NETWORKS, integer_network
 from asq_model.layers import Quantised
+from asq_model.observe import Example, check_example, observed_inputs
 from asq_model.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
+from asq_model.telemetry import layer_states
 from asq_model.train import arrays as arrays_of
 from asq_model.train import correct, load_quantised
 
 
-def patches(layer: nn.Module, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products: [N, groups, terms, positions], zero padding included, terms as in the
-    weight; output channel c uses those of its group, c // (channels per group)."""
+def padded(layer: nn.Module, x: Tensor) -> Tensor:
+    """A convolution's input with its padding, of any kind."""
+    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+    return nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode)
+
+
+def patches(layer: Quantised, x: Tensor) -> Tensor:
+    """The operands of a layer's dot products: [N, groups, terms, positions], padding included, terms as in the weight;
+    output channel c uses those of its group, c // (channels per group)."""
     if isinstance(layer, nn.Linear):
-        return x.view(len(x), 1, -1, 1)
-    fields = nn.functional.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+        return layer.maps(x).flatten(2).unsqueeze(1)
+    x, kernel, dilation, stride = padded(layer, x), layer.kernel_size, layer.dilation, layer.stride
+    if isinstance(layer, nn.Conv1d):
+        x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)
+    fields = nn.functional.unfold(x, kernel, dilation, 0, stride)
     return fields.view(len(x), layer.groups, -1, fields.shape[2])
 
 
@@ -56,38 +70,50 @@ def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.nd
 
 
 def unit_weights(layer: Quantised, units: list[MacSpec]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """(codes [C, N], scale [C]) by level set name: the trained codes, and for other sets those of least squares."""
-    trained = layer.weight_quantiser
-    codes, scale = trained.codes(layer.weight)
+    """(codes [C, N], scale [C]) by level set name: the trained codes, the same levels in sets that have them all, and
+    for other sets those of least squares."""
+    trained = layer.weight_quantiser.level_set
+    codes, scale = layer.weight_quantiser.codes(layer.weight)
+    codes = codes.flatten(1).numpy()
     scale = scale.detach().double().expand(len(codes)).numpy()  # one for all, or per channel
-    found = {trained.level_set.name: (codes.flatten(1).numpy(), scale)}
+    found = {trained.name: (codes, scale)}
     weights = layer.weight.detach().flatten(1).double().numpy()
     for unit in units:
-        if unit.level_set.name not in found:
-            found[unit.level_set.name] = least_squares_codes(unit.level_set, weights)
+        levels = unit.level_set
+        if levels.name not in found and has_all(levels, trained):
+            found[levels.name] = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes], scale
+        elif levels.name not in found:
+            found[levels.name] = least_squares_codes(levels, weights)
     return found
+
+
+def has_all(levels: LevelSet, others: LevelSet) -> bool:
+    """Whether a level set has every level of another, in the same units."""
+    return set(levels.values) >= set(others.values) and levels.level_unit == others.level_unit
 
 
 def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.random.Generator) -> tuple[dict, dict]:
     """(arrays, manifest entry) of a layer's golden vectors, its input being x. `kind` is for the units of other level
     sets than the layer's own."""
-    check_exportable(name, layer, x)
+    check_exportable(name, layer)
     quantiser, trained = layer.activation_quantiser, layer.weight_quantiser.level_set
     channels, terms = layer.weight.flatten(1).shape
-    activation_codes, steps = quantiser.codes(x)
-    operands = patches(layer, activation_codes.double())
+    with torch.no_grad():
+        outputs_seen = layer.maps(layer(x)).flatten(2)
+    bias = 0 if layer.bias is None else layer.bias.detach()[None, :, None]
+    fake_quantised = outputs_seen - bias
+    places = fake_quantised.shape[2]
     vectors = -(-PRODUCTS_PER_LAYER // terms)
-    places = operands.shape[3]
     picked = rng.permutation(len(x) * places * channels)[:vectors]
     images, positions, outputs = np.unravel_index(picked, (len(x), places, channels))
-    activations = operands[images, outputs // (channels // operands.shape[1]), :, positions].long().numpy()
-    units = layer_units(trained.bits, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
+    chosen, rows = np.unique(images, return_inverse=True)  # only these are unfolded: large maps take much memory
+    activation_codes, steps = quantiser.codes(x[torch.from_numpy(chosen)])
+    operands = patches(layer, activation_codes.double())
+    activations = operands[rows, outputs // (channels // operands.shape[1]), :, positions].long().numpy()
+    units = layer_units(trained, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
     weights = unit_weights(layer, units)
-    with torch.no_grad():
-        bias = 0 if layer.bias is None else layer.bias.view(-1, 1)
-        fake_quantised = layer(x).view(len(x), channels, -1) - bias
     reference = fake_quantised[images, outputs, positions].double().numpy()
-    step = steps.double().numpy()[images]
+    step = steps.double().numpy()[rows]
     arrays = {
         "activations": activations.astype(np.int8 if quantiser.signed else np.uint8),
         "channels": outputs.astype(np.int64),
@@ -105,12 +131,13 @@ def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.rand
         arrays[f"expected_{unit.name}"] = expected
         real = expected * scale[outputs] * step / 2.0**unit.result_frac
         spread = float(np.sqrt(np.mean(reference**2)))
+        relative_to = spread or 1.0  # a layer whose outputs are all zero agrees exactly
         entries[unit.name] = {
             "spec": asdict(unit),
             "level_set": unit.level_set.name,
-            "weights": "trained" if unit.level_set == trained else "least squares, not trained",
-            "difference_rms": float(np.sqrt(np.mean((real - reference) ** 2))) / spread,
-            "difference_max": float(np.abs(real - reference).max()) / spread,
+            "weights": "trained" if has_all(unit.level_set, trained) else "least squares, not trained",
+            "difference_rms": float(np.sqrt(np.mean((real - reference) ** 2))) / relative_to,
+            "difference_max": float(np.abs(real - reference).max()) / relative_to,
         }
     entry = {
         "name": name,
@@ -129,20 +156,6 @@ def export_layer(name: str, layer: Quantised, x: Tensor, kind: str, rng: np.rand
     return arrays, entry
 
 
-def check_exportable(name: str, layer: Quantised, x: Tensor) -> None:
-    """Raises InputError, naming the layer, unless it multiplies weight codes by q in x̂ = q·s, padded with zeros."""
-    if isinstance(layer, nn.Linear) and x.dim() != 2:
-        raise InputError(f"layer {name} has input of shape {tuple(x.shape)}; golden vectors need [N, features]")
-    if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or isinstance(layer.padding, str)):
-        padding = f"{layer.padding_mode}, {layer.padding}"
-        raise InputError(f"layer {name} has padding {padding}; golden vectors need zeros and a number")
-    if layer.config.activations not in ("asq", "lsq"):
-        allowed = "golden vectors need asq or lsq"
-        raise InputError(f"layer {name} has {layer.config.activations} activations; {allowed}")
-    if layer.config.weights == "dorefa":
-        raise InputError(f"layer {name} has dorefa weights, which have no code here; use uniform")
-
-
 def post_correct(path: Path, split: Split, frac: int) -> int:
     """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
     low-bit layer."""
@@ -150,40 +163,66 @@ def post_correct(path: Path, split: Split, frac: int) -> int:
     return correct(on_unit(model, "post", frac), split)
 
 
-def exported_layers(model: nn.Module, kind: str, images: Tensor) -> Iterator[tuple[str, dict, dict]]:
-    """(name, arrays, manifest entry) of every quantised layer, in the network's order."""
+def exported_layers(model: nn.Module, kind: str, images: Example) -> Iterator[tuple[str, dict, dict]]:
+    """(name, arrays, manifest entry) of every quantised layer that the network uses, in the order of definition."""
     layers = quantised_layers(model)
     inputs = observed_inputs(model, layers, images)
     rng = np.random.default_rng(EXPORT_SEED)
     for name, layer in layers:
-        yield name, *export_layer(name, layer, inputs[name], kind, rng)
+        if name in inputs:
+            with layer.naming():
+                arrays, entry = export_layer(name, layer, inputs[name], kind, rng)
+            yield name, arrays, entry
+
+
+def file_stem(name: str) -> str:
+    """A layer's name as a file name: itself where it can be one, otherwise its letters and a hash."""
+    if re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII):
+        return name
+    readable = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip(".")[:80]
+    return f"{readable}-{fingerprint(name)[:12]}"
+
+
+def warn_of_constant_steps(model: nn.Module, images: Example) -> None:
+    """Warn, naming the layers, where an adapter does not adapt: its layer's step is the same for all images."""
+    for name, state in layer_states(model, images).items():
+        if state.constant:
+            warnings.warn(f"layer {name}: {state.constant}; its activations are quantised as by lsq", stacklevel=3)
 
 
 def export_network(
     model: nn.Module,
-    images: Tensor,
+    images: Example,
     folder: Path,
     about: dict | None = None,
     integers: tuple[IntegerNetwork, np.ndarray] | None = None,
 ) -> dict:
     """Write golden vectors of any converted network, run on `images`, to a folder; return the manifest.
 
-    `about`: what else the manifest shall say, such as the `network`'s name and its `accuracy` (`test_images`,
-    `quantised_correct`). `integers`: the network in integers, and the images as uint8, for the feature maps.
-    Raises InputError for layers that hardware here does not take.
+    `images`: samples on the first axis; several arguments as a tuple or a dictionary. `about`: what else the manifest
+    shall say, such as the `network`'s name and its `accuracy` (`test_images`, `quantised_correct`). `integers`: the
+    network in integers, and the images as uint8, for the feature maps. Of a layer that is called several times, the
+    vectors are of its first call; layers that the network does not use have none, and are named in the manifest.
+    Warns where an adapter does not adapt. Raises InputError for layers that hardware here does not take.
     """
-    low_bit = [layer.config for _, layer in inner_layers(model)]
-    if not low_bit:
-        raise InputError(f"{type(model).__name__} has no low-bit layer; golden vectors are made of converted networks")
-    first = low_bit[0]
+    check_example(images)
+    layers = quantised_layers(model)
+    if not layers:
+        raise InputError(f"{type(model).__name__} has no quantised layer; export takes a converted network")
+    for name, layer in layers:
+        check_exportable(name, layer)
+    first = (inner_layers(model) or layers)[0][1].config
+    kind = first.kind if first.weights in EXPONENTIAL else KINDS[0]
+    warn_of_constant_steps(model.eval(), images)
     invalidate(folder)
-    layers = []
-    for name, arrays, entry in exported_layers(model.eval(), first.kind or "symmetric", images):
-        layers.append(entry | write_layer(folder, name, arrays))
+    entries = []
+    for name, arrays, entry in exported_layers(model, kind, images):
+        entries.append(entry | write_layer(folder, file_stem(name), arrays))
     maps = [
-        {"name": name} | entry | write_layer(folder, f"{name}.maps", arrays)
+        {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
         for name, arrays, entry in exported_maps(model, images, *(integers or ()))
     ]
+    used = {entry["name"] for entry in entries}
     manifest = {
         "format": FORMAT,
         "network": type(model).__name__,
@@ -194,9 +233,10 @@ def export_network(
         "kind": first.kind,
         "family": first.weights,
         "accuracy": {},
-        "products": sum(layer["products"] for layer in layers),
-        "layers": layers,
+        "products": sum(entry["products"] for entry in entries),
+        "layers": entries,
         "maps": maps,
+        "unused": [name for name, _ in layers if name not in used],
     }
     if "checkpoint_digest" not in (about or {}):
         manifest["checkpoint_digest"] = digest(arrays_of(model.state_dict()), {})

@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import observed_inputs, quantised_layers
+from asq_model.convert import quantised_layers
 from asq_model.files import InputError
-from asq_model.integer.asq import Adapter, Precision, Quantiser, channel_sums
-from asq_model.integer.blocks import SHIFT_BITS, BlockSpec
+from asq_model.integer.asq import SHIFT_BITS, Adapter, Precision, Quantiser, channel_sums
+from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.fixed import saturate
 from asq_model.integer.network import Block, IntegerNetwork, Layer, Trace
 from asq_model.integerise import binary_point, layer_quantiser
 from asq_model.layers import Quantised
+from asq_model.observe import Example, changed, observed_inputs
 
 MAP_WORDS = 8192  # of a layer's maps that are exported whole: at least 2 maps, at most 8
 SUMMED_MAPS = 64  # whose channel sums are
@@ -35,16 +36,18 @@ class Seen:
     torch_input: Tensor
 
 
-def layers_by_themselves(model: nn.Module, images: Tensor) -> Iterator[Seen]:
-    """Each quantised layer, its binary point from these images."""
+def layers_by_themselves(model: nn.Module, images: Example) -> Iterator[Seen]:
+    """Each quantised layer that the network uses, its binary point from these images."""
     precision = Precision()
     layers = quantised_layers(model)
     inputs = observed_inputs(model, layers, images)
     for name, layer in layers:
+        if name not in inputs:
+            continue
         x = inputs[name]
         point = binary_point(max(x.abs().max().item(), 2.0**-16), precision.bits)
-        codes, _ = saturate(np.rint(x.double().numpy() * 2.0**point).astype(np.int64), precision.bits)
-        codes = codes.reshape((*x.shape, 1, 1)[:4])
+        maps = layer.maps(x).double().numpy()
+        codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
         quantiser = layer_quantiser(layer, x, point, codes[0, 0].size, precision)
         yield Seen(name, layer, quantiser, codes, x)
 
@@ -85,7 +88,7 @@ def adapter_entry(seen: Seen, adapter: Adapter) -> tuple[dict, dict]:
 def products(layer: Quantised, x: Tensor) -> int:
     """Multiplications that a layer does for one image."""
     with torch.no_grad():
-        positions = layer(x[:1])[0, 0].numel()
+        positions = layer.maps(layer(x[:1]))[0, 0].numel()
     return layer.weight.numel() * positions
 
 
@@ -155,13 +158,13 @@ def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: in
 
 
 def exported_maps(
-    model: nn.Module, images: Tensor, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
+    model: nn.Module, images: Example, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
 ) -> Iterator[tuple[str, dict, dict]]:
-    """(name, arrays, manifest entry) of every quantised layer.
+    """(name, arrays, manifest entry) of every quantised layer that the network uses.
 
-    images: float32 [N, C, H, W] as torch takes them; pixels: the same as uint8, for the integer `network`.
+    images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
     """
-    images = images[:SUMMED_MAPS]
+    images = changed(images, lambda x: x[:SUMMED_MAPS])
     if network is None:
         for seen in layers_by_themselves(model, images):
             arrays, entry = quantiser_entry(seen)

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from asq_model.checkpoint import read_checkpoint
 from asq_model.codes import EXPONENTIAL, KINDS, LevelSet
-from asq_model.convert import inner_layers, observed_inputs, quantisable_layers, quantised_layers
+from asq_model.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.datasets import load
 from asq_model.figures_page import page
 from asq_model.files import InputError, atomic_write, write_text
 from asq_model.layers import Quantised
 from asq_model.networks.resnet import BasicBlock
+from asq_model.observe import observed_inputs
 from asq_model.recipe import recipe_of
 from asq_model.records import write_record
 from asq_model.results_files import FIGURES_PAGE, FiguresReport

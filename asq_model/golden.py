@@ -25,7 +25,7 @@ from asq_model.files import (
     write_json,
 )
 from asq_model.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpacked_arrays
-from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MacSpec
+from asq_model.integer.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
 from asq_model.manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
@@ -35,20 +35,23 @@ READER = [Path(__file__).with_name(name) for name in ("golden.py", "golden_array
 MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
 
 
-def layer_units(weight_bits: int, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
-    """The units that a layer's vectors are for: all that have that width, at 7 and 8 bits the uniform ones only."""
-    families = FAMILY_OF_UNIT
-    units = [unit for unit in GOLDEN_UNITS if MIN_BITS[families[unit]] <= weight_bits <= MAX_BITS[families[unit]]]
+def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
+    """The units that a layer's vectors are for: all that have that width (at 7 and 8 bits the uniform ones only), and
+    one of the trained level set where those have it not. kind: of the exponential level sets."""
+    bits = trained.bits
+    names = [unit for unit in GOLDEN_UNITS if MIN_BITS[FAMILY_OF_UNIT[unit]] <= bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
+    if trained.kind == "sign-magnitude":
+        names.append(SIGN_MAGNITUDE[0])
     return [
         MacSpec(
             unit,
-            weight_bits,
+            bits,
             activation_bits,
             kind if FAMILY_OF_UNIT[unit] in EXPONENTIAL else "",
             depth=depth,
             signed_activation=signed,
         )
-        for unit in units
+        for unit in names
     ]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.convert import inner_layers
+from asq_model.exportable import check_integer_operands
 from asq_model.files import InputError
 from asq_model.integer.mac import FAMILY_OF_UNIT, MacSpec
 from asq_model.layers import Quantised, looked_up
@@ -22,8 +23,7 @@ FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, and so is a
 
 def check_integers(name: str, layer: Quantised, unit: str) -> None:
     """Raises InputError, naming the layer, unless it multiplies weight codes of the unit's family by q in x̂ = q·s."""
-    if layer.config.activations not in ("asq", "lsq"):
-        raise InputError(f"layer {name} has {layer.config.activations} activations; integer sums need asq or lsq")
+    check_integer_operands(name, layer)
     if layer.config.weights != FAMILY_OF_UNIT[unit]:
         raise InputError(f"layer {name} has {layer.config.weights} weights, which unit {unit} does not multiply")
 

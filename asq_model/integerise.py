@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import inner_layers, observed_inputs, quantised_layers
+from asq_model.convert import inner_layers, quantised_layers
 from asq_model.datasets import MemorySplit
+from asq_model.exportable import check_integer_operands
 from asq_model.files import InputError
 from asq_model.integer.asq import GUARD, Precision, Quantiser, adapter, quantiser
 from asq_model.integer.fixed import mantissas
@@ -19,6 +20,8 @@ from asq_model.integer.rescale import Rescale
 from asq_model.layers import Quantised
 from asq_model.networks import CifarResNet, DigitsNet, ResNet8
 from asq_model.networks.resnet import BasicBlock, PaddedIdentity
+from asq_model.observe import observed_inputs
+from asq_model.quantisers import Adapter
 
 NETWORKS = (DigitsNet, ResNet8, CifarResNet)
 CALIBRATION_IMAGES = 256
@@ -53,8 +56,17 @@ class Calibration:
         return binary_point(max(tensor.abs().max().item(), 2.0**-16), self.precision.bits)
 
 
+def hidden_reach(source: Adapter, x: Tensor) -> float:
+    """How large the hidden neurons of an adapter are taken to become, from inputs x: twice the largest that is seen,
+    for other images; and where neurons are silent, as far as they are below zero."""
+    with torch.no_grad():
+        neurons = source.neurons(source.pooled(x))
+    return max(2 * neurons.max().item(), neurons.abs().max().item(), 2.0**-16)
+
+
 def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> Quantiser:
-    """Of a layer whose input `x` (calibration images) has that binary point, and maps that many pixels.
+    """The integer quantiser of a layer whose input `x` (calibration images) has that binary point, in maps of that many
+    pixels. Raises InputError, naming the layer.
 
     positions: what the adapter's mean divides by.
     """
@@ -64,10 +76,9 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, pre
         parameters = {name: value.detach().double().numpy() for name, value in source.adapter.named_parameters()}
         hidden_point = 0
         if source.adapter.hidden is not None:
-            pooled = x.mean(tuple(range(2, x.dim()))) if x.dim() > 2 else x
-            largest = torch.relu(source.adapter.hidden(pooled)).max().item()
-            hidden_point = binary_point(max(2 * largest, 2.0**-16), precision.hidden + 1)  # twice, for other images
-        integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point, precision)
+            hidden_point = binary_point(hidden_reach(source.adapter, x), precision.hidden + 1)
+        with layer.naming():
+            integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point, precision)
     return quantiser(source.bits, source.signed, source.step.abs().item(), point, integer_adapter, precision)
 
 
@@ -134,9 +145,7 @@ def rescaled(
 
 def check(name: str, layer: Quantised) -> None:
     """Raises InputError, naming the layer, for quantisers that the integer network does not have."""
-    if layer.config.activations not in ("asq", "lsq") or layer.config.weights == "dorefa":
-        found = f"{layer.config.weights} weights and {layer.config.activations} activations"
-        raise InputError(f"layer {name} has {found}; the integer network takes level sets or uniform, asq or lsq")
+    check_integer_operands(name, layer)
     if layer.config.product_frac is not None:
         found = f"product_frac {layer.config.product_frac}"
         raise InputError(f"layer {name} was trained with {found}; the integer network sums products exactly")

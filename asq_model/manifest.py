@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from asq_model.files import InputError
-from asq_model.integer.blocks import MAX_CHANNELS, MAX_PIXELS, SHIFT_BITS
+from asq_model.integer.asq import SHIFT_BITS
+from asq_model.integer.blocks import MAX_CHANNELS, MAX_PIXELS
 from asq_model.integer.mac import MAX_DEPTH, MacSpec
 from asq_model.records import Amount, Count, Digest, Line, Whole, Width, Word
 

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import observed_inputs, quantised_layers
+from asq_model.convert import quantised_layers
 from asq_model.datasets import MemorySplit, load
 from asq_model.integer.asq import GUARD, Precision
 from asq_model.integer.fixed import saturate
 from asq_model.integer.network import IntegerNetwork, Layer, Trace
 from asq_model.integerise import integer_network
+from asq_model.observe import observed_inputs
 from asq_model.parity_page import LayerParity, Parity
 from asq_model.quantisers import ActivationQuantiser
 from asq_model.train import load_quantised

@@ -1,48 +1,74 @@
 """What a quantised network is doing inside: steps, β and weight scales per layer, logged or searched for a fault."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import observed_inputs, quantised_layers
-from asq_model.quantisers import LsqActivation
+from asq_model.convert import quantised_layers
+from asq_model.files import InputError
+from asq_model.integer.asq import BETA_LIMIT
+from asq_model.layers import Quantised
+from asq_model.observe import Example, observed_inputs
+from asq_model.quantisers import Adapter, LsqActivation
+
+LEAST_SPREAD = 1e-6  # of β over samples, relative: below it float32 hardly resolves that it varies
 
 
 @dataclass(frozen=True)
 class LayerState:
-    """One layer on one batch: step s, smallest, mean and largest β (1 without an adapter), the share of samples whose
-    β sits on its floor, smallest and largest weight scale."""
+    """One layer on one batch: step s; smallest, mean and largest β (1 without an adapter); the shares of samples whose
+    β sits on its floor and on its ceiling; smallest and largest weight scale (1 where weights have none); and what is
+    wrong with an adapter whose β does not vary (else nothing)."""
 
     step: float
     beta: tuple[float, float, float]
     on_floor: float
+    on_ceiling: float
     scale: tuple[float, float]
+    constant: str = ""
 
 
-def layer_states(model: nn.Module, images: Tensor) -> dict[str, LayerState]:
-    """Of every layer with a learned step, in order of definition."""
+def layer_states(model: nn.Module, images: Example) -> dict[str, LayerState]:
+    """The state of every layer with a learned step that the network uses, in order of definition."""
     layers = [
         (name, layer)
         for name, layer in quantised_layers(model)
-        if isinstance(layer.activation_quantiser, LsqActivation) and hasattr(layer.weight_quantiser, "scale")
+        if isinstance(layer.activation_quantiser, LsqActivation)
     ]
     inputs = observed_inputs(model, layers, images)
-    states = {}
-    for name, layer in layers:
-        quantiser, scale = layer.activation_quantiser, layer.weight_quantiser.scale.detach()
-        beta, floor = torch.ones(1), 0.0
-        if quantiser.adapter is not None:
-            with torch.no_grad():
-                beta, floor = quantiser.adapter(inputs[name]), quantiser.adapter.floor
-        states[name] = LayerState(
-            abs(quantiser.step.item()),
-            (beta.min().item(), beta.mean().item(), beta.max().item()),
-            (beta <= floor).float().mean().item(),
-            (scale.abs().min().item(), scale.abs().max().item()),
-        )
-    return states
+    return {name: layer_state(layer, inputs[name]) for name, layer in layers if name in inputs}
+
+
+@torch.no_grad()
+def layer_state(layer: Quantised, x: Tensor) -> LayerState:
+    """The state of one layer whose input is x."""
+    quantiser = layer.activation_quantiser
+    scale = getattr(layer.weight_quantiser, "scale", torch.ones(1))
+    beta, floor, constant = torch.ones(1), 0.0, ""
+    if quantiser.adapter is not None:
+        beta, floor = quantiser.adapter(x), quantiser.adapter.floor
+        constant = constant_reason(quantiser.adapter, x, beta)
+    return LayerState(
+        abs(quantiser.step.item()),
+        (beta.min().item(), beta.mean().item(), beta.max().item()),
+        (beta <= floor).float().mean().item(),
+        (beta >= BETA_LIMIT).float().mean().item(),
+        (scale.abs().min().item(), scale.abs().max().item()),
+        constant,
+    )
+
+
+def constant_reason(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
+    """Why β [N] does not vary over the samples of x, or nothing where it does (or a single sample cannot tell)."""
+    if len(beta) < 2 or beta.max() - beta.min() > LEAST_SPREAD * beta.max():
+        return ""
+    said = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"
+    if adapter.hidden is not None and not (adapter.neurons(adapter.pooled(x)) > 0).any():
+        return f"the adapter is dead, none of its hidden neurons responds, and {said}"
+    return said
 
 
 def first_fault(model: nn.Module, images: Tensor) -> str:
@@ -64,7 +90,7 @@ def first_fault(model: nn.Module, images: Tensor) -> str:
 
     hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), suppress(InputError):  # a layer may refuse what it receives
             model.eval()(images)
     finally:
         for hook in hooks:

@@ -146,7 +146,7 @@ class Training:
         """Keep the full-precision network for comparison and go on with its quantised form."""
         self.full_precision_state = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         torch.manual_seed(self.recipe.seed)  # of the adapters' weights
-        convert(self.model, self.recipe.quantisation, self.examples.to(self.device))
+        self.conversion = convert(self.model, self.recipe.quantisation, self.examples.to(self.device))
         self.begin_phase()
 
     @property
@@ -157,15 +157,16 @@ class Training:
     def step(self, images: Tensor, labels: Tensor) -> tuple[float, int]:
         """One update: (loss, correct) of this process's part. Raises InputError for a loss that is not finite."""
         images, labels = images.to(self.device, memory_format=torch.channels_last), labels.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            logits = self.parallel(images)
+        where = f"in epoch {self.epoch + 1} of {self.recipe.epochs}"
+        try:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+                logits = self.parallel(images)
+        except InputError as error:
+            raise InputError(f"training stopped {where}: {error}; {first_fault(self.model, images)}") from error
         logits = logits.float() if logits.dtype == torch.bfloat16 else logits
         loss = nn.functional.cross_entropy(logits, labels)
         if not torch.isfinite(loss):
-            raise InputError(
-                f"training stopped: the loss is {loss.item()} in epoch {self.epoch + 1} of {self.recipe.epochs};"
-                f" {first_fault(self.model, images)}"
-            )
+            raise InputError(f"training stopped: the loss is {loss.item()} {where}; {first_fault(self.model, images)}")
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -290,6 +291,8 @@ def train_on(recipe: Recipe, dataset: Dataset, out: Path, run: Run, after_epoch:
         while training.epoch < recipe.epochs:
             if training.epoch == recipe.full_precision_epochs:
                 training.start_quantised()
+                if rank() == 0:
+                    tqdm.write(str(training.conversion), file=sys.stderr)
             loss, accuracy = training.run_epoch(bar)
             training.save(state)
             scalars = {"loss": loss, "accuracy": accuracy, "rate": training.optimiser.param_groups[0]["lr"]}
@@ -311,7 +314,7 @@ def train_on(recipe: Recipe, dataset: Dataset, out: Path, run: Run, after_epoch:
         full_precision.load_state_dict(training.full_precision_state)
         config["full_precision_correct"] = correct(full_precision.to(run.device), dataset.test, run.device)
         config["quantised_correct"], config["quantised_top_5"] = top_correct(training.model, dataset.test, run.device)
-        warn_of_floor(training)
+        warn_of_adapters(training)
     else:
         config["full_precision_correct"] = correct(training.model, dataset.test, run.device)
     if rank() == 0:
@@ -320,11 +323,18 @@ def train_on(recipe: Recipe, dataset: Dataset, out: Path, run: Run, after_epoch:
     return config
 
 
-def warn_of_floor(training: Training) -> None:
-    """Say which layers have samples whose β sits on its floor: no gradient reaches them any more."""
+def warn_of_adapters(training: Training) -> None:
+    """Say which layers' adapters do not adapt: those with samples whose β sits on its floor or ceiling, where no
+    gradient reaches it, and those whose β is a constant."""
     for name, layer in layer_states(training.model, training.examples.to(training.device)).items():
-        if layer.on_floor and rank() == 0:
-            tqdm.write(f"warning: {name}: β is on its floor for {layer.on_floor:.0%} of {EXAMPLES} training images")
+        said = [
+            f"β is on its {limit} for {share:.0%} of {EXAMPLES} training images"
+            for limit, share in (("floor", layer.on_floor), ("ceiling", layer.on_ceiling))
+            if share
+        ]
+        said += [f"{layer.constant}; its activations are quantised as by lsq"] if layer.constant else []
+        for line in said if rank() == 0 else []:
+            tqdm.write(f"warning: {name}: {line}", file=sys.stderr)
 
 
 def load_model(path: Path) -> tuple[nn.Module, dict]:

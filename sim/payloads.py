@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from amaranth.hdl import Shape, signed, unsigned
 
-from asq_model.integer.blocks import SHIFT_BITS, BlockSpec
+from asq_model.integer.asq import SHIFT_BITS
+from asq_model.integer.blocks import BlockSpec
 from sim.maps import Maps
 from sim.packing import pack, packed
 

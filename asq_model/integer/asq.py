@@ -5,6 +5,7 @@ quantising compares r · 2^GUARD with S and nothing is divided by anything but S
 """
 
 from dataclasses import dataclass
+from math import frexp
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from asq_model.files import InputError
 from asq_model.integer.fixed import check_room, checked_range, largest, mantissas, round_shift, saturate
 
 BETA_LIMIT = 16  # β saturates there
+BIAS_BITS = 8  # of an adapter's bias above the products' sum
+SHIFT_BITS = 6  # of every shift that is an input of a hardware block
+WORKING_BITS = 62  # of a sum's magnitude: numpy computes in int64
 GUARD = 8  # bits of a step below the input's last: the same for all layers, so that hardware shifts by wiring
 
 
@@ -67,16 +71,37 @@ class Dense:
         return round_shift(x @ self.weights.T + self.bias, self.shift)
 
 
-def dense(weights: np.ndarray, bias: np.ndarray, point: int, out_point: int, bits: int) -> Dense:
-    """A dense layer from real weights [O, I], stored in `bits` bits, and bias [O]: input with binary point `point`,
-    output `out_point`."""
+def accumulator_bits(channels: int, positions: int, hidden: int, bits: int) -> int:
+    """Bits of an adapter's signed sums: those over all channels' sums or over all hidden neurons, times weights, and a
+    bias 2^`BIAS_BITS` times as large."""
+    of_channels = bits + (positions - 1).bit_length() + (channels - 1).bit_length()
+    of_neurons = bits + 4 + 1 + (hidden - 1).bit_length()
+    return max(of_channels, of_neurons) + bits + BIAS_BITS
+
+
+def dense(
+    weights: np.ndarray, bias: np.ndarray, point: int, out_point: int, bits: int, reach: int, room: int
+) -> tuple[Dense, int]:
+    """(a dense layer from real weights [O, I] and bias [O], the binary point of its output).
+
+    point: binary point of the input, whose magnitude is at most `reach`. out_point: the output's, or less where the
+    weights do not give so many bits. Weights are stored in `bits` bits, in fewer where the bias (`room` bits), the sum
+    or the shift would not fit otherwise: weights so small hardly matter.
+    """
     codes, weight_point = mantissas(weights, bits)
-    if np.abs(bias).max(initial=0) * 2.0 ** (weight_point + point) >= 2.0**62:
-        # Weights so small that they hardly matter: fewer bits of them leave room for the bias.
-        room = 61 - point - max(0, int(np.ceil(np.log2(np.abs(bias).max()))))
-        codes, weight_point = np.rint(np.ldexp(weights, room)).astype(np.int64), room
+    bias = np.asarray(bias, np.float64)
+    largest_bias = float(np.abs(bias).max())
+    largest_sum = float(np.abs(weights).max()) * weights.shape[1] * reach + largest_bias * 2.0**point
+    most = min(
+        room - point - frexp(largest_bias)[1],
+        WORKING_BITS - frexp(largest_sum)[1],
+        (1 << SHIFT_BITS) - 1 + out_point - point,
+    )
+    if weight_point > most:
+        codes, weight_point = np.rint(np.ldexp(weights, most)).astype(np.int64), most
     total = weight_point + point
-    return Dense(codes, np.rint(np.asarray(bias, np.float64) * 2.0**total).astype(np.int64), total - out_point)
+    out_point = min(out_point, total)
+    return Dense(codes, np.rint(np.ldexp(bias, total)).astype(np.int64), total - out_point), out_point
 
 
 @dataclass(frozen=True)
@@ -114,20 +139,22 @@ def adapter(
 ) -> Adapter:
     """An adapter from its real parameters (`hidden.weight` …), for maps of `positions` pixels and binary point `point`.
 
-    hidden_point: of the hidden units, from calibration.
+    hidden_point: of the hidden neurons, from calibration. Raises InputError for weights so large that β would be far
+    beyond what it may be.
     """
-    names = ["hidden", "output"] if "hidden.weight" in parameters else ["output"]
-    beta_point = precision.bits
-    layers = []
-    for name in names:
-        weights, bias = parameters[f"{name}.weight"].astype(np.float64), parameters[f"{name}.bias"]
-        if name == names[0]:
-            weights = weights / positions
-        out_point = beta_point if name == "output" else hidden_point
-        layers.append(dense(weights, bias, point, out_point, precision.bits))
-        point = out_point
-    hidden = layers[0] if len(layers) == 2 else None
-    return Adapter(hidden, layers[-1], max(1, round(floor * 2**beta_point)), beta_point, precision.hidden)
+    neurons, channels = parameters.get("hidden.weight", parameters["output.weight"]).shape
+    room = accumulator_bits(channels, positions, neurons, precision.bits) - 2
+    reach, scale, hidden = positions << precision.bits - 1, 1 / positions, None
+    if "hidden.weight" in parameters:
+        weights = parameters["hidden.weight"].astype(np.float64) * scale
+        hidden, point = dense(weights, parameters["hidden.bias"], point, hidden_point, precision.bits, reach, room)
+        reach, scale = 1 << precision.hidden, 1
+    weights = parameters["output.weight"].astype(np.float64) * scale
+    output, point = dense(weights, parameters["output.bias"], point, precision.bits, precision.bits, reach, room)
+    if point < precision.bits:
+        most = max(float(np.abs(values).max()) for values in parameters.values())
+        raise InputError(f"its adapter has parameters up to {most:.3g}, which leave β {point} fraction bits")
+    return Adapter(hidden, output, max(1, round(floor * 2**precision.bits)), precision.bits, precision.hidden)
 
 
 @dataclass(frozen=True)

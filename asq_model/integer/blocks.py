@@ -18,7 +18,7 @@ design ties them to constants).
 from dataclasses import dataclass, fields
 
 from asq_model.files import InputError
-from asq_model.integer.asq import BETA_LIMIT, GUARD, Precision
+from asq_model.integer.asq import BETA_LIMIT, GUARD, Precision, accumulator_bits
 from asq_model.integer.fixed import checked_flag, checked_range
 
 # What each unit depends on.
@@ -36,8 +36,6 @@ BLOCKS = tuple(PARAMETERS)
 MAX_LANES = 64
 MAX_CHANNELS = 4096
 MAX_PIXELS = 1 << 16
-BIAS_BITS = 8
-SHIFT_BITS = 6  # of every shift that is an input
 QUANTISER_STAGES = 1  # before the division's
 
 
@@ -133,11 +131,8 @@ class BlockSpec:
 
     @property
     def accumulator_bits(self) -> int:
-        """Of the adapter's sums, signed: those of all channels or of all hidden units, and a bias 2^`BIAS_BITS` times
-        as large, since weights that hardly matter are stored in as many bits as others."""
-        channels = self.sum_bits + (self.channels - 1).bit_length()
-        units = self.hidden_bits + 1 + (self.hidden - 1).bit_length()
-        return max(channels, units) + self.precision + BIAS_BITS
+        """Of the adapter's sums, signed."""
+        return accumulator_bits(self.channels, self.pixels, self.hidden, self.precision)
 
     @property
     def beta_bits(self) -> int:

@@ -4,6 +4,7 @@ All are uniform: integers q in [n, p] that mean `q·step + offset`, the offset z
 """
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -11,8 +12,39 @@ from torch import Tensor, nn
 
 from asq_model.config import LayerConfig
 from asq_model.distributed import global_extremes, global_mean, world_size
+from asq_model.files import InputError
 from asq_model.quantisers.adapter import Adapter
-from asq_model.quantisers.functions import SMALLEST_STEP, FakeQuantise, Round, ScaleGradient, positive, uniform_bounds
+from asq_model.quantisers.functions import (
+    SMALLEST_STEP,
+    FakeQuantise,
+    Round,
+    ScaleGradient,
+    exporting,
+    positive,
+    uniform_bounds,
+)
+
+# What a learned step was started from; a later one replaces an earlier one.
+NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class InputStatistics:
+    """What a quantiser starts from: smallest and largest value and mean magnitude of an input, each a scalar tensor."""
+
+    smallest: Tensor
+    largest: Tensor
+    mean_magnitude: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> "InputStatistics":
+        """The statistics of a batch, the parts of all processes together."""
+        return cls(*global_extremes(x), global_mean(x.abs()))
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a number (a NaN or an infinity shows in the mean)."""
+        return bool(torch.isfinite(self.mean_magnitude))
 
 
 class ActivationQuantiser(nn.Module):
@@ -23,6 +55,9 @@ class ActivationQuantiser(nn.Module):
         self.bits, self.signed = bits, signed
         self.adapter: Adapter | None = None
         self.low, self.high = uniform_bounds(bits, signed)
+
+    def start(self, statistics: InputStatistics, source: int) -> None:
+        """Set what is learned from an input's statistics, of an example or a batch (`FROM_…`). Raises InputError."""
 
     @abstractmethod
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
@@ -39,17 +74,23 @@ class ActivationQuantiser(nn.Module):
 
     @torch.no_grad()
     def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(integers q, shaped as x; step of each sample [N]): forward(x) is q·step (LSQ+: plus its offset)."""
+        """(integers q, shaped as x; step of each sample [N]): forward(x) is q·step (LSQ+: plus its offset).
+
+        Raises InputError for an input that is not finite, which no integer stands for.
+        """
+        if not exporting() and not torch.isfinite(x).all():
+            raise InputError("its input has values that are not finite")
         step, offset = self.grid(x)
         q = torch.clamp(torch.round((x - offset) / step), self.low, self.high).to(torch.int64)
-        return q, step.reshape(-1).expand(len(x))
+        return q, step.reshape(-1).expand(x.shape[0])
 
 
 class LsqActivation(ActivationQuantiser):
     """A learned step (LSQ), or with an adapter a step per sample s_a = s·β (ASQ, Eq. 4-9).
 
     The step starts at 2·mean|x|/√p of the first batch that it sees in training, of all processes together; a batch of
-    zeros says nothing, so the next one is waited for. `step_gradient`, `scale_beta_gradient`: see `LayerConfig`.
+    zeros says nothing, so the next one is waited for. Until then it has the start that an example gave it (`start`);
+    without either, evaluation raises InputError. `step_gradient`, `scale_beta_gradient`: see `LayerConfig`.
     """
 
     def __init__(
@@ -64,25 +105,43 @@ class LsqActivation(ActivationQuantiser):
         self.adapter = adapter
         self.step_gradient, self.scale_beta_gradient = step_gradient, scale_beta_gradient
         self.step = nn.Parameter(torch.ones(()))
-        self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
+        # A number, not a flag: averages of networks (EMA, SWA) subtract buffers.
+        self.register_buffer("started", torch.tensor(float(NOT_STARTED)))
 
     @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
-        mean = global_mean(x.abs())
-        if mean > 0:
-            self.step.copy_((2 * mean / sqrt(self.high)).clamp_min(SMALLEST_STEP))
-            self.initialised.fill_(True)
+    def start(self, statistics: InputStatistics, source: int) -> None:
+        if not statistics.finite:
+            raise InputError("the first input, which its step starts from, has values that are not finite")
+        if self.tells(statistics):
+            self.start_from(statistics)
+            self.started.fill_(source)
+
+    def tells(self, statistics: InputStatistics) -> bool:
+        """Whether an input says how large the step should be: zeros do not."""
+        return bool(statistics.mean_magnitude > 0)
+
+    def start_from(self, statistics: InputStatistics) -> None:
+        self.step.copy_((2 * statistics.mean_magnitude / sqrt(self.high)).clamp_min(SMALLEST_STEP))
+
+    def start_if_needed(self, x: Tensor) -> None:
+        """Start from a batch in training. Raises InputError in evaluation where nothing was started."""
+        if exporting() or not x.numel():
+            return
+        if self.training:
+            if self.started < FROM_BATCH:
+                self.start(InputStatistics.of(x), FROM_BATCH)
+        elif self.started == NOT_STARTED and x.any():
+            raise InputError("its step has no start yet: give convert() an example, or train on a batch first")
 
     def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
         """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x."""
-        if not torch.is_grad_enabled():
-            return parameter  # and the batch may be a symbol, as in an export
-        count = x.numel() * world_size() if self.step_gradient == "numel" else x[0].numel()
-        return ScaleGradient.apply(parameter, 1 / sqrt(count * self.high))
+        if not torch.is_grad_enabled() or exporting():
+            return parameter  # and in an export the batch is a symbol
+        count = x.numel() * world_size() if self.step_gradient == "numel" else x.shape[1:].numel()
+        return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))
 
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
-        if self.training and not self.initialised:
-            self.initialise(x)
+        self.start_if_needed(x)
         step = positive(self.scaled(self.step, x))
         if self.adapter is not None:
             beta = self.adapter(x)
@@ -102,13 +161,13 @@ class LsqPlusActivation(LsqActivation):
         super().__init__(bits, signed, None, step_gradient)
         self.offset = nn.Parameter(torch.zeros(()))
 
-    @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
-        smallest, largest = global_extremes(x)
-        if largest > smallest:
-            self.step.copy_(((largest - smallest) / (self.high - self.low)).clamp_min(SMALLEST_STEP))
-            self.offset.copy_(smallest - self.low * self.step)
-            self.initialised.fill_(True)
+    def tells(self, statistics: InputStatistics) -> bool:
+        return bool(statistics.largest > statistics.smallest)
+
+    def start_from(self, statistics: InputStatistics) -> None:
+        span = statistics.largest - statistics.smallest
+        self.step.copy_((span / (self.high - self.low)).clamp_min(SMALLEST_STEP))
+        self.offset.copy_(statistics.smallest - self.low * self.step)
 
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
         step, _ = super().grid(x)
@@ -153,7 +212,15 @@ def activation_quantiser(config: LayerConfig, channels: int, channel_axis: int =
         return LsqPlusActivation(config.activation_bits, config.signed, config.step_gradient)
     adapter = None
     if config.activations == "asq":
-        adapter = Adapter(channels, config.adapter_layers, config.adapter_ratio, config.beta_floor, channel_axis)
+        adapter = Adapter(
+            channels,
+            config.adapter_layers,
+            config.adapter_ratio,
+            config.beta_floor,
+            channel_axis,
+            config.adapter_start,
+            config.signed,
+        )
     return LsqActivation(
         config.activation_bits, config.signed, adapter, config.step_gradient, config.scale_beta_gradient
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-SMALLEST_STEP = 1e-8  # of s and α: keeps x/s finite for an all-zero tensor
+SMALLEST_STEP = 1e-8  # keeps x/s and w/α finite for an all-zero tensor
 
 
 class FakeQuantise(Function):
@@ -39,13 +39,14 @@ class FakeQuantise(Function):
 class NearestLevel(Function):
     """ŵ = α·Π(clip(w/α, −1, 1)) (Eq. 3, 17), ties to the larger magnitude. `alpha` broadcasts against w.
 
-    With u = w/α: ∂ŵ/∂w = 1[|u| ≤ 1]; ∂ŵ/∂α = Π(u) − u inside, sign(u) outside.
+    With u = w/α: ∂ŵ/∂w = 1[|u| ≤ 1]; ∂ŵ/∂α = Π(u) − u inside, sign(u) outside. A weight that is not finite gives NaN.
     """
 
     @staticmethod
     def forward(ctx, w, alpha, levels, midpoints):
         ctx.save_for_backward(w, alpha, levels, midpoints)
-        return levels[nearest_level(w / alpha, midpoints)].mul_(alpha)
+        nearest = levels[nearest_level(w / alpha, midpoints)].mul_(alpha)
+        return nearest.add_(w, alpha=0)  # bucketing gives NaN a level; 0·NaN and 0·∞ are NaN again
 
     @staticmethod
     def backward(ctx, grad):
@@ -91,10 +92,20 @@ def nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
 
 
 def positive(step: Tensor) -> Tensor:
-    """A step that an update pushed below zero means its size: it stays alive and never inverts the quantiser."""
-    return step.abs().clamp_min(SMALLEST_STEP)
+    """max(|step|, `SMALLEST_STEP`), with the gradient ±1 of the magnitude everywhere.
+
+    A step that an update pushed below zero means its size, so it never inverts the quantiser; one that is below the
+    smallest still learns, and can grow again.
+    """
+    magnitude = torch.where(step < 0, -step, step)  # abs() has no gradient at 0
+    return magnitude + (magnitude.clamp_min(SMALLEST_STEP) - magnitude).detach()
 
 
 def uniform_bounds(bits: int, signed: bool) -> tuple[int, int]:
     """(n, p) of Eq. 1."""
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def exporting() -> bool:
+    """Whether torch.export is tracing: tensors have no values then, and the number of samples is a symbol."""
+    return torch.compiler.is_exporting()

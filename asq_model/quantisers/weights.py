@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from asq_model.codes import LevelSet
 from asq_model.config import LayerConfig
+from asq_model.files import InputError
 from asq_model.quantisers.functions import (
     SMALLEST_STEP,
     FakeQuantise,
@@ -15,8 +16,13 @@ from asq_model.quantisers.functions import (
     ScaleGradient,
     nearest_level,
     positive,
-    uniform_bounds,
 )
+
+
+def check_finite(w: Tensor) -> None:
+    """Raises InputError for weights that no code stands for."""
+    if not torch.isfinite(w).all():
+        raise InputError("its weights have values that are not finite")
 
 
 class WeightQuantiser(nn.Module):
@@ -44,11 +50,14 @@ class WeightQuantiser(nn.Module):
 
 
 class UniformWeight(WeightQuantiser):
-    """LSQ for weights: signed b bits, step from 2·mean|w|/√p on, gradient scale 1/√(N·p) with N weights per scale."""
+    """LSQ for weights: signed b bits, step from 2·mean|w|/√p on, gradient scale 1/√(N·p) with N weights per scale.
+
+    Two's complement has the integers −2^(b−1) … p = 2^(b−1) − 1, the kind `sign-magnitude` −p … p.
+    """
 
     def __init__(self, level_set: LevelSet, channels: int, per_channel: bool = True):
         super().__init__(level_set, channels, per_channel)
-        self.low, self.high = uniform_bounds(level_set.bits, signed=True)
+        self.low, self.high = int(level_set.even.min()), int(level_set.even.max())
 
     def initialise(self, w: Tensor) -> None:
         self.start(2 * self.rows(w.detach()).abs().mean(1) / sqrt(self.high))
@@ -59,9 +68,11 @@ class UniformWeight(WeightQuantiser):
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """(two's complement codes, shaped as w; step [C] or [1]): forward(w) is step · value of the code."""
+        """(weight codes, shaped as w; step [C] or [1]): forward(w) is step · value of the code. Raises InputError."""
+        check_finite(w)
         q = torch.clamp(torch.round(w / self.channel_scale(w)), self.low, self.high).to(torch.int64)
-        return q & (1 << self.level_set.bits) - 1, positive(self.scale)
+        codes = torch.tensor(self.level_set.codes, device=w.device)  # in the order of their integers, with no gaps
+        return codes[q - self.low], positive(self.scale)
 
 
 class LevelSetWeight(WeightQuantiser):
@@ -86,10 +97,18 @@ class LevelSetWeight(WeightQuantiser):
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """(weight codes, shaped as w; α/level_unit [C] or [1]): forward(w) is that scale · (even + odd·√2)."""
+        """(weight codes, shaped as w; α/level_unit [C] or [1]): forward(w) is that scale · (even + odd·√2). Raises
+        InputError."""
+        check_finite(w)
         index = nearest_level(w / self.channel_scale(w), self.midpoints)
         codes = torch.tensor(self.level_set.codes, device=w.device)[index]
         return codes, positive(self.scale) / self.level_set.level_unit
+
+    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """`quantised`, which is forward(w), divided by √2 where a level is an odd power of √2, elsewhere 0."""
+        codes, _ = self.codes(w)
+        odd = torch.tensor(self.level_set.odd != 0, device=w.device)[codes]
+        return quantised * odd / 2**0.5
 
 
 class DorefaWeight(nn.Module):

@@ -6,7 +6,8 @@ from amaranth.hdl import Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
-from asq_model.integer.blocks import SHIFT_BITS, BlockSpec
+from asq_model.integer.asq import SHIFT_BITS
+from asq_model.integer.blocks import BlockSpec
 
 
 def index_shape(count: int) -> Shape:

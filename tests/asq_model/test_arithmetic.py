@@ -10,13 +10,14 @@ from torch import nn
 from asq_model.arithmetic import ARITHMETICS, TORCH, Arithmetic, measure, relative_error
 from asq_model.arithmetic_page import costs, table
 from asq_model.config import LayerConfig, QuantConfig
-from asq_model.convert import convert, inner_layers, observed_inputs
+from asq_model.convert import convert, inner_layers
 from asq_model.datasets import load
 from asq_model.export import patches
 from asq_model.files import InputError
 from asq_model.integer import mac
 from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
 from asq_model.layers import QuantConv2d, QuantLinear
+from asq_model.observe import observed_inputs
 from asq_model.records import read_record
 from asq_model.results_files import ARITHMETIC
 from asq_model.train import load_model, load_quantised, train

@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from torch import nn
 
 from asq_model.codes import LevelSet
 from asq_model.config import LayerConfig, QuantConfig
-from asq_model.convert import convert, observed_inputs, quantised_layers
+from asq_model.convert import convert, quantised_layers
 from asq_model.datasets import load
 from asq_model.export import export, export_network, least_squares_codes, post_correct
 from asq_model.files import InputError, sha256_file
 from asq_model.golden import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
+from asq_model.observe import observed_inputs
 from asq_model.train import load_model
 
 
@@ -164,7 +166,8 @@ def test_any_converted_network_is_exported(tmp_path):
     images = torch.randn(30, 4, 8, 8)
     layer = LayerConfig("post", 4, activations="lsq", activation_bits=4, per_channel=False)
     with torch.no_grad():
-        convert(net, QuantConfig(inner=layer), images).train()(images)
+        convert(net, QuantConfig(inner=layer), images)
+        net.train()(images)
     manifest = export_network(net, images, tmp_path, {"network": "mine"})
     assert manifest["network"] == "mine" and manifest["activations"] == "lsq"
     layers = list(read_golden(tmp_path))
@@ -181,24 +184,126 @@ def test_any_converted_network_is_exported(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "layer, module, said",
+    "layer, said",
     [
-        (
-            LayerConfig(activations="lsq+"),
-            nn.Conv2d(2, 2, 3),
-            r"layer 1 has lsq\+ activations; golden vectors need asq",
-        ),
-        (LayerConfig("dorefa"), nn.Conv2d(2, 2, 3), "layer 1 has dorefa weights"),
-        (LayerConfig(), nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), "layer 1 has padding circular"),
-        (LayerConfig(), nn.Linear(8, 8), r"layer 1 has input of shape \(5, 2, 8, 8\)"),
+        (LayerConfig(activations="lsq+"), r"layer 1 has lsq\+ activations; integers need asq or lsq"),
+        (LayerConfig("dorefa"), "layer 1 has dorefa weights, which have no code here"),
     ],
 )
-def test_layers_that_hardware_does_not_take_are_named(layer, module, said, tmp_path):
-    net = nn.Sequential(nn.Conv2d(2, 2, 1), module, nn.Flatten(), nn.LazyLinear(2))
-    images = torch.rand(5, 2, 8, 8)
-    net(images)
+def test_layers_that_hardware_does_not_take_are_named(layer, said, tmp_path):
+    net, images = nn.Sequential(*(nn.Conv2d(2, 2, 1) for _ in range(3))), torch.rand(5, 2, 8, 8)
     convert(net, QuantConfig(inner=layer), images)
     with pytest.raises(InputError, match=said):
         export_network(net, images, tmp_path)
-    with pytest.raises(InputError, match="Sequential has no low-bit layer"):
-        export_network(nn.Sequential(nn.Linear(2, 2)), images, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_was_not_converted_is_refused(tmp_path):
+    with pytest.raises(InputError, match="Sequential has no quantised layer; export takes a converted network"):
+        export_network(nn.Sequential(nn.Linear(2, 2)), torch.rand(3, 2), tmp_path)
+
+
+def linear_layers(*sizes: int, config: LayerConfig, images: torch.Tensor) -> nn.Module:
+    """Linear layers with ReLU between, converted."""
+    torch.manual_seed(0)
+    net = nn.Sequential(*[part for pair in pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())][:-1])
+    convert(net, QuantConfig(config), images)
+    return net.eval()
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    images = torch.rand(6, 4)
+    net = linear_layers(4, 8, 8, 2, config=LayerConfig(), images=images)
+    images[2, 1] = float("nan")
+    with pytest.raises(InputError, match="example has values that are not finite"):
+        export_network(net, images, tmp_path)
+    net[2].weight.data[0, 0] = float("nan")
+    with pytest.raises(InputError, match="layer 2 has weights with values that are not finite"):
+        export_network(net, torch.rand(6, 4), tmp_path)
+
+
+def test_steps_without_a_start_are_refused(tmp_path):
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    convert(net)
+    with pytest.raises(InputError, match="layer 0: its step has no start yet"):
+        export_network(net, torch.rand(6, 4), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:layer 2. β is")
+@pytest.mark.parametrize("what", ["weights", "images", "dead ReLU"])
+def test_layers_without_any_signal_are_exported(what, tmp_path):
+    """All-zero weights, images, or a ReLU that lets nothing through: every result is zero, and agrees."""
+    images = torch.rand(6, 4)
+    net = linear_layers(4, 8, 8, 2, config=LayerConfig(), images=images)
+    if what == "weights":
+        net[2].weight.data.zero_()
+    if what == "dead ReLU":
+        net[0].bias.data.fill_(-100.0)
+    export_network(net, images * (what != "images"), tmp_path)
+    silent = "0" if what == "images" else "2"
+    layer = next(layer for layer in read_golden(tmp_path) if layer.name == silent)
+    assert layer.entry["torch_rms"] == 0
+    assert all(unit["difference_rms"] == 0 for unit in layer.entry["units"].values())
+
+
+def test_a_layer_that_is_not_used_is_named_in_the_manifest(tmp_path):
+    class Unused(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.spare, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.last(self.first(x))
+
+    net = Unused()
+    convert(net)
+    net.train()(torch.rand(6, 4))
+    manifest = export_network(net, torch.rand(6, 4), tmp_path)
+    assert manifest["unused"] == ["spare"]
+    assert [layer.name for layer in read_golden(tmp_path)] == ["first", "last"]
+
+
+def test_any_layer_name_makes_a_file_of_its_own(tmp_path):
+    class Odd(nn.Module):
+        def __init__(self, names):
+            super().__init__()
+            for name in names:
+                self.add_module(name, nn.Linear(4, 4))
+
+        def forward(self, x):
+            for layer in self.children():
+                x = layer(x)
+            return x
+
+    names = ["a/b", "a_b", "/up", "x" * 300, "ünï", "-x", "con v"]
+    net = Odd(names)
+    images = torch.rand(6, 4)
+    convert(net, QuantConfig(LayerConfig(activations="lsq")), images)
+    export_network(net, images, tmp_path / "golden")
+    assert [layer.name for layer in read_golden(tmp_path / "golden")] == names
+    assert [path.name for path in tmp_path.iterdir()] == ["golden"]
+
+
+def test_a_network_of_8_bit_layers_only_is_exported(tmp_path):
+    images = torch.rand(6, 4)
+    net = linear_layers(4, 4, 2, config=LayerConfig(), images=images)
+    manifest = export_network(net, images, tmp_path)
+    assert (manifest["weight_bits"], manifest["family"], len(manifest["layers"])) == (8, "uniform", 2)
+
+
+def test_sign_magnitude_weights_mean_what_they_were_trained_as(tmp_path):
+    images = torch.rand(6, 4)
+    config = LayerConfig("uniform", 3, "sign-magnitude", activation_bits=3)
+    net = linear_layers(4, 8, 8, 2, config=config, images=images)
+    export_network(net, images, tmp_path)
+    layer = next(layer for layer in read_golden(tmp_path) if layer.name == "2")
+    units = {unit["spec"]["unit"]: unit for unit in layer.entry["units"].values()}
+    for name in ("uniform-sign", "uniform", "serial"):
+        assert units[name]["weights"] == "trained" and units[name]["difference_rms"] < 1e-5
+    codes = layer.codes(LevelSet("uniform", 3, "sign-magnitude"))
+    assert codes.max() > 3  # a sign bit
+    torch.testing.assert_close(
+        torch.from_numpy(LevelSet("uniform", 3, "sign-magnitude").values[codes]).float()
+        * net[2].weight_quantiser.scale.detach()[:, None],
+        net[2].weight_quantiser(net[2].weight).detach(),
+    )

@@ -46,7 +46,9 @@ def test_maps_hold_everything_that_makes_their_codes_and_outputs(small_golden):
             adaptive += 1
             np.testing.assert_array_equal(channel_sums(x), arrays["sums"][: len(x)])
             np.testing.assert_array_equal(quantiser.adapter(arrays["sums"]), arrays["betas"])
-            np.testing.assert_allclose(arrays["betas"] * 2.0**-20, arrays["torch_betas"], rtol=1e-2)
+            # The integer layers before may give other codes, which move single images.
+            ratios = arrays["betas"] * 2.0**-20 / arrays["torch_betas"]
+            assert np.median(np.abs(ratios - 1)) < 1e-4 and np.abs(ratios - 1).max() < 0.1
             assert len(arrays["betas"]) == 64
         constants = maps.entry["rescale"]
         if constants is not None:

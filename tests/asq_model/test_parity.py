@@ -105,10 +105,10 @@ def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
     plain = measure(small_checkpoint, 100, None)
 
     def wrong(*words, real=asq.dense):
-        layer = real(*words)
+        layer, point = real(*words)
         changed = layer.weights.copy()
         changed[0] ^= 1 << 16
-        return replace(layer, weights=changed)
+        return replace(layer, weights=changed), point
 
     monkeypatch.setattr(asq, "dense", wrong)
     found = measure(small_checkpoint, 100, None)
@@ -139,7 +139,8 @@ def test_other_residual_networks(name, weights):
     split = MemorySplit(images, torch.arange(40) % 10, 255.0, (0.5,) * 3, (0.25,) * 3, 0, False)
     model = build(name, 10)
     with torch.no_grad():
-        convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images)).train()(split.scaled(images))
+        convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images))
+        model.train()(split.scaled(images))
     integers = integer_network(model.eval(), split)
     found = Parity(name, Precision(), {layer.name: LayerParity() for layer in integers.layers()})
     compare_batch(found, model, integers, split)
@@ -150,15 +151,16 @@ def test_other_residual_networks(name, weights):
 
 def test_what_has_no_integer_form_is_said(digits):
     with pytest.raises(InputError, match="network is MobileNetV2; integers are made of a quantised DigitsNet, ResNet8"):
-        integer_network(convert(build("mobilenetv2", 10)), digits.train)
+        integer_network(build("mobilenetv2", 10), digits.train)
     with pytest.raises(InputError, match="network is DigitsNet"):
         integer_network(build("digits", 10), digits.train)
     model = build("digits", 10)
     images = digits.train.scaled(digits.train.images[:8])
     convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
-    with pytest.raises(InputError, match=r"layer block1\.conv1 has post weights and lsq\+ activations"):
+    with pytest.raises(InputError, match=r"layer block1\.conv1 has lsq\+ activations; integers need asq or lsq"):
         integer_network(model.eval(), digits.train)
-    model = convert(build("digits", 10), QuantConfig(LayerConfig(product_frac=-1)), images)
+    model = build("digits", 10)
+    convert(model, QuantConfig(LayerConfig(product_frac=-1)), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
         integer_network(model.eval(), digits.train)
 

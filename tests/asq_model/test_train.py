@@ -12,6 +12,7 @@ from asq_model.checkpoint import read_checkpoint, write_checkpoint
 from asq_model.convert import inner_layers, quantised_layers
 from asq_model.datasets import Dataset, load
 from asq_model.files import InputError
+from asq_model.quantisers.activations import FROM_BATCH
 from asq_model.recipe import Recipe, recipe_fingerprint
 from asq_model.train import (
     Run,
@@ -89,9 +90,9 @@ def quantised_training(small_recipe, digits):
 
 def test_a_loss_that_is_no_number_names_the_step_that_went_wrong(quantised_training):
     quantiser = quantised_training.model.block1.conv1.activation_quantiser
-    quantiser.initialised.fill_(True)
+    quantiser.started.fill_(FROM_BATCH)
     quantiser.step.data.fill_(float("nan"))
-    said = r"loss is nan in epoch 2 of 2; block1\.conv1\.activation_quantiser\.step has a value that is not finite"
+    said = r"in epoch 2 of 2.*; block1\.conv1\.activation_quantiser\.step has a value that is not finite"
     with pytest.raises(InputError, match=said):
         quantised_training.run_epoch()
 
@@ -99,6 +100,7 @@ def test_a_loss_that_is_no_number_names_the_step_that_went_wrong(quantised_train
 def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_training):
     adapter = quantised_training.model.block2.conv1.activation_quantiser.adapter
     adapter.output.weight.data.fill_(3e38)
+    adapter.output.weight.data[0, ::2] *= -1  # the sum of both infinities is no number
     adapter.hidden.bias.data.fill_(1e3)
     said = r"the output of block2\.conv1\.activation_quantiser\.adapter\.output is not finite"
     with pytest.raises(InputError, match=said):
@@ -107,7 +109,7 @@ def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_tr
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_path):
     """A learning rate that blows the network up in its second epoch."""
-    recipe = replace(small_recipe, quantised_epochs=2, quantised_rate=1e30)
+    recipe = replace(small_recipe, quantised_epochs=2, quantised_rate=1000.0)
     out = tmp_path / "x.safetensors"
     with pytest.raises(InputError, match="training stopped: the loss is"):
         train(recipe, out)
@@ -243,3 +245,27 @@ def test_learning_rate_is_a_cosine_in_each_phase():
 
 def test_fingerprint_follows_the_recipe():
     assert recipe_fingerprint(Recipe()) != recipe_fingerprint(Recipe(seed=1))
+
+
+def test_weight_decay_is_for_the_layers_weights_only(quantised_training):
+    """Adapters hold linear layers too: a β that shrinks would be a step that shrinks."""
+    groups = {group["weight_decay"]: group["params"] for group in quantised_training.optimiser.param_groups}
+    names = {id(parameter): name for name, parameter in quantised_training.model.named_parameters()}
+    decayed = [names[id(parameter)] for parameter in groups[quantised_training.recipe.weight_decay]]
+    assert len(decayed) == 10 and all(name.endswith(".weight") for name in decayed)
+    assert not [name for name in decayed if "adapter" in name]
+    assert [name for name in map(names.get, map(id, groups[0.0])) if name.endswith("adapter.hidden.weight")]
+
+
+def test_dead_adapters_are_warned_of(small_recipe, tmp_path, capfd, monkeypatch):
+    real = Training.start_quantised
+
+    def silence(training):
+        real(training)
+        training.model.block1.conv1.activation_quantiser.adapter.hidden.bias.data.fill_(-1e3)
+
+    monkeypatch.setattr(Training, "start_quantised", silence)
+    train(small_recipe, tmp_path / "x.safetensors")
+    said = "".join(capfd.readouterr())
+    assert "warning: block1.conv1: the adapter is dead, none of its hidden neurons responds, and β is" in said
+    assert "quantised 10 layers: conv, block1.conv1" in said

@@ -47,7 +47,8 @@ def test_channel_sums():
 def test_a_dense_layer_is_the_real_one_rounded(seed):
     rng = np.random.default_rng(seed)
     weights, bias, x = rng.normal(size=(3, 7)), rng.normal(size=3), rng.integers(-(2**15), 2**15, (4, 7))
-    layer = dense(weights, bias, 12, 16, 16)
+    layer, point = dense(weights, bias, 12, 16, 16, 2**15, 55)
+    assert point == 16
     real = (x * 2.0**-12) @ weights.T + bias
     # Weights are off by half a unit of their 16 bits, the sum by half a unit of its point.
     bound = np.abs(weights).max() * 2.0**-15 * np.abs(x * 2.0**-12).sum(1, keepdims=True) + 2.0**-16

@@ -12,6 +12,7 @@ from asq_model.quantisers import (
     activation_quantiser,
     uniform_bounds,
 )
+from asq_model.quantisers.activations import FROM_BATCH, NOT_STARTED
 
 import reference  # isort: skip
 
@@ -133,12 +134,57 @@ def test_zeros_say_nothing_of_the_step():
     """An all-zero first batch leaves the step to be found from the next."""
     x = torch.zeros(2, 8, 3, 3)
     quantiser = LsqActivation(3, adapter=Adapter(8)).train()
-    assert torch.equal(quantiser(x), x) and not quantiser.initialised
+    assert torch.equal(quantiser(x), x) and quantiser.started == NOT_STARTED
     quantiser(x + 1)
-    assert quantiser.initialised and torch.isclose(quantiser.step, torch.tensor(2 / 7**0.5))
+    assert quantiser.started == FROM_BATCH and torch.isclose(quantiser.step, torch.tensor(2 / 7**0.5))
 
 
 def test_signed_inputs_of_quantisers_without_a_sign_are_refused():
     for activations in ("pact", "dorefa"):
         with pytest.raises(InputError, match=f"activations are {activations}, which is defined for inputs ≥ 0 only"):
             LayerConfig(activations=activations, signed=True)
+
+
+@pytest.mark.parametrize("activations", ["asq", "lsq", "lsq+", "pact", "dorefa"])
+def test_an_activation_that_is_no_number_stays_none(activations):
+    torch.manual_seed(0)
+    x = torch.rand(4, 8, 3, 3)
+    quantiser = activation_quantiser(LayerConfig(activations=activations), 8).train()
+    quantiser(x)
+    x[2, 1, 0, 0] = float("nan")
+    found = quantiser.eval()(x)
+    assert found[2, 1, 0, 0].isnan() and not found[[0, 1, 3]].isnan().any()
+    with pytest.raises(InputError, match="its input has values that are not finite"):
+        quantiser.codes(x)
+
+
+def test_a_step_below_the_smallest_still_learns():
+    quantiser = LsqActivation(3).train()
+    quantiser.started.fill_(FROM_BATCH)
+    for start in (0.0, 1e-12, -1e-12):
+        quantiser.step.data.fill_(start)
+        quantiser.step.grad = None
+        quantiser(torch.ones(2, 8)).sum().backward()
+        assert quantiser.step.grad != 0 and (quantiser.step.grad < 0) == (start < 0)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("channels", [8, 16, 64])
+def test_adapters_start_awake(channels, signed):
+    """Neurons respond to what is to be expected, whichever sign averages have; the authors' start may be dead."""
+    dead = 0
+    for seed in range(200):
+        torch.manual_seed(seed)
+        x = (torch.rand(32, channels, 2, 2) + torch.rand(channels, 1, 1)) * (1 - 2 * (seed % 2) if signed else 1)
+        adapter = Adapter(channels, signed=signed)
+        awake = (adapter.neurons(adapter.pooled(x)) > 0).all(0)
+        assert awake.sum() >= (len(awake) // 2 if signed else len(awake))
+        authors = Adapter(channels, start="authors")
+        dead += int((authors.neurons(authors.pooled(x)) <= 0).all())
+    assert dead > 0 or channels > 8
+
+
+def test_beta_stops_at_its_ceiling():
+    adapter = Adapter(8)
+    adapter.output.bias.data.fill_(1000.0)
+    assert torch.all(adapter(torch.rand(3, 8, 2, 2)) == 16)

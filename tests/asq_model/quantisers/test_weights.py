@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from asq_model.codes import KINDS, LevelSet
 from asq_model.config import LayerConfig
+from asq_model.files import InputError
 from asq_model.quantisers import DorefaWeight, LevelSetWeight, UniformWeight, nearest_level, weight_quantiser
 
 import reference  # isort: skip
@@ -125,3 +126,41 @@ def test_a_negative_scale_does_not_turn_the_quantiser_round():
     before = quantiser(w)
     quantiser.scale.data.neg_()
     torch.testing.assert_close(quantiser(w), before)
+
+
+@pytest.mark.parametrize(
+    "config", [LayerConfig(weights, 4) for weights in ("post", "pot", "apot", "e2m1", "uniform", "dorefa")]
+)
+def test_a_weight_that_is_no_number_stays_none(config):
+    """A level for NaN would hide a broken network; and no code stands for it."""
+    w = torch.randn(4, 6)
+    quantiser = weight_quantiser(config, 4)
+    quantiser.initialise(w)
+    w[1, 2] = float("nan")
+    found = quantiser(w)
+    assert found[1, 2].isnan() and (config.weights == "dorefa" or found.isnan().sum() == 1)
+    if config.weights != "dorefa":
+        with pytest.raises(InputError, match="its weights have values that are not finite"):
+            quantiser.codes(w)
+
+
+def test_a_scale_below_the_smallest_still_learns():
+    quantiser = weight_quantiser(LayerConfig(per_channel=False), 1)
+    for start in (0.0, 1e-12, -1e-12, 0.5):
+        quantiser.scale.data.fill_(start)
+        quantiser.scale.grad = None
+        quantiser(torch.ones(1, 8)).sum().backward()
+        assert torch.isfinite(quantiser.scale.grad).all() and quantiser.scale.grad != 0
+        assert (quantiser.scale.grad < 0) == (start < 0)
+
+
+def test_sign_magnitude_has_no_smallest_integer():
+    quantiser = weight_quantiser(LayerConfig("uniform", 3, "sign-magnitude"), 1)
+    quantiser.scale.data.fill_(1.0)
+    w = torch.tensor([[-9.0, -4.0, -3.0, -0.2, 0.0, 1.4, 3.0, 9.0]])
+    assert quantiser(w).tolist() == [[-3, -3, -3, 0, 0, 1, 3, 3]]
+    codes, scale = quantiser.codes(w)
+    assert codes.tolist() == [[7, 7, 7, 0, 0, 1, 3, 3]] and scale == 1
+    two_s_complement = weight_quantiser(LayerConfig("uniform", 3), 1)
+    two_s_complement.scale.data.fill_(1.0)
+    assert two_s_complement.codes(w)[0].tolist() == [[4, 4, 5, 0, 0, 1, 3, 3]]
