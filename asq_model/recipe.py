@@ -11,6 +11,7 @@ from asq_model.files import InputError, fingerprint
 from asq_model.integer.fixed import checked_range
 
 ROOM = Path(__file__).parent
+# What a checkpoint and golden vectors depend on: all that `train.py` and `export.py` import, by a test.
 TRAINING_SOURCES = (
     "checkpoint.py",
     "codes.py",
@@ -30,19 +31,14 @@ TRAINING_SOURCES = (
     "train.py",
 )
 EXPORT_SOURCES = (
+    *TRAINING_SOURCES,
     "export.py",
-    "exportable.py",
     "export_maps.py",
-    "integerise.py",
-    "observe.py",
-    "telemetry.py",
     "golden.py",
-    "codes.py",
-    "convert.py",
-    "layers.py",
-    "quantisers",
-    "integer",
+    "golden_arrays.py",
     "integer_layer.py",
+    "integerise.py",
+    "manifest.py",
 )
 PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
 EXPORT_SEED = 7

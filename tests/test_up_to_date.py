@@ -6,15 +6,21 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from asq_model import golden, recipe
 from hw.emit import SOURCES as GENERATOR
 from sim import energy, measure, run, unrolled
 
 # How files are stored changes no figure: what is stored has a format of its own, and is made again if it does not fit.
 STORAGE = {"asq_model/files.py", "asq_model/records.py", "sim/rows.py"}
 STORAGE |= {"asq_model/extras.py"}  # says which package is missing
+READER = {path.relative_to(ROOT).as_posix() for path in golden.READER}
 BENCHES = [f"sim.benches.{name}" for name in set(run.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
 KEPT = {
+    "a checkpoint": (["asq_model.train"], [recipe.ROOM / name for name in recipe.TRAINING_SOURCES], STORAGE),
+    "golden vectors": (["asq_model.export"], [recipe.ROOM / name for name in recipe.EXPORT_SOURCES], STORAGE),
+    # What a trained layer puts into a block is in the key by its digest.
+    "emitted Verilog": (["hw.emit", "hw.units", "hw.counter"], GENERATOR, STORAGE | READER),
     "a row of a comparison": (["sim.measure"], [*measure.ROW_SOURCES, *GENERATOR], STORAGE),
     "the outcome of a bench": (["sim.run", *BENCHES], [*run.BENCH_SOURCES, *GENERATOR], STORAGE),
     "the switching of gates": (["sim.energy"], [*energy.SOURCES, *GENERATOR], STORAGE),
@@ -70,3 +76,10 @@ def test_a_key_covers_what_the_result_depends_on(modules, sources, exempt):
 def test_a_source_that_is_left_out_is_seen():
     without = [source for source in measure.ROW_SOURCES if source.name != "designs.py"]
     assert left_out(["sim.measure"], [*without, *GENERATOR], STORAGE) == ["sim/designs.py"]
+    without = [recipe.ROOM / name for name in recipe.EXPORT_SOURCES if name != "export_maps.py"]
+    assert left_out(["asq_model.export"], without, STORAGE) == ["asq_model/export_maps.py"]
+
+
+def test_every_source_is_there():
+    """A folder that is gone has no files, and no error."""
+    assert [source for _, sources, _ in KEPT.values() for source in sources if not source.exists()] == []
