@@ -4,14 +4,16 @@ The Python layout is pickles. They are read by an unpickler that knows three nam
 and makes inert objects of them: whatever else a file asks for is refused, and nothing that a file names is ever called.
 """
 
+import io
 import pickle
+import pickletools
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from asq_model.datasets.memory import MemorySplit
-from asq_model.files import InputError, reported_os_errors
+from asq_model.files import InputError, read_bytes
 
 BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -21,6 +23,8 @@ IMAGE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 RECORDS = 10_000  # per file
 MEAN = (0.4914, 0.4822, 0.4465)  # of the training images, per channel
+LARGEST_MB = 40  # of a file: both layouts have 31 million bytes
+LARGEST_PICKLE = 1_000_000  # operations: the names and labels of 10,000 images take tens of thousands
 DEVIATION = (0.2470, 0.2435, 0.2616)
 
 
@@ -51,8 +55,7 @@ def split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
 def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(images uint8 [10000, 3, 32, 32], labels uint8 [10000]): records of one label byte and 3072 pixel bytes."""
     path = path.with_name(f"{path.name}.bin")
-    with reported_os_errors("read", path):
-        contents = np.fromfile(path, np.uint8)
+    contents = np.frombuffer(read_bytes(path, "CIFAR-10 batch", LARGEST_MB), np.uint8)
     expected = RECORDS * (1 + PIXELS)
     if contents.size != expected:
         raise InputError(f"{path} has {contents.size} bytes; a whole CIFAR-10 batch has {expected}")
@@ -62,21 +65,34 @@ def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The same from a pickled dictionary with `data` uint8 [10000, 3072] and a list of `labels`."""
-    with reported_os_errors("read", path), path.open("rb") as file:
-        try:
-            batch = InertUnpickler(file, encoding="bytes").load()
-            pixels = batch[b"data"].array()
-            labels = np.array(batch[b"labels"])
-        except InputError:
-            raise
-        except Exception as error:  # a damaged pickle can fail in any way; none of them runs its code
-            raise InputError(f"{path} is damaged or no CIFAR-10 batch: {error!r}") from error
+    contents = read_bytes(path, "CIFAR-10 batch", LARGEST_MB)
+    try:
+        check_pickle(contents)
+        batch = InertUnpickler(io.BytesIO(contents), encoding="bytes").load()
+        pixels, labels = batch[b"data"].array(), batch[b"labels"]
+        if not (isinstance(labels, list) and all(type(label) is int for label in labels)):
+            raise ValueError("labels that are not a list of integers")
+        labels = np.array(labels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # a damaged pickle can fail in any way; none of them runs its code
+        raise InputError(f"{path} is damaged or no CIFAR-10 batch: {' '.join(repr(error).split())}") from error
     if pixels.shape != (RECORDS, PIXELS) or labels.shape != (RECORDS,):
         raise InputError(
             f"{path} has data {pixels.shape} and labels {labels.shape};"
             f" a CIFAR-10 batch has {(RECORDS, PIXELS)} and {(RECORDS,)}"
         )
     return pixels.reshape(RECORDS, *IMAGE), checked_labels(path, labels)
+
+
+def check_pickle(contents: bytes) -> None:
+    """Raises ValueError for a pickle that would take far more memory than a batch: one that numbers what it remembers
+    beyond its own length, or has too many operations."""
+    for count, (operation, argument, _) in enumerate(pickletools.genops(contents)):
+        if count > LARGEST_PICKLE:
+            raise ValueError(f"more than {LARGEST_PICKLE:,} operations")
+        if operation.name in ("PUT", "LONG_BINPUT") and argument > count:
+            raise ValueError("a memory of objects that is larger than the file")
 
 
 def checked_labels(path: Path, labels: np.ndarray) -> np.ndarray:
@@ -125,5 +141,5 @@ class InertUnpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in INERT:
-            raise InputError(f"{module}.{name} has no place in a CIFAR-10 batch; the file is not read")
+            raise InputError(f"{module}.{name} has no place in a CIFAR-10 batch; nothing of it is read")
         return INERT[module, name]

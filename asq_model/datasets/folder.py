@@ -13,16 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from asq_model.datasets.image_file import SUFFIXES, read_image
 from asq_model.distributed import rank, world_size
 from asq_model.files import InputError, reported_os_errors
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's training images, per channel
 DEVIATION = (0.229, 0.224, 0.225)
-SUFFIXES = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 CROP = 224
 SHORT_SIDE = 256  # what a test image is resized to before its centre is cut out
 
@@ -88,10 +88,9 @@ class _Images(torch.utils.data.Dataset):
         """The error of an image that cannot be read is an item too: raised in a worker, it would lose its one line."""
         path, crop = self.split.path(index), self.split.crop
         try:
-            with Image.open(path) as file:
-                image = file.convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            return InputError(f"cannot read image {path}: {error}")
+            image = read_image(path)
+        except InputError as error:
+            return error
         if self.seed is None:
             image = centre(image, crop)
         else:
@@ -136,7 +135,8 @@ def random_resized_crop(image: Image.Image, crop: int, chance: random.Random) ->
 def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[FolderSplit, FolderSplit, int]:
     """(training set, test set, classes): labels count the class folders in the order of their names.
 
-    Raises InputError where `train` or `val` is missing, a class has no image, or the two have other classes.
+    Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`) are no part of it. Raises InputError where `train` or
+    `val` is missing, a class has no image or has something else beside, or the two have other classes.
     """
     train, test = Path(folder) / "train", Path(folder) / "val"
     classes = class_names(train)
@@ -146,22 +146,40 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
     return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
 
+def visible(folder: Path) -> list[os.DirEntry]:
+    """What is in a folder, in the order of its names; nothing hidden."""
+    with reported_os_errors("read", folder), os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def is_image(name: str) -> bool:
+    """By the end of its name."""
+    return Path(name).suffix.lower() in SUFFIXES
+
+
 def class_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"image folder {folder} does not exist; wanted: train/<class>/ and val/<class>/ with images")
-    with reported_os_errors("read", folder):
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    entries = visible(folder)
+    names = [entry.name for entry in entries if entry.is_dir()]
     if not names:
         raise InputError(f"image folder {folder} has no class folders")
+    beside = [entry.name for entry in entries if not entry.is_dir() and is_image(entry.name)]
+    if beside:
+        raise InputError(f"image {folder / beside[0]} is in no class folder")
     return names
 
 
 def find_images(folder: Path, classes: list[str], crop: int, workers: int) -> FolderSplit:
     names, labels = [], []
+    allowed = f"allowed: {', '.join(sorted(SUFFIXES))}"
     for label, name in enumerate(classes):
-        found = sorted(entry.name for entry in os.scandir(folder / name) if Path(entry.name).suffix.lower() in SUFFIXES)
-        if not found:
-            raise InputError(f"class folder {folder / name} has no image; allowed: {', '.join(sorted(SUFFIXES))}")
-        names += [os.fsencode(f"{name}/{image}") for image in found]
-        labels += [label] * len(found)
+        entries = visible(folder / name)
+        for entry in entries:
+            if not is_image(entry.name) or entry.is_dir():
+                raise InputError(f"{entry.path} in a class folder is no image; {allowed}")
+        if not entries:
+            raise InputError(f"class folder {folder / name} has no image; {allowed}")
+        names += [os.fsencode(f"{name}/{entry.name}") for entry in entries]
+        labels += [label] * len(entries)
     return FolderSplit(folder, np.array(names), torch.tensor(labels), crop, workers)

@@ -1,7 +1,9 @@
 import io
 import os
 import pickle
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 from asq_model.datasets import cifar10, load
 from asq_model.datasets.folder import centre, load_folder
+from asq_model.datasets.image_file import SUFFIXES, read_image
 from asq_model.files import InputError
 
 
@@ -57,6 +60,35 @@ def binary(records, tmp_path_factory):
     for name, (pixels, labels) in zip(cifar10.TRAIN + cifar10.TEST, records, strict=True):
         np.concatenate([labels[:, None].astype(np.uint8), pixels], 1).tofile(folder / f"{name}.bin")
     return folder.parent
+
+
+def spoilt_labels(*odd: object) -> bytes:
+    """A batch in the Python layout whose first labels are these."""
+    batch = {"labels": [*odd, *[0] * (cifar10.RECORDS - len(odd))], "data": None}
+    pixels = python_batch(np.zeros((cifar10.RECORDS, cifar10.PIXELS), np.uint8), np.zeros(1))
+    start, end = pixels.index(b"U\x04data") + 6, pixels.index(b"U\x06labels")
+    labels = pickle.dumps(batch["labels"], protocol=2)[2:-1]
+    return b"\x80\x02}(U\x04data" + pixels[start:end] + b"U\x06labels" + labels + b"u."
+
+
+@pytest.mark.parametrize(
+    "odd", [(9.7,), (float("nan"),), (True,), ("9",), (None,), ([1, 2],), (10,), (-1,), (1 << 70,)]
+)
+def test_labels_are_integers_from_0_to_9(odd, tmp_path):
+    path = tmp_path / "test_batch"
+    path.write_bytes(spoilt_labels(*odd))
+    with pytest.raises(InputError, match=r"test_batch (has label .* allowed: 0 to 9|.*labels that are not a list)"):
+        cifar10.read_python(path)
+    path.write_bytes(spoilt_labels(9, 0))
+    assert cifar10.read_python(path)[1][:3].tolist() == [9, 0, 0]
+
+
+@pytest.mark.parametrize("bomb", [b"r\xff\xff\xff\x7f", b"p2147483647\n"])
+def test_a_pickle_with_a_huge_memory_is_refused_before_it_is_made(bomb, tmp_path):
+    path = tmp_path / "test_batch"
+    path.write_bytes(b"\x80\x02}" + bomb + b".")
+    with pytest.raises(InputError, match="larger than the file"):
+        cifar10.read_python(path)
 
 
 def python_batch(pixels: np.ndarray, labels: np.ndarray) -> bytes:
@@ -198,4 +230,106 @@ def test_a_damaged_image_and_a_missing_class_are_named(folder):
         load_folder(folder)
     (folder / "val" / "b").rmdir()
     with pytest.raises(InputError, match="same class folders; only one has b"):
+        load_folder(folder)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_sixteen_bit_grey_is_grey(suffix, tmp_path):
+    """The upper eight bits, as Pillow takes them of 16-bit colours."""
+    values = np.array([[0, 0x00FF, 0x0100], [0x8080, 0xFF00, 0xFFFF]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"x{suffix}")
+    pixels = np.asarray(read_image(tmp_path / f"x{suffix}"))
+    assert pixels.shape == (2, 3, 3) and (pixels == (values >> 8)[:, :, None]).all()
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_every_suffix_is_read(suffix, tmp_path):
+    Image.new("L", (3, 2), 255).convert("1" if suffix == ".pbm" else "RGB").save(tmp_path / f"x{suffix}")
+    image = read_image(tmp_path / f"x{suffix}")
+    assert image.mode == "RGB" and image.size == (3, 2) and np.asarray(image).min() > 250
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of these chunks."""
+    parts = [
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+HEADER = (b"IHDR", (1).to_bytes(4, "big") * 2 + b"\x08\x00\x00\x00\x00")
+PIXEL = (b"IDAT", zlib.compress(b"\x00\x80"))
+END = (b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "contents, said",
+    [
+        (b"", "cannot identify"),
+        (png((b"IHDR", b"")), "."),
+        (png(HEADER, (b"zTXt", b"k\x00\x00" + zlib.compress(b"a" * (1 << 21))), PIXEL, END), "too large"),
+        (png((b"IHDR", (1 << 20).to_bytes(4, "big") * 2 + HEADER[1][8:]), PIXEL, END), "pixels|exceeds limit"),
+        (png(HEADER, END), "."),
+        (png(HEADER, PIXEL)[:-14], "."),
+    ],
+)
+def test_a_broken_png_is_one_line_that_names_it(contents, said, tmp_path):
+    assert read_whole(tmp_path, png(HEADER, PIXEL, END)).getpixel((0, 0)) == (128,) * 3
+    with pytest.raises(InputError, match=rf"^cannot read image .*x\.png: .*{said}") as raised:
+        read_whole(tmp_path, contents)
+    assert "\n" not in str(raised.value)
+
+
+def read_whole(folder, contents: bytes) -> Image.Image:
+    (folder / "x.png").write_bytes(contents)
+    return read_image(folder / "x.png")
+
+
+def test_animations_and_values_without_a_white_are_refused(tmp_path):
+    frames = [Image.new("L", (2, 2), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match=r"x\.gif: it has 2 frames; allowed: one"):
+        read_image(tmp_path / "x.gif")
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "x.tif")
+    with pytest.raises(InputError, match=r"x\.tif: its pixels are of mode F; allowed: grey or colour of 8 or 16 bits"):
+        read_image(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("place", [Path("/dev/zero"), "fifo", "folder", "sparse"])
+def test_what_has_no_end_is_not_opened(place, tmp_path):
+    path = tmp_path / "x.png"
+    if place == "fifo":
+        os.mkfifo(path)
+    elif place == "folder":
+        path.mkdir()
+    elif place == "sparse":
+        with path.open("wb") as file:
+            file.truncate(1 << 34)
+    else:
+        path.symlink_to(place)
+    with pytest.raises(
+        InputError, match=r"x\.png(: it is a (device|folder)| has 17,179,869,184 bytes; allowed: 256 MiB)"
+    ):
+        read_image(path)
+
+
+def test_hidden_folders_and_files_are_no_classes_and_no_images(folder):
+    before, _, _ = load_folder(folder, crop=32)
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    (folder / "train" / "a" / ".DS_Store").write_text("")
+    (folder / "train" / "a" / "._0.png").write_text("")
+    after, _, classes = load_folder(folder, crop=32)
+    assert classes == 2 and after.names.tolist() == before.names.tolist() and torch.equal(after.labels, before.labels)
+
+
+def test_images_of_other_formats_are_not_left_out(folder):
+    Image.new("L", (50, 40)).save(folder / "train" / "a" / "another.tiff")
+    train, _, _ = load_folder(folder, crop=32)
+    assert b"a/another.tiff" in train.names and train.image(6).shape == (3, 32, 32)
+    (folder / "train" / "a" / "notes.txt").write_text("")
+    with pytest.raises(InputError, match=r"train/a/notes\.txt in a class folder is no image; allowed: \.bmp, \.gif"):
+        load_folder(folder)
+    (folder / "train" / "a" / "notes.txt").unlink()
+    Image.new("L", (50, 40)).save(folder / "val" / "astray.png")
+    with pytest.raises(InputError, match=r"val/astray\.png is in no class folder"):
         load_folder(folder)
