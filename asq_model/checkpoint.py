@@ -5,13 +5,13 @@ a tensor is one metadata entry, since safetensors writes several in random order
 """
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 
-from asq_model.files import InputError, OtherFormat, atomic_write, canonical_json
+from asq_model.files import InputError, OtherFormat, atomic_write, canonical_json, check_file, parsed_json
 
+LARGEST_MB = 2048  # of a file; the largest network here has 90
 FORMAT = 2  # 2: networks by name, a configuration per layer
 
 
@@ -52,15 +52,18 @@ def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
     """(tensors, whatever the header has as configuration), unverified."""
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"checkpoint {path} does not exist")
+    check_file(path, "checkpoint", LARGEST_MB)
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             metadata = file.metadata() or {}
-        return tensors, json.loads(metadata.get("config", "null"))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"checkpoint {path} is damaged or not a safetensors file: {error}") from error
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
+        # AttributeError: a type of number that numpy does not have
+        said = " ".join(str(error).split())
+        raise InputError(f"checkpoint {path} is damaged or not a safetensors file of numpy's types: {said}") from error
+    return tensors, parsed_json(metadata.get("config", "null"), f"the configuration in checkpoint {path}")
 
 
 def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
@@ -68,7 +71,8 @@ def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
     if config.get("format") != FORMAT:
-        raise OtherFormat(f"checkpoint {path} has format {config.get('format')!r}; this program reads {FORMAT}")
+        found = repr(config.get("format"))[:40]
+        raise OtherFormat(f"checkpoint {path} has format {found}; this program reads {FORMAT}")
     stored = config["digest"]
     if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
         raise InputError(f"checkpoint {path} was changed since it was written: its digest does not match")

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.checkpoint import read_checkpoint
 from asq_model.codes import EXPONENTIAL, KINDS, LevelSet
 from asq_model.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.datasets import load
@@ -27,6 +26,7 @@ from asq_model.recipe import recipe_of
 from asq_model.records import write_record
 from asq_model.results_files import FIGURES_PAGE, FiguresReport
 from asq_model.train import load_model
+from asq_model.trained import read_trained
 from asq_model.yardstick import labels_digest
 
 matplotlib.use("Agg")
@@ -80,7 +80,7 @@ def networks_of(network: str, seed: int, study: Path, start: Path | None, data_f
         for bits in (2, 3)
         for method in METHODS
     }
-    config = read_checkpoint(full)[1]
+    config = read_trained(full)[1]
     test = load(config["recipe"]["data"], data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
     return Networks(full, quantised, images, labels_digest(test.labels.numpy()))

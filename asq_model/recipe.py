@@ -29,6 +29,7 @@ TRAINING_SOURCES = (
     "selection.py",
     "telemetry.py",
     "train.py",
+    "trained.py",
 )
 EXPORT_SOURCES = (
     *TRAINING_SOURCES,

@@ -14,12 +14,13 @@ from threading import Lock
 
 import click
 
-from asq_model.checkpoint import read_checkpoint, read_tensors
+from asq_model.checkpoint import read_file, read_tensors
 from asq_model.codes import EXPONENTIAL, KINDS
 from asq_model.files import InputError
 from asq_model.recipe import ROOM, Recipe, recipe_of, versions
 from asq_model.records import write_record
 from asq_model.results_files import STUDY, RunTask, Start, StudyResults
+from asq_model.trained import read_trained
 from asq_model.yardstick import labels_digest
 
 
@@ -145,7 +146,7 @@ class Study:
         words += self.options
         words += ["--warm-start", self.start[network].resolve(), "--out", out]
         run_train([*words, "--data-folder", self.data_folder.resolve()], quiet=self.jobs > 1)
-        return read_checkpoint(out)[1]
+        return read_trained(out)[1]
 
 
 def prepared(
@@ -214,10 +215,9 @@ def commit() -> str:
 def starting_point(network: str, path: Path) -> Start:
     """What is known of the full-precision weights in a file: digest, and of our own checkpoints recipe and result."""
     _, digest = read_tensors(path)
-    try:
-        config = read_checkpoint(path)[1]
-    except InputError:
+    if read_file(path)[1] is None:
         return {"network": network, "digest": digest}  # a file from elsewhere
+    config = read_trained(path)[1]
     if config["network"] != network or config["layers"]:
         raise InputError(f"checkpoint {path} is not of a full-precision {network}")
     return {

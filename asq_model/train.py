@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from math import cos, pi
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -23,10 +24,12 @@ from asq_model.convert import convert, layer_configs, quantisable_layers, quanti
 from asq_model.datasets import Dataset, Split, load
 from asq_model.distributed import global_sum, process_group, rank, share_batch_norms, world_size
 from asq_model.files import InputError
+from asq_model.integer.fixed import checked_range
 from asq_model.networks import build
 from asq_model.quantisers import PactActivation
 from asq_model.recipe import Recipe, recipe_fingerprint
 from asq_model.telemetry import Log, first_fault, layer_states
+from asq_model.trained import read_trained
 
 EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
 EVALUATION_BATCH = 500
@@ -128,8 +131,9 @@ class Training:
         tensors, digest = read_tensors(path)
         try:
             self.model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
-        except RuntimeError as error:
-            raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {error}") from error
+        except (RuntimeError, TypeError) as error:  # TypeError: a type of number that torch does not have
+            said = " ".join(str(error).split())
+            raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {said}") from error
         return digest
 
     def begin_phase(self) -> None:
@@ -221,8 +225,17 @@ class Training:
             return
         if config.get("fingerprint") != self.fingerprint:
             return
+        try:
+            self.restore(saved, config["epoch"])
+        except (KeyError, TypeError, RuntimeError, InputError) as error:
+            said = " ".join(str(error).split())
+            raise InputError(f"saved state {path} cannot be used: {said}; delete it to begin anew") from error
+
+    def restore(self, saved: dict[str, np.ndarray], epoch: int) -> None:
+        """Take over a saved state. Raises InputError or torch's errors for one that does not fit."""
+        checked_range("epoch", epoch, 0, self.recipe.epochs)
         tensors = {name: torch.from_numpy(array.copy()) for name, array in saved.items()}
-        if config["epoch"] > self.recipe.full_precision_epochs:
+        if epoch > self.recipe.full_precision_epochs:
             self.start_quantised()
         self.full_precision_state = strip(tensors, "full.")
         self.model.load_state_dict(strip(tensors, "model."))
@@ -230,7 +243,7 @@ class Training:
             if name in tensors:
                 like = torch.empty_like(parameter)  # the same memory layout, on the same device
                 self.optimiser.state[parameter]["momentum_buffer"] = like.copy_(tensors[name])
-        self.epoch = config["epoch"]
+        self.epoch = epoch
 
 
 def arrays(tensors: dict[str, Tensor]) -> dict:
@@ -339,7 +352,7 @@ def warn_of_adapters(training: Training) -> None:
 
 def load_model(path: Path) -> tuple[nn.Module, dict]:
     """(network in eval mode, configuration) of a checkpoint, quantised if it is. Raises InputError."""
-    tensors, config = read_checkpoint(path)
+    tensors, config = read_trained(path)
     try:
         model = build(config["network"], config["classes"])
         layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
@@ -348,7 +361,8 @@ def load_model(path: Path) -> tuple[nn.Module, dict]:
             convert(model, QuantConfig(overrides=layers | absent))
         model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
     except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(f"checkpoint {path} does not fit this program's {config.get('network')}: {error}") from error
+        said = " ".join(str(error).split())
+        raise InputError(f"checkpoint {path} does not fit this program's {config['network']}: {said}") from error
     return model.eval(), config
 
 

@@ -4,6 +4,7 @@ Without a liberty file: to CMOS gates of up to four inputs, counted in transisto
 NAND2 and sixteen to a flip-flop.
 """
 
+import math
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ LIBERTY = f"{MAPPED}; tee -o stat.json stat -json -liberty cells.lib"
 GENERIC = "dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean -purge; tee -o stat.json stat -json -tech cmos"
 NAND2_TRANSISTORS = 4
 LIBERTY_MB = 256  # those of foundries have tens
+NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
 GATES = Kind("gate count", Positive)
 
 
@@ -28,9 +30,9 @@ def nand2_area(liberty: Path) -> float:
     areas = [
         float(found.group(1))
         for name, body in cells
-        if re.search(r"nand2(?!\d)", name, re.I) and (found := re.search(r"\barea\s*:\s*([\d.eE+-]+)", body))
+        if re.search(r"nand2(?!\d)", name, re.I) and (found := re.search(rf"\barea\s*:\s*({NUMBER})\s*[;\n]", body))
     ]
-    if not areas or min(areas) <= 0:
+    if not areas or not 0 < min(areas) <= max(areas) < math.inf:
         raise InputError(f"liberty file {liberty} has no cell named nand2 with an area")
     return min(areas)
 

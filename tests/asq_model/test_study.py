@@ -50,6 +50,13 @@ def study(correct, table=4, seeds=3):
     }
 
 
+def full_precision_config() -> dict:
+    """A checkpoint's, of the network in full precision."""
+    recipe = asdict(recipe_of(NETWORK))
+    images = {"train_images": 9000, "test_images": 1000, "full_precision_correct": 900, "classes": 10}
+    return images | {"network": NETWORK, "layers": {}, "recipe": recipe, "start": "", "fingerprint": "f" * 64}
+
+
 def asq_gains(points):
     """ASQ's rows `points` above the others; seeds one point apart."""
     return lambda row, seed: 800 + 10 * seed + 10 * points * (row.activations == "asq")
@@ -143,7 +150,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     monkeypatch.setattr(study_module, "data_of", lambda study: "d" * 64)
     start = tmp_path / "full"
     recipe = asdict(recipe_of(NETWORK))
-    config = {"network": NETWORK, "layers": {}, "recipe": recipe, "full_precision_correct": 900}
+    config = full_precision_config() | {"recipe": recipe, "full_precision_correct": 900}
     write_checkpoint(start, {}, config)
     plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path, epochs=1, seeds=2, jobs=4)
     found = run_study(plan, tmp_path / "results.json")
@@ -154,10 +161,16 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     assert capfd.readouterr().err.count("FAILED") == 6
 
 
-@pytest.mark.parametrize("config", [{"network": NETWORK, "layers": {"conv": {}}}, {"network": "digits", "layers": {}}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"layers": {"conv": {}}, "quantised_correct": 1},
+        {"network": "resnet20", "recipe": asdict(recipe_of("resnet20"))},
+    ],
+)
 def test_a_start_that_is_not_the_network_in_full_precision_is_refused(config, tmp_path):
     start = tmp_path / "start.safetensors"
-    write_checkpoint(start, {}, config)
+    write_checkpoint(start, {}, full_precision_config() | config)
     plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path)
     with pytest.raises(InputError, match="is not of a full-precision resnet8"):
         run_study(plan, tmp_path / "results.json")

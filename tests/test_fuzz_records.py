@@ -1,0 +1,254 @@
+"""Whatever happens to a file that the program wrote for itself, it is read as it was written, made again or refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from mutants import DEEP, FUZZED, FUZZED_EACH, damaged, mutants, read_or_refused
+
+from asq_model.files import InputError, OtherFormat, write_json
+from asq_model.integer.mac import MacSpec
+from asq_model.records import checked_content, kept, read_record, sealed, write_record
+from asq_model.results_files import ARITHMETIC, STUDY
+from hw.emit import emit, up_to_date
+from sim.energy import SWITCHING
+from sim.gates import GATES
+from sim.measure import Task, description
+from sim.outcomes import OUTCOME, read_findings, read_results
+from sim.place import RATES
+from sim.rows import ROW, TABLE
+from sim.synth import AREA
+from sim.unrolled import GRAPH
+from sim.verilator import STAMPS, Stamps
+
+HASH = "0123456789abcdef" * 4
+AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}
+COUNTERS = {"cycles": 9, "input_stalls": 0, "output_stalls": 0, "operands": 8, "results": 2}
+SWITCHED = {"per_product": 5.5, "toggles_per_product": 2.5, "nets": 30, "flip_flops": 9, "products": 100}
+FOUND = {
+    "golden": {
+        "vectors": 2,
+        "failed": 0,
+        "failures": [],
+        "counters": COUNTERS,
+        "layers": [{"layer": "conv1", "vectors": 2, "failed": 0, "betas": [1, 2], "steps": [3, 4], **COUNTERS}],
+    },
+    "timing": {"latency": 2, "interval": 1},
+}
+
+
+def row(target: str, **figures) -> dict:
+    return description(Task(MacSpec(), target, ())) | {"checked": 9, "relative_error": 0.01} | figures
+
+
+ROWS = [
+    row("xc7", **AREA_OF_FEW, per_lut=0.05),
+    row("ice40", **AREA_OF_FEW, mhz=200.5, mhz_median=190.5, per_lut=10.0),
+    row("asic", gates=310.5),
+    row("energy", **SWITCHED),
+]
+RUN = {"network": "resnet8", "bits": 4, "family": "post", "kind": "symmetric", "activations": "asq", "seed": 0}
+RUN |= {"label": "ASQ + POST", "correct": 80, "top_5": None, "images": 100, "stored_bits": 4}
+VALUES = {
+    AREA: {"area": AREA_OF_FEW, "mapped": HASH},
+    RATES: {"1": 200.25, "2": None},
+    GATES: 310.5,
+    SWITCHING: SWITCHED,
+    GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
+    STAMPS: {"content": HASH, "sources": HASH},
+    OUTCOME: FOUND,
+    ROW: ROWS[0],
+    TABLE: {"rows": ROWS, "failures": [description(Task(MacSpec(), "xc7", ())) | {"error": "no tool"}]},
+    ARITHMETIC: {
+        "command": "the command",
+        "note": "",
+        "versions": {"torch": "2"},
+        "rows": [
+            {k: RUN[k] for k in ("network", "activations", "seed", "correct", "images")}
+            | {"level_set": "post4", "weight_bits": 4, "activation_bits": 4, "product_frac": None, "digest": HASH}
+            | {"arithmetic": "post-exact", "lost": 1, "gained": 2, "rms_error": 0.0}
+        ],
+    },
+    STUDY: {
+        **{"table": 4, "epochs": 2, "command": "the command", "note": "", "commit": "abc", "versions": {"torch": "2"}},
+        "start": [{"network": "resnet8", "digest": HASH}],
+        "runs": [RUN | {"digest": HASH, "fingerprint": HASH}],
+        "failed": [],
+    },
+}
+KINDS = {kind.title: kind for kind in VALUES}
+every_kind = pytest.mark.parametrize("kind", VALUES, ids=KINDS)
+
+
+def unchecked(path: Path, value: object) -> None:
+    """JSON as Python writes it, NaN and all."""
+    path.write_text(json.dumps(value))
+
+
+@every_kind
+def test_what_is_written_is_read(kind, tmp_path):
+    path = tmp_path / "x.json"
+    value = Stamps(**VALUES[kind]) if kind is STAMPS else VALUES[kind]
+    write_record(path, kind, value, HASH)
+    assert read_record(path, kind) == value == kept(path, kind, HASH)
+    assert kept(path, kind, "other inputs") is None and kept(tmp_path / "none", kind, HASH) is None
+    unchecked(path, json.loads(path.read_text()) | {"format": kind.format + 1})
+    with pytest.raises(OtherFormat, match=f"x.json has format {kind.format + 1}; this program reads {kind.format}"):
+        read_record(path, kind)
+
+
+@every_kind
+@FUZZED_EACH
+@given(data=st.data())
+def test_damaged_bytes_are_seen(kind, data, tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, sealed(kind, VALUES[kind], HASH))
+    whole = read_record(path, kind)
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    assert read_or_refused(lambda: read_record(path, kind), path) in (None, whole)
+    assert kept(path, kind, HASH) in (None, whole)
+
+
+@every_kind
+@FUZZED_EACH
+@given(data=st.data())
+def test_a_changed_value_is_seen_even_where_its_digest_was_made_again(kind, data, tmp_path):
+    """What is taken is exactly what stands there, and passes the schema."""
+    path = tmp_path / "x.json"
+    value = data.draw(mutants(VALUES[kind]))
+    unchecked(path, sealed(kind, VALUES[kind], HASH) | {"content": value})
+    assert read_or_refused(lambda: read_record(path, kind), path) is None or value == VALUES[kind]
+    try:
+        unchecked(path, sealed(kind, value, HASH))
+    except (ValueError, RecursionError):  # no number, or too deep: no digest can be made of it
+        return
+    found = read_or_refused(lambda: read_record(path, kind), path)
+    if found is not None:
+        assert checked_content(kind, value) == found == kept(path, kind, HASH)
+
+
+@every_kind
+@FUZZED_EACH
+@given(data=st.data())
+def test_a_changed_envelope_is_refused(kind, data, tmp_path):
+    path = tmp_path / "x.json"
+    whole = sealed(kind, VALUES[kind], HASH)
+    changed = data.draw(mutants({key: value for key, value in whole.items() if key != "content"}))
+    unchecked(path, changed | {"content": VALUES[kind]} if isinstance(changed, dict) else changed)
+    assert read_or_refused(lambda: read_record(path, kind), path) is None or json.loads(path.read_text()) == whole
+
+
+WRONG = [
+    (AREA, {"area": AREA_OF_FEW | {"luts": 0}, "mapped": None}),
+    (AREA, {"area": {key + "z" * (key == "luts"): value for key, value in AREA_OF_FEW.items()}, "mapped": None}),
+    (RATES, {"1": 0.0}),
+    (RATES, {"first": 1.0}),
+    (ROW, ROWS[0] | {"unit": "uniformz"}),
+    (ROW, ROWS[0] | {"mhz": 3.0}),
+    (ROW, ROWS[0] | {"target": "asic"}),
+    (ROW, {key: value for key, value in ROWS[1].items() if key != "mhz_median"}),
+    (OUTCOME, FOUND | {"golden": FOUND["golden"] | {"failed": 1}}),
+    (OUTCOME, FOUND | {"golden": FOUND["golden"] | {"vectors": 3}}),
+    (STUDY, VALUES[STUDY] | {"runs": VALUES[STUDY]["runs"] * 2}),
+    (STUDY, VALUES[STUDY] | {"runs": [VALUES[STUDY]["runs"][0] | {"correct": 101}]}),
+    (ARITHMETIC, VALUES[ARITHMETIC] | {"rows": [VALUES[ARITHMETIC]["rows"][0] | {"gained": 81}]}),
+    (ARITHMETIC, VALUES[ARITHMETIC] | {"rows": VALUES[ARITHMETIC]["rows"] * 2}),
+]
+
+
+@pytest.mark.parametrize("kind, value", WRONG)
+def test_values_that_cannot_be_are_neither_written_nor_read(kind, value, tmp_path):
+    path = tmp_path / "x.json"
+    with pytest.raises(InputError, match=r"x\.json cannot be written: "):
+        write_record(path, kind, value)
+    assert not path.exists()
+    write_json(path, sealed(kind, value, HASH))
+    with pytest.raises(InputError, match=rf"x\.json cannot be used: .*; {kind.remedy[:10]}"):
+        read_record(path, kind)
+    assert kept(path, kind, HASH) is None
+
+
+@every_kind
+def test_what_is_too_large_or_has_no_end_is_not_opened(kind, tmp_path):
+    path = tmp_path / "x.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(InputError, match=rf"x\.json has 17,179,869,184 bytes; allowed: {kind.megabytes} MiB"):
+        read_record(path, kind)
+    with pytest.raises(InputError, match="/dev/zero: it is a device"):
+        read_record(Path("/dev/zero"), kind)
+    path.unlink()
+    path.mkdir()
+    assert kept(path, kind, HASH) is None and kept(Path("/dev/zero"), kind, HASH) is None
+
+
+@FUZZED
+@given(contents=damaged(json.dumps(FOUND).encode()) | mutants(FOUND).map(lambda value: json.dumps(value).encode()))
+@example(contents=json.dumps(DEEP).encode())
+def test_what_a_bench_recorded(contents, tmp_path):
+    path = tmp_path / "result.json"
+    path.write_bytes(contents)
+    read_or_refused(lambda: read_findings(path), path)
+
+
+XML = """<testsuites name="results"><testsuite name="all"><property name="seed" value="1"/>
+<testcase classname="sim.benches.mac" name="sim.benches.mac.golden" time="1.5"/>
+<testcase classname="sim.benches.mac" name="timing"><failure error_msg="latency 3&#10;more" message="m"/></testcase>
+</testsuite></testsuites>"""
+TESTS = ["golden", "timing", "products"]
+
+
+def results(path: Path, text: str | bytes) -> list[str]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = read_results(path, Path("sim.log"), TESTS)
+    assert [*found] == TESTS and all(state and len(state.splitlines()) == 1 for state in found.values())
+    return [*found.values()]
+
+
+def test_a_results_file_says_who_passed(tmp_path):
+    path = tmp_path / "results.xml"
+    unknown = "did not run, see sim.log"
+    assert results(path, XML) == ["passed", "latency 3", unknown]
+    assert results(path, XML[:200]) == [unknown] * 3
+    case = XML.splitlines()[1]
+    assert results(path, XML.replace(case, case * 2))[0] == "ran 2 times, see sim.log"
+    for inside in ("failure", "error", "skipped", "unheard-of"):
+        assert results(path, XML.replace('time="1.5"/>', f'time="1.5"><{inside}/></testcase>'))[0] == inside
+    assert read_results(Path("/dev/zero"), Path("sim.log"), TESTS) == dict.fromkeys(TESTS, unknown)
+
+
+@FUZZED
+@given(contents=damaged(XML.encode()))
+@example(contents=b"<a>" * 100_000)
+@example(contents=b'<?xml version="1.0" encoding="foo"?><a/>')
+@example(
+    contents=b'<!DOCTYPE a [<!ENTITY b "' + b"x" * 1000 + b'"><!ENTITY c "' + b"&b;" * 5000 + b'">]><a>' + b"&c;" * 500
+)
+def test_a_damaged_results_file_passes_nobody_who_failed(contents, tmp_path):
+    assert results(tmp_path / "results.xml", contents)[1:] != ["passed", "passed"]
+
+
+@pytest.fixture(scope="module")
+def emitted(tmp_path_factory):
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    verilog, sidecar = emit(spec, tmp_path_factory.mktemp("emitted"))
+    parameters = json.loads(sidecar.read_text())["parameters"]
+    assert up_to_date(verilog, sidecar, parameters)
+    return verilog, sidecar, parameters, sidecar.read_text()
+
+
+@FUZZED
+@given(data=st.data())
+def test_a_changed_sidecar_is_not_up_to_date(data, emitted):
+    verilog, sidecar, parameters, whole = emitted
+    try:
+        if data.draw(st.booleans()):
+            unchecked(sidecar, data.draw(mutants(json.loads(whole))))
+        else:
+            sidecar.write_bytes(data.draw(damaged(whole.encode())))
+        text = sidecar.read_bytes()
+        assert not up_to_date(verilog, sidecar, parameters) or json.loads(text) == json.loads(whole)
+    finally:
+        sidecar.write_text(whole)
