@@ -91,7 +91,10 @@ def write_record(path: Path, kind: Kind[T], value: T, inputs: str = "") -> None:
 def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
     """A record's content. Raises InputError for one that is missing, damaged, edited, or made from other `inputs`, and
     OtherFormat for one of another version."""
-    stored = parsed_json(read_bytes(path, kind.title, kind.megabytes), f"{kind.title} {path}")
+    try:
+        stored = parsed_json(read_bytes(path, kind.title, kind.megabytes), f"{kind.title} {path}")
+    except InputError as error:
+        raise InputError(f"{error}; {kind.remedy}") from error
     try:
         found = msgspec.convert(stored, Envelope, strict=True)
         if found.kind == kind.title and found.format != kind.format:

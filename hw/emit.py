@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asq_model.files import InputError, fingerprint, read_json, write_json, write_text
+from asq_model.files import InputError, fingerprint, read_bytes, read_json, write_json, write_text
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
@@ -69,12 +69,12 @@ def up_to_date(verilog: Path, sidecar: Path, parameters: dict) -> bool:
     if not (verilog.is_file() and sidecar.is_file()):
         return False
     try:
-        stored = read_json(sidecar, "sidecar")
+        stored, text = read_json(sidecar, "sidecar"), read_bytes(verilog, "Verilog")
     except InputError:
         return False
     body = {key: value for key, value in stored.items() if key != "generated"}
     generated = stored.get("generated", {})
-    return generated == provenance(parameters, verilog.read_bytes(), body)
+    return generated == provenance(parameters, text, body)
 
 
 def provenance(parameters: dict, verilog: bytes, sidecar: dict) -> dict:

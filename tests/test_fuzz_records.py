@@ -1,27 +1,30 @@
 """Whatever happens to a file that the program wrote for itself, it is read as it was written, made again or refused."""
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mutants import DEEP, FUZZED, FUZZED_EACH, damaged, mutants, read_or_refused
 
 from asq_model.files import InputError, OtherFormat, write_json
 from asq_model.integer.mac import MacSpec
+from asq_model.parity_page import PARITY
 from asq_model.records import checked_content, kept, read_record, sealed, write_record
-from asq_model.results_files import ARITHMETIC, STUDY
+from asq_model.results_files import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from hw.emit import emit, up_to_date
 from sim.energy import SWITCHING
 from sim.gates import GATES
-from sim.measure import Task, description
 from sim.outcomes import OUTCOME, read_findings, read_results
 from sim.place import RATES
-from sim.rows import ROW, TABLE
-from sim.synth import AREA
+from sim.rows import REPORT, ROW, TABLE, Description
+from sim.synth import AREA, PLACED
 from sim.unrolled import GRAPH
-from sim.verilator import STAMPS, Stamps
+from sim.unrolled_page import UNROLLED
+from sim.verilator import STAMPS
 
 HASH = "0123456789abcdef" * 4
 AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}
@@ -39,18 +42,20 @@ FOUND = {
 }
 
 
-def row(target: str, **figures) -> dict:
-    return description(Task(MacSpec(), target, ())) | {"checked": 9, "relative_error": 0.01} | figures
+def published(name: str) -> dict:
+    """A committed results file, its lists cut down to two entries."""
+    content = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text(encoding="utf-8"))["content"]
+    return {key: value[:2] if isinstance(value, list) else value for key, value in content.items()}
 
 
-ROWS = [
-    row("xc7", **AREA_OF_FEW, per_lut=0.05),
-    row("ice40", **AREA_OF_FEW, mhz=200.5, mhz_median=190.5, per_lut=10.0),
-    row("asic", gates=310.5),
-    row("energy", **SWITCHED),
-]
-RUN = {"network": "resnet8", "bits": 4, "family": "post", "kind": "symmetric", "activations": "asq", "seed": 0}
-RUN |= {"label": "ASQ + POST", "correct": 80, "top_5": None, "images": 100, "stored_bits": 4}
+def rows() -> list[dict]:
+    """A committed row of each target, and of one that is placed."""
+    content = json.loads((ROOT / "docs" / "results" / "hardware.json").read_text(encoding="utf-8"))["content"]
+    return list({row["target"]: row for row in content["rows"] if "mhz" in row or row["target"] not in PLACED}.values())
+
+
+ROWS = {row["target"]: row for row in rows()}
+FAILURE = {key: ROWS["xc7"][key] for key in Description.__annotations__} | {"error": "no tool"}
 VALUES = {
     AREA: {"area": AREA_OF_FEW, "mapped": HASH},
     RATES: {"1": 200.25, "2": None},
@@ -59,24 +64,15 @@ VALUES = {
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
     OUTCOME: FOUND,
-    ROW: ROWS[0],
-    TABLE: {"rows": ROWS, "failures": [description(Task(MacSpec(), "xc7", ())) | {"error": "no tool"}]},
-    ARITHMETIC: {
-        "command": "the command",
-        "note": "",
-        "versions": {"torch": "2"},
-        "rows": [
-            {k: RUN[k] for k in ("network", "activations", "seed", "correct", "images")}
-            | {"level_set": "post4", "weight_bits": 4, "activation_bits": 4, "product_frac": None, "digest": HASH}
-            | {"arithmetic": "post-exact", "lost": 1, "gained": 2, "rms_error": 0.0}
-        ],
-    },
-    STUDY: {
-        **{"table": 4, "epochs": 2, "command": "the command", "note": "", "commit": "abc", "versions": {"torch": "2"}},
-        "start": [{"network": "resnet8", "digest": HASH}],
-        "runs": [RUN | {"digest": HASH, "fingerprint": HASH}],
-        "failed": [],
-    },
+    ROW: ROWS["ice40"],
+    TABLE: {"rows": [*ROWS.values()], "failures": [FAILURE]},
+    REPORT: published("hardware"),
+    ARITHMETIC: published("arithmetic"),
+    STUDY: published("cifar10"),
+    FIGURES_PAGE: published("figures"),
+    BENCH: published("training-speed"),
+    PARITY: published("parity"),
+    UNROLLED: published("unrolled"),
 }
 KINDS = {kind.title: kind for kind in VALUES}
 every_kind = pytest.mark.parametrize("kind", VALUES, ids=KINDS)
@@ -87,10 +83,24 @@ def unchecked(path: Path, value: object) -> None:
     path.write_text(json.dumps(value))
 
 
+def test_every_kind_is_among_them():
+    """One that is added is fuzzed, too."""
+    modules = [path.relative_to(ROOT) for room in ("asq_model", "sim") for path in (ROOT / room).glob("*.py")]
+    named = {
+        target.id
+        for path in modules
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if getattr(node.value.func, "id", "") == "Kind"
+        for target in node.targets
+    }
+    assert len(named) == len(VALUES) and all(globals()[name] in VALUES for name in named)
+
+
 @every_kind
 def test_what_is_written_is_read(kind, tmp_path):
     path = tmp_path / "x.json"
-    value = Stamps(**VALUES[kind]) if kind is STAMPS else VALUES[kind]
+    value = checked_content(kind, VALUES[kind])
     write_record(path, kind, value, HASH)
     assert read_record(path, kind) == value == kept(path, kind, HASH)
     assert kept(path, kind, "other inputs") is None and kept(tmp_path / "none", kind, HASH) is None
@@ -145,15 +155,15 @@ WRONG = [
     (AREA, {"area": {key + "z" * (key == "luts"): value for key, value in AREA_OF_FEW.items()}, "mapped": None}),
     (RATES, {"1": 0.0}),
     (RATES, {"first": 1.0}),
-    (ROW, ROWS[0] | {"unit": "uniformz"}),
-    (ROW, ROWS[0] | {"mhz": 3.0}),
-    (ROW, ROWS[0] | {"target": "asic"}),
-    (ROW, {key: value for key, value in ROWS[1].items() if key != "mhz_median"}),
+    (ROW, ROWS["xc7"] | {"unit": "uniformz"}),
+    (ROW, ROWS["xc7"] | {"mhz": 3.0}),
+    (ROW, ROWS["xc7"] | {"target": "asic"}),
+    (ROW, {key: value for key, value in ROWS["ice40"].items() if key != "mhz_median"}),
     (OUTCOME, FOUND | {"golden": FOUND["golden"] | {"failed": 1}}),
     (OUTCOME, FOUND | {"golden": FOUND["golden"] | {"vectors": 3}}),
     (STUDY, VALUES[STUDY] | {"runs": VALUES[STUDY]["runs"] * 2}),
-    (STUDY, VALUES[STUDY] | {"runs": [VALUES[STUDY]["runs"][0] | {"correct": 101}]}),
-    (ARITHMETIC, VALUES[ARITHMETIC] | {"rows": [VALUES[ARITHMETIC]["rows"][0] | {"gained": 81}]}),
+    (STUDY, VALUES[STUDY] | {"runs": [VALUES[STUDY]["runs"][0] | {"correct": 1 << 40}]}),
+    (ARITHMETIC, VALUES[ARITHMETIC] | {"rows": [VALUES[ARITHMETIC]["rows"][0] | {"gained": 1 << 40}]}),
     (ARITHMETIC, VALUES[ARITHMETIC] | {"rows": VALUES[ARITHMETIC]["rows"] * 2}),
 ]
 
