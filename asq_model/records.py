@@ -16,13 +16,12 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from asq_model.files import InputError, OtherFormat, check_file, fingerprint, parsed_json, read_bytes, write_json
+from asq_model.files import InputError, OtherFormat, fingerprint, parsed_json, read_bytes, write_json
 
 T = TypeVar("T")
 LARGEST = 1 << 53  # the largest integer that every reader of JSON takes exactly
 Count = Annotated[int, Meta(ge=0, le=LARGEST)]
 Whole = Annotated[int, Meta(ge=1, le=LARGEST)]
-Integer = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
 Positive = Annotated[float, Meta(gt=0, le=1e18)]
 Text = Annotated[str, Meta(max_length=10_000)]
@@ -59,11 +58,8 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
 
 def sealed(kind: Kind, content: object, inputs: str) -> dict:
     """The whole record, its digest made."""
-    body = {"kind": kind.title, "format": kind.format, "inputs": inputs, "content": content}
-    return {key: body[key] for key in ("kind", "format", "inputs")} | {
-        "digest": fingerprint(body),
-        "content": content,
-    }
+    body = {"kind": kind.title, "format": kind.format, "inputs": inputs}
+    return body | {"digest": fingerprint(body | {"content": content}), "content": content}
 
 
 def checked_content(kind: Kind[T], content: object) -> T:
@@ -115,7 +111,6 @@ def kept(path: Path, kind: Kind[T], inputs: str) -> T | None:
     """What was made from these inputs and kept there; None where nothing is, or what cannot be trusted: make it
     again."""
     try:
-        check_file(path, kind.title, kind.megabytes)
         return read_record(path, kind, inputs)
     except InputError:
         return None
