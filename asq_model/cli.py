@@ -30,7 +30,6 @@ from asq_model.option_types import (
 )
 from asq_model.overhead import table_1
 from asq_model.recipe import MOST_THREADS, NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
-from asq_model.trained import read_trained
 
 
 @click.group()
@@ -144,6 +143,8 @@ def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
 
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
     """Raises InputError unless a checkpoint has the bits and levels asked for (None: not asked)."""
+    from asq_model.trained import read_trained
+
     recipe = read_trained(checkpoint)[1]["recipe"]
     keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind", "SEED": "seed"}
     for name, wanted in asked.items():
