@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # The options of each command and the variables for them, as option=VARIABLE; =VARIABLE: words without an option. Only what
 # is given is passed on, so that the defaults stay in one place, the command line programs.
 options.golden := bits=BITS abits=ABITS levels=LEVELS seed=SEED ckpt=CKPT data-folder=DATA force=FORCE
-options.run := force=FORCE
+options.run := unit=UNIT layer=LAYER waves=WAVES force=FORCE
 options.verilog := unit=UNIT bits=BITS abits=ABITS levels=LEVELS frac=FRAC depth=DEPTH signed-act=SIGNED_ACT \
 	channels=CHANNELS pixels=PIXELS precision=PRECISION lanes=LANES shared=SHARED gated=GATED rows=ROWS columns=COLUMNS \
 	stages=STAGES total=TOTAL hidden=HIDDEN buffer=BUFFER golden=GOLDEN layer=LAYER
@@ -62,7 +62,7 @@ endif
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT)
+sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT, WAVES=1)
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model golden $(call options,golden)) && $(PY) -m sim run "$$golden" $(call options,run)
 

@@ -15,6 +15,7 @@ from asq_model.files import InputError
 
 MAX_INTEGER = (1 << 31) - 1
 MOST_PROCESSES = 256
+SHORTER = {"DATA_FOLDER": "DATA", "WARM_START": "START"}  # what Make calls them, and so do errors
 
 
 def name_of(param: click.Parameter | None) -> str:
@@ -22,7 +23,8 @@ def name_of(param: click.Parameter | None) -> str:
     if param is None:
         return "value"
     longest = max(param.opts, key=len) if isinstance(param, click.Option) else param.metavar or param.name
-    return longest.strip("-[].").replace("-", "_").upper()
+    name = longest.strip("-[].").replace("-", "_").upper()
+    return SHORTER.get(name, name)
 
 
 def shown(value: object) -> str:

@@ -1,20 +1,24 @@
 """The command line of the checking room: `python -m sim run build/golden/…`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from asq_model.files import InputError, write_text
 from asq_model.golden import check_files, read_manifest
+from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
 from asq_model.option_types import OUTPUT, PATH, switch
+from hw.emit import Spec
 from sim.asq_report import adaptation
+from sim.cases import fits
 from sim.hardware_cli import hardware
-from sim.maps import block_specs
+from sim.maps import block_specs, golden_layers
 from sim.report import summary, write_reports
-from sim.run import Job, run_jobs
-from sim.verilator import verilator
+from sim.run import Job, Outcome, read_job, run_jobs
+from sim.verilator import verilator, waveform
 
 
 @click.group()
@@ -77,19 +81,90 @@ def asq(golden, root, out, area, note):
 @cli.command()
 @click.argument("golden", type=PATH)
 @click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--unit", help="Only this unit, as `post`, or module, as `post_mac_w3a3`; no report.")
+@click.option("--layer", help="Only the golden vectors of this layer; no report.")
+@switch("--waves", "1: write waveforms, of --unit and --layer, or without them of every test that fails.")
 @switch("--force", "1: simulate again even what did not change.")
-def run(golden, root, force):
-    """Emit and build every unit that the GOLDEN vectors are for, simulate, and report."""
+def run(golden, root, unit, layer, waves, force):
+    """Emit and build every unit that the GOLDEN vectors are for, simulate, and report.
+
+    A test that fails says what came out, in which cycle, of which operands, where its log is, and how to run it alone.
+    """
     manifest = read_manifest(golden)
     check_files(golden, manifest)
     units = golden_specs(manifest)
     specs = [*units, *block_specs(manifest)]
+    if unit is not None or layer is not None:
+        jobs = [
+            Job(spec, golden, layer=layer, waves=waves) for spec in chosen_specs(golden, manifest, specs, unit, layer)
+        ]
+        finish(run_jobs(jobs, root, force, progress))
+        return
     click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
-    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, lambda line: click.echo(line, err=True))
+    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, progress)
     parts = outcomes[: len(units)], outcomes[len(units) :]
     folder = report_folder(golden, root)
     written = write_reports(folder, manifest, golden, *parts)
     click.echo(summary(manifest, golden, *parts))
     click.echo(f"Written to {folder}: {', '.join(written)}")
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if waves and failed:
+        click.echo("again with waveforms, the first test that failed of each:", err=True)
+        outcomes = run_jobs([outcome.alone() for outcome in failed], root, True, progress)
+    finish(outcomes)
+
+
+@cli.command()
+@click.argument("job", type=PATH)
+@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@click.option("--test", help="Only this test of the bench.")
+@click.option("--layer", help="Only the golden vectors of this layer.")
+@switch("--waves", "1: write a waveform.", default=True)
+def again(job, root, test, layer, waves):
+    """Run a bench again, alone, from the JOB file in its folder, and write a waveform."""
+    told = read_job(job)
+    tests = (test,) if test else told.tests if layer is None else ("golden",)
+    if not set(tests) <= set(told.tests):
+        raise InputError(f"TEST is {test!r}; allowed: {', '.join(told.tests)}")
+    if layer is not None and tests != ("golden",):
+        raise InputError(f"LAYER is {layer}, but TEST is {test}, which takes no golden vectors")
+    finish(run_jobs([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True, progress))
+
+
+def progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def chosen_specs(golden: Path, manifest: dict, specs: list, unit: str | None, layer: str | None) -> list:
+    """Those of a kind of unit or a module, that have something to do in a layer. Raises InputError for none."""
+    named = [spec for spec in specs if unit in (None, spec.unit, spec.name)]
+    if not named:
+        raise InputError(f"UNIT is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")
+    layers = dict.fromkeys(entry["name"] for entry in [*manifest["layers"], *manifest["maps"]])
+    if layer is not None and layer not in layers:
+        raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(layers)}")
+    own = [spec for spec in named if layer is None or has_vectors(golden, manifest, spec, layer)]
+    if not own:
+        raise InputError(f"LAYER is {layer}, which has nothing for UNIT {unit}")
+    return own
+
+
+def has_vectors(golden: Path, manifest: dict, spec: Spec, layer: str) -> bool:
+    """Whether the golden vectors of a layer are for a unit or block."""
+    if isinstance(spec, BlockSpec):
+        return any(maps.name == layer and fits(spec, maps) for maps in golden_layers(golden))
+    return any(entry["name"] == layer and spec.name in entry["units"] for entry in manifest["layers"])
+
+
+def finish(outcomes: list[Outcome]) -> None:
+    """Say where the waveforms are, and of each bench that failed how to run it again; exit with 1 if one did."""
+    for outcome in outcomes:
+        if outcome.waves is not None:
+            click.echo(outcome.waves)
+        if outcome.waves is not None and waveform() == "vcd":
+            progress("in VCD: the headers of lz4 and zlib, which FST needs, are not installed")
+        if not outcome.passed:
+            for line in [*outcome.failures(), f"alone, with a waveform: {outcome.again()}"]:
+                click.echo(line, err=True)
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

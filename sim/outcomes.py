@@ -10,6 +10,22 @@ import msgspec
 from asq_model.files import InputError, check_file, parsed_json, read_bytes
 from asq_model.records import Count, Kind, Line, Word
 
+
+class JobFile(TypedDict):
+    """What a bench is told: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
+    vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found."""
+
+    kind: Word
+    spec: dict[str, Any]
+    seed: Count
+    tests: list[Word]
+    golden: str | None
+    layer: str | None
+    verilog: str | None
+    result: str
+
+
+JOB_FILE = Kind("job of a bench", JobFile, remedy="simulate the unit again")
 RESULTS_MB = 16  # of what a bench says
 LONGEST = 1000  # characters of a failure's message
 

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from asq_model.files import fingerprint, locked, reported_os_errors, sha256_file, write_json
+from asq_model.files import InputError, fingerprint, locked, reported_os_errors, sha256_file
 from asq_model.golden import MANIFEST, READER
 from asq_model.integer.array import ArraySpec
 from asq_model.integer.blocks import BlockSpec
@@ -17,8 +17,8 @@ from asq_model.integer.mac import MacSpec
 from asq_model.records import kept, read_record, write_record
 from hw.bench import bench_name
 from hw.emit import Spec, emit
-from sim.outcomes import OUTCOME, Found, read_findings, read_results
-from sim.verilator import STAMPS, build, verilator
+from sim.outcomes import JOB_FILE, OUTCOME, Found, JobFile, read_findings, read_results
+from sim.verilator import STAMPS, build, verilator, waveform
 
 ROOMS = Path(__file__).parents[1]
 MAC_TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
@@ -36,20 +36,28 @@ BENCH_SOURCES = [
 ]
 BENCHES = {MacSpec: "mac", ArraySpec: "array", BlockSpec: "asq"}
 SEED = 1
+JOB = "job.json"  # in a run's folder: what its bench is told
 
 
 @dataclass(frozen=True)
 class Job:
-    """A unit's bench: which tests (none: all), on which golden vectors (None: no `golden` test)."""
+    """A unit's bench: which tests (none: all), on which golden vectors (None: no `golden` test).
+
+    layer: only this one of the golden vectors, and without `tests` only the golden one. waves: whether a waveform is
+    written.
+    """
 
     spec: Spec
     golden: Path | None = None
     tests: tuple[str, ...] = ()
     verilog: Path | None = None  # another file for the unit than the emitted one: to see a broken unit fail
+    layer: str | None = None
+    waves: bool = False
 
     @property
     def chosen(self) -> list[str]:
-        tests = self.tests or (BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS)
+        own = BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS
+        tests = self.tests or (own if self.layer is None else ("golden",))
         return [test for test in tests if test != "golden" or self.golden is not None]
 
     @property
@@ -66,6 +74,16 @@ class Outcome:
     tests: dict[str, str]
     found: Found
     cached: bool
+    folder: Path = Path()  # where it ran
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "sim.log"
+
+    @property
+    def waves(self) -> Path | None:
+        """The waveform that was written, if one was."""
+        return next((path for path in sorted(self.folder.glob("waves.*")) if self.job.waves), None)
 
     @property
     def passed(self) -> bool:
@@ -77,7 +95,21 @@ class Outcome:
         return sum(found.get("vectors", 0) for found in self.found.values())
 
     def failures(self) -> list[str]:
-        return [f"{self.job.spec.name} {test}: {state}" for test, state in self.tests.items() if state != "passed"]
+        """A line for each test that failed: what its message says, and where its log is."""
+        name = self.job.spec.name
+        return [f"{name} {test}: {state}; log {self.log}" for test, state in self.tests.items() if state != "passed"]
+
+    def alone(self) -> Job:
+        """The first test that failed, with a waveform; of a golden one the layer where it did."""
+        test = next(test for test, state in self.tests.items() if state != "passed")
+        failures = self.found.get("golden", {}).get("failures", []) if test == "golden" else []
+        layer = failures[0]["layer"] if failures else self.job.layer
+        return replace(self.job, tests=(test,), layer=layer, waves=True)
+
+    def again(self) -> str:
+        """The command that does that."""
+        (test,), layer = self.alone().tests, self.alone().layer
+        return f"python -m sim again {self.folder / JOB} --test {test}{f' --layer {layer}' if layer else ''}"
 
 
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
@@ -85,7 +117,7 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     verilator()
     with locked(root / "sim" / f"{bench_name(job.spec)}.lock"):
         verilog = job.verilog or emit(job.spec, root / "verilog")[0]
-        return simulate(job, build(job.spec, verilog, root / "sim"), force)
+        return simulate(job, build(job.spec, verilog, root / "sim", job.waves), force or job.waves)
 
 
 def simulate(job: Job, place: Path, force: bool) -> Outcome:
@@ -95,30 +127,22 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     spec = job.spec
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
-        [read_record(place / "stamps.json", STAMPS).content, job.chosen, golden_hash, SEED, asdict(spec)],
+        [read_record(place / "stamps.json", STAMPS).content, job.chosen, golden_hash, SEED, asdict(spec), job.layer],
         BENCH_SOURCES,
     )
     # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
-    run = place / f"run-{fingerprint([job.chosen, golden_hash])[:8]}"
+    run = place / f"run-{fingerprint([job.chosen, golden_hash, job.layer])[:8]}"
     outcome_file = run / "outcome.json"
     found = None if force else kept(outcome_file, OUTCOME, inputs)
     if found is not None and found.keys() == set(job.chosen):
-        return Outcome(job, {test: "passed" for test in job.chosen}, found, cached=True)
+        return Outcome(job, {test: "passed" for test in job.chosen}, found, cached=True, folder=run)
     result, xml = run / "result.json", run / "results.xml"
     with reported_os_errors("simulate in", run):
         run.mkdir(exist_ok=True)
-        for old in (result, xml, outcome_file):
+        for old in (result, xml, outcome_file, *run.glob("waves.*")):
             old.unlink(missing_ok=True)
-        job_file = run / "job.json"
-        write_json(
-            job_file,
-            {
-                "spec": asdict(spec),
-                "seed": SEED,
-                "golden": str(job.golden.resolve()) if job.golden else None,
-                "result": str(result.resolve()),
-            },
-        )
+        write_record(run / JOB, JOB_FILE, job_file_of(job, result))
+        path = os.pathsep.join([str(ROOMS), *sys.path])
         # A failed test or a simulator that dies raises one of these under pytest, and nothing elsewhere: what counts is
         # the results file, where a test that did not run is missing.
         with suppress(RuntimeError, SystemExit, CalledProcessError):
@@ -131,13 +155,41 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
                 test_dir=run,
                 results_xml=str(xml.resolve()),
                 log_file=run / "sim.log",
-                extra_env={"ASQ_JOB": str(job_file.resolve()), "PYTHONPATH": os.pathsep.join([str(ROOMS), *sys.path])},
+                waves=job.waves,
+                test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
+                extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path},
             )
         found = read_findings(result)
-        outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False)
+        outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False, folder=run)
         if outcome.passed:
             write_record(outcome_file, OUTCOME, found, inputs)
     return outcome
+
+
+def job_file_of(job: Job, result: Path) -> JobFile:
+    """What the bench of a job is told."""
+    return {
+        "kind": BENCHES[type(job.spec)],
+        "spec": asdict(job.spec),
+        "seed": SEED,
+        "tests": job.chosen,
+        "golden": str(job.golden.resolve()) if job.golden else None,
+        "layer": job.layer,
+        "verilog": str(job.verilog.resolve()) if job.verilog else None,
+        "result": str(result.resolve()),
+    }
+
+
+def read_job(path: Path) -> Job:
+    """The job that a bench was told. Raises InputError."""
+    told = read_record(path, JOB_FILE)
+    kinds = {kind: spec for spec, kind in BENCHES.items()}
+    try:
+        spec = ArraySpec.of(told["spec"]) if told["kind"] == "array" else kinds[told["kind"]](**told["spec"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{JOB_FILE.title} {path} names no unit of this program: {error}") from error
+    golden, verilog = (Path(told[key]) if told[key] else None for key in ("golden", "verilog"))
+    return Job(spec, golden, tuple(told["tests"]), verilog, told["layer"])
 
 
 def run_jobs(jobs: list[Job], root: Path, force: bool, progress: Callable[[str], None]) -> list[Outcome]:

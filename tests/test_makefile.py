@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.cli import cli as asq_model
+from asq_model.option_types import name_of
 from hw.cli import cli as hw
 from sim.cli import cli as sim
 
@@ -49,12 +50,11 @@ def known_variables():
 def test_every_make_option_exists_in_its_command(room, command, given):
     assert command == given
     params = GROUPS[room].commands[command].params
-    options = {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    options = {name: param for param in params if isinstance(param, click.Option) for name in param.opts}
+    arguments = {name_of(param): param for param in params if isinstance(param, click.Argument)}
     for variable, option in lists()[given].items():
-        if option:
-            assert f"--{option}" in options, variable
-        else:
-            assert any(isinstance(param, click.Argument) for param in params), variable
+        param = options[f"--{option}"] if option else arguments[variable]
+        assert name_of(param) == variable  # one name in Make and in errors
 
 
 def test_every_list_is_used_and_every_target_s_lists_are_those_of_its_recipe():

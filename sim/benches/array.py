@@ -12,11 +12,12 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, NextTimeStep, ReadOnly
+from cocotb.utils import get_sim_time
 
 from asq_model.golden import read_golden
 from asq_model.integer.array import ArraySpec
 from hw.bench import COUNTS
-from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
+from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
 from sim.packing import unpacked
 from sim.streams import PERIOD_NS, always, counters
 from sim.tiles import Tile, extreme_tiles, golden_tiles, random_tile
@@ -26,11 +27,12 @@ SPEC = ArraySpec.of(JOB["spec"])
 
 @dataclass
 class Seen:
-    """Sums in order, and the cycles in which activations went in and sums came out."""
+    """Sums in order, the cycles in which activations went in and sums came out, and the first cycle's falling edge."""
 
     results: list[int] = field(default_factory=list)
     accepted_at: list[int] = field(default_factory=list)
     offered_at: list[int] = field(default_factory=list)
+    began_ns: float = 0
 
 
 async def begin(dut) -> None:
@@ -66,7 +68,7 @@ async def load(dut, tile: Tile, offer: Callable[[], bool] = always) -> None:
 
 async def stream(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
     """Send a tile's vectors, and partial sums as they are asked for; a vector goes in whenever `offer` says so."""
-    seen = Seen()
+    seen = Seen(began_ns=get_sim_time("ns"))
     words, partial = iter(tile.words(SPEC)), iter(tile.partial_words(SPEC))
     sent, results = 0, len(tile.activations)
     for cycle in range(100 * results + 100):
@@ -95,14 +97,26 @@ async def stream(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
 def assert_right(tile: Tile, seen: Seen) -> None:
     widths = SPEC.result_widths
     wrong = [
-        f"{tile.name} vector {index}: expected {unpacked(expected, widths)}, got {unpacked(got, widths)}"
+        (index, unpacked(expected, widths), unpacked(got, widths))
         for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=False))
         if expected != got
     ]
-    assert not wrong, f"{len(wrong)} wrong results; " + "; ".join(wrong[:REPORTED_FAILURES])
+    lines = [f"{tile.name} vector {index}: expected {expected}, got {got}" for index, expected, got in wrong]
+    if wrong:
+        said = "; ".join([*lines[:REPORTED_FAILURES], first_of(tile, seen, *wrong[0])])
+        raise AssertionError(f"{len(wrong)} wrong results; {said}")
     assert len(seen.results) == len(tile.activations), f"{len(seen.results)} results of {len(tile.activations)}"
     delays = {out - taken for taken, out in zip(seen.accepted_at, seen.offered_at, strict=True)}
     assert delays == {SPEC.latency}, f"latencies {delays}, expected {SPEC.latency}"
+
+
+def first_of(tile: Tile, seen: Seen, index: int, expected: list[int], got: list[int]) -> str:
+    """When the first wrong sums came out, and what the first wrong one is made of."""
+    when = moment(seen.began_ns + PERIOD_NS * seen.offered_at[index] + PERIOD_NS / 2)
+    sums = len(expected) // SPEC.columns
+    column = next(place for place, pair in enumerate(zip(expected, got, strict=True)) if pair[0] != pair[1]) // sums
+    operands = zip(tile.codes[:, column].tolist(), tile.activations[index].tolist(), strict=True)
+    return f"the first {when}, column {column}, of codes × activations {shortened(f'{c}×{a}' for c, a in operands)}"
 
 
 async def check(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
@@ -113,12 +127,12 @@ async def check(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
     return seen
 
 
-@cocotb.test()
+@bench_test
 async def golden(dut):
     """Tiles of the golden layers' weights on their activations, at full rate, to the cycle."""
     vectors, totals = 0, {name: 0 for name in COUNTS}
     await begin(dut)
-    for layer in read_golden(Path(JOB["golden"])):
+    for layer in chosen_layers(read_golden(Path(JOB["golden"]))):
         for tile in golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
             await restart(dut)
             await check(dut, tile)
@@ -132,7 +146,7 @@ async def golden(dut):
     record("golden", {"vectors": vectors, "failed": 0, "counters": totals})
 
 
-@cocotb.test()
+@bench_test
 async def timing(dut):
     """Latency and interval are exactly the formulas'; weights loaded in an activation's own cycle count."""
     await begin(dut)
@@ -150,7 +164,7 @@ async def timing(dut):
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
-@cocotb.test()
+@bench_test
 async def products(dut):
     """Every weight code times every activation value, in every place of the array."""
     await begin(dut)
@@ -165,7 +179,7 @@ async def products(dut):
     record("products", {"vectors": vectors})
 
 
-@cocotb.test()
+@bench_test
 async def extremes(dut):
     """The largest and the smallest sums that the widths were made for."""
     await begin(dut)
@@ -176,7 +190,7 @@ async def extremes(dut):
     record("extremes", {"vectors": vectors})
 
 
-@cocotb.test()
+@bench_test
 async def stalls(dut):
     """Gaps between rows loaded and between vectors, from rare to nearly always."""
     await begin(dut)
@@ -190,7 +204,7 @@ async def stalls(dut):
     record("stalls", {"vectors": vectors})
 
 
-@cocotb.test()
+@bench_test
 async def reset_midway(dut):
     """A reset with vectors inside: nothing of them is left over."""
     await begin(dut)

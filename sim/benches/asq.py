@@ -13,7 +13,7 @@ from cocotb.triggers import FallingEdge
 
 from asq_model.integer.blocks import BlockSpec
 from hw.bench import COUNTS
-from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
+from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
 from sim.cases import extreme_cases, fits, random_cases
 from sim.maps import Maps, golden_layers
 from sim.payloads import Exchange, exchange_for
@@ -64,14 +64,22 @@ async def play(dut, layer: Exchange, offer=None, take=None) -> tuple[Transcript,
 
 
 def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
-    """Layer, place, expected and got of every wrong result and step."""
+    """Layer, place, expected and got of every wrong result and step; of the first one, if it is a word, when it was
+    taken and of which map."""
     pairs = [("word", layer.results, seen.results)] + ([("step", layer.steps, steps)] if STEPS_OUT else [])
-    return [
-        f"{layer.name} {what} {index}: expected {expected:#x}, got {got:#x}"
-        for what, wanted, found in pairs
-        for index, (expected, got) in enumerate(zip(wanted, found, strict=True))
+    wrong = [
+        (what, index, f"{layer.name} {what} {index}: expected {expected:#x}, got {got:#x}")
+        for what, right, found in pairs
+        for index, (expected, got) in enumerate(zip(right, found, strict=True))
         if expected != got
     ]
+    lines = [line for _, _, line in wrong]
+    if wrong and wrong[0][0] == "word":
+        sent, taken = layer.per_map
+        number = wrong[0][1] // taken
+        words = shortened(f"{word:#x}" for word in layer.words[number * sent : (number + 1) * sent])
+        lines[0] += f" {moment(seen.time_ns(seen.taken_at[wrong[0][1]]))}, of map {number}, words in {words}"
+    return lines
 
 
 def assert_none(failures: list[str]) -> None:
@@ -117,19 +125,19 @@ def check_timing(maps: Maps, layer: Exchange, seen: Transcript) -> dict:
     }
 
 
-@cocotb.test()
+@bench_test
 async def golden(dut):
     """Every golden map at full rate, back to back: each word equal, each cycle as the formulas say."""
     layers, failures = [], []
     await prepare(dut)
-    for maps in golden_layers(Path(JOB["golden"])):
+    for maps in chosen_layers(golden_layers(Path(JOB["golden"]))):
         if not fits(SPEC, maps):
             continue
         layer = exchange_for(SPEC, maps)
         await set_up(dut, layer)
         seen, steps = await play(dut, layer)
         wrong = mismatches(layer, seen, steps)
-        failures += wrong
+        failures += [(maps.name, line) for line in wrong]
         entry = {"layer": maps.name, "vectors": len(layer.results) + len(steps), "failed": len(wrong)}
         entry |= counters(dut, COUNTS)
         if not wrong:
@@ -145,15 +153,15 @@ async def golden(dut):
         {
             "vectors": sum(layer["vectors"] for layer in layers),
             "failed": len(failures),
-            "failures": failures[:REPORTED_FAILURES],
+            "failures": [{"layer": name, "message": line} for name, line in failures[:REPORTED_FAILURES]],
             "layers": layers,
         },
     )
     assert layers, f"the golden vectors hold nothing for unit {SPEC.name}"
-    assert_none(failures)
+    assert_none([line for _, line in failures])
 
 
-@cocotb.test()
+@bench_test
 async def timing(dut):
     """Latency and interval are the formulas', on maps of several sizes and adapters of both forms."""
     await prepare(dut)
@@ -165,7 +173,7 @@ async def timing(dut):
     record("timing", {"vectors": 0} | found)
 
 
-@cocotb.test()
+@bench_test
 async def extremes(dut):
     """Zero maps, saturated ones, one channel and one pixel, the largest map; steps and β at their limits."""
     checked = 0
@@ -175,7 +183,7 @@ async def extremes(dut):
     record("extremes", {"vectors": checked})
 
 
-@cocotb.test()
+@bench_test
 async def stalls(dut):
     """Random stalls on every stream, from rare to nearly always."""
     checked = 0
@@ -190,7 +198,7 @@ async def stalls(dut):
     record("stalls", {"vectors": checked})
 
 
-@cocotb.test()
+@bench_test
 async def reset_midway(dut):
     """A reset after any number of words, results waiting: nothing of them is left over."""
     await prepare(dut)

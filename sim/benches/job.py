@@ -1,15 +1,55 @@
-"""The job that the simulator was started for, and where its findings go."""
+"""The job that the simulator was started for, where its findings go, and how its tests say where they failed."""
 
+import functools
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import cocotb
+from cocotb.utils import get_sim_time
 
 from asq_model.files import write_json
+from asq_model.records import read_record
+from sim.outcomes import JOB_FILE
+from sim.streams import PERIOD_NS
 
-JOB = json.loads(Path(os.environ["ASQ_JOB"]).read_text())
+JOB = read_record(Path(os.environ["ASQ_JOB"]), JOB_FILE)
 REPORTED_FAILURES = 5
+REPORTED_OPERANDS = 12  # in a message; all are in the result file
+Layer = TypeVar("Layer")
+
+
+def bench_test(function):
+    """A cocotb test whose failure says in which cycle it stopped, as the waveform counts."""
+
+    @functools.wraps(function)
+    async def run(dut):
+        try:
+            await function(dut)
+        except AssertionError as error:
+            raise AssertionError(f"{str(error).partition(chr(10))[0]}; stopped {moment(get_sim_time('ns'))}") from error
+
+    return cocotb.test()(run)
+
+
+def moment(nanoseconds: float) -> str:
+    """A time in the simulation: `at 1235 ns, cycle 123`."""
+    return f"at {nanoseconds:.0f} ns, cycle {int(nanoseconds // PERIOD_NS)}"
+
+
+def shortened(words: Iterable[str]) -> str:
+    """The first of a mismatch's operands, and how many there are."""
+    every = list(words)
+    more = f" … ({len(every)} of them)" if len(every) > REPORTED_OPERANDS else ""
+    return " ".join(every[:REPORTED_OPERANDS]) + more
+
+
+def chosen_layers(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Those of the golden layers that the job is for: all, or the one that it names."""
+    return (layer for layer in layers if JOB["layer"] in (None, layer.name))
 
 
 def record(test: str, found: dict) -> None:

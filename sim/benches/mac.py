@@ -7,14 +7,13 @@ to write what was found). Which tests run is the runner's choice.
 import random
 from pathlib import Path
 
-import cocotb
 from cocotb.triggers import FallingEdge
 
 from asq_model.integer.mac import MacSpec
 from hw.bench import COUNTS
 from hw.mac import operand_layout
-from sim.benches.job import JOB, REPORTED_FAILURES, record, sometimes
-from sim.streams import counters, exchange, reset, start
+from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
+from sim.streams import Transcript, counters, exchange, reset, start
 from sim.workload import (
     Workload,
     extreme_workload,
@@ -26,12 +25,21 @@ from sim.workload import (
 SPEC = MacSpec(**JOB["spec"])
 
 
-def mismatches(workload: Workload, results: list[int]) -> list[dict]:
-    """Layer, vector, expected and got of every wrong result."""
+def mismatches(workload: Workload, seen: Transcript) -> list[dict]:
+    """Layer, vector, expected and got of every wrong result, when it was taken, and the operands it was made of."""
     half = 1 << SPEC.result_width - 1
-    signed = [(result ^ half) - half for result in results]
+    signed = [(result ^ half) - half for result in seen.results]
+    starts = [0, *workload.ends[:-1].tolist()]
     return [
-        {"layer": workload.name, "vector": index, "expected": int(expected), "got": got}
+        {
+            "layer": workload.name,
+            "vector": index,
+            "expected": int(expected),
+            "got": got,
+            "when": moment(seen.time_ns(seen.taken_at[index])),
+            "codes": workload.codes[starts[index] : workload.ends[index]].tolist(),
+            "activations": workload.activations[starts[index] : workload.ends[index]].tolist(),
+        }
         for index, (expected, got) in enumerate(zip(workload.expected, signed, strict=True))
         if expected != got
     ]
@@ -39,25 +47,32 @@ def mismatches(workload: Workload, results: list[int]) -> list[dict]:
 
 def assert_none(failures: list[dict]) -> None:
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
-    assert not lines, f"{len(lines)} wrong results; " + "; ".join(lines[:REPORTED_FAILURES])
+    assert not lines, f"{len(lines)} wrong results; {'; '.join(lines[:REPORTED_FAILURES])}; {first_of(failures)}"
+
+
+def first_of(failures: list[dict]) -> str:
+    """When the first wrong result was taken, and what it is made of: each weight code times its activation."""
+    first = failures[0]
+    pairs = shortened(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
+    return f"the first {first['when']}, of codes × activations {pairs}"
 
 
 async def check(dut, workload: Workload, **willing):
     """Send a workload; all results must be those expected. Returns the transcript."""
     seen = await exchange(dut, workload.words(SPEC), len(workload.ends), **willing)
-    assert_none(mismatches(workload, seen.results))
+    assert_none(mismatches(workload, seen))
     return seen
 
 
-@cocotb.test()
+@bench_test
 async def golden(dut):
     """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
     layers, failures, totals = [], [], {name: 0 for name in COUNTS}
     await start(dut)
-    for workload in golden_workloads(SPEC, Path(JOB["golden"])):
+    for workload in chosen_layers(golden_workloads(SPEC, Path(JOB["golden"]))):
         await reset(dut)
         seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
-        wrong = mismatches(workload, seen.results)
+        wrong = mismatches(workload, seen)
         failures += wrong
         counts = counters(dut, COUNTS)
         layers.append({"layer": workload.name, "vectors": len(workload.ends), "failed": len(wrong), **counts})
@@ -80,7 +95,7 @@ async def golden(dut):
         assert wanted.items() <= layer.items(), f"cycle counter: expected {wanted}, got {layer}"
 
 
-@cocotb.test()
+@bench_test
 async def timing(dut):
     """Latency and interval are exactly the formulas', on a lone operand, on two, and on a dot product of 9."""
     await start(dut)
@@ -98,7 +113,7 @@ async def timing(dut):
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
-@cocotb.test()
+@bench_test
 async def products(dut):
     """Every weight code times every activation value."""
     await start(dut)
@@ -107,7 +122,7 @@ async def products(dut):
     record("products", {"vectors": workload.products})
 
 
-@cocotb.test()
+@bench_test
 async def extremes(dut):
     """The longest accumulation at its extreme values, back to back."""
     await start(dut)
@@ -117,7 +132,7 @@ async def extremes(dut):
     record("extremes", {"vectors": len(workload.ends), "terms": SPEC.depth})
 
 
-@cocotb.test()
+@bench_test
 async def stalls(dut):
     """Random stalls on both sides, from rare to nearly always; the counter sees each of them."""
     checked = 0
@@ -155,7 +170,7 @@ async def leave_inside(dut, words: list[int]) -> None:
         await FallingEdge(dut.clk)
 
 
-@cocotb.test()
+@bench_test
 async def reset_midway(dut):
     """A reset in the middle of a dot product, or on a result that waits: nothing of it is left over."""
     await start(dut)
