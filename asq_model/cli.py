@@ -29,7 +29,15 @@ from asq_model.option_types import (
     switch,
 )
 from asq_model.overhead import table_1
-from asq_model.recipe import MOST_THREADS, NETWORKS, Recipe, export_fingerprint, recipe_fingerprint, recipe_of
+from asq_model.recipe import (
+    MOST_RATE,
+    MOST_THREADS,
+    NETWORKS,
+    Recipe,
+    export_fingerprint,
+    recipe_fingerprint,
+    recipe_of,
+)
 
 
 @click.group()
@@ -39,7 +47,7 @@ def cli():
 
 DEFAULT_BITS = 3
 EPOCHS = Integer(0, 1_000_000)
-RATE = Real(0, 1000)
+RATE = Real(0, MOST_RATE)
 GOLDEN = Path("build/golden")
 DIGITS_NEED_NO_DATA = "the digits network has its images from scikit-learn"
 

@@ -47,6 +47,7 @@ EXPORT_IMAGES = 360  # of the test set: all of the digits'
 DATASETS = ("digits", "cifar10", "imagenet")
 NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv2")
 PRECISIONS = ("float32", "bfloat16")
+MOST_RATE = 1e30
 MOST_THREADS = 512  # far more make torch's pool crash
 
 
@@ -94,7 +95,8 @@ class Recipe:
         checked_range("threads", self.threads, 1, MOST_THREADS)
         for name in ("full_precision_epochs", "quantised_epochs", "validation", "seed"):
             checked_range(name, getattr(self, name), 0, 1 << 31)
-        for name, most in (("full_precision_rate", 1e3), ("quantised_rate", 1e3), ("momentum", 1), ("weight_decay", 1)):
+        rates = {"full_precision_rate": MOST_RATE, "quantised_rate": MOST_RATE}
+        for name, most in (rates | {"momentum": 1, "weight_decay": 1}).items():
             if not 0 <= getattr(self, name) <= most:  # nan is not
                 raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}")
         object.__setattr__(self, "kind", self.layer.kind)

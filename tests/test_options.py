@@ -22,7 +22,7 @@ COMMANDS = {
     for name, command in group.commands.items()
 }
 OPTIONS = [(*key, param) for key, command in COMMANDS.items() for param in command.params]
-NO_NUMBERS = ["nan", "inf", "-inf", "1e999", str(1 << 63), "1" + "0" * 5000, "", "x", "½", "0x10", "1,5"]
+NO_NUMBERS = ["nan", "inf", "-inf", "1e999", "1" + "0" * 5000, "", "x", "½", "0x10", "1,5"]
 
 
 def of_type(*types):
@@ -52,10 +52,11 @@ def test_what_is_no_number_is_refused_by_name(room, command, param):
 
 @of_type(Integer, Real)
 def test_beyond_its_bounds_is_refused(room, command, param):
-    for bound, beyond in ((param.type.low, -1), (param.type.high, 1)):
+    for bound, further in ((param.type.low, -1), (param.type.high, 1)):
         parse(room, command, param, str(bound))
-        with pytest.raises(InputError, match="; allowed: "):
-            parse(room, command, param, str(bound + beyond))
+        for beyond in (further, further << 63):
+            with pytest.raises(InputError, match="; allowed: "):
+                parse(room, command, param, str(bound + max(1, abs(bound) if isinstance(bound, float) else 1) * beyond))
 
 
 @of_type(Switch)
@@ -76,7 +77,7 @@ def test_a_path_that_no_file_system_has_is_refused(room, command, param):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["asq_model", "train", "--rate", "nan"], "RATE is nan; allowed: numbers from 0 to 1000"),
+        (["asq_model", "train", "--rate", "nan"], "RATE is nan; allowed: numbers from 0 to 1e+30"),
         (["asq_model", "train", "--threads", "1048576"], "THREADS is 1048576; allowed: integers from 1 to 512"),
         (["asq_model", "train", "--data-folder", "x", "--epochs", "0"], "DATA is x, but the digits come with scikit"),
         (["asq_model", "golden", "--data-folder", "x"], "DATA is x, but the digits network has its images from"),
@@ -94,7 +95,7 @@ def test_a_path_that_no_file_system_has_is_refused(room, command, param):
         (["sim", "synth", "--targets", "xc7", "--seeds", "2"], "SEEDS is 2, but TARGETS is xc7, without ice40"),
         (["sim", "synth", "--targets", "ice40", "--dsp"], "DSP is 1, but TARGETS is ice40, without ecp5 and xc7"),
         (["sim", "synth", "none"], "cannot read golden manifest none/manifest.json"),
-        (["sim", "synth", "--liberty", "none"], "cannot read none"),
+        (["sim", "synth", "--liberty", "none"], "cannot read file none"),
         (["sim", "sweep", "--bits", "3,99"], "BITS is 3,99; allowed: integers from 2 to 8"),
         (["sim", "sweep", "--lanes", "nan"], "LANES is nan; allowed: integers from 1 to 256"),
         (["sim", "sweep", "--units", "posst"], "UNITS has 'posst'; allowed: post,"),
@@ -137,7 +138,8 @@ def test_a_scheduler_that_does_not_answer_is_one_line(address, said):
     assert said in str(refused.value) and "\n" not in str(refused.value)
 
 
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 # As where only the package's own wheel is installed: no module and no distribution of an optional part.
 BARE = """
 import importlib.metadata as metadata, runpy, sys
@@ -202,7 +204,7 @@ def test_every_extra_s_distributions_are_known():
 
 def test_every_import_is_of_a_declared_distribution():
     """By the names of modules; the tests' extra is for the tests."""
-    own = {"amaranth", "click", "numpy", "asq_model", "hw", "sim"}
+    own = {"asq_model", "hw", "sim"} | {distribution(name) for name in PROJECT["dependencies"]}
     for room in ("asq_model", "hw", "sim"):
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):

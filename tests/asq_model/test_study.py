@@ -188,4 +188,4 @@ def test_what_a_table_needs_is_said(refused, tmp_path):
     start = tmp_path / "x.safetensors"
     said = refused("asq_model", "reproduce", 3, "--data-folder", tmp_path, "--warm-start", start)
     assert "x.safetensors does not exist" in said
-    assert "6 is not in the range 1<=x<=5" in refused("asq_model", "reproduce", 6)
+    assert "TABLE is 6; allowed: integers from 1 to 5" in refused("asq_model", "reproduce", 6)
