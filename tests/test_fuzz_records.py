@@ -18,7 +18,7 @@ from asq_model.results_files import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from hw.emit import emit, up_to_date
 from sim.energy import SWITCHING
 from sim.gates import GATES
-from sim.outcomes import OUTCOME, read_findings, read_results
+from sim.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
 from sim.place import RATES
 from sim.rows import REPORT, ROW, TABLE, Description
 from sim.synth import AREA, PLACED
@@ -64,6 +64,10 @@ VALUES = {
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
     OUTCOME: FOUND,
+    JOB_FILE: {
+        **{"kind": "mac", "spec": {"unit": "post", "weight_bits": 3}, "seed": 1, "tests": ["golden"], "golden": "g"},
+        **{"layer": None, "verilog": None, "result": "result.json"},
+    },
     ROW: ROWS["ice40"],
     TABLE: {"rows": [*ROWS.values()], "failures": [FAILURE]},
     REPORT: published("hardware"),
