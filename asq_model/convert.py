@@ -143,7 +143,7 @@ def make_twin(
     return twin
 
 
-def replace_layers(model: nn.Module, twins: dict[int, Quantised]) -> None:
+def replace_layers(model: nn.Module, twins: dict[int, nn.Module]) -> None:
     """Put the twins, by the id of the layer that each replaces, wherever the layers stand."""
     for parent in list(model.modules()):
         for name, child in parent._modules.items():

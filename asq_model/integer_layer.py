@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.convert import inner_layers
+from asq_model.codes import EXPONENTIAL
+from asq_model.convert import inner_layers, replace_layers
 from asq_model.exportable import check_integer_operands
 from asq_model.files import InputError
 from asq_model.integer.mac import FAMILY_OF_UNIT, MacSpec
@@ -31,9 +32,9 @@ def check_integers(name: str, layer: Quantised, unit: str) -> None:
 def unit_of(layer: Quantised, unit: str, frac: int | None = None) -> MacSpec:
     """The unit of that name and rounding that computes a layer."""
     config, terms = layer.config, layer.weight[0].numel()
-    return MacSpec(
-        unit, config.weight_bits, config.activation_bits, config.kind, frac, terms, layer.activation_quantiser.signed
-    )
+    kind = config.kind if config.weights in EXPONENTIAL else ""
+    signed = layer.activation_quantiser.signed
+    return MacSpec(unit, config.weight_bits, config.activation_bits, kind, frac, terms, signed)
 
 
 def multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -86,17 +87,19 @@ class IntegerLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         total, step = self.sums(x)
-        rest = (1,) * (x.dim() - 2)
-        scale = self.scale.view(1, -1, *rest) * step.view(-1, 1, *rest)
-        bias = 0 if self.layer.bias is None else self.layer.bias.view(1, -1, *rest)
+        per_channel, per_sample = [1] * x.dim(), [-1] + [1] * (x.dim() - 1)
+        per_channel[self.layer.CHANNEL_AXIS] = -1
+        scale = self.scale.expand(len(self.even)).view(per_channel) * step.view(per_sample)
+        bias = 0 if self.layer.bias is None else self.layer.bias.view(per_channel)
         return (total * scale + bias).float()
 
 
 def on_unit(model: nn.Module, unit: str, frac: int | None = None) -> nn.Module:
     """A copy of a converted network, in which that unit computes every low-bit layer. Raises InputError."""
     model = deepcopy(model)
+    twins = {}
     for name, layer in inner_layers(model):
         check_integers(name, layer, unit)
-        parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, IntegerLayer(layer, unit_of(layer, unit, frac)))
+        twins[id(layer)] = IntegerLayer(layer, unit_of(layer, unit, frac))
+    replace_layers(model, twins)
     return model

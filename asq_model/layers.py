@@ -81,7 +81,7 @@ class Quantised:
 
     def adopt(self, layer: nn.Module, name: str) -> Self:
         """Take over a layer's parameters (not copies of them), hooks and mode, and start the weight scales."""
-        self.name = name
+        self.name = name or self.name
         self.weight, self.bias = layer.weight, layer.bias
         self.to(layer.weight.device, layer.weight.dtype)
         for hooks in HOOKS:

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from asq_model.config import LayerConfig, QuantConfig
-from asq_model.convert import convert, quantised_layers
+from asq_model.convert import convert, inner_layers, quantised_layers
 from asq_model.export import export_network
 from asq_model.files import InputError
 from asq_model.golden import read_golden, read_maps
 from asq_model.integer.mac import MacSpec
+from asq_model.integer_layer import IntegerLayer, on_unit
 from asq_model.observe import observed_inputs
 from asq_model.onnx import differences, export_onnx
 
@@ -234,3 +235,23 @@ def test_a_network_that_cannot_be_exported_is_refused_when_it_is_converted():
     with pytest.raises(InputError, match="layer 3 has dorefa weights, which have no code here"):
         convert(net, QuantConfig(LayerConfig("dorefa")), torch.rand(2, 3, 8, 8), for_export=True)
     assert type(net[0]) is nn.Conv2d
+
+
+@pytest.mark.parametrize("kind", ["attention", "1-D", "shared layer", "paddings"])
+@pytest.mark.parametrize(
+    "layer, unit",
+    [
+        (LayerConfig("post", 4, activations="asq", activation_bits=4), "post-exact"),
+        (LayerConfig("uniform", 4, "sign-magnitude", activations="lsq", activation_bits=4), "uniform-sign"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")
+def test_integer_products_give_torch_s_logits(kind, layer, unit):
+    """Whatever shape the inputs have, and wherever a layer stands: a unit that rounds nothing changes nothing."""
+    torch.manual_seed(3)
+    net, images = NETWORKS[kind](), torch.randn(12, 3, 8, 8)
+    convert(net, QuantConfig(layer), images)
+    train(net, images)
+    computed = on_unit(net.eval(), unit)
+    assert len(inner_layers(net)) == sum(isinstance(module, IntegerLayer) for module in computed.modules()) >= 1
+    torch.testing.assert_close(computed(images), net(images), rtol=1e-3, atol=1e-4)

@@ -18,6 +18,7 @@ from asq_model.integer import mac
 from asq_model.integer_layer import IntegerLayer, on_unit, unit_of
 from asq_model.layers import QuantConv2d, QuantLinear
 from asq_model.observe import observed_inputs
+from asq_model.quantisers.activations import FROM_BATCH
 from asq_model.records import read_record
 from asq_model.results_files import ARITHMETIC
 from asq_model.train import load_model, load_quantised, train
@@ -35,6 +36,13 @@ def network(small_checkpoint):
 def images():
     test = load("digits").test
     return test.scaled(test.images[:40])
+
+
+def with_step(layer, step):
+    """A layer in eval mode, its activation step learned."""
+    layer.activation_quantiser.step.data.fill_(step)
+    layer.activation_quantiser.started.fill_(FROM_BATCH)
+    return layer.eval()
 
 
 def expected(layer, unit, x):
@@ -58,10 +66,9 @@ def test_sums_are_the_specification_s(network, images, arithmetic):
 @pytest.mark.parametrize("unit, config", [("uniform", "uniform"), ("uniform-sign", "uniform"), ("e2m1", "e2m1")])
 def test_signed_inputs_and_sign_and_magnitude(unit, config):
     torch.manual_seed(0)
-    layer = QuantConv2d.of(nn.Conv2d(3, 5, 3), LayerConfig(config, 4, activations="lsq", signed=True)).eval()
+    layer = with_step(QuantConv2d.of(nn.Conv2d(3, 5, 3), LayerConfig(config, 4, activations="lsq", signed=True)), 0.4)
     with torch.no_grad():
         layer.weight[0, 0] = -9 * layer.weight_quantiser.scale[0]
-        layer.activation_quantiser.step.fill_(0.4)
     x = torch.randn(4, 3, 6, 6)
     arithmetic = IntegerLayer(layer, unit_of(layer, unit))
     assert layer.activation_quantiser.codes(x)[0].min() < 0
@@ -76,7 +83,8 @@ def test_signed_inputs_and_sign_and_magnitude(unit, config):
 
 def test_sums_beyond_24_bits_are_exact_too():
     torch.manual_seed(0)
-    layer = QuantLinear.of(nn.Linear(600, 2), LayerConfig("post", 6, activations="lsq", activation_bits=8)).eval()
+    layer = QuantLinear.of(nn.Linear(600, 2), LayerConfig("post", 6, activations="lsq", activation_bits=8))
+    layer = with_step(layer, 1.0)
     unit = unit_of(layer, "post", 4)
     arithmetic = IntegerLayer(layer, unit)
     assert arithmetic.even.dtype == torch.float64
@@ -105,7 +113,7 @@ def test_what_a_unit_cannot_compute_is_said(network, images):
         on_unit(network, "uniform")
     net = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(3)))
     convert(net, QuantConfig(LayerConfig(activations="lsq+")), images)
-    with pytest.raises(InputError, match=r"layer 1 has lsq\+ activations; integer sums need asq or lsq"):
+    with pytest.raises(InputError, match=r"layer 1 has lsq\+ activations; integers need asq or lsq"):
         on_unit(net, "post")
     assert isinstance(inner_layers(network)[0][1], QuantConv2d)  # networks given stay what they are
 
@@ -160,7 +168,7 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     out.write_text(out.read_text().replace('"gained": 0', '"gained": 1', 1))
     said = refused("asq_model", "arithmetic", small_checkpoint, "--out", out)
     assert f"accuracies by arithmetic {out} cannot be used: it was changed since" in said
-    assert "arithmetic is 'post'; allowed: post-exact, post frac 4" in refused(
+    assert "ONLY is 'post'; allowed: post-exact, post frac 4" in refused(
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
@@ -175,10 +183,9 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
 def test_a_layer_trained_with_rounded_products_computes_as_the_unit(frac, activations, signed):
     torch.manual_seed(0)
     config = LayerConfig("post", 4, activations=activations, signed=signed, product_frac=frac)
-    layer = QuantConv2d.of(nn.Conv2d(3, 5, 3), config).eval()
+    layer = with_step(QuantConv2d.of(nn.Conv2d(3, 5, 3), config), 0.4)
     x = torch.randn(4, 3, 6, 6) if signed else 8 * torch.rand(4, 3, 6, 6)
     with torch.no_grad():
-        layer.activation_quantiser.step.fill_(0.4)
         found = layer(x)
         wanted, exact = (IntegerLayer(layer, unit_of(layer, *unit))(x) for unit in (("post", frac), ("post-exact",)))
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
