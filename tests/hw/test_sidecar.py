@@ -124,12 +124,12 @@ def test_the_sidecar_alone_foretells_every_beat(batch, build_root, tmp_path):
         sidecar, verilog = sidecar_and_verilog(spec, build_root)
         VALIDATOR.validate(sidecar)
         made.append(plans(sidecar, verilog, 0))
-    every = [plan for some in made for plan in some]
+    every = [plan for runs in made for plan in runs]
     simulate([plan.run for plan in every], tmp_path)
-    for some in made:
-        for plan in some:
+    for runs in made:
+        for plan in runs:
             check(plan)
-        check_ready(some)
+        check_ready(runs)
     assert sum(len(plan.run.beats("o")) for plan in every) > 9 * len(every)
 
 
@@ -215,18 +215,20 @@ def changed(sidecar, path, change):
     return sidecar
 
 
-def both(sidecar, verilog):
-    return [plan for seed in range(2) for plan in plans(sidecar, verilog, seed)]
+def some(sidecar, verilog):
+    """Runs that see each of those: it takes several adapters to have one whose β is at its ceiling."""
+    seeds = range(2) if sidecar["unit"] == "adapter" else range(1)
+    return [plan for seed in seeds for plan in plans(sidecar, verilog, seed)]
 
 
 def test_what_is_wrong_in_a_sidecar_is_seen(build_root, tmp_path):
     found = {name: sidecar_and_verilog(spec, build_root) for name, spec in RIGHT.items()}
-    right = {name: both(*pair) for name, pair in found.items()}
+    right = {name: some(*pair) for name, pair in found.items()}
     wrong, seen = {}, set()
     for name, (unit, path, change) in WRONG.items():
         sidecar, verilog = found[unit]
         try:
-            wrong[name] = both(changed(sidecar, path, change), verilog)
+            wrong[name] = some(changed(sidecar, path, change), verilog)
         except AssertionError:
             seen.add(name)
     runs = [plan.run for made in [*right.values(), *wrong.values()] for plan in made]
