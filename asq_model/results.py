@@ -118,7 +118,9 @@ def recommendation(study: StudyResults, groups: dict) -> list[str]:
         if found is None:
             continue
         difference, interval = found
-        if difference > interval:
+        if interval == inf:
+            said = f"open, of one seed: `asymmetric` is at {shown(found)} points over `symmetric`"
+        elif difference > interval:
             said = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
         elif difference < -interval:
             said = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"

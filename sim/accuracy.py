@@ -13,7 +13,7 @@ from asq_model.yardstick import yardsticks
 from sim.compare import is_post
 from sim.designs import FULLY
 from sim.hardware_words import SHORT, text
-from sim.report import markdown_table
+from sim.markdown_table import markdown_table
 from sim.synth import FABRICS
 
 FORM = "array8x8"

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 from asq_model.files import write_text
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
+from asq_model.records import Count, Kind, Line, Text, Whole, Width, Word
 from hw.emit import emit, to_verilog
-from sim.asq_report import CYCLE_COLUMNS, CYCLES_NOTE, cycle_rows
-from sim.report import markdown_table
+from sim.asq_report import CYCLES_NOTE, CycleRow, cycle_table
+from sim.markdown_table import markdown_table
 from sim.run import Outcome
-from sim.synth import FABRICS, areas
+from sim.synth import FABRICS, Area, areas
 
 MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
 RIVAL_BITS = (3, 4, 8)
@@ -22,6 +24,61 @@ AREA_COLUMNS = (
     ("memories", "memories"),
     ("dsps", "multiplier blocks"),
 )
+
+
+class Compared(TypedDict):
+    """What a block's bench compared: words and steps of the network's maps, and of maps that the bench made up."""
+
+    module: Word
+    golden: Count
+    made_up: Count
+    passed: bool
+
+
+class Pair(TypedDict):
+    """LUTs of the quantiser's two forms for codes of so many bits, and the multiplier blocks of the second."""
+
+    bits: Width
+    division: Whole
+    reciprocal: Whole
+    blocks: Count
+
+
+class AreaReport(TypedDict):
+    """Areas on a fabric, with multiplier blocks or without. steps, rescale, mac: which modules are the adapter-steps,
+    what follows a layer's sums (null: nothing), and the network's MAC."""
+
+    fabric: Word
+    dsp: bool
+    steps: list[Word]
+    rescale: Word | None
+    mac: Word
+    modules: dict[Word, Area]
+    quantisers: list[Pair]
+
+
+class AsqReport(TypedDict):
+    """All that the page is made of but the picture. note: what else it says."""
+
+    network: Line
+    weight_bits: Width
+    activation_bits: Width
+    checkpoint: Word
+    note: Text
+    blocks: list[Compared]
+    cycles: list[CycleRow]
+    areas: list[AreaReport]
+
+
+def check_asq(found: AsqReport) -> None:
+    """Raises ValueError for areas on a fabric that there is not, or without the modules that are set in relation."""
+    for areas_found in found["areas"]:
+        wanted = {*areas_found["steps"], areas_found["mac"], areas_found["rescale"] or areas_found["mac"]}
+        if areas_found["fabric"] not in FABRICS or not wanted <= areas_found["modules"].keys():
+            raise ValueError(f"areas on {areas_found['fabric']} are not whole")
+
+
+ASQ = Kind("report on adaptation", AsqReport, remedy="`make asq` writes it", check=check_asq)
 
 
 def rivals(root: Path) -> dict[str, Path]:
@@ -38,7 +95,7 @@ def rivals(root: Path) -> dict[str, Path]:
     return found
 
 
-def shares(found: dict[str, dict[str, int]], step: str, rescale: str | None, mac: str) -> str:
+def shares(found: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
     """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
     parts = []
     for macs in MACS:
@@ -48,13 +105,12 @@ def shares(found: dict[str, dict[str, int]], step: str, rescale: str | None, mac
     return ", ".join(parts)
 
 
-def against(found: dict[str, dict[str, int]]) -> str:
+def against(pairs: list[Pair]) -> str:
     """The quantiser's two forms, for each width of the codes."""
     parts = []
-    for width in RIVAL_BITS:
-        division, reciprocal = found[f"quantiser_a{width}"], found[f"reciprocal_a{width}"]
-        blocks = f" and {reciprocal['dsps']} multiplier blocks" if reciprocal["dsps"] else ""
-        parts.append(f"{width} bits {division['luts']} against {reciprocal['luts']} LUTs{blocks}")
+    for pair in pairs:
+        blocks = f" and {pair['blocks']} multiplier blocks" if pair["blocks"] else ""
+        parts.append(f"{pair['bits']} bits {pair['division']} against {pair['reciprocal']} LUTs{blocks}")
     return "; ".join(parts)
 
 
@@ -63,45 +119,81 @@ def macs_of(manifest: dict) -> list[MacSpec]:
     return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
 
 
-def area_sections(manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]) -> list[str]:
-    """The blocks and two MACs of the network's bits: a table for each fabric, with and without multiplier blocks."""
-    specs = [*blocks, *macs_of(manifest)]
-    verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in specs}
-    names = {spec.unit: spec.name for spec in specs}
+def quantisers(found: dict[str, Area], bits: int) -> Pair:
+    """The two forms for codes of `bits` bits, of the areas by module."""
+    division, reciprocal = found[f"quantiser_a{bits}"], found[f"reciprocal_a{bits}"]
+    luts = {"division": division["luts"], "reciprocal": reciprocal["luts"]}
+    return {"bits": bits} | luts | {"blocks": reciprocal["dsps"]}
+
+
+def area_reports(
+    manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
+) -> list[AreaReport]:
+    """The blocks and two MACs of the network's bits: for each fabric, with and without multiplier blocks."""
+    macs = macs_of(manifest)
+    verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in [*blocks, *macs]}
     others = rivals(root)
-    lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
-    for fabric, about in FABRICS.items():
+    steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
+    rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
+    reports = []
+    for fabric in FABRICS:
         for dsp in (False, True):
             found = areas(verilog | others, fabric, dsp, root, progress)
-            rows = [{"module": f"`{name}`"} | found[name] for name in verilog]
-            lines += [f"### {about.title}, {'with' if dsp else 'no'} multiplier blocks", ""]
-            lines += [markdown_table(rows, AREA_COLUMNS), ""]
-            share = shares(found, names["adapter-step"], names.get("rescale"), names["post"])
-            lines += [f"Share of `adapter-step` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
-            lines += [f"Quantiser, division against reciprocal: {against(found)}.", ""]
+            pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
+            about = {"fabric": fabric, "dsp": dsp, "steps": steps, "rescale": rescale, "mac": macs[0].name}
+            reports.append(about | {"modules": {name: found[name] for name in verilog}, "quantisers": pairs})
+    return reports
+
+
+def area_lines(reports: list[AreaReport]) -> list[str]:
+    """A table for each fabric, with and without multiplier blocks; empty without any."""
+    lines = []
+    if reports:
+        lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
+    for found in reports:
+        rows = [{"module": f"`{name}`"} | area for name, area in found["modules"].items()]
+        lines += [f"### {FABRICS[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks", ""]
+        lines += [markdown_table(rows, AREA_COLUMNS), ""]
+        for step in found["steps"]:
+            share = shares(found["modules"], step, found["rescale"], found["mac"])
+            lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
+        lines += [f"Quantiser, division against reciprocal: {against(found['quantisers'])}.", ""]
     return lines
 
 
-def page(manifest: dict, outcomes: list[Outcome], picture: str, note: str, areas_by_fabric: list[str]) -> str:
-    """In Markdown. `outcomes`: of the blocks' benches; `areas_by_fabric`: `area_sections`, or nothing."""
-    checked = [(outcome.job.spec.name, outcome.found["golden"]["vectors"], outcome.vectors) for outcome in outcomes]
-    bits = manifest["activation_bits"]
-    name = f"`{manifest['network']}` W{manifest['weight_bits']}A{bits}"
+def compared(outcomes: list[Outcome]) -> list[Compared]:
+    """What each block's bench compared: words and steps of the network's maps, and all of them."""
+    return [
+        {
+            "module": outcome.job.spec.name,
+            "golden": outcome.found["golden"]["vectors"],
+            "made_up": outcome.vectors - outcome.found["golden"]["vectors"],
+            "passed": outcome.passed,
+        }
+        for outcome in outcomes
+    ]
+
+
+def page(found: AsqReport, picture: str) -> str:
+    """In Markdown. picture: the name of the one of β."""
+    words = ", ".join(
+        f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in found["blocks"]
+    )
+    failed = [f"`{block['module']}`" for block in found["blocks"] if not block["passed"]]
+    verdict = f"**not all equal: {', '.join(failed)}**" if failed else "all equal"
+    name = f"`{found['network']}` W{found['weight_bits']}A{found['activation_bits']}"
     lines = [
         "# What adaptation costs in hardware",
         "",
-        f"Blocks as large as {name} needs (checkpoint `{manifest['checkpoint_digest'][:12]}`), bit-exact on its feature"
-        " maps. Made by `make asq`.",
+        f"Blocks as large as {name} needs (checkpoint `{found['checkpoint'][:12]}`), compared on its feature maps. Made"
+        " by `make asq`.",
         "",
-        *([note, ""] if note else []),
-        "Words and steps compared, all equal: "
-        + ", ".join(f"`{module}` {golden} of the maps, {total - golden} made up" for module, golden, total in checked)
-        + ".",
+        *([found["note"], ""] if found["note"] else []),
+        f"Words and steps compared, {verdict}: {words}.",
         "",
-        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's (0.04 to 0.14 % of"
-        " operations, 2.7 to 10.7 % of parameters; [table 1](../../README.md)). In hardware the operations are a share"
-        " of that order, but they want a multiplier of their own, of many more bits than the network's: the block is"
-        " small only beside a large array.",
+        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's ([table"
+        " 1](../../README.md)). In hardware the operations want a multiplier of their own, of many more bits than the"
+        " network's; the shares of area below say what that is beside arrays of MACs.",
         "",
         "## β, by the RTL and by torch",
         "",
@@ -109,10 +201,10 @@ def page(manifest: dict, outcomes: list[Outcome], picture: str, note: str, areas
         "",
         "## Cycles",
         "",
-        markdown_table(cycle_rows(manifest, outcomes), CYCLE_COLUMNS),
+        cycle_table(found["cycles"]),
         "",
         CYCLES_NOTE,
         "",
-        *areas_by_fabric,
+        *area_lines(found["areas"]),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -1,10 +1,13 @@
 """What a run says of ASQ's blocks: β and steps beside torch's, and what the adapter costs in cycles."""
 
 from pathlib import Path
+from typing import TypedDict
 
 from asq_model.golden import read_maps
 from asq_model.integer.asq import GUARD
 from asq_model.integer.blocks import BlockSpec
+from asq_model.records import Line, Whole
+from sim.markdown_table import markdown_table
 from sim.run import Outcome
 
 IMAGES = 3  # in the summary
@@ -68,8 +71,20 @@ def step_rows(rows: list[dict]) -> list[dict]:
     ]
 
 
-def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[dict]:
-    """Measured cycles of every layer with an adapter."""
+class CycleRow(TypedDict):
+    """Measured cycles of a layer with an adapter: its values a map, the latency of β, cycles from map to map with a
+    fixed step and with the adapter; and the layer's products for one image."""
+
+    layer: Line
+    words: Whole
+    latency: Whole
+    fixed: Whole
+    adapted: Whole
+    products: Whole
+
+
+def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[CycleRow]:
+    """Of every layer with an adapter."""
     products = {entry["name"]: entry["products"] for entry in manifest["maps"]}
     adapters, fixed = layers_of(outcomes, "adapter"), layers_of(outcomes, "quantiser")
     return [
@@ -79,7 +94,13 @@ def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[dict]:
             "latency": adapters[name]["latency"],
             "fixed": fixed[name]["interval"],
             "adapted": step["interval"],
+            "products": products[name],
         }
-        | {f"share_{macs}": f"{adapters[name]['latency'] * macs / products[name]:.2%}" for macs in MACS}
         for name, step in layers_of(outcomes, "adapter-step").items()
     ]
+
+
+def cycle_table(rows: list[CycleRow]) -> str:
+    """In Markdown, the latency beside the time that the layer's products take."""
+    shown = [row | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows]
+    return markdown_table(shown, CYCLE_COLUMNS)

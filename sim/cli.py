@@ -11,8 +11,9 @@ from asq_model.golden import check_files, read_manifest
 from asq_model.integer.blocks import BlockSpec
 from asq_model.integer.mac import MacSpec
 from asq_model.option_types import OUTPUT, PATH, switch
+from asq_model.records import write_record
 from hw.emit import Spec
-from sim.asq_report import adaptation
+from sim.asq_report import adaptation, cycle_rows
 from sim.cases import fits
 from sim.hardware_cli import hardware
 from sim.maps import block_specs, golden_layers
@@ -56,7 +57,7 @@ def report_folder(golden: Path, root: Path) -> Path:
 @click.option("--note", default="", help="What else the page shall say.")
 def asq(golden, root, out, area, note):
     """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
-    from sim.asq_page import area_sections, macs_of, page
+    from sim.asq_page import ASQ, area_reports, compared, macs_of, page
     from sim.plot import draw_betas
 
     manifest = read_manifest(golden)
@@ -71,10 +72,20 @@ def asq(golden, root, out, area, note):
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
     out = out or report_folder(golden, root) / "asq.md"
     rows = adaptation(golden, outcomes)
-    areas = area_sections(manifest, specs, root, lambda line: click.echo(line, err=True)) if area else []
+    found = {
+        "network": manifest["network"],
+        "weight_bits": manifest["weight_bits"],
+        "activation_bits": manifest["activation_bits"],
+        "checkpoint": manifest["checkpoint_digest"],
+        "note": note,
+        "blocks": compared(outcomes),
+        "cycles": cycle_rows(manifest, outcomes),
+        "areas": area_reports(manifest, specs, root, lambda line: click.echo(line, err=True)) if area else [],
+    }
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
-    write_text(out, page(manifest, outcomes, picture.name, note, areas))
+    write_record(out.with_suffix(".json"), ASQ, found)
+    write_text(out, page(found, picture.name))
     click.echo(out)
 
 

@@ -305,7 +305,8 @@ def unrolled(cases, larger, out, seeds, root):
 @click.command()
 @click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results")
 def pages(results):
-    """Write the pages on hardware anew from the records beside them: what `report` and `unrolled` measured."""
+    """Write the pages on hardware anew from the records there: what `report`, `unrolled` and `asq` measured."""
+    from sim import asq_page
     from sim.hardware_report import write_pages
     from sim.unrolled_page import UNROLLED, page
 
@@ -317,8 +318,11 @@ def pages(results):
     if hardware_rows.is_file():
         report = read_record(hardware_rows, REPORT)
         written += write_pages(report, results, hardware_rows.with_suffix(".md"))
+    for path in sorted(results.glob("asq*.json")):
+        written.append(path.with_suffix(".md"))
+        write_text(written[-1], asq_page.page(read_record(path, asq_page.ASQ), f"{path.stem}-beta.png"))
     if not written:
-        raise InputError(f"neither hardware.json nor unrolled.json is in {results}")
+        raise InputError(f"{results} has none of hardware.json, unrolled.json, asq.json")
     for path in written:
         click.echo(path)
 

@@ -6,7 +6,7 @@ from itertools import product
 from sim.compare import best_rival, group, widths_of
 from sim.designs import AS_TRAINED, FORMS, WIDTHS
 from sim.hardware_words import SHORT, TITLES, text, widths_text
-from sim.report import markdown_table
+from sim.markdown_table import markdown_table
 from sim.synth import FABRICS
 from sim.tiles import GOLDEN_VECTORS
 from sim.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict

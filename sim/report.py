@@ -7,8 +7,9 @@ from pathlib import Path
 
 from asq_model.files import InputError, read_json, reported_os_errors, write_json, write_text
 from asq_model.integer.mac import MacSpec
-from sim.asq_report import CYCLE_COLUMNS, STEP_COLUMNS, adaptation, cycle_rows, step_rows
 from sim.asq_report import CYCLES_NOTE as ASQ_CYCLES_NOTE
+from sim.asq_report import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
+from sim.markdown_table import markdown_table
 from sim.run import Outcome
 
 COLUMNS = (
@@ -81,24 +82,6 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
     return rows
 
 
-def cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def markdown_table(rows: list[dict], columns: tuple[tuple[str, str], ...] = COLUMNS) -> str:
-    """The rows as a Markdown table whose columns line up in a terminal too. columns: (key, title) of each."""
-    table = [[title for _, title in columns]]
-    table += [[cell(row.get(key, "")) for key, _ in columns] for row in rows]
-    widths = [max(len(line[column]) for line in table) for column in range(len(columns))]
-    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
-    lines = []
-    for line in [table[0], rule, *table[1:]]:
-        first, *rest = zip(line, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in rest)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def accuracy_lines(accuracy: dict) -> list[str]:
     """The network's accuracy on the held-out images, by the arithmetic used."""
     names = {
@@ -149,7 +132,7 @@ def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
         markdown_table(rows, STEP_COLUMNS),
         "",
         "What the adapter costs in cycles, measured:",
-        markdown_table(cycle_rows(manifest, blocks), CYCLE_COLUMNS),
+        cycle_table(cycle_rows(manifest, blocks)),
         ASQ_CYCLES_NOTE,
     ]
 
@@ -169,8 +152,10 @@ def summary(manifest: dict, golden: Path, units: list[Outcome], blocks: list[Out
     lines = [network_line(manifest)]
     if manifest["accuracy"]:
         lines += ["Accuracy on held-out images:", *accuracy_lines(manifest["accuracy"])]
-    lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
-    lines += [*difference_lines(manifest), "", "Benches (dot products):"]
+    if differences := difference_lines(manifest):
+        lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
+        lines += differences
+    lines += ["", "Benches (dot products):"]
     for outcome in units:
         lines += bench_lines(outcome)
     if blocks:
@@ -180,7 +165,7 @@ def summary(manifest: dict, golden: Path, units: list[Outcome], blocks: list[Out
     if all(outcome.passed for outcome in [*units, *blocks]):
         for operands, outcomes in by_operands(units).items():
             heading = f"Throughput on the golden vectors of the {widths_title(operands)} layers"
-            lines += ["", f"{heading}, by the hardware cycle counter:", markdown_table(throughput(outcomes))]
+            lines += ["", f"{heading}, by the hardware cycle counter:", markdown_table(throughput(outcomes), COLUMNS)]
         lines += ["", CYCLES_NOTE.replace("`", "")]
         lines += asq_lines(manifest, golden, blocks)
     return "\n".join(lines)
@@ -240,7 +225,7 @@ def write_reports(folder: Path, manifest: dict, golden: Path, units: list[Outcom
             draw_adaptation(folder / "beta.png", manifest["network"], report["adaptation"], folder / "sim.json")
         write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
         text = "".join(
-            f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members))}\n\n"
+            f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members), COLUMNS)}\n\n"
             for operands, members in by_operands(units).items()
         )
         write_text(

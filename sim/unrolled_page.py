@@ -6,8 +6,8 @@ from typing import NotRequired, TypedDict
 
 from asq_model.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
 from sim.adder_graph import FORMS, SOLVER, solver_version
+from sim.markdown_table import markdown_table
 from sim.place import DEVICES, TIMEOUT_S
-from sim.report import markdown_table
 from sim.synth import FABRICS
 from sim.unrolled import PLACED_ON, RIVAL, Case, measured
 

@@ -92,6 +92,7 @@ def test_one_seed_decides_nothing():
     assert verdict(comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "one seed: open"
     text = page(study(asq_gains(50), seeds=1))
     assert "nothing is decided" in text and "inf" not in text and "nan" not in text
+    assert text.count(": open, of one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
     assert verdict(comparison(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
 
 

@@ -7,9 +7,10 @@ import pytest
 from asq_model.files import InputError
 from asq_model.golden import read_manifest, write_manifest
 from asq_model.integer.mac import MacSpec
+from asq_model.records import read_record
 from hw.emit import emit
 from sim import synth
-from sim.asq_page import shares
+from sim.asq_page import ASQ, area_lines, page, shares
 from sim.synth import FABRICS, area, summed
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
@@ -20,6 +21,7 @@ def test_the_page(small_golden, build_root, command, tmp_path):
     done = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "asq.md")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "asq.md").read_text()
+    assert page(read_record(tmp_path / "asq.json", ASQ), "asq-beta.png") == text
     assert "| block2.downsample.0 |" in text and "![β](asq-beta.png)" in text and "## Area" not in text
     assert (tmp_path / "asq-beta.png").read_bytes().startswith(b"\x89PNG")
     again = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "again.md")
@@ -72,3 +74,21 @@ def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
 def test_shares():
     found = {"step": {"luts": 100}, "rescale": {"luts": 50}, "mac": {"luts": 50}}
     assert shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
+
+
+def test_the_page_says_which_block_is_not_equal():
+    found = {"network": "n", "weight_bits": 3, "activation_bits": 3, "checkpoint": "c", "note": "", "cycles": []}
+    block = {"module": "adapter", "golden": 5, "made_up": 3, "passed": True}
+    assert "compared, all equal: `adapter` 5 of the maps, 3 made up." in page(
+        found | {"blocks": [block], "areas": []}, "p"
+    )
+    said = page(found | {"blocks": [block, block | {"module": "rescale", "passed": False}], "areas": []}, "p")
+    assert "compared, **not all equal: `rescale`**: `adapter` 5 of the maps" in said
+
+
+def test_each_adapter_of_a_network_of_mixed_widths_has_its_share():
+    area = {"luts": 100, "carries": 0, "ffs": 0, "memories": 0, "dsps": 0}
+    found = {"fabric": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
+    lines = area_lines([found | {"modules": {"one": area, "two": area | {"luts": 300}, "post": area}}])
+    said = [line for line in lines if line.startswith("Share of")]
+    assert "`one`" in said[0] and "1 MAC: 50%," in said[0] and "`two`" in said[1] and "1 MAC: 75%," in said[1]
