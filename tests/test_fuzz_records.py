@@ -57,6 +57,16 @@ def rows() -> list[dict]:
 ROWS = {row["target"]: row for row in rows()}
 FAILURE = {key: ROWS["xc7"][key] for key in Description.__annotations__} | {"error": "no tool"}
 VALUES = {
+    JOB_FILE: {
+        "kind": "mac",
+        "spec": {"unit": "post", "weight_bits": 3},
+        "seed": 1,
+        "tests": ["golden"],
+        "golden": "g",
+        "layer": None,
+        "verilog": None,
+        "result": "r.json",
+    },
     AREA: {"area": AREA_OF_FEW, "mapped": HASH},
     RATES: {"1": 200.25, "2": None},
     GATES: 310.5,
