@@ -1,7 +1,6 @@
 """Unrolled layers: the netlists are the matrices, a wrong one is refused, and what the page says of them."""
 
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from asq_model.files import InputError
 from asq_model.golden import FORMAT, write_layer, write_manifest
 from asq_model.integer.mac import MacSpec
 from asq_model.records import read_record, write_record
-from sim import adder_graph, place, unrolled, unrolled_page
-from sim.adder_graph import FORMS, Problem, solver_version, verilog
+from sim import place, unrolled, unrolled_page
+from sim.adder_graph import FORMS, Problem, verilog
 from sim.unrolled import checked, clock, parsed_case, problems, simulate
 from sim.unrolled_page import UNROLLED, page, report, told
 
@@ -148,15 +147,6 @@ def test_cases(golden):
         list(problems(parsed_case(f"{golden}:none:4x4")))
     with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
         list(problems(parsed_case(f"{golden}:small:5x4")))
-
-
-def test_a_missing_solver_is_named(monkeypatch):
-    def missing(name):
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(adder_graph, "version", missing)
-    with pytest.raises(InputError, match="da4ml is not installed beside this Python; pip install da4ml"):
-        solver_version()
 
 
 def test_the_page(monkeypatch, golden, tmp_path):
