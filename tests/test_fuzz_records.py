@@ -74,10 +74,6 @@ VALUES = {
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
     OUTCOME: FOUND,
-    JOB_FILE: {
-        **{"kind": "mac", "spec": {"unit": "post", "weight_bits": 3}, "seed": 1, "tests": ["golden"], "golden": "g"},
-        **{"layer": None, "verilog": None, "result": "result.json"},
-    },
     ROW: ROWS["ice40"],
     TABLE: {"rows": [*ROWS.values()], "failures": [FAILURE]},
     REPORT: published("hardware"),
