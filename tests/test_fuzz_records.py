@@ -16,6 +16,7 @@ from asq_model.parity_page import PARITY
 from asq_model.records import checked_content, kept, read_record, sealed, write_record
 from asq_model.results_files import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from hw.emit import emit, up_to_date
+from sim.asq_page import ASQ
 from sim.energy import SWITCHING
 from sim.gates import GATES
 from sim.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
@@ -83,6 +84,7 @@ VALUES = {
     BENCH: published("training-speed"),
     PARITY: published("parity"),
     UNROLLED: published("unrolled"),
+    ASQ: published("asq"),
 }
 KINDS = {kind.title: kind for kind in VALUES}
 every_kind = pytest.mark.parametrize("kind", VALUES, ids=KINDS)
