@@ -79,7 +79,8 @@ class Recipe:
     validation: int = 0
     precision: str = "float32"
     threads: int = 1
-    product_frac: int | None = None  # see `LayerConfig`
+    product_frac: int | None = None  # see `LayerConfig`, as for the next
+    adapter_start: str = "active"
 
     def __post_init__(self):
         for name, value, allowed in (
@@ -111,6 +112,7 @@ class Recipe:
             self.activations,
             self.activation_bits,
             product_frac=self.product_frac,
+            adapter_start=self.adapter_start,
         )
 
     @property
@@ -120,8 +122,9 @@ class Recipe:
             return f"{self.network}_full_seed{self.seed}"
         weights = self.family if self.family == "dorefa" else self.level_set.name
         adaptive = "" if self.activations == "asq" else f"_{self.activations}"
-        rounded = "" if self.product_frac is None else f"_f{self.product_frac}".replace("-", "m")
-        return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}{rounded}_seed{self.seed}"
+        others = "" if self.product_frac is None else f"_f{self.product_frac}".replace("-", "m")
+        others += "" if self.adapter_start == "active" else f"_{self.adapter_start}"
+        return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}{others}_seed{self.seed}"
 
     @property
     def quantisation(self) -> QuantConfig:
