@@ -6,6 +6,7 @@ from asq_model.config import LayerConfig
 from asq_model.figures import FIGURES, errors
 from asq_model.figures_page import CAPTIONS
 from asq_model.layers import QuantLinear
+from asq_model.quantisers.activations import FROM_BATCH
 from asq_model.recipe import recipe_of
 from asq_model.train import Run, train
 
@@ -58,6 +59,7 @@ def test_checkpoints_in_the_wrong_place_are_refused(study, refused, tmp_path):
 def test_errors_are_told_apart():
     """Codes 0 … 3 of step 1: 0.4 is rounded by 0.4, 5 is clipped by 2, −1 is clipped by 1."""
     layer = QuantLinear.of(torch.nn.Linear(3, 1), LayerConfig("uniform", activations="lsq", activation_bits=2)).eval()
+    layer.activation_quantiser.started.fill_(FROM_BATCH)
     rounding, clipping = errors(layer, torch.tensor([[0.4, 5.0, -1.0], [3.0, 2.0, 3.0]]))
     torch.testing.assert_close(rounding, torch.tensor([0.4, 0.0]))
     torch.testing.assert_close(clipping, torch.tensor([5**0.5, 0.0]))
