@@ -78,6 +78,7 @@ class RecipeRecord(TypedDict):
     network: Word
     precision: Word
     product_frac: NotRequired[Frac | None]
+    adapter_start: NotRequired[Word]
     quantised_epochs: Count
     quantised_rate: Positive
     seed: Seed
