@@ -1,4 +1,4 @@
-"""The command line of the training room: `python -m asq_model train`, `golden`, `inspect`."""
+"""The commands of `python -m asq_model`: train networks, export them, and write the pages on them."""
 
 import json
 import os

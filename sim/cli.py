@@ -1,4 +1,4 @@
-"""The command line of the checking room: `python -m sim run build/golden/…`."""
+"""The commands of `python -m sim`: simulate units against golden vectors, and measure designs."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The house rules: who may import whom, what the Makefile offers, and that nothing of this machine is in the tree."""
+"""Which package may import which, and what the Makefile offers."""
 
 import ast
 import subprocess
