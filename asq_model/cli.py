@@ -11,14 +11,10 @@ from pathlib import Path
 
 import click
 
-from asq_model.checkpoint import read_checkpoint, read_tensors
-from asq_model.children import end_on_interrupt, interrupts_held
-from asq_model.command import parsed_widths
-from asq_model.excerpt import write_excerpt
-from asq_model.files import InputError, OtherFormat, write_text
-from asq_model.golden import MANIFEST, check_files, read_manifest
-from asq_model.integer.fixed import checked_range
-from asq_model.option_types import (
+from asq_model.common.child_processes import end_on_interrupt, interrupts_held
+from asq_model.common.command_line import parsed_widths
+from asq_model.common.files import InputError, OtherFormat, write_text
+from asq_model.common.option_types import (
     MOST_PROCESSES,
     OUTPUT,
     PATH,
@@ -28,8 +24,7 @@ from asq_model.option_types import (
     refuse_unused,
     switch,
 )
-from asq_model.overhead import table_1
-from asq_model.recipe import (
+from asq_model.config.recipe import (
     MOST_RATE,
     MOST_THREADS,
     NETWORKS,
@@ -38,6 +33,11 @@ from asq_model.recipe import (
     recipe_fingerprint,
     recipe_of,
 )
+from asq_model.export.excerpt import write_excerpt
+from asq_model.spec.fixed_point import checked_range
+from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
+from asq_model.studies.adapter_overhead import table_1
+from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
 
 
 @click.group()
@@ -84,7 +84,7 @@ def trained(recipe: Recipe, out: Path | None, force: bool, start: Path | None = 
         if made_again(out).get("fingerprint") == recipe_fingerprint(recipe, digest):
             click.echo(f"{out} is up to date", err=True)
             return out
-    from asq_model.train import Run, train
+    from asq_model.training.train import Run, train
 
     config = train(recipe, out, Run(start=start, **run))
     right = config.get("quantised_correct", config["full_precision_correct"])
@@ -118,7 +118,7 @@ def exported(checkpoint: Path, out: Path | None, data_folder: Path | None, force
             click.echo(f"{out} is up to date", err=True)
             return out
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)
-    from asq_model.export import export
+    from asq_model.export.golden_layers import export
 
     export(checkpoint, out, data_folder)
     return out
@@ -151,7 +151,7 @@ def digits_goldens(recipes: list[Recipe], force: bool) -> list[Path]:
 
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
     """Raises InputError unless a checkpoint has the bits and levels asked for (None: not asked)."""
-    from asq_model.trained import read_trained
+    from asq_model.training.trained_network import read_trained
 
     recipe = read_trained(checkpoint)[1]["recipe"]
     keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind", "SEED": "seed"}
@@ -247,7 +247,7 @@ def inspect(checkpoint):
 @click.option("--out", type=OUTPUT, help="[default: build/onnx/<checkpoint's name>.onnx]")
 def onnx(checkpoint, data_folder, out):
     """Write a quantised network as ONNX, run it in onnxruntime on test images, and print the file's path."""
-    from asq_model.onnx import checked_export
+    from asq_model.export.onnx import checked_export
 
     out = out or Path("build/onnx") / f"{checkpoint.stem}.onnx"
     images, agreeing = checked_export(checkpoint, out, data_folder)
@@ -281,8 +281,8 @@ def reproduce(number, out, results, **options):
         refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
         click.echo(table_1())
         return
-    from asq_model.results import page, results_name
-    from asq_model.study import prepared, run_study
+    from asq_model.studies.run_tables import prepared, run_study
+    from asq_model.studies.tables_page import page, results_name
 
     study = prepared(number, out, **options)
     target = results / results_name(study.table)
@@ -303,10 +303,10 @@ def reproduce(number, out, results, **options):
 @click.option("--out", type=OUTPUT, help="Write the table there too.")
 def bench(rounds, threads, out):
     """Print what quantisation costs a training step, beside full precision and (where installed) Brevitas."""
-    from asq_model.bench import measure
-    from asq_model.bench_page import page, table
-    from asq_model.records import write_record
-    from asq_model.results_files import BENCH
+    from asq_model.common.records import write_record
+    from asq_model.common.result_schemas import BENCH
+    from asq_model.studies.training_cost import measure
+    from asq_model.studies.training_cost_page import page, table
 
     report = measure(rounds, threads)
     click.echo(table(report))
@@ -325,7 +325,7 @@ def bench(rounds, threads, out):
 @click.option("--note", default="", help="What else the page shall say of the data.")
 def figures(network, seed, study, start, data_folder, out, note):
     """Draw the paper's figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`."""
-    from asq_model.figures import draw, networks_of
+    from asq_model.studies.paper_figures import draw, networks_of
 
     for path in draw(networks_of(network, seed, study, start, data_folder), out, note):
         click.echo(path)
@@ -342,10 +342,10 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     """Compare checkpoints' networks in integers with torch, layer by layer; without any, the digits network's."""
     from tqdm import tqdm
 
-    from asq_model.integer.asq import Precision
-    from asq_model.parity import measure
-    from asq_model.parity_page import PARITY, page, table
-    from asq_model.records import write_record
+    from asq_model.common.records import write_record
+    from asq_model.spec.adaptive_step import Precision
+    from asq_model.studies.integer_parity import measure
+    from asq_model.studies.integer_parity_page import PARITY, page, table
 
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
     found = []
@@ -370,10 +370,10 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
     """Measure what the hardware's rounding of products costs networks in accuracy; without any, the digits network."""
     from tqdm import tqdm
 
-    from asq_model.arithmetic import NAMES, measure
-    from asq_model.arithmetic_page import page, study_of, table
-    from asq_model.records import read_record, write_record
-    from asq_model.results_files import ARITHMETIC
+    from asq_model.common.records import read_record, write_record
+    from asq_model.common.result_schemas import ARITHMETIC
+    from asq_model.studies.product_rounding import NAMES, measure
+    from asq_model.studies.product_rounding_page import page, study_of, table
 
     for name in only:
         if name not in NAMES:
@@ -399,7 +399,7 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 @click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True)
 def pages(results):
     """Write the pages of RESULTS anew from the JSON beside them."""
-    from asq_model.pages import written
+    from asq_model.studies.pages import written
 
     for path in written(results):
         click.echo(path)

@@ -1,6 +1,6 @@
 """`python -m hw`."""
 
-from asq_model.command import run
+from asq_model.common.command_line import run
 
 
 def main():

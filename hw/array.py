@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.array import ArraySpec
-from hw.products import PRODUCTS, MultiplesOf, activation_shape
-from hw.tree import Tree, add, carry_of
+from asq_model.spec.array import ArraySpec
+from hw.mac.adder_tree import Tree, add, carry_of
+from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
 
 
 def column_layout(spec: ArraySpec) -> data.StructLayout:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from asq_model.files import InputError
-from asq_model.golden import read_maps
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.blocks import BLOCKS, PARAMETERS, BlockSpec
-from asq_model.integer.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
-from asq_model.option_types import OUTPUT, PATH, Integer, Switch, refuse_unused
-from hw.asq.contents import Contents, contents_of, layer_size
+from asq_model.common.files import InputError
+from asq_model.common.option_types import OUTPUT, PATH, Integer, Switch, refuse_unused
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
+from asq_model.spec.golden_vectors import read_maps
+from asq_model.spec.mac import DEFAULT_DEPTH, DEFAULT_FRAC, UNITS, MacSpec
+from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3

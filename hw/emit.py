@@ -11,19 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asq_model.files import InputError, fingerprint, read_bytes, read_json, write_json, write_text
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.blocks import BlockSpec
-from asq_model.integer.mac import MacSpec
+from asq_model.common.files import InputError, fingerprint, read_bytes, read_json, source_paths, write_json, write_text
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.mac import MacSpec
 from hw.sidecar import sidecar_of
 
 if TYPE_CHECKING:
-    from hw.asq.contents import Contents
+    from hw.asq.layer_contents import Contents
 
 Spec = MacSpec | ArraySpec | BlockSpec
 COUNTER_HEADER = "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json"
-ROOMS = Path(__file__).parents[1]
-SOURCES = [ROOMS / "hw", ROOMS / "asq_model" / "codes.py", ROOMS / "asq_model" / "integer"]
+SOURCES = source_paths("hw", "asq_model/spec")
 
 
 def tool_versions() -> dict[str, str]:
@@ -99,8 +98,8 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
         parameters |= {"layer": contents.layer, "maps_sha256": contents.digest, "inputs": contents.inputs}
     if up_to_date(*paths, parameters):
         return paths
-    from hw.counter import CycleCounter
-    from hw.units import component as component_of
+    from hw.catalogue import component as component_of
+    from hw.cycle_counter import CycleCounter
 
     component = CycleCounter() if spec is None else component_of(spec, contents)
     text = to_verilog(component, name, COUNTER_HEADER if spec is None else header(spec, name))

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from asq_model.files import InputError, write_text
-from asq_model.golden import check_files, read_manifest
-from asq_model.integer.blocks import BlockSpec
-from asq_model.integer.mac import MacSpec
-from asq_model.option_types import OUTPUT, PATH, switch
-from asq_model.records import write_record
+from asq_model.common.files import InputError, write_text
+from asq_model.common.option_types import OUTPUT, PATH, switch
+from asq_model.common.records import write_record
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_vectors import check_files, read_manifest
+from asq_model.spec.mac import MacSpec
 from hw.emit import Spec
-from sim.asq_report import adaptation, cycle_rows
-from sim.cases import fits
-from sim.hardware_cli import hardware
-from sim.maps import block_specs, golden_layers
-from sim.report import summary, write_reports
-from sim.run import Job, Outcome, read_job, run_jobs
-from sim.verilator import verilator, waveform
+from sim.hardware_commands import hardware
+from sim.reports.adaptation import adaptation, cycle_rows
+from sim.reports.simulation import summary, write_reports
+from sim.runner.bench_runner import Job, Outcome, read_job, run_jobs
+from sim.runner.verilator import verilator, waveform
+from sim.vectors.feature_map_cases import fits
+from sim.vectors.feature_maps import block_specs, golden_layers
 
 
 @click.group()
@@ -57,8 +57,8 @@ def report_folder(golden: Path, root: Path) -> Path:
 @click.option("--note", default="", help="What else the page shall say.")
 def asq(golden, root, out, area, note):
     """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
-    from sim.asq_page import ASQ, area_reports, compared, macs_of, page
-    from sim.plot import draw_betas
+    from sim.reports.adaptation_page import ASQ, area_reports, compared, macs_of, page
+    from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
     specs = block_specs(manifest)

@@ -66,14 +66,14 @@ def refused(command):
 @pytest.fixture(scope="session")
 def small_recipe():
     """Enough training to have real weights, scales and β; not enough for accuracy."""
-    from asq_model.recipe import Recipe
+    from asq_model.config.recipe import Recipe
 
     return Recipe(full_precision_epochs=1, quantised_epochs=1)
 
 
 @pytest.fixture(scope="session")
 def small_checkpoint(small_recipe, tmp_path_factory) -> Path:
-    from asq_model.train import train
+    from asq_model.training.train import train
 
     path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
     train(small_recipe, path)
@@ -82,7 +82,7 @@ def small_checkpoint(small_recipe, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_golden(small_checkpoint, tmp_path_factory) -> Path:
-    from asq_model.export import export
+    from asq_model.export.golden_layers import export
 
     folder = tmp_path_factory.mktemp("golden") / "small"
     export(small_checkpoint, folder)

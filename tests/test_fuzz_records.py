@@ -10,22 +10,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mutants import DEEP, FUZZED, FUZZED_EACH, damaged, mutants, read_or_refused
 
-from asq_model.files import InputError, OtherFormat, write_json
-from asq_model.integer.mac import MacSpec
-from asq_model.parity_page import PARITY
-from asq_model.records import checked_content, kept, read_record, sealed, write_record
-from asq_model.results_files import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.common.files import InputError, OtherFormat, write_json
+from asq_model.common.records import checked_content, kept, read_record, sealed, write_record
+from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.spec.mac import MacSpec
+from asq_model.studies.integer_parity_page import PARITY
 from hw.emit import emit, up_to_date
-from sim.asq_page import ASQ
-from sim.energy import SWITCHING
-from sim.gates import GATES
-from sim.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
-from sim.place import RATES
-from sim.rows import REPORT, ROW, TABLE, Description
-from sim.synth import AREA, PLACED
-from sim.unrolled import GRAPH
-from sim.unrolled_page import UNROLLED
-from sim.verilator import STAMPS
+from sim.explore.design_rows import REPORT, ROW, TABLE, Description
+from sim.measure.gate_equivalents import GATES
+from sim.measure.nextpnr_clock import RATES
+from sim.measure.switching import SWITCHING
+from sim.measure.yosys_area import AREA, PLACED
+from sim.reports.adaptation_page import ASQ
+from sim.runner.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
+from sim.runner.verilator import STAMPS
+from sim.unrolled.layer import GRAPH
+from sim.unrolled.page import UNROLLED
 
 HASH = "0123456789abcdef" * 4
 AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}
@@ -216,8 +216,9 @@ def test_what_a_bench_recorded(contents, tmp_path):
 
 
 XML = """<testsuites name="results"><testsuite name="all"><property name="seed" value="1"/>
-<testcase classname="sim.benches.mac" name="sim.benches.mac.golden" time="1.5"/>
-<testcase classname="sim.benches.mac" name="timing"><failure error_msg="latency 3&#10;more" message="m"/></testcase>
+<testcase classname="sim.benches.mac_bench" name="sim.benches.mac_bench.golden" time="1.5"/>
+<testcase classname="sim.benches.mac_bench" name="timing">
+<failure error_msg="latency 3&#10;more" message="m"/></testcase>
 </testsuite></testsuites>"""
 TESTS = ["golden", "timing", "products"]
 

@@ -12,16 +12,16 @@ from conftest import ROOT
 # Stand-ins: what is measured waits in a program of its own, as synthesis does.
 SYNTH = """
 import subprocess, sys
-import sim.sweep
-from asq_model.command import run
-from sim.measure import description
+import sim.explore.sweep
+from asq_model.common.command_line import run
+from sim.explore.measure_design import description
 
 def measured(task, root):
     print("begun", file=sys.stderr, flush=True)
     subprocess.run(["sleep", "60"])
     return description(task) | {"luts": 1}
 
-sim.sweep.measured = measured
+sim.explore.sweep.measured = measured
 if __name__ == "__main__":
     sys.argv = ["sim", "synth", "--targets", "xc7", "--root", sys.argv[1]]
     run("sim.cli", "asq-sim")
@@ -30,8 +30,8 @@ POOL = """
 import subprocess, sys, types
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from asq_model.children import end_on_interrupt, interrupts_held
-from asq_model.command import run
+from asq_model.common.child_processes import end_on_interrupt, interrupts_held
+from asq_model.common.command_line import run
 
 def work(number):
     print("begun", file=sys.stderr, flush=True)
@@ -80,7 +80,7 @@ def test_one_line_and_nothing_left_running(program, tmp_path):
 def test_while_a_command_loads():
     """An import that is interrupted has no traceback either."""
     code = (
-        "import os, signal, sys, types\nfrom asq_model.command import run\n"
+        "import os, signal, sys, types\nfrom asq_model.common.command_line import run\n"
         "class Loader:\n"
         "    def find_spec(self, name, path, target=None):\n"
         "        if name == 'late':\n"

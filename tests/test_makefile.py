@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.cli import cli as asq_model
-from asq_model.option_types import name_of
+from asq_model.common.option_types import name_of
 from hw.cli import cli as hw
 from sim.cli import cli as sim
 

@@ -10,9 +10,9 @@ import pytest
 from conftest import ROOT
 
 from asq_model.cli import cli as asq_model
-from asq_model.extras import EXTRA_OF, how_to_install
-from asq_model.files import InputError
-from asq_model.option_types import FilePath, Integer, Real, Switch, name_of
+from asq_model.common.extras import EXTRA_OF, how_to_install
+from asq_model.common.files import InputError
+from asq_model.common.option_types import FilePath, Integer, Real, Switch, name_of
 from hw.cli import cli as hw
 from sim.cli import cli as sim
 
@@ -131,7 +131,7 @@ def test_a_fresh_clone_that_shows_what_is_known_reads_no_network(refused, tmp_pa
     ],
 )
 def test_a_scheduler_that_does_not_answer_is_one_line(address, said):
-    from sim.sweep import client_of
+    from sim.explore.sweep import client_of
 
     with pytest.raises(InputError, match="no Dask scheduler answers at SCHEDULER ") as refused, client_of(address):
         pass
@@ -143,7 +143,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # As where only the package's own wheel is installed: no module and no distribution of an optional part.
 BARE = """
 import importlib.metadata as metadata, runpy, sys
-from asq_model.extras import EXTRA_OF
+from asq_model.common.extras import EXTRA_OF
 installed = metadata.version
 def version(name):
     if name in EXTRA_OF:

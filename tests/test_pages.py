@@ -5,15 +5,15 @@ import shutil
 import pytest
 from conftest import ROOT
 
-from asq_model.files import InputError
-from asq_model.pages import PAGES, page_of, written
-from asq_model.records import read_record
-from asq_model.yardstick import COPIES, labels_digest, yardsticks
-from sim import asq_page
-from sim.hardware_report import write_pages
-from sim.rows import REPORT
-from sim.unrolled_page import UNROLLED
-from sim.unrolled_page import page as unrolled_page
+from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
+from asq_model.common.files import InputError
+from asq_model.common.records import read_record
+from asq_model.studies.pages import PAGES, page_of, written
+from sim.explore.design_rows import REPORT
+from sim.reports import adaptation_page
+from sim.reports.hardware_report import write_pages
+from sim.unrolled.page import UNROLLED
+from sim.unrolled.page import page as unrolled_page
 
 RESULTS = ROOT / "docs" / "results"
 THERE = sorted(name for name in PAGES if (RESULTS / name).is_file())
@@ -31,11 +31,11 @@ def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monke
     page = unrolled_page(read_record(unrolled, UNROLLED))
     assert unrolled.with_suffix(".md").read_text(encoding="utf-8") == page
     for path in RESULTS.glob("asq*.json"):
-        text = asq_page.page(read_record(path, asq_page.ASQ), f"{path.stem}-beta.png")
+        text = adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png")
         assert path.with_suffix(".md").read_text(encoding="utf-8") == text
     for name in ("draw_throughput", "draw_error", "draw_accuracy"):
-        monkeypatch.setattr(f"sim.hardware_report.{name}", lambda *words: None)
-    monkeypatch.setattr("sim.hardware_report.write_html", lambda *words: None)
+        monkeypatch.setattr(f"sim.reports.hardware_report.{name}", lambda *words: None)
+    monkeypatch.setattr("sim.reports.hardware_report.write_html", lambda *words: None)
     write_pages(read_record(RESULTS / "hardware.json", REPORT), RESULTS, tmp_path / "hardware.md")
     assert (tmp_path / "hardware.md").read_bytes() == (RESULTS / "hardware.md").read_bytes()
 

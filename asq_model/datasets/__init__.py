@@ -7,12 +7,12 @@ A dataset has a training and a test split, and a split gives batches: `split.bat
 from dataclasses import dataclass
 from pathlib import Path
 
+from asq_model.common.files import InputError
+from asq_model.config.recipe import DATASETS
 from asq_model.datasets.cifar10 import load_cifar10
 from asq_model.datasets.digits import load_digits
-from asq_model.datasets.folder import FolderSplit, load_folder
-from asq_model.datasets.memory import MemorySplit
-from asq_model.files import InputError
-from asq_model.recipe import DATASETS
+from asq_model.datasets.image_folder import FolderSplit, load_folder
+from asq_model.datasets.in_memory import MemorySplit
 
 Split = MemorySplit | FolderSplit
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from asq_model.datasets.memory import MemorySplit
+from asq_model.datasets.in_memory import MemorySplit
 
 TEST_IMAGES = 360
 SPLIT_SEED = 2025

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.asq import BETA_LIMIT
-from asq_model.integer.blocks import BlockSpec
-from hw.asq.contents import Contents
-from hw.asq.shift import round_shift
-from hw.asq.words import adapter_layout, index, index_shape, lanes, lanes_layout, step_layout, sums_layout, table
+from asq_model.spec.adaptive_step import BETA_LIMIT
+from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.layer_contents import Contents
+from hw.asq.layouts import adapter_layout, index, index_shape, lanes, lanes_layout, step_layout, sums_layout, table
+from hw.asq.rounding import round_shift
 
 
 def weights_layout(spec: BlockSpec) -> data.StructLayout:

@@ -5,12 +5,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.blocks import BlockSpec
+from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.adapter import Adapter, load_layout
 from hw.asq.channel_sums import ChannelSums
-from hw.asq.contents import Contents
+from hw.asq.layer_contents import Contents
+from hw.asq.layouts import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
 from hw.asq.quantiser import ActivationQuantiser
-from hw.asq.words import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
 
 
 class AdapterStep(wiring.Component):

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.blocks import BlockSpec
-from hw.asq.words import index, lanes, size_layout, sums_layout, table, values_layout
+from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.layouts import index, lanes, size_layout, sums_layout, table, values_layout
 
 
 class ChannelSums(wiring.Component):

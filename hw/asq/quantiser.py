@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.asq import GUARD
-from asq_model.integer.blocks import BlockSpec
-from hw.asq.words import codes_layout, lanes, values_layout
+from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.layouts import codes_layout, lanes, values_layout
 
 
 def stepped_layout(spec: BlockSpec) -> data.StructLayout:

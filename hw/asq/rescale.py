@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.integer.blocks import BlockSpec
-from hw.asq.contents import Contents
-from hw.asq.shift import round_shift
-from hw.asq.words import index, index_shape, rescale_layout, size_layout, step_layout, table
+from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.layer_contents import Contents
+from hw.asq.layouts import index, index_shape, rescale_layout, size_layout, step_layout, table
+from hw.asq.rounding import round_shift
 
 
 def total_layout(spec: BlockSpec) -> data.StructLayout:

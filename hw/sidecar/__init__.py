@@ -1,22 +1,22 @@
 """The sidecar of an emitted module: all that it takes to drive it and to know what it must answer.
 
 `schema.json` says what each entry means, `docs/verilog.md` tells it in prose. Nothing here is read by this program: it
-is for whoever has the Verilog only, and tests/hw/sidecar_model.py is such a reader.
+is for whoever has the Verilog only, and tests/hw/sidecar/sidecar_model.py is such a reader.
 """
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.blocks import BlockSpec
-from asq_model.integer.mac import MacSpec
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.mac import MacSpec
 from hw.sidecar.blocks import describe_block
 from hw.sidecar.ports import CLOCK, RESET, describe_ports, describe_streams, form_of
 from hw.sidecar.products import describe_array, describe_mac
 
 if TYPE_CHECKING:
-    from hw.asq.contents import Contents
+    from hw.asq.layer_contents import Contents
 
 SIDECAR_VERSION = 2
 SCHEMA = Path(__file__).with_name("schema.json")

@@ -1,7 +1,7 @@
 """What ASQ's blocks compute, in the sidecar: formulas, constants, memories and timing."""
 
-from asq_model.integer.asq import BETA_LIMIT, GUARD
-from asq_model.integer.blocks import BlockSpec
+from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
+from asq_model.spec.asq_blocks import BlockSpec
 
 ROUND_SHIFT = "round_shift(x, n) = floor(x / 2^n + 1/2); clamp(x, low, high) = min(max(x, low), high)"
 CHANNEL_SUM = "sum[c] = sum of value[c] over the pixels of a map"

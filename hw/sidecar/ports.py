@@ -1,9 +1,9 @@
 """Ports and streams in the sidecar: names, widths, packed fields, what each is for and in which unit it counts."""
 
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.asq import GUARD
-from asq_model.integer.blocks import BlockSpec
-from asq_model.integer.mac import MacSpec
+from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.mac import MacSpec
 
 CLOCK = {"port": "clk", "edge": "rising"}
 RESET = {

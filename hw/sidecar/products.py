@@ -2,9 +2,9 @@
 
 from math import sqrt
 
-from asq_model.codes import EXPONENTIAL, LevelSet
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.mac import FAMILY_OF_UNIT, MacSpec
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.levels import EXPONENTIAL, LevelSet
+from asq_model.spec.mac import FAMILY_OF_UNIT, MacSpec
 
 # What stands for √2 in a unit's own levels.
 ROOTS = {"post-three-halves": ("3/2", 1.5)}

@@ -11,10 +11,10 @@ from typing import TypeVar
 import cocotb
 from cocotb.utils import get_sim_time
 
-from asq_model.files import write_json
-from asq_model.records import read_record
-from sim.outcomes import JOB_FILE
-from sim.streams import PERIOD_NS
+from asq_model.common.files import write_json
+from asq_model.common.records import read_record
+from sim.benches.stream_driver import PERIOD_NS
+from sim.runner.outcomes import JOB_FILE
 
 JOB = read_record(Path(os.environ["ASQ_JOB"]), JOB_FILE)
 REPORTED_FAILURES = 5

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from asq_model.files import OtherFormat
-from asq_model.golden import MANIFEST
+from asq_model.common.files import OtherFormat
+from asq_model.spec.golden_vectors import MANIFEST
 
 
 def test_help(command):
@@ -73,18 +73,18 @@ def test_bad_options_are_refused(refused, tmp_path):
 
 def test_a_checkpoint_of_an_older_version_is_made_again(small_checkpoint, tmp_path, monkeypatch):
     """Its own format is out of date, not damaged; a user's checkpoint of that format is refused all the same."""
-    from asq_model import checkpoint
     from asq_model.cli import made_again
+    from asq_model.training import checkpoint_file
 
-    tensors, config = checkpoint.read_checkpoint(small_checkpoint)
+    tensors, config = checkpoint_file.read_checkpoint(small_checkpoint)
     config.pop("digest")
     config.pop("format")
-    monkeypatch.setattr(checkpoint, "FORMAT", 1)
-    checkpoint.write_checkpoint(tmp_path / "old", tensors, config)
+    monkeypatch.setattr(checkpoint_file, "FORMAT", 1)
+    checkpoint_file.write_checkpoint(tmp_path / "old", tensors, config)
     monkeypatch.undo()
     assert made_again(tmp_path / "old") == {} and made_again(small_checkpoint)["fingerprint"]
     with pytest.raises(OtherFormat, match="has format 1; this program reads 2"):
-        checkpoint.read_checkpoint(tmp_path / "old")
+        checkpoint_file.read_checkpoint(tmp_path / "old")
 
 
 def test_a_damaged_checkpoint_of_our_own_is_named_not_overwritten(refused, tmp_path):

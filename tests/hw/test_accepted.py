@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from asq_model.codes import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.integer.array import MAX_STAGES, STAGED_UNITS, ArraySpec
-from asq_model.integer.blocks import BLOCKS, BlockSpec
-from asq_model.integer.mac import FAMILY_OF_UNIT, UNITS, MacSpec
+from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
+from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
+from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
+from asq_model.spec.mac import FAMILY_OF_UNIT, UNITS, MacSpec
 from hw.emit import emit
-from sim.verilator import WAIVERS, verilator
+from sim.runner.verilator import WAIVERS, verilator
 
 # One worker emits them all, and the first run of Yosys, which compiles itself, happens once.
 pytestmark = pytest.mark.xdist_group("accepted")

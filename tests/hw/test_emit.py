@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from asq_model.files import InputError
-from asq_model.integer.array import ArraySpec
-from asq_model.integer.blocks import BLOCKS, BlockSpec
-from asq_model.integer.mac import UNITS, MacSpec
+from asq_model.common.files import InputError
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
+from asq_model.spec.mac import UNITS, MacSpec
 from hw.emit import emit
 
 FORMS = [

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from conftest import ROOT
 from sidecar_model import field_of, packed
 
-from asq_model.integer.array import MAX_STAGES, STAGED_UNITS
-from asq_model.integer.mac import UNITS, UNSIGNED, MacSpec
+from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
+from asq_model.spec.mac import UNITS, UNSIGNED, MacSpec
 from hw.cli import cli
 
 PAGE = (ROOT / "docs" / "verilog.md").read_text(encoding="utf-8")

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asq_model.files import read_json
-from asq_model.golden import read_manifest, write_manifest
-from asq_model.integer.mac import MacSpec
+from asq_model.common.files import read_json
+from asq_model.spec.golden_vectors import read_manifest, write_manifest
+from asq_model.spec.mac import MacSpec
 from sim.cli import report_folder
-from sim.report import CYCLES_NOTE, write_reports
-from sim.run import Job, Outcome, run_job
+from sim.reports.simulation import CYCLES_NOTE, write_reports
+from sim.runner.bench_runner import Job, Outcome, run_job
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,143 @@
+"""How options are written on every command line of this project: switches, numbers and paths, each with its bounds.
+
+What is refused is refused before a command does anything, in one line that names the option as Make does.
+"""
+
+import errno
+import math
+import os
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from asq_model.common.files import InputError
+
+MAX_INTEGER = (1 << 31) - 1
+MOST_PROCESSES = 256
+SHORTER = {"DATA_FOLDER": "DATA", "WARM_START": "START"}  # what Make calls them, and so do errors
+
+
+def name_of(param: click.Parameter | None) -> str:
+    """A parameter's name in errors, which is Make's: SIGNED_ACT for `--signed-act`."""
+    if param is None:
+        return "value"
+    longest = max(param.opts, key=len) if isinstance(param, click.Option) else param.metavar or param.name
+    name = longest.strip("-[].").replace("-", "_").upper()
+    return SHORTER.get(name, name)
+
+
+def shown(value: object) -> str:
+    """A value for an error message: quoted unless it is one plain word, cut if it is long."""
+    text = str(int(value) if isinstance(value, bool) else value)
+    text = text if text.isprintable() and len(text.split()) == 1 else repr(text)
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
+
+
+class Switch(click.ParamType):
+    """1 is on; 0 and nothing are off."""
+
+    name = "0|1"
+
+    def convert(self, value, param, ctx):
+        if value in (True, "1"):
+            return True
+        if value in (False, "0", ""):
+            return False
+        raise InputError(f"{name_of(param)} is {shown(value)}; allowed: 0, 1")
+
+
+class Integer(click.ParamType):
+    """An integer from `low` to `high`."""
+
+    name = "integer"
+
+    def __init__(self, low: int = -MAX_INTEGER, high: int = MAX_INTEGER):
+        self.low, self.high = low, high
+
+    def convert(self, value, param, ctx):
+        try:
+            number = int(value)
+        except ValueError:
+            number = None
+        if number is None or not self.low <= number <= self.high:
+            low = f" from {self.low}" if self.low > -MAX_INTEGER else ""
+            high = f" to {self.high}" if self.high < MAX_INTEGER else ""
+            raise InputError(f"{name_of(param)} is {shown(value)}; allowed: integers{low}{high}")
+        return number
+
+
+class Real(click.ParamType):
+    """A finite number from `low` to `high`."""
+
+    name = "number"
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = low, high
+
+    def convert(self, value, param, ctx):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not self.low <= number <= self.high:  # nan is not
+            raise InputError(f"{name_of(param)} is {shown(value)}; allowed: numbers from {self.low:g} to {self.high:g}")
+        return number
+
+
+class FilePath(click.ParamType):
+    """A path that the file system can have; whether something is there is the command's business."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        if not str(value):
+            raise InputError(f"{name_of(param)} is empty; allowed: a path")
+        try:
+            os.lstat(value)
+        except ValueError as error:
+            raise InputError(f"{name_of(param)} is {shown(value)}: {error}") from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InputError(f"{name_of(param)} is {shown(value)}: {error.strerror}") from error
+        return Path(value)
+
+
+class OutputPath(FilePath):
+    """A path that can be written to: what stands in the way is found before hours of work, not after."""
+
+    def convert(self, value, param, ctx):
+        path = super().convert(value, param, ctx)
+        folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+        if not folder.is_dir():
+            raise InputError(f"cannot write {path}: {folder} is not a folder")
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"cannot write {path}: no permission in {folder}")
+        return path
+
+
+PATH, OUTPUT = FilePath(), OutputPath()
+
+
+def switch(name: str, text: str, default: bool = False):
+    """The option `name`, on with 1 or alone, off with 0."""
+    shown_help = f"{text}  [default: {int(default)}]"
+    return click.option(name, type=Switch(), is_flag=False, flag_value="1", default=default, help=shown_help)
+
+
+def refuse_unused(given: dict[str, object], why: str, needed: str = "") -> None:
+    """Raises InputError for an option that was given (is not None) and would not be used. needed: what it goes with."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} is {shown(value)}, but {why}{f'; it goes with {needed}' if needed else ''}")
+
+
+def given_options(context: click.Context) -> dict[str, object]:
+    """What the user gave of a command's options, by the names that errors use."""
+    return {
+        name_of(param): context.params[param.name]
+        for param in context.command.params
+        if isinstance(param, click.Option)
+        and param.name in context.params
+        and context.get_parameter_source(param.name) is not ParameterSource.DEFAULT
+    }

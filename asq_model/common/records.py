@@ -1,0 +1,116 @@
+"""Records: JSON files that this program writes to read them again, all in one form and none believed unchecked.
+
+    {"kind": "area", "format": 1, "inputs": "…", "digest": "…", "content": …}
+
+`digest` is the SHA-256 over everything else. `inputs` is the hash of all that the content was made from, empty where
+nothing makes it again. The content has a type, and has to say exactly what that type says: no key more or less, no
+number out of range. A record that fails is made again if it is a cache (`kept`), or refused in one line
+(`read_record`). Free of torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from asq_model.common.files import InputError, OtherFormat, fingerprint, parsed_json, read_bytes, write_json
+
+T = TypeVar("T")
+LARGEST = 1 << 53  # the largest integer that every reader of JSON takes exactly
+Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+Whole = Annotated[int, Meta(ge=1, le=LARGEST)]
+Amount = Annotated[float, Meta(ge=0, le=1e18)]
+Positive = Annotated[float, Meta(gt=0, le=1e18)]
+Text = Annotated[str, Meta(max_length=10_000)]
+Line = Annotated[str, Meta(max_length=1000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]  # of a table or a message
+Word = Annotated[str, Meta(max_length=200, pattern=r"\A[^\x00-\x20\x7f]+\Z")]
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Width = Annotated[int, Meta(ge=1, le=8)]  # bits of a weight or an activation
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """What a record is of. `title` names it in errors, `type` is its content's, `remedy` says what to do without it.
+
+    check: raises ValueError for content whose parts do not fit each other.
+    """
+
+    title: str
+    type: Any
+    format: int = 1
+    remedy: str = "delete it, and it is made again"
+    megabytes: int = 1
+    check: Callable[[T], object] = lambda content: None
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """A record as it lies in its file."""
+
+    kind: str
+    format: int
+    inputs: str
+    digest: str
+    content: Any
+
+
+def sealed(kind: Kind, content: object, inputs: str) -> dict:
+    """The whole record, its digest made."""
+    body = {"kind": kind.title, "format": kind.format, "inputs": inputs}
+    return body | {"digest": fingerprint(body | {"content": content}), "content": content}
+
+
+def checked_content(kind: Kind[T], content: object) -> T:
+    """The content as its type. Raises ValueError, in one line, unless it is exactly that."""
+    try:
+        value = msgspec.convert(content, kind.type, strict=True)
+        if msgspec.to_builtins(value) != content:
+            raise ValueError("it has keys that have no place in it, or lacks some")
+        kind.check(value)
+    except (msgspec.ValidationError, InputError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    return value
+
+
+def write_record(path: Path, kind: Kind[T], value: T, inputs: str = "") -> None:
+    """Write a record, all or nothing. Raises InputError for a value that could not be read again."""
+    content = msgspec.to_builtins(value)
+    try:
+        checked_content(kind, content)
+    except ValueError as error:
+        raise InputError(f"{kind.title} {path} cannot be written: {error}") from error
+    write_json(path, sealed(kind, content, inputs))
+
+
+def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
+    """A record's content. Raises InputError for one that is missing, damaged, edited, or made from other `inputs`, and
+    OtherFormat for one of another version."""
+    try:
+        stored = parsed_json(read_bytes(path, kind.title, kind.megabytes), f"{kind.title} {path}")
+    except InputError as error:
+        raise InputError(f"{error}; {kind.remedy}") from error
+    try:
+        found = msgspec.convert(stored, Envelope, strict=True)
+        if found.kind == kind.title and found.format != kind.format:
+            said = f"{kind.title} {path} has format {found.format}; this program reads {kind.format}: {kind.remedy}"
+            raise OtherFormat(said)
+        if found.kind != kind.title:
+            raise ValueError(f"it is of another kind, {found.kind[:40]!r}")
+        if found.digest != sealed(kind, found.content, found.inputs)["digest"]:
+            raise ValueError("it was changed since it was written: its digest does not match")
+        if inputs is not None and found.inputs != inputs:
+            raise ValueError("it was made from something else")
+        return checked_content(kind, found.content)
+    except ValueError as error:  # msgspec's are among them
+        raise InputError(f"{kind.title} {path} cannot be used: {error}; {kind.remedy}") from error
+
+
+def kept(path: Path, kind: Kind[T], inputs: str) -> T | None:
+    """What was made from these inputs and kept there; None where nothing is, or what cannot be trusted: make it
+    again."""
+    try:
+        return read_record(path, kind, inputs)
+    except InputError:
+        return None

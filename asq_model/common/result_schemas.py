@@ -1,0 +1,194 @@
+"""The results files that pages are made of, and what is in them: accuracies by arithmetic, and a study's runs. Free of
+torch."""
+
+from typing import Annotated, NotRequired, TypedDict
+
+from msgspec import Meta
+
+from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Text, Whole, Width, Word
+
+Seed = Annotated[int, Meta(ge=0, lt=1 << 32)]
+Versions = dict[Word, Word]
+Frac = Annotated[int, Meta(ge=-1, le=12)]  # fraction bits of products
+
+
+class ArithmeticRow(TypedDict):
+    """A network in one arithmetic, on `images` test images: how many are right, how many of those right in torch are
+    now wrong (`lost`) and the other way round (`gained`). rms_error: of the sums; null for torch's own.
+
+    product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
+    own. data: the whole test set's labels by `yardstick.labels_digest`.
+    """
+
+    network: Word
+    level_set: Word
+    family: Word
+    kind: Line
+    weight_bits: Width
+    activations: Word
+    activation_bits: Width
+    product_frac: Frac | None
+    seed: Seed
+    digest: Digest
+    data: Digest
+    images: Whole
+    arithmetic: Line
+    unit: Word | None
+    frac: Frac | None
+    correct: Count
+    lost: Count
+    gained: Count
+    rms_error: Amount | None
+
+
+class ArithmeticStudy(TypedDict):
+    """What `python -m asq_model arithmetic` measured: how, with what, and the rows."""
+
+    command: Line
+    note: Text
+    versions: Versions
+    rows: list[ArithmeticRow]
+
+
+def check_arithmetic(study: ArithmeticStudy) -> None:
+    """Raises ValueError for counts that cannot be, or two rows of the same."""
+    seen = set()
+    for row in study["rows"]:
+        what = f"{row['network']} seed {row['seed']} in {row['arithmetic']}"
+        if row["gained"] > row["correct"] or row["correct"] + row["lost"] > row["images"]:
+            counts = ", ".join(f"{name} {row[name]}" for name in ("images", "correct", "lost", "gained"))
+            raise ValueError(f"{what} has counts that cannot be: {counts}")
+        if (row["digest"], row["arithmetic"]) in seen:
+            raise ValueError(f"{what} is there twice")
+        seen.add((row["digest"], row["arithmetic"]))
+
+
+class RecipeRecord(TypedDict):
+    """The recipe of the full-precision network that a study starts from."""
+
+    activation_bits: Width
+    activations: Word
+    batch: Whole
+    data: Word
+    family: Word
+    full_precision_epochs: Count
+    full_precision_rate: Positive
+    kind: Line
+    momentum: Amount
+    network: Word
+    precision: Word
+    product_frac: NotRequired[Frac | None]
+    adapter_start: NotRequired[Word]
+    quantised_epochs: Count
+    quantised_rate: Positive
+    seed: Seed
+    threads: Whole
+    validation: Count
+    weight_bits: Width
+    weight_decay: Amount
+
+
+class Start(TypedDict):
+    """What a study starts from; recipe and images that are right: of this program's own checkpoints."""
+
+    network: Word
+    digest: Digest
+    recipe: NotRequired[RecipeRecord]
+    correct: NotRequired[Count]
+
+
+class RunTask(TypedDict):
+    """Which training a run of a study is."""
+
+    network: Word
+    bits: Width
+    family: Word
+    kind: Line
+    activations: Word
+    label: Line
+    seed: Seed
+
+
+class Run(RunTask):
+    """A training of a study and how many test images its network classifies correctly; stored_bits: of a weight."""
+
+    correct: Count
+    top_5: Count | None
+    images: Whole
+    stored_bits: Width
+    digest: Digest
+    fingerprint: Digest
+
+
+class FailedRun(RunTask):
+    """A training that did not end well, and why."""
+
+    error: Text
+
+
+class StudyResults(TypedDict):
+    """What `python -m asq_model reproduce` measured of a table of the paper; data: the test set's labels by
+    `yardstick.labels_digest`."""
+
+    table: Annotated[int, Meta(ge=2, le=4)]
+    epochs: Count
+    command: Line
+    note: Text
+    commit: Line
+    versions: Versions
+    start: list[Start]
+    data: Digest
+    runs: list[Run]
+    failed: list[FailedRun]
+
+
+def check_study(study: StudyResults) -> None:
+    """Raises ValueError for counts that cannot be, or two runs of the same."""
+    seen = set()
+    for run in study["runs"]:
+        what = tuple(run[name] for name in RunTask.__annotations__)
+        top_5 = run["images"] if run["top_5"] is None else run["top_5"]
+        if not run["correct"] <= top_5 <= run["images"]:
+            raise ValueError(f"run {what} has {run['correct']} and {top_5} right of {run['images']} images")
+        if what in seen:
+            raise ValueError(f"run {what} is there twice")
+        seen.add(what)
+    for start in study["start"]:
+        if ("recipe" in start) != ("correct" in start):
+            raise ValueError(f"the start of {start['network']} has one of recipe and correct without the other")
+
+
+REMEDY = "nothing in it may be edited by hand; take it from version control, or delete it and measure again"
+ARITHMETIC = Kind("accuracies by arithmetic", ArithmeticStudy, 2, REMEDY, megabytes=64, check=check_arithmetic)
+STUDY = Kind("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=check_study)
+
+
+class FiguresReport(TypedDict):
+    """What the page of the paper's figures says: how many `images` they show, a line on each network they are of."""
+
+    network: Word
+    images: Whole
+    made: list[Line]
+    data: Digest
+    note: Text
+
+
+class Cost(TypedDict):
+    """Of one training step: median seconds, peak MiB."""
+
+    seconds: Positive
+    mebibytes: Positive
+
+
+class BenchReport(TypedDict):
+    """What training steps cost, by candidate, and what was measured with."""
+
+    network: Word
+    batch: Whole
+    threads: Whole
+    torch: Word
+    costs: dict[Line, Cost]
+
+
+FIGURES_PAGE = Kind("report on the paper's figures", FiguresReport, remedy=REMEDY)
+BENCH = Kind("report on training steps", BenchReport, remedy=REMEDY)

@@ -1,0 +1,150 @@
+"""What a training run or an export depends on: its parameters and fingerprints. Free of torch, so that a command can
+say "up to date" at once."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+from asq_model.common.files import InputError, fingerprint, source_paths
+from asq_model.config.layer_config import LayerConfig, QuantConfig
+from asq_model.spec.fixed_point import checked_range
+from asq_model.spec.levels import LevelSet
+
+# What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
+TRAINING_SOURCES = source_paths(
+    *(f"asq_model/{name}" for name in ("config", "datasets", "distributed.py", "networks", "quantisation", "spec")),
+    "asq_model/training",
+)
+EXPORT_SOURCES = [*TRAINING_SOURCES, *source_paths("asq_model/export")]
+PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
+EXPORT_SEED = 7
+EXPORT_IMAGES = 360  # of the test set: all of the digits'
+DATASETS = ("digits", "cifar10", "imagenet")
+NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv2")
+PRECISIONS = ("float32", "bfloat16")
+MOST_RATE = 1e30
+MOST_THREADS = 512  # far more make torch's pool crash
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained and how: first in full precision, then quantised, each phase with a cosine from its rate to 0.
+
+    `validation` holds that many training images back and tests on them instead. `threads` is part of it since the
+    order of a sum's terms, and with it the last bits of every weight, depends on it; for a network as small as the
+    digits' one thread is also the safe choice (14 s against 17 s, and with busy cores two threads spin).
+    Raises InputError for what cannot be.
+    """
+
+    weight_bits: int = 3
+    activation_bits: int = 3
+    family: str = "post"
+    kind: str = ""
+    activations: str = "asq"
+    network: str = "digits"
+    data: str = "digits"
+    seed: int = 0
+    batch: int = 64
+    full_precision_epochs: int = 15
+    quantised_epochs: int = 30
+    full_precision_rate: float = 0.1
+    quantised_rate: float = 0.04
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    validation: int = 0
+    precision: str = "float32"
+    threads: int = 1
+    product_frac: int | None = None  # see `LayerConfig`, as for the next
+    adapter_start: str = "active"
+
+    def __post_init__(self):
+        for name, value, allowed in (
+            ("network", self.network, NETWORKS),
+            ("data", self.data, DATASETS),
+            ("precision", self.precision, PRECISIONS),
+        ):
+            if value not in allowed:
+                raise InputError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+        if (self.network == "digits") != (self.data == "digits"):
+            raise InputError(f"network {self.network} does not take the images of {self.data}")
+        checked_range("batch", self.batch, 1, 1 << 20)
+        checked_range("threads", self.threads, 1, MOST_THREADS)
+        for name in ("full_precision_epochs", "quantised_epochs", "validation", "seed"):
+            checked_range(name, getattr(self, name), 0, 1 << 31)
+        rates = {"full_precision_rate": MOST_RATE, "quantised_rate": MOST_RATE}
+        for name, most in (rates | {"momentum": 1, "weight_decay": 1}).items():
+            if not 0 <= getattr(self, name) <= most:  # nan is not
+                raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}")
+        object.__setattr__(self, "kind", self.layer.kind)
+
+    @property
+    def layer(self) -> LayerConfig:
+        """Of every layer but the first and the last."""
+        return LayerConfig(
+            self.family,
+            self.weight_bits,
+            self.kind,
+            self.activations,
+            self.activation_bits,
+            product_frac=self.product_frac,
+            adapter_start=self.adapter_start,
+        )
+
+    @property
+    def name(self) -> str:
+        """For files: what tells the recipe from others that one has side by side."""
+        if not self.quantised_epochs:
+            return f"{self.network}_full_seed{self.seed}"
+        weights = self.family if self.family == "dorefa" else self.level_set.name
+        adaptive = "" if self.activations == "asq" else f"_{self.activations}"
+        others = "" if self.product_frac is None else f"_f{self.product_frac}".replace("-", "m")
+        others += "" if self.adapter_start == "active" else f"_{self.adapter_start}"
+        return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}{others}_seed{self.seed}"
+
+    @property
+    def quantisation(self) -> QuantConfig:
+        return QuantConfig(inner=self.layer)
+
+    @property
+    def level_set(self) -> LevelSet:
+        return self.layer.level_set
+
+    @property
+    def epochs(self) -> int:
+        return self.full_precision_epochs + self.quantised_epochs
+
+
+# Where a network is trained otherwise than by `Recipe`'s defaults: the paper's schedules (its sections 4.1-4.3). For
+# ImageNet the paper starts from published full-precision weights; ResNet-8 is not in the paper, and takes ResNet-20's.
+_CIFAR = {"data": "cifar10", "batch": 128, "full_precision_epochs": 200, "quantised_epochs": 300}
+_IMAGENET = {"data": "imagenet", "full_precision_epochs": 0, "quantised_epochs": 90, "quantised_rate": 0.01}
+SCHEDULES = {
+    "digits": {},
+    "resnet8": _CIFAR,
+    "resnet20": _CIFAR,
+    "resnet18": _IMAGENET | {"batch": 512},
+    "resnet34": _IMAGENET | {"batch": 512},
+    "mobilenetv2": _IMAGENET | {"batch": 256},
+}
+
+
+def recipe_of(network: str, **given) -> Recipe:
+    """A network's own schedule, with what is given (and not None) in its place."""
+    given = {name: value for name, value in given.items() if value is not None}
+    return Recipe(**{"network": network} | SCHEDULES.get(network, {}) | given)
+
+
+def versions(*libraries: str) -> dict[str, str]:
+    return {name: version(name) for name in libraries}
+
+
+def recipe_fingerprint(recipe: Recipe, start: str = "") -> str:
+    """Changes when the recipe, the digest of the checkpoint that it starts from, a source that the result depends on,
+    or a library's version changes."""
+    libraries = versions("torch", "scikit-learn", "numpy")
+    return fingerprint([asdict(recipe), start, libraries], TRAINING_SOURCES)
+
+
+def export_fingerprint(checkpoint_digest: str) -> str:
+    """Changes when the checkpoint, a source that the vectors depend on, or a library's version changes."""
+    inputs = [checkpoint_digest, PRODUCTS_PER_LAYER, EXPORT_SEED, EXPORT_IMAGES, versions("torch", "numpy")]
+    return fingerprint(inputs, EXPORT_SOURCES)

@@ -1,0 +1,31 @@
+"""A small part of a folder of golden vectors, valid by itself: what hardware comparisons are checked against.
+
+`sim/golden` holds such excerpts of five digits networks, so that measuring hardware needs no training.
+"""
+
+from pathlib import Path
+
+from asq_model.common.files import InputError, atomic_write
+from asq_model.spec.golden_vectors import check_files, invalidate, read_manifest, write_manifest
+
+# Convolutions with short and with long dot products, the layer that is unrolled, and the 8-bit classifier.
+LAYERS = ("block1.conv1", "block2.conv1", "block3.downsample.0", "fc")
+
+
+def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) -> dict:
+    """Copy these layers of golden vectors, without feature maps, to a folder; return its manifest.
+
+    Raises InputError for damaged vectors, and a layer that they do not have.
+    """
+    manifest = read_manifest(golden)
+    check_files(golden, manifest)
+    chosen = [entry for entry in manifest["layers"] if entry["name"] in layers]
+    if missing := set(layers) - {entry["name"] for entry in chosen}:
+        raise InputError(f"golden vectors {golden} have no layer {min(missing)}")
+    invalidate(folder)
+    for entry in chosen:
+        content = (golden / entry["file"]).read_bytes()
+        atomic_write(folder / entry["file"], lambda path, content=content: path.write_bytes(content))
+    excerpt = manifest | {"layers": chosen, "maps": [], "products": sum(entry["products"] for entry in chosen)}
+    write_manifest(folder, excerpt)
+    return excerpt

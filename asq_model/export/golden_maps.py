@@ -1,0 +1,179 @@
+"""Golden feature maps: what a trained network's quantisers, adapters and rescales really see and must answer.
+
+From the integer network where there is one; of other networks each quantised layer by itself, its input rounded to the
+integers' bits, without rescale.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.files import InputError
+from asq_model.export.integer_network import binary_point, layer_quantiser
+from asq_model.quantisation.convert import quantised_layers
+from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.observe import Example, changed, observed_inputs
+from asq_model.spec.adaptive_step import SHIFT_BITS, Adapter, Precision, Quantiser, channel_sums
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.fixed_point import saturate
+from asq_model.spec.network import Block, IntegerNetwork, Layer, Trace
+
+MAP_WORDS = 8192  # of a layer's maps that are exported whole: at least 2 maps, at most 8
+SUMMED_MAPS = 64  # whose channel sums are
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a layer saw: its integer quantiser, inputs int [N, C, H, W], and torch's input."""
+
+    name: str
+    layer: Quantised
+    quantiser: Quantiser
+    inputs: np.ndarray
+    torch_input: Tensor
+
+
+def layers_by_themselves(model: nn.Module, images: Example) -> Iterator[Seen]:
+    """Each quantised layer that the network uses, its binary point from these images."""
+    precision = Precision()
+    layers = quantised_layers(model)
+    inputs = observed_inputs(model, layers, images)
+    for name, layer in layers:
+        if name not in inputs:
+            continue
+        x = inputs[name]
+        point = binary_point(max(x.abs().max().item(), 2.0**-16), precision.bits)
+        maps = layer.maps(x).double().numpy()
+        codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
+        quantiser = layer_quantiser(layer, x, point, codes[0, 0].size, precision)
+        yield Seen(name, layer, quantiser, codes, x)
+
+
+def layers_of(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: Trace) -> Iterator[Seen]:
+    """Each layer of an integer network that was run with this trace."""
+    inputs = observed_inputs(model, quantised_layers(model), images)
+    for layer in network.layers():
+        source = model.get_submodule(layer.name)
+        yield Seen(layer.name, source, layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
+
+
+def adapter_entry(seen: Seen, adapter: Adapter) -> tuple[dict, dict]:
+    """(arrays, manifest entry) of an adapter's constants. Raises InputError for one that the hardware cannot hold."""
+    first = adapter.hidden or adapter.output
+    entry = {
+        "hidden": 0 if adapter.hidden is None else len(first.bias),
+        "hidden_shift": 0 if adapter.hidden is None else first.shift,
+        "output_shift": adapter.output.shift,
+        "output_bias": int(adapter.output.bias[0]),
+        "floor": adapter.floor,
+    }
+    arrays = {"unit_weights": first.weights, "unit_biases": first.bias}
+    if adapter.hidden is not None:
+        arrays["output_weights"] = adapter.output.weights[0]
+    channels, pixels = seen.inputs.shape[1], seen.inputs[0, 0].size
+    block = BlockSpec("adapter", channels, pixels, precision=adapter.point, hidden=max(entry["hidden"], 1))
+    limit = 1 << block.accumulator_bits - 2
+    for what, value in (("bias", entry["output_bias"]), ("bias", int(np.abs(first.bias).max()))):
+        if abs(value) >= limit:
+            raise InputError(f"layer {seen.name} has an adapter whose {what} is {value}; allowed: below {limit}")
+    for what in ("hidden_shift", "output_shift"):
+        if not 0 <= entry[what] < 1 << SHIFT_BITS:
+            raise InputError(f"layer {seen.name} has an adapter whose {what} is {entry[what]}; allowed: 0 to 63")
+    return arrays, entry
+
+
+def products(layer: Quantised, x: Tensor) -> int:
+    """Multiplications that a layer does for one image."""
+    with torch.no_grad():
+        positions = layer.maps(layer(x[:1]))[0, 0].numel()
+    return layer.weight.numel() * positions
+
+
+def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
+    """(arrays, manifest entry) of a layer's maps, codes and steps."""
+    quantiser, x = seen.quantiser, seen.inputs
+    maps = max(2, min(8, MAP_WORDS // x[0].size, len(x)))
+    summed = min(SUMMED_MAPS, len(x))
+    step = quantiser.step(x[:summed])
+    _, torch_step = seen.layer.activation_quantiser.codes(seen.torch_input[:summed])
+    arrays = {
+        "inputs": x[:maps].astype(np.int32),
+        "codes": quantiser.codes(x[:maps], step[:maps]).astype(np.int16),
+        "steps": step,
+        "torch_steps": torch_step.double().numpy(),
+    }
+    entry = {
+        "channels": x.shape[1],
+        "pixels": x[0, 0].size,
+        "products": products(seen.layer, seen.torch_input),
+        "bits": quantiser.bits,
+        "signed": quantiser.signed,
+        "input_bits": max(Precision().bits, int(np.abs(x).max()).bit_length() + 1),
+        "point": quantiser.point,
+        "mantissa": quantiser.mantissa,
+        "learned_step": float(seen.layer.activation_quantiser.step.detach().abs()),
+        "adapter": None,
+    }
+    if quantiser.adapter is not None:
+        sums = channel_sums(x[:summed])
+        arrays |= {"sums": sums, "betas": quantiser.adapter(sums)}
+        with torch.no_grad():
+            arrays["torch_betas"] = seen.layer.activation_quantiser.adapter(seen.torch_input[:summed]).double().numpy()
+        constants, entry["adapter"] = adapter_entry(seen, quantiser.adapter)
+        arrays |= constants
+    return arrays, entry
+
+
+def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: int) -> tuple[dict, dict | None]:
+    """(arrays, manifest entry) of a layer's rescale; nothing for the classifier, whose logits are compared as sums."""
+    if layer.name not in trace.outputs:
+        return {}, None
+    rescale, side, outputs = layer.rescale, trace.sides.get(layer.name), trace.outputs[layer.name][:maps]
+    arrays = {
+        "totals": trace.sums[layer.name][:maps],
+        "outputs": outputs.astype(np.int32),
+        "multipliers": rescale.multiplier,
+        "biases": rescale.bias,
+    }
+    if side is not None:
+        arrays["sides"] = side[:maps].astype(np.int32)
+    block = next((block for block in blocks.values() if block.shortcut is layer), None)
+    entry = {
+        "channels": outputs.shape[1],
+        "pixels": outputs[0, 0].size,
+        "total_bits": int(np.abs(trace.sums[layer.name]).max()).bit_length() + 1,
+        "bias_bits": int(np.abs(rescale.bias).max()).bit_length() + 1,
+        "scale_shift": rescale.scale_shift,
+        "shift": rescale.shift,
+        "align": blocks[layer.name].align if layer.name in blocks else 0,
+        "relu": block is None,
+    }
+    for what in ("scale_shift", "shift", "align"):
+        if not 0 <= entry[what] < 1 << SHIFT_BITS:
+            raise InputError(f"layer {layer.name} has a rescale whose {what} is {entry[what]}; allowed: 0 to 63")
+    return arrays, entry
+
+
+def exported_maps(
+    model: nn.Module, images: Example, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
+) -> Iterator[tuple[str, dict, dict]]:
+    """(name, arrays, manifest entry) of every quantised layer that the network uses.
+
+    images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
+    """
+    images = changed(images, lambda x: x[:SUMMED_MAPS])
+    if network is None:
+        for seen in layers_by_themselves(model, images):
+            arrays, entry = quantiser_entry(seen)
+            yield seen.name, arrays, entry | {"rescale": None}
+        return
+    trace = Trace(keep=True)
+    network(pixels[:SUMMED_MAPS], trace)
+    blocks = {block.second.name: block for block in network.blocks}
+    for layer, seen in zip(network.layers(), layers_of(network, model, images, trace), strict=True):
+        arrays, entry = quantiser_entry(seen)
+        more, rescale = rescale_entry(layer, trace, blocks, len(arrays["inputs"]))
+        yield seen.name, arrays | more, entry | {"rescale": rescale}

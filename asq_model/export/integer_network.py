@@ -1,0 +1,216 @@
+"""From a trained network to integers only: weight codes, binary points from calibration images, folded batch norm.
+
+The last place where there are floats; what comes out is `asq_model.spec.network`, which has none.
+"""
+
+from math import frexp
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.files import InputError
+from asq_model.datasets import MemorySplit
+from asq_model.networks import CifarResNet, DigitsNet, ResNet8
+from asq_model.networks.resnet import BasicBlock, PaddedIdentity
+from asq_model.quantisation import Adapter
+from asq_model.quantisation.convert import inner_layers, quantised_layers
+from asq_model.quantisation.exportable import check_integer_operands
+from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.observe import observed_inputs
+from asq_model.spec.adaptive_step import GUARD, Precision, Quantiser, adapter, quantiser
+from asq_model.spec.fixed_point import mantissas
+from asq_model.spec.network import Block, IntegerNetwork, Layer, Products
+from asq_model.spec.rescale import Rescale
+
+NETWORKS = (DigitsNet, ResNet8, CifarResNet)
+CALIBRATION_IMAGES = 256
+
+
+def binary_point(largest: float, bits: int) -> int:
+    """The most fraction bits with which a signed number of `bits` bits holds ±largest."""
+    return bits - 1 - frexp(largest)[1]
+
+
+class Calibration:
+    """What each layer receives, and each block and shortcut gives, on training images."""
+
+    def __init__(self, model: nn.Module, images: Tensor, precision: Precision):
+        self.precision = precision
+        self.outputs: dict[str, Tensor] = {}
+        watched = [
+            (name, module)
+            for name, module in model.named_modules()
+            if isinstance(module, BasicBlock) or name.endswith("downsample")
+        ]
+        hooks = [
+            module.register_forward_hook(lambda _, __, output, name=name: self.outputs.__setitem__(name, output))
+            for name, module in watched
+        ]
+        self.inputs = observed_inputs(model, quantised_layers(model), images)
+        for hook in hooks:
+            hook.remove()
+
+    def point(self, tensor: Tensor) -> int:
+        """Binary point of a tensor that never saturates on the calibration images."""
+        return binary_point(max(tensor.abs().max().item(), 2.0**-16), self.precision.bits)
+
+
+def hidden_reach(source: Adapter, x: Tensor) -> float:
+    """How large the hidden neurons of an adapter are taken to become, from inputs x: twice the largest that is seen,
+    for other images; and where neurons are silent, as far as they are below zero."""
+    with torch.no_grad():
+        neurons = source.neurons(source.pooled(x))
+    return max(2 * neurons.max().item(), neurons.abs().max().item(), 2.0**-16)
+
+
+def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> Quantiser:
+    """The integer quantiser of a layer whose input `x` (calibration images) has that binary point, in maps of that many
+    pixels. Raises InputError, naming the layer.
+
+    positions: what the adapter's mean divides by.
+    """
+    source = layer.activation_quantiser
+    integer_adapter = None
+    if source.adapter is not None:
+        parameters = {name: value.detach().double().numpy() for name, value in source.adapter.named_parameters()}
+        hidden_point = 0
+        if source.adapter.hidden is not None:
+            hidden_point = binary_point(hidden_reach(source.adapter, x), precision.hidden + 1)
+        with layer.naming():
+            integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point, precision)
+    return quantiser(source.bits, source.signed, source.step.abs().item(), point, integer_adapter, precision)
+
+
+def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
+    """(levels of a layer's weights, scale per channel: a weight is scale · level)."""
+    codes, scale = layer.weight_quantiser.codes(layer.weight)
+    level_set = layer.weight_quantiser.level_set
+    codes = codes.flatten(1).numpy()
+    odd = level_set.odd[codes].astype(np.float64) if level_set.odd.any() else None
+    even = level_set.even[codes].astype(np.float64)
+    largest = (1 << layer.activation_quantiser.bits) - 1
+    scale = scale.detach().double().expand(len(codes)).numpy()
+    return Products(even, odd, largest, 0 if odd is None else precision.frac), scale
+
+
+def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
+    """(factor, bias) per channel of what follows a layer's sum of products: its own bias and batch norm."""
+    bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().double().numpy()
+    if norm is None:
+        return np.ones(len(layer.weight)), bias
+    mean, variance = norm.running_mean.double().numpy(), norm.running_var.double().numpy()
+    factor = norm.weight.detach().double().numpy() / np.sqrt(variance + norm.eps)
+    return factor, norm.bias.detach().double().numpy() + (bias - mean) * factor
+
+
+def integer_layer(
+    name: str,
+    layer: Quantised,
+    norm: nn.BatchNorm2d | None,
+    x: Tensor,
+    point: int,
+    out_point: int,
+    precision: Precision,
+) -> Layer:
+    """A convolution with what follows it. `x`: its input on the calibration images, with that binary point."""
+    check(name, layer)
+    source = layer_quantiser(layer, x, point, x[0, 0].numel(), precision)
+    return rescaled(name, layer, norm, source, out_point, precision)
+
+
+def rescaled(
+    name: str,
+    layer: Quantised,
+    norm: nn.BatchNorm2d | None,
+    source: Quantiser,
+    out_point: int,
+    precision: Precision,
+    gain: int = 1,
+) -> Layer:
+    """A layer with its quantiser. gain: how many times larger than real the accumulator is, and so its bias."""
+    levels, scale = products(layer, precision)
+    factor, bias = folded(layer, norm)
+    multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
+    largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
+    scale_shift = max(0, largest.bit_length() - (precision.scale - 1))
+    total = levels.frac + multiplier_point + source.point + GUARD - scale_shift  # the binary point of acc · K
+    integer_bias = np.rint(bias * gain * 2.0**total).astype(np.int64)
+    kernel, stride, padding = (1, 1, 0)
+    if isinstance(layer, nn.Conv2d):
+        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+    rescale = Rescale(multiplier, integer_bias, scale_shift, total - out_point, precision.bits)
+    return Layer(name, kernel, stride, padding, source, levels, rescale)
+
+
+def check(name: str, layer: Quantised) -> None:
+    """Raises InputError, naming the layer, for quantisers that the integer network does not have."""
+    check_integer_operands(name, layer)
+    if layer.config.product_frac is not None:
+        found = f"product_frac {layer.config.product_frac}"
+        raise InputError(f"layer {name} was trained with {found}; the integer network sums products exactly")
+
+
+def integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:
+    """A quantised network in eval mode as integers, calibrated on the first training images. Raises InputError."""
+    precision = precision or Precision()
+    if not isinstance(model, NETWORKS) or not inner_layers(model):
+        names = ", ".join(network.__name__ for network in NETWORKS)
+        raise InputError(f"network is {type(model).__name__}; integers are made of a quantised {names}")
+    images = train.scaled(train.images[:CALIBRATION_IMAGES])
+    seen = Calibration(model, images, precision)
+    names = [name for name, _ in quantised_layers(model)]
+    stem_name, classifier_name = names[0], names[-1]
+    blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
+    points = {name: seen.point(seen.inputs[name]) for name in names}
+    ends = [points[f"{name}.conv1"] for name, _ in blocks[1:]] + [seen.point(seen.outputs[blocks[-1][0]])]
+    norm = next(child for child in model.children() if isinstance(child, nn.BatchNorm2d))
+    stem_source = model.get_submodule(stem_name)
+    stem_end = points[f"{blocks[0][0]}.conv1"]
+    stem = integer_layer(stem_name, stem_source, norm, images, points[stem_name], stem_end, precision)
+    integer_blocks = [
+        integer_block(name, block, seen, points, end) for (name, block), end in zip(blocks, ends, strict=True)
+    ]
+    classifier, positions = model.get_submodule(classifier_name), seen.outputs[blocks[-1][0]][0, 0].numel()
+    check(classifier_name, classifier)
+    # The classifier sees sums, not means: its step is as many times larger.
+    step = classifier.activation_quantiser.step.abs().item() * positions
+    if classifier.activation_quantiser.adapter is not None:
+        raise InputError(f"layer {classifier_name} has an adapter; the integer network's classifier has none")
+    source = quantiser(classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None, precision)
+    last = rescaled(classifier_name, classifier, None, source, 0, precision, gain=positions)
+    pixels = pixel_table(train, stem_source, stem.quantiser)
+    return IntegerNetwork(pixels, positions, stem, tuple(integer_blocks), last)
+
+
+def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[str, int], end: int) -> Block:
+    """A block whose output has binary point `end`."""
+    start, between = points[f"{name}.conv1"], points[f"{name}.conv2"]
+    precision = seen.precision
+    names = f"{name}.conv1", f"{name}.conv2"
+    first = integer_layer(names[0], block.conv1, block.bn1, seen.inputs[names[0]], start, between, precision)
+    second = integer_layer(names[1], block.conv2, block.bn2, seen.inputs[names[1]], between, end, precision)
+    shortcut, point = (1, 0), start
+    if isinstance(block.downsample, PaddedIdentity):
+        shortcut = (block.downsample.stride, block.downsample.padding)
+    elif block.downsample is not None:
+        norm = block.downsample[1] if isinstance(block.downsample, nn.Sequential) else None
+        layer = block.downsample if norm is None else block.downsample[0]
+        layer_name = f"{name}.downsample" + ("" if norm is None else ".0")
+        point = seen.point(seen.outputs[f"{name}.downsample"])
+        shortcut = integer_layer(layer_name, layer, norm, seen.inputs[layer_name], start, point, precision)
+    return Block(first, second, shortcut, second.rescale.shift + end - point)
+
+
+def pixel_table(split: MemorySplit, stem: Quantised, source: Quantiser) -> np.ndarray:
+    """int64 [C, 256]: what each byte means to the network, at the stem's binary point.
+
+    A value that its bits put on the other side of an edge between two codes moves back by a unit, where the step is
+    fixed: a byte that fills the background of many images would carry the difference to all of them.
+    """
+    values = split.scaled(torch.arange(256).view(1, 1, -1, 1).expand(1, len(split.mean), -1, 1))
+    table = np.rint(values[0, :, :, 0].double().numpy() * 2.0**source.point).astype(np.int64)
+    if source.adapter is None:
+        wanted = stem.activation_quantiser.codes(values)[0][0, :, :, 0].numpy()
+        table += np.sign(wanted - source.codes(table[None], source.step(table[None]))[0]).astype(np.int64)
+    return table

@@ -1,0 +1,170 @@
+"""ONNX export: a quantised network as standard operators, the adapter and its dynamic step as a subgraph.
+
+Weights are stored as the values that their codes mean, times batch norm's factor where the exporter folds it in; each
+layer's input goes through Div, Round, Clip and Mul with a step that ReduceMean, Gemm and Relu compute from it. What
+opens the file needs nothing of this project.
+"""
+
+import copy
+import io
+import logging
+import warnings
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.files import InputError, atomic_write
+from asq_model.datasets import load
+from asq_model.quantisation.convert import quantised_layers
+from asq_model.training.train import load_quantised
+
+OPSET = 18
+INPUT, OUTPUT = "images", "logits"
+CHECKED = 360  # test images that the written file is run on
+TOLERANCE = 1e-3  # of a logit: far above float32's rounding, far below what one other code does
+MOST_OTHERS = 0.05  # of the images, before the differences are looked at
+MOST_OVER_OWN = 3.0  # times as far as torch's own logits in another memory layout
+
+
+class StoredWeights(nn.Module):
+    """Stands for a weight quantiser where the layer's weights are quantised already.
+
+    odd: what `LevelSetWeight.odd_part` gives for them, where the layer rounds its products.
+    """
+
+    def __init__(self, odd: Tensor | None):
+        super().__init__()
+        self.odd = None if odd is None else nn.Parameter(odd, requires_grad=False)
+
+    def forward(self, w: Tensor) -> Tensor:
+        return w
+
+    def odd_part(self, *_: Tensor) -> Tensor:
+        return self.odd
+
+
+@torch.no_grad()
+def with_stored_weights(model: nn.Module) -> nn.Module:
+    """A copy of a network in eval mode whose weights are the quantised ones."""
+    model = copy.deepcopy(model).eval()
+    for _, layer in quantised_layers(model):
+        quantised = layer.weight_quantiser(layer.weight)
+        rounds = layer.config.product_frac is not None
+        odd = layer.weight_quantiser.odd_part(layer.weight, quantised) if rounds else None
+        layer.weight = nn.Parameter(quantised, requires_grad=False)
+        layer.weight_quantiser = StoredWeights(odd)
+    return model
+
+
+def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Path) -> None:
+    """Write any network, converted or not, as ONNX of standard operators.
+
+    example: what the network is called with, a batch of at least two samples, which only gives shapes; several inputs
+    as a tuple. The file's input is `images` (of several: `images_0` …), with any number N of samples on the first axis,
+    its output `logits`. Raises InputError if the network cannot be written, or only for batches of one size.
+    """
+    inputs = (example,) if isinstance(example, Tensor) else tuple(example)
+    names = [INPUT] if len(inputs) == 1 else [f"{INPUT}_{index}" for index in range(len(inputs))]
+    batch = torch.export.Dim("N")
+    try:
+        with torch.no_grad(), quiet_exporter():
+            program = torch.onnx.export(
+                with_stored_weights(model),
+                inputs,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=[OUTPUT],
+                dynamic_shapes=tuple({0: batch} for _ in inputs),
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
+    proto = without_metadata(program.model_proto)
+    for given in proto.graph.input:
+        if not given.type.tensor_type.shape.dim[0].dim_param:
+            raise InputError(
+                f"{type(model).__name__} can be written as ONNX for batches of {len(inputs[0])} samples only: it takes"
+                " the number of samples for a constant; len(x) does so, x.shape[0] does not"
+            )
+    contents = proto.SerializeToString(deterministic=True)
+    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+
+
+@contextmanager
+def quiet_exporter():
+    """The exporter prints its stages, misses torchvision, and uses a name that torch itself has deprecated."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def checked_export(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, float]:
+    """Export a checkpoint's network and compare onnxruntime with torch on the test set's first images.
+
+    Returns (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
+    edge between two codes as float32 resolves, sums in another order round it the other way, and in a large network
+    that happens in every image. Raises InputError if more than `MOST_OTHERS` of the images differ, and the logits lie
+    further from torch's than torch's own do when the same network computes in another memory layout.
+    """
+    model, config = load_quantised(checkpoint)
+    test = load(config["recipe"]["data"], data_folder).test
+    images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
+    export_onnx(model, images[:2], path)
+    wanted, found = torch_logits(model, images), onnx_logits(path, images)
+    others = int(((found - wanted).abs().flatten(1).amax(1) > TOLERANCE).sum())
+    if others > MOST_OTHERS * len(images):
+        distance, own = (relative_distance(logits, wanted) for logits in (found, other_layout_logits(model, images)))
+        if distance > MOST_OVER_OWN * own:
+            raise InputError(
+                f"{path}: onnxruntime's logits differ from torch's for {others} of {len(images)} images,"
+                f" by {distance:.2%} (torch's own in another memory layout: by {own:.2%})"
+            )
+    return len(images), len(images) - others
+
+
+def relative_distance(found: Tensor, wanted: Tensor) -> float:
+    """‖found − wanted‖ / ‖wanted‖."""
+    return ((found - wanted).norm() / wanted.norm()).item()
+
+
+@torch.no_grad()
+def torch_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """The network's own output."""
+    return model(images)
+
+
+def other_layout_logits(model: nn.Module, images: Tensor) -> Tensor:
+    """The network's own output when channels lie last in memory, so that sums are taken in another order."""
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
+    return torch_logits(model, images.to(memory_format=torch.channels_last))
+
+
+def onnx_logits(path: Path, images: Tensor) -> Tensor:
+    """What onnxruntime computes with a file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+
+
+def differences(path: Path, model: nn.Module, images: Tensor) -> Tensor:
+    """[N], each image's largest difference of an output between onnxruntime on the file and torch."""
+    return (onnx_logits(path, images) - torch_logits(model, images)).abs().flatten(1).amax(1)
+
+
+def without_metadata(model):
+    """A model without the exporter's notes: they hold paths of this machine and change from run to run."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        item.ClearField("metadata_props")
+    return model

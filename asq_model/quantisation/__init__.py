@@ -1,0 +1,38 @@
+"""The quantisers, as fake quantisation: forward gives the value that the integers will mean, backward the
+straight-through gradients of the paper (arXiv 2504.17263), of LSQ and of the baselines that the paper compares with.
+"""
+
+from asq_model.quantisation.activations import (
+    ActivationQuantiser,
+    DorefaActivation,
+    LsqActivation,
+    LsqPlusActivation,
+    PactActivation,
+    activation_quantiser,
+)
+from asq_model.quantisation.adapter import Adapter
+from asq_model.quantisation.straight_through import nearest_level, uniform_bounds
+from asq_model.quantisation.weights import (
+    DorefaWeight,
+    LevelSetWeight,
+    UniformWeight,
+    WeightQuantiser,
+    weight_quantiser,
+)
+
+__all__ = [
+    "ActivationQuantiser",
+    "Adapter",
+    "DorefaActivation",
+    "DorefaWeight",
+    "LevelSetWeight",
+    "LsqActivation",
+    "LsqPlusActivation",
+    "PactActivation",
+    "UniformWeight",
+    "WeightQuantiser",
+    "activation_quantiser",
+    "nearest_level",
+    "uniform_bounds",
+    "weight_quantiser",
+]

@@ -1,0 +1,226 @@
+"""Quantisers of a layer's input: LSQ, ASQ (LSQ with an adapter), and the baselines PACT, DoReFa and LSQ+.
+
+All are uniform: integers q in [n, p] that mean `q·step + offset`, the offset zero but in LSQ+.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.files import InputError
+from asq_model.config.layer_config import LayerConfig
+from asq_model.distributed import global_extremes, global_mean, world_size
+from asq_model.quantisation.adapter import Adapter
+from asq_model.quantisation.straight_through import (
+    SMALLEST_STEP,
+    FakeQuantise,
+    Round,
+    ScaleGradient,
+    exporting,
+    positive,
+    uniform_bounds,
+)
+
+# What a learned step was started from; a later one replaces an earlier one.
+NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class InputStatistics:
+    """What a quantiser starts from: smallest and largest value and mean magnitude of an input, each a scalar tensor."""
+
+    smallest: Tensor
+    largest: Tensor
+    mean_magnitude: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> "InputStatistics":
+        """The statistics of a batch, the parts of all processes together."""
+        return cls(*global_extremes(x), global_mean(x.abs()))
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a number (a NaN or an infinity shows in the mean)."""
+        return bool(torch.isfinite(self.mean_magnitude))
+
+
+class ActivationQuantiser(nn.Module):
+    """What activation quantisers share. Input and output [N, ...], one sample per row."""
+
+    def __init__(self, bits: int, signed: bool = False):
+        super().__init__()
+        self.bits, self.signed = bits, signed
+        self.adapter: Adapter | None = None
+        self.low, self.high = uniform_bounds(bits, signed)
+
+    def start(self, statistics: InputStatistics, source: int) -> None:
+        """Set what is learned from an input's statistics, of an example or a batch (`FROM_…`). Raises InputError."""
+
+    @abstractmethod
+    def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """(step, offset) for an input, broadcastable against it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.on_grid(x, *self.grid(x))
+
+    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """x̂, given the grid."""
+        if isinstance(offset, float):
+            return FakeQuantise.apply(x, step, self.low, self.high)
+        return FakeQuantise.apply(x - offset, step, self.low, self.high) + offset
+
+    @torch.no_grad()
+    def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(integers q, shaped as x; step of each sample [N]): forward(x) is q·step (LSQ+: plus its offset).
+
+        Raises InputError for an input that is not finite, which no integer stands for.
+        """
+        if not exporting() and not torch.isfinite(x).all():
+            raise InputError("its input has values that are not finite")
+        step, offset = self.grid(x)
+        q = torch.clamp(torch.round((x - offset) / step), self.low, self.high).to(torch.int64)
+        return q, step.reshape(-1).expand(x.shape[0])
+
+
+class LsqActivation(ActivationQuantiser):
+    """A learned step (LSQ), or with an adapter a step per sample s_a = s·β (ASQ, Eq. 4-9).
+
+    The step starts at 2·mean|x|/√p of the first batch that it sees in training, of all processes together; a batch of
+    zeros says nothing, so the next one is waited for. Until then it has the start that an example gave it (`start`);
+    without either, evaluation raises InputError. `step_gradient`, `scale_beta_gradient`: see `LayerConfig`.
+    """
+
+    def __init__(
+        self,
+        bits: int,
+        signed: bool = False,
+        adapter: Adapter | None = None,
+        step_gradient: str = "numel",
+        scale_beta_gradient: bool = False,
+    ):
+        super().__init__(bits, signed)
+        self.adapter = adapter
+        self.step_gradient, self.scale_beta_gradient = step_gradient, scale_beta_gradient
+        self.step = nn.Parameter(torch.ones(()))
+        # A number, not a flag: averages of networks (EMA, SWA) subtract buffers.
+        self.register_buffer("started", torch.tensor(float(NOT_STARTED)))
+
+    @torch.no_grad()
+    def start(self, statistics: InputStatistics, source: int) -> None:
+        if not statistics.finite:
+            raise InputError("the first input, which its step starts from, has values that are not finite")
+        if self.tells(statistics):
+            self.start_from(statistics)
+            self.started.fill_(source)
+
+    def tells(self, statistics: InputStatistics) -> bool:
+        """Whether an input says how large the step should be: zeros do not."""
+        return bool(statistics.mean_magnitude > 0)
+
+    def start_from(self, statistics: InputStatistics) -> None:
+        self.step.copy_((2 * statistics.mean_magnitude / sqrt(self.high)).clamp_min(SMALLEST_STEP))
+
+    def start_if_needed(self, x: Tensor) -> None:
+        """Start from a batch in training. Raises InputError in evaluation where nothing was started."""
+        if exporting() or not x.numel():
+            return
+        if self.training:
+            if self.started < FROM_BATCH:
+                self.start(InputStatistics.of(x), FROM_BATCH)
+        elif self.started == NOT_STARTED and x.any():
+            raise InputError("its step has no start yet: give convert() an example, or train on a batch first")
+
+    def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
+        """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x."""
+        if not torch.is_grad_enabled() or exporting():
+            return parameter  # and in an export the batch is a symbol
+        count = x.numel() * world_size() if self.step_gradient == "numel" else x.shape[1:].numel()
+        return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))
+
+    def grid(self, x: Tensor) -> tuple[Tensor, float]:
+        self.start_if_needed(x)
+        step = positive(self.scaled(self.step, x))
+        if self.adapter is not None:
+            beta = self.adapter(x)
+            if self.scale_beta_gradient:
+                beta = self.scaled(beta, x)
+            step = step * beta.view(-1, *(1,) * (x.dim() - 1))
+        return step, 0.0
+
+
+class LsqPlusActivation(LsqActivation):
+    """LSQ+ (Bhalgat 2020): x̂ = q·s + β with a learned offset β, for inputs that are somewhat negative.
+
+    Starts from the first batch: the codes span its smallest to its largest value.
+    """
+
+    def __init__(self, bits: int, signed: bool = False, step_gradient: str = "numel"):
+        super().__init__(bits, signed, None, step_gradient)
+        self.offset = nn.Parameter(torch.zeros(()))
+
+    def tells(self, statistics: InputStatistics) -> bool:
+        return bool(statistics.largest > statistics.smallest)
+
+    def start_from(self, statistics: InputStatistics) -> None:
+        span = statistics.largest - statistics.smallest
+        self.step.copy_((span / (self.high - self.low)).clamp_min(SMALLEST_STEP))
+        self.offset.copy_(statistics.smallest - self.low * self.step)
+
+    def grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        step, _ = super().grid(x)
+        return step, self.scaled(self.offset, x)
+
+
+class PactActivation(ActivationQuantiser):
+    """PACT (Choi 2018): clip to a learned [0, α], then uniform. ∂x̂/∂α = 1[x ≥ α]; α starts at 10, as published."""
+
+    def __init__(self, bits: int):
+        super().__init__(bits)
+        self.clip = nn.Parameter(torch.tensor(10.0))
+
+    def grid(self, x: Tensor) -> tuple[Tensor, float]:
+        return positive(self.clip) / self.high, 0.0
+
+    def on_grid(self, x: Tensor, step: Tensor, offset: float) -> Tensor:
+        clipped = torch.minimum(x.clamp_min(0), step * self.high)
+        # Rounded on a grid that is a constant for the gradient: the clip alone moves α.
+        step = step.detach()
+        return Round.apply(clipped / step) * step
+
+
+class DorefaActivation(ActivationQuantiser):
+    """DoReFa-Net (Zhou 2016): clip to [0, 1], then uniform; nothing is learned."""
+
+    def __init__(self, bits: int):
+        super().__init__(bits)
+        self.register_buffer("step", torch.tensor(1 / self.high), persistent=False)
+
+    def grid(self, x: Tensor) -> tuple[Tensor, float]:
+        return self.step, 0.0
+
+
+def activation_quantiser(config: LayerConfig, channels: int, channel_axis: int = 1) -> ActivationQuantiser:
+    """The quantiser of a layer's input with that many channels along that axis."""
+    if config.activations == "pact":
+        return PactActivation(config.activation_bits)
+    if config.activations == "dorefa":
+        return DorefaActivation(config.activation_bits)
+    if config.activations == "lsq+":
+        return LsqPlusActivation(config.activation_bits, config.signed, config.step_gradient)
+    adapter = None
+    if config.activations == "asq":
+        adapter = Adapter(
+            channels,
+            config.adapter_layers,
+            config.adapter_ratio,
+            config.beta_floor,
+            channel_axis,
+            config.adapter_start,
+            config.signed,
+        )
+    return LsqActivation(
+        config.activation_bits, config.signed, adapter, config.step_gradient, config.scale_beta_gradient
+    )

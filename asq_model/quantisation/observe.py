@@ -1,0 +1,124 @@
+"""Run a network on an example and look at what each of its layers receives."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.files import InputError
+from asq_model.quantisation.activations import InputStatistics
+
+# What a network is called with: one tensor, a sequence of arguments, or keyword arguments. Samples on the first axis.
+Example = Tensor | tuple | list | Mapping
+
+
+def apply(model: nn.Module, example: Example) -> object:
+    """The network's output for an example."""
+    if isinstance(example, Tensor):
+        return model(example)
+    return model(**example) if isinstance(example, Mapping) else model(*example)
+
+
+def changed(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
+    """An example whose tensors are changed; what is no tensor stays."""
+    if isinstance(example, Tensor):
+        return change(example)
+    if isinstance(example, Mapping):
+        return {name: change(value) if isinstance(value, Tensor) else value for name, value in example.items()}
+    return tuple(change(value) if isinstance(value, Tensor) else value for value in example)
+
+
+def tensors(example: Example) -> list[Tensor]:
+    """The tensors of an example, in order. Raises InputError where there is none."""
+    found = [example] if isinstance(example, Tensor) else None
+    if found is None and isinstance(example, (tuple, list, Mapping)):
+        values = example.values() if isinstance(example, Mapping) else example
+        found = [value for value in values if isinstance(value, Tensor)]
+    if not found:
+        kind = type(example).__name__
+        raise InputError(f"example is {kind}; allowed: a tensor, or a tuple or dictionary of arguments with tensors")
+    return found
+
+
+def check_example(example: Example) -> int:
+    """The number of samples. Raises InputError for an example without samples, or with values that are not finite."""
+    for index, tensor in enumerate(tensors(example)):
+        if tensor.dim() == 0 or tensor.numel() == 0:
+            raise InputError(f"example has shape {tuple(tensor.shape)}; allowed: at least one sample")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            which = f"example's tensor {index}" if index else "example"
+            raise InputError(f"{which} has values that are not finite; allowed: numbers")
+    return len(tensors(example)[0])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; every module is left in the mode that it had."""
+    training = [module for module in model.modules() if module.training]
+    try:
+        with torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def watched(layers: list[tuple[str, nn.Module]], see: Callable[[str, Tensor], object]) -> Iterator[None]:
+    """Call `see(name, input)` whenever one of the layers is called, by position or by keyword."""
+
+    def hook(name: str) -> Callable:
+        def pass_on(_: nn.Module, args: tuple, kwargs: dict) -> None:
+            see(name, args[0] if args else next(iter(kwargs.values())))
+
+        return pass_on
+
+    hooks = [layer.register_forward_pre_hook(hook(name), with_kwargs=True) for name, layer in layers]
+    try:
+        yield
+    finally:
+        for registered in hooks:
+            registered.remove()
+
+
+def observed_inputs(model: nn.Module, layers: list[tuple[str, nn.Module]], example: Example) -> dict[str, Tensor]:
+    """Each layer's input when the network runs on an example, in order of execution, in eval mode, without gradients.
+
+    Of a layer that is called several times, the first input. Layers that are not called are left out.
+    """
+    inputs: dict[str, Tensor] = {}
+    with evaluating(model), watched(layers, inputs.setdefault):
+        apply(model, example)
+    return inputs
+
+
+@dataclass
+class InputRecord:
+    """What a layer received from an example: shape and statistics of the first call, and the smallest value of all."""
+
+    shape: tuple[int, ...]
+    statistics: InputStatistics
+    smallest: float
+
+
+class InputRecords:
+    """The layers' inputs when a network runs on an example: a record by layer, and the order of the calls."""
+
+    def __init__(self, model: nn.Module, layers: list[tuple[str, nn.Module]], example: Example):
+        self.records: dict[str, InputRecord] = {}
+        self.calls: list[str] = []
+        with evaluating(model), watched(layers, self.see):
+            apply(model, example)
+
+    def see(self, name: str, x: Tensor) -> None:
+        """Take one call into account. Raises InputError for an input that is not finite."""
+        self.calls.append(name)
+        if not torch.isfinite(x).all():
+            raise InputError(f"layer {name}: its input has values that are not finite when the example runs")
+        smallest = x.min().item()
+        if name not in self.records:
+            self.records[name] = InputRecord(tuple(x.shape), InputStatistics.of(x), smallest)
+        self.records[name].smallest = min(self.records[name].smallest, smallest)

@@ -1,0 +1,99 @@
+"""An array of multipliers that holds a tile of weights: R activations in, R·C products, C sums out, every cycle.
+
+Each column adds its R products to a partial sum that comes in, so that a longer dot product is several passes, each
+with another tile. Activations are broadcast along their row, and what a product needs of one beside it (√2·a, 3·a) is
+made once per row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from asq_model.common.files import InputError
+from asq_model.spec.fixed_point import checked_range
+from asq_model.spec.mac import MacSpec
+
+MAX_SIDE = 64
+MAX_STAGES = 3
+# Those that can be cut: behind the selection, and behind the first shift or the adder.
+# (`uniform-adders` could be cut in two, and gets larger and no faster.)
+STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-shared")
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """`mac`: what each product is; its `depth` sets the width of the sums, over all passes. stages: of a product, each
+    but the last ends in a register. Raises InputError."""
+
+    mac: MacSpec
+    rows: int = 8
+    columns: int = 8
+    stages: int = 1
+
+    def __post_init__(self):
+        checked_range("ROWS", self.rows, 1, MAX_SIDE)
+        checked_range("COLUMNS", self.columns, 1, MAX_SIDE)
+        checked_range("STAGES", self.stages, 1, MAX_STAGES)
+        if self.stages > 1 and self.unit not in STAGED_UNITS:
+            raise InputError(f"STAGES is {self.stages} for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
+        most = MAX_STAGES if self.mac.weight_bits > 3 else 1 if self.unit == "uniform-sign" else 2
+        if self.stages > most:  # there is only one shift, or nothing to add
+            raise InputError(f"STAGES is {self.stages} for weights of {self.mac.weight_bits} bits; allowed: 4 and more")
+        if self.mac.unit == "serial":
+            raise InputError("UNIT is serial, which takes several cycles a product; an array needs one that takes one")
+        if self.mac.unit == "post-sorted":
+            raise InputError(
+                "UNIT is post-sorted, whose terms come in an order of each column's own; an array broadcasts"
+            )
+        if self.mac.lanes > 1 or self.mac.shared or self.mac.gated:
+            raise InputError("LANES, SHARED and GATED are of units; an array shares along its rows and holds its signs")
+        if self.mac.depth < self.rows:
+            raise InputError(f"DEPTH is {self.mac.depth} and ROWS {self.rows}; allowed: a depth of at least the rows")
+
+    @classmethod
+    def of(cls, parameters: dict) -> "ArraySpec":
+        """From what `dataclasses.asdict` makes of one."""
+        return cls(MacSpec(**parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
+
+    @property
+    def unit(self) -> str:
+        return self.mac.unit
+
+    @property
+    def name(self) -> str:
+        stages = f"_s{self.stages}" if self.stages > 1 else ""
+        return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages
+
+    @property
+    def interval(self) -> int:
+        """Cycles from one vector of activations to the next at full rate."""
+        return 1
+
+    @property
+    def latency(self) -> int:
+        """Cycles from accepting activations to offering their sums: a register for them, one per stage of the products,
+        one per level of the tree, one for the sum; one more where √2·a is the sum of two tables."""
+        return 2 + self.mac.splits_root + self.stages + (self.rows - 1).bit_length()
+
+    @property
+    def sum_widths(self) -> dict[str, int]:
+        """Bits of a column's sums, as `mac` has them."""
+        return self.mac.sum_widths
+
+    @property
+    def result_widths(self) -> list[int]:
+        """Bits of the sums in one result word, a column's side by side, the first lowest."""
+        return [*self.sum_widths.values()] * self.columns
+
+    def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
+        """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R].
+
+        Raises InputError for codes and activations that do not fit.
+        """
+        codes, patterns = self.mac.checked_codes(codes), self.mac.patterns(activations)[..., None]
+        if codes.shape != (self.rows, self.columns) or patterns.shape[-2:-1] != (self.rows,):
+            shapes = f"weight codes {codes.shape} and activations {patterns.shape[:-1]}"
+            raise InputError(f"{shapes} for an array of {self.rows} x {self.columns}")
+        tables = {"sum": self.mac.products} if self.unit != "post-exact" else {}
+        tables = tables or {"even": self.mac.even_products, "odd": self.mac.odd_products}
+        return {name: table[codes, patterns].sum(-2) for name, table in tables.items()}

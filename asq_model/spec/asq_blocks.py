@@ -1,0 +1,195 @@
+"""The hardware blocks of ASQ around the multipliers: their parameters, widths, and cycles.
+
+=============  =======================================================================================
+unit           what it does with a stream
+=============  =======================================================================================
+channel-sums   a feature map in, the sum of each channel out
+adapter        channel sums in, β and the step S = s·β out
+quantiser      values and steps in, codes out
+rescale        exact sums of products in, the layer's output out
+adapter-step   a feature map in, its codes out: the first three together, maps buffered
+=============  =======================================================================================
+
+What each computes is in `asq.py` and `rescale.py`. Parameters are maxima; the sizes of a layer, its shifts and
+constants are inputs of the unit, so that one unit serves all layers of a network (and shrinks to one layer's where a
+design ties them to constants).
+"""
+
+from dataclasses import dataclass, fields
+
+from asq_model.common.files import InputError
+from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, Precision, accumulator_bits
+from asq_model.spec.fixed_point import checked_flag, checked_range
+
+# What each unit depends on.
+PARAMETERS = {
+    "channel-sums": ("channels", "pixels", "precision", "lanes"),
+    "adapter": ("channels", "pixels", "precision", "lanes", "hidden"),
+    "quantiser": ("activation_bits", "signed_activation", "precision", "lanes"),
+    "rescale": ("channels", "pixels", "precision", "total_bits"),
+    "adapter-step": (
+        *("channels", "pixels", "activation_bits", "signed_activation", "precision", "lanes", "hidden"),
+        "buffer",
+    ),
+}
+BLOCKS = tuple(PARAMETERS)
+MAX_LANES = 64
+MAX_CHANNELS = 4096
+MAX_PIXELS = 1 << 16
+QUANTISER_STAGES = 1  # before the division's
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """One block with all its parameters. Raises InputError, naming the parameter, for a combination that cannot be.
+
+    channels, pixels: the most of a feature map. activation_bits, signed_activation: of the codes. precision: P of
+    `Precision`, the bits of the map's values. lanes: values a cycle, consecutive channels of a pixel. total_bits: of
+    the sums of products that `rescale` takes. hidden: the most hidden units of the adapter; 0 for a quarter of the
+    channels, at least 1. buffer: words that `adapter-step` holds; 0 for two of the largest maps. What a unit does not
+    depend on (`PARAMETERS`) is set to its default.
+    """
+
+    unit: str = "adapter-step"
+    channels: int = 64
+    pixels: int = 64
+    activation_bits: int = 3
+    signed_activation: bool = False
+    precision: int = Precision().bits
+    lanes: int = 1
+    total_bits: int = 32
+    hidden: int = 0
+    buffer: int = 0
+
+    def __post_init__(self):
+        if self.unit not in BLOCKS:
+            raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(BLOCKS)}")
+        for field in fields(self):
+            if field.name not in ("unit", *PARAMETERS[self.unit]):
+                object.__setattr__(self, field.name, field.default)
+        checked_range("CHANNELS", self.channels, 1, MAX_CHANNELS)
+        checked_range("PIXELS", self.pixels, 1, MAX_PIXELS)
+        checked_range("ABITS", self.activation_bits, 1, 8)
+        # The specification computes in 64 bits; what has no products can be wider.
+        checked_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
+        checked_range("LANES", self.lanes, 1, MAX_LANES)
+        checked_range("TOTAL", self.total_bits, 8, 48)
+        checked_flag("SIGNED_ACT", self.signed_activation)
+        if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
+            raise InputError(f"CHANNELS is {self.channels} and LANES {self.lanes}; allowed: lanes that divide them")
+        if self.hidden == 0:
+            object.__setattr__(self, "hidden", self.quarter)
+        checked_range("HIDDEN", self.hidden, 1, MAX_CHANNELS)
+        if self.unit == "adapter-step":
+            if self.buffer == 0:
+                object.__setattr__(self, "buffer", self.two_maps)
+            checked_range("BUFFER", self.buffer, 4, 1 << 24)
+
+    @property
+    def name(self) -> str:
+        """Of the module and its files; choices other than the defaults show in it."""
+        own = PARAMETERS[self.unit]
+        parts = [self.unit.replace("-", "_")]
+        parts += [f"c{self.channels}p{self.pixels}"] if "channels" in own else []
+        parts += [f"a{self.activation_bits}"] if "activation_bits" in own else []
+        parts += [f"r{self.precision}"] if self.precision != Precision().bits else []
+        parts += [f"l{self.lanes}"] if self.lanes != 1 else []
+        parts += [f"t{self.total_bits}"] if self.total_bits != BlockSpec.total_bits else []
+        parts += [f"h{self.hidden}"] if "hidden" in own and self.hidden != self.quarter else []
+        parts += [f"b{self.buffer}"] if "buffer" in own and self.buffer != self.two_maps else []
+        parts += ["sa"] if self.signed_activation else []
+        return "_".join(parts)
+
+    @property
+    def quarter(self) -> int:
+        """Hidden units that an adapter has unless it was given another ratio."""
+        return max(self.channels // 4, 1)
+
+    @property
+    def words(self) -> int:
+        """Words of `lanes` values that a pixel has."""
+        return self.channels // self.lanes
+
+    @property
+    def map_words(self) -> int:
+        return self.words * self.pixels
+
+    @property
+    def two_maps(self) -> int:
+        """Words of two of the largest maps, the buffer's least included."""
+        return max(2 * self.map_words, 4)
+
+    @property
+    def sum_bits(self) -> int:
+        """Of a channel's sum, signed."""
+        return self.precision + (self.pixels - 1).bit_length()
+
+    @property
+    def hidden_bits(self) -> int:
+        """Of a hidden unit, unsigned."""
+        return self.precision + 4
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Of the adapter's sums, signed."""
+        return accumulator_bits(self.channels, self.pixels, self.hidden, self.precision)
+
+    @property
+    def beta_bits(self) -> int:
+        """Of β, unsigned, `precision` of them fraction bits."""
+        return (BETA_LIMIT << self.precision).bit_length()
+
+    @property
+    def mantissa_bits(self) -> int:
+        return self.precision + GUARD
+
+    @property
+    def step_bits(self) -> int:
+        """Of S = s·β, unsigned."""
+        return self.mantissa_bits + BETA_LIMIT.bit_length() - 1
+
+    @property
+    def scale_bits(self) -> int:
+        """Of K = M·S, signed."""
+        return self.precision + 8
+
+    @property
+    def bias_bits(self) -> int:
+        """Of the rescale's bias and of its sum, signed."""
+        return self.total_bits + self.scale_bits
+
+    def adapter_latency(self, words: int, hidden: int) -> int:
+        """Cycles from the last word of sums to β and the step: each hidden unit takes its words and seven more;
+        `hidden` is 0 for the one-layer form."""
+        return (hidden * (words + 7) if hidden else words + 3) + self.beta_bits + 4
+
+    def adapter_period(self, words: int, hidden: int) -> int:
+        """Cycles from one map's sums to the next's, where maps are not longer: the adapter takes its sums first."""
+        return self.adapter_latency(words, hidden) + words - 1
+
+    def step_offered(self, adapter: int) -> int:
+        """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its step."""
+        return 1 + adapter + 1
+
+    def step_latency(self, adapter: int) -> int:
+        """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its first code."""
+        return self.step_offered(adapter) + QUANTISER_STAGES + self.activation_bits
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a word to what comes of it (channel-sums: from a map's last pixel; adapter: one-layer form, one
+        word; adapter-step: from the last word of a map of one word to its codes)."""
+        quantiser = QUANTISER_STAGES + self.activation_bits
+        adapter = self.adapter_latency(1, 0)
+        return {
+            "channel-sums": 1,
+            "adapter": adapter,
+            "quantiser": quantiser,
+            "rescale": 7,
+            "adapter-step": self.step_latency(adapter),
+        }[self.unit]
+
+    @property
+    def interval(self) -> int:
+        """Cycles between words at full rate (adapter: the latency of its sums comes on top, once a map)."""
+        return 1

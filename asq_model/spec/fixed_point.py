@@ -1,0 +1,88 @@
+"""Fixed-point arithmetic that every integer layer shares: one rounding, one saturation, one way to store a real factor.
+
+A number with binary point f is an integer r that means r · 2^-f; f may be negative.
+"""
+
+from math import frexp
+
+import numpy as np
+
+from asq_model.common.files import InputError
+
+INT64 = -(1 << 63), (1 << 63) - 1  # what the specification computes in
+
+
+def checked_range(name: str, value: int, low: int, high: int) -> None:
+    """Raises InputError unless `value` is an integer from `low` to `high`."""
+    if type(value) is not int or not low <= value <= high:
+        raise InputError(f"{name} is {value}; allowed: {low} to {high}")
+
+
+def checked_flag(name: str, value: bool) -> None:
+    """Raises InputError unless `value` is True or False."""
+    if type(value) is not bool:
+        raise InputError(f"{name} is {value!r}; allowed: True, False")
+
+
+def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
+    """int64, shaped as `values`. Raises InputError unless they are integers from `low` to `high`: a value outside would
+    be taken for another one of fewer bits."""
+    values = np.asarray(values)
+    if values.size == 0:
+        return values.astype(np.int64)
+    if values.dtype.kind not in "iu":
+        raise InputError(f"{name} are of type {values.dtype}; allowed: integers from {low} to {high}")
+    least, most = int(values.min()), int(values.max())
+    if least < low or most > high:
+        raise InputError(f"{name} have {least if least < low else most}; allowed: {low} to {high}")
+    return values.astype(np.int64)
+
+
+def bounds(bits: int, signed: bool) -> tuple[int, int]:
+    """The smallest and the largest integer of so many bits."""
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def largest(x: np.ndarray) -> int:
+    """The largest magnitude in x, 0 where there is none."""
+    x = np.asarray(x)
+    return max(abs(int(x.min())), abs(int(x.max()))) if x.size else 0
+
+
+def check_room(name: str, reach: int) -> None:
+    """Raises InputError where a magnitude of `reach` needs more than 64 bits, in which the specification computes."""
+    if reach >= 1 << 63:
+        raise InputError(f"{name} may reach {float(reach):.3g}; allowed: less than 2^63")
+
+
+def round_shift(x: np.ndarray, shift: int) -> np.ndarray:
+    """floor(x / 2^shift + ½): ties go up. A negative shift multiplies. Raises InputError for what needs more than 64
+    bits."""
+    x = np.asarray(x, np.int64)
+    if shift <= 0:
+        check_room("a number shifted left", largest(x) << -shift)
+        return x << -shift
+    return ((x >> shift - 1) + 1) >> 1  # no larger on the way than x, unlike x + half
+
+
+def saturate(x: np.ndarray, bits: int, signed: bool = True) -> tuple[np.ndarray, int]:
+    """(x clamped to what `bits` bits hold, how many values were outside)."""
+    clamped = np.clip(x, *bounds(bits, signed))
+    return clamped, int(np.count_nonzero(clamped != x))
+
+
+def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
+    """(m, p) with values ≈ m · 2^-p: signed integers of `bits` bits with one exponent, the largest that fits all.
+
+    Error: at most 2^-(p+1) for each value. For the export only: the one place where a float becomes an integer.
+    """
+    values = np.asarray(values, np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"a number to be stored in {bits} bits is {values[~np.isfinite(values)][0]}; allowed: finite")
+    reach = float(np.abs(values).max(initial=0.0))
+    if reach == 0:
+        return np.zeros(values.shape, np.int64), bits - 1  # a bias beside zeros keeps its precision
+    point = bits - 1 - frexp(reach)[1]
+    if np.rint(np.ldexp(reach, point)) > (1 << bits - 1) - 1:  # rounded up to the next power of two
+        point -= 1
+    return np.rint(np.ldexp(values, point)).astype(np.int64), point

@@ -1,0 +1,186 @@
+"""The manifest of golden vectors: what is in it, and which of it has to fit together. Free of torch."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+import msgspec
+from msgspec import Meta
+
+from asq_model.common.files import InputError
+from asq_model.common.records import Amount, Count, Digest, Line, Whole, Width, Word
+from asq_model.spec.adaptive_step import SHIFT_BITS
+from asq_model.spec.asq_blocks import MAX_CHANNELS, MAX_PIXELS
+from asq_model.spec.mac import MAX_DEPTH, MacSpec
+
+Int64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Bits = Annotated[int, Meta(ge=1, le=64)]
+Shift = Annotated[int, Meta(ge=0, lt=1 << SHIFT_BITS)]
+Channels = Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
+Real = Annotated[float, Meta(ge=-1e300, le=1e300)]
+FileName = Annotated[str, Meta(max_length=255, pattern=r"\A[^/\x00-\x1f\x7f]+\.npz\Z")]
+
+
+class LayerFile(TypedDict):
+    """A file beside the manifest."""
+
+    file: FileName
+    sha256: Digest
+
+
+class UnitEntry(TypedDict):
+    """A unit whose results a layer's file has. `spec`: all parameters of `MacSpec`."""
+
+    spec: dict[Word, bool | int | Line | None]
+    level_set: Word
+    weights: Literal["trained", "least squares, not trained"]
+    difference_rms: Amount
+    difference_max: Amount
+
+
+class LayerEntry(LayerFile):
+    """A layer's dot products. Keys as in docs/golden-vectors.md."""
+
+    name: Line
+    terms: Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
+    channels: Channels
+    vectors: Whole
+    products: Whole
+    weight_bits: Width
+    activation_bits: Width
+    level_set: Word
+    step: Amount
+    scales: list[Real]
+    torch_rms: Amount
+    units: dict[Word, UnitEntry]
+
+
+class AdapterEntry(TypedDict):
+    """An adapter's constants as integers; `hidden`: its hidden units, or 0."""
+
+    hidden: Annotated[int, Meta(ge=0, le=MAX_CHANNELS)]
+    hidden_shift: Shift
+    output_shift: Shift
+    output_bias: Int64
+    floor: Count
+
+
+class RescaleEntry(TypedDict):
+    """What follows a layer's sums: sizes of the output, and shifts."""
+
+    channels: Annotated[int, Meta(ge=1, le=MAX_CHANNELS)]
+    pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)]
+    total_bits: Bits
+    bias_bits: Bits
+    scale_shift: Shift
+    shift: Shift
+    align: Shift
+    relu: bool
+
+
+class MapsEntry(LayerFile):
+    """A layer's feature maps."""
+
+    name: Line
+    channels: Channels
+    pixels: Whole
+    products: Count
+    bits: Width
+    signed: bool
+    input_bits: Bits
+    point: Annotated[int, Meta(ge=-64, le=64)]
+    mantissa: Whole
+    learned_step: Amount
+    adapter: AdapterEntry | None
+    rescale: RescaleEntry | None
+
+
+class Accuracy(TypedDict):
+    """How many of `test_images` held-out images are classified correctly, by the arithmetic."""
+
+    test_images: NotRequired[Whole]
+    full_precision_correct: NotRequired[Count]
+    quantised_correct: NotRequired[Count]
+    post_frac: NotRequired[Annotated[int, Meta(ge=-1, le=12)]]
+    post_correct: NotRequired[Count]
+
+
+class Manifest(TypedDict):
+    """All that a reader relies on. What else an exporter wrote beside it is not looked at."""
+
+    format: int
+    network: Line
+    weight_bits: Width
+    activation_bits: Width
+    activations: Word
+    level_set: Word
+    kind: Line
+    family: Word
+    accuracy: Accuracy
+    products: Whole
+    checkpoint_digest: Digest
+    fingerprint: NotRequired[Digest]
+    checkpoint_sha256: NotRequired[Digest]
+    layers: list[LayerEntry]
+    maps: list[MapsEntry]
+
+
+def spec_of(unit: UnitEntry) -> MacSpec:
+    """A unit with its parameters. Raises InputError."""
+    try:
+        spec = MacSpec(**unit["spec"])
+        if asdict(spec) != unit["spec"]:
+            raise InputError("it lacks parameters, or has them in another form than this program writes")
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"a unit's spec cannot be: {error}") from error
+    return spec
+
+
+def check_layer(entry: LayerEntry) -> None:
+    """Raises InputError unless the layer's units are for its operands and have its weights."""
+    name = entry["name"]
+    if entry["products"] != entry["vectors"] * entry["terms"] or len(entry["scales"]) != entry["channels"]:
+        raise InputError(f"layer {name} has other products or scales than its vectors, terms and channels make")
+    specs = {key: spec_of(unit) for key, unit in entry["units"].items()}
+    for key, spec in specs.items():
+        widths = (spec.weight_bits, spec.activation_bits) == (entry["weight_bits"], entry["activation_bits"])
+        if key != spec.name or not widths or spec.lanes != 1 or spec.depth < entry["terms"]:
+            raise InputError(f"layer {name} has a unit {key} that is not for it")
+        if entry["units"][key]["level_set"] != spec.level_set.name:
+            raise InputError(f"layer {name} has a unit {key} of another level set than its own")
+    if entry["level_set"] not in {spec.level_set.name for spec in specs.values()}:
+        raise InputError(f"layer {name} has no unit of its weights' own level set, {entry['level_set']}")
+    if len({spec.signed_activation for spec in specs.values()}) > 1:
+        raise InputError(f"layer {name} has units for signed and for unsigned activations")
+
+
+def check_accuracy(accuracy: Accuracy) -> None:
+    """Raises InputError for more correct images than there are, or without their number."""
+    for name in ("full_precision_correct", "quantised_correct", "post_correct"):
+        if accuracy.get(name, 0) > accuracy.get("test_images", -1) and name in accuracy:
+            raise InputError(f"{name} is {accuracy[name]} of {accuracy.get('test_images')} images")
+
+
+def checked_manifest(contents: dict) -> Manifest:
+    """What a manifest says, if it is one. Raises InputError, in one line, for what is missing, out of range or does
+    not fit together."""
+    try:
+        manifest = msgspec.convert(contents, Manifest, strict=True)
+    except msgspec.ValidationError as error:
+        raise InputError(f"it is none: {error}") from error
+    for part in Manifest.__annotations__:
+        if part in contents and msgspec.to_builtins(manifest[part]) != contents[part]:
+            raise InputError(f"its {part} has keys that have no place in it")
+    check_accuracy(manifest["accuracy"])
+    entries = [*manifest["layers"], *manifest["maps"]]
+    for layers in (manifest["layers"], manifest["maps"]):
+        twice = [name for name, count in Counter(layer["name"] for layer in layers).items() if count > 1]
+        if twice:
+            raise InputError(f"layer {twice[0]} is there twice")
+    if len({entry["file"] for entry in entries}) < len(entries):
+        raise InputError("two layers are in one file")
+    for layer in manifest["layers"]:
+        check_layer(layer)
+    if manifest["products"] != sum(layer["products"] for layer in manifest["layers"]):
+        raise InputError("its products are not those of its layers")
+    return contents

@@ -1,0 +1,215 @@
+"""Golden vectors on disk: reading them with every hash checked, and writing them. Format: docs/golden-vectors.md.
+
+A folder with one `.npz` per layer and a `manifest.json`. Free of torch, since test benches read it.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.common.files import (
+    InputError,
+    OtherFormat,
+    atomic_write,
+    fingerprint,
+    read_bytes,
+    read_json,
+    reported_os_errors,
+    sha256_file,
+    write_json,
+)
+from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpacked_arrays
+from asq_model.spec.golden_manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest
+from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
+from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
+
+FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
+MANIFEST = "manifest.json"
+MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
+
+
+def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
+    """The units that a layer's vectors are for: all that have that width (at 7 and 8 bits the uniform ones only), and
+    one of the trained level set where those have it not. kind: of the exponential level sets."""
+    bits = trained.bits
+    names = [unit for unit in GOLDEN_UNITS if MIN_BITS[FAMILY_OF_UNIT[unit]] <= bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
+    if trained.kind == "sign-magnitude":
+        names.append(SIGN_MAGNITUDE[0])
+    return [
+        MacSpec(
+            unit,
+            bits,
+            activation_bits,
+            kind if FAMILY_OF_UNIT[unit] in EXPONENTIAL else "",
+            depth=depth,
+            signed_activation=signed,
+        )
+        for unit in names
+    ]
+
+
+@dataclass(frozen=True)
+class GoldenLayer:
+    """One layer's vectors. V vectors of N terms, from a layer of C output channels.
+
+    `arrays`: `activations` uint8 [V, N] (int8 where the layer's are signed), `channels` int64 [V], `images`,
+    `positions` int64 [V], `steps` float64 [V], `torch` float64 [V]; per level set `codes_<set>` uint8 [C, N] and
+    `scales_<set>` float64 [C]; per unit `expected_<unit name>` int64 [V].
+    """
+
+    name: str
+    entry: LayerEntry
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def activations(self) -> np.ndarray:
+        return self.arrays["activations"]
+
+    @property
+    def channels(self) -> np.ndarray:
+        return self.arrays["channels"]
+
+    def has(self, spec: MacSpec) -> bool:
+        """Whether results of that unit are stored."""
+        return spec.name in self.entry["units"]
+
+    def fits(self, spec: MacSpec) -> bool:
+        """Whether the layer's operands are those of a unit."""
+        widths = spec.weight_bits, spec.activation_bits
+        signed = any(unit["spec"]["signed_activation"] for unit in self.entry["units"].values())
+        return (self.entry["weight_bits"], self.entry["activation_bits"]) == widths and spec.signed_activation == signed
+
+    @property
+    def trained(self) -> LevelSet:
+        """The level set that the layer's weights were trained with."""
+        units = self.entry["units"].values()
+        return next(MacSpec(**unit["spec"]).level_set for unit in units if unit["level_set"] == self.entry["level_set"])
+
+    def codes(self, levels: LevelSet) -> np.ndarray:
+        """int [C, N]: those stored for a level set, else those nearest to the trained weights, largest on largest."""
+        if f"codes_{levels.name}" in self.arrays:
+            return self.arrays[f"codes_{levels.name}"]
+        trained = self.trained
+        weights = trained.values[self.arrays[f"codes_{trained.name}"]] / trained.level_unit
+        return levels.codes[levels.nearest(weights)]
+
+    def expected(self, spec: MacSpec) -> np.ndarray:
+        return self.arrays[f"expected_{spec.name}"]
+
+
+def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
+    """Write a layer's arrays, the same bytes for the same arrays; return the manifest's entry for the file."""
+    path = folder / f"{name}.npz"
+
+    def write(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key in sorted(arrays):
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.ascontiguousarray(arrays[key]), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+
+    atomic_write(path, write)
+    return {"file": path.name, "sha256": sha256_file(path)}
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """SHA-256 over everything in the manifest but the digest itself."""
+    return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
+
+
+def invalidate(folder: Path) -> None:
+    """Take the manifest away before layers are written anew: a killed export leaves no folder that looks edited."""
+    with reported_os_errors("replace", folder / MANIFEST):
+        (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, last of all: it is what makes the folder valid. Raises InputError for one that could not be
+    read again."""
+    try:
+        checked_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"golden manifest {folder / MANIFEST} cannot be written: {error}") from error
+    write_json(folder / MANIFEST, manifest | {"digest": manifest_digest(manifest)})
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest, its digest and all that it says checked. Raises InputError when it is missing, edited or of another
+    format."""
+    path = folder / MANIFEST
+    manifest = read_json(path, "golden manifest", MANIFEST_MB)
+    if manifest.get("format") != FORMAT:
+        found = repr(manifest.get("format"))[:40]
+        raise OtherFormat(f"golden manifest {path} has format {found}; this program reads {FORMAT}")
+    if manifest.get("digest") != manifest_digest(manifest):
+        raise InputError(f"golden manifest {path} was changed since it was exported: its digest does not match")
+    try:
+        return checked_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"golden manifest {path} cannot be used: {error}") from error
+
+
+def checked_bytes(folder: Path, entry: LayerFile) -> bytes:
+    """A file's contents. Raises InputError for one that is missing or not the one that was exported."""
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise InputError(f"golden file {path} is missing; export the golden vectors again")
+    contents = read_bytes(path, "golden file", FILE_MB)
+    found = hashlib.sha256(contents).hexdigest()
+    if found != entry["sha256"]:
+        raise InputError(
+            f"golden file {path} was changed since it was exported: SHA-256 is {found[:12]}…, the manifest says"
+            f" {entry['sha256'][:12]}…"
+        )
+    return contents
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Raises InputError for a layer file that is missing or not the one that was exported."""
+    for entry in [*manifest["layers"], *manifest["maps"]]:
+        checked_bytes(folder, entry)
+
+
+def read_arrays(folder: Path, entry: LayerEntry | MapsEntry) -> dict[str, np.ndarray]:
+    """A file's arrays, those that the manifest's entry says. Raises InputError, naming the file."""
+    contents = checked_bytes(folder, entry)
+    try:
+        arrays = unpacked_arrays(contents)
+        (check_layer_arrays if "units" in entry else check_maps_arrays)(entry, arrays)
+    except InputError as error:
+        raise InputError(f"golden file {folder / entry['file']} cannot be used: {error}") from error
+    return arrays
+
+
+def read_entries(folder: Path, part: str) -> Iterator[tuple[LayerEntry | MapsEntry, dict[str, np.ndarray]]]:
+    """(manifest entry, arrays) of each file in a part of the manifest, all hashes checked first. Raises InputError."""
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    for entry in manifest[part]:
+        yield entry, read_arrays(folder, entry)
+
+
+def read_golden(folder: Path) -> Iterator[GoldenLayer]:
+    """Every layer in order, all hashes checked first. Raises InputError."""
+    for entry, arrays in read_entries(folder, "layers"):
+        yield GoldenLayer(entry["name"], entry, arrays)
+
+
+@dataclass(frozen=True)
+class GoldenMaps:
+    """One layer's feature maps: arrays and manifest entry as in docs/golden-vectors.md."""
+
+    name: str
+    entry: MapsEntry
+    arrays: dict[str, np.ndarray]
+
+
+def read_maps(folder: Path) -> Iterator[GoldenMaps]:
+    """Every layer's maps in order, all hashes checked first. Raises InputError."""
+    for entry, arrays in read_entries(folder, "maps"):
+        yield GoldenMaps(entry["name"], entry, arrays)

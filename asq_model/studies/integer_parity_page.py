@@ -1,0 +1,89 @@
+"""The results page of `asq_model.studies.integer_parity`, made from a report, never typed. Free of torch."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.records import Amount, Count, Kind, Line, Text, Word
+from asq_model.common.result_schemas import REMEDY
+from asq_model.spec.adaptive_step import Precision
+
+
+@dataclass
+class LayerParity:
+    """Of one layer, over all images: codes compared, how many agree given the same input and in the network, inputs
+    that saturated, values that lay exactly between two codes, the largest relative error of a step."""
+
+    codes: Count = 0
+    given_input: Count = 0
+    in_network: Count = 0
+    saturated: Count = 0
+    ties: Count = 0
+    step_error: Amount = 0.0
+
+
+@dataclass
+class Parity:
+    """Of a network: by layer, and how many images each of the two classifies correctly, and alike."""
+
+    name: Word
+    precision: Precision
+    layers: dict[Line, LayerParity]
+    images: Count = 0
+    torch_correct: Count = 0
+    integer_correct: Count = 0
+    same_class: Count = 0
+    saturated_outputs: Count = 0
+    data: Line = ""  # the whole test set's labels by `labels_digest`
+
+
+def table(found: Parity) -> str:
+    """In Markdown."""
+    total = found.images
+    lines = [
+        f"Integers of {found.precision.bits} bits against fake-quantised torch, `{found.name}`, {total} test images:",
+        "",
+        f"- right: {found.integer_correct} in integers, {found.torch_correct} in torch"
+        f" ({100 * (found.integer_correct - found.torch_correct) / total:+.2f} points)",
+        f"- the same class: {found.same_class} ({found.same_class / total:.2%})",
+        f"- outputs that saturated: {found.saturated_outputs}",
+        "",
+        "| layer | codes | equal, given torch's input | equal, in the network | step, largest relative error | ties"
+        " | inputs saturated |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, layer in found.layers.items():
+        lines.append(
+            f"| {name} | {layer.codes} | {layer.given_input / layer.codes:.4%} | {layer.in_network / layer.codes:.2%}"
+            f" | {layer.step_error:.1e} | {layer.ties} | {layer.saturated} |"
+        )
+    return "\n".join(lines)
+
+
+class ParityReport(TypedDict):
+    """What the results file holds. note: what else the page says of the data."""
+
+    note: Text
+    networks: list[Parity]
+
+
+def check_parity(report: ParityReport) -> None:
+    """Raises ValueError for a network or a layer of which nothing was compared."""
+    for found in report["networks"]:
+        if not found.images or not all(layer.codes for layer in found.layers.values()):
+            raise ValueError(f"nothing of {found.name} was compared")
+
+
+PARITY = Kind("report on parity", ParityReport, remedy=REMEDY, megabytes=64, check=check_parity)
+
+
+def page(report: ParityReport) -> str:
+    """Tables of all networks in Markdown."""
+    networks = report["networks"]
+    explained = (
+        "Codes *given torch's input*: each layer gets torch's own input, rounded to the integers' bits. *In the"
+        " network*: each layer gets what the integer layers before it made; differences multiply there"
+        " ([why](../integer-spec.md#parity)). Made by `make parity`."
+    )
+    said = [*filter(None, [report["note"]]), *yardsticks(found.data for found in networks)]
+    return "\n\n".join(["# Parity of the integer network", explained, *said, *map(table, networks)]) + "\n"

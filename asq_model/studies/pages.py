@@ -1,0 +1,41 @@
+"""The results pages written anew from the records beside them: no figure on them can be typed. Free of torch."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from asq_model.common.files import InputError, write_text
+from asq_model.common.records import Kind, read_record
+from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.studies import (
+    integer_parity_page,
+    paper_figures_page,
+    product_rounding_page,
+    tables_page,
+    training_cost_page,
+)
+from asq_model.studies.run_tables import TABLES
+
+# By the record's name: what it is, and how its page is made.
+PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
+    **{tables_page.results_name(table): (STUDY, tables_page.page) for table in TABLES},
+    "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.page(study, "arithmetic.json")),
+    "parity.json": (integer_parity_page.PARITY, integer_parity_page.page),
+    "figures.json": (FIGURES_PAGE, paper_figures_page.page),
+    "training-speed.json": (BENCH, training_cost_page.page),
+}
+
+
+def page_of(path: Path) -> str:
+    """The page of a record. Raises InputError for one that cannot be used."""
+    kind, page = PAGES[path.name]
+    return page(read_record(path, kind))
+
+
+def written(folder: Path) -> Iterator[Path]:
+    """Write the page of every record in a folder; the pages' paths. Raises InputError if there is none."""
+    found = [folder / name for name in PAGES if (folder / name).is_file()]
+    if not found:
+        raise InputError(f"{folder} has none of {', '.join(PAGES)}")
+    for path in found:
+        write_text(path.with_suffix(".md"), page_of(path))
+        yield path.with_suffix(".md")

@@ -1,0 +1,259 @@
+"""The paper's figures 1, 3, 4, 5 and 6, drawn from trained checkpoints: one of full precision, and of LSQ and ASQ at
+2 and at 3 bits that started from it.
+
+Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits. 4: activations
+before and after quantisation at 2 bits, and how the integer codes are used. 5: distance from full precision after each
+block at 3 bits. 6: rounding and clipping error of each layer's input at 3 bits, with its spread over images.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.files import InputError, atomic_write, write_text
+from asq_model.common.records import write_record
+from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
+from asq_model.config.recipe import recipe_of
+from asq_model.datasets import load
+from asq_model.networks.resnet import BasicBlock
+from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
+from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.observe import observed_inputs
+from asq_model.spec.levels import EXPONENTIAL, KINDS, LevelSet
+from asq_model.studies.paper_figures_page import page
+from asq_model.training.train import load_model
+from asq_model.training.trained_network import read_trained
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+METHODS = ("LSQ", "ASQ")
+COLOURS = {"LSQ": "#b35806", "ASQ": "#2166ac", "full precision": "#4d4d4d"}
+IMAGES = 512  # of the test set
+
+
+class Networks:
+    """The checkpoints that the figures compare, and the images that they see."""
+
+    def __init__(self, full: Path, quantised: dict[tuple[str, int], Path], images: Tensor, data: str = ""):
+        """`quantised`: (method, bits) to checkpoint; `data`: the whole test set's labels by `labels_digest`.
+
+        Raises InputError where a checkpoint is missing or of another network.
+        """
+        self.images, self.data = images, data
+        self.full, config = load_model(full)
+        self.name = config["network"]
+        right = f"{config['full_precision_correct']} of {config['test_images']} test images correct"
+        self.made = [f"full precision: {right}, checkpoint `{config['digest'][:12]}`"]
+        if config["layers"]:
+            raise InputError(f"checkpoint {full} is quantised; the figures compare with one in full precision")
+        self.quantised = {}
+        for (method, bits), path in quantised.items():
+            model, other = load_model(path)
+            if other["network"] != config["network"]:
+                raise InputError(f"checkpoint {path} is of {other['network']}, but {full} of {config['network']}")
+            layers = [layer.config for _, layer in inner_layers(model)]
+            wanted = method.lower(), bits
+            if not layers or any((layer.activations, layer.activation_bits) != wanted for layer in layers):
+                raise InputError(f"checkpoint {path} is not one of {method} at {bits} bits")
+            self.quantised[method, bits] = model
+            right = f"{other['quantised_correct']} of {other['test_images']} correct"
+            self.made.append(f"{method} at {bits} bits: {right}, checkpoint `{other['digest'][:12]}`")
+
+
+def networks_of(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
+    """The checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
+
+    def path(**fields: object) -> Path:
+        return study / f"{recipe_of(network, seed=seed, **fields).name}.safetensors"
+
+    full = start or path(quantised_epochs=0)
+    quantised = {
+        (method, bits): path(
+            weight_bits=bits, activation_bits=bits, family="uniform", activations=method.lower(), quantised_epochs=1
+        )
+        for bits in (2, 3)
+        for method in METHODS
+    }
+    config = read_trained(full)[1]
+    test = load(config["recipe"]["data"], data_folder).test
+    images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
+    return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
+
+
+def inputs_of(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """What each layer that is, or can be, quantised receives."""
+    return observed_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
+
+
+def errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(rounding, clipping): L2 norms [N] of x̂ − x over the values inside the range, and over those outside it."""
+    quantiser = layer.activation_quantiser
+    with torch.no_grad():
+        step, _ = quantiser.grid(x)
+        difference = quantiser.on_grid(x, step, 0.0) - x
+        inside = (x >= quantiser.low * step) & (x <= quantiser.high * step)
+    return (difference * inside).flatten(1).norm(dim=1), (difference * ~inside).flatten(1).norm(dim=1)
+
+
+def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The output of every residual block, by name."""
+    outputs: dict[str, Tensor] = {}
+    hooks = [
+        block.register_forward_hook(lambda _, __, output, name=name: outputs.__setitem__(name, output))
+        for name, block in model.named_modules()
+        if isinstance(block, BasicBlock)
+    ]
+    with torch.no_grad():
+        model.eval()(images)
+    for hook in hooks:
+        hook.remove()
+    return outputs
+
+
+def figure_1(networks: Networks) -> plt.Figure:
+    """(a) Activations of one layer for three images; (b) weights of the same layer."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    inputs = inputs_of(networks.full, networks.images)
+    name = middle(list(inputs))
+    x = inputs[name].flatten(1)
+    means = x.mean(1).argsort()
+    bins = np.linspace(0, float(x.quantile(0.999)) if x.numel() < 1 << 24 else float(x.max()), 60)
+    for index, said in ((means[0], "smallest mean"), (means[len(means) // 2], "median"), (means[-1], "largest mean")):
+        left.hist(x[index].numpy(), bins, histtype="step", density=True, label=f"image with the {said}")
+    left.set(yscale="log", xlabel="activation", ylabel="density", title=f"(a) Activations into {name}, by image")
+    left.legend(frameon=False, fontsize=8)
+    weights = networks.full.get_submodule(name).weight.detach().flatten().numpy()
+    right.hist(weights, 80, color=COLOURS["full precision"], density=True)
+    right.set(xlabel="weight", ylabel="density", title=f"(b) Weights of {name}")
+    right.locator_params(axis="x", nbins=6)
+    return figure
+
+
+def middle(names: list[str]) -> str:
+    """A layer that is neither the first nor the last."""
+    return names[len(names) // 2]
+
+
+def figure_3(_: Networks) -> plt.Figure:
+    """Quantisation levels of uniform, POT and POST (all three level sets) at 4 bits."""
+    sets = [LevelSet("uniform", 4)]
+    sets += [LevelSet(family, 4, kind) for family in EXPONENTIAL for kind in KINDS]
+    figure, axes = plt.subplots(figsize=(9, 3.4))
+    for row, levels in enumerate(reversed(sets)):
+        values = levels.levels / np.abs(levels.levels).max()
+        axes.plot(values, np.full(len(values), row), "|", markersize=14, color="#2166ac")
+        axes.annotate(f"{len(values)} levels, {levels.code_bits} bits", (1.04, row), va="center", fontsize=8)
+    labels = [f"{levels.family.upper() if levels.kind else 'uniform'} {levels.kind}" for levels in reversed(sets)]
+    axes.set_yticks(range(len(sets)), labels)
+    axes.set(xlim=(-1.05, 1.4), ylim=(-0.6, len(sets) - 0.4), xlabel="level / α", title="Levels at 4 bits")
+    axes.set_xticks(np.linspace(-1, 1, 9))
+    return figure
+
+
+def figure_4(networks: Networks) -> plt.Figure:
+    """One layer's input at 2 bits before and after quantisation, and how often each code is used; LSQ above ASQ."""
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6), width_ratios=(2, 1))
+    for (left, right), method in zip(axes, METHODS, strict=True):
+        model = networks.quantised[method, 2]
+        inputs = inputs_of(model, networks.images)
+        name = middle(list(inputs))
+        layer = model.get_submodule(name)
+        with torch.no_grad():
+            after = layer.activation_quantiser(inputs[name])
+        codes, _ = layer.activation_quantiser.codes(inputs[name])
+        top = float(inputs[name].flatten()[::7].quantile(0.9995))
+        bins = np.linspace(0, top, 120)
+        left.hist(
+            inputs[name].flatten().numpy(), bins, histtype="step", color=COLOURS["full precision"], label="before"
+        )
+        left.hist(after.flatten().numpy(), bins, color=COLOURS[method], alpha=0.7, label="after")
+        left.set(yscale="log", xlabel="activation", ylabel="values", title=f"{method}, 2 bits: input of {name}")
+        left.legend(frameon=False, fontsize=8)
+        share = torch.bincount(codes.flatten(), minlength=4).numpy() / codes.numel()
+        bars = right.bar(range(4), 100 * share, color=COLOURS[method])
+        right.bar_label(bars, [f"{100 * part:.1f} %" for part in share], fontsize=8)
+        right.set(xlabel="integer code", ylabel="share, %", title=f"{method}: use of the codes", ylim=(0, 110))
+        right.set_xticks(range(4))
+    return figure
+
+
+def figure_5(networks: Networks) -> plt.Figure:
+    """Mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
+    figure, axes = plt.subplots(figsize=(6, 3.4))
+    wanted = block_outputs(networks.full, networks.images)
+    for place, method in enumerate(METHODS):
+        found = block_outputs(networks.quantised[method, 3], networks.images)
+        distance = [float((found[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
+        bars = axes.bar(np.arange(len(wanted)) + 0.4 * place - 0.2, distance, 0.38, color=COLOURS[method], label=method)
+        axes.bar_label(bars, fmt="%.1f", fontsize=8)
+    axes.set_xticks(range(len(wanted)), list(wanted))
+    axes.set(ylabel="L2 distance", title="Distance from full precision after each block, 3 bits")
+    axes.margins(y=0.1)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def figure_6(networks: Networks) -> plt.Figure:
+    """Rounding and clipping error of each low-bit layer's input at 3 bits: mean and standard deviation over images."""
+    figure, axes = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
+    for place, method in enumerate(METHODS):
+        model = networks.quantised[method, 3]
+        inputs = inputs_of(model, networks.images)
+        names = [name for name, _ in inner_layers(model)]
+        found = [errors(model.get_submodule(name), inputs[name]) for name in names]
+        for which, (axis, said) in enumerate(zip(axes, ("rounding", "clipping"), strict=True)):
+            norms = [pair[which] for pair in found]
+            axis.bar(
+                np.arange(len(names)) + 0.4 * place - 0.2,
+                [float(norm.mean()) for norm in norms],
+                0.38,
+                yerr=[float(norm.std()) for norm in norms],
+                color=COLOURS[method],
+                label=method,
+                capsize=2,
+            )
+            axis.set(ylabel="L2 norm", title=f"Error by {said}, 3 bits: mean and standard deviation over images")
+    axes[0].legend(frameon=False)
+    axes[1].set_xticks(range(len(names)), names, rotation=30, ha="right")
+    return figure
+
+
+FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {1: figure_1, 3: figure_3, 4: figure_4, 5: figure_5, 6: figure_6}
+
+
+def report_of(networks: Networks, note: str) -> FiguresReport:
+    """What the page says beside the pictures. note: what else there is to say of the data."""
+    return {
+        "network": networks.name,
+        "images": len(networks.images),
+        "made": networks.made,
+        "data": networks.data,
+        "note": note,
+    }
+
+
+def draw(networks: Networks, folder: Path, note: str = "") -> list[Path]:
+    """Write every figure as `figure<N>.png`, the page `figures.md` and what it says, `figures.json`, to a folder.
+
+    The same checkpoints give the same bytes.
+    """
+    report = report_of(networks, note)
+    write_record(folder / "figures.json", FIGURES_PAGE, report)
+    write_text(folder / "figures.md", page(report))
+    paths = [folder / "figures.md"]
+    for number, make in FIGURES.items():
+        figure = make(networks)
+        for axes in figure.axes:
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.tight_layout()
+        path = folder / f"figure{number}.png"
+        atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=110, metadata={"Software": None}))  # noqa: B023
+        plt.close(figure)
+        paths.append(path)
+    return paths

@@ -1,0 +1,139 @@
+"""What the rounding of products, as hardware does it, costs a trained network: accuracy and error of the sums.
+
+Each arithmetic is a run of its own through the network: a low-bit layer's sums move the codes of all that come after.
+The error of the sums is measured one layer at a time, on the inputs that the layer has in torch.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.files import InputError
+from asq_model.common.result_schemas import ArithmeticRow
+from asq_model.config.recipe import Recipe
+from asq_model.datasets import Split, load
+from asq_model.quantisation.convert import inner_layers
+from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
+from asq_model.quantisation.observe import observed_inputs
+from asq_model.training.train import EVALUATION_BATCH, load_quantised
+
+TORCH = "fake-quantised"
+ERROR_IMAGES = 256  # of the test set, for the error of the sums
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A unit, and for `post` its fraction bits, that computes every low-bit layer."""
+
+    unit: str
+    frac: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.unit if self.frac is None else f"{self.unit} frac {self.frac}"
+
+
+EXACT = {"post": "post-exact", "uniform": "uniform"}
+ARITHMETICS = {
+    "post": (
+        Arithmetic("post-exact"),
+        *(Arithmetic("post", frac) for frac in (4, 3, 2, 1, 0, -1)),
+        Arithmetic("post-three-halves"),
+    ),
+    "uniform": (Arithmetic("uniform-sign"),),
+}
+NAMES = tuple(arithmetic.name for family in ARITHMETICS.values() for arithmetic in family)
+
+
+@torch.no_grad()
+def right(model: nn.Module, split: Split) -> Tensor:
+    """bool [N]: which images the network classifies correctly."""
+    found = [
+        model(images).argmax(1) == labels
+        for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)
+    ]
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def relative_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> float:
+    """Rms error of the sums over the rms of the exact ones, mean over the low-bit layers."""
+    layers = inner_layers(model)
+    inputs = observed_inputs(model, layers, images)
+    errors = []
+    for name, layer in layers:
+        specs = unit_of(layer, arithmetic.unit, arithmetic.frac), unit_of(layer, EXACT[layer.config.weights])
+        sums, wanted = (IntegerLayer(layer, spec).sums(inputs[name])[0].double() for spec in specs)
+        errors.append(((sums - wanted).square().mean() / wanted.square().mean()).sqrt().item())
+    return sum(errors) / len(errors)
+
+
+def checked(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
+    """(network, configuration, recipe) of a quantised checkpoint with low-bit layers. Raises InputError."""
+    model, config = load_quantised(checkpoint)
+    if not inner_layers(model):
+        raise InputError(f"checkpoint {checkpoint} has no low-bit layer; this command compares how they are computed")
+    return model, config, Recipe(**config["recipe"])
+
+
+def measure(
+    checkpoint: Path,
+    images: int | None,
+    data_folder: Path | None,
+    only: Collection[str] = (),
+    progress: Callable[[str], object] = lambda name: None,
+) -> list[ArithmeticRow]:
+    """A network's rows, torch's own and one per arithmetic of its family (`only` of these names, if any are given), on
+    the test set's first images (None: all of it). Raises InputError.
+
+    correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
+    right. rms_error: see `relative_error`; None for torch's own sums, which are those of floats. unit, frac: of the
+    arithmetic, None for torch's own. data: the test set's labels by `yardstick.labels_digest`.
+    """
+    model, config, recipe = checked(checkpoint)
+    test = load(recipe.data, data_folder).test
+    data = labels_digest(test.labels.numpy())
+    test = test.part(torch.arange(min(images or len(test), len(test))))
+    first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
+    in_torch = right(model, test)
+    progress(TORCH)
+    rows: list[ArithmeticRow] = []
+
+    def add(name: str, unit: str | None, frac: int | None, found: Tensor, error: float | None) -> None:
+        rows.append(
+            {
+                "network": recipe.network,
+                "level_set": recipe.level_set.name,
+                "family": recipe.level_set.family,
+                "kind": recipe.level_set.kind,
+                "weight_bits": recipe.weight_bits,
+                "activations": recipe.activations,
+                "activation_bits": recipe.activation_bits,
+                "product_frac": recipe.product_frac,
+                "seed": recipe.seed,
+                "digest": config["digest"],
+                "data": data,
+                "images": len(test),
+                "arithmetic": name,
+                "unit": unit,
+                "frac": frac,
+                "correct": int(found.sum()),
+                "lost": int((in_torch & ~found).sum()),
+                "gained": int((found & ~in_torch).sum()),
+                "rms_error": error,
+            }
+        )
+
+    add(TORCH, None, None, in_torch, None)
+    for arithmetic in ARITHMETICS.get(recipe.family, ()):
+        if only and arithmetic.name not in only:
+            continue
+        found = right(on_unit(model, arithmetic.unit, arithmetic.frac), test)
+        error = relative_error(model, first, arithmetic)
+        add(arithmetic.name, arithmetic.unit, arithmetic.frac, found, error)
+        progress(arithmetic.name)
+    return rows

@@ -1,0 +1,125 @@
+"""The page on accuracy by product rounding, and what each rounding costs: made from the rows. Free of torch."""
+
+from math import sqrt
+from statistics import mean, stdev
+
+from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
+from asq_model.config.recipe import versions
+
+
+def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
+    """What the results file holds: what it held (`known`, None without one), with these rows in place of those of the
+    same checkpoint and arithmetic."""
+    found = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
+    command = "python -m asq_model arithmetic CKPT … --data-folder … --out …"
+    return {
+        "command": command,
+        "note": note or (known["note"] if known else ""),
+        "versions": versions("torch", "numpy"),
+        "rows": list(found.values()),
+    }
+
+
+def weights(row: ArithmeticRow) -> str:
+    """The level set, and the rounding if training saw it."""
+    seen = row["product_frac"]
+    return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
+
+
+def grouped(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
+    """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
+    found: dict[tuple, list[ArithmeticRow]] = {}
+    for row in rows:
+        keys = ("network", "activations", "activation_bits", "arithmetic", "data", "images")
+        found.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
+    return found
+
+
+def difference(row: ArithmeticRow) -> float:
+    """Points that an arithmetic gains over torch's, same weights, same images."""
+    return 100 * (row["gained"] - row["lost"]) / row["images"]
+
+
+def with_spread(values: list[float], sign: str = "") -> str:
+    """Mean, and standard deviation where there are several."""
+    return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def table(rows: list[ArithmeticRow]) -> list[str]:
+    """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
+    lines = [
+        "| network | weights | activations | arithmetic | images | top-1, % | against torch, points | lost | gained"
+        " | error of the sums | seeds |",
+        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for (trained, network, activations, bits, arithmetic, _, images), runs in grouped(rows).items():
+        accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
+        changes = ["–"] * 4
+        if runs[0]["rms_error"] is not None:
+            changes = [
+                with_spread([difference(run) for run in runs], "+"),
+                *(f"{mean(run[key] for run in runs):.0f}" for key in ("lost", "gained")),
+                f"{mean(run['rms_error'] for run in runs):.2%}",
+            ]
+        quantiser = f"{activations.upper()}, {bits} bits"
+        cells = [network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def costs(rows: list[ArithmeticRow]) -> list[str]:
+    """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
+    from scipy.stats import t
+
+    found: dict[tuple, list[float]] = {}
+    for row in rows:
+        if row["rms_error"] is not None and row["product_frac"] is None:
+            found.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
+    lines = ["| arithmetic | images | networks | difference, points | worst | |", "|---|---:|---:|---:|---:|---|"]
+    for (arithmetic, images, _), values in found.items():
+        count, interval, verdict = len(values), "", "one network: open"
+        if count > 1:
+            half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
+            interval = f" ± {half:.2f}"
+            verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
+        cells = arithmetic, images, count, f"{mean(values):+.2f}{interval}", f"{min(values):+.2f}", verdict
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def page(study: ArithmeticStudy, results: str) -> str:
+    """The whole page in Markdown. results: the name of the file with the rows."""
+    rows = study["rows"]
+    libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
+    lines = [
+        "# What the rounding of products costs",
+        "",
+        f"Made by `{study['command']}` from the rows in `{results}` ({libraries}), on test images.",
+        "",
+        "Trained networks, run once in each arithmetic: *fake-quantised* is torch's own; in the others every low-bit"
+        " layer sums the products of that [unit](../../asq_model/spec/mac.py), and one scale turns the sum into a"
+        " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (−1: to even"
+        " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
+        " neighbour. Nothing was trained again for it: the rounding is one that the network has not seen, but where"
+        " it says *trained with F*: there torch rounded the products so too, in both directions of training.",
+        "",
+        *([study["note"], ""] if study["note"] else []),
+        *(line for said in yardsticks(row["data"] for row in rows) for line in (said, "")),
+        "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
+        " the exact sums, mean over the low-bit layers, each given torch's input. ±: standard deviation over seeds.",
+        "",
+        *table(rows),
+        "",
+    ]
+    if any(row["rms_error"] is not None for row in rows):
+        lines += [
+            "## By arithmetic",
+            "",
+            "The same weights and the same images with and without it, mean over all networks that have not seen it in"
+            " training; 95 % intervals by Student's t over networks, which share their start and the test images.",
+            "",
+            *costs(rows),
+            "",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,210 @@
+"""The results page of Tables 2 to 5: accuracies with their spread, and which of the paper's orderings hold.
+
+Made from the runs in a results file, never typed. Free of torch.
+"""
+
+from math import inf, sqrt
+from statistics import mean, variance
+
+from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.result_schemas import RecipeRecord, RunTask, StudyResults
+from asq_model.spec.levels import KINDS
+from asq_model.studies.run_tables import TABLES
+
+
+def key_of(run: RunTask) -> tuple[str, int, str, str]:
+    """The line of the table that a run belongs to."""
+    return run["network"], run["bits"], run["label"], run["kind"]
+
+
+def group(study: StudyResults, count: str = "correct") -> dict[tuple, list[float]]:
+    """Each line's percentages, one per seed, in the table's order; of `correct` or `top_5` images."""
+    found: dict[tuple, list[float]] = {}
+    for run in study["runs"]:
+        found.setdefault(key_of(run), []).append(100 * run[count] / run["images"])
+    return found
+
+
+def pooled(groups: dict[tuple, list[float]]) -> tuple[float, int]:
+    """(standard deviation of one run, degrees of freedom), from the spread of every row's seeds about its mean."""
+    freedom = sum(len(values) - 1 for values in groups.values())
+    if not freedom:
+        return float("nan"), 0
+    return sqrt(sum((len(v) - 1) * variance(v) for v in groups.values() if len(v) > 1) / freedom), freedom
+
+
+def comparison(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | None:
+    """(difference of the means, half-width of its 95 % interval by the pooled spread), or None without both rows."""
+    from scipy.stats import t
+
+    if one not in groups or other not in groups:
+        return None
+    spread, freedom = pooled(groups)
+    difference = mean(groups[one]) - mean(groups[other])
+    if not freedom:
+        return difference, inf
+    return difference, t.ppf(0.975, freedom) * spread * sqrt(1 / len(groups[one]) + 1 / len(groups[other]))
+
+
+def verdict(found: tuple[float, float] | None) -> str:
+    """Of the claim that the first is better."""
+    if found is None:
+        return "not measured"
+    difference, interval = found
+    if interval == inf:
+        return "one seed: open"
+    if abs(difference) <= interval:
+        return "within noise"
+    return "holds" if difference > 0 else "**does not hold**"
+
+
+def shown(found: tuple[float, float] | None) -> str:
+    """A difference and its interval, as far as they are known."""
+    if found is None:
+        return "–"
+    difference, interval = found
+    return f"{difference:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
+
+
+def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
+    """Every row: stored bits, mean and spread over seeds, the paper's figure."""
+    printed = TABLES[study["table"]].printed
+    stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
+    top_5 = group(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
+    lines = [
+        "| network | bits | method | level set | stored bits per weight | top-1, % | top-5, % | seeds | paper, top-1 |",
+        "|---|---:|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for key, values in groups.items():
+        network, bits, label, kind = key
+        spread = f" ± {sqrt(variance(values)):.2f}" if len(values) > 1 else ""
+        paper = printed.get((network, bits, label), printed.get(("resnet20", bits, label)))
+        five = f"{mean(top_5[key]):.2f}" if top_5 else "–"
+        lines.append(
+            f"| {network} | {bits} | {label} | {kind or '–'} | {stored[key]} | {mean(values):.2f}{spread} | {five}"
+            f" | {len(values)} | {'–' if paper is None else f'{paper:.1f}'} |"
+        )
+    return lines
+
+
+def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
+    """The paper's orderings, as (words, row said to be better, row it is compared with)."""
+    network = study["runs"][0]["network"]
+    found = []
+
+    def claim(bits: int, better: tuple[str, str], worse: tuple[str, str]) -> None:
+        names = [f"{label} ({kind})" if kind else label for label, kind in (better, worse)]
+        found.append((f"{bits} bits: {names[0]} > {names[1]}", (network, bits, *better), (network, bits, *worse)))
+
+    for kind in KINDS:
+        claim(4, ("LSQ + POST", kind), ("LSQ + POT", kind))
+        claim(4, ("LSQ + POST", kind), ("LSQ", ""))
+    for bits in (4, 3, 2):
+        claim(bits, ("ASQ", ""), ("LSQ", ""))
+    for bits in (4, 3):
+        for kind in KINDS:
+            claim(bits, ("ASQ + POST", kind), ("ASQ", ""))
+    return found
+
+
+def recommendation(study: StudyResults, groups: dict) -> list[str]:
+    """The level set to take at 3 and at 4 bits, among those that fit, and whether `asymmetric` earns its place."""
+    network, lines = study["runs"][0]["network"], []
+    for bits in (3, 4):
+        symmetric, asymmetric, extended = (
+            (network, bits, "ASQ + POST", kind) for kind in ("symmetric", "asymmetric", "extended")
+        )
+        found = comparison(groups, asymmetric, symmetric)
+        if found is None:
+            continue
+        difference, interval = found
+        if interval == inf:
+            said = f"open, of one seed: `asymmetric` is at {shown(found)} points over `symmetric`"
+        elif difference > interval:
+            said = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
+        elif difference < -interval:
+            said = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"
+        else:
+            said = f"take `symmetric`, the simpler: `asymmetric` ({shown(found)} points) does not earn its place here"
+        wider = comparison(groups, extended, symmetric)
+        if wider is not None:
+            said += f"; `extended`, with a stored bit more, is at {shown(wider)}"
+        lines.append(f"- **{bits} bits**: {said}.")
+    return lines
+
+
+def page(study: StudyResults) -> str:
+    """The whole page in Markdown."""
+    table, groups = TABLES[study["table"]], group(study)
+    seeds = sorted({run["seed"] for run in study["runs"]})
+    epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
+    made = f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
+    lines = [f"# {table.title}", "", made, ""]
+    for start in study["start"]:
+        if "correct" in start:
+            images, recipe = study["runs"][0]["images"], start["recipe"]
+            lines.append(
+                f"Start: {start['network']} in full precision, {recipe['full_precision_epochs']} epochs:"
+                f" **{100 * start['correct'] / images:.2f} %** (digest `{start['digest'][:12]}`), by"
+                f" `python -m asq_model train {full_precision_options(recipe)} --data-folder …`."
+            )
+        else:
+            lines.append(f"Start: {start['network']}, weights from elsewhere (digest `{start['digest'][:12]}`).")
+    versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
+    lines += [
+        f"Each run: {epochs} quantised from there, first and last layer 8-bit LSQ, test set used once,"
+        f" after the last epoch. Seeds {', '.join(map(str, seeds))}: the order of images, their augmentation and"
+        f" the adapters' weights. Commit `{study['commit']}`, {versions}.",
+        "",
+    ]
+    if study["note"]:
+        lines += [study["note"], ""]
+    if study["failed"]:
+        failed = "; ".join(
+            f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]
+        )
+        lines += [f"**Failed runs:** {failed}", ""]
+    lines += [line for said in yardsticks([study["data"]]) for line in (said, "")]
+    lines += [*accuracy_table(study, groups), ""]
+    if study["table"] == 4:
+        spread, freedom = pooled(groups)
+        noise = (
+            f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
+            " intervals are 95 % by Student's t, each comparison by itself. What lies inside its interval is called"
+            " noise."
+        )
+        lines += [
+            "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot.",
+            "",
+            "## Which of the paper's orderings hold",
+            "",
+            noise if freedom else "One seed: how far a run strays is not known, so nothing is decided.",
+            "",
+            "| claim | difference, points | |",
+            "|---|---:|---|",
+        ]
+        for words, better, worse in claims(study):
+            found = comparison(groups, better, worse)
+            lines.append(f"| {words} | {shown(found)} | {verdict(found)} |")
+        lines += ["", "## Which level set to take", "", *recommendation(study, groups)]
+    return "\n".join(lines) + "\n"
+
+
+def full_precision_options(recipe: RecipeRecord) -> str:
+    """The options of the `train` command that made a full-precision checkpoint."""
+    options = {
+        "network": "network",
+        "full-epochs": "full_precision_epochs",
+        "epochs": "quantised_epochs",
+        "full-rate": "full_precision_rate",
+        "batch": "batch",
+        "seed": "seed",
+        "threads": "threads",
+        "precision": "precision",
+    }
+    return " ".join(f"--{option} {recipe[name]}" for option, name in options.items())
+
+
+def results_name(table: int) -> str:
+    """Of the file that a table's runs are in; the page lies beside it. Tables 4 and 5 are one study."""
+    return "cifar10.json" if table == 4 else f"imagenet_table{table}.json"

@@ -1,0 +1,79 @@
+"""Checkpoints: one safetensors file with the tensors and, in its header, the configuration and a digest of both.
+
+Reading one never executes code, and needs no torch. The same contents give the same bytes: everything that is not
+a tensor is one metadata entry, since safetensors writes several in random order.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.common.files import InputError, OtherFormat, atomic_write, canonical_json, check_file, parsed_json
+
+LARGEST_MB = 2048  # of a file; the largest network here has 90
+FORMAT = 2  # 2: networks by name, a configuration per layer
+
+
+def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
+    """SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
+    total = hashlib.sha256(canonical_json(config).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        total.update(canonical_json([name, tensor.dtype.str, list(np.shape(tensors[name]))]).encode())
+        total.update(tensor.tobytes())
+    return total.hexdigest()
+
+
+def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -> None:
+    """Write tensors and configuration (anything JSON holds), all or nothing."""
+    from safetensors.numpy import save
+
+    config = {"format": FORMAT} | config
+    contents = save(tensors, {"config": canonical_json(config | {"digest": digest(tensors, config)})})
+    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """(tensors, digest) of a checkpoint of this program, or of any safetensors file (digest of its tensors alone)."""
+    tensors, config = read_file(path)
+    if config is None:
+        return tensors, digest(tensors, {})
+    return checked(path, tensors, config)[0], config["digest"]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """(tensors, configuration with its `digest`). Raises InputError for a file missing, cut, edited or foreign."""
+    tensors, config = read_file(path)
+    return checked(path, tensors, config)
+
+
+def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
+    """(tensors, whatever the header has as configuration), unverified."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise InputError(f"checkpoint {path} does not exist")
+    check_file(path, "checkpoint", LARGEST_MB)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
+        # AttributeError: a type of number that numpy does not have
+        said = " ".join(str(error).split())
+        raise InputError(f"checkpoint {path} is damaged or not a safetensors file of numpy's types: {said}") from error
+    return tensors, parsed_json(metadata.get("config", "null"), f"the configuration in checkpoint {path}")
+
+
+def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
+    """Both, if the configuration is this program's and the digest of both is the one in it."""
+    if not isinstance(config, dict) or "digest" not in config:
+        raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
+    if config.get("format") != FORMAT:
+        found = repr(config.get("format"))[:40]
+        raise OtherFormat(f"checkpoint {path} has format {found}; this program reads {FORMAT}")
+    stored = config["digest"]
+    if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
+        raise InputError(f"checkpoint {path} was changed since it was written: its digest does not match")
+    return tensors, config

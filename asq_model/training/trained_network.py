@@ -1,0 +1,66 @@
+"""What a checkpoint of a trained network says of itself, checked before anything is made of it. Free of torch."""
+
+from pathlib import Path
+from typing import Annotated, NotRequired, TypedDict
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from asq_model.common.files import InputError
+from asq_model.common.records import Count, Digest, Line, Whole, Word
+from asq_model.config.layer_config import LayerConfig, layer_config
+from asq_model.config.recipe import NETWORKS, Recipe
+from asq_model.training.checkpoint_file import read_checkpoint
+
+Parameter = bool | int | float | Line | None
+
+
+class Trained(TypedDict):
+    """A trained network's configuration; what else the header holds is not looked at.
+
+    start: digest of the checkpoint that it started from, or empty. layers: by name, how each is quantised; none in full
+    precision. Counts are of correctly classified test images.
+    """
+
+    network: Word
+    classes: Annotated[int, Meta(ge=1, le=1 << 17)]
+    recipe: dict[Word, Parameter]
+    start: Line
+    layers: dict[Line, dict[Word, Parameter]]
+    fingerprint: Digest
+    train_images: Whole
+    test_images: Whole
+    full_precision_correct: Count
+    quantised_correct: NotRequired[Count]
+    quantised_top_5: NotRequired[Count]
+    digest: Digest
+
+
+def read_trained(path: Path) -> tuple[dict[str, np.ndarray], Trained]:
+    """(tensors, configuration) of a trained network. Raises InputError for a checkpoint of anything else, or one whose
+    configuration cannot be."""
+    tensors, config = read_checkpoint(path)
+    try:
+        check_trained(msgspec.convert(config, Trained, strict=True))
+    except (InputError, ValueError, TypeError) as error:  # msgspec's are ValueErrors; `Recipe` takes no unknown field
+        raise InputError(f"checkpoint {path} does not fit this program: {' '.join(str(error).split())}") from error
+    return tensors, config
+
+
+def check_trained(config: Trained) -> None:
+    """Raises InputError, ValueError or TypeError for recipe, layers or counts that cannot be."""
+    recipe = Recipe(**config["recipe"])
+    msgspec.convert(config["recipe"], Recipe, strict=True)  # types, which a dataclass itself does not look at
+    if config["network"] not in NETWORKS:
+        raise InputError(f"network is {config['network']!r}; allowed: {', '.join(NETWORKS)}")
+    if config["network"] != recipe.network:
+        raise InputError(f"network is {config['network']}, of a recipe for {recipe.network}")
+    for stored in config["layers"].values():
+        layer_config(stored)
+        msgspec.convert(stored, LayerConfig, strict=True)
+    if config["layers"] and "quantised_correct" not in config:
+        raise InputError("it is quantised, and says nothing of its accuracy")
+    for name in ("full_precision_correct", "quantised_correct", "quantised_top_5"):
+        if config.get(name, 0) > config["test_images"]:
+            raise InputError(f"{name} is {config[name]} of {config['test_images']} images")

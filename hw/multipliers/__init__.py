@@ -1,0 +1,37 @@
+"""The multipliers: combinational, one class per circuit, all with one interface."""
+
+from asq_model.spec.mac import MacSpec
+from hw.multipliers.integer_multipliers import (
+    AddersProduct,
+    ApotProduct,
+    BoothProduct,
+    SharedProduct,
+    SignMagnitudeProduct,
+    TableProduct,
+    UniformProduct,
+)
+from hw.multipliers.interface import MultiplesOf, Multiplier, Product, activation_shape, multiple_shapes
+from hw.multipliers.shift_multipliers import E2m1Product, PostExactProduct, PostProduct, PostSortedProduct, PotProduct
+
+__all__ = ["PRODUCTS", "MultiplesOf", "Multiplier", "Product", "activation_shape", "multiple_shapes", "multiplier"]
+
+PRODUCTS: dict[str, type[Product]] = {
+    "post": PostProduct,
+    "post-exact": PostExactProduct,
+    "post-sorted": PostSortedProduct,
+    "post-three-halves": PostProduct,
+    "pot": PotProduct,
+    "apot": ApotProduct,
+    "e2m1": E2m1Product,
+    "uniform": UniformProduct,
+    "uniform-sign": SignMagnitudeProduct,
+    "uniform-adders": AddersProduct,
+    "uniform-shared": SharedProduct,
+    "uniform-table": TableProduct,
+    "uniform-booth": BoothProduct,
+}
+
+
+def multiplier(spec: MacSpec) -> Multiplier:
+    """The multiplier of a unit."""
+    return Multiplier(spec, PRODUCTS[spec.unit])

@@ -1,0 +1,132 @@
+"""Multipliers for weights that are integers: additive powers of two, and several circuits for uniform ones.
+
+The uniform circuits are rivals: which is the smallest depends on the widths and on what the gates are.
+"""
+
+from abc import abstractmethod
+
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value
+
+from asq_model.spec.levels import APOT_TERMS
+from hw.multipliers.interface import Product, look_up, range_shape
+
+
+class SignedMagnitude(Product):
+    """Codes whose top bit is the sign: the magnitude's product, complemented where it is set, of three stages in the
+    last."""
+
+    sign_place = -1
+
+    @abstractmethod
+    def magnitude(self, m: Module, field: Value) -> Value:
+        """The activation times the magnitude that the code's other bits mean: terms in the first stage, their sum in
+        the second."""
+
+    def elaborate(self, platform):
+        m = Module()
+        negative = self.between(m, self.between(m, self.control[-1], "held_sign"), "last_sign", 2)
+        magnitude = self.between(m, self.magnitude(m, self.control[:-1]), "held_magnitude", 2)
+        m.d.comb += self.signed_value(magnitude, negative)
+        return m
+
+
+class ApotProduct(SignedMagnitude):
+    """`apot`: one shifted copy of the activation per term, added; a term's field of 0 adds nothing."""
+
+    def magnitude(self, m, field):
+        start, total = 0, 0
+        for index, shifts in enumerate(APOT_TERMS[self.spec.weight_bits]):
+            width = len(shifts).bit_length()
+            term = Signal((self.activation << max(shifts)).shape(), name=f"term_{index}")
+            with m.Switch(field[start : start + width]):
+                for selected, shift in enumerate(shifts, start=1):
+                    with m.Case(selected):
+                        m.d.comb += term.eq(self.activation << shift)
+                with m.Default():
+                    m.d.comb += term.eq(0)
+            start += width
+            total += self.between(m, term, f"held_{index}")
+        return total
+
+
+class UniformProduct(Product):
+    """`uniform`: two's complement weight times activation, as synthesis likes to build it; there is no carry."""
+
+    flags = ()
+
+    def value_shape(self):
+        return range_shape(int(self.spec.products.min()), int(self.spec.products.max()))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.value.eq(self.product(m))
+        return m
+
+    def product(self, m: Module) -> Value:
+        return self.control.as_signed() * self.activation
+
+
+class TableProduct(UniformProduct):
+    """`uniform-table`: every product in a table."""
+
+    def product(self, m):
+        result = Signal(self.value.shape(), name="entry")
+        look_up(m, result, Cat(self.activation, self.control), self.spec.products.reshape(-1))
+        return result
+
+
+class BoothProduct(UniformProduct):
+    """`uniform-booth`: radix 4, a digit of −2 … 2 for every two bits of the weight."""
+
+    def product(self, m):
+        weight = self.control.as_signed()
+        padded = Cat(C(0, 1), weight, weight[-1])  # room for the last digit of an odd number of bits
+        total = 0
+        for index in range((len(weight) + 1) // 2):
+            low, middle, high = padded[2 * index], padded[2 * index + 1], padded[2 * index + 2]
+            size = Mux(low ^ middle, self.activation, Mux(middle ^ high, self.activation << 1, 0))
+            digit = Signal(size.shape().width + 1, name=f"digit_{index}")
+            m.d.comb += digit.eq(size ^ high.replicate(len(digit)))
+            total += (digit.as_signed() + high) << 2 * index
+        return total
+
+
+class SignMagnitudeProduct(SignedMagnitude):
+    """`uniform-sign`: the product of magnitudes, as synthesis likes to build it; in stages that of the two lowest
+    bits apart from the others'."""
+
+    def magnitude(self, m, field):
+        if self.stages == 1:
+            return field * self.activation
+        low = self.between(m, field[:2] * self.activation, "low_product")
+        return low + (self.between(m, field[2:] * self.activation, "high_product") << 2)
+
+
+class SharedProduct(SignedMagnitude):
+    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added."""
+
+    def magnitude(self, m, field):
+        total = 0
+        for start in range(0, len(field), 2):
+            digit = field[start : start + 2]
+            multiples = [C(0), self.activation, self.activation << 1, self.triple][: 1 << len(digit)]
+            total += self.between(m, Array(multiples)[digit], f"held_{start}") << start
+        return total
+
+
+class AddersProduct(SignedMagnitude):
+    """`uniform-adders`: rows of full adders, written out so that no tool puts them on a carry chain."""
+
+    def magnitude(self, m, field):
+        width = len(self.value)
+        extension = self.activation[-1] if self.spec.signed_activation else C(0, 1)
+        activation = Cat(self.activation, extension.replicate(width))
+        total = [activation[place] & field[0] for place in range(width)]
+        for row in range(1, len(field)):
+            carry = C(0, 1)
+            for place in range(row, width):
+                x, y = total[place], activation[place - row] & field[row]
+                total[place], following = Signal(name=f"sum_{row}_{place}"), Signal(name=f"carry_{row}_{place}")
+                m.d.comb += [total[place].eq(x ^ y ^ carry), following.eq((x & y) | (carry & (x ^ y)))]
+                carry = following
+        return Cat(*total)

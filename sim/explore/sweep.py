@@ -1,0 +1,146 @@
+"""Measuring many designs: independent tasks on Dask, here or on a cluster. A failure does not take others along.
+
+A killed sweep goes on where it was: each row is written when it comes, under the hash of all that it depends on.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asq_model.common.child_processes import end_on_interrupt, interrupts_held
+from asq_model.common.files import InputError
+from asq_model.common.option_types import shown
+from asq_model.common.records import kept, write_record
+from sim.explore.design_rows import ROW, Description, Failure, Row
+from sim.explore.design_space import products_per_cycle
+from sim.explore.measure_design import Task, description, inputs_of, measured
+
+CONNECT_S = 10  # a scheduler has to answer in
+
+
+@dataclass
+class Found:
+    """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
+    in the tasks' order."""
+
+    rows: list[Row] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    left_out: list[Description] = field(default_factory=list)
+
+
+def attempt(task: Task, root: Path) -> Row | Failure:
+    """`measured`, or a row with `error` in one line."""
+    try:
+        return measured(task, root)
+    except InputError as error:
+        return description(task) | {"error": str(error)}
+    except Exception as error:  # a fault of ours: it must not end a sweep of hours either
+        return description(task) | {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+@contextmanager
+def client_of(scheduler: str | None):
+    """A Dask client: of the scheduler at an address, or of one process per core on this machine. Raises InputError."""
+    import dask
+
+    dask.config.set({"distributed.worker.daemon": False, "distributed.admin.log-format": "%(message)s"})
+    with remote_client(scheduler) if scheduler else local_client() as client:
+        yield client
+
+
+def remote_client(scheduler: str):
+    """A client of the scheduler at an address. Raises InputError."""
+    from distributed import Client
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    try:
+        protocol, location = parse_address(scheduler)
+        if protocol == "tcp":  # whether somebody listens: Client says it with a traceback from a thread
+            socket.create_connection(parse_host_port(location), timeout=CONNECT_S).close()
+        return Client(scheduler, timeout=CONNECT_S)
+    except Exception as error:  # of a dozen kinds, by protocol and what is installed for it
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"no Dask scheduler answers at SCHEDULER {shown(scheduler)}: {why}") from error
+
+
+@contextmanager
+def local_client():
+    """A client of one process per core on this machine; they end in silence when the user interrupts."""
+    from distributed import Client, LocalCluster, WorkerPlugin
+
+    class EndOnInterrupt(WorkerPlugin):
+        def setup(self, worker):
+            end_on_interrupt()
+
+    with interrupts_held():
+        # A worker that ends is told in its task's row, not in the cluster's log.
+        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": None}
+        cluster = LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, **quiet)
+        client = Client(cluster)
+        client.register_plugin(EndOnInterrupt())
+    with cluster, client:
+        yield client
+
+
+def sweep(
+    tasks: list[Task],
+    root: Path,
+    progress: Callable[[str], None],
+    scheduler: str | None = None,
+    known_only: bool = False,
+) -> Found:
+    """Measure all tasks that are not kept below `root`; with `known_only` leave those out instead.
+
+    Raises InputError for a scheduler that does not answer.
+    """
+    paths = [root / "rows" / f"{inputs}.json" for inputs in inputs_of(tasks)]
+    rows = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
+    missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
+    if missing and not known_only:
+        rows |= measured_anew(missing, root, progress, scheduler)
+    found = Found()
+    for path, task in dict(zip(paths, tasks, strict=True)).items():
+        if path not in rows:
+            found.left_out.append(description(task))
+            continue
+        (found.failures if "error" in rows[path] else found.rows).append(rows[path])
+    return found
+
+
+def measured_anew(
+    missing: dict[Path, Task], root: Path, progress: Callable[[str], None], scheduler: str | None
+) -> dict[Path, Row | Failure]:
+    """Rows by the files that they are kept in; a failure is not kept, the next time it may succeed."""
+    from distributed import as_completed
+
+    rows = {}
+    with client_of(scheduler) as client:
+        progress(f"measuring {len(missing)} of them, the rest is known")
+        pending = {
+            client.submit(
+                attempt,
+                task,
+                root.resolve(),
+                key=f"measure-{path.stem}",  # one prefix: Dask then hands out a task when a worker is free, not before
+                pure=False,
+                priority=products_per_cycle(task.design),  # the largest first, so that no core waits for one at the end
+            ): path
+            for path, task in missing.items()
+        }
+        for number, future in enumerate(as_completed(pending), start=1):
+            path = pending[future]
+            if future.status == "finished":
+                row = future.result()
+            else:
+                row = description(missing[path]) | {"error": f"the worker ended: {future.exception()!r}"}
+            rows[path] = row
+            if "error" not in row:
+                write_record(path, ROW, row, path.stem)
+            state = row.get("error") or f"{row.get('luts', row.get('gates', 0)):.0f}"
+            state += f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
+            progress(f"  {number}/{len(missing)} {missing[path].name:44} {state}")
+    return rows

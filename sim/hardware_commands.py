@@ -1,0 +1,329 @@
+"""The commands that measure hardware: `synth`, `sweep`, `recommend`, `report`."""
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from asq_model.common.command_line import parsed_widths
+from asq_model.common.files import PACKAGES, InputError, write_text
+from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, shown, switch
+from asq_model.common.records import read_record, write_record
+from asq_model.spec.array import MAX_SIDE
+from asq_model.spec.levels import EXPONENTIAL, KINDS
+from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
+from sim.explore.design_rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Row
+from sim.explore.design_space import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
+from sim.explore.measure_design import Task
+from sim.explore.ranking import recommended
+from sim.explore.sweep import Found, sweep
+from sim.measure.yosys_area import FABRICS, PLACED
+from sim.vectors.shipped import shipped_folder, shipped_folders
+
+MOST_SEEDS = 1000
+WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
+GOLDEN = click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
+ROOT = click.option("--root", type=OUTPUT, default=Path("build"), help="Build folder.")
+SEEDS = click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
+LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
+SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
+
+
+def progress(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def chosen(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
+    """A comma-separated list, every word one of those allowed. Raises InputError."""
+    words = text.split(",")
+    for word in words:
+        if word not in allowed:
+            raise InputError(f"{name} has {word!r}; allowed: {', '.join(allowed)}")
+    return words
+
+
+def checked(found: Found) -> Found:
+    """Raises InputError, with the first failure, if every task failed; says how many did otherwise."""
+    if found.failures and not found.rows:
+        raise InputError(found.failures[0]["error"])
+    for failure in found.failures:
+        progress(f"  failed: {failure['name']} {failure['target']}: {failure['error']}")
+    return found
+
+
+def unused(why: str, *names: str) -> None:
+    """Raises InputError if the user gave one of these options, which `why` makes useless."""
+    given = given_options(click.get_current_context())
+    refuse_unused({name: value for name, value in given.items() if name in names}, why)
+
+
+def check_targets(name: str, targets: list[str]) -> None:
+    """Raises InputError for an option that none of these targets uses."""
+    listed = f"{name} is {','.join(targets)}"
+    if ASIC not in targets:
+        unused(f"{listed}, without {ASIC}", "LIBERTY")
+    if not set(targets) & set(PLACED):
+        unused(f"{listed}, without {' and '.join(PLACED)}, which are placed", "SEEDS")
+
+
+def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, liberty: Path | None, dsp: bool = False):
+    """A task for every design and target."""
+    return [
+        Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
+        for target in targets
+        for design in members
+    ]
+
+
+@click.command()
+@GOLDEN
+@click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits.")
+@click.option("--forms", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
+@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Of {', '.join(TARGETS)}.")
+@switch("--dsp", "1: the uniform multiplier in multiplier blocks (ECP5 and 7-series) beside.")
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
+    """Measure designs side by side, each after its bench on the GOLDEN vectors (or those that come with this package);
+    print the tables."""
+    from sim.reports.hardware_page import dsp_lines, table
+    from sim.reports.hardware_prose import TITLES
+
+    pairs, forms = parsed_widths(widths), chosen("FORMS", forms, FORMS)
+    targets = chosen("TARGETS", targets, TARGETS)
+    check_targets("TARGETS", targets)
+    if dsp and not set(targets) & set(WITH_DSP):
+        raise InputError(f"DSP is 1, but TARGETS is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
+    golden = golden or shipped_folders()
+    members = {(width, form): designs(width, form) for width in pairs for form in forms}
+    every = [design for group in members.values() for design in group]
+    if not every:
+        raise InputError(f"no design of FORMS {','.join(forms)} has WIDTHS {widths}")
+    tasks = tasks_of(every, targets, golden, seeds, liberty)
+    if dsp:
+        plain = [design for design in every if design.unit == "uniform"]
+        tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
+    found = checked(sweep(tasks, root, progress, scheduler))
+    for width, form in members:
+        click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits\n")
+        click.echo(table(found.rows, width, form) + "\n")
+    for line in dsp_lines(found.rows):
+        click.echo(line)
+
+
+def numbers(name: str, text: str, low: int, high: int) -> list[int]:
+    """A comma-separated list of integers from `low` to `high`. Raises InputError."""
+    words = [word for word in text.split(",") if word]
+    if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
+        raise InputError(f"{name} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
+    return [int(word) for word in words]
+
+
+def table_text(rows: list[Row]) -> str:
+    """Rows as CSV, a column for every key that one of them has."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+@click.command("sweep")
+@GOLDEN
+@click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
+@click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
+@click.option(
+    "--units", default="post,pot,apot,uniform,uniform-sign", show_default=True, help=f"Of {', '.join(UNITS)}."
+)
+@click.option("--levels", default="symmetric", show_default=True, help=f"Of {', '.join(KINDS)}.")
+@click.option("--fracs", default="-1,0,2", show_default=True, help="Fraction bits, of the units that have them.")
+@click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
+@click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
+@click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Of {', '.join(TARGETS)}.")
+@click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True)
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def sweep_command(
+    golden, bits, abits, units, levels, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
+):
+    """Measure every design in the product of the lists; write OUT/table.json (rows and failures, for `recommend`),
+    the rows as table.csv, and Pareto plots."""
+    from sim.reports.hardware_plots import draw_sweep
+
+    units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
+    targets = chosen("TARGETS", targets, TARGETS)
+    check_targets("TARGETS", targets)
+    listed = f"UNITS is {','.join(units)}, none of which has a choice"
+    if not set(units) & set(ROUNDING):
+        unused(listed, "FRACS")
+    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
+        unused(listed, "LEVELS")
+    golden = golden or shipped_folders()
+    made = swept(
+        numbers("BITS", bits, 2, 8),
+        numbers("ABITS", abits, 1, 8),
+        units,
+        levels,
+        numbers("FRACS", fracs, MIN_FRAC, MAX_FRAC),
+        numbers("LANES", lanes, 1, MAX_LANES),
+        numbers("SIDES", sides, 1, MAX_SIDE),
+    )
+    if not made:
+        raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
+    found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
+    write_text(out / "table.csv", table_text(found.rows))
+    write_record(out / "table.json", TABLE, {"rows": found.rows, "failures": found.failures})
+    draw_sweep(found.rows, targets, out)
+    click.echo(out / "table.csv")
+
+
+@click.command()
+@click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
+@click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
+@click.option("--abits", type=Integer(1, 8), help="Activation bits.  [default: as the weight's]")
+@click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
+@click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
+@click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True)
+def recommend(device, bits, abits, error, form, table):
+    """Name the design of a sweep with the most products per second and LUT."""
+    chosen("DEVICE", device, TARGETS)
+    chosen("FORM", form, FORMS)
+    widths = bits, bits if abits is None else abits
+    row = recommended(read_record(table, TABLE)["rows"], device, widths, error, form)
+    if row is None:
+        asked = f"DEVICE {device}, BITS {widths[0]}, ABITS {widths[1]} and an ERROR of at most {error}"
+        raise InputError(f"no {form} of {table} that can be compared has {asked}")
+    clock = f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
+    click.echo(f"{row['name']}: {row['luts']} LUTs{clock}, error {row['relative_error']:.2%} of the results' rms")
+
+
+RESULTS = PACKAGES / "docs" / "results"
+TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
+SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
+COMPARED = (*FABRICS, ASIC)  # what a report can be of
+WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
+
+
+def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
+    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError."""
+    plan = {}
+    for part in text.split():
+        form, _, widths = part.partition(":")
+        (form,) = chosen("PLAN", form, FORMS)
+        plan |= {(pair, form): designs(pair, form) for pair in parsed_widths(widths)}
+    return plan
+
+
+def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
+    """Area and, where there are placings, clock on the fabrics among `devices`, for units also of the uniform one in
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
+    tasks = []
+    for (widths, form), members in plan.items():
+        fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE | SLOW]
+        tasks += [Task(design, name, golden, placings(design, seeds)) for name in fabrics for design in members]
+        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULLY)):
+            tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
+        if form == "mac":
+            plain = [design for design in members if design.unit == "uniform"]
+            tasks += tasks_of(plain, [name for name in fabrics if FABRICS[name].dsp_off], golden, seeds, None, True)
+    return tasks
+
+
+def slow_tasks(plan: dict, devices: list[str], golden, seeds: int) -> list[Task]:
+    """What `report_tasks` leaves out for its time."""
+    return [
+        Task(design, name, golden, min(seeds, LARGE_SEEDS))
+        for (_, form), members in plan.items()
+        for name in devices
+        if (name, form) in SLOW
+        for design in members
+    ]
+
+
+@click.command()
+@GOLDEN
+@click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
+@click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
+@switch("--known", "1: show what was measured before, measure nothing.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True)
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
+    """Compare everything and write the page: OUT in Markdown with its pictures, beside it as one HTML file."""
+    from sim.reports.hardware_report import write_report
+
+    devices = chosen("DEVICES", devices, COMPARED)
+    check_targets("DEVICES", devices)
+    if known:
+        unused("KNOWN is 1, and nothing is measured", "SCHEDULER")
+    golden = golden or shipped_folders()
+    tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
+    found = checked(sweep(tasks, root, progress, scheduler, known))
+    slow = sweep(slow_tasks(planned(plan), devices, golden, seeds), root, progress, known_only=True)
+    found.rows += slow.rows
+    found.left_out += slow.left_out
+    if not found.rows:
+        raise InputError("nothing of this PLAN was measured before; leave KNOWN out")
+    for path in write_report(found, RESULTS, out, seeds, liberty):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("cases", nargs=-1, metavar="[CASES]...")
+@click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True)
+@click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
+@ROOT
+def unrolled(cases, larger, out, seeds, root):
+    """Solve layers as adder graphs, synthesise and place them; write the page.
+
+    CASES: folder:layer:INPUTSxOUTPUTS; without any, a layer of the network that comes with this package.
+    """
+    from sim.unrolled.layer import found_layer, parsed_case
+    from sim.unrolled.page import UNROLLED, page
+    from sim.unrolled.page import report as unrolled_report
+
+    default = f"{shipped_folder(FULLY)}:block3.downsample.0:16x16"
+    parsed = [parsed_case(case) for case in cases or (default,)], [parsed_case(case) for case in larger]
+    for case in [*parsed[0], *parsed[1]]:
+        found_layer(case)
+    found = unrolled_report(*parsed, seeds, root, progress)
+    write_record(out.with_suffix(".json"), UNROLLED, found)
+    write_text(out, page(found))
+    click.echo(out)
+
+
+@click.command()
+@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results")
+def pages(results):
+    """Write the pages on hardware anew from the records there: what `report`, `unrolled` and `asq` measured."""
+    from sim.reports import adaptation_page
+    from sim.reports.hardware_report import write_pages
+    from sim.unrolled.page import UNROLLED, page
+
+    unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
+    written = []
+    if unrolled_layers.is_file():
+        written.append(unrolled_layers.with_suffix(".md"))
+        write_text(written[-1], page(read_record(unrolled_layers, UNROLLED)))
+    if hardware_rows.is_file():
+        report = read_record(hardware_rows, REPORT)
+        written += write_pages(report, results, hardware_rows.with_suffix(".md"))
+    for path in sorted(results.glob("asq*.json")):
+        written.append(path.with_suffix(".md"))
+        write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))
+    if not written:
+        raise InputError(f"{results} has none of hardware.json, unrolled.json, asq.json")
+    for path in written:
+        click.echo(path)
+
+
+hardware = [synth, sweep_command, recommend, report, unrolled, pages]

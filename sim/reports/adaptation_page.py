@@ -1,0 +1,210 @@
+"""The page on what adaptation costs in hardware: cycles, area and its share, and the picture of β."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict
+
+from asq_model.common.files import write_text
+from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.mac import MacSpec
+from hw.emit import emit, to_verilog
+from sim.measure.yosys_area import FABRICS, Area, areas
+from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
+from sim.reports.markdown import markdown_table
+from sim.runner.bench_runner import Outcome
+
+MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
+RIVAL_BITS = (3, 4, 8)
+AREA_COLUMNS = (
+    ("module", "module"),
+    ("luts", "LUTs"),
+    ("carries", "carry cells"),
+    ("ffs", "flip-flops"),
+    ("memories", "memories"),
+    ("dsps", "multiplier blocks"),
+)
+
+
+class Compared(TypedDict):
+    """What a block's bench compared: words and steps of the network's maps, and of maps that the bench made up."""
+
+    module: Word
+    golden: Count
+    made_up: Count
+    passed: bool
+
+
+class Pair(TypedDict):
+    """LUTs of the quantiser's two forms for codes of so many bits, and the multiplier blocks of the second."""
+
+    bits: Width
+    division: Whole
+    reciprocal: Whole
+    blocks: Count
+
+
+class AreaReport(TypedDict):
+    """Areas on a fabric, with multiplier blocks or without. steps, rescale, mac: which modules are the adapter-steps,
+    what follows a layer's sums (null: nothing), and the network's MAC."""
+
+    fabric: Word
+    dsp: bool
+    steps: list[Word]
+    rescale: Word | None
+    mac: Word
+    modules: dict[Word, Area]
+    quantisers: list[Pair]
+
+
+class AsqReport(TypedDict):
+    """All that the page is made of but the picture. note: what else it says."""
+
+    network: Line
+    weight_bits: Width
+    activation_bits: Width
+    checkpoint: Word
+    note: Text
+    blocks: list[Compared]
+    cycles: list[CycleRow]
+    areas: list[AreaReport]
+
+
+def check_asq(found: AsqReport) -> None:
+    """Raises ValueError for areas on a fabric that there is not, or without the modules that are set in relation."""
+    for areas_found in found["areas"]:
+        wanted = {*areas_found["steps"], areas_found["mac"], areas_found["rescale"] or areas_found["mac"]}
+        if areas_found["fabric"] not in FABRICS or not wanted <= areas_found["modules"].keys():
+            raise ValueError(f"areas on {areas_found['fabric']} are not whole")
+
+
+ASQ = Kind("report on adaptation", AsqReport, remedy="`make asq` writes it", check=check_asq)
+
+
+def rivals(root: Path) -> dict[str, Path]:
+    """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
+    from hw.asq.reciprocal_quantiser import ReciprocalQuantiser
+
+    found = {}
+    for bits in RIVAL_BITS:
+        spec = BlockSpec("quantiser", activation_bits=bits)
+        found[spec.name] = emit(spec, root / "verilog")[0]
+        name = spec.name.replace("quantiser", "reciprocal")
+        found[name] = root / "verilog" / f"{name}.v"
+        write_text(found[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
+    return found
+
+
+def shares(found: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
+    """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
+    parts = []
+    for macs in MACS:
+        rest = macs * found[mac]["luts"] + (found[rescale]["luts"] if rescale else 0)
+        share = found[step]["luts"] / (found[step]["luts"] + rest)
+        parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
+    return ", ".join(parts)
+
+
+def against(pairs: list[Pair]) -> str:
+    """The quantiser's two forms, for each width of the codes."""
+    parts = []
+    for pair in pairs:
+        blocks = f" and {pair['blocks']} multiplier blocks" if pair["blocks"] else ""
+        parts.append(f"{pair['bits']} bits {pair['division']} against {pair['reciprocal']} LUTs{blocks}")
+    return "; ".join(parts)
+
+
+def macs_of(manifest: dict) -> list[MacSpec]:
+    """`post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
+    return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
+
+
+def quantisers(found: dict[str, Area], bits: int) -> Pair:
+    """The two forms for codes of `bits` bits, of the areas by module."""
+    division, reciprocal = found[f"quantiser_a{bits}"], found[f"reciprocal_a{bits}"]
+    luts = {"division": division["luts"], "reciprocal": reciprocal["luts"]}
+    return {"bits": bits} | luts | {"blocks": reciprocal["dsps"]}
+
+
+def area_reports(
+    manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
+) -> list[AreaReport]:
+    """The blocks and two MACs of the network's bits: for each fabric, with and without multiplier blocks."""
+    macs = macs_of(manifest)
+    verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in [*blocks, *macs]}
+    others = rivals(root)
+    steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
+    rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
+    reports = []
+    for fabric in FABRICS:
+        for dsp in (False, True):
+            found = areas(verilog | others, fabric, dsp, root, progress)
+            pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
+            about = {"fabric": fabric, "dsp": dsp, "steps": steps, "rescale": rescale, "mac": macs[0].name}
+            reports.append(about | {"modules": {name: found[name] for name in verilog}, "quantisers": pairs})
+    return reports
+
+
+def area_lines(reports: list[AreaReport]) -> list[str]:
+    """A table for each fabric, with and without multiplier blocks; empty without any."""
+    lines = []
+    if reports:
+        lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
+    for found in reports:
+        rows = [{"module": f"`{name}`"} | area for name, area in found["modules"].items()]
+        lines += [f"### {FABRICS[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks", ""]
+        lines += [markdown_table(rows, AREA_COLUMNS), ""]
+        for step in found["steps"]:
+            share = shares(found["modules"], step, found["rescale"], found["mac"])
+            lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
+        lines += [f"Quantiser, division against reciprocal: {against(found['quantisers'])}.", ""]
+    return lines
+
+
+def compared(outcomes: list[Outcome]) -> list[Compared]:
+    """What each block's bench compared: words and steps of the network's maps, and all of them."""
+    return [
+        {
+            "module": outcome.job.spec.name,
+            "golden": outcome.found["golden"]["vectors"],
+            "made_up": outcome.vectors - outcome.found["golden"]["vectors"],
+            "passed": outcome.passed,
+        }
+        for outcome in outcomes
+    ]
+
+
+def page(found: AsqReport, picture: str) -> str:
+    """In Markdown. picture: the name of the one of β."""
+    words = ", ".join(
+        f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in found["blocks"]
+    )
+    failed = [f"`{block['module']}`" for block in found["blocks"] if not block["passed"]]
+    verdict = f"**not all equal: {', '.join(failed)}**" if failed else "all equal"
+    name = f"`{found['network']}` W{found['weight_bits']}A{found['activation_bits']}"
+    lines = [
+        "# What adaptation costs in hardware",
+        "",
+        f"Blocks as large as {name} needs (checkpoint `{found['checkpoint'][:12]}`), compared on its feature maps. Made"
+        " by `make asq`.",
+        "",
+        *([found["note"], ""] if found["note"] else []),
+        f"Words and steps compared, {verdict}: {words}.",
+        "",
+        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's ([table"
+        " 1](../../README.md)). In hardware the operations want a multiplier of their own, of many more bits than the"
+        " network's; the shares of area below say what that is beside arrays of MACs.",
+        "",
+        "## β, by the RTL and by torch",
+        "",
+        f"![β]({picture})",
+        "",
+        "## Cycles",
+        "",
+        cycle_table(found["cycles"]),
+        "",
+        CYCLES_NOTE,
+        "",
+        *area_lines(found["areas"]),
+    ]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,131 @@
+"""The page on what POST costs and gains in hardware, in Markdown: the verdict first, then every figure."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
+from sim.explore.ranking import best_rival, group, widths_of
+from sim.measure.yosys_area import FABRICS
+from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
+from sim.reports.markdown import markdown_table
+from sim.reports.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict
+from sim.vectors.array_tiles import GOLDEN_VECTORS
+
+COLUMNS = (
+    ("unit", "unit"),
+    ("ice40", "iCE40 LUT4"),
+    ("ice40_mhz", "MHz"),
+    ("ice40_gain", "× uniform"),
+    ("ecp5", "ECP5 LUT4"),
+    ("ecp5_mhz", "MHz "),
+    ("ecp5_gain", "× uniform "),
+    ("xc7", "LUT6"),
+    ("xc7_gain", "× uniform  "),
+    ("gates", "gate equivalents"),
+    ("error", "error"),
+)
+
+
+def by_design(rows: list[dict]) -> dict[str, dict[str, dict]]:
+    """Rows by design and target, in the order in which designs come."""
+    found: dict[str, dict[str, dict]] = {}
+    for row in rows:
+        if not row["dsp"]:
+            found.setdefault(row["name"], {})[row["target"]] = row
+    return found
+
+
+def table(rows: list[dict], widths: tuple[int, int], form: str) -> str:
+    """Of one width and form; × uniform is over the best rival of each fabric, if all of them were measured."""
+    groups = {target: group(rows, widths, form, target) for target in (*FABRICS, "asic")}
+    rivals = {target: best_rival(rows, widths, form, target) for target in FABRICS}
+    lines = []
+    for targets in by_design([row for members in groups.values() for row in members]).values():
+        some = next(iter(targets.values()))
+        line = {"unit": some["title"], "error": f"{some['relative_error']:.2%}" if some["relative_error"] else "0"}
+        for target, row in targets.items():
+            if target == "asic":
+                line["gates"] = f"{row['gates']:.0f}"
+                continue
+            line[target] = row["luts"]
+            if "mhz" in row:
+                line[f"{target}_mhz"] = f"{row['mhz']:.0f} / {row['mhz_median']:.0f}"
+            if rivals[target] and "per_lut" in row:
+                mark = "**" if row is rivals[target] else ""
+                line[f"{target}_gain"] = f"{mark}{row['per_lut'] / rivals[target]['per_lut']:.2f}{mark}"
+        lines.append(line)
+    return markdown_table(lines, COLUMNS)
+
+
+def dsp_lines(rows: list[dict]) -> list[str]:
+    """The uniform multiplier in multiplier blocks, for honesty: a line for each that was measured."""
+    return [
+        f"- {row['name']}, {SHORT[row['target']]}: {row['luts']} LUTs and {row['dsps']} multiplier block(s)"
+        + (f" at {row['mhz']:.0f} MHz" if "mhz" in row else "")
+        for row in rows
+        if row["dsp"]
+    ]
+
+
+ENERGY_COLUMNS = (
+    ("title", "unit"),
+    ("nets", "nets"),
+    ("flip_flops", "flip-flops"),
+    ("toggles_per_product", "toggles a product"),
+    ("per_product", "weighted by fan-out"),
+    ("ratio", "× `uniform`"),
+)
+
+
+def energy_lines(rows: list[dict]) -> Iterator[str]:
+    """A table for each form and width."""
+    for form, widths in product(FORMS, WIDTHS):
+        members = group(rows, widths, form, "energy")
+        plain = next((row for row in members if row["unit"] == "uniform"), None)
+        if members:
+            lines = [
+                row
+                | {key: f"{row[key]:.1f}" for key in ("toggles_per_product", "per_product")}
+                | {"ratio": f"{row['per_product'] / plain['per_product']:.2f}" if plain else "not measured"}
+                for row in members
+            ]
+            yield from (f"### {TITLES[form]}, {widths_text(widths)}", "", markdown_table(lines, ENERGY_COLUMNS), "")
+
+
+def gating_words(rows: list[dict]) -> str:
+    """How many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
+
+    def key(row: dict) -> tuple:
+        return row["unit"], row["kind"], row["frac"], *widths_of(row), row["form"], row["stages"], row["target"]
+
+    units = [row for row in rows if not row["dsp"] and not row["shared"] and "luts" in row]
+    plain = {key(row): row["luts"] for row in units if not row["gated"]}
+    more = [row["luts"] - plain[key(row)] for row in units if row["gated"] and key(row) in plain]
+    if not more:
+        return ""
+    return text("gating", said=f"{min(more)} to {max(more)} LUTs more a unit")
+
+
+def sections(
+    rows: list[dict], pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
+) -> str:
+    """The page. pictures: Markdown lines that show them; the others: finished parts, empty for none."""
+    lines = ["# What POST costs and gains in hardware", "", "## Verdict", "", verdict(rows), ""]
+    lines += [" ".join(filter(None, (text("gains"), placing_spread(rows)))), ""]
+    lines += [markdown_table(list(gains(rows)), GAIN_COLUMNS), ""]
+    lines += [text("serial"), "", *serial_lines(rows), "", text("claim"), ""]
+    lines += [*pictures, ""]
+    lines += ["## Accuracy at equal cost", "", *accuracy, ""] if accuracy else []
+    for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED)):
+        if any(row["form"] == form and widths_of(row) == widths for row in rows):
+            lines += [f"## {TITLES[form]}, {widths_text(widths)}", "", table(rows, widths, form), ""]
+    blocks = dsp_lines(rows)
+    lines += ["## Multiplier blocks", "", *blocks, ""] if blocks else []
+    energy = list(energy_lines(rows))
+    if energy:
+        about = text("energy", gating=gating_words(rows), vectors=GOLDEN_VECTORS)
+        lines += ["## Energy, by a proxy", "", about, "", *energy]
+    lines += ["## Fully unrolled layers", "", unrolled, ""] if unrolled else []
+    lines += ["## How the arrays are built", "", text("built"), ""]
+    lines += ["## How each figure was obtained", "", how, ""]
+    return "\n".join([*lines, *lost]).rstrip() + "\n"

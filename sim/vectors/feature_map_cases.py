@@ -1,0 +1,97 @@
+"""Maps that the benches make up: random ones of all sizes, and extreme ones."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.asq_blocks import BlockSpec
+from sim.vectors.feature_maps import Maps, made_codes, made_layer, made_rescale, signed_values
+
+
+def fits(spec: BlockSpec, maps: Maps) -> bool:
+    """Whether a golden layer is for this block."""
+    if spec.unit == "rescale":
+        return maps.rescale is not None
+    if spec.unit == "quantiser":
+        return (maps.bits, maps.signed) == (spec.activation_bits, spec.signed_activation)
+    if spec.unit == "adapter-step" and (maps.bits, maps.signed) != (spec.activation_bits, spec.signed_activation):
+        return False
+    return maps.adapter is not None
+
+
+def values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Random maps; of unsigned codes mostly positive ones, as after ReLU."""
+    x = signed_values(rng, spec.precision, shape)
+    return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.abs(x + 1), x)
+
+
+def largest_pixels(spec: BlockSpec, words: int, limit: int) -> int:
+    """The most pixels of a map with that many words a pixel: about `limit` words in all, twice in the buffer."""
+    room = min(limit, spec.buffer // 2) if spec.unit == "adapter-step" else limit
+    return max(1, min(spec.pixels, room // words))
+
+
+def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[Maps]:
+    """Maps of random sizes within the block's, at most a few hundred words each, adapters of both forms in turn."""
+    rng = np.random.default_rng(seed)
+    for index in range(count):
+        words = int(rng.integers(1, min(spec.words, 24) + 1))
+        pixels = int(rng.integers(1, largest_pixels(spec, words, 400) + 1))
+        shape = (int(rng.integers(2, 5)), words * spec.lanes, pixels)
+        if spec.unit == "rescale":
+            yield made_rescale(spec, shape, seed * 100 + index)
+            continue
+        if spec.unit == "quantiser":
+            steps = rng.integers(1, 1 << int(rng.integers(2, spec.step_bits + 1)), shape[0])
+            yield made_codes(spec, values(spec, rng, shape), steps)
+            continue
+        hidden = 0 if index % 2 else int(rng.integers(1, spec.hidden + 1))
+        mantissa = int(rng.integers(1, 1 << spec.precision + 6 - int(rng.integers(0, spec.activation_bits + 2))))
+        yield made_layer(spec, values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
+
+
+def edges(spec: BlockSpec, rng: np.random.Generator) -> Maps:
+    """Values exactly between two codes, the values just below and just above, for steps of all sizes."""
+    codes = np.arange(-(1 << spec.activation_bits), (1 << spec.activation_bits) + 1)
+    halves = 1 << np.arange(spec.precision - spec.activation_bits - 2)  # half a step, in units of the input's last bit
+    offsets = np.array([-1, 0, 1])
+    x = halves[:, None, None] * (2 * codes[:, None] - 1) + offsets
+    x = np.clip(x, -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1).reshape(len(halves), 1, -1)
+    x = np.repeat(x, spec.lanes, axis=1)
+    return made_codes(spec, x, halves * 2 << GUARD)
+
+
+def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[Maps]:
+    """Zero and saturated maps, the smallest and the largest; steps and β at both ends."""
+    rng = np.random.default_rng(seed)
+    low, high = -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1
+    words = spec.words if spec.unit != "adapter-step" else min(spec.words, spec.buffer // 2)
+    largest, smallest = (2, words * spec.lanes, largest_pixels(spec, words, 1024)), (4, spec.lanes, 1)
+    if spec.unit == "rescale":
+        for index, shape in enumerate((largest, smallest, largest)):
+            yield made_rescale(spec, shape, seed + index)
+        return
+    maps = [np.zeros(largest, np.int64), np.full(largest, low), np.full(largest, high), values(spec, rng, smallest)]
+    maps += [np.where(rng.random(largest) < 0.5, low, high)]
+    if spec.unit == "quantiser":
+        top = (1 << spec.step_bits) - 1
+        edge = 1 << spec.mantissa_bits  # beyond it every code is 0
+        for step in (
+            1,
+            2,
+            edge - 1,
+            edge,
+            edge + 1,
+            top,
+            edge >> spec.activation_bits,
+            (edge >> spec.activation_bits) + 1,
+        ):
+            for x in maps:
+                yield made_codes(spec, x, np.full(len(x), step))
+        yield edges(spec, rng)
+        return
+    top, middle = (1 << spec.mantissa_bits) - 1, 1 << spec.precision
+    for index, x in enumerate(maps):
+        for mantissa, beta in ((1, 1.0), (top, 1.0), (top, 40.0), (middle, -3.0), (middle, 0.1)):
+            yield made_layer(spec, x, seed + index, spec.hidden if index % 2 else 0, mantissa, beta)

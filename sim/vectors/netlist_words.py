@@ -1,0 +1,107 @@
+"""What the gates of a unit or an array are driven with to see them work: words, one a cycle, and the results due."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.common.files import InputError
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.golden_vectors import read_golden
+from asq_model.spec.mac import MacSpec
+from sim.vectors.array_tiles import Tile, golden_tiles
+from sim.vectors.dot_products import Workload, golden_workloads
+from sim.vectors.packing import unpacked
+
+SEED = 1  # which tiles of a layer an array gets
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """words: of a unit, its input payloads; of an array, `i.payload`, `load.payload`, `i.valid` and `load.valid`, the
+    first lowest. expected: the signed sums of all result words one after the other, each with the name of its dot
+    product. widths: of the sums in one result word, the first lowest. products: how many all this makes.
+    """
+
+    words: list[int]
+    expected: list[tuple[str, int]]
+    widths: list[int]
+    products: int
+
+    def check(self, name: str, results: list[int]) -> None:
+        """Raises InputError unless these result words of the gates of `name` are those expected."""
+        found = [value for word in results for value in unpacked(word, self.widths)]
+        for (where, expected), got in zip(self.expected, found, strict=False):
+            if got != expected:
+                raise InputError(f"gates of {name} compute wrongly: {where}: expected {expected}, got {got}")
+        if len(found) != len(self.expected):
+            raise InputError(f"gates of {name} gave {len(found)} results of {len(self.expected)}")
+
+
+def shortened(workload: Workload, products: int) -> Workload:
+    """Its first whole dot products, as many as it takes to have `products` products."""
+    dots = int(np.searchsorted(workload.ends, products)) + 1
+    end = int(workload.ends[:dots][-1])
+    return replace(
+        workload,
+        codes=workload.codes[:end],
+        activations=workload.activations[:end],
+        ends=workload.ends[:dots],
+        expected=workload.expected[:dots],
+    )
+
+
+def unit_parts(spec: MacSpec, golden: Path, products: int) -> Iterator[Stimulus]:
+    """A layer's dot products each; no further one is begun once there are so many products."""
+    for whole in golden_workloads(spec, golden):
+        workload = shortened(whole, products)
+        expected = [(f"{workload.name} vector {vector}", int(sum_)) for vector, sum_ in enumerate(workload.expected)]
+        yield Stimulus(workload.words(spec), expected, [spec.result_width], workload.products)
+        products -= workload.products
+        if products <= 0:
+            return
+
+
+def array_words(spec: ArraySpec, tile: Tile) -> list[int]:
+    """A tile's words: its weights, a row each, then its activations. What is not valid stays as it was."""
+    i_width, load_width = spec.rows * spec.mac.activation_bits, spec.columns * spec.mac.level_set.code_bits
+    vectors, loads = tile.words(spec), tile.load_words(spec)
+    i_valid = 1 << i_width + load_width
+    loading = [vectors[0] | load << i_width | i_valid << 1 for load in loads]
+    return loading + [vector | loads[-1] << i_width | i_valid for vector in vectors]
+
+
+def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimulus]:
+    """A tile each; no further one is begun once there are so many products."""
+    for layer in read_golden(golden):
+        for tile in golden_tiles(spec, layer, SEED) if layer.fits(spec.mac) else ():
+            if products <= 0:
+                return
+            expected = [
+                (f"{tile.name} vector {vector} sum {index}", value)
+                for vector, sums in enumerate(tile.expected.tolist())
+                for index, value in enumerate(sums)
+            ]
+            made = len(tile.activations) * spec.rows * spec.columns
+            yield Stimulus(array_words(spec, tile), expected, spec.result_widths, made)
+            products -= made
+
+
+def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus:
+    """Of the golden vectors, layer after layer, until there are `products` products. Raises InputError for none."""
+    if products < 1:
+        raise InputError(f"products is {products}; allowed: 1 or more")
+    parts = list((array_parts if isinstance(spec, ArraySpec) else unit_parts)(spec, golden, products))
+    if not parts:
+        raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
+
+    def joined(lists: Iterable[list]) -> list:
+        return [item for part in lists for item in part]
+
+    return Stimulus(
+        joined(part.words for part in parts),
+        joined(part.expected for part in parts),
+        parts[0].widths,
+        sum(part.products for part in parts),
+    )

@@ -1,0 +1,257 @@
+"""Networks as people bring them: converted, trained a moment, exported for RTL and as ONNX, or refused by name."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from asq_model.common.files import InputError
+from asq_model.config.layer_config import LayerConfig, QuantConfig
+from asq_model.export.golden_layers import export_network
+from asq_model.export.onnx import differences, export_onnx
+from asq_model.quantisation.convert import convert, inner_layers, quantised_layers
+from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit
+from asq_model.quantisation.observe import observed_inputs
+from asq_model.spec.golden_vectors import read_golden, read_maps
+from asq_model.spec.mac import MacSpec
+
+CLASSES = 4
+
+
+def conv(channels: int, out: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out)]
+
+
+def pooled(channels: int) -> list[nn.Module]:
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, CLASSES)]
+
+
+class Residual(nn.Module):
+    """The sum of a body and its input."""
+
+    def __init__(self, *body: nn.Module):
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class Dense(nn.Module):
+    """Every layer's output is appended to its input, as in DenseNet."""
+
+    def __init__(self, channels: int, growth: int, layers: int):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), *conv(channels + growth * index, growth)) for index in range(layers)
+        )
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.cat([x, layer(x)], 1)
+        return x
+
+
+class SqueezeExcite(nn.Module):
+    """Channels scaled by a gate that two linear layers compute from their averages."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.down, self.up = nn.Linear(channels, channels // 2), nn.Linear(channels // 2, channels)
+
+    def forward(self, x):
+        gate = torch.sigmoid(self.up(torch.relu(self.down(x.mean((2, 3))))))
+        return x * gate[:, :, None, None]
+
+
+class Attention(nn.Module):
+    """Self-attention over the positions of an image, from separate linear layers [N, T, C]."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.query, self.key, self.value, self.out = (nn.Linear(channels, channels) for _ in range(4))
+
+    def forward(self, x):
+        tokens = x.flatten(2).transpose(1, 2)
+        weights = torch.softmax(self.query(tokens) @ self.key(tokens).transpose(1, 2), -1)
+        return self.out(weights @ self.value(tokens)).mean(1)
+
+
+class Branches(nn.Module):
+    """Two branches and a skip connection that is used twice, by function calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.left, self.right = nn.Conv2d(3, 8, 3, 1, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 3, 1, 1)
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = nn.functional.relu(self.stem(x))
+        x = x + self.left(x) * 0.5 + nn.functional.max_pool2d(self.right(x), 3, 1, 1)
+        return self.fc(nn.functional.adaptive_avg_pool2d(nn.functional.relu(x), 1).flatten(1))
+
+
+class Shared(nn.Module):
+    """One convolution at three places."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.shared, self.fc = nn.Conv2d(3, 8, 3, 1, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        for _ in range(3):
+            x = torch.relu(self.shared(x))
+        return self.fc(x.mean((2, 3)))
+
+
+def plain(activation: nn.Module) -> nn.Module:
+    return nn.Sequential(
+        *conv(3, 8), activation, *conv(8, 8, stride=2), activation, nn.Flatten(), nn.Linear(128, CLASSES)
+    )
+
+
+def depthwise(channels: int, out: int, stride: int = 1) -> list[nn.Module]:
+    return [*conv(channels, channels, 3, stride, channels), nn.ReLU(), *conv(channels, out, 1), nn.ReLU()]
+
+
+NETWORKS = {
+    "conv conv fc": lambda: plain(nn.ReLU()),
+    "VGG": lambda: nn.Sequential(
+        *(nn.Conv2d(3, 8, 3, 1, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(8, 16, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, CLASSES)),
+    ),
+    "MobileNetV1": lambda: nn.Sequential(
+        *conv(3, 8, 3, 2), nn.ReLU(), *depthwise(8, 16), *depthwise(16, 16), *pooled(16)
+    ),
+    "MobileNetV2": lambda: nn.Sequential(
+        *conv(3, 8),
+        Residual(*conv(8, 16, 1), nn.ReLU6(), *conv(16, 16, 3, 1, 16), nn.ReLU6(), *conv(16, 8, 1)),
+        *(nn.ReLU6(), *pooled(8)),
+    ),
+    "DenseNet": lambda: nn.Sequential(*conv(3, 8), Dense(8, 4, 3), nn.ReLU(), *pooled(20)),
+    "ResNet": lambda: nn.Sequential(
+        *conv(3, 8), nn.ReLU(), Residual(*conv(8, 8), nn.ReLU(), *conv(8, 8)), nn.ReLU(), *pooled(8)
+    ),
+    "autoencoder": lambda: nn.Sequential(
+        *(nn.Flatten(), nn.Linear(192, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 8), nn.ReLU()),
+        *(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 192)),
+    ),
+    "squeeze and excite": lambda: nn.Sequential(
+        *conv(3, 8), nn.ReLU(), SqueezeExcite(8), *conv(8, 8), nn.ReLU(), *pooled(8)
+    ),
+    "attention": lambda: nn.Sequential(*conv(3, 8, 3, 2), nn.ReLU(), Attention(8), nn.Linear(8, CLASSES)),
+    "branches": Branches,
+    "shared layer": Shared,
+    "1-D": lambda: nn.Sequential(
+        *(nn.Flatten(2), nn.Conv1d(3, 8, 5, 2, padding=2), nn.ReLU(), nn.Conv1d(8, 8, 3, dilation=2, padding="same")),
+        *(nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, CLASSES)),
+    ),
+    "paddings": lambda: nn.Sequential(
+        *(nn.Conv2d(3, 8, 3, padding="same", padding_mode="reflect"), nn.ReLU()),
+        *(nn.Conv2d(8, 8, 4, padding="same"), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")),
+        *(nn.ReLU(), *pooled(8)),
+    ),
+    "GELU": lambda: plain(nn.GELU()),
+    "SiLU": lambda: plain(nn.SiLU()),
+    "LeakyReLU": lambda: plain(nn.LeakyReLU(0.125)),
+    "PReLU": lambda: plain(nn.PReLU()),
+    "Hardswish": lambda: plain(nn.Hardswish()),
+    "group norm": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), *pooled(8)
+    ),
+}
+# Those that differ in operators or shapes: torch's exporter takes seconds for each.
+AS_ONNX = ("VGG", "MobileNetV2", "attention", "branches", "1-D", "Hardswish")
+LAYER = LayerConfig("post", 4, activations="asq", activation_bits=4)
+
+
+def train(net: nn.Module, images: torch.Tensor, steps: int = 3) -> None:
+    """A few steps toward made-up labels: the network's own first outputs."""
+    wanted = net.eval()(images).detach().flip(0)
+    optimiser = torch.optim.SGD(net.train().parameters(), lr=0.02, momentum=0.9)
+    for _ in range(steps):
+        loss = (net(images) - wanted).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.isfinite(loss)
+
+
+def check_golden(folder) -> None:
+    """Every layer's exact results mean what torch computes, and every adapter's integers give torch's β."""
+    for layer in read_golden(folder):
+        assert layer.entry["torch_rms"] > 0
+        for unit in layer.entry["units"].values():
+            spec = MacSpec(**unit["spec"])
+            if unit["weights"] == "trained" and spec.unit in ("uniform", "post-exact"):
+                assert unit["difference_rms"] < (1e-4 if spec.unit == "uniform" else 0.02), layer.name
+    for maps in read_maps(folder):
+        if maps.entry["adapter"] is not None:
+            np.testing.assert_allclose(maps.arrays["betas"] * 2.0**-20, maps.arrays["torch_betas"], rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")  # torch may copy
+@pytest.mark.filterwarnings("ignore:layer .* is .* for all")  # three steps do not teach every adapter to vary
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_networks_go_from_conversion_to_golden_vectors_and_onnx(kind, tmp_path):
+    torch.manual_seed(3)
+    net, images = NETWORKS[kind](), torch.randn(12, 3, 8, 8)
+    done = convert(net, QuantConfig(LAYER), images, for_export=True)
+    assert not done.left and len(done.quantised) >= 3
+    train(net, images)
+    export_network(net.eval(), images, tmp_path)
+    check_golden(tmp_path)
+    assert [layer.name for layer in read_golden(tmp_path)] == [name for name, _ in quantised_layers(net)]
+    if kind in AS_ONNX:
+        export_onnx(net, images[:2], tmp_path / "net.onnx")
+        assert differences(tmp_path / "net.onnx", net, images).median() < 1e-3
+
+
+def test_export_holds_for_every_start_of_small_adapters(tmp_path):
+    """Adapters of two hidden neurons, dead ones too: the integers give torch's β, and a dead one is warned of."""
+    images = torch.rand(12, 3, 8, 8)
+    for seed in range(12):
+        torch.manual_seed(seed)
+        net = plain(nn.ReLU())
+        convert(net, QuantConfig(LayerConfig(adapter_start="authors")), images)
+        adapter = net[3].activation_quantiser.adapter
+        if seed % 3 == 0:
+            adapter.hidden.bias.data.fill_(-50.0)
+        train(net, images, 1)
+        inputs = observed_inputs(net, [("3", net[3])], images)["3"]
+        dead = bool((adapter.neurons(adapter.pooled(inputs)) <= 0).all())
+        assert dead or seed % 3
+        with pytest.warns(UserWarning, match="layer 3: the adapter is dead") if dead else nullcontext():
+            export_network(net.eval(), images, tmp_path)
+        check_golden(tmp_path)
+
+
+def test_a_network_that_cannot_be_exported_is_refused_when_it_is_converted():
+    net = plain(nn.ReLU())
+    with pytest.raises(InputError, match="layer 3 has dorefa weights, which have no code here"):
+        convert(net, QuantConfig(LayerConfig("dorefa")), torch.rand(2, 3, 8, 8), for_export=True)
+    assert type(net[0]) is nn.Conv2d
+
+
+@pytest.mark.parametrize("kind", ["attention", "1-D", "shared layer", "paddings"])
+@pytest.mark.parametrize(
+    "layer, unit",
+    [
+        (LayerConfig("post", 4, activations="asq", activation_bits=4), "post-exact"),
+        (LayerConfig("uniform", 4, "sign-magnitude", activations="lsq", activation_bits=4), "uniform-sign"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")
+def test_integer_products_give_torch_s_logits(kind, layer, unit):
+    """Whatever shape the inputs have, and wherever a layer stands: a unit that rounds nothing changes nothing."""
+    torch.manual_seed(3)
+    net, images = NETWORKS[kind](), torch.randn(12, 3, 8, 8)
+    convert(net, QuantConfig(layer), images)
+    train(net, images)
+    computed = on_unit(net.eval(), unit)
+    assert len(inner_layers(net)) == sum(isinstance(module, IntegerLayer) for module in computed.modules()) >= 1
+    torch.testing.assert_close(computed(images), net(images), rtol=1e-3, atol=1e-4)

@@ -1,0 +1,174 @@
+"""The integer network against torch, and against the specification that the hardware obeys."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from asq_model.common.files import InputError
+from asq_model.config.layer_config import LayerConfig, QuantConfig
+from asq_model.datasets import load
+from asq_model.export.integer_network import integer_network
+from asq_model.networks import build
+from asq_model.quantisation.convert import convert
+from asq_model.spec import adaptive_step as asq
+from asq_model.spec.adaptive_step import BETA_LIMIT, Precision
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.network import Trace, patches
+from asq_model.studies.integer_parity import measure
+from asq_model.studies.pages import page_of
+from asq_model.training.train import load_quantised
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+@pytest.fixture(scope="module")
+def network(small_checkpoint, digits):
+    return integer_network(load_quantised(small_checkpoint)[0], digits.train)
+
+
+def test_the_integer_network_agrees_with_torch(small_checkpoint):
+    """All 360 digits. Given torch's input, codes differ only where 16 bits put a value on another side."""
+    found = measure(small_checkpoint, 360, None)
+    # Two epochs leave many images between two classes; how many depends on the last bits of this machine's training.
+    assert found.images == 360 and found.same_class >= 345
+    assert abs(found.integer_correct - found.torch_correct) <= 10
+    assert len(found.layers) == 10
+    for name, layer in found.layers.items():
+        assert layer.given_input / layer.codes > 0.999, name
+        assert layer.step_error < 1e-4 and layer.in_network <= layer.codes
+    assert found.layers["conv"].in_network == found.layers["conv"].codes  # the image itself is exact
+
+
+def test_sums_are_those_of_the_hardware_s_specification(network, digits):
+    """Every product that the network adds up, once more by `MacSpec.dot`: `post-exact` inside, `uniform` outside."""
+    trace = Trace(keep=True)
+    network(digits.test.images[:3].numpy(), trace)
+    for layer in network.layers():
+        fields = patches(trace.codes[layer.name], layer.kernel, layer.stride, layer.padding)
+        low_bit = layer.products.odd is not None
+        spec = MacSpec(
+            "post-exact" if low_bit else "uniform",
+            3 if low_bit else 8,
+            layer.quantiser.bits,
+            frac=layer.products.frac if low_bit else None,
+        )
+        even, odd = layer.products.even.astype(int), None if not low_bit else layer.products.odd.astype(int)
+        pairs = zip(spec.level_set.even.tolist(), spec.level_set.odd.tolist(), strict=True)
+        table = {pair: code for code, pair in enumerate(pairs)}
+        for channel in (0, len(even) - 1):
+            odds = np.zeros(even.shape[1], int) if odd is None else odd[channel]
+            codes = np.array([table[int(e), int(o)] for e, o in zip(even[channel], odds, strict=True)])
+            expected = spec.dot(codes, fields[:, :, 0].astype(int))
+            np.testing.assert_array_equal(layer.products.sums(fields)[:, channel, 0], expected)
+
+
+def test_there_is_no_float_after_the_pixels(network, digits):
+    """Inputs, steps, codes and logits are integers, and so are all the numbers that make them."""
+    trace = Trace(keep=True)
+    logits = network(digits.test.images[:5].numpy(), trace)
+    assert logits.dtype == np.int64
+    for values in (*trace.inputs.values(), *trace.steps.values(), *trace.codes.values()):
+        assert values.dtype == np.int64
+    for layer in network.layers():
+        rescale = layer.rescale
+        assert rescale.multiplier.dtype == rescale.bias.dtype == np.int64
+        assert type(rescale.scale_shift) is type(rescale.shift) is int
+        assert type(layer.quantiser.mantissa) is int
+        for levels in (layer.products.even, layer.products.odd):
+            assert levels is None or np.array_equal(levels, np.rint(levels))  # integers that BLAS adds exactly
+        if layer.quantiser.adapter is not None:
+            for part in (layer.quantiser.adapter.hidden, layer.quantiser.adapter.output):
+                assert part is None or part.weights.dtype == part.bias.dtype == np.int64
+
+
+def test_no_sum_can_overflow(network):
+    """The largest that an accumulator can hold, from the codes' range: within 63 bits, and in float64 exact."""
+    for layer in network.layers():
+        largest = layer.products.largest
+        even = np.abs(layer.products.even).sum(1).max() * largest
+        odd = 0 if layer.products.odd is None else np.abs(layer.products.odd).sum(1).max() * largest
+        assert even < 2**53 and odd < 2**53
+        steps = layer.quantiser.mantissa * (BETA_LIMIT if layer.quantiser.adapter else 1)
+        rescale = layer.rescale
+        scales = int(np.abs(rescale.scales(np.array([steps]))).max())
+        total = ((even + 2 * odd) * 2**layer.products.frac) * scales
+        side = 1 << rescale.bits - 1 + max(0, rescale.shift)
+        assert total + int(np.abs(rescale.bias).max()) + side < 2**63
+
+
+def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
+    plain = measure(small_checkpoint, 100, None)
+
+    def wrong(*words, real=asq.dense):
+        layer, point = real(*words)
+        changed = layer.weights.copy()
+        changed[0] ^= 1 << 16
+        return replace(layer, weights=changed), point
+
+    monkeypatch.setattr(asq, "dense", wrong)
+    found = measure(small_checkpoint, 100, None)
+    layer, before = found.layers["block2.conv1"], plain.layers["block2.conv1"]
+    assert layer.step_error > 10 * before.step_error and layer.given_input < before.given_input
+
+
+def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
+    """Without the half, codes are floors: far from torch's."""
+    monkeypatch.setattr(
+        asq.Quantiser,
+        "division",
+        lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
+    )
+    found = measure(small_checkpoint, 100, None)
+    assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet20"])
+@pytest.mark.parametrize("weights", ["post", "uniform", "e2m1"])
+def test_other_residual_networks(name, weights):
+    """Signed first layer, biases, both kinds of shortcut: layer by layer on random images."""
+    from asq_model.datasets import MemorySplit
+    from asq_model.studies.integer_parity import LayerParity, Parity, compare_batch
+
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
+    split = MemorySplit(images, torch.arange(40) % 10, 255.0, (0.5,) * 3, (0.25,) * 3, 0, False)
+    model = build(name, 10)
+    with torch.no_grad():
+        convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images))
+        model.train()(split.scaled(images))
+    integers = integer_network(model.eval(), split)
+    found = Parity(name, Precision(), {layer.name: LayerParity() for layer in integers.layers()})
+    compare_batch(found, model, integers, split)
+    for layer_name, layer in found.layers.items():
+        assert layer.given_input / layer.codes > 0.999, layer_name
+    assert found.same_class >= 36
+
+
+def test_what_has_no_integer_form_is_said(digits):
+    with pytest.raises(InputError, match="network is MobileNetV2; integers are made of a quantised DigitsNet, ResNet8"):
+        integer_network(build("mobilenetv2", 10), digits.train)
+    with pytest.raises(InputError, match="network is DigitsNet"):
+        integer_network(build("digits", 10), digits.train)
+    model = build("digits", 10)
+    images = digits.train.scaled(digits.train.images[:8])
+    convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
+    with pytest.raises(InputError, match=r"layer block1\.conv1 has lsq\+ activations; integers need asq or lsq"):
+        integer_network(model.eval(), digits.train)
+    model = build("digits", 10)
+    convert(model, QuantConfig(LayerConfig(product_frac=-1)), images)
+    with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
+        integer_network(model.eval(), digits.train)
+
+
+def test_the_command(command, refused, small_checkpoint, tmp_path):
+    done = command("asq_model", "parity", small_checkpoint, "--images", 50, "--out", tmp_path / "parity.md")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "parity.md").read_text(encoding="utf-8")
+    assert "| block3.downsample.0 |" in done.stdout and "50 test images" in page
+    assert page_of(tmp_path / "parity.json") == page and "75.48" not in page
+    assert "does not exist" in refused("asq_model", "parity", tmp_path / "none")

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from PIL import Image
+
+from asq_model.config.layer_config import LayerConfig
+from asq_model.config.recipe import recipe_of
+from asq_model.quantisation.activations import FROM_BATCH
+from asq_model.quantisation.layers import QuantLinear
+from asq_model.studies.paper_figures import FIGURES, errors
+from asq_model.studies.paper_figures_page import CAPTIONS
+from asq_model.training.train import Run, train
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with the five checkpoints that the figures need, barely trained."""
+    folder = tmp_path_factory.mktemp("figures")
+
+    def made(run=None, **fields):
+        recipe = recipe_of("digits", **fields)
+        path = folder / f"{recipe.name}.safetensors"
+        train(recipe, path, run or Run())
+        return path
+
+    full = made(full_precision_epochs=1, quantised_epochs=0)
+    for bits in (2, 3):
+        for activations in ("lsq", "asq"):
+            fields = {"weight_bits": bits, "activation_bits": bits, "activations": activations, "family": "uniform"}
+            made(Run(start=full), full_precision_epochs=0, quantised_epochs=1, **fields)
+    return folder
+
+
+def test_every_figure_is_drawn_the_same_twice(study, command, tmp_path):
+    for out in ("a", "b"):
+        done = command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path / out)
+        assert done.returncode == 0, done.stderr
+    text = (tmp_path / "a" / "figures.md").read_text(encoding="utf-8")
+    assert "ASQ at 2 bits: " in text and all(f"figure{number}.png" in text for number in FIGURES)
+    assert list(CAPTIONS) == list(FIGURES)
+    for number in FIGURES:
+        first, second = (tmp_path / out / f"figure{number}.png" for out in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
+        with Image.open(first) as image:
+            assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_checkpoints_in_the_wrong_place_are_refused(study, refused, tmp_path):
+    words = ("asq_model", "figures", "--network", "digits", "--study", tmp_path, "--out", tmp_path / "out")
+    assert "digits_full_seed0.safetensors does not exist" in refused(*words)
+    for path in study.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    lsq, asq = (tmp_path / f"digits_uniform2_a2{which}_seed0.safetensors" for which in ("_lsq", ""))
+    lsq.write_bytes(asq.read_bytes())
+    assert "not one of LSQ at 2 bits" in refused(*words)
+    assert "is quantised; the figures compare" in refused(*words, "--warm-start", asq)
+    assert not (tmp_path / "out").exists()
+
+
+def test_errors_are_told_apart():
+    """Codes 0 … 3 of step 1: 0.4 is rounded by 0.4, 5 is clipped by 2, −1 is clipped by 1."""
+    layer = QuantLinear.of(torch.nn.Linear(3, 1), LayerConfig("uniform", activations="lsq", activation_bits=2)).eval()
+    layer.activation_quantiser.started.fill_(FROM_BATCH)
+    rounding, clipping = errors(layer, torch.tensor([[0.4, 5.0, -1.0], [3.0, 2.0, 3.0]]))
+    torch.testing.assert_close(rounding, torch.tensor([0.4, 0.0]))
+    torch.testing.assert_close(clipping, torch.tensor([5**0.5, 0.0]))

@@ -1,0 +1,192 @@
+from dataclasses import asdict
+
+import pytest
+
+from asq_model.common.cifar10_copy import COPIES
+from asq_model.common.files import InputError
+from asq_model.common.records import read_record
+from asq_model.common.result_schemas import STUDY
+from asq_model.config.recipe import Recipe, recipe_of
+from asq_model.spec.levels import KINDS
+from asq_model.studies import run_tables
+from asq_model.studies.run_tables import TABLES, Row, Study, run_study, run_train, task
+from asq_model.studies.tables_page import comparison, group, page, pooled, recommendation, verdict
+from asq_model.training.checkpoint_file import write_checkpoint
+
+NETWORK = "resnet8"
+
+
+def study(correct, table=4, seeds=3):
+    """A finished study in which row r with seed s had correct(r, s) of 1000 images right."""
+    runs = [
+        {
+            "network": NETWORK,
+            "bits": row.bits,
+            "family": row.family,
+            "kind": row.kind,
+            "activations": row.activations,
+            "label": row.label,
+            "seed": seed,
+            "correct": correct(row, seed),
+            "top_5": 990,
+            "images": 1000,
+            "stored_bits": row.bits + (row.kind == "extended"),
+        }
+        for seed in range(seeds)
+        for row in TABLES[table].rows
+    ]
+    start = {"network": NETWORK, "digest": "0" * 64, "correct": 900, "recipe": asdict(Recipe(full_precision_epochs=9))}
+    return {
+        "table": table,
+        "epochs": 2,
+        "command": "the command",
+        "note": "A note.",
+        "data": next(iter(COPIES)),
+        "commit": "abc",
+        "versions": {"torch": "1"},
+        "start": [start],
+        "runs": runs,
+        "failed": [],
+    }
+
+
+def full_precision_config() -> dict:
+    """A checkpoint's, of the network in full precision."""
+    recipe = asdict(recipe_of(NETWORK))
+    images = {"train_images": 9000, "test_images": 1000, "full_precision_correct": 900, "classes": 10}
+    return images | {"network": NETWORK, "layers": {}, "recipe": recipe, "start": "", "fingerprint": "f" * 64}
+
+
+def asq_gains(points):
+    """ASQ's rows `points` above the others; seeds one point apart."""
+    return lambda row, seed: 800 + 10 * seed + 10 * points * (row.activations == "asq")
+
+
+def test_labels_are_the_paper_s():
+    labels = {row.label for row in TABLES[4].rows}
+    assert labels == {"LSQ", "ASQ", "LSQ + POST", "LSQ + POT", "LSQ + E2M1", "ASQ + POST"}
+    printed = {label for table in TABLES.values() for _, _, label in table.printed}
+    assert printed == labels - {"LSQ + E2M1"}
+    assert all((4, "post", kind, "lsq") in [tuple(vars(row).values()) for row in TABLES[4].rows] for kind in KINDS)
+
+
+def test_spread_is_pooled_over_rows():
+    groups = group(study(asq_gains(0)))
+    spread, freedom = pooled(groups)
+    assert spread == pytest.approx(1.0) and freedom == 2 * len(TABLES[4].rows)
+    assert pooled(group(study(asq_gains(0), seeds=1)))[1] == 0
+
+
+@pytest.mark.parametrize(
+    "points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "within noise"), (-1, "within noise")]
+)
+def test_a_verdict_needs_more_than_the_noise(points, said):
+    groups = group(study(asq_gains(points)))
+    found = comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
+    assert found[0] == pytest.approx(points) and 1.5 < found[1] < 1.8  # t(0.975, 38)·√(2/3)
+    assert verdict(found) == said
+
+
+def test_one_seed_decides_nothing():
+    groups = group(study(asq_gains(50), seeds=1))
+    assert verdict(comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "one seed: open"
+    text = page(study(asq_gains(50), seeds=1))
+    assert "nothing is decided" in text and "inf" not in text and "nan" not in text
+    assert text.count(": open, of one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
+    assert verdict(comparison(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
+
+
+@pytest.mark.parametrize("points, said", [(5, "take `asymmetric`"), (-5, "take `symmetric`: "), (0, "does not earn")])
+def test_asymmetric_is_recommended_only_if_it_earns_it(points, said):
+    found = study(lambda row, seed: 800 + 10 * seed + 10 * points * (row.kind == "asymmetric"))
+    lines = recommendation(found, group(found))
+    assert len(lines) == 2 and all(said in line for line in lines)
+
+
+def test_the_page_says_how_it_was_made():
+    text = page(study(asq_gains(5)))
+    for words in (
+        "the command",
+        "`abc`",
+        "torch 1",
+        "90.00 %",
+        "A note.",
+        "JPEG copy of the 60,000 images (baseline, quality 75, 4:2:0 chroma)",
+        "**75.48 %**",
+        "9 epochs",
+        "Seeds 0, 1, 2",
+        "--full-epochs 9 ",
+        "| 93.0 |",
+    ):
+        assert words in text, words
+    assert "| resnet8 | 3 | ASQ + POST | extended | 4 | 86.00 ± 1.00 | 99.00 | 3 | 92.3 |" in text
+    assert "75.48" not in page(study(asq_gains(5)) | {"data": "of the original files"})
+    later = study(asq_gains(5))
+    for run in later["runs"]:
+        run["seed"] += 4
+    assert "Seeds 4, 5, 6:" in page(later)
+
+
+def test_failed_runs_are_on_the_page():
+    found = study(asq_gains(0))
+    found["failed"] = [found["runs"].pop() | {"error": "disk full"}]
+    assert "**Failed runs:** resnet8 ASQ 2 bits: disk full" in page(found)
+
+
+def test_runs_are_known_by_their_task():
+    run = study(asq_gains(0))["runs"][0]
+    assert task(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task(run)[1], Row)
+
+
+def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
+    """Of the rows, those of POT fail; the page says so, the command fails, and the others are there."""
+
+    def train(self, network, row, seed):
+        if row.family == "pot":
+            raise InputError("no space left")
+        fields = {"quantised_correct": 800, "quantised_top_5": 990, "test_images": 1000}
+        return fields | {"digest": "0" * 64, "fingerprint": "f" * 64}
+
+    monkeypatch.setattr(Study, "train", train)
+    monkeypatch.setattr(run_tables, "data_of", lambda study: "d" * 64)
+    start = tmp_path / "full"
+    recipe = asdict(recipe_of(NETWORK))
+    config = full_precision_config() | {"recipe": recipe, "full_precision_correct": 900}
+    write_checkpoint(start, {}, config)
+    plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path, epochs=1, seeds=2, jobs=4)
+    found = run_study(plan, tmp_path / "results.json")
+    assert len(found["failed"]) == 6 and len(found["runs"]) == 2 * len(TABLES[4].rows) - 6
+    assert read_record(tmp_path / "results.json", STUDY) == found
+    assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
+    assert "LSQ + POT 4 bits: no space left" in page(found)
+    assert capfd.readouterr().err.count("FAILED") == 6
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"layers": {"conv": {}}, "quantised_correct": 1},
+        {"network": "resnet20", "recipe": asdict(recipe_of("resnet20"))},
+    ],
+)
+def test_a_start_that_is_not_the_network_in_full_precision_is_refused(config, tmp_path):
+    start = tmp_path / "start.safetensors"
+    write_checkpoint(start, {}, full_precision_config() | config)
+    plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path)
+    with pytest.raises(InputError, match="is not of a full-precision resnet8"):
+        run_study(plan, tmp_path / "results.json")
+
+
+def test_a_run_that_cannot_start_says_why(tmp_path):
+    with pytest.raises(InputError, match="network is 'lenet'; allowed: digits"):
+        run_train(["--network", "lenet"], quiet=True)
+
+
+def test_what_a_table_needs_is_said(refused, tmp_path):
+    assert "table 5 needs the folder that its images lie in" in refused("asq_model", "reproduce", 5)
+    said = refused("asq_model", "reproduce", 2, "--data-folder", tmp_path)
+    assert "table 2 starts from published weights" in said
+    start = tmp_path / "x.safetensors"
+    said = refused("asq_model", "reproduce", 3, "--data-folder", tmp_path, "--warm-start", start)
+    assert "x.safetensors does not exist" in said
+    assert "TABLE is 6; allowed: integers from 1 to 5" in refused("asq_model", "reproduce", 6)

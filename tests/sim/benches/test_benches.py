@@ -1,0 +1,65 @@
+"""The bench in Verilator: every unit passes the same tests, over the corners of the parameter space."""
+
+import re
+
+import pytest
+
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.mac import UNITS, MacSpec
+from hw.emit import emit
+from sim.runner.bench_runner import Job, run_job
+
+CORNERS = [
+    MacSpec("post", 2, 1, depth=1),
+    MacSpec("post", 4, 4, "extended", frac=0),
+    MacSpec("post", 4, 4, "asymmetric"),
+    MacSpec("post", 6, 8, signed_activation=True, depth=64),
+    MacSpec("post-exact", 2, 2),
+    MacSpec("post-exact", 4, 8, "extended", frac=0, depth=4608),
+    MacSpec("post-exact", 5, 4, "asymmetric", signed_activation=True),
+    MacSpec("pot", 6, 4, "asymmetric", depth=64),
+    MacSpec("apot", 6, 4, signed_activation=True, depth=64),
+    MacSpec("uniform", 8, 8),
+    MacSpec("serial", 2, 3, signed_activation=True),
+    MacSpec("serial", 8, 8),
+]
+DOTS = [
+    MacSpec("post", 4, 4, frac=-1, lanes=16, shared=True),
+    MacSpec("post-exact", 3, 3, lanes=3, signed_activation=True),
+    MacSpec("uniform", 4, 4, lanes=2, depth=7),
+]
+SPECS = [MacSpec(unit, 4, 4) for unit in UNITS] + CORNERS + DOTS
+ARRAYS = [
+    ArraySpec(MacSpec("post", 4, 4, frac=-1), 8, 3),
+    ArraySpec(MacSpec("post", 4, 4, frac=0), 2, 2, 2),
+    ArraySpec(MacSpec("post-exact", 3, 3, signed_activation=True), 5, 1),
+    ArraySpec(MacSpec("uniform-sign", 4, 4), 1, 4),
+    ArraySpec(MacSpec("uniform-shared", 4, 4), 3, 2, 3),
+]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_unit(spec, build_root):
+    outcome = run_job(Job(spec), build_root)
+    assert outcome.passed, outcome.failures()
+    assert set(outcome.tests) == {"timing", "products", "extremes", "stalls", "reset_midway"}
+    assert outcome.found["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
+
+
+@pytest.mark.parametrize("spec", ARRAYS, ids=lambda spec: spec.name)
+def test_array(spec, build_root):
+    outcome = run_job(Job(spec), build_root)
+    assert outcome.passed, outcome.failures()
+    assert outcome.found["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
+
+
+def test_a_broken_array_is_found(build_root, tmp_path):
+    """One product of the array has another sign than the specification's."""
+    spec = ARRAYS[0]
+    verilog, _ = emit(spec, tmp_path)
+    wiring = r"(product_1_1 \(\s+\.activation\(\S+ \),\s+\.control\(\S+ )\)"
+    text, changed = re.subn(wiring, r"\1^ 5'h02)", verilog.read_text(), count=1)
+    assert changed, "the line of the mutant is no longer in the Verilog"
+    verilog.write_text(text)
+    outcome = run_job(Job(spec, verilog=verilog), build_root / "mutants")
+    assert not outcome.passed and "wrong results" in outcome.tests["products"]

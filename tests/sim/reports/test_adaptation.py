@@ -1,0 +1,94 @@
+"""The page on what adaptation costs, and the areas that it gives."""
+
+import json
+
+import pytest
+
+from asq_model.common.files import InputError
+from asq_model.common.records import read_record
+from asq_model.spec.golden_vectors import read_manifest, write_manifest
+from asq_model.spec.mac import MacSpec
+from hw.emit import emit
+from sim.measure import yosys_area
+from sim.measure.yosys_area import FABRICS, area, summed
+from sim.reports.adaptation_page import ASQ, area_lines, page, shares
+
+# One worker: the first run of Yosys compiles it, and the benches are built once.
+pytestmark = pytest.mark.xdist_group("accepted")
+
+
+def test_the_page(small_golden, build_root, command, tmp_path):
+    done = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "asq.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "asq.md").read_text()
+    assert page(read_record(tmp_path / "asq.json", ASQ), "asq-beta.png") == text
+    assert "| block2.downsample.0 |" in text and "![β](asq-beta.png)" in text and "## Area" not in text
+    assert (tmp_path / "asq-beta.png").read_bytes().startswith(b"\x89PNG")
+    again = command("sim", "asq", small_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "again.md")
+    assert again.stderr.count("unchanged") == 6
+    assert (tmp_path / "again.md").read_text() == text.replace("asq-beta", "again-beta")
+    assert (tmp_path / "again-beta.png").read_bytes() == (tmp_path / "asq-beta.png").read_bytes()
+
+
+def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
+    manifest = read_manifest(small_golden)
+    for path in small_golden.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    write_manifest(tmp_path, manifest | {"maps": [maps for maps in manifest["maps"] if maps["adapter"] is None]})
+    assert "of a network without adapters" in refused("sim", "asq", tmp_path)
+
+
+@pytest.mark.parametrize("fabric", FABRICS)
+def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
+    verilog, _ = emit(MacSpec(), tmp_path)
+    found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
+    assert 20 <= found["luts"] <= 80 and found["ffs"] == 28 and found["dsps"] == found["memories"] == 0
+    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
+    cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
+    assert summed(FABRICS[fabric], cells) == found
+    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: pytest.fail("synthesised again"))
+    assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found
+
+
+def test_a_multiplier_block_is_used_only_when_asked_for(tmp_path):
+    spec = MacSpec("uniform", 8, 8)
+    verilog, _ = emit(spec, tmp_path)
+    with_blocks, without = (area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
+    assert with_blocks["dsps"] == 1 and without["dsps"] == 0 and without["luts"] > 2 * with_blocks["luts"]
+
+
+def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
+    """A tool that stops early with exit 0; a tool that stops with an error."""
+    verilog, _ = emit(MacSpec(), tmp_path)
+    with pytest.raises(InputError, match=r"Yosys could not synthesise in .*-ice40"):
+        area(verilog, "another_top", "ice40", False, tmp_path)
+    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: None)
+    with pytest.raises(InputError, match="Yosys wrote no statistics of post_mac_w3a3"):
+        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+    empty = json.dumps({"modules": {"\\post_mac_w3a3": {"num_cells_by_type": {"SB_DFF": 3}}}})
+    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: (folder / "stat.json").write_text(empty))
+    with pytest.raises(InputError, match="found no look-up table in post_mac_w3a3"):
+        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+
+
+def test_shares():
+    found = {"step": {"luts": 100}, "rescale": {"luts": 50}, "mac": {"luts": 50}}
+    assert shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
+
+
+def test_the_page_says_which_block_is_not_equal():
+    found = {"network": "n", "weight_bits": 3, "activation_bits": 3, "checkpoint": "c", "note": "", "cycles": []}
+    block = {"module": "adapter", "golden": 5, "made_up": 3, "passed": True}
+    assert "compared, all equal: `adapter` 5 of the maps, 3 made up." in page(
+        found | {"blocks": [block], "areas": []}, "p"
+    )
+    said = page(found | {"blocks": [block, block | {"module": "rescale", "passed": False}], "areas": []}, "p")
+    assert "compared, **not all equal: `rescale`**: `adapter` 5 of the maps" in said
+
+
+def test_each_adapter_of_a_network_of_mixed_widths_has_its_share():
+    area = {"luts": 100, "carries": 0, "ffs": 0, "memories": 0, "dsps": 0}
+    found = {"fabric": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
+    lines = area_lines([found | {"modules": {"one": area, "two": area | {"luts": 300}, "post": area}}])
+    said = [line for line in lines if line.startswith("Share of")]
+    assert "`one`" in said[0] and "1 MAC: 50%," in said[0] and "`two`" in said[1] and "1 MAC: 75%," in said[1]

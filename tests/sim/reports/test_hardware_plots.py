@@ -1,0 +1,118 @@
+"""The pictures of the hardware page: names beside their points, never over each other."""
+
+import re
+from itertools import combinations
+
+import pytest
+
+from sim.reports.hardware_plots import (
+    draw_accuracy,
+    draw_error,
+    draw_sweep,
+    figure_of,
+    label,
+    panels_of,
+    scatter,
+    series,
+)
+
+
+def row(title: str, luts: float, accuracy: float, **more) -> dict:
+    about = {"title": title, "unit": "post", "family": "post", "weight_bits": 4, "activation_bits": 4}
+    return about | {"luts_per_product": luts, "accuracy": accuracy} | more
+
+
+def boxes(axis):
+    return [text.get_window_extent() for text in axis.texts]
+
+
+@pytest.mark.parametrize("apart", [1, 0.1, 0])
+def test_names_do_not_cover_each_other(apart):
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    names = [(f"a name of number {index}", 5 + apart * index, 5.0) for index in range(-5, 5)]
+    figure.draw_without_rendering()
+    label(axis, names)
+    assert 4 <= len(axis.texts) <= 10
+    assert axis.texts[0].get_text() == names[0][0]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes(axis), 2))
+
+
+def test_a_name_without_room_is_left_out():
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    figure.draw_without_rendering()
+    label(axis, [("a name" * 40, 5, 5), ("short", 5, 5), ("far outside", 50, 5)])
+    assert [text.get_text() for text in axis.texts] == ["short"]
+
+
+def test_the_front_is_named_first():
+    _, (axis,) = figure_of(1)
+    rows = [row("dominated", 3, 70), row("cheap", 1, 75), row("good", 2, 80)]
+    assert [name for name, _, _ in scatter(axis, rows, "luts_per_product", "accuracy", True)] == [
+        "cheap",
+        "good",
+        "dominated",
+    ]
+
+
+def test_a_picture_takes_the_colour_of_its_page(tmp_path):
+    rows = [
+        row("`post` F = 0", 3, 70, spread=1.0),
+        row("`uniform`", 1, 75, spread=0.5, unit="uniform", family="uniform"),
+    ]
+    for name in ("one", "two"):
+        draw_accuracy({"iCE40": rows}, tmp_path / f"{name}.svg")
+    svg = (tmp_path / "one.svg").read_text()
+    assert svg == (tmp_path / "two.svg").read_text()
+    assert "post F = 0" in svg and "POST" in svg and "currentColor" in svg
+    assert not re.search("#010203", svg)
+
+
+def swept(unit: str, bits: int, luts: int, **more) -> dict:
+    """A row of a sweep, on a target with a clock."""
+    family = "post" if unit == "post" else "uniform"
+    about = row(f"`{unit}`", 1, 1, unit=unit, family=family, weight_bits=bits, activation_bits=bits)
+    about |= {"form": "mac", "target": "ecp5", "luts": luts, "mhz": 100.0, "products_per_cycle": 1.0}
+    return about | {"relative_error": 0.01 * luts} | more
+
+
+SWEPT = [swept(unit, bits, 10 * bits + place) for bits in (3, 4) for place, unit in enumerate(("post", "uniform"))]
+
+
+def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_each_unit_in_it(tmp_path):
+    unplaced = {key: value for key, value in swept("post", 3, 5, target="xc7").items() if key != "mhz"}
+    rows = [*SWEPT, swept("post", 3, 5, form="dot16"), unplaced]
+    panels = panels_of(rows, {"ecp5": "ECP5", "xc7": "LUT6"})
+    found = {title: list(series(members)) for title, members in panels.items() if members}
+    assert found == {
+        "ECP5, 3 × 3 bits, mac": ["post 3 × 3 bits", "uniform 3 × 3 bits"],
+        "LUT6, 3 × 3 bits, mac": ["post 3 × 3 bits"],
+        "ECP5, 4 × 4 bits, mac": ["post 4 × 4 bits", "uniform 4 × 4 bits"],
+        "ECP5, 3 × 3 bits, dot16": ["post 3 × 3 bits"],
+    }
+    fronts = {}
+    for title, members in panels.items():
+        _, (axis,) = figure_of(1)
+        if members:
+            scatter(axis, members, "luts", "relative_error", False)
+            fronts[title] = list(axis.lines[0].get_xdata())
+            assert [points.get_label() for points in axis.collections] == found[title]
+    assert fronts["ECP5, 3 × 3 bits, mac"] == [30] and fronts["ECP5, 4 × 4 bits, mac"] == [40]
+    draw_sweep(rows, ["ecp5", "xc7"], tmp_path)
+    for name in ("error.svg", "throughput.svg"):
+        assert "ECP5" in (tmp_path / name).read_text() and "4 × 4 bits, mac" in (tmp_path / name).read_text()
+    draw_sweep([], ["ecp5"], tmp_path)  # nothing of the sweep before stays
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_uniform_design_is_drawn_as_one_whichever_rows_are_missing(tmp_path):
+    """A mark is of the family of the weights, not of what else is in the picture."""
+    draw_error({"ECP5": [swept("uniform", 4, 40)]}, tmp_path / "uniform.svg")
+    draw_error({"ECP5": [swept("post", 4, 40)]}, tmp_path / "post.svg")
+    blue, orange, grey = "#2563eb", "#c2410c", "#6b7280"
+    uniform, post = ((tmp_path / f"{name}.svg").read_text() for name in ("uniform", "post"))
+    assert uniform.count(blue) > post.count(blue) and post.count(orange) > uniform.count(orange)
+    assert uniform.count(grey) == post.count(grey)
+    with pytest.raises(KeyError):
+        draw_error({"ECP5": [swept("post", 4, 40, family="unknown")]}, tmp_path / "unknown.svg")

@@ -1,0 +1,210 @@
+"""The report: pictures that follow the page's colours, one HTML file, the same bytes for the same rows."""
+
+import random
+import re
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from asq_model.common.cifar10_copy import COPIES
+from asq_model.common.command_line import parsed_widths
+from asq_model.common.files import InputError
+from asq_model.common.records import read_record, write_record
+from asq_model.common.result_schemas import ARITHMETIC
+from sim.explore.design_rows import REPORT
+from sim.explore.design_space import designs, form_of, is_rival, mac_of, placings
+from sim.explore.measure_design import ASIC, ENERGY, Task, description
+from sim.explore.ranking import gain, is_alone, is_post, is_serial
+from sim.explore.sweep import Found
+from sim.hardware_commands import COMPARED, planned, report_tasks, slow_tasks
+from sim.measure.nextpnr_clock import DEVICES
+from sim.measure.yosys_area import FABRICS, Area
+from sim.reports.hardware_prose import SHORT, TITLES, texts
+from sim.reports.hardware_report import write_pages, write_report
+from sim.reports.html import inlined, write_html
+from sim.reports.verdict import AIMS, gains, verdict
+
+
+def rows():
+    """Made-up figures of the arrays and units at 4 × 4 bits."""
+    found = []
+    for form in ("array8x8", "mac"):
+        for index, design in enumerate(designs((4, 4), form)):
+            for target in ("ice40", "ecp5", "xc7"):
+                row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0}
+                row |= {name: 1 for name in Area.__annotations__} | {"luts": 50 + index}
+                rate = {"per_lut": row["products_per_cycle"] / row["luts"]}
+                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings(design, 1) else {}
+                found.append(row | (rate if target == "xc7" else clock))
+            if form == "mac":
+                common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
+                energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0}
+                energy |= {"nets": 9, "flip_flops": 3, "products": 5}
+                found.append(common | energy)
+                found.append(common | {"target": ASIC, "gates": 500.0})
+    row = next(row for row in found if row["target"] == "ecp5" and "mhz" in row and row["form"] == "mac")
+    found.append(row | {"target": "ecp5", "dsp": True, "luts": 9, "dsps": 1, "mhz": 120.0})
+    return found
+
+
+LABELS = next(iter(COPIES))
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Accuracies of two networks, and unrolled layers."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    common = {"network": "resnet8", "activations": "lsq", "activation_bits": 4, "weight_bits": 4, "product_frac": None}
+    common |= {"images": 100, "data": LABELS, "seed": 0, "digest": "0" * 64, "lost": 0, "gained": 0, "rms_error": 0.1}
+    post = {"family": "post", "kind": "symmetric", "unit": "post", "frac": -1, "arithmetic": "post frac -1"}
+    uniform = {"family": "uniform", "kind": "", "unit": "uniform-sign", "frac": None, "arithmetic": "uniform-sign"}
+    accuracies = [
+        common | post | {"correct": 79, "level_set": "post4"},
+        common | uniform | {"correct": 78, "level_set": "uniform4"},
+    ]
+    study = {"command": "c", "note": "A note.", "versions": {}, "rows": accuracies}
+    write_record(folder / "arithmetic.json", ARITHMETIC, study)
+    shutil.copy(ROOT / "docs" / "results" / "unrolled.json", folder)
+    return folder
+
+
+def test_the_report(results, tmp_path):
+    about = description(Task(designs((4, 4), "mac")[0], "ice40", ()))
+    failure = about | {"error": "no such tool"}
+    one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
+    write_report(Found(rows(), [failure], [about]), results, one, 2, None)
+    write_pages(read_record(one.with_suffix(".json"), REPORT), results, again)
+    written = [{path.name: path.read_bytes() for path in folder.parent.iterdir()} for folder in (one, again)]
+    assert {name: written[0][name] for name in written[1]} == written[1], "the page comes from its JSON"
+    page, html = (written[0][f"hardware.{kind}"].decode() for kind in ("md", "html"))
+    for part in (
+        "## Verdict",
+        "Accuracy at equal cost",
+        "on ECP5 (79.00 % against 78.00 %: +1.00 points, of one seed)",
+        "above their median by ",
+        "A note.",
+        "it scores **75.48 %** on this copy",
+        "Multiplier blocks",
+        "Energy, by a proxy",
+        "In LUTs, two graphs and √2 take 1.07 to 1.31 times",
+    ):
+        assert part in page
+    assert "- One multiply-accumulate unit, 4 × 4 bits, ice40: 1\n" in page
+    assert "no such tool" in page and "| `post` F = -1 two stages" in page and "79.00 ± 0.00" in page
+    assert html.count("<svg") == 4 and "<img" not in html and "http://www.w3.org" in html
+    assert "<script" not in html and 'href="http' not in html
+    names = [part.split('"')[0] for part in html.split(' id="')[1:]]
+    assert len(names) == len(set(names)), "two pictures share a name"
+
+
+def test_without_accuracies_the_page_leaves_them_out(tmp_path):
+    write_report(Found(rows(), []), tmp_path / "none", tmp_path / "hardware.md", 1, tmp_path / "cells.lib")
+    page = (tmp_path / "hardware.md").read_text()
+    assert "Accuracy at equal cost" not in page and "unrolled" not in page and "`cells.lib`" in page
+    assert "75.48" not in page
+
+
+def test_edited_accuracies_are_refused(results, tmp_path):
+    path = results / "arithmetic.json"
+    path.write_text(path.read_text().replace('"correct": 79', '"correct": 80'))
+    with pytest.raises(InputError, match=r"accuracies .*arithmetic\.json cannot be used: it was changed since"):
+        write_report(Found(rows(), []), results, tmp_path / "hardware.md", 1, None)
+
+
+# Every group that a verdict is about, with what it is called.
+GROUPS = {
+    f"{widths[0]} × {widths[1]} bits on {SHORT[target]}": (widths, target) for widths in AIMS for target in FABRICS
+}
+
+
+def outcomes_in(said: str) -> dict[str, str]:
+    """State by name, of `Met: a, b. Missed: c.`"""
+    outcomes = {}
+    for state in ("Met", "Missed", "Not measured"):
+        (part,) = re.findall(rf"\b{state}: ([^.]*)\.", said) or [""]
+        outcomes |= dict.fromkeys(filter(None, part.split(", ")), state)
+    return outcomes
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
+    """Any rows missing, whatever the reason: outcomes of whole groups only, and no ratio but theirs."""
+    rng = random.Random(seed)
+    left = [row for row in rows() if rng.random() < (0.5, 0.95, 0.995)[seed % 3]]
+    said, folds = verdict(left).split("The paper's B-fold")
+    outcomes = outcomes_in(said)
+    assert set(outcomes) == set(GROUPS)
+    ratios = {str(aim) for aim in AIMS.values()}
+    for name, (widths, target) in GROUPS.items():
+        wanted = [d.name for d in designs(widths, "array8x8") if is_rival(d) or mac_of(d).unit.startswith("post")]
+        have = {row["name"] for row in left if (row["target"], row["form"]) == (target, "array8x8")}
+        whole = widths == (4, 4) and have >= set(wanted)
+        assert (outcomes[name] != "Not measured") == whole, name
+        if whole:
+            ratios.add(f"{gain(left, widths, 'array8x8', target, is_post)[0]:.2f}")
+    ratios |= {
+        f"{found[0]:.2f}" for target in FABRICS if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
+    }
+    assert set(re.findall(r"\d+\.\d+", said)) <= ratios
+    for name, state in outcomes_in(folds).items():
+        target = next(target for target in DEVICES if name.endswith(SHORT[target]))
+        members = {row["unit"] for row in left if (row["form"], row["target"]) == ("mac", target)}
+        known = gain(left, (4, 4), "mac", target, is_alone, is_serial) if name.startswith("4 × 4") else None
+        assert (state != "Not measured") == (known is not None) and (known is None or "serial" in members)
+    for line in gains(left):
+        for target in FABRICS:
+            form = next(form for form, title in TITLES.items() if title.lower() in line["what"])
+            known = gain(left, (4, 4), form, target, is_alone)
+            assert line[target] == "not measured" if known is None else line[target].startswith(f"{known[0]:.2f}: ")
+
+
+def test_nothing_measured_is_no_verdict():
+    said = verdict([])
+    assert "Met" not in said and "Missed" not in said and said.count("not measured on") == 3 * len(AIMS) + 3
+
+
+# Of the paper, of circuits and of what is counted; no figure of a measurement.
+NO_FIGURES = (
+    r"8 × 8|16 × 16|array16x16|F = −1|3/2|√2|[23]·?a|0 … 3|\b[46]-input|LUT\d|iCE40|ECP5|ecp5|NAND2|KNOWN=1"
+    r"|[Bb]elow 1\b|1 \+ its fan-out"
+)
+
+
+def test_the_prose_has_no_figure_of_its_own():
+    for name, prose in texts().items():
+        rest = re.sub(NO_FIGURES, "", re.sub(r"\{\w+\}", "", prose))
+        assert not re.findall(r"\d+", rest), (name, re.findall(r".{20}\d+.{20}", rest))
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# T\n\n![P](none.svg)\n")
+    with pytest.raises(InputError, match=r"cannot read picture .*none\.svg"):
+        write_html(page, tmp_path / "page.html")
+    (tmp_path / "none.svg").write_text('<?xml?><svg><g id="a"/><use href="#a"/></svg>')
+    assert inlined('<img alt="P" src="none.svg">', tmp_path).count("none-a") == 2
+
+
+def test_a_plan():
+    plan = planned("mac:3x3,4x4 array8x8:3x3,4x4,5x4 array16x16:4x4")
+    assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
+    assert {task.target for task in report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
+    tasks = report_tasks(plan, list(COMPARED), (), 3, None)
+    assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
+    assert sum(task.dsp for task in tasks) == 4
+    assert {task.seeds for task in tasks if task.target == "ice40"} == {0, 1, 2, 3}
+    unplaced = {mac_of(task.design) for task in tasks if task.seeds == 0}
+    assert {mac.weight_bits for mac in unplaced} == {4, 5}
+    assert {mac.unit for mac in unplaced if mac.weight_bits == 4}.isdisjoint(("apot", "uniform-shared"))
+    assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
+    slow = slow_tasks(plan, list(COMPARED), (), 3)
+    assert {(task.target, form_of(task.design), task.seeds) for task in slow} == {("ecp5", "array16x16", 2)}
+    assert not set(slow) & set(tasks)
+    measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
+    assert measured_fully == plan[(4, 4), "array8x8"]
+    for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is 4;"), ("mac", "WIDTHS is ''")):
+        with pytest.raises(InputError, match=said):
+            planned(wrong)
+    assert parsed_widths("3x3,4x8") == [(3, 3), (4, 8)]

@@ -1,0 +1,186 @@
+"""Unrolled layers: the netlists are the matrices, a wrong one is refused, and what the page says of them."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from asq_model.common.files import InputError
+from asq_model.common.records import read_record, write_record
+from asq_model.spec.golden_vectors import FORMAT, write_layer, write_manifest
+from asq_model.spec.mac import MacSpec
+from sim.measure import nextpnr_clock
+from sim.unrolled import layer
+from sim.unrolled.adder_graph import FORMS, Problem, verilog
+from sim.unrolled.layer import checked, clock, parsed_case, problems, simulate
+from sim.unrolled.page import UNROLLED, page, report, told
+
+# One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
+pytestmark = pytest.mark.xdist_group("unrolled")
+
+# A row of even levels, one of odd ones, one of both, one of zeros and a sign: (POST) 1, −4, 2, 8; √2, −2√2 …
+POST_CODES = np.array([[0, 12, 2, 6], [1, 11, 5, 9], [3, 8, 7, 13], [7, 15, 7, 10]], np.uint8)
+
+
+def toy(key: str) -> tuple[Problem, np.ndarray]:
+    """A 4 × 4 matrix in a form, and activations: random and extreme ones."""
+    form = FORMS[key]
+    spec = MacSpec(form.unit, 4, 4, frac=form.frac)
+    activations = np.random.default_rng(1).integers(0, 16, (60, 4))
+    return Problem(f"toy_{key}", form, spec, POST_CODES), np.vstack(
+        [activations, np.zeros((1, 4)), np.full((1, 4), 15)]
+    ).astype(int)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("unrolled")
+
+
+@pytest.fixture(scope="module")
+def golden(root):
+    """Golden vectors of one layer `small` of 4 terms and 4 channels, the same codes in every level set."""
+    vectors, terms, channels = 8, 4, 4
+    units = {}
+    activations = np.arange(vectors * terms, dtype=np.uint8).reshape(vectors, terms) % 16
+    picked = np.arange(vectors) % channels
+    arrays = {"activations": activations, "channels": picked, "images": picked, "positions": picked}
+    arrays |= {"steps": np.ones(vectors), "torch": np.zeros(vectors)}
+    for unit in ("post", "post-exact", "pot", "apot", "uniform"):
+        spec = MacSpec(unit, 4, 4)
+        about = {"spec": asdict(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        units[spec.name] = about | {"difference_rms": 0.0, "difference_max": 0.0}
+        arrays[f"codes_{spec.level_set.name}"] = POST_CODES
+        arrays[f"scales_{spec.level_set.name}"] = np.ones(channels)
+        arrays[f"expected_{spec.name}"] = spec.dot(POST_CODES[picked], activations)
+    folder = root / "golden"
+    folder.mkdir()
+    entry = {"name": "small", "terms": terms, "channels": channels, "vectors": vectors, "products": vectors * terms}
+    entry |= {"weight_bits": 4, "activation_bits": 4, "level_set": "post4", "step": 1.0, "scales": [1.0] * channels}
+    entry |= {"torch_rms": 1.0, "units": units} | write_layer(folder, "small", arrays)
+    about = {"format": FORMAT, "network": "toy", "weight_bits": 4, "activation_bits": 4, "activations": "lsq"}
+    about |= {
+        "level_set": "post4",
+        "kind": "symmetric",
+        "family": "post",
+        "accuracy": {},
+        "products": entry["products"],
+    }
+    write_manifest(folder, about | {"checkpoint_digest": "0" * 64, "layers": [entry], "maps": []})
+    return folder
+
+
+def test_the_split_of_post_is_exact_and_its_root_faithful():
+    problem, activations = toy("pair")
+    exact = activations @ problem.spec.level_set.values[problem.codes].T
+    assert np.allclose(activations @ problem.even.T + activations @ problem.odd.T * np.sqrt(2), exact, atol=1e-9)
+    assert np.abs(problem.expected(activations) - exact).max() < 1
+    parts = Problem("toy", FORMS["parts"], problem.spec, problem.codes).expected(activations)
+    assert (parts == np.hstack([activations @ problem.even.T, activations @ problem.odd.T])).all()
+
+
+@pytest.mark.parametrize("key", ["uniform", "pair", "parts", "tabled2"])
+def test_a_netlist_is_its_matrix_and_is_kept(key, root, monkeypatch):
+    problem, activations = toy(key)
+    found = checked(problem, activations, root)
+    assert found["cost"] > 10 and 2 <= found["depth"] <= 9
+    assert len(found["widths"]) == (8 if key == "parts" else 4)
+    monkeypatch.setattr(layer, "simulate", lambda *words: pytest.fail("simulated again"))
+    assert checked(problem, activations, root) == found
+    found["file"].write_text("module nothing; endmodule\n")  # another netlist than the one that was checked
+    with pytest.raises(pytest.fail.Exception, match="simulated again"):
+        checked(problem, activations, root)
+
+
+def test_a_graph_that_is_not_its_matrix_is_refused(root):
+    problem, activations = toy("uniform")
+    text, widths, _ = verilog(problem)
+    expected = problem.expected(activations)
+    source = root / "unrolled" / "wrong" / "unit.v"
+    source.parent.mkdir(parents=True)
+    first, _, rest = text.partition(") op_")
+    assert first[-1] in "01"
+    source.write_text(
+        f"{first[:-1]}{1 - int(first[-1])}) op_{rest}"
+    )  # the first adder subtracts, or the other way round
+    with pytest.raises(InputError, match=r"toy_uniform is not the layer: \['wrong: \d+ of 62'\]"):
+        simulate(problem.name, source, activations, 4, expected, widths)
+    with pytest.raises(InputError, match=r"toy_uniform gives \d+ bits for results from"):
+        simulate(problem.name, source, activations, 4, expected * 100, widths)
+    source.write_text("module nothing; endmodule\n")
+    with pytest.raises(InputError, match="Verilator could not build toy_uniform in"):
+        simulate(problem.name, source, activations, 4, expected, widths)
+
+
+def test_sums_too_large_for_the_short_root_are_refused():
+    spec = MacSpec("post-exact", 4, 4, frac=0)
+    problem = Problem("large", FORMS["pair"], spec, np.full((1, 100), 5, np.uint8))
+    with pytest.raises(InputError, match=r"sums of large reach 6000·√2; 181/128 rounds faithfully up to 33\d\d"):
+        verilog(problem)
+
+
+def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
+    problem, activations = toy("uniform")
+    found = checked(problem, activations, root)
+    rates = clock(problem, found, 1, root)
+    assert 20 < rates["median"] <= rates["best"] < 1000
+    monkeypatch.setattr(layer, "yosys", lambda *words: pytest.fail("synthesised again"))
+    assert clock(problem, found, 1, root) == rates
+    monkeypatch.setattr(layer, "yosys", lambda *words: None)
+    monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: 2000.0 if seed == 3 else None)
+    assert clock(problem, found, 3, root) == {"best": 2000.0, "median": (2000.0 + rates["best"]) / 2}
+    found["file"].write_text(found["file"].read_text() + "// other\n")
+    assert clock(problem, found, 2, root) == {}  # no placing ended
+
+
+def test_cases(golden):
+    case = parsed_case(f"{golden}:small:4x2")
+    found = list(problems(case))
+    assert [key for key, *_ in found] == list(FORMS)
+    assert all(
+        problem.codes.shape == (2, 4) and checks.shape == (8 + 256 + 2 + 2 + 1, 4) for _, problem, checks in found
+    )
+    for wrong in ("small:4x2", f"{golden}:small:4", f"{golden}:small:0x2", f"{golden}:small:axb"):
+        with pytest.raises(InputError, match="CASES has"):
+            parsed_case(wrong)
+    with pytest.raises(InputError, match=r"layer is 'none'; .* has with POST weights: small"):
+        list(problems(parsed_case(f"{golden}:none:4x4")))
+    with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
+        list(problems(parsed_case(f"{golden}:small:5x4")))
+
+
+def test_the_page(monkeypatch, golden, tmp_path):
+    def row(luts, rate):
+        rates = {"best": rate, "median": rate - 1} if rate else {}
+        return {
+            "cost": 9.0,
+            "depth": 3,
+            "ice40": luts,
+            "ecp5": 2 * luts,
+            "xc7": luts,
+            "clock": rates,
+            "rounded_apart": 0.012,
+        }
+
+    rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(FORMS)}
+    monkeypatch.setattr("sim.unrolled.page.measured", lambda *words: rows)
+    cases = [parsed_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
+    found = report(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
+    write_record(tmp_path / "unrolled.json", UNROLLED, found)
+    text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert ["POST: E, O, √2 per output", "9", "3", "110 (1.10)", "220 (1.10)", "110 (1.10)", "50 / 49"] in lines
+    assert ["uniform", "9", "3", "100 (1.00)", "200 (1.00)", "100 (1.00)", "–"] in lines
+    assert ["uniform", "1.00", "1.00"] in lines and ["uniform", "1.00 / 1.00 / 1.00"] in lines
+    assert "two graphs and √2 take 1.10 to 1.10 times what uniform takes, without the √2 1.20 to 1.20;" in text
+    assert "these times uniform's: 1.00 to 1.00 at 2 inputs, 1.00 to 1.00 at 4 inputs;" in text
+    assert "at most 1.2% of a layer's results in simulation are not" in text
+
+
+def test_what_is_told_of_layers_that_were_not_placed():
+    found = read_record(ROOT / "docs" / "results" / "unrolled.json", UNROLLED)
+    larger = [case for case in found["cases"] if not case["placed"]]
+    said = told(larger)
+    assert said.startswith("LUTs were not measured.") and "1.00 to 1.07 at 144 inputs" in said
+    assert "## " not in page(found | {"cases": larger})

@@ -1,0 +1,64 @@
+"""Words for the ports: what does not fit its field is refused, not cut."""
+
+import numpy as np
+import pytest
+from amaranth.hdl import signed, unsigned
+
+from asq_model.common.files import InputError
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.mac import MacSpec
+from sim.vectors.array_tiles import Tile
+from sim.vectors.block_words import exchange_for
+from sim.vectors.dot_products import Workload
+from sim.vectors.feature_map_cases import random_cases
+from sim.vectors.packing import pack, packed, unpacked
+
+
+def test_a_word():
+    assert pack((5, unsigned(3)), (-1, signed(2)), (1, unsigned(1))) == 0b1_11_101
+    assert packed(np.array([[5, -1, 1]]), [unsigned(3), signed(2), unsigned(1)]) == [0b1_11_101]
+    assert unpacked(0b11_101, [3, 2]) == [-3, -1]
+
+
+@pytest.mark.parametrize(
+    "value, shape, said",
+    [
+        (8, unsigned(3), "bits is 8; allowed: 0 to 7"),
+        (-1, unsigned(3), "bits is -1; allowed: 0 to 7"),
+        (4, signed(3), "bits is 4; allowed: -4 to 3"),
+        (-5, signed(3), "bits is -5; allowed: -4 to 3"),
+    ],
+)
+def test_a_value_that_does_not_fit(value, shape, said):
+    with pytest.raises(InputError, match=said):
+        pack((0, shape), (value, shape))
+    with pytest.raises(InputError, match=said.replace("is", "have")):
+        packed(np.array([[0, 0], [0, value]]), [shape, shape])
+
+
+@pytest.mark.parametrize("codes, activations", [([9], [0]), ([-1], [0]), ([0], [8]), ([0], [-1])])
+def test_operands_that_do_not_fit(codes, activations):
+    one = np.array([1])
+    for shared in (False, True):
+        with pytest.raises(InputError, match="allowed: 0 to 7"):
+            Workload("w", np.array(codes), np.array(activations), one, one).words(MacSpec(shared=shared))
+
+
+def test_partial_sums_that_do_not_fit():
+    spec = ArraySpec(MacSpec("post", 3, 3, depth=2), 2, 1)
+    most = (1 << spec.result_widths[0] - 1) - 1
+    tile = Tile.of(spec, "t", np.full((2, 1), 2), np.array([[7, 7]]), np.array([[most]]))
+    assert len(tile.partial_words(spec)) == 1
+    with pytest.raises(InputError, match=f"bits have {most + 112}; allowed"):
+        tile.expected_words(spec)
+
+
+@pytest.mark.parametrize("name", ["inputs", "sums", "unit_weights"])
+def test_a_map_that_does_not_fit(name):
+    spec = BlockSpec("adapter-step" if name == "inputs" else "adapter", 4, 3)
+    maps = next(random_cases(spec, 1, 1))
+    exchange_for(spec, maps)
+    maps.arrays[name].flat[0] = 1 << 40
+    with pytest.raises(InputError, match=f"have {1 << 40}; allowed"):
+        exchange_for(spec, maps)

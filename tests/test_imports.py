@@ -1,0 +1,59 @@
+"""Which package may import which, and what the Makefile offers."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+TORCH_FREE = ("common", "spec")  # the two folders of asq_model that hardware is built and checked with
+
+
+def imports(path):
+    """Every module that a file imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("room", ["hw", "sim"])
+def test_hw_and_sim_import_only_the_torch_free_part_of_asq_model(room):
+    for path in (ROOT / room).rglob("*.py"):
+        for name in imports(path):
+            first, *rest = name.split(".")
+            assert first != "torch", path
+            assert first != "asq_model" or rest[0] in TORCH_FREE, f"{path} imports {name}"
+
+
+def test_the_torch_free_part_is_free_of_torch():
+    for name in TORCH_FREE:
+        for path in (ROOT / "asq_model" / name).rglob("*.py"):
+            assert not [module for module in imports(path) if module.split(".")[0] in ("torch", "sklearn")], path
+
+
+def test_asq_model_imports_neither_hw_nor_sim_and_hw_not_sim():
+    for room, others in (("asq_model", {"hw", "sim"}), ("hw", {"sim"})):
+        for path in (ROOT / room).rglob("*.py"):
+            assert not others & {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_every_module_of_hw_and_sim_loads_without_torch():
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for room in ("hw", "sim")
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py" and "benches" not in path.parts  # benches load inside the simulator
+    ]
+    code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_help_lists_every_target():
+    text = (ROOT / "Makefile").read_text()
+    targets = next(line for line in text.splitlines() if line.startswith(".PHONY")).split()[1:]
+    done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True)
+    assert [line.split()[1] for line in done.stdout.splitlines()] == targets
