@@ -13,7 +13,8 @@ import click
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.command_line import parsed_widths
-from asq_model.common.files import InputError, OtherFormat, write_text
+from asq_model.common.errors import InputError, OtherFormat, check_range
+from asq_model.common.files import write_text
 from asq_model.common.option_types import (
     MOST_PROCESSES,
     OUTPUT,
@@ -34,7 +35,6 @@ from asq_model.config.recipe import (
     recipe_of,
 )
 from asq_model.export.excerpt import write_excerpt
-from asq_model.spec.fixed_point import checked_range
 from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
 from asq_model.studies.adapter_overhead import table_1
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
@@ -72,7 +72,7 @@ def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> 
     """The fields of a recipe that these options mean."""
     bits = DEFAULT_BITS if bits is None else bits
     if abits is not None:
-        checked_range("ABITS", abits, 2, 8)
+        check_range("ABITS", abits, 2, 8)
     return {"weight_bits": bits, "activation_bits": bits if abits is None else abits, "kind": levels}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.option_types import OUTPUT, PATH, Integer, Switch, refuse_unused
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asq_model.common.files import InputError, fingerprint, read_bytes, read_json, source_paths, write_json, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, read_bytes, read_json, source_paths, write_json, write_text
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from asq_model.common.files import InputError, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
 from asq_model.common.option_types import OUTPUT, PATH, switch
 from asq_model.common.records import write_record
 from asq_model.spec.asq_blocks import BlockSpec

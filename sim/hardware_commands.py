@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from asq_model.common.command_line import parsed_widths
-from asq_model.common.files import PACKAGES, InputError, write_text
-from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, shown, switch
+from asq_model.common.errors import InputError, shown
+from asq_model.common.files import PACKAGES, write_text
+from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, switch
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS

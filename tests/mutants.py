@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 
 # The same examples each time; a reader that takes seconds hangs.
 FUZZED = settings(

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mutants import DEEP, FUZZED, FUZZED_EACH, damaged, mutants, read_or_refused
 
-from asq_model.common.files import InputError, OtherFormat, write_json
+from asq_model.common.errors import InputError, OtherFormat
+from asq_model.common.files import write_json
 from asq_model.common.records import checked_content, kept, read_record, sealed, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from asq_model.spec.mac import MacSpec

@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT
 
 from asq_model.cli import cli as asq_model
+from asq_model.common.errors import InputError
 from asq_model.common.extras import EXTRA_OF, how_to_install
-from asq_model.common.files import InputError
 from asq_model.common.option_types import FilePath, Integer, Real, Switch, name_of
 from hw.cli import cli as hw
 from sim.cli import cli as sim

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.studies.pages import PAGES, page_of, written
 from sim.explore.design_rows import REPORT

@@ -7,9 +7,8 @@ from importlib import import_module
 
 import click
 
+from asq_model.common.errors import InputError, shown
 from asq_model.common.extras import how_to_install
-from asq_model.common.files import InputError
-from asq_model.common.option_types import shown
 
 USAGE_ERROR = 2
 INTERRUPTED = 130

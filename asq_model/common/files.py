@@ -10,14 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
-
-class InputError(Exception):
-    """Something the user gave cannot be used: one line naming the thing, its value and what is allowed."""
-
-
-class OtherFormat(InputError):
-    """A file of another version of this program: whole, but to be made again."""
-
+from asq_model.common.errors import InputError
 
 MEGABYTE = 1 << 20
 LARGEST_MB = 4096  # of any file that is read: sparse files can claim terabytes

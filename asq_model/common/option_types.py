@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError, shown
 
 MAX_INTEGER = (1 << 31) - 1
 MOST_PROCESSES = 256
@@ -25,13 +25,6 @@ def name_of(param: click.Parameter | None) -> str:
     longest = max(param.opts, key=len) if isinstance(param, click.Option) else param.metavar or param.name
     name = longest.strip("-[].").replace("-", "_").upper()
     return SHORTER.get(name, name)
-
-
-def shown(value: object) -> str:
-    """A value for an error message: quoted unless it is one plain word, cut if it is long."""
-    text = str(int(value) if isinstance(value, bool) else value)
-    text = text if text.isprintable() and len(text.split()) == 1 else repr(text)
-    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 class Switch(click.ParamType):

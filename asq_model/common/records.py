@@ -16,7 +16,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from asq_model.common.files import InputError, OtherFormat, fingerprint, parsed_json, read_bytes, write_json
+from asq_model.common.errors import InputError, OtherFormat
+from asq_model.common.files import fingerprint, parsed_json, read_bytes, write_json
 
 T = TypeVar("T")
 LARGEST = 1 << 53  # the largest integer that every reader of JSON takes exactly

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError, check_range
 from asq_model.spec.adaptive_step import BETA_LIMIT
-from asq_model.spec.fixed_point import checked_range
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.mac import MAX_FRAC, MIN_FRAC
 
@@ -66,17 +65,17 @@ class LayerConfig:
         if self.weights in EXPONENTIAL and not self.kind:
             object.__setattr__(self, "kind", "symmetric")
         if self.weights == "dorefa":
-            checked_range("weight_bits", self.weight_bits, 2, 8)
+            check_range("weight_bits", self.weight_bits, 2, 8)
             if self.kind:
                 raise InputError(f"kind is {self.kind!r}, but dorefa weights have only one level set")
         else:
             LevelSet(self.weights, self.weight_bits, self.kind)
-        checked_range("activation_bits", self.activation_bits, 2, 8)
-        checked_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
+        check_range("activation_bits", self.activation_bits, 2, 8)
+        check_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
         if not (isfinite(self.beta_floor) and 0 < self.beta_floor < BETA_LIMIT):
             raise InputError(f"beta_floor is {self.beta_floor}; allowed: more than 0, less than {BETA_LIMIT}")
         if self.product_frac is not None:
-            checked_range("product_frac", self.product_frac, MIN_FRAC, MAX_FRAC)
+            check_range("product_frac", self.product_frac, MIN_FRAC, MAX_FRAC)
             if self.weights != "post" or self.activations not in ("asq", "lsq"):
                 has = f"{self.weights} weights and {self.activations} activations"
                 raise InputError(f"product_frac is {self.product_frac} with {has}; it is for post with asq or lsq")

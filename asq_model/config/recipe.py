@@ -4,9 +4,9 @@ say "up to date" at once."""
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-from asq_model.common.files import InputError, fingerprint, source_paths
+from asq_model.common.errors import InputError, check_range
+from asq_model.common.files import fingerprint, source_paths
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.spec.fixed_point import checked_range
 from asq_model.spec.levels import LevelSet
 
 # What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
@@ -66,10 +66,10 @@ class Recipe:
                 raise InputError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
         if (self.network == "digits") != (self.data == "digits"):
             raise InputError(f"network {self.network} does not take the images of {self.data}")
-        checked_range("batch", self.batch, 1, 1 << 20)
-        checked_range("threads", self.threads, 1, MOST_THREADS)
+        check_range("batch", self.batch, 1, 1 << 20)
+        check_range("threads", self.threads, 1, MOST_THREADS)
         for name in ("full_precision_epochs", "quantised_epochs", "validation", "seed"):
-            checked_range(name, getattr(self, name), 0, 1 << 31)
+            check_range(name, getattr(self, name), 0, 1 << 31)
         rates = {"full_precision_rate": MOST_RATE, "quantised_rate": MOST_RATE}
         for name, most in (rates | {"momentum": 1, "weight_decay": 1}).items():
             if not 0 <= getattr(self, name) <= most:  # nan is not

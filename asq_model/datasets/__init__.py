@@ -7,7 +7,7 @@ A dataset has a training and a test split, and a split gives batches: `split.bat
 from dataclasses import dataclass
 from pathlib import Path
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.recipe import DATASETS
 from asq_model.datasets.cifar10 import load_cifar10
 from asq_model.datasets.digits import load_digits

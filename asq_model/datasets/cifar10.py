@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from asq_model.common.files import InputError, read_bytes
+from asq_model.common.errors import InputError
+from asq_model.common.files import read_bytes
 from asq_model.datasets.in_memory import MemorySplit
 
 BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from asq_model.common.files import InputError, check_file
+from asq_model.common.errors import InputError
+from asq_model.common.files import check_file
 
 # By the end of a file's name. Pillow tries no other format, whatever the file holds: some start other programs.
 FORMATS = {

@@ -17,7 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from asq_model.common.files import InputError, reported_os_errors
+from asq_model.common.errors import InputError
+from asq_model.common.files import reported_os_errors
 from asq_model.datasets.image_file import SUFFIXES, read_image
 from asq_model.distributed import rank, world_size
 

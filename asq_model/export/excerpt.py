@@ -5,7 +5,8 @@
 
 from pathlib import Path
 
-from asq_model.common.files import InputError, atomic_write
+from asq_model.common.errors import InputError
+from asq_model.common.files import atomic_write
 from asq_model.spec.golden_vectors import check_files, invalidate, read_manifest, write_manifest
 
 # Convolutions with short and with long dot products, the layer that is unrolled, and the 8-bit classifier.

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError, fingerprint, sha256_file
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, sha256_file
 from asq_model.config.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
 from asq_model.datasets import Split, load
 from asq_model.export.golden_maps import exported_maps

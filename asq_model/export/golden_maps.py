@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.export.integer_network import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised

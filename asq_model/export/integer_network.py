@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.datasets import MemorySplit
 from asq_model.networks import CifarResNet, DigitsNet, ResNet8
 from asq_model.networks.resnet import BasicBlock, PaddedIdentity

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError, atomic_write
+from asq_model.common.errors import InputError
+from asq_model.common.files import atomic_write
 from asq_model.datasets import load
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.train import load_quantised

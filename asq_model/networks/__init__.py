@@ -5,7 +5,7 @@ Parameter names are those of the public implementations, so that their state dic
 
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.networks.digits import DigitsNet
 from asq_model.networks.mobilenet import MobileNetV2
 from asq_model.networks.resnet import CifarResNet, ResNet8, resnet18, resnet34

@@ -10,7 +10,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
 from asq_model.distributed import global_extremes, global_mean, world_size
 from asq_model.quantisation.adapter import Adapter

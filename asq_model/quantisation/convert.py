@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.quantisation.activations import FROM_EXAMPLE
 from asq_model.quantisation.exportable import check_exportable

@@ -2,7 +2,7 @@
 
 import torch
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import Quantised
 from asq_model.spec.asq_blocks import MAX_CHANNELS
 from asq_model.spec.mac import MAX_DEPTH

@@ -14,7 +14,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import TWINS, WORKING_TYPES, Quantised
 from asq_model.quantisation.observe import Example, apply, evaluating
 

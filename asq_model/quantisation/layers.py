@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional
 
-from asq_model.common.files import InputError, canonical_json
+from asq_model.common.errors import InputError
+from asq_model.common.files import canonical_json
 from asq_model.config.layer_config import LayerConfig, differences, layer_config, record
 from asq_model.quantisation import activation_quantiser, weight_quantiser
 from asq_model.spec.sqrt2 import sqrt2_table

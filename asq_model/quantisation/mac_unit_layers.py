@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.quantisation.convert import inner_layers, replace_layers
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.layers import Quantised, looked_up

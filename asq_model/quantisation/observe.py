@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.quantisation.activations import InputStatistics
 
 # What a network is called with: one tensor, a sequence of arguments, or keyword arguments. Samples on the first axis.

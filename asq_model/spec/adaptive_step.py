@@ -9,8 +9,8 @@ from math import frexp
 
 import numpy as np
 
-from asq_model.common.files import InputError
-from asq_model.spec.fixed_point import check_room, checked_range, largest, mantissas, round_shift, saturate
+from asq_model.common.errors import InputError, check_range
+from asq_model.spec.fixed_point import check_room, largest, mantissas, round_shift, saturate
 
 BETA_LIMIT = 16  # β saturates there
 BIAS_BITS = 8  # of an adapter's bias above the products' sum
@@ -29,7 +29,7 @@ class Precision:
     bits: int = 20
 
     def __post_init__(self):
-        checked_range("PRECISION", self.bits, 12, 20)
+        check_range("PRECISION", self.bits, 12, 20)
 
     @property
     def hidden(self) -> int:

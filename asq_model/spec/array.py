@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.common.files import InputError
-from asq_model.spec.fixed_point import checked_range
+from asq_model.common.errors import InputError, check_range
 from asq_model.spec.mac import MacSpec
 
 MAX_SIDE = 64
@@ -31,9 +30,9 @@ class ArraySpec:
     stages: int = 1
 
     def __post_init__(self):
-        checked_range("ROWS", self.rows, 1, MAX_SIDE)
-        checked_range("COLUMNS", self.columns, 1, MAX_SIDE)
-        checked_range("STAGES", self.stages, 1, MAX_STAGES)
+        check_range("ROWS", self.rows, 1, MAX_SIDE)
+        check_range("COLUMNS", self.columns, 1, MAX_SIDE)
+        check_range("STAGES", self.stages, 1, MAX_STAGES)
         if self.stages > 1 and self.unit not in STAGED_UNITS:
             raise InputError(f"STAGES is {self.stages} for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
         most = MAX_STAGES if self.mac.weight_bits > 3 else 1 if self.unit == "uniform-sign" else 2

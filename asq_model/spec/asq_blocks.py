@@ -17,9 +17,8 @@ design ties them to constants).
 
 from dataclasses import dataclass, fields
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError, check_flag, check_range
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, Precision, accumulator_bits
-from asq_model.spec.fixed_point import checked_flag, checked_range
 
 # What each unit depends on.
 PARAMETERS = {
@@ -67,23 +66,23 @@ class BlockSpec:
         for field in fields(self):
             if field.name not in ("unit", *PARAMETERS[self.unit]):
                 object.__setattr__(self, field.name, field.default)
-        checked_range("CHANNELS", self.channels, 1, MAX_CHANNELS)
-        checked_range("PIXELS", self.pixels, 1, MAX_PIXELS)
-        checked_range("ABITS", self.activation_bits, 1, 8)
+        check_range("CHANNELS", self.channels, 1, MAX_CHANNELS)
+        check_range("PIXELS", self.pixels, 1, MAX_PIXELS)
+        check_range("ABITS", self.activation_bits, 1, 8)
         # The specification computes in 64 bits; what has no products can be wider.
-        checked_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
-        checked_range("LANES", self.lanes, 1, MAX_LANES)
-        checked_range("TOTAL", self.total_bits, 8, 48)
-        checked_flag("SIGNED_ACT", self.signed_activation)
+        check_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
+        check_range("LANES", self.lanes, 1, MAX_LANES)
+        check_range("TOTAL", self.total_bits, 8, 48)
+        check_flag("SIGNED_ACT", self.signed_activation)
         if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
             raise InputError(f"CHANNELS is {self.channels} and LANES {self.lanes}; allowed: lanes that divide them")
         if self.hidden == 0:
             object.__setattr__(self, "hidden", self.quarter)
-        checked_range("HIDDEN", self.hidden, 1, MAX_CHANNELS)
+        check_range("HIDDEN", self.hidden, 1, MAX_CHANNELS)
         if self.unit == "adapter-step":
             if self.buffer == 0:
                 object.__setattr__(self, "buffer", self.two_maps)
-            checked_range("BUFFER", self.buffer, 4, 1 << 24)
+            check_range("BUFFER", self.buffer, 4, 1 << 24)
 
     @property
     def name(self) -> str:

@@ -7,21 +7,9 @@ from math import frexp
 
 import numpy as np
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 
 INT64 = -(1 << 63), (1 << 63) - 1  # what the specification computes in
-
-
-def checked_range(name: str, value: int, low: int, high: int) -> None:
-    """Raises InputError unless `value` is an integer from `low` to `high`."""
-    if type(value) is not int or not low <= value <= high:
-        raise InputError(f"{name} is {value}; allowed: {low} to {high}")
-
-
-def checked_flag(name: str, value: bool) -> None:
-    """Raises InputError unless `value` is True or False."""
-    if type(value) is not bool:
-        raise InputError(f"{name} is {value!r}; allowed: True, False")
 
 
 def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:

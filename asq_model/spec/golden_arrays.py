@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.common.files import MEGABYTE, InputError
+from asq_model.common.errors import InputError
+from asq_model.common.files import MEGABYTE
 from asq_model.spec.golden_manifest import LayerEntry, MapsEntry, spec_of
 
 ARRAYS_MB = 512  # of one file, unpacked

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import Amount, Count, Digest, Line, Whole, Width, Word
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import MAX_CHANNELS, MAX_PIXELS

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asq_model.common.errors import InputError, OtherFormat
 from asq_model.common.files import (
-    InputError,
-    OtherFormat,
     atomic_write,
     fingerprint,
     read_bytes,

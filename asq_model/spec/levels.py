@@ -26,7 +26,7 @@ from functools import cached_property
 
 import numpy as np
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 
 EXPONENTIAL = ("post", "pot")
 FAMILIES = ("post", "pot", "apot", "e2m1", "uniform")

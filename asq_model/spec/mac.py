@@ -36,8 +36,8 @@ from functools import cached_property
 
 import numpy as np
 
-from asq_model.common.files import InputError
-from asq_model.spec.fixed_point import checked_flag, checked_integers, checked_range
+from asq_model.common.errors import InputError, check_flag, check_range
+from asq_model.spec.fixed_point import checked_integers
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.sqrt2 import sqrt2_table, times_sqrt2
 
@@ -107,11 +107,11 @@ class MacSpec:
         elif family not in EXPONENTIAL and self.levels:
             raise InputError(f"LEVELS is {self.levels!r}, but unit {self.unit} has only one level set")
         _ = self.level_set
-        checked_range("ABITS", self.activation_bits, 1, 8)
-        checked_range("DEPTH", self.depth, 1, MAX_DEPTH)
-        checked_range("LANES", self.lanes, 1, MAX_LANES)
+        check_range("ABITS", self.activation_bits, 1, 8)
+        check_range("DEPTH", self.depth, 1, MAX_DEPTH)
+        check_range("LANES", self.lanes, 1, MAX_LANES)
         for name, flag in (("SIGNED_ACT", self.signed_activation), ("SHARED", self.shared), ("GATED", self.gated)):
-            checked_flag(name, flag)
+            check_flag(name, flag)
         self._set_frac()
         if self.lanes > 1 and self.unit == "serial":
             raise InputError(f"LANES is {self.lanes}, but unit serial has one lane")
@@ -128,7 +128,7 @@ class MacSpec:
     def _set_frac(self) -> None:
         if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-            checked_range("FRAC", self.frac, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
+            check_range("FRAC", self.frac, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
             return
         fixed = 1 if self.unit == "post-three-halves" else 0
         if self.frac not in (None, fixed):

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import Quantiser
 from asq_model.spec.fixed_point import largest, round_shift
 from asq_model.spec.rescale import Rescale

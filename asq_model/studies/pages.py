@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from asq_model.common.files import InputError, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
 from asq_model.common.records import Kind, read_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from asq_model.studies import (

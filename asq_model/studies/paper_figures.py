@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.common.files import InputError, atomic_write, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import atomic_write, write_text
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.config.recipe import recipe_of

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Split, load

@@ -15,7 +15,8 @@ from threading import Lock
 import click
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.common.files import PACKAGES, InputError
+from asq_model.common.errors import InputError
+from asq_model.common.files import PACKAGES
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import STUDY, RunTask, Start, StudyResults
 from asq_model.config.recipe import Recipe, recipe_of, versions

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import BenchReport
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.config.recipe import versions

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.common.files import InputError, OtherFormat, atomic_write, canonical_json, check_file, parsed_json
+from asq_model.common.errors import InputError, OtherFormat
+from asq_model.common.files import atomic_write, canonical_json, check_file, parsed_json
 
 LARGEST_MB = 2048  # of a file; the largest network here has 90
 FORMAT = 2  # 2: networks by name, a configuration per layer

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.quantisation import Adapter, LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError, check_range
 from asq_model.config.layer_config import QuantConfig, layer_config, record
 from asq_model.config.recipe import Recipe, recipe_fingerprint
 from asq_model.datasets import Dataset, Split, load
@@ -26,7 +26,6 @@ from asq_model.distributed import global_sum, process_group, rank, share_batch_n
 from asq_model.networks import build
 from asq_model.quantisation import PactActivation
 from asq_model.quantisation.convert import convert, layer_configs, quantisable_layers, quantised_layers
-from asq_model.spec.fixed_point import checked_range
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, write_checkpoint
 from asq_model.training.monitor import Log, first_fault, layer_states
 from asq_model.training.trained_network import read_trained
@@ -233,7 +232,7 @@ class Training:
 
     def restore(self, saved: dict[str, np.ndarray], epoch: int) -> None:
         """Take over a saved state. Raises InputError or torch's errors for one that does not fit."""
-        checked_range("epoch", epoch, 0, self.recipe.epochs)
+        check_range("epoch", epoch, 0, self.recipe.epochs)
         tensors = {name: torch.from_numpy(array.copy()) for name, array in saved.items()}
         if epoch > self.recipe.full_precision_epochs:
             self.start_quantised()

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import Count, Digest, Line, Whole, Word
 from asq_model.config.layer_config import LayerConfig, layer_config
 from asq_model.config.recipe import NETWORKS, Recipe

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError, check_range
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.asq_blocks import BlockSpec
-from asq_model.spec.fixed_point import bounds, checked_range
+from asq_model.spec.fixed_point import bounds
 from asq_model.spec.golden_vectors import GoldenMaps
 
 LOADED = ("adapter", "adapter-step", "rescale")
@@ -79,7 +79,7 @@ def check_values(spec: BlockSpec, layer: str, rows: dict[str, list[dict[str, int
         for name, field in layout(spec):
             shape = Shape.cast(field.shape)
             for row in found:
-                checked_range(f"{name} of layer {layer}'s {what}", row[name], *bounds(shape.width, shape.signed))
+                check_range(f"{name} of layer {layer}'s {what}", row[name], *bounds(shape.width, shape.signed))
 
 
 def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:

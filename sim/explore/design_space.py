@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MIN_FRAC, ROUNDING, MacSpec

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.common.files import InputError, fingerprint, sha256_file, source_paths
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, sha256_file, source_paths
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
-from asq_model.common.files import InputError
-from asq_model.common.option_types import shown
+from asq_model.common.errors import InputError, shown
 from asq_model.common.records import kept, write_record
 from sim.explore.design_rows import ROW, Description, Failure, Row
 from sim.explore.design_space import products_per_cycle

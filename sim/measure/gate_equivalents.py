@@ -9,7 +9,8 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.common.files import InputError, fingerprint, read_json, read_text, reported_os_errors
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
 from asq_model.common.records import Kind, Positive, kept, write_record
 from sim.measure.yosys_area import flat, yosys
 

@@ -14,7 +14,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from asq_model.common.files import InputError, fingerprint, read_json, reported_os_errors, source_paths
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, read_json, reported_os_errors, source_paths
 from asq_model.common.records import Kind, Positive, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog

@@ -23,7 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
-from asq_model.common.files import InputError, fingerprint, reported_os_errors, sha256_file, source_paths
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths
 from asq_model.common.records import Count, Kind, Positive, Whole, kept, write_record
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST

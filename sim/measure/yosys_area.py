@@ -14,8 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypedDict
 
+from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
-from asq_model.common.files import InputError, fingerprint, read_json, reported_os_errors, sha256_file
+from asq_model.common.files import fingerprint, read_json, reported_os_errors, sha256_file
 from asq_model.common.records import Count, Digest, Kind, Whole, kept, write_record
 
 MAPPED = "mapped.il"  # a synthesised module, in Yosys' own format

@@ -8,7 +8,8 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from asq_model.common.files import InputError, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mac import DEFAULT_DEPTH

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from asq_model.common.files import InputError, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #ffffff; --line: #d0d7de; --shade: #f6f8fa; }

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from asq_model.common.files import InputError, read_json, reported_os_errors, write_json, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows

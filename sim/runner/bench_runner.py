@@ -9,15 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from asq_model.common.files import (
-    PACKAGES,
-    InputError,
-    fingerprint,
-    locked,
-    reported_os_errors,
-    sha256_file,
-    source_paths,
-)
+from asq_model.common.errors import InputError
+from asq_model.common.files import PACKAGES, fingerprint, locked, reported_os_errors, sha256_file, source_paths
 from asq_model.common.records import kept, read_record, write_record
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec

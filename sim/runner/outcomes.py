@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from asq_model.common.files import InputError, check_file, parsed_json, read_bytes
+from asq_model.common.errors import InputError
+from asq_model.common.files import check_file, parsed_json, read_bytes
 from asq_model.common.records import Count, Kind, Line, Word
 
 

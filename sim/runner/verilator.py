@@ -11,8 +11,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
-from asq_model.common.files import InputError, fingerprint, reported_os_errors
+from asq_model.common.files import fingerprint, reported_os_errors
 from asq_model.common.records import Digest, Kind, kept, write_record
 from asq_model.spec.array import ArraySpec
 from hw.emit import Spec, generator_fingerprint

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec, signed_width
 from asq_model.spec.sqrt2 import sqrt2_table
 

@@ -14,7 +14,8 @@ from typing import NotRequired, TypedDict
 import numpy as np
 from amaranth.hdl import signed, unsigned
 
-from asq_model.common.files import InputError, fingerprint, reported_os_errors, sha256_file, source_paths, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
 from asq_model.common.records import Amount, Count, Digest, Kind, Whole, kept, write_record
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec, signed_width

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from amaranth.hdl import Shape
 
-from asq_model.spec.fixed_point import bounds, checked_integers, checked_range
+from asq_model.common.errors import check_range
+from asq_model.spec.fixed_point import bounds, checked_integers
 
 
 def pack(*fields: tuple[int, Shape]) -> int:
@@ -13,7 +14,7 @@ def pack(*fields: tuple[int, Shape]) -> int:
     word = offset = 0
     for value, shape in fields:
         value = int(value)
-        checked_range(f"a value for {shape.width} bits", value, *bounds(shape.width, shape.signed))
+        check_range(f"a value for {shape.width} bits", value, *bounds(shape.width, shape.signed))
         word |= (value & ((1 << shape.width) - 1)) << offset
         offset += shape.width
     return word

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from asq_model.common.files import OtherFormat
+from asq_model.common.errors import OtherFormat
 from asq_model.spec.golden_vectors import MANIFEST
 
 

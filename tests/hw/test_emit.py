@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.mac import UNITS, MacSpec

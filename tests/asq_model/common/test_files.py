@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from asq_model.common.files import InputError, atomic_write, fingerprint, read_json, write_json, write_text
+from asq_model.common.errors import InputError
+from asq_model.common.files import atomic_write, fingerprint, read_json, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

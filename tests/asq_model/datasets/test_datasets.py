@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.datasets import cifar10, load
 from asq_model.datasets.image_file import SUFFIXES, read_image
 from asq_model.datasets.image_folder import centre, load_folder

@@ -12,7 +12,7 @@ from mutants import FUZZED, FUZZED_EACH, damaged, mutants, read_or_refused
 from PIL import Image
 from safetensors.numpy import save
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import cifar10

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError, sha256_file
+from asq_model.common.errors import InputError
+from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load
 from asq_model.export.golden_layers import export, export_network, least_squares_codes, post_correct

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.golden_maps import adapter_entry, exported_maps, layers_by_themselves
 from asq_model.quantisation.convert import convert

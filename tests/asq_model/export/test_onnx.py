@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export import onnx as room
 from asq_model.export.onnx import checked_export, differences, export_onnx

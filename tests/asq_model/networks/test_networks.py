@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.config.recipe import NETWORKS as NAMES
 from asq_model.config.recipe import SCHEDULES

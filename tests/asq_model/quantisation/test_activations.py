@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
 from asq_model.quantisation import (
     Adapter,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.golden_layers import export_network
 from asq_model.export.onnx import differences, export_onnx

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import OUTER, LayerConfig, QuantConfig, layer_config
 from asq_model.quantisation.convert import convert, inner_layers, layer_configs, quantised_layers
 from asq_model.quantisation.layers import QuantConv2d, QuantLinear

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
 from asq_model.quantisation import DorefaWeight, LevelSetWeight, UniformWeight, nearest_level, weight_quantiser
 from asq_model.spec.levels import KINDS, LevelSet

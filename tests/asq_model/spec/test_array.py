@@ -3,7 +3,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 

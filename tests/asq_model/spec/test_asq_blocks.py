@@ -2,7 +2,7 @@
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 

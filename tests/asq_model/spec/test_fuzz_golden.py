@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutants import FUZZED, ODD, damaged, mutants, read_or_refused
 
-from asq_model.common.files import InputError, sha256_file
+from asq_model.common.errors import InputError
+from asq_model.common.files import sha256_file
 from asq_model.spec import golden_vectors
 from asq_model.spec.golden_manifest import checked_manifest
 from asq_model.spec.golden_vectors import MANIFEST, manifest_digest, read_golden, read_manifest, read_maps, write_layer

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.levels import APOT_TERMS, KINDS, MAX_BITS, LevelSet
 
 SETS = [LevelSet(family, bits, kind) for family in ("post", "pot") for kind in KINDS for bits in range(2, 7)]

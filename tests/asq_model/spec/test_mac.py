@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_TABLE_BITS, ROUNDING, UNITS, MacSpec, signed_width
 from asq_model.spec.sqrt2 import sqrt2_constant, sqrt2_halves, sqrt2_table, times_sqrt2

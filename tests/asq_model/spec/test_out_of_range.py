@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import Adapter, Dense, Quantiser
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.fixed_point import mantissas, round_shift

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load
 from asq_model.export.integer_network import integer_network

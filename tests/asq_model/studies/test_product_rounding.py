@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.config.layer_config import LayerConfig, QuantConfig

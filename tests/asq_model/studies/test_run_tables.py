@@ -3,7 +3,7 @@ from dataclasses import asdict
 import pytest
 
 from asq_model.common.cifar10_copy import COPIES
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.config.recipe import Recipe, recipe_of

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.networks import build
 from asq_model.studies import training_cost
 from asq_model.studies.training_cost_page import BASE, page, table

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.training.checkpoint_file import FORMAT, read_checkpoint, write_checkpoint
 
 TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array(True), "c": np.zeros(0, np.int64)}

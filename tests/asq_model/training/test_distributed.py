@@ -19,7 +19,7 @@ import torch
 torch.set_default_dtype(torch.float64)
 from asq_model.config.recipe import Recipe
 from asq_model.training.train import train
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 if sys.argv[4:] == ["apart"]:
     import asq_model.training.train
     asq_model.training.train.share_batch_norms = lambda model: None

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe, recipe_fingerprint
 from asq_model.datasets import Dataset, load
 from asq_model.quantisation.activations import FROM_BATCH

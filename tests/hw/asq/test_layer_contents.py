@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_maps
 from hw.asq.adapter import Adapter

@@ -11,7 +11,7 @@ import jsonschema
 from icarus_bench import simulate
 from sidecar_model import check, check_ready, plans
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS

@@ -5,7 +5,7 @@ from shutil import copytree
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec

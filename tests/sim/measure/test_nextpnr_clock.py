@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from hw.harness.timing_wrapper import FOLD

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.measure import switching

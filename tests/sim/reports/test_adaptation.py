@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec

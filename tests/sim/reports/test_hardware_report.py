@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.command_line import parsed_widths
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from sim.explore.design_rows import REPORT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.golden_vectors import FORMAT, write_layer, write_manifest
 from asq_model.spec.mac import MacSpec

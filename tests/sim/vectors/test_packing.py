@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asq_model.common.files import InputError
+from asq_model.common.errors import InputError
 from asq_model.export.excerpt import LAYERS, write_excerpt
 from asq_model.spec.golden_vectors import read_golden, read_manifest
 from sim.explore.design_space import designs, mac_of
