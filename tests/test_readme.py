@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from asq_model.spec.golden_vectors import read_golden, read_manifest
 from sim.runner.bench_runner import Job, run_job
-from sim.vectors.feature_maps import block_specs
+from sim.runner.network_units import block_specs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -17,7 +17,7 @@ from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, m
 from sim.benches.stream_driver import MAX_QUIET_CYCLES, Transcript, counters, exchange, feed, reset, start, take_all
 from sim.vectors.block_words import Exchange, exchange_for
 from sim.vectors.feature_map_cases import extreme_cases, fits, random_cases
-from sim.vectors.feature_maps import Maps, golden_layers
+from sim.vectors.feature_maps import LayerMaps, golden_layers
 
 SPEC = BlockSpec(**JOB["spec"])
 STEPS_IN, STEPS_OUT = SPEC.unit == "rescale", SPEC.unit == "adapter-step"
@@ -86,7 +86,7 @@ def assert_none(failures: list[str]) -> None:
     assert not failures, f"{len(failures)} wrong results; " + "; ".join(failures[:REPORTED_FAILURES])
 
 
-async def check(dut, maps: Maps, **willing) -> Transcript:
+async def check(dut, maps: LayerMaps, **willing) -> Transcript:
     layer = exchange_for(SPEC, maps)
     await set_up(dut, layer)
     seen, steps = await play(dut, layer, **willing)
@@ -94,15 +94,15 @@ async def check(dut, maps: Maps, **willing) -> Transcript:
     return seen
 
 
-def latency(maps: Maps) -> int:
+def latency(maps: LayerMaps) -> int:
     """Cycles from the word that completes a map's first result to that result."""
     if SPEC.unit in ("adapter", "adapter-step"):
-        adapter = SPEC.adapter_latency(maps.channels // SPEC.lanes, maps.adapter["hidden"])
+        adapter = SPEC.adapter_latency(maps.adapter.channels // SPEC.lanes, maps.adapter.hidden)
         return adapter if SPEC.unit == "adapter" else SPEC.step_latency(adapter)
     return SPEC.latency
 
 
-def check_timing(maps: Maps, layer: Exchange, seen: Transcript) -> dict:
+def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict:
     """Latency of the first map's first result, exactly the formula's; cycles between maps, at most the formula's."""
     words, results = layer.per_map
     count = len(layer.words) // words
@@ -114,7 +114,7 @@ def check_timing(maps: Maps, layer: Exchange, seen: Transcript) -> dict:
     gaps = [b - a for a, b in pairwise(starts)]
     busy = words
     if SPEC.unit in ("adapter", "adapter-step"):
-        busy = max(words, SPEC.adapter_period(maps.channels // SPEC.lanes, maps.adapter["hidden"]))
+        busy = max(words, SPEC.adapter_period(maps.adapter.channels // SPEC.lanes, maps.adapter.hidden))
     # The buffer lets the first maps in faster than those that wait for the adapter.
     assert not gaps or max(gaps) <= busy, f"{max(gaps)} cycles between maps, expected at most {busy}"
     ends = [seen.taken_at[results * (k + 1) - 1] for k in range(count)]

@@ -8,7 +8,7 @@ from amaranth.hdl import Shape, signed, unsigned
 
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import BlockSpec
-from sim.vectors.feature_maps import Maps
+from sim.vectors.feature_maps import AdapterMaps, LayerMaps, RescaleMaps
 from sim.vectors.packing import pack, packed
 
 
@@ -45,41 +45,38 @@ def size(spec: BlockSpec, channels: int, pixels: int) -> int:
     )
 
 
-def adapter_constants(spec: BlockSpec, maps: Maps) -> int:
-    adapter = maps.adapter
+def adapter_constants(spec: BlockSpec, adapter: AdapterMaps, mantissa: int) -> int:
     return pack(
-        (adapter["hidden"], unsigned(spec.hidden.bit_length())),
-        (adapter["hidden_shift"], unsigned(SHIFT_BITS)),
-        (adapter["output_shift"], unsigned(SHIFT_BITS)),
-        (adapter["output_bias"], signed(spec.accumulator_bits)),
-        (adapter["floor"], unsigned(spec.beta_bits)),
-        (maps.mantissa, unsigned(spec.mantissa_bits)),
+        (adapter.hidden, unsigned(spec.hidden.bit_length())),
+        (adapter.hidden_shift, unsigned(SHIFT_BITS)),
+        (adapter.output_shift, unsigned(SHIFT_BITS)),
+        (adapter.output_bias, signed(spec.accumulator_bits)),
+        (adapter.floor, unsigned(spec.beta_bits)),
+        (mantissa, unsigned(spec.mantissa_bits)),
     )
 
 
-def adapter_load(spec: BlockSpec, maps: Maps) -> list[int]:
-    """Weights, then the units' records."""
-    arrays = maps.arrays
+def adapter_load(spec: BlockSpec, adapter: AdapterMaps) -> list[int]:
+    """Weights, then the neurons' records."""
     address_bits = max((spec.hidden * spec.words - 1).bit_length(), 1)
-    weights = packed_rows(arrays["unit_weights"].reshape(-1, spec.lanes), signed(spec.precision))
-    outputs = arrays.get("output_weights", np.zeros(1, np.int64))
-    units = [
+    weights = packed_rows(adapter.neuron_weights.reshape(-1, spec.lanes), signed(spec.precision))
+    neurons = [
         pack((bias, signed(spec.accumulator_bits)), (weight, signed(spec.precision)))
-        for bias, weight in zip(arrays["unit_biases"], outputs, strict=True)
+        for bias, weight in zip(adapter.neuron_biases, adapter.output_weights, strict=True)
     ]
     width = max(spec.lanes * spec.precision, spec.accumulator_bits + spec.precision)
     return [
-        pack((is_unit, unsigned(1)), (address, unsigned(address_bits)), (word, unsigned(width)))
-        for is_unit, words in enumerate((weights, units))
+        pack((is_neuron, unsigned(1)), (address, unsigned(address_bits)), (word, unsigned(width)))
+        for is_neuron, words in enumerate((weights, neurons))
         for address, word in enumerate(words)
     ]
 
 
-def rescale_load(spec: BlockSpec, maps: Maps) -> list[int]:
+def rescale_load(spec: BlockSpec, rescale: RescaleMaps) -> list[int]:
     address_bits = max((spec.channels - 1).bit_length(), 1)
     return [
         pack((address, unsigned(address_bits)), (multiplier, signed(spec.precision)), (bias, signed(spec.bias_bits)))
-        for address, (multiplier, bias) in enumerate(zip(maps.multipliers, maps.biases, strict=True))
+        for address, (multiplier, bias) in enumerate(zip(rescale.multipliers, rescale.biases, strict=True))
     ]
 
 
@@ -88,47 +85,55 @@ def step_words(spec: BlockSpec, betas: Iterable[int], steps: Iterable[int]) -> l
     return [pack(*zip(pair, shapes, strict=True)) for pair in zip(betas, steps, strict=True)]
 
 
-def map_words(spec: BlockSpec, maps: Maps) -> list[int]:
-    return packed_rows(map_rows(spec, maps.inputs), signed(spec.precision))
+def map_words(spec: BlockSpec, inputs: np.ndarray) -> list[int]:
+    return packed_rows(map_rows(spec, inputs), signed(spec.precision))
 
 
-def code_words(spec: BlockSpec, maps: Maps) -> list[int]:
-    return packed_rows(map_rows(spec, maps.codes), Shape(spec.activation_bits, spec.signed_activation))
+def code_words(spec: BlockSpec, codes: np.ndarray) -> list[int]:
+    return packed_rows(map_rows(spec, codes), Shape(spec.activation_bits, spec.signed_activation))
 
 
-def exchange_for(spec: BlockSpec, maps: Maps) -> Exchange:
-    """What `spec`'s block is to be sent and must answer for these maps."""
-    count, channels, pixels = maps.inputs.shape
+def rescale_exchange(spec: BlockSpec, name: str, rescale: RescaleMaps) -> Exchange:
+    """The exchange of the block that follows a layer's products."""
+    count, channels, pixels = rescale.outputs.shape
+    pairs = zip(map_rows(spec, rescale.totals)[:, 0], map_rows(spec, rescale.sides)[:, 0], strict=True)
+    totals = [pack((total, signed(spec.total_bits)), (side, signed(spec.precision))) for total, side in pairs]
+    outputs = packed_rows(map_rows(spec, rescale.outputs), signed(spec.precision))
+    steps = step_words(spec, [0] * count, rescale.steps[:count])
+    shifts = [(value, unsigned(SHIFT_BITS)) for value in (rescale.scale_shift, rescale.shift, rescale.align)]
+    ports = {"size": size(spec, channels, pixels), "constants": pack(*shifts, (rescale.relu, unsigned(1)))}
+    load = rescale_load(spec, rescale)
+    return Exchange(name, ports, load, totals, outputs, steps, (channels * pixels, channels * pixels))
+
+
+def exchange_for(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """What `spec`'s block is to be sent and must answer for these maps, which fit it."""
+    name, quantiser, adapter = maps.name, maps.quantiser, maps.adapter
+    if spec.unit == "rescale":
+        assert maps.rescale is not None
+        return rescale_exchange(spec, name, maps.rescale)
+    assert quantiser is not None
+    count, channels, pixels = quantiser.inputs.shape
     words = channels // spec.lanes
-    name = maps.name
-    if spec.unit == "channel-sums":
-        ports = {"size": size(spec, channels, pixels)}
-        sums = packed_rows(maps.sums[:count].reshape(-1, spec.lanes), signed(spec.sum_bits))
-        return Exchange(name, ports, [], map_words(spec, maps), sums, [], (words * pixels, words))
     if spec.unit == "quantiser":
-        rows = map_rows(spec, maps.inputs).tolist()
-        steps = np.repeat(maps.steps[:count], words * pixels).tolist()
+        rows = map_rows(spec, quantiser.inputs).tolist()
+        steps = np.repeat(quantiser.steps[:count], words * pixels).tolist()
         stepped = [
             pack(*((value, signed(spec.precision)) for value in row), (step, unsigned(spec.step_bits)))
             for row, step in zip(rows, steps, strict=True)
         ]
-        return Exchange(name, {}, [], stepped, code_words(spec, maps), [], (words * pixels, words * pixels))
-    if spec.unit == "rescale":
-        count, channels, pixels = maps.outputs.shape
-        pairs = zip(map_rows(spec, maps.totals)[:, 0], map_rows(spec, maps.sides)[:, 0], strict=True)
-        totals = [pack((total, signed(spec.total_bits)), (side, signed(spec.precision))) for total, side in pairs]
-        outputs = packed_rows(map_rows(spec, maps.outputs), signed(spec.precision))
-        steps = step_words(spec, [0] * count, maps.steps[:count])
-        constants = maps.rescale
-        shifts = [(constants[name], unsigned(SHIFT_BITS)) for name in ("scale_shift", "shift", "align")]
-        ports = {"size": size(spec, channels, pixels), "constants": pack(*shifts, (constants["relu"], unsigned(1)))}
-        load = rescale_load(spec, maps)
-        return Exchange(name, ports, load, totals, outputs, steps, (channels * pixels, channels * pixels))
-    constants, load = adapter_constants(spec, maps), adapter_load(spec, maps)
-    steps = step_words(spec, maps.betas, maps.steps)
+        codes = code_words(spec, quantiser.codes)
+        return Exchange(name, {}, [], stepped, codes, [], (words * pixels, words * pixels))
+    assert adapter is not None
+    if spec.unit == "channel-sums":
+        ports = {"size": size(spec, channels, pixels)}
+        sums = packed_rows(adapter.sums[:count].reshape(-1, spec.lanes), signed(spec.sum_bits))
+        return Exchange(name, ports, [], map_words(spec, quantiser.inputs), sums, [], (words * pixels, words))
+    constants, load = adapter_constants(spec, adapter, quantiser.mantissa), adapter_load(spec, adapter)
+    steps = step_words(spec, adapter.betas, quantiser.steps)
     if spec.unit == "adapter":
-        sums = packed_rows(maps.sums.reshape(-1, spec.lanes), signed(spec.sum_bits))
+        sums = packed_rows(adapter.sums.reshape(-1, spec.lanes), signed(spec.sum_bits))
         return Exchange(name, {"words": words, "constants": constants}, load, sums, steps, [], (words, 1))
     ports = {"size": size(spec, channels, pixels), "constants": constants}
-    sent, codes = map_words(spec, maps), code_words(spec, maps)
+    sent, codes = map_words(spec, quantiser.inputs), code_words(spec, quantiser.codes)
     return Exchange(name, ports, load, sent, codes, steps[:count], (words * pixels,) * 2)

@@ -6,18 +6,19 @@ import numpy as np
 
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
-from sim.vectors.feature_maps import Maps, made_codes, made_layer, made_rescale, signed_values
+from sim.vectors.feature_maps import LayerMaps
+from sim.vectors.made_up_maps import made_adapter, made_codes, made_rescale, signed_values
 
 
-def fits(spec: BlockSpec, maps: Maps) -> bool:
-    """Whether a golden layer is for this block."""
+def fits(spec: BlockSpec, maps: LayerMaps) -> bool:
+    """Whether a golden layer has what this block is sent."""
     if spec.unit == "rescale":
         return maps.rescale is not None
-    if spec.unit == "quantiser":
-        return (maps.bits, maps.signed) == (spec.activation_bits, spec.signed_activation)
-    if spec.unit == "adapter-step" and (maps.bits, maps.signed) != (spec.activation_bits, spec.signed_activation):
+    quantiser = maps.quantiser
+    if quantiser is None or (maps.adapter is None and spec.unit != "quantiser"):
         return False
-    return maps.adapter is not None
+    same_codes = (quantiser.bits, quantiser.signed) == (spec.activation_bits, spec.signed_activation)
+    return same_codes or spec.unit in ("channel-sums", "adapter")
 
 
 def values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
@@ -32,7 +33,7 @@ def largest_pixels(spec: BlockSpec, words: int, limit: int) -> int:
     return max(1, min(spec.pixels, room // words))
 
 
-def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[Maps]:
+def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[LayerMaps]:
     """Maps of random sizes within the block's, at most a few hundred words each, adapters of both forms in turn."""
     rng = np.random.default_rng(seed)
     for index in range(count):
@@ -48,10 +49,10 @@ def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[Maps]:
             continue
         hidden = 0 if index % 2 else int(rng.integers(1, spec.hidden + 1))
         mantissa = int(rng.integers(1, 1 << spec.precision + 6 - int(rng.integers(0, spec.activation_bits + 2))))
-        yield made_layer(spec, values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
+        yield made_adapter(spec, values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
 
 
-def edges(spec: BlockSpec, rng: np.random.Generator) -> Maps:
+def edges(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
     """Values exactly between two codes, the values just below and just above, for steps of all sizes."""
     codes = np.arange(-(1 << spec.activation_bits), (1 << spec.activation_bits) + 1)
     halves = 1 << np.arange(spec.precision - spec.activation_bits - 2)  # half a step, in units of the input's last bit
@@ -62,7 +63,7 @@ def edges(spec: BlockSpec, rng: np.random.Generator) -> Maps:
     return made_codes(spec, x, halves * 2 << GUARD)
 
 
-def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[Maps]:
+def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
     """Zero and saturated maps, the smallest and the largest; steps and β at both ends."""
     rng = np.random.default_rng(seed)
     low, high = -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1
@@ -94,4 +95,4 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[Maps]:
     top, middle = (1 << spec.mantissa_bits) - 1, 1 << spec.precision
     for index, x in enumerate(maps):
         for mantissa, beta in ((1, 1.0), (top, 1.0), (top, 40.0), (middle, -3.0), (middle, 0.1)):
-            yield made_layer(spec, x, seed + index, spec.hidden if index % 2 else 0, mantissa, beta)
+            yield made_adapter(spec, x, seed + index, spec.hidden if index % 2 else 0, mantissa, beta)

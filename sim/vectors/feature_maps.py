@@ -1,4 +1,5 @@
-"""What the benches of ASQ's blocks send and expect: feature maps, with an adapter's constants, steps and codes."""
+"""Feature maps as the test benches of ASQ's blocks send and expect them: one layer's input, its codes and steps, what
+its adapter makes of its sums, and what follows its products."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,43 +7,78 @@ from pathlib import Path
 
 import numpy as np
 
-from asq_model.spec.adaptive_step import Adapter, Dense, Quantiser, channel_sums
-from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_manifest import AdapterEntry, RescaleEntry
 from asq_model.spec.golden_vectors import GoldenMaps, read_maps
-from asq_model.spec.rescale import Rescale
+from sim.runner.network_units import block_specs as block_specs
 
 
 @dataclass(frozen=True)
-class Maps:
-    """Feature maps of one layer. N whole maps, K sums: channel sums of those and of more.
+class QuantiserMaps:
+    """A layer's input and its codes, int [N, C, pixels] each, and the step of each map, int [K].
 
-    inputs, codes: int [N, C, pixels]; steps: int [K]; adapter: constants as `adapter_layout` names them, or None for a
-    fixed step; sums int [K, C], betas int [K]; unit_weights int [J, C], unit_biases, output_weights int [J].
-    rescale: constants as `rescale_layout` names them, or None; totals, sides, outputs int [N, C', pixels'];
-    multipliers, biases int [C'].
+    K may be larger than N: golden vectors hold the steps of more images than whole maps. bits, signed: of a code.
+    mantissa: the learned step at β = 1.
     """
 
-    name: str
     bits: int
     signed: bool
     mantissa: int
-    adapter: dict | None
-    rescale: dict | None
-    arrays: dict[str, np.ndarray] = field(repr=False)
+    inputs: np.ndarray = field(repr=False)
+    steps: np.ndarray = field(repr=False)
+    codes: np.ndarray = field(repr=False)
 
-    def __getattr__(self, name: str) -> np.ndarray:
-        try:
-            return self.__dict__["arrays"][name]
-        except KeyError as error:
-            raise AttributeError(name) from error
+
+@dataclass(frozen=True)
+class AdapterMaps:
+    """An adapter's constants, the channel sums of K maps, int [K, C], and their β, int [K].
+
+    hidden: neurons of the hidden layer, or 0. Constants as `hw.asq.layouts.adapter_layout` names them.
+    neuron_weights: int [J, C]. neuron_biases, output_weights: int [J].
+    """
+
+    hidden: int
+    hidden_shift: int
+    output_shift: int
+    output_bias: int
+    floor: int
+    neuron_weights: np.ndarray = field(repr=False)
+    neuron_biases: np.ndarray = field(repr=False)
+    output_weights: np.ndarray = field(repr=False)
+    sums: np.ndarray = field(repr=False)
+    betas: np.ndarray = field(repr=False)
 
     @property
     def channels(self) -> int:
-        return self.inputs.shape[1]
+        return self.sums.shape[1]
 
-    @property
-    def pixels(self) -> int:
-        return self.inputs.shape[2]
+
+@dataclass(frozen=True)
+class RescaleMaps:
+    """A layer's sums of products, the values of its side branch, and its output, int [N, C', pixels'] each.
+
+    Constants as `hw.asq.layouts.rescale_layout` names them. multipliers, biases: int [C']. steps: int [K], K ≥ N.
+    """
+
+    scale_shift: int
+    shift: int
+    align: int
+    relu: bool
+    multipliers: np.ndarray = field(repr=False)
+    biases: np.ndarray = field(repr=False)
+    steps: np.ndarray = field(repr=False)
+    totals: np.ndarray = field(repr=False)
+    sides: np.ndarray = field(repr=False)
+    outputs: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The feature maps of one layer. None: what the layer, or the made-up case, does not have."""
+
+    name: str
+    quantiser: QuantiserMaps | None = None
+    adapter: AdapterMaps | None = None
+    rescale: RescaleMaps | None = None
 
 
 def flat(array: np.ndarray) -> np.ndarray:
@@ -50,135 +86,59 @@ def flat(array: np.ndarray) -> np.ndarray:
     return array.reshape(*array.shape[:2], -1).astype(np.int64)
 
 
-def golden_layer(layer: GoldenMaps) -> Maps:
+def golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> AdapterMaps:
+    """The adapter of a layer as exported."""
+    return AdapterMaps(
+        hidden=entry["hidden"],
+        hidden_shift=entry["hidden_shift"],
+        output_shift=entry["output_shift"],
+        output_bias=entry["output_bias"],
+        floor=entry["floor"],
+        neuron_weights=arrays["unit_weights"],
+        neuron_biases=arrays["unit_biases"],
+        output_weights=arrays.get("output_weights", np.zeros(1, np.int64)),
+        sums=arrays["sums"],
+        betas=arrays["betas"],
+    )
+
+
+def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> RescaleMaps:
+    """What follows a layer's products as exported; without a side branch its values are zero."""
+    totals = flat(arrays["totals"])
+    return RescaleMaps(
+        scale_shift=entry["scale_shift"],
+        shift=entry["shift"],
+        align=entry["align"],
+        relu=entry["relu"],
+        multipliers=arrays["multipliers"],
+        biases=arrays["biases"],
+        steps=arrays["steps"],
+        totals=totals,
+        sides=flat(arrays["sides"]) if "sides" in arrays else np.zeros_like(totals),
+        outputs=flat(arrays["outputs"]),
+    )
+
+
+def golden_layer(layer: GoldenMaps) -> LayerMaps:
     """A layer as exported, its expected values included."""
-    maps = {name: flat(layer.arrays[name]) for name in ("inputs", "codes", "totals", "outputs") if name in layer.arrays}
-    if "totals" in maps:
-        maps["sides"] = flat(layer.arrays["sides"]) if "sides" in layer.arrays else np.zeros_like(maps["totals"])
-    entry = layer.entry
-    rescale = entry["rescale"]
-    if rescale is not None:
-        rescale = {name: int(rescale[name]) for name in ("scale_shift", "shift", "align", "relu")}
-    return Maps(
-        layer.name, entry["bits"], entry["signed"], entry["mantissa"], entry["adapter"], rescale, layer.arrays | maps
+    entry, arrays = layer.entry, layer.arrays
+    quantiser = QuantiserMaps(
+        entry["bits"],
+        entry["signed"],
+        entry["mantissa"],
+        flat(arrays["inputs"]),
+        arrays["steps"],
+        flat(arrays["codes"]),
+    )
+    adapter, rescale = entry["adapter"], entry["rescale"]
+    return LayerMaps(
+        layer.name,
+        quantiser,
+        None if adapter is None else golden_adapter(adapter, arrays),
+        None if rescale is None else golden_rescale(rescale, arrays),
     )
 
 
-def golden_layers(folder: Path) -> Iterator[Maps]:
+def golden_layers(folder: Path) -> Iterator[LayerMaps]:
+    """The layers of a folder of golden vectors, in order. Raises InputError for damaged files."""
     return (golden_layer(layer) for layer in read_maps(folder))
-
-
-def signed_values(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.integers(-(1 << bits - 1), 1 << bits - 1, shape)
-
-
-def made_layer(
-    spec: BlockSpec, x: np.ndarray, seed: int, hidden: int, mantissa: int, beta: float = 1.0, spread: int = 4
-) -> Maps:
-    """Maps x int [N, C, pixels] with a random adapter whose β lies around `beta`, answered by the specification.
-
-    spread: how many bits of β's fraction the map may change.
-    """
-    rng = np.random.default_rng(seed)
-    channels, precision = x.shape[1], spec.precision
-    weights = signed_values(rng, precision, (max(hidden, 1), channels))
-    sums_shift = max(spec.sum_bits + precision - 1 + (channels - 1).bit_length() - precision - spread, 0)
-    middle = int(beta * 2.0**precision)
-    if hidden:
-        first = Dense(weights, signed_values(rng, precision, (hidden,)), sums_shift)
-        output_shift = 2 * precision - spread
-        bias = middle << output_shift
-        limit = 1 << spec.accumulator_bits - 2
-        output_shift -= max(0, bias.bit_length() - limit.bit_length() + 1)
-        output = Dense(
-            signed_values(rng, precision, (1, hidden)) >> 4, np.array([middle << output_shift]), output_shift
-        )
-    else:
-        first, output = None, Dense(weights, np.array([middle << sums_shift]), sums_shift)
-    adapter = Adapter(first, output, 1 << max(precision - 4, 0), precision, spec.hidden_bits)
-    quantiser = Quantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
-    steps = quantiser.step(x)
-    unit = first or output
-    constants = {
-        "hidden": hidden,
-        "hidden_shift": first.shift if first else 0,
-        "output_shift": output.shift,
-        "output_bias": int(output.bias[0]) if first else 0,
-        "floor": adapter.floor,
-    }
-    arrays = {
-        "inputs": x,
-        "sums": channel_sums(x),
-        "betas": adapter(channel_sums(x)),
-        "steps": steps,
-        "codes": quantiser.codes(x, steps),
-        "unit_weights": unit.weights,
-        "unit_biases": unit.bias,
-        "output_weights": output.weights[0] if first else np.zeros(1, np.int64),
-    }
-    return Maps("made", spec.activation_bits, spec.signed_activation, mantissa, constants, None, arrays)
-
-
-def made_codes(spec: BlockSpec, x: np.ndarray, steps: np.ndarray) -> Maps:
-    """Maps x int [N, C, pixels] with these steps, int [N], answered by the specification."""
-    quantiser = Quantiser(spec.activation_bits, spec.signed_activation, 1, 0, None)
-    arrays = {"inputs": x, "steps": steps, "codes": quantiser.codes(x, steps)}
-    return Maps("made", spec.activation_bits, spec.signed_activation, 1, None, None, arrays)
-
-
-def made_rescale(spec: BlockSpec, shape: tuple[int, int, int], seed: int) -> Maps:
-    """Random sums [N, C, pixels] and constants, answered by the integer specification; some outputs saturate."""
-    rng = np.random.default_rng(seed)
-    precision = spec.precision
-    steps = rng.integers(1, 1 << precision + 4, shape[0])
-    rescale = Rescale(
-        signed_values(rng, precision, (shape[1],)),
-        signed_values(rng, spec.bias_bits - 3, (shape[1],)),
-        int(rng.integers(precision - 1, precision + 3)),
-        int(rng.integers(spec.bias_bits - precision - 4, spec.bias_bits - precision)),
-        precision,
-    )
-    align, relu = int(rng.integers(0, spec.bias_bits - precision - 3)), bool(seed % 2)
-    totals, sides = signed_values(rng, spec.total_bits, shape), signed_values(rng, precision, shape)
-    outputs, _ = rescale.finish(rescale.total(totals, steps) + (sides << align), relu)
-    arrays = {
-        "inputs": np.zeros(shape, np.int64),
-        "steps": steps,
-        "totals": totals,
-        "sides": sides,
-        "outputs": outputs,
-        "multipliers": rescale.multiplier,
-        "biases": rescale.bias,
-    }
-    constants = {"scale_shift": rescale.scale_shift, "shift": rescale.shift, "align": align, "relu": int(relu)}
-    return Maps("made", 1, False, 1, None, constants, arrays)
-
-
-def block_specs(manifest: dict) -> list[BlockSpec]:
-    """The blocks that a manifest's maps are for, each as large as its largest layer needs."""
-    maps = manifest["maps"]
-    adaptive = [entry for entry in maps if entry["adapter"] is not None]
-    rescaled = [entry["rescale"] for entry in maps if entry["rescale"] is not None]
-    specs = []
-
-    def largest(entries: list[dict]) -> dict:
-        return {what: max(entry[what] for entry in entries) for what in ("channels", "pixels")}
-
-    def hidden(entries: list[dict]) -> int:
-        return max(1, *(entry["adapter"]["hidden"] for entry in entries))
-
-    if adaptive:
-        specs.append(BlockSpec("channel-sums", **largest(adaptive)))
-        specs.append(BlockSpec("adapter", **largest(adaptive), hidden=hidden(adaptive)))
-    for codes in dict.fromkeys((entry["bits"], entry["signed"]) for entry in maps):
-        alike = [entry for entry in maps if (entry["bits"], entry["signed"]) == codes]
-        kinds = {"activation_bits": codes[0], "signed_activation": codes[1]}
-        specs.append(BlockSpec("quantiser", precision=max(entry["input_bits"] for entry in alike), **kinds))
-        steps = [entry for entry in alike if entry["adapter"] is not None]
-        if steps:
-            buffer = max(4, 2 * max(entry["channels"] * entry["pixels"] for entry in steps))
-            specs.append(BlockSpec("adapter-step", **largest(steps), **kinds, hidden=hidden(steps), buffer=buffer))
-    if rescaled:
-        bits = max(entry["total_bits"] for entry in rescaled)
-        specs.append(BlockSpec("rescale", **largest(rescaled), total_bits=max(bits, 16)))
-    return specs

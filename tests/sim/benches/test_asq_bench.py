@@ -15,7 +15,8 @@ from asq_model.spec.golden_vectors import read_manifest, read_maps, write_layer,
 from hw.catalogue import component
 from hw.emit import to_verilog
 from sim.runner.bench_runner import BLOCK_TESTS, Job, run_job
-from sim.vectors.feature_maps import block_specs, golden_layer
+from sim.runner.network_units import block_specs
+from sim.vectors.feature_maps import AdapterMaps, golden_layer
 
 CORNERS = [
     BlockSpec("channel-sums", channels=1, pixels=1, precision=12),
@@ -73,21 +74,22 @@ def changed_copy(golden, folder, layer: str, array: str, index, bit: int):
     return folder
 
 
-def changed_betas(maps, index) -> np.ndarray:
+def changed_betas(adapter: AdapterMaps, index) -> np.ndarray:
     """β by the specification with bit 17 of one of the first layer's weights flipped: some weights see only zeros."""
-    weights = maps.unit_weights.copy()
+    weights = adapter.neuron_weights.copy()
     weights[index] ^= 1 << 17
-    constants = maps.adapter
-    hidden = Dense(weights, maps.unit_biases, constants["hidden_shift"])
-    output = Dense(maps.output_weights[None], np.array([constants["output_bias"]]), constants["output_shift"])
-    return Adapter(hidden, output, constants["floor"], 20, 24)(maps.sums)
+    hidden = Dense(weights, adapter.neuron_biases, adapter.hidden_shift)
+    output = Dense(adapter.output_weights[None], np.array([adapter.output_bias]), adapter.output_shift)
+    return Adapter(hidden, output, adapter.floor, 20, 24)(adapter.sums)
 
 
 def test_a_corrupted_adapter_weight_is_found(small_golden, build_root, tmp_path):
     spec = golden_specs(small_golden)["adapter 3"]
-    maps = golden_layer(next(maps for maps in read_maps(small_golden) if maps.name == "block2.conv1"))
+    adapter = golden_layer(next(maps for maps in read_maps(small_golden) if maps.name == "block2.conv1")).adapter
     index = next(
-        index for index in np.ndindex(maps.unit_weights.shape) if (changed_betas(maps, index) != maps.betas).any()
+        index
+        for index in np.ndindex(adapter.neuron_weights.shape)
+        if (changed_betas(adapter, index) != adapter.betas).any()
     )
     copy = changed_copy(small_golden, tmp_path, "block2.conv1", "unit_weights", index, 17)
     outcome = run_job(Job(spec, copy, ("golden",)), build_root)

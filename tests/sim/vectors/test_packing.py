@@ -54,11 +54,11 @@ def test_partial_sums_that_do_not_fit():
         tile.expected_words(spec)
 
 
-@pytest.mark.parametrize("name", ["inputs", "sums", "unit_weights"])
-def test_a_map_that_does_not_fit(name):
+@pytest.mark.parametrize("part, name", [("quantiser", "inputs"), ("adapter", "sums"), ("adapter", "neuron_weights")])
+def test_a_map_that_does_not_fit(part, name):
     spec = BlockSpec("adapter-step" if name == "inputs" else "adapter", 4, 3)
     maps = next(random_cases(spec, 1, 1))
     exchange_for(spec, maps)
-    maps.arrays[name].flat[0] = 1 << 40
+    getattr(getattr(maps, part), name).flat[0] = 1 << 40
     with pytest.raises(InputError, match=f"have {1 << 40}; allowed"):
         exchange_for(spec, maps)
