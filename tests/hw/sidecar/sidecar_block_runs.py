@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+from formulas import cycles_of_case
 from icarus_bench import Run
 from sidecar_blocks import (
     Adapter,
@@ -16,7 +17,7 @@ from sidecar_blocks import (
     memory_words,
     size_word,
 )
-from sidecar_model import Plan, clamp, evaluated, field_of, limits, packed, placed, round_shift
+from sidecar_model import Plan, clamp, field_of, limits, packed, placed, round_shift
 
 MAPS = 3
 BEATS = 30  # at least, in all maps of a run that is cheap
@@ -72,7 +73,7 @@ def adapter_run(block: Block, verilog: Path, mode: str) -> Plan:
     found = [block.word("o", {("beta",): beta, ("step",): step}) for beta, step in map(adapter, maps)]
     variables = {"hidden": adapter.hidden, "words": words}
     held = {"words": words, "constants": adapter.word()}
-    idle = evaluated(block.sidecar["timing"]["period"], variables)
+    idle = cycles_of_case(block.sidecar["timing"]["period"], variables)
     streams = {"i": gaps(block, sent, words, mode, idle), "load": [(word, 0) for word in adapter.load()]}
     run = Run(block.sidecar, verilog, held, streams, len(found), mode == "stalls", block.rng.randint(3, 200))
     ends = {("i", "last of a map"): list(range(words - 1, len(sent), words))}
@@ -149,7 +150,7 @@ def step_run(block: Block, verilog: Path, mode: str) -> Plan:
             codes += block.lane_words("o", [code(block, value, step) for value in row])
     variables = {"hidden": adapter.hidden, "words": words, "pixels": pixels}
     per_map = words * pixels
-    idle = 2 * evaluated(block.sidecar["timing"]["period"], variables) + 2 * per_map + 50
+    idle = 2 * cycles_of_case(block.sidecar["timing"]["period"], variables) + 2 * per_map + 50
     streams = {"i": gaps(block, sent, per_map, mode, idle), "load": [(word, 0) for word in adapter.load()]}
     held = {"size": size_word(block, words, pixels), "constants": adapter.word()}
     awaited = len(codes) + len(steps)

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass
 from itertools import pairwise
 
+from formulas import cycles_of_case
 from icarus_bench import Run
 
 
@@ -48,13 +49,6 @@ def round_shift(x: int, n: int) -> int:
 
 def clamp(x: int, low: int, high: int) -> int:
     return min(max(x, low), high)
-
-
-def evaluated(cases: list[dict], variables: dict[str, int]) -> int:
-    """The cycles of the case whose condition holds; conditions and cycles are expressions of integers and names."""
-    names = {"__builtins__": {}} | variables
-    (cycles,) = [case["cycles"] for case in cases if eval(case["if"], names)]
-    return eval(cycles, names)
 
 
 @dataclass
@@ -103,7 +97,7 @@ def check_timing(plan: Plan) -> None:
     """Raises AssertionError unless interval, latencies and period are the sidecar's, to the cycle."""
     sidecar, timing = plan.run.sidecar, plan.run.sidecar["timing"]
     for entry in timing["latency"] if plan.timed else ():
-        cycles = entry["cycles"] if "cycles" in entry else evaluated(entry["cases"], plan.variables)
+        cycles = entry["cycles"] if "cycles" in entry else cycles_of_case(entry["cases"], plan.variables)
         pairs = zip(cycles_of(plan, entry["from"]), cycles_of(plan, entry["to"]), strict=True)
         found = {end - start for start, end in pairs}
         assert found == {cycles}, f"{sidecar['top']}: latency of {entry['of']} is {cycles}, found {sorted(found)[:9]}"
@@ -112,7 +106,7 @@ def check_timing(plan: Plan) -> None:
         found = {second - first for first, second in pairwise(cycles)}
         assert found <= {timing["interval"]}, f"{sidecar['top']}: interval is {timing['interval']}, found {found}"
     if plan.back_to_back:
-        period = evaluated(timing["period"], plan.variables)
+        period = cycles_of_case(timing["period"], plan.variables)
         if "pixels" in timing["variables"]:
             period = max(period, plan.variables["words"] * plan.variables["pixels"])
         first = next(entry["to"] for entry in timing["latency"] if entry["of"] == "o")
