@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
-from hw.mac.adder_tree import Tree, add, carry_of
+from hw.mac.adder_tree import AdderTree, add, carry_of
 from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
 
 
@@ -92,11 +92,11 @@ class Array(wiring.Component):
         m.d.sync += [load.valid.eq(self.load.valid), load.payload.eq(self.load.payload)]
         return load
 
-    def column(self, m: Module, column: int, rows: list[dict[str, Signal]], load: wiring.PureInterface) -> Tree:
+    def column(self, m: Module, column: int, rows: list[dict[str, Signal]], load: wiring.PureInterface) -> AdderTree:
         """A column's weights, products and tree."""
         mac = self.spec.mac
         products = [PRODUCTS[mac.unit](mac, self.spec.stages) for _ in rows]
-        tree = Tree(data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths))
+        tree = AdderTree(data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths))
         m.submodules[f"tree_{column}"] = tree
         loaded = products[0].decode(load.payload[column])
         for row, (product, held) in enumerate(zip(products, rows, strict=True)):

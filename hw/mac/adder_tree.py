@@ -1,8 +1,12 @@
-"""Adding up many terms at once: a pipelined binary tree."""
+"""Adding up many terms at once: a pipelined binary tree of adders, and the adder that it is made of."""
+
+from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
+Term = tuple[Value, Value]  # (value, carry), which means value + carry
 
 
 def add(x: Value, y: Value, carry: Value) -> Value:
@@ -12,40 +16,51 @@ def add(x: Value, y: Value, carry: Value) -> Value:
     tool maps to the carry chain; `x + y + carry` becomes a second adder in some. (The carry on both sides would do as
     well, but nextpnr often cannot route it on iCE40.) Operands are not extended here: Yosys maps a short signed operand
     to fewer LUTs than a copy of its sign bits.
+
+        x:      x[n] … x[1] x[0] carry
+        y:    + y[n] … y[1] y[0]   1      the lowest place carries over exactly if `carry` is set,
+                └── result ────┘  drop    and its own sum is dropped
     """
     one = Const(1, 1)[: len(carry)]
     return (Cat(carry, x).as_signed() + Cat(one, y).as_signed())[len(carry) :].as_signed()
 
 
-def carry_of(term) -> Value:
-    """A term's carry; of a term that has none, no bit at all."""
+def carry_of(term: data.View) -> Value:
+    """A term's carry; no bit at all of a term that has none."""
     return term.carry if "carry" in term.shape().members else Const(0, 0)
 
 
-def lane_terms(terms: list, sums: int) -> list[list[tuple[Value, Value]]]:
-    """(value, carry) of every term by the sum it belongs to: the only one, or that which its `lane` says."""
+def terms_by_sum(terms: Sequence[data.View], sums: int) -> list[list[Term]]:
+    """(value, carry) of every term, once for each of `sums` sums: zero where the term's `lane` names another sum."""
     if sums == 1:
         return [[(term.value, carry_of(term)) for term in terms]]
-    return [
-        [
-            (Mux(mine, term.value, 0).as_signed(), carry_of(term) & mine)
-            for term in terms
-            for mine in [term.lane == lane]
-        ]
-        for lane in range(sums)
-    ]
+    groups = []
+    for lane in range(sums):
+        group = []
+        for term in terms:
+            belongs = term.lane == lane
+            group.append((Mux(belongs, term.value, 0).as_signed(), carry_of(term) & belongs))
+        groups.append(group)
+    return groups
 
 
-def levels(lanes: int) -> int:
-    """Levels of a tree over that many terms, and its latency in cycles."""
-    return (lanes - 1).bit_length()
+def tree_levels(terms: int) -> int:
+    """Levels of a binary tree over that many terms."""
+    return (terms - 1).bit_length()
 
 
-class Tree(wiring.Component):
-    """Adds up `lanes` terms a cycle, separately for each of `sums`, a register after each level.
+class AdderTree(wiring.Component):
+    """Adds up `lanes` terms a cycle, separately for each of `sums` sums, with a register after each level.
 
-    Every adder takes one term's carry in; the last term's is left over and comes out. Interval 1, latency
-    `levels(lanes)`. All registers advance together, when the result is taken or there is none.
+    Interval 1, latency `tree_levels(lanes)`.
+
+        term 0 ─┐
+                ├─ add ─ reg ─┐
+        term 1 ─┘             ├─ add ─ reg ─ sum
+        term 2 ────────  reg ─┘
+
+    Every adder takes one term's carry in; the last term's is left over and comes out. All registers advance together,
+    when the result is taken or there is none.
 
     Members
     -------
@@ -56,7 +71,7 @@ class Tree(wiring.Component):
     def __init__(self, term: data.StructLayout, lanes: int, sums: int = 1):
         self.lanes, self.sums = lanes, sums
         shape = Shape.cast(term.members["value"])
-        total = {"value": signed(shape.width + levels(lanes))}
+        total = {"value": signed(shape.width + tree_levels(lanes))}
         total |= {"carry": unsigned(1)} if "carry" in term.members else {}
         self.total = data.StructLayout(total)
         super().__init__(
@@ -66,37 +81,41 @@ class Tree(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         advances = Signal()
         m.d.comb += [advances.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advances)]
-        valid, last = self.i.valid, self.i.p.last
-        for level in range(levels(self.lanes)):
-            before = valid, last
-            valid, last = Signal(name=f"valid_{level}"), Signal(name=f"last_{level}")
-            with m.If(advances):
-                m.d.sync += [valid.eq(before[0]), last.eq(before[1])]
-        m.d.comb += [self.o.valid.eq(valid), self.o.p.last.eq(last)]
-        groups = lane_terms([self.i.p.terms[index] for index in range(self.lanes)], self.sums)
+        self.delay_flags(m, advances)
+        groups = terms_by_sum([self.i.p.terms[index] for index in range(self.lanes)], self.sums)
         for index, terms in enumerate(groups):
-            value, carry = self.reduced(m, terms, advances, f"sum_{index}")
+            value, carry = self.reduce(m, terms, advances, f"sum_{index}")
             m.d.comb += self.o.p.sums[index].value.eq(value)
             if "carry" in self.total.members:
                 m.d.comb += self.o.p.sums[index].carry.eq(carry)
         return m
 
-    def reduced(self, m: Module, terms: list[tuple[Value, Value]], advances: Signal, name: str) -> tuple[Value, Value]:
-        """(value, carry) of the sum of terms."""
+    def delay_flags(self, m: Module, advances: Signal) -> None:
+        """Carry `valid` and `last` along with the terms, a register per level."""
+        valid, last = self.i.valid, self.i.p.last
+        for level in range(tree_levels(self.lanes)):
+            before = valid, last
+            valid, last = Signal(name=f"valid_{level}"), Signal(name=f"last_{level}")
+            with m.If(advances):
+                m.d.sync += [valid.eq(before[0]), last.eq(before[1])]
+        m.d.comb += [self.o.valid.eq(valid), self.o.p.last.eq(last)]
 
-        def register(part: Value, what: str) -> Value:
+    def reduce(self, m: Module, terms: list[Term], advances: Signal, name: str) -> Term:
+        """Add the terms in pairs, level by level; returns the one (value, carry) that is left."""
+
+        def register(part: Value, place: str) -> Value:
             if not len(part):
                 return part  # there is no carry
-            held = Signal(part.shape(), name=f"{name}_{what}")
+            held = Signal(part.shape(), name=f"{name}_{place}")
             with m.If(advances):
                 m.d.sync += held.eq(part)
             return held
 
-        for level in range(levels(self.lanes)):
+        for level in range(tree_levels(self.lanes)):
             following = []
             for index in range(0, len(terms), 2):
                 if index + 1 < len(terms):

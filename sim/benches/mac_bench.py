@@ -11,7 +11,7 @@ from cocotb.triggers import FallingEdge
 
 from asq_model.spec.mac import MacSpec
 from hw.harness.bench_top import COUNTS
-from hw.mac.mac import operand_layout
+from hw.mac.operands import operand_layout
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
 from sim.benches.stream_driver import Transcript, counters, exchange, reset, start
 from sim.vectors.dot_products import (

@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, UNSIGNED, MacSpec
-from hw.mac.mac import BitSerial
+from hw.mac.bit_serial import BitSerial
 from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape, multiplier
 
 SIGNED = [unit for unit in PRODUCTS if unit not in UNSIGNED]
