@@ -6,48 +6,48 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-# The options of each command and the variables for them, as option=VARIABLE; =VARIABLE: words without an option. Only what
-# is given is passed on, so that the defaults stay in one place, the command line programs.
-options.golden := bits=BITS abits=ABITS levels=LEVELS seed=SEED ckpt=CKPT data-folder=DATA force=FORCE
-options.run := unit=UNIT layer=LAYER waves=WAVES force=FORCE
-options.verilog := unit=UNIT bits=BITS abits=ABITS levels=LEVELS frac=FRAC depth=DEPTH signed-act=SIGNED_ACT \
-	channels=CHANNELS pixels=PIXELS precision=PRECISION lanes=LANES shared=SHARED gated=GATED rows=ROWS columns=COLUMNS \
-	stages=STAGES total=TOTAL hidden=HIDDEN buffer=BUFFER golden=GOLDEN layer=LAYER
-options.asq := area=AREA
-options.synth := =GOLDEN widths=WIDTHS forms=FORMS targets=TARGETS dsp=DSP seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
-options.sweep := =GOLDEN bits=BITS abits=ABITS units=UNITS levels=LEVELS fracs=FRACS lanes=LANES sides=SIDES targets=TARGETS \
-	seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
-options.recommend := device=DEVICE bits=BITS abits=ABITS error=ERROR form=FORM
-options.report := =GOLDEN devices=DEVICES plan=PLAN known=KNOWN seeds=SEEDS liberty=LIBERTY scheduler=SCHEDULER
-options.unrolled := =CASES seeds=SEEDS
-options.reproduce := =TABLE data-folder=DATA warm-start=START network=NETWORK epochs=EPOCHS seeds=SEEDS jobs=JOBS
-options.parity := =CKPT data-folder=DATA images=IMAGES precision=PRECISION
-options.arithmetic := =CKPT data-folder=DATA images=IMAGES
-options.figures := data-folder=DATA network=NETWORK warm-start=START
-options.bench := rounds=ROUNDS threads=THREADS
-options.pytest := =PYTEST
+# The options of each command: `bits` is passed as --bits and set by BITS; a name in capitals is words without an option.
+# Only what is given is passed on, so that the defaults stay in one place, the command line programs.
+options.export := bits abits levels seed ckpt data force
+options.run := unit layer waves force
+options.verilog := unit bits abits levels frac depth signed-act channels pixels precision lanes shared gated rows columns \
+	stages total hidden buffer golden layer
+options.asq := area
+options.synth := GOLDEN widths forms targets dsp seeds liberty scheduler
+options.sweep := GOLDEN bits abits units levels fracs lanes sides targets seeds liberty scheduler
+options.recommend := device bits abits error form
+options.report := GOLDEN devices plan known seeds liberty scheduler
+options.unrolled := CASES seeds
+options.train := bits abits levels seed data force network dataset family activations start epochs threads device
+options.onnx := CKPT data
+options.reproduce := TABLE data start network epochs seeds jobs
+options.parity := CKPT data images precision
+options.arithmetic := CKPT data images
+options.figures := data network start
+options.bench := rounds threads
+options.pytest := PYTEST
 # The commands of a target that is not called as its one command.
-commands.sim := golden run
-commands.asq := golden asq
+commands.sim := export run
+commands.asq := export asq
 commands.test := pytest
 
-variable = $(lastword $(subst =, ,$(1)))
+UPPER = $(subst -,_,$(shell echo '$(1)' | tr a-z A-Z))
+variables = $(call UPPER,$(options.$(1)))
 # The command line's only: an environment has names of its own, such as a terminal's COLUMNS.
 given = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
 quoted = '$(subst ','\'',$(1))'
-option = $(if $(filter =%,$(1)),$(call given,$(call variable,$(1))),$(if $(call given,$(call variable,$(1))), \
-	--$(firstword $(subst =, ,$(1))) $(call quoted,$(call given,$(call variable,$(1))))))
-options = $(foreach pair,$(options.$(1)),$(call option,$(pair)))
+passed = $(if $(call given,$(2)),$(if $(filter-out $(2),$(1)),--$(1) $(call quoted,$(call given,$(2))),$(call given,$(2))))
+options = $(foreach name,$(options.$(1)),$(call passed,$(name),$(call UPPER,$(name))))
 
 # A variable that no command of the targets takes is an error, not ignored.
 GOALS := $(or $(MAKECMDGOALS),help)
 TAKEN := $(sort $(foreach goal,$(GOALS),$(foreach command,$(or $(commands.$(goal)),$(goal)),\
-	$(foreach pair,$(options.$(command)),$(call variable,$(pair))))))
+	$(call variables,$(command)))))
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 FOREIGN := $(firstword $(filter-out $(TAKEN) PYTHON VENV SHELL MAKEFLAGS,$(GIVEN)))
 NEAREST = import difflib, sys; print(*difflib.get_close_matches(sys.argv[1].upper(), sys.argv[2:], 1, 0.5))
 ifneq ($(FOREIGN),)
-KNOWN_ELSEWHERE := $(foreach list,$(filter options.%,$(.VARIABLES)),$(foreach pair,$($(list)),$(call variable,$(pair))))
+KNOWN_ELSEWHERE := $(foreach list,$(filter options.%,$(.VARIABLES)),$(call variables,$(list:options.%=%)))
 nearest := $(if $(filter $(FOREIGN),$(KNOWN_ELSEWHERE)),,$(shell $(PYTHON) -c '$(NEAREST)' '$(FOREIGN)' $(TAKEN)))
 $(error make $(GOALS) takes no $(FOREIGN)$(if $(nearest),; did you mean $(nearest)?); allowed: $(or $(TAKEN),nothing))
 endif
@@ -57,21 +57,21 @@ $(warning not used: $(ASIDE) of the environment; what make shall take stands beh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth sweep recommend report unrolled golden reproduce parity arithmetic figures pages test bench lint clean
+.PHONY: help sim verilog asq synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test bench docs lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT, WAVES=1)
 	@$(PY) -m sim tools
-	@golden=$$($(PY) -m asq_model golden $(call options,golden)) && $(PY) -m sim run "$$golden" $(call options,run)
+	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim run "$$golden" $(call options,run)
 
 verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
 	@$(PY) -m hw verilog $(call options,verilog)
 
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
 	@$(PY) -m sim tools
-	@golden=$$($(PY) -m asq_model golden $(call options,golden)) && $(PY) -m sim asq "$$golden" $(call options,asq)
+	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim asq "$$golden" $(call options,asq)
 
 synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
 	@$(PY) -m sim synth $(call options,synth)
@@ -88,8 +88,14 @@ report: $(VENV)/.synth ## compare everything: page and HTML file in build/report
 unrolled: $(VENV)/.synth ## layers with all weights known as adder graphs, page in build/report (CASES, SEEDS)
 	@$(PY) -m sim unrolled $(call options,unrolled)
 
-golden: $(READY) ## train (or take CKPT) and export golden vectors to build/golden
-	@$(PY) -m asq_model golden $(call options,golden)
+train: $(READY) ## train a network, checkpoint in build/checkpoint (NETWORK, BITS, FAMILY, ACTIVATIONS, DATA …)
+	@$(PY) -m asq_model train $(call options,train)
+
+export: $(READY) ## export golden vectors to build/golden: of CKPT, or of the digits network, trained now (BITS …)
+	@$(PY) -m asq_model export $(call options,export)
+
+onnx: $(READY) ## write the network of CKPT as ONNX to build/onnx, compared with torch in onnxruntime
+	@$(PY) -m asq_model onnx $(call options,onnx)
 
 reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
 	@$(PY) -m asq_model reproduce $(call options,reproduce)
@@ -113,14 +119,17 @@ test: $(VENV)/.synth ## run the whole test suite
 bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)
 
-lint: $(READY) ## check style and formatting
+docs: $(VENV)/.docs ## build the site from docs/ to build/site, warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+
+lint: $(READY) ## check style, formatting and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 
 clean: ## leave the tree as cloned
 	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.bench $(VENV)/.synth: $(READY)
+$(VENV)/.bench $(VENV)/.docs $(VENV)/.synth: $(READY)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(VENV)/.,,$@)]'
 	@touch $@
 

@@ -4,7 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main():
-    run("asq_model.cli", "asq-model")
+    run("asq_model.cli", "python -m asq_model")
 
 
 if __name__ == "__main__":

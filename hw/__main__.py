@@ -4,7 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main():
-    run("hw.cli", "asq-hw")
+    run("hw.cli", "python -m hw")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line of the hardware room: `python -m hw verilog --bits 3`."""
+"""The commands of `python -m hw`: write Verilog of a unit with the parameters that are given."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
     return spec, contents_of(spec, maps[layer])
 
 
-@cli.command()
+@cli.command(epilog="Example: asq-post verilog --bits 3 --unit post")
 @click.option("--unit", default="post", show_default=True, help=f"One of {', '.join((*UNITS, *BLOCKS))}; or counter.")
 @click.option(
     "--bits",
@@ -106,9 +106,12 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
 @click.option("--buffer", type=Integer(), help="adapter-step: words that it holds.  [default: two of the largest maps]")
 @click.option("--golden", type=PATH, help="Golden vectors of a network: its --layer's contents.")
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
-@click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
 def verilog(unit, golden, layer, out, **options):
-    """Write a unit's Verilog and its JSON sidecar, and print both paths."""
+    """Write a unit's Verilog and JSON sidecar.
+
+    Prints both paths. The sidecar describes ports, formats, latency and the product's formula.
+    """
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     if (golden is None) != (layer is None):
         raise InputError("GOLDEN and LAYER go together: a folder of golden vectors, and a layer's name")

@@ -4,7 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main():
-    run("sim.cli", "asq-sim")
+    run("sim.cli", "python -m sim")
 
 
 if __name__ == "__main__":

@@ -14,27 +14,31 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec
-from sim.hardware_commands import hardware
+from sim.hardware_commands import ROOT, hardware, progress
 from sim.reports.adaptation import adaptation, cycle_rows
 from sim.reports.simulation import summary, write_reports
 from sim.runner.bench_runner import Job, Outcome, read_job, run_jobs
 from sim.runner.verilator import verilator, waveform
 from sim.vectors.feature_map_cases import fits
 from sim.vectors.feature_maps import block_specs, golden_layers
+from sim.vectors.shipped import WIDTHS, shipped_folder
 
 
 @click.group()
 def cli():
-    """Check the emitted units in Verilator against golden vectors, and measure them."""
+    """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
 
 for command in hardware:
     cli.add_command(command)
 
 
-@cli.command()
+@cli.command(epilog="Example: asq-post tools")
 def tools():
-    """Fail at once, and say why, if Verilator or its compiler is missing."""
+    """Check that the simulator is installed.
+
+    Says what is missing: Verilator, or the compiler that it needs.
+    """
     verilator()
 
 
@@ -50,14 +54,17 @@ def report_folder(golden: Path, root: Path) -> Path:
     return root / "report" / golden.resolve().name
 
 
-@cli.command()
+@cli.command(epilog="Example: asq-post asq build/golden/digits_post3_a3_seed0 --area 0")
 @click.argument("golden", type=PATH)
-@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
-@click.option("--out", type=OUTPUT, help="[default: ROOT/report/<GOLDEN's name>/asq.md]")
+@ROOT
+@click.option("--out", type=OUTPUT, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
 @switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
-@click.option("--note", default="", help="What else the page shall say.")
+@click.option("--note", default="", help="A sentence about the network for the page.")
 def asq(golden, root, out, area, note):
-    """Simulate and synthesise ASQ's blocks for GOLDEN's network; write the page on what adaptation costs."""
+    """Measure what adapting the step size costs.
+
+    Simulates and synthesises ASQ's blocks for the network of the GOLDEN vectors, and writes a page.
+    """
     from sim.reports.adaptation_page import ASQ, area_reports, compared, macs_of, page
     from sim.reports.beta_plot import draw_betas
 
@@ -67,7 +74,7 @@ def asq(golden, root, out, area, note):
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
     if area:
         macs_of(manifest)  # refuses now what it would refuse after the simulation
-    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, False, lambda line: click.echo(line, err=True))
+    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, False, progress)
     failures = [failure for outcome in outcomes for failure in outcome.failures()]
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
@@ -81,7 +88,7 @@ def asq(golden, root, out, area, note):
         "note": note,
         "blocks": compared(outcomes),
         "cycles": cycle_rows(manifest, outcomes),
-        "areas": area_reports(manifest, specs, root, lambda line: click.echo(line, err=True)) if area else [],
+        "areas": area_reports(manifest, specs, root, progress) if area else [],
     }
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
@@ -90,17 +97,19 @@ def asq(golden, root, out, area, note):
     click.echo(out)
 
 
-@cli.command()
-@click.argument("golden", type=PATH)
-@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@cli.command(epilog="Example: asq-post sim build/golden/digits_post3_a3_seed0 --unit post --waves")
+@click.argument("golden", type=PATH, default=shipped_folder(WIDTHS[0]))
+@ROOT
 @click.option("--unit", help="Only this unit, as `post`, or module, as `post_mac_w3a3`; no report.")
 @click.option("--layer", help="Only the golden vectors of this layer; no report.")
 @switch("--waves", "1: write waveforms, of --unit and --layer, or without them of every test that fails.")
 @switch("--force", "1: simulate again even what did not change.")
 def run(golden, root, unit, layer, waves, force):
-    """Emit and build every unit that the GOLDEN vectors are for, simulate, and report.
+    """Simulate units on golden vectors, and report.
 
-    A test that fails says what came out, in which cycle, of which operands, where its log is, and how to run it alone.
+    Emits, builds and simulates every unit that the GOLDEN vectors are for. Without GOLDEN, takes those that come with
+    this package. A test that fails says what came out, in which cycle, of which operands, where its log is, and how to
+    run it alone.
     """
     manifest = read_manifest(golden)
     check_files(golden, manifest)
@@ -126,14 +135,17 @@ def run(golden, root, unit, layer, waves, force):
     finish(outcomes)
 
 
-@cli.command()
+@cli.command(epilog="Example: asq-post again build/runs/post_mac_w3a3/job.json --test golden")
 @click.argument("job", type=PATH)
-@click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+@ROOT
 @click.option("--test", help="Only this test of the bench.")
 @click.option("--layer", help="Only the golden vectors of this layer.")
 @switch("--waves", "1: write a waveform.", default=True)
 def again(job, root, test, layer, waves):
-    """Run a bench again, alone, from the JOB file in its folder, and write a waveform."""
+    """Run one test bench again, with a waveform.
+
+    JOB is the file in the folder of the bench that ran before.
+    """
     told = read_job(job)
     tests = (test,) if test else told.tests if layer is None else ("golden",)
     if not set(tests) <= set(told.tests):
@@ -141,10 +153,6 @@ def again(job, root, test, layer, waves):
     if layer is not None and tests != ("golden",):
         raise InputError(f"LAYER is {layer}, but TEST is {test}, which takes no golden vectors")
     finish(run_jobs([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True, progress))
-
-
-def progress(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def chosen_specs(golden: Path, manifest: dict, specs: list, unit: str | None, layer: str | None) -> list:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asq_model.common.command_line import parsed_widths
+from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, switch
@@ -25,7 +25,7 @@ from sim.vectors.shipped import shipped_folder, shipped_folders
 MOST_SEEDS = 1000
 WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
 GOLDEN = click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
-ROOT = click.option("--root", type=OUTPUT, default=Path("build"), help="Build folder.")
+ROOT = click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
 SEEDS = click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
 LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
 SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
@@ -77,7 +77,7 @@ def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, libe
     ]
 
 
-@click.command()
+@click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
 @GOLDEN
 @click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits.")
 @click.option("--forms", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
@@ -88,12 +88,14 @@ def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, libe
 @SCHEDULER
 @ROOT
 def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
-    """Measure designs side by side, each after its bench on the GOLDEN vectors (or those that come with this package);
-    print the tables."""
+    """Measure area and clock of designs.
+
+    Each design first passes its test bench on the GOLDEN vectors (or those that come with this package). Prints tables.
+    """
     from sim.reports.hardware_page import dsp_lines, table
     from sim.reports.hardware_prose import TITLES
 
-    pairs, forms = parsed_widths(widths), chosen("FORMS", forms, FORMS)
+    pairs, forms = parse_widths(widths), chosen("FORMS", forms, FORMS)
     targets = chosen("TARGETS", targets, TARGETS)
     check_targets("TARGETS", targets)
     if dsp and not set(targets) & set(WITH_DSP):
@@ -133,7 +135,7 @@ def table_text(rows: list[Row]) -> str:
     return buffer.getvalue()
 
 
-@click.command("sweep")
+@click.command("sweep", epilog="Example: asq-post sweep --bits 3,4 --units post,uniform-sign")
 @GOLDEN
 @click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
 @click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
@@ -145,7 +147,7 @@ def table_text(rows: list[Row]) -> str:
 @click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
 @click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Of {', '.join(TARGETS)}.")
-@click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True, help="Folder to write.")
 @SEEDS
 @LIBERTY
 @SCHEDULER
@@ -153,8 +155,11 @@ def table_text(rows: list[Row]) -> str:
 def sweep_command(
     golden, bits, abits, units, levels, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
 ):
-    """Measure every design in the product of the lists; write OUT/table.json (rows and failures, for `recommend`),
-    the rows as table.csv, and Pareto plots."""
+    """Measure a grid of designs.
+
+    Takes every design in the product of the lists. Writes OUT/table.json (rows and failures, for `recommend`), the rows
+    as table.csv, and Pareto plots.
+    """
     from sim.reports.hardware_plots import draw_sweep
 
     units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
@@ -184,15 +189,18 @@ def sweep_command(
     click.echo(out / "table.csv")
 
 
-@click.command()
+@click.command(epilog="Example: asq-post recommend --device ecp5 --bits 4")
 @click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
 @click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
 @click.option("--abits", type=Integer(1, 8), help="Activation bits.  [default: as the weight's]")
 @click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
-@click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True)
+@click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True, help="Sweep's rows.")
 def recommend(device, bits, abits, error, form, table):
-    """Name the design of a sweep with the most products per second and LUT."""
+    """Name the best design of a sweep.
+
+    Best is the design with the most products per second and LUT.
+    """
     chosen("DEVICE", device, TARGETS)
     chosen("FORM", form, FORMS)
     widths = bits, bits if abits is None else abits
@@ -217,7 +225,7 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
     for part in text.split():
         form, _, widths = part.partition(":")
         (form,) = chosen("PLAN", form, FORMS)
-        plan |= {(pair, form): designs(pair, form) for pair in parsed_widths(widths)}
+        plan |= {(pair, form): designs(pair, form) for pair in parse_widths(widths)}
     return plan
 
 
@@ -247,18 +255,21 @@ def slow_tasks(plan: dict, devices: list[str], golden, seeds: int) -> list[Task]
     ]
 
 
-@click.command()
+@click.command(epilog="Example: asq-post report --devices xc7")
 @GOLDEN
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
 @click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
 @switch("--known", "1: show what was measured before, measure nothing.")
-@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
 @SEEDS
 @LIBERTY
 @SCHEDULER
 @ROOT
 def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
-    """Compare everything and write the page: OUT in Markdown with its pictures, beside it as one HTML file."""
+    """Compare all designs on one page.
+
+    Writes OUT in Markdown with its pictures, and beside it the same as one HTML file.
+    """
     from sim.reports.hardware_report import write_report
 
     devices = chosen("DEVICES", devices, COMPARED)
@@ -277,16 +288,17 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
         click.echo(path)
 
 
-@click.command()
+@click.command(epilog="Example: asq-post unrolled --seeds 1")
 @click.argument("cases", nargs=-1, metavar="[CASES]...")
 @click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
-@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True)
+@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
 @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT
 def unrolled(cases, larger, out, seeds, root):
-    """Solve layers as adder graphs, synthesise and place them; write the page.
+    """Measure layers as adder graphs.
 
-    CASES: folder:layer:INPUTSxOUTPUTS; without any, a layer of the network that comes with this package.
+    Solves, synthesises and places each layer, and writes a page. CASES: folder:layer:INPUTSxOUTPUTS; without any, a
+    layer of the network that comes with this package.
     """
     from sim.unrolled.layer import found_layer, parsed_case
     from sim.unrolled.page import UNROLLED, page
@@ -302,12 +314,16 @@ def unrolled(cases, larger, out, seeds, root):
     click.echo(out)
 
 
-@click.command()
-@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results")
+@click.command(epilog="Example: asq-post pages")
+@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results", help="Folder of records.")
 def pages(results):
-    """Write the pages on hardware anew from the records there: what `report`, `unrolled` and `asq` measured."""
+    """Write the pages on hardware anew.
+
+    Reads the records in RESULTS: what `report`, `unrolled` and `asq` measured.
+    """
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_pages
+    from sim.reports.headline import PICTURE, draw_headline, write_findings
     from sim.unrolled.page import UNROLLED, page
 
     unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
@@ -318,6 +334,12 @@ def pages(results):
     if hardware_rows.is_file():
         report = read_record(hardware_rows, REPORT)
         written += write_pages(report, results, hardware_rows.with_suffix(".md"))
+        written.append(results / PICTURE)
+        draw_headline(report["rows"], written[-1])
+        readme = results.absolute().parents[1] / "README.md"
+        if readme.is_file():
+            write_findings(report["rows"], readme)
+            written.append(readme)
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))
         write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))

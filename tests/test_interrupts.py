@@ -24,7 +24,7 @@ def measured(task, root):
 sim.explore.sweep.measured = measured
 if __name__ == "__main__":
     sys.argv = ["sim", "synth", "--targets", "xc7", "--root", sys.argv[1]]
-    run("sim.cli", "asq-sim")
+    run("sim.cli", "python -m sim")
 """
 POOL = """
 import subprocess, sys, types

@@ -16,7 +16,8 @@ from hw.cli import cli as hw
 from sim.cli import cli as sim
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDE = "\n".join(path.read_text(encoding="utf-8") for path in GUIDES)
 GROUPS = {"asq_model": asq_model, "hw": hw, "sim": sim}
 # Not passed to a command: which interpreter and where, for the Makefile itself.
 OWN_VARIABLES = {"PYTHON"}
@@ -29,11 +30,11 @@ def make(*words, **environment):
 
 @cache
 def lists():
-    """option → variable by command, from the Makefile's `options.…` lists; an empty option is words of an argument."""
+    """Option by variable of each command, from the Makefile's `options.…` lists; None: words without an option."""
     text = MAKEFILE.replace("\\\n", " ")
     return {
-        command: dict(reversed(pair.split("=")) for pair in pairs.split())
-        for command, pairs in re.findall(r"^options\.(\S+) := (.*)$", text, re.MULTILINE)
+        command: {name.upper().replace("-", "_"): None if name.isupper() else name for name in names.split()}
+        for command, names in re.findall(r"^options\.(\S+) := (.*)$", text, re.MULTILINE)
     }
 
 
@@ -65,18 +66,18 @@ def test_every_list_is_used_and_every_target_s_lists_are_those_of_its_recipe():
         assert used == taken.get(target, target if used else "").split(), target
 
 
-def test_what_readme_says_can_be_given_is_passed_on_and_the_reverse():
-    said = set(re.findall(r"\b([A-Z_]{3,})=", README)) | set(re.findall(r"`([A-Z_]{3,})`", README))
+def test_what_the_guides_say_can_be_given_is_passed_on_and_the_reverse():
+    said = set(re.findall(r"\b([A-Z_]{3,})=", GUIDE)) | set(re.findall(r"`([A-Z_]{3,})`", GUIDE))
     assert known_variables() <= said, known_variables() - said
     in_commands = {
         (target, variable)
-        for target, words in re.findall(r"make ([a-z]+)((?: [A-Z_]+=\S+)+)", README)
+        for target, words in re.findall(r"make ([a-z]+)((?: [A-Z_]+=\S+)+)", GUIDE)
         for variable in re.findall(r"([A-Z_]+)=", words)
     }
     for target, variable in in_commands:
         done = make(target, f"{variable}=1", "PYTHON=python3")
         assert done.returncode == 0, done.stderr
-    said_in_make = set(re.findall(r"`(?:make [a-z]+ )?([A-Z_]{3,})=", README))
+    said_in_make = set(re.findall(r"`(?:make [a-z]+ )?([A-Z_]{3,})=", GUIDE))
     assert said_in_make <= known_variables() | OWN_VARIABLES
 
 

@@ -1,4 +1,4 @@
-"""What the README shows runs as it stands there."""
+"""What README and the guides show runs as it stands there; what README says was measured comes from the rows."""
 
 import os
 import re
@@ -7,20 +7,44 @@ import sys
 
 from conftest import ROOT
 
+from asq_model.common.records import read_record
 from asq_model.spec.golden_vectors import read_golden, read_manifest
+from sim.explore.design_rows import REPORT
+from sim.reports.headline import BEGIN, END, findings
 from sim.runner.bench_runner import Job, run_job
 from sim.runner.network_units import block_specs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
+
+
+def run_example(text, folder):
+    """Run the first Python example of a page in a folder; its manifest of golden vectors."""
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return read_manifest(folder / "build" / "golden" / "mine")
+
+
+def test_readme_s_network_is_exported(tmp_path):
+    manifest = run_example(README, tmp_path)
+    assert [layer["name"] for layer in manifest["layers"]] == ["0", "2", "5", "7"]
+
+
+def test_readme_is_short_enough_to_be_read():
+    assert len(README.encode()) <= 4500
+
+
+def test_what_readme_says_was_found_comes_from_the_rows():
+    rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT)["rows"]
+    assert BEGIN + findings(rows) + END in README
+    fewer = [row for row in rows if (row["form"], row["target"]) != ("array8x8", "ecp5")]
+    assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
 
 
 def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path, build_root):
-    section = README.split("## Your own network")[1].split("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    manifest = read_manifest(tmp_path / "build" / "golden" / "mine")
+    manifest = run_example(GUIDES["own-network.md"], tmp_path)
     assert manifest["accuracy"]["quantised_correct"] > 0.9 * manifest["accuracy"]["test_images"]
     layers = {layer.name: layer.entry["level_set"] for layer in read_golden(tmp_path / "build" / "golden" / "mine")}
     assert layers == {"0": "uniform8", "3": "post4", "7": "post4", "9": "uniform8"}
@@ -33,5 +57,19 @@ def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path, build_
 
 def test_the_commands_it_names_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"`make ([a-z]+)", README)):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for text in (README, *GUIDES.values()):
+        for target in set(re.findall(r"(?:`|^    )make ([a-z]+)", text, re.MULTILINE)):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_files_it_names_exist():
+    for name, text in {
+        "README.md": README,
+        **GUIDES,
+        "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(),
+    }.items():
+        folder = ROOT if name in ("README.md", "CONTRIBUTING.md") else ROOT / "docs"
+        for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", text):
+            assert (folder / link).exists(), f"{name}: {link}"
+        for path in re.findall(r"`((?:asq_model|hw|sim|tests)/[\w/]+(?:\.\w+)?)`", text):
+            assert (ROOT / path).exists(), f"{name}: {path}"

@@ -40,7 +40,7 @@ def run(module: str, name: str) -> None:
     sys.exit(USAGE_ERROR)
 
 
-def parsed_widths(text: str) -> list[tuple[int, int]]:
+def parse_widths(text: str) -> list[tuple[int, int]]:
     """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
     try:
         widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]

@@ -15,7 +15,6 @@ from asq_model.common.errors import InputError, shown
 
 MAX_INTEGER = (1 << 31) - 1
 MOST_PROCESSES = 256
-SHORTER = {"DATA_FOLDER": "DATA", "WARM_START": "START"}  # what Make calls them, and so do errors
 
 
 def name_of(param: click.Parameter | None) -> str:
@@ -23,8 +22,7 @@ def name_of(param: click.Parameter | None) -> str:
     if param is None:
         return "value"
     longest = max(param.opts, key=len) if isinstance(param, click.Option) else param.metavar or param.name
-    name = longest.strip("-[].").replace("-", "_").upper()
-    return SHORTER.get(name, name)
+    return longest.strip("-[].").replace("-", "_").upper()
 
 
 class Switch(click.ParamType):

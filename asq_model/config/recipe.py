@@ -21,6 +21,7 @@ EXPORT_IMAGES = 360  # of the test set: all of the digits'
 DATASETS = ("digits", "cifar10", "imagenet")
 NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv2")
 PRECISIONS = ("float32", "bfloat16")
+MOST_EPOCHS = 1_000_000
 MOST_RATE = 1e30
 MOST_THREADS = 512  # far more make torch's pool crash
 

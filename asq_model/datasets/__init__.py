@@ -26,7 +26,7 @@ class Dataset:
     classes: int
 
 
-def load(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
+def load_dataset(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
     """A dataset by name; `workers` processes decode an image folder's images.
 
     Raises InputError for an unknown name, and for files missing, cut or mislabelled.
@@ -38,7 +38,7 @@ def load(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
             raise InputError(f"DATA is {folder}, but the digits come with scikit-learn; leave it out")
         return Dataset(*load_digits())
     if folder is None:
-        raise InputError(f"dataset {name} needs the folder that it lies in: --data-folder")
+        raise InputError(f"dataset {name} needs the folder that it lies in: --data")
     return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder, workers=workers)))
 
 

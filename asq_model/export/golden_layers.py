@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file
 from asq_model.config.recipe import EXPORT_IMAGES, EXPORT_SEED, PRODUCTS_PER_LAYER, Recipe, export_fingerprint
-from asq_model.datasets import Split, load
+from asq_model.datasets import Split, load_dataset
 from asq_model.export.golden_maps import exported_maps
 from asq_model.export.integer_network import NETWORKS, integer_network
 from asq_model.quantisation.convert import inner_layers, quantised_layers
@@ -253,7 +253,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     """
     model, config = load_quantised(checkpoint)
     recipe = Recipe(**config["recipe"])
-    dataset = load(recipe.data, data_folder)
+    dataset = load_dataset(recipe.data, data_folder)
     test = dataset.test
     test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
     images, _ = next(test.batches(torch.arange(len(test)), len(test), None))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.train import load_quantised
 
@@ -118,7 +118,7 @@ def checked_export(checkpoint: Path, path: Path, data_folder: Path | None) -> tu
     further from torch's than torch's own do when the same network computes in another memory layout.
     """
     model, config = load_quantised(checkpoint)
-    test = load(config["recipe"]["data"], data_folder).test
+    test = load_dataset(config["recipe"]["data"], data_folder).test
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_onnx(model, images[:2], path)
     wanted, found = torch_logits(model, images), onnx_logits(path, images)

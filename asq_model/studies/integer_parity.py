@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.datasets import MemorySplit, load
+from asq_model.datasets import MemorySplit, load_dataset
 from asq_model.export.integer_network import integer_network
 from asq_model.quantisation import ActivationQuantiser
 from asq_model.quantisation.convert import quantised_layers
@@ -82,7 +82,7 @@ def measure(
 ) -> Parity:
     """Compare on the test set's first images. Raises InputError."""
     model, config = load_quantised(checkpoint)
-    dataset = load(config["recipe"]["data"], data_folder)
+    dataset = load_dataset(config["recipe"]["data"], data_folder)
     precision = precision or Precision()
     network = integer_network(model, dataset.train, precision)
     found = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})

@@ -20,7 +20,7 @@ from asq_model.common.files import atomic_write, write_text
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.config.recipe import recipe_of
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.networks.resnet import BasicBlock
 from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.quantisation.layers import Quantised
@@ -82,7 +82,7 @@ def networks_of(network: str, seed: int, study: Path, start: Path | None, data_f
         for method in METHODS
     }
     config = read_trained(full)[1]
-    test = load(config["recipe"]["data"], data_folder).test
+    test = load_dataset(config["recipe"]["data"], data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
     return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
 

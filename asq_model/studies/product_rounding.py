@@ -15,7 +15,7 @@ from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.config.recipe import Recipe
-from asq_model.datasets import Split, load
+from asq_model.datasets import Split, load_dataset
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
 from asq_model.quantisation.observe import observed_inputs
@@ -95,7 +95,7 @@ def measure(
     arithmetic, None for torch's own. data: the test set's labels by `yardstick.labels_digest`.
     """
     model, config, recipe = checked(checkpoint)
-    test = load(recipe.data, data_folder).test
+    test = load_dataset(recipe.data, data_folder).test
     data = labels_digest(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))

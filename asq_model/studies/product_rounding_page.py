@@ -12,7 +12,7 @@ def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str
     """What the results file holds: what it held (`known`, None without one), with these rows in place of those of the
     same checkpoint and arithmetic."""
     found = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
-    command = "python -m asq_model arithmetic CKPT … --data-folder … --out …"
+    command = "python -m asq_model arithmetic CKPT … --data … --out …"
     return {
         "command": command,
         "note": note or (known["note"] if known else ""),

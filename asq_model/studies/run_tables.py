@@ -141,12 +141,12 @@ class Study:
         """The configuration of a run's checkpoint, trained now unless it is there. Raises InputError."""
         recipe = self.recipe(network, row, seed)
         out = self.folder.resolve() / f"{recipe.name}.safetensors"
-        words = ["--network", network, "--bits", row.bits, "--weights", row.family, "--activations", row.activations]
+        words = ["--network", network, "--bits", row.bits, "--family", row.family, "--activations", row.activations]
         words += ["--levels", row.kind] if row.kind else []
-        words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, "--data", recipe.data]
+        words += ["--full-epochs", 0, "--epochs", recipe.quantised_epochs, "--seed", seed, "--dataset", recipe.data]
         words += self.options
-        words += ["--warm-start", self.start[network].resolve(), "--out", out]
-        run_train([*words, "--data-folder", self.data_folder.resolve()], quiet=self.jobs > 1)
+        words += ["--start", self.start[network].resolve(), "--out", out]
+        run_train([*words, "--data", self.data_folder.resolve()], quiet=self.jobs > 1)
         return read_trained(out)[1]
 
 
@@ -169,10 +169,10 @@ def prepared(
     said = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
     networks = (network,) if network else TABLES[table].networks
     if data_folder is None:
-        raise InputError(f"table {number} needs the folder that its images lie in: --data-folder (make: DATA)")
+        raise InputError(f"table {number} needs the folder that its images lie in: --data (make: DATA)")
     train_options = tuple(word for name, value in options.items() if value for word in (f"--{name}", str(value)))
     if start is None and table != 4:
-        raise InputError(f"table {number} starts from published weights: --warm-start, a safetensors file per network")
+        raise InputError(f"table {number} starts from published weights: --start, a safetensors file per network")
     if start is not None and full_epochs is not None:
         raise InputError(f"FULL_EPOCHS is {full_epochs}, but START is given, which is trained already")
     for name, row in product(networks, TABLES[table].rows):
@@ -181,7 +181,7 @@ def prepared(
         recipe = recipe_of(networks[0], full_precision_epochs=full_epochs, quantised_epochs=0)
         start = folder / f"{recipe.name}.safetensors"
         words = ["--network", recipe.network, "--full-epochs", recipe.full_precision_epochs, "--epochs", 0]
-        words += ["--data-folder", data_folder.resolve(), "--out", start.resolve(), *train_options]
+        words += ["--data", data_folder.resolve(), "--out", start.resolve(), *train_options]
         run_train(words)
     paths = {name: start / f"{name}.safetensors" if start.is_dir() else start for name in networks}
     command = f"python -m asq_model reproduce {number} {said}"
@@ -240,10 +240,10 @@ def starting_point(network: str, path: Path) -> Start:
 
 def data_of(study: Study) -> str:
     """What tells the test set from others: its labels by `labels_digest`. Raises InputError where there is none."""
-    from asq_model.datasets import load
+    from asq_model.datasets import load_dataset
 
     recipe = study.recipe(study.networks[0], TABLES[study.table].rows[0], 0)
-    return labels_digest(load(recipe.data, study.data_folder).test.labels.numpy())
+    return labels_digest(load_dataset(recipe.data, study.data_folder).test.labels.numpy())
 
 
 def run_study(study: Study, results: Path) -> StudyResults:

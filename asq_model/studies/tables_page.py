@@ -146,7 +146,7 @@ def page(study: StudyResults) -> str:
             lines.append(
                 f"Start: {start['network']} in full precision, {recipe['full_precision_epochs']} epochs:"
                 f" **{100 * start['correct'] / images:.2f} %** (digest `{start['digest'][:12]}`), by"
-                f" `python -m asq_model train {full_precision_options(recipe)} --data-folder …`."
+                f" `python -m asq_model train {full_precision_options(recipe)} --data …`."
             )
         else:
             lines.append(f"Start: {start['network']}, weights from elsewhere (digest `{start['digest'][:12]}`).")

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from asq_model.common.errors import InputError, check_range
 from asq_model.config.layer_config import QuantConfig, layer_config, record
 from asq_model.config.recipe import Recipe, recipe_fingerprint
-from asq_model.datasets import Dataset, Split, load
+from asq_model.datasets import Dataset, Split, load_dataset
 from asq_model.distributed import global_sum, process_group, rank, share_batch_norms, world_size
 from asq_model.networks import build
 from asq_model.quantisation import PactActivation
@@ -278,7 +278,7 @@ def train(recipe: Recipe, out: Path, run: Run = Run(), after_epoch: Callable[[in
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     with process_group(torch.device(run.device)):
-        dataset = load(recipe.data, run.data_folder, run.workers)
+        dataset = load_dataset(recipe.data, run.data_folder, run.workers)
         if recipe.validation:
             dataset = held_back(dataset, recipe.validation)
         return train_on(recipe, dataset, out, run, after_epoch)

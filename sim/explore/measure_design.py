@@ -96,7 +96,7 @@ def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     widths = f"{mac.weight_bits} x {mac.activation_bits}"
     raise InputError(
         f"none of the golden vectors {', '.join(folder.name for folder in folders)} has layers of {widths} bits;"
-        f" `python -m asq_model golden --bits {mac.weight_bits} --abits {mac.activation_bits}` makes some (GOLDEN)"
+        f" `python -m asq_model export --bits {mac.weight_bits} --abits {mac.activation_bits}` makes some (GOLDEN)"
     )
 
 

@@ -1,7 +1,7 @@
 """The golden vectors that come with this package: hardware is compared on them without training anything.
 
 Excerpts of the digits network at 3x3, 4x4, 4x8, 3x4 and 5x4 bits (weights x activations), with 8-bit vectors of its
-last layer. Made by `python -m asq_model golden --widths 3x3,4x4,4x8,3x4,5x4 --excerpt sim/golden`.
+last layer. Made by `python -m asq_model export --widths 3x3,4x4,4x8,3x4,5x4 --excerpt sim/golden`.
 """
 
 from pathlib import Path

@@ -10,7 +10,7 @@ from asq_model.spec.golden_vectors import MANIFEST
 def test_help(command):
     for words in ([], ["train"], ["golden"], ["inspect"]):
         done = command("asq_model", *words, "--help")
-        assert done.returncode == 0 and "Usage: asq-model" in done.stdout
+        assert done.returncode == 0 and "Usage: python -m asq_model" in done.stdout
 
 
 def test_inspect(command, refused, small_checkpoint, tmp_path):
@@ -24,40 +24,40 @@ def test_inspect(command, refused, small_checkpoint, tmp_path):
 
 def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_path):
     out = tmp_path / "golden"
-    done = command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out)
+    done = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out)
     assert done.returncode == 0 and done.stdout.strip() == str(out)
     asked = ("--bits", 3, "--levels", "symmetric")
-    again = command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out, *asked)
+    again = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, *asked)
     assert again.returncode == 0 and "is up to date" in again.stderr
     (out / "fc.npz").write_bytes(b"")
-    assert "fc.npz was changed" in refused("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out)
-    assert command("asq_model", "golden", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
+    assert "fc.npz was changed" in refused("asq_model", "export", "--ckpt", small_checkpoint, "--out", out)
+    assert command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
 
 
 def test_golden_of_several_networks(small_recipe, small_golden, tmp_path, monkeypatch):
     """Trained at the same time they are, byte for byte, what each is alone; what is there is not made again."""
-    from asq_model.cli import digits_golden, digits_goldens
+    from asq_model.artifacts import export_digits_network, export_digits_networks
 
     monkeypatch.chdir(tmp_path)
     recipes = [replace(small_recipe, weight_bits=bits) for bits in (4, 3)]
-    folders = digits_goldens(recipes, False)
+    folders = export_digits_networks(recipes, False)
     assert [folder.name for folder in folders] == [recipe.name for recipe in recipes]
     assert (folders[1] / MANIFEST).read_bytes() == (small_golden / MANIFEST).read_bytes()
     before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.*"))]
-    assert digits_goldens(recipes, False) == folders and digits_golden(recipes[0], False) == folders[0]
+    assert export_digits_networks(recipes, False) == folders and export_digits_network(recipes[0], False) == folders[0]
     assert [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.*"))] == before
 
 
 def test_widths_of_several_networks_are_checked(refused):
-    assert "WIDTHS is 3; allowed" in refused("asq_model", "golden", "--widths", "3")
-    assert "WIDTHS is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "golden", "--widths", "3x3,9x3")
-    assert "ABITS is 4, but WIDTHS is '3x3'" in refused("asq_model", "golden", "--widths", "3x3", "--abits", 4)
+    assert "WIDTHS is 3; allowed" in refused("asq_model", "export", "--widths", "3")
+    assert "WIDTHS is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "export", "--widths", "3x3,9x3")
+    assert "ABITS is 4, but WIDTHS is '3x3'" in refused("asq_model", "export", "--widths", "3x3", "--abits", 4)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
-    said = refused("asq_model", "golden", "--ckpt", small_checkpoint, "--bits", 4)
+    said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--bits", 4)
     assert "BITS is 4, but checkpoint" in said and "trained with BITS=3" in said
-    said = refused("asq_model", "golden", "--ckpt", small_checkpoint, "--levels", "extended")
+    said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--levels", "extended")
     assert "LEVELS is extended" in said
 
 
@@ -73,7 +73,7 @@ def test_bad_options_are_refused(refused, tmp_path):
 
 def test_a_checkpoint_of_an_older_version_is_made_again(small_checkpoint, tmp_path, monkeypatch):
     """Its own format is out of date, not damaged; a user's checkpoint of that format is refused all the same."""
-    from asq_model.cli import made_again
+    from asq_model.artifacts import read_for_retraining
     from asq_model.training import checkpoint_file
 
     tensors, config = checkpoint_file.read_checkpoint(small_checkpoint)
@@ -82,7 +82,7 @@ def test_a_checkpoint_of_an_older_version_is_made_again(small_checkpoint, tmp_pa
     monkeypatch.setattr(checkpoint_file, "FORMAT", 1)
     checkpoint_file.write_checkpoint(tmp_path / "old", tensors, config)
     monkeypatch.undo()
-    assert made_again(tmp_path / "old") == {} and made_again(small_checkpoint)["fingerprint"]
+    assert read_for_retraining(tmp_path / "old") == {} and read_for_retraining(small_checkpoint)["fingerprint"]
     with pytest.raises(OtherFormat, match="has format 1; this program reads 2"):
         checkpoint_file.read_checkpoint(tmp_path / "old")
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from asq_model.common.errors import InputError
-from asq_model.datasets import cifar10, load
+from asq_model.datasets import cifar10, load_dataset
 from asq_model.datasets.image_file import SUFFIXES, read_image
 from asq_model.datasets.image_folder import centre, load_folder
 
 
 def test_the_digits_split_is_fixed_and_disjoint():
-    digits, again = load("digits"), load("digits")
+    digits, again = load_dataset("digits"), load_dataset("digits")
     assert len(digits.train) == 1437 and len(digits.test) == 360 and digits.classes == 10
     assert torch.equal(digits.train.images, again.train.images)
     scaled = digits.train.scaled(digits.train.images)
@@ -28,12 +28,12 @@ def test_the_digits_split_is_fixed_and_disjoint():
 def test_shifts_move_by_at_most_one_pixel():
     images = torch.zeros(200, 1, 8, 8, dtype=torch.uint8)
     images[:, :, 4, 4] = 1
-    moved = load("digits").train.augmented(images, torch.Generator().manual_seed(0)).flatten(1).argmax(1)
+    moved = load_dataset("digits").train.augmented(images, torch.Generator().manual_seed(0)).flatten(1).argmax(1)
     assert {(int(m) // 8 - 4, int(m) % 8 - 4) for m in moved} == {(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
 
 
 def test_batches_cover_the_order_and_follow_the_generator():
-    digits = load("digits").train
+    digits = load_dataset("digits").train
     order = torch.randperm(100, generator=torch.Generator().manual_seed(1))
     labels = torch.cat([labels for _, labels in digits.batches(order, 32, None)])
     assert torch.equal(labels, digits.labels[order])
@@ -117,7 +117,7 @@ def python(records, tmp_path_factory):
 
 
 def test_both_layouts_of_cifar10_hold_the_same(binary, python, records):
-    first, second = load("cifar10", binary), load("cifar10", python / cifar10.PYTHON)
+    first, second = load_dataset("cifar10", binary), load_dataset("cifar10", python / cifar10.PYTHON)
     for one, other in ((first.train, second.train), (first.test, second.test)):
         assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
     assert len(first.train) == 50_000 and len(first.test) == 10_000 and first.classes == 10
@@ -142,7 +142,7 @@ def test_a_pickle_that_would_run_something_is_refused(python, tmp_path):
     for name in cifar10.TRAIN + cifar10.TEST:
         (folder / name).write_bytes(pickle.dumps({"data": Evil()}, protocol=2))
     with pytest.raises(InputError, match=r"mkdir has no place in a CIFAR-10 batch"):
-        load("cifar10", tmp_path)
+        load_dataset("cifar10", tmp_path)
     assert not (tmp_path / "made").exists()
 
 
@@ -168,18 +168,18 @@ def test_a_spoilt_cifar10_file_is_named(layout, spoil, said, binary, python, tmp
     victim.write_bytes(contents)
     spoil(victim)
     with pytest.raises(InputError, match=said):
-        load("cifar10", tmp_path)
+        load_dataset("cifar10", tmp_path)
 
 
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match="no CIFAR-10 in"):
-        load("cifar10", tmp_path)
-    with pytest.raises(InputError, match="needs the folder that it lies in: --data-folder"):
-        load("cifar10")
+        load_dataset("cifar10", tmp_path)
+    with pytest.raises(InputError, match="needs the folder that it lies in: --data"):
+        load_dataset("cifar10")
     with pytest.raises(InputError, match=r"dataset is 'mnist'; allowed: digits, cifar10, imagenet"):
-        load("mnist")
+        load_dataset("mnist")
     with pytest.raises(InputError, match=r"image folder .*train does not exist"):
-        load("imagenet", tmp_path)
+        load_dataset("imagenet", tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from torch import nn
 from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.export.golden_layers import export, export_network, least_squares_codes, post_correct
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observed_inputs
@@ -62,7 +62,7 @@ def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(s
 def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
     """A vector's activations are the receptive field that torch sees, found again by hand for one layer."""
     model, _ = load_model(small_checkpoint)
-    test = load("digits").test
+    test = load_dataset("digits").test
     layer = model.block2.conv1
     inputs = observed_inputs(model, [("block2.conv1", layer)], test.scaled(test.images))
     codes, _ = layer.activation_quantiser.codes(inputs["block2.conv1"])
@@ -149,7 +149,7 @@ def test_least_squares_codes_are_near_the_best_scale():
 def test_many_fraction_bits_give_torch_s_accuracy(small_checkpoint):
     """With 8 fraction bits `post`'s rounding is below float noise in all but ties: the same images are right."""
     _, config = load_model(small_checkpoint)
-    test = load("digits").test
+    test = load_dataset("digits").test
     assert abs(post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1
 
 

@@ -8,7 +8,7 @@ import torch
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.export.integer_network import integer_network
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
@@ -23,7 +23,7 @@ from asq_model.training.train import load_quantised
 
 @pytest.fixture(scope="module")
 def digits():
-    return load("digits")
+    return load_dataset("digits")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.export.golden_layers import patches
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, inner_layers
@@ -24,7 +24,7 @@ from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, m
 from asq_model.studies.product_rounding_page import costs, table
 from asq_model.training.train import load_model, load_quantised, train
 
-DIGITS = labels_digest(load("digits").test.labels.numpy())
+DIGITS = labels_digest(load_dataset("digits").test.labels.numpy())
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def network(small_checkpoint):
 
 @pytest.fixture(scope="module")
 def images():
-    test = load("digits").test
+    test = load_dataset("digits").test
     return test.scaled(test.images[:40])
 
 

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from asq_model.datasets import load
+from asq_model.datasets import load_dataset
 from asq_model.training.monitor import layer_states
 from asq_model.training.train import Run, load_quantised, train
 
 
 def test_states_are_those_of_the_layers(small_checkpoint):
     model, _ = load_quantised(small_checkpoint)
-    test = load("digits").test
+    test = load_dataset("digits").test
     states = layer_states(model, test.scaled(test.images[:50]))
     assert len(states) == 10
     layer = model.block1.conv1

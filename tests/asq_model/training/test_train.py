@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe, recipe_fingerprint
-from asq_model.datasets import Dataset, load
+from asq_model.datasets import Dataset, load_dataset
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.training.checkpoint_file import read_checkpoint, write_checkpoint
@@ -78,7 +78,7 @@ def test_a_damaged_or_foreign_resume_file_starts_over(small_recipe, small_checkp
 
 @pytest.fixture
 def digits():
-    return load("digits")
+    return load_dataset("digits")
 
 
 @pytest.fixture

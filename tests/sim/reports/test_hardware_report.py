@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.common.cifar10_copy import COPIES
-from asq_model.common.command_line import parsed_widths
+from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
@@ -207,4 +207,4 @@ def test_a_plan():
     for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is 4;"), ("mac", "WIDTHS is ''")):
         with pytest.raises(InputError, match=said):
             planned(wrong)
-    assert parsed_widths("3x3,4x8") == [(3, 3), (4, 8)]
+    assert parse_widths("3x3,4x8") == [(3, 3), (4, 8)]

@@ -1,0 +1,104 @@
+"""Checkpoints and golden vectors, made when they are missing or when what they depend on has changed."""
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+
+from asq_model.common.child_processes import end_on_interrupt, interrupts_held
+from asq_model.common.errors import InputError, OtherFormat
+from asq_model.config.recipe import Recipe, export_fingerprint, recipe_fingerprint
+from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
+from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
+
+GOLDEN = Path("build/golden")
+
+
+def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run) -> Path:
+    """The checkpoint of a recipe, trained now if it is not there or its inputs changed."""
+    out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
+    if out.exists() and not force:
+        digest = read_tensors(start)[1] if start is not None else ""
+        if read_for_retraining(out).get("fingerprint") == recipe_fingerprint(recipe, digest):
+            click.echo(f"{out} is up to date", err=True)
+            return out
+    from asq_model.training.train import Run, train
+
+    config = train(recipe, out, Run(start=start, **run))
+    right = config.get("quantised_correct", config["full_precision_correct"])
+    click.echo(f"{out}: {right} of {config['test_images']} held-out images correct", err=True)
+    return out
+
+
+def read_for_retraining(path: Path) -> dict:
+    """The configuration in a checkpoint that this program can make again; says how, if it is damaged."""
+    try:
+        return read_checkpoint(path)[1]
+    except OtherFormat:
+        return {}
+    except InputError as error:
+        raise InputError(f"{error}; delete it or give --force (make: FORCE=1) to train again") from error
+
+
+def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
+    """The golden vectors of a checkpoint, exported now if they are not there or their inputs changed."""
+    _, config = read_checkpoint(checkpoint)
+    out = out or GOLDEN / checkpoint.stem
+    if (out / MANIFEST).exists() and not force:
+        try:
+            manifest = read_manifest(out)
+            check_files(out, manifest)
+        except OtherFormat:
+            manifest = {}
+        except InputError as error:
+            raise InputError(f"{error}; delete {out} or give --force (make: FORCE=1) to export again") from error
+        if manifest.get("fingerprint") == export_fingerprint(config["digest"]):
+            click.echo(f"{out} is up to date", err=True)
+            return out
+    click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)
+    from asq_model.export.golden_layers import export
+
+    export(checkpoint, out, data_folder)
+    return out
+
+
+def export_digits_network(recipe: Recipe, force: bool, line: int = 0) -> Path:
+    """The golden vectors of the digits network, made now where they are not there. line: of the terminal, below others
+    that train at the same time."""
+    if sys.stderr.isatty():
+        os.environ["TQDM_POSITION"] = str(line)
+    return export_if_needed(train_if_needed(recipe, None, force), None, None, force)
+
+
+def export_digits_networks(recipes: list[Recipe], force: bool) -> list[Path]:
+    """`export_digits_network` of each; those that are not there yet at the same time, a processor each."""
+    missing = [recipe for recipe in recipes if force or not (GOLDEN / recipe.name / MANIFEST).exists()]
+    if len(missing) > 1:
+        workers = min(len(missing), os.cpu_count() or 1)
+        # A fork would copy torch's threads.
+        with ProcessPoolExecutor(workers, get_context("spawn"), end_on_interrupt) as pool:
+            with interrupts_held():
+                started = pool.map(export_digits_network, missing, repeat(force), range(len(missing)))
+            try:
+                list(started)
+            except BrokenProcessPool as error:
+                raise InputError("a process that trained a network was killed, for want of memory perhaps") from error
+        force = False
+    return [export_digits_network(recipe, force) for recipe in recipes]
+
+
+def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
+    """Raises InputError unless a checkpoint has the bits and levels asked for (None: not asked)."""
+    from asq_model.training.trained_network import read_trained
+
+    recipe = read_trained(checkpoint)[1]["recipe"]
+    keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind", "SEED": "seed"}
+    for name, wanted in asked.items():
+        if wanted is not None and wanted != recipe.get(keys[name]):
+            has = recipe.get(keys[name])
+            raise InputError(f"{name} is {wanted}, but checkpoint {checkpoint} was trained with {name}={has}")

@@ -1,0 +1,200 @@
+"""The commands of `python -m asq_model` that repeat the paper's tables and figures, and compare networks."""
+
+from itertools import product
+from pathlib import Path
+
+import click
+
+from asq_model.artifacts import train_if_needed
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
+from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Integer, given_options, refuse_unused
+from asq_model.config.recipe import MOST_EPOCHS, MOST_THREADS, recipe_of
+from asq_model.studies.adapter_overhead import table_1
+from asq_model.training.checkpoint_file import read_checkpoint
+
+EPOCHS = Integer(0, MOST_EPOCHS)
+DIGITS_NEED_NO_DATA = "the digits network has its images from scikit-learn"
+DATA = click.option("--data", "data_folder", type=PATH, help="Folder of CIFAR-10's or ImageNet's images.")
+NOTE = click.option("--note", default="", help="A sentence about the data for the page.")
+
+
+def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tuple[Path, ...]:
+    """Checkpoints, all of them read once so that a damaged one is found before work is done for others; if there are
+    none, that of the digits network, trained now where it is missing. Raises InputError."""
+    for checkpoint in checkpoints:
+        read_checkpoint(checkpoint)
+    if checkpoints:
+        return checkpoints
+    refuse_unused({"DATA": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
+    return (train_if_needed(recipe_of("digits"), None, False),)
+
+
+@click.command(epilog="Example: asq-post reproduce 1")
+@click.argument("number", type=Integer(1, 5), metavar="TABLE")
+@DATA
+@click.option("--start", type=PATH, help="Full-precision weights: a file, or for 2 a folder.")
+@click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
+@click.option("--full-epochs", type=EPOCHS, help="In full precision, without --start (4, 5).")
+@click.option("--epochs", type=EPOCHS, help="Quantised.  [default: as the paper has it]")
+@click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
+@click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")
+@click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
+@click.option("--batch", type=Integer(1), help="Images per update.  [default: as the paper has it]")
+@click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads of each run.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
+@click.option("--out", type=OUTPUT, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
+@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+@NOTE
+def reproduce(number, out, results, **options):
+    """Repeat a table of the paper.
+
+    Table 1 is printed; tables 2 to 5 are trained, and the page goes to RESULTS. Checkpoints go to OUT. After a kill,
+    the same command goes on from the runs that are there.
+    """
+    if number == 1:
+        refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
+        click.echo(table_1())
+        return
+    from asq_model.studies.run_tables import prepared, run_study
+    from asq_model.studies.tables_page import page, results_name
+
+    study = prepared(number, out, **options)
+    target = results / results_name(study.table)
+    found = run_study(study, target)
+    for failure in found["failed"]:
+        what = f"{failure['network']} {failure['label']} {failure['bits']} bits seed {failure['seed']}"
+        click.echo(f"failed: {what}: {failure['error']}", err=True)
+    if found["runs"]:
+        write_text(target.with_suffix(".md"), page(found))
+        click.echo(target.with_suffix(".md"))
+    if found["failed"]:
+        raise InputError(f"{len(found['failed'])} of {len(found['failed']) + len(found['runs'])} runs failed")
+
+
+@click.command(epilog="Example: asq-post bench --rounds 5")
+@click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
+@click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
+@click.option("--out", type=OUTPUT, help="Write the table there too.")
+def bench(rounds, threads, out):
+    """Measure what quantisation costs in training.
+
+    Prints the time of a training step beside full precision and, where it is installed, Brevitas.
+    """
+    from asq_model.common.records import write_record
+    from asq_model.common.result_schemas import BENCH
+    from asq_model.studies.training_cost import measure
+    from asq_model.studies.training_cost_page import page, table
+
+    report = measure(rounds, threads)
+    click.echo(table(report))
+    if out is not None:
+        write_record(out.with_suffix(".json"), BENCH, report)
+        write_text(out.with_suffix(".md"), page(report))
+
+
+@click.command(epilog="Example: asq-post figures --data cifar10/")
+@click.option("--network", default="resnet20", show_default=True, help="Network of the study.")
+@click.option("--seed", type=Integer(0), default=0, show_default=True, help="Run of the study.")
+@click.option("--study", type=PATH, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
+@click.option("--start", type=PATH, help="What the study started from, if given.")
+@DATA
+@click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+@NOTE
+def figures(network, seed, study, start, data_folder, out, note):
+    """Draw the paper's figures.
+
+    Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`.
+    """
+    from asq_model.studies.paper_figures import draw, networks_of
+
+    for path in draw(networks_of(network, seed, study, start, data_folder), out, note):
+        click.echo(path)
+
+
+@click.command(epilog="Example: asq-post parity --images 360")
+@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@DATA
+@click.option("--images", type=Integer(1), default=1000, show_default=True, help="Of the test set.")
+@click.option("--precision", type=Integer(), multiple=True, help="Bits of the integers, 12-20; may be repeated.")
+@click.option("--out", type=OUTPUT, help="Write the page there too.")
+@NOTE
+def parity(checkpoints, data_folder, images, precision, out, note):
+    """Compare integer networks with torch.
+
+    Runs each CHECKPOINT's network in integers only, and compares every layer; without any, the digits network.
+    """
+    from tqdm import tqdm
+
+    from asq_model.common.records import write_record
+    from asq_model.spec.adaptive_step import Precision
+    from asq_model.studies.integer_parity import measure
+    from asq_model.studies.integer_parity_page import PARITY, page, table
+
+    precisions = [Precision(bits) for bits in precision or [Precision().bits]]
+    found = []
+    for checkpoint, chosen in product(read_or_train(checkpoints, data_folder), precisions):
+        with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
+            found.append(measure(checkpoint, images, data_folder, chosen, bar.update))
+        click.echo(table(found[-1]))
+    if out is not None:
+        report = {"note": note, "networks": found}
+        write_record(out.with_suffix(".json"), PARITY, report)
+        write_text(out.with_suffix(".md"), page(report))
+
+
+@click.command(epilog="Example: asq-post arithmetic --images 360")
+@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@DATA
+@click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all]")
+@click.option("--only", multiple=True, help="An arithmetic by its name, as the table has it; may be given repeatedly.")
+@click.option("--out", type=OUTPUT, help="Add the rows to this JSON, and write the page beside it.")
+@click.option("--note", default="", help="What else the page shall say of the data.  [default: as before]")
+def arithmetic(checkpoints, data_folder, images, only, out, note):
+    """Measure what rounding products costs.
+
+    Runs each CHECKPOINT's network with the products as hardware rounds them, and counts right answers; without any, the
+    digits network.
+    """
+    from tqdm import tqdm
+
+    from asq_model.common.records import read_record, write_record
+    from asq_model.common.result_schemas import ARITHMETIC
+    from asq_model.studies.product_rounding import NAMES, measure
+    from asq_model.studies.product_rounding_page import page, study_of, table
+
+    for name in only:
+        if name not in NAMES:
+            raise InputError(f"ONLY is {name!r}; allowed: {', '.join(NAMES)}")
+    known = read_record(out, ARITHMETIC) if out is not None and out.exists() else None
+    checkpoints, rows = read_or_train(checkpoints, data_folder), []
+    with tqdm(unit="run", desc="arithmetic", delay=1) as bar:
+
+        def progress(name: str) -> None:
+            bar.set_postfix_str(f"{checkpoint.stem}, {name}", refresh=False)
+            bar.update()
+
+        for checkpoint in checkpoints:
+            rows += measure(checkpoint, images, data_folder, only, progress)
+            if out is not None:
+                study = study_of(rows, known, note)
+                write_record(out, ARITHMETIC, study)
+                write_text(out.with_suffix(".md"), page(study, out.name))
+    click.echo("\n".join(table(rows)))
+
+
+@click.command(epilog="Example: asq-post pages")
+@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+def pages(results):
+    """Write the pages on training anew.
+
+    Reads the records in RESULTS.
+    """
+    from asq_model.studies.pages import written
+
+    for path in written(results):
+        click.echo(path)
+
+
+studies = [reproduce, bench, figures, parity, arithmetic, pages]

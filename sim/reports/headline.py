@@ -1,0 +1,77 @@
+"""What README says was found, and its picture: made from the rows of the hardware page, never typed."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import read_text, write_text
+from sim.measure.yosys_area import FABRICS
+from sim.reports.hardware_prose import SHORT, TITLES, widths_text
+from sim.reports.markdown import markdown_table
+from sim.reports.verdict import AIMS, ARRAY, FULLY, NOT_MEASURED, gains_on, is_alone, is_post
+
+BEGIN, END = "<!-- measured: written by `make pages` -->\n", "<!-- end -->"
+PICTURE = "headline.svg"
+# What README shows: a form and its widths, and which POST designs count.
+SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULLY, is_alone))
+INK, POST_COLOUR, UNIFORM_COLOUR = "#1f2937", "#c2410c", "#2563eb"
+
+
+def lines(rows: list[dict]) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
+    for form, widths, which in SHOWN:
+        found = gains_on(rows, widths, form, FABRICS, which)
+        yield f"{TITLES[form]}, {widths_text(widths)}", {family: gain and gain[0] for family, gain in found.items()}
+
+
+def findings(rows: list[dict]) -> str:
+    """The table of README: products per second and LUT, POST's best design over uniform's best."""
+    table = [
+        {"what": what} | {family: NOT_MEASURED if gain is None else f"{gain:.2f}" for family, gain in gains.items()}
+        for what, gains in lines(rows)
+    ]
+    columns = [("what", "products per second and LUT, POST over uniform"), *SHORT.items()]
+    columns = [(key, title) for key, title in columns if key == "what" or key in FABRICS]
+    above = [gain for _, gains in lines(rows) for gain in gains.values() if gain is not None]
+    won = sum(gain > 1 for gain in above)
+    told = f"POST is ahead of the best uniform design that we can build in {won} of {len(above)} comparisons"
+    return f"{told} (LUT6: per LUT, no clock).\n\n{markdown_table(table, columns)}\n"
+
+
+def draw_headline(rows: list[dict], out: Path) -> None:
+    """Write the picture of README as SVG: bars beside a line at 1, on white, so that it reads on a dark page too."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["svg.fonttype"] = "path"
+    matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
+    groups = [(what, gains) for what, gains in lines(rows) if what.startswith(TITLES[ARRAY])]
+    figure = Figure(figsize=(7, 3), layout="constrained", facecolor="white")
+    axis = figure.subplots()
+    for index, (what, gains) in enumerate(groups):
+        known = [(place, gain) for place, gain in enumerate(gains.values()) if gain is not None]
+        across = [place + (index - 0.5) * 0.38 for place, _ in known]
+        label = what.rpartition(", ")[2]
+        bars = axis.bar(
+            across, [gain for _, gain in known], 0.36, label=label, color=POST_COLOUR, alpha=1 - 0.45 * index
+        )
+        axis.bar_label(bars, fmt="%.2f", fontsize=9, color=("white", INK)[index], label_type="center")
+    axis.axhline(1, color=UNIFORM_COLOUR, label="best uniform array")
+    axis.set_xticks(range(len(FABRICS)), [SHORT[family] for family in FABRICS])
+    axis.set_ylabel("products per second and LUT,\nover the best uniform array", fontsize=9, color=INK)
+    axis.set_title("POST's best 8 × 8 array (LUT6: per LUT, no clock)", fontsize=10, color=INK)
+    figure.legend(fontsize=8, loc="outside right center", frameon=False)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    write_text(out, buffer.getvalue())
+
+
+def write_findings(rows: list[dict], readme: Path) -> None:
+    """Put the table between README's two marks. Raises InputError where they are not."""
+    text = read_text(readme, "README")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"{readme} has no lines {BEGIN.strip()} and {END}")
+    write_text(readme, f"{before}{begin}{findings(rows)}{end}{after}")
