@@ -9,8 +9,19 @@ adapter its first layer only; and when adapters, weight steps and activation ste
 
 from dataclasses import dataclass
 
+from asq_model.common.markdown import table_lines
+
 ADAPTER_BITS = 8
 TRAINED_BITS = 32
+TABLE_1_COLUMNS = (
+    "bits",
+    "parameters, paper",
+    "8-bit adapters",
+    "as trained (32-bit)",
+    "compute, paper",
+    "8-bit",
+    "32-bit",
+)
 PAPER_TABLE_1 = {8: (2.67, 0.04), 4: (5.34, 0.07), 3: (7.11, 0.10), 2: (10.67, 0.14)}
 
 
@@ -91,14 +102,10 @@ def overhead(bits: int) -> Overhead:
 
 def table_1() -> str:
     """The paper's Table 1 in Markdown, its figures beside those computed here."""
-    lines = [
-        "| bits | parameters, paper | 8-bit adapters | as trained (32-bit) | compute, paper | 8-bit | 32-bit |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for bits, (parameters, compute) in PAPER_TABLE_1.items():
-        row = overhead(bits)
-        lines.append(
-            f"| {bits} | {parameters:.2f} % | {row.parameters:.2f} % | {row.parameters_trained:.2f} %"
-            f" | {compute:.2f} % | {row.compute:.2f} % | {row.compute_trained:.2f} % |"
-        )
-    return "\n".join(lines)
+        share = overhead(bits)
+        shares = [parameters, share.parameters, share.parameters_trained]
+        shares += [compute, share.compute, share.compute_trained]
+        rows.append([bits, *(f"{percent:.2f} %" for percent in shares)])
+    return "\n".join(table_lines(TABLE_1_COLUMNS, rows, "rrrrrrr"))

@@ -4,9 +4,20 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import table_lines
 from asq_model.common.records import Amount, Count, Kind, Line, Text, Word
 from asq_model.common.result_schemas import REMEDY
 from asq_model.spec.adaptive_step import Precision
+
+COLUMNS = (
+    "layer",
+    "codes",
+    "equal, given torch's input",
+    "equal, in the network",
+    "step, largest relative error",
+    "ties",
+    "inputs saturated",
+)
 
 
 @dataclass
@@ -40,6 +51,10 @@ class Parity:
 def table(found: Parity) -> str:
     """In Markdown."""
     total = found.images
+    rows = []
+    for name, layer in found.layers.items():
+        equal = f"{layer.given_input / layer.codes:.4%}", f"{layer.in_network / layer.codes:.2%}"
+        rows.append([name, layer.codes, *equal, f"{layer.step_error:.1e}", layer.ties, layer.saturated])
     lines = [
         f"Integers of {found.precision.bits} bits against fake-quantised torch, `{found.name}`, {total} test images:",
         "",
@@ -48,15 +63,8 @@ def table(found: Parity) -> str:
         f"- the same class: {found.same_class} ({found.same_class / total:.2%})",
         f"- outputs that saturated: {found.saturated_outputs}",
         "",
-        "| layer | codes | equal, given torch's input | equal, in the network | step, largest relative error | ties"
-        " | inputs saturated |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        *table_lines(COLUMNS, rows, "lrrrrrr"),
     ]
-    for name, layer in found.layers.items():
-        lines.append(
-            f"| {name} | {layer.codes} | {layer.given_input / layer.codes:.4%} | {layer.in_network / layer.codes:.2%}"
-            f" | {layer.step_error:.1e} | {layer.ties} | {layer.saturated} |"
-        )
     return "\n".join(lines)
 
 

@@ -4,8 +4,23 @@ from math import sqrt
 from statistics import mean, stdev
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
 from asq_model.config.recipe import versions
+
+COLUMNS = (
+    "network",
+    "weights",
+    "activations",
+    "arithmetic",
+    "images",
+    "top-1, %",
+    "against torch, points",
+    "lost",
+    "gained",
+    "error of the sums",
+    "seeds",
+)
 
 
 def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
@@ -48,11 +63,7 @@ def with_spread(values: list[float], sign: str = "") -> str:
 
 def table(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
-    lines = [
-        "| network | weights | activations | arithmetic | images | top-1, % | against torch, points | lost | gained"
-        " | error of the sums | seeds |",
-        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    cells = []
     for (trained, network, activations, bits, arithmetic, _, images), runs in grouped(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
         changes = ["–"] * 4
@@ -63,9 +74,8 @@ def table(rows: list[ArithmeticRow]) -> list[str]:
                 f"{mean(run['rms_error'] for run in runs):.2%}",
             ]
         quantiser = f"{activations.upper()}, {bits} bits"
-        cells = [network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return lines
+        cells.append([network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)])
+    return table_lines(COLUMNS, cells, "llllrrrrrrr")
 
 
 def costs(rows: list[ArithmeticRow]) -> list[str]:
@@ -76,16 +86,16 @@ def costs(rows: list[ArithmeticRow]) -> list[str]:
     for row in rows:
         if row["rms_error"] is not None and row["product_frac"] is None:
             found.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
-    lines = ["| arithmetic | images | networks | difference, points | worst | |", "|---|---:|---:|---:|---:|---|"]
+    cells = []
     for (arithmetic, images, _), values in found.items():
         count, interval, verdict = len(values), "", "one network: open"
         if count > 1:
             half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
             interval = f" ± {half:.2f}"
             verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
-        cells = arithmetic, images, count, f"{mean(values):+.2f}{interval}", f"{min(values):+.2f}", verdict
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return lines
+        difference_cell = f"{mean(values):+.2f}{interval}"
+        cells.append([arithmetic, images, count, difference_cell, f"{min(values):+.2f}", verdict])
+    return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", ""), cells, "lrrrrl")
 
 
 def page(study: ArithmeticStudy, results: str) -> str:

@@ -7,12 +7,26 @@ from math import inf, sqrt
 from statistics import mean, variance
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord, RunTask, StudyResults
 from asq_model.spec.levels import KINDS
 from asq_model.studies.run_tables import TABLES
 
+Key = tuple[str, int, str, str]  # network, bits, label and level set: a line of the table
+ACCURACY_COLUMNS = (
+    "network",
+    "bits",
+    "method",
+    "level set",
+    "stored bits per weight",
+    "top-1, %",
+    "top-5, %",
+    "seeds",
+    "paper, top-1",
+)
 
-def key_of(run: RunTask) -> tuple[str, int, str, str]:
+
+def key_of(run: RunTask) -> Key:
     """The line of the table that a run belongs to."""
     return run["network"], run["bits"], run["label"], run["kind"]
 
@@ -71,20 +85,15 @@ def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
     top_5 = group(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
-    lines = [
-        "| network | bits | method | level set | stored bits per weight | top-1, % | top-5, % | seeds | paper, top-1 |",
-        "|---|---:|---|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for key, values in groups.items():
         network, bits, label, kind = key
         spread = f" ± {sqrt(variance(values)):.2f}" if len(values) > 1 else ""
         paper = printed.get((network, bits, label), printed.get(("resnet20", bits, label)))
         five = f"{mean(top_5[key]):.2f}" if top_5 else "–"
-        lines.append(
-            f"| {network} | {bits} | {label} | {kind or '–'} | {stored[key]} | {mean(values):.2f}{spread} | {five}"
-            f" | {len(values)} | {'–' if paper is None else f'{paper:.1f}'} |"
-        )
-    return lines
+        accuracies = f"{mean(values):.2f}{spread}", five, len(values), "–" if paper is None else f"{paper:.1f}"
+        rows.append([network, bits, label, kind or "–", stored[key], *accuracies])
+    return table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
 
 
 def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
@@ -105,6 +114,15 @@ def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
         for kind in KINDS:
             claim(bits, ("ASQ + POST", kind), ("ASQ", ""))
     return found
+
+
+def claims_table(study: StudyResults, groups: dict[Key, list[float]]) -> list[str]:
+    """Each of the paper's orderings with the difference that was measured, and whether it holds."""
+    rows = []
+    for claim, better, worse in claims(study):
+        difference = comparison(groups, better, worse)
+        rows.append([claim, shown(difference), verdict(difference)])
+    return table_lines(("claim", "difference, points", ""), rows, "lrl")
 
 
 def recommendation(study: StudyResults, groups: dict) -> list[str]:
@@ -180,13 +198,12 @@ def page(study: StudyResults) -> str:
             "",
             noise if freedom else "One seed: how far a run strays is not known, so nothing is decided.",
             "",
-            "| claim | difference, points | |",
-            "|---|---:|---|",
+            *claims_table(study, groups),
+            "",
+            "## Which level set to take",
+            "",
+            *recommendation(study, groups),
         ]
-        for words, better, worse in claims(study):
-            found = comparison(groups, better, worse)
-            lines.append(f"| {words} | {shown(found)} | {verdict(found)} |")
-        lines += ["", "## Which level set to take", "", *recommendation(study, groups)]
     return "\n".join(lines) + "\n"
 
 

@@ -1,5 +1,6 @@
 """The page on the cost of a training step, made from a report, never typed. Free of torch."""
 
+from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import BenchReport
 
 BASE = "full precision"  # what the others are set against
@@ -8,19 +9,18 @@ BASE = "full precision"  # what the others are set against
 def table(report: BenchReport) -> str:
     """In Markdown, ratios to full precision."""
     base = report["costs"][BASE]
+    rows = []
+    for name, cost in report["costs"].items():
+        seconds, mebibytes = cost["seconds"], cost["mebibytes"]
+        ratios = f"{seconds / base['seconds']:.2f}", f"{mebibytes / base['mebibytes']:.2f}"
+        rows.append([name, f"{1000 * seconds:.0f}", ratios[0], f"{mebibytes:.0f}", ratios[1]])
+    titles = "", "step, ms", f"× {BASE}", "peak memory, MiB", f"× {BASE}"
     lines = [
         f"A training step of {report['network']}, batch {report['batch']}, {report['threads']} CPU threads, torch"
         f" {report['torch']}:",
         "",
-        f"| | step, ms | × {BASE} | peak memory, MiB | × {BASE} |",
-        "|---|---:|---:|---:|---:|",
+        *table_lines(titles, rows, "lrrrr"),
     ]
-    for name, cost in report["costs"].items():
-        seconds, mebibytes = cost["seconds"], cost["mebibytes"]
-        lines.append(
-            f"| {name} | {1000 * seconds:.0f} | {seconds / base['seconds']:.2f}"
-            f" | {mebibytes:.0f} | {mebibytes / base['mebibytes']:.2f} |"
-        )
     return "\n".join(lines)
 
 

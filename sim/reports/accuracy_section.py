@@ -8,13 +8,13 @@ from math import hypot
 from statistics import mean, stdev
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import markdown_table
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import SIGN_MAGNITUDE
 from sim.explore.design_space import FULLY
 from sim.explore.ranking import is_post
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, text
-from sim.reports.markdown import markdown_table
 
 FORM = "array8x8"
 ACTIVATIONS = ("lsq", 4)  # quantiser and bits of the networks that are compared

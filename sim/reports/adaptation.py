@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import TypedDict
 
+from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Line, Whole
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_maps
-from sim.reports.markdown import markdown_table
 from sim.runner.bench_runner import Outcome
 
 IMAGES = 3  # in the summary

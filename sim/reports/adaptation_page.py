@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TypedDict
 
 from asq_model.common.files import write_text
+from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit, to_verilog
 from sim.measure.yosys_area import FABRICS, Area, areas
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
-from sim.reports.markdown import markdown_table
 from sim.runner.bench_runner import Outcome
 
 MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from itertools import product
 
+from asq_model.common.markdown import markdown_table
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
 from sim.explore.ranking import best_rival, group, widths_of
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
-from sim.reports.markdown import markdown_table
 from sim.reports.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict
 from sim.vectors.array_tiles import GOLDEN_VECTORS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_text, write_text
+from asq_model.common.markdown import markdown_table
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
-from sim.reports.markdown import markdown_table
 from sim.reports.verdict import AIMS, ARRAY, FULLY, NOT_MEASURED, gains_on, is_alone, is_post
 
 BEGIN, END = "<!-- measured: written by `make pages` -->\n", "<!-- end -->"

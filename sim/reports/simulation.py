@@ -7,10 +7,10 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
+from asq_model.common.markdown import markdown_table
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
-from sim.reports.markdown import markdown_table
 from sim.runner.bench_runner import Outcome
 
 COLUMNS = (

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
 from sim.measure.nextpnr_clock import DEVICES, TIMEOUT_S
 from sim.measure.yosys_area import FABRICS
-from sim.reports.markdown import markdown_table
 from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
 from sim.unrolled.layer import PLACED_ON, RIVAL, Case, measured
 
