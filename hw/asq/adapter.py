@@ -1,32 +1,15 @@
 """ASQ's adapter: from channel sums to β and the step S = s·β, one map after another, with `lanes` multipliers."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, index, index_shape, lanes, lanes_layout, step_layout, sums_layout, table
+from hw.asq.layouts import adapter_layout, index, lanes, step_layout, sums_layout
+from hw.asq.memories import adapter_load_layout, make_memory, neuron_layout, weights_layout
 from hw.asq.rounding import round_shift
-
-
-def weights_layout(spec: BlockSpec) -> data.StructLayout:
-    """Weights of one unit for a word of sums."""
-    return lanes_layout(signed(spec.precision), spec.lanes)
-
-
-def unit_layout(spec: BlockSpec) -> data.StructLayout:
-    """Of a hidden unit: its bias, at the point of its sum, and its weight in the output."""
-    return data.StructLayout({"bias": signed(spec.accumulator_bits), "weight": signed(spec.precision)})
-
-
-def load_layout(spec: BlockSpec) -> data.StructLayout:
-    """A word for the weights' memory, or with `unit` set for the units'."""
-    width = max(weights_layout(spec).size, unit_layout(spec).size)
-    return data.StructLayout(
-        {"unit": unsigned(1), "address": index_shape(spec.hidden * spec.words), "data": unsigned(width)}
-    )
 
 
 class Adapter(wiring.Component):
@@ -43,7 +26,7 @@ class Adapter(wiring.Component):
     o : Out(stream of `step_layout`)
     words : In(range)
     constants : In(`adapter_layout`), constant while a map is inside, as `words`
-    load : In(stream of `load_layout`), always ready; not while a map is inside
+    load : In(stream of `adapter_load_layout`), always ready; not while a map is inside
 
     contents: what the memories hold before anything is loaded; zeros without.
     """
@@ -57,18 +40,18 @@ class Adapter(wiring.Component):
                 "o": Out(stream.Signature(step_layout(spec))),
                 "words": In(range(spec.words + 1)),
                 "constants": In(adapter_layout(spec)),
-                "load": In(stream.Signature(load_layout(spec))),
+                "load": In(stream.Signature(adapter_load_layout(spec))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         spec, constants = self.spec, self.constants
-        m.submodules.sums = sums = table(sums_layout(spec), spec.words)
-        m.submodules.weights = weights = table(
+        m.submodules.sums = sums = make_memory(sums_layout(spec), spec.words)
+        m.submodules.weights = weights = make_memory(
             weights_layout(spec), spec.hidden * spec.words, self.rows.get("weights", ())
         )
-        m.submodules.units = units = table(unit_layout(spec), spec.hidden, self.rows.get("units", ()))
+        m.submodules.units = units = make_memory(neuron_layout(spec), spec.hidden, self.rows.get("units", ()))
         sum_in, sum_out = sums.write_port(), sums.read_port()
         weight_out, unit_out = weights.read_port(), units.read_port()
         m.d.comb += self.load.ready.eq(1)

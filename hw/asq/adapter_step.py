@@ -6,10 +6,11 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
-from hw.asq.adapter import Adapter, load_layout
+from hw.asq.adapter import Adapter
 from hw.asq.channel_sums import ChannelSums
 from hw.asq.layer_contents import Contents
 from hw.asq.layouts import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
+from hw.asq.memories import adapter_load_layout
 from hw.asq.quantiser import ActivationQuantiser
 
 
@@ -28,7 +29,7 @@ class AdapterStep(wiring.Component):
         is taken
     size : In(`size_layout`)
     constants : In(`adapter_layout`), constant while a map is inside, as `size`
-    load : In(stream of `load_layout`), always ready; not while a map is inside
+    load : In(stream of `adapter_load_layout`), always ready; not while a map is inside
 
     contents: what the adapter's memories hold before anything is loaded; zeros without.
     """
@@ -42,7 +43,7 @@ class AdapterStep(wiring.Component):
                 "s": Out(stream.Signature(step_layout(spec))),
                 "size": In(size_layout(spec)),
                 "constants": In(adapter_layout(spec)),
-                "load": In(stream.Signature(load_layout(spec))),
+                "load": In(stream.Signature(adapter_load_layout(spec))),
             }
         )
 

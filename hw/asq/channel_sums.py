@@ -5,7 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
-from hw.asq.layouts import index, lanes, size_layout, sums_layout, table, values_layout
+from hw.asq.layouts import index, lanes, size_layout, sums_layout, values_layout
+from hw.asq.memories import make_memory
 
 
 class ChannelSums(wiring.Component):
@@ -33,7 +34,7 @@ class ChannelSums(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.sums = sums = table(sums_layout(self.spec), self.spec.words)
+        m.submodules.sums = sums = make_memory(sums_layout(self.spec), self.spec.words)
         write = sums.write_port()
         read = sums.read_port(transparent_for=(write,))
         word, pixel = index(self.spec.words), index(self.spec.pixels)

@@ -1,32 +1,40 @@
-"""What a trained layer puts into a block: its memories' initial rows, and the constants and size for its inputs."""
+"""What a learned layer puts into a block: its memories' initial rows, and the constants and size for its inputs."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from amaranth.hdl import Shape
+from amaranth.lib import data
 
 from asq_model.common.errors import InputError, check_range
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import bounds
 from asq_model.spec.golden_vectors import GoldenMaps
+from hw.asq.layouts import constants_layout
+from hw.asq.memories import Row, adapter_rows, rescale_rows, row_layouts
 
 LOADED = ("adapter", "adapter-step", "rescale")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Of one layer. rows: by memory, each row by field; inputs: by port, each by field; latencies: cycles of the block
-    on this layer, by output stream; digest: of where it is from."""
+    """What a block holds of one layer.
+
+    digest: SHA-256 of the file that it is from. rows: each memory's, by field. inputs: each port's, a number or numbers
+    by field. latencies: cycles of the block on this layer, by output stream.
+    """
 
     layer: str
     digest: str
-    rows: dict[str, list[dict[str, int]]]
-    inputs: dict[str, dict[str, int]]
+    rows: dict[str, list[Row]]
+    inputs: dict[str, int | dict[str, int]]
     latencies: dict[str, int]
 
     @property
     def suffix(self) -> str:
-        """Of the module's name."""
+        """What the module's name ends in."""
         return "_" + "".join(letter if letter.isalnum() else "_" for letter in self.layer)
 
 
@@ -44,7 +52,7 @@ def layer_size(unit: str, maps: GoldenMaps) -> dict[str, int]:
     return size | {"hidden": max(entry["adapter"]["hidden"], 1)}
 
 
-def check_fit(spec: BlockSpec, maps: GoldenMaps, size: dict[str, int]) -> None:
+def check_fit(spec: BlockSpec, maps: GoldenMaps, size: Mapping[str, int]) -> None:
     """Raises InputError for a layer that does not fit the block, naming what is too small."""
     if spec.precision != Precision().bits:
         raise InputError(f"PRECISION is {spec.precision}; layer {maps.name} was exported with {Precision().bits}")
@@ -63,51 +71,49 @@ def check_fit(spec: BlockSpec, maps: GoldenMaps, size: dict[str, int]) -> None:
         raise InputError(f"TOTAL is {spec.total_bits}; layer {maps.name}'s bias needs {bits}")
 
 
-def check_values(spec: BlockSpec, layer: str, rows: dict[str, list[dict[str, int]]], inputs: dict) -> None:
-    """Raises InputError for a value that its field cannot hold: memories and ports would cut it to another."""
-    from amaranth.hdl import Shape
+def check_rows(layout: data.StructLayout, rows: Sequence[Row], place: str) -> None:
+    """Raises InputError for a value that its field cannot hold: a memory or a port would cut it to another."""
+    for name, field in layout:
+        shape = Shape.cast(field.shape)
+        for row in rows:
+            check_range(f"{name} of {place}", row[name], *bounds(shape.width, shape.signed))
 
-    from hw.asq.adapter import unit_layout, weights_layout
-    from hw.asq.layouts import adapter_layout, rescale_layout
-    from hw.asq.rescale import channel_layout
 
-    layouts = {"weights": weights_layout, "units": unit_layout, "channels": channel_layout}
-    constants = rescale_layout if spec.unit == "rescale" else adapter_layout
-    for what, layout, found in [("constants", constants, [inputs["constants"]])] + [
-        (memory, layouts[memory], found) for memory, found in rows.items()
-    ]:
-        for name, field in layout(spec):
-            shape = Shape.cast(field.shape)
-            for row in found:
-                check_range(f"{name} of layer {layer}'s {what}", row[name], *bounds(shape.width, shape.signed))
+def layer_constants(unit: str, maps: GoldenMaps) -> dict[str, int]:
+    """The constants that a block takes from a layer, by the fields of its `constants` port."""
+    if unit == "rescale":
+        return {name: int(maps.entry["rescale"][name]) for name in ("scale_shift", "shift", "align", "relu")}
+    return maps.entry["adapter"] | {"mantissa": maps.entry["mantissa"]}
+
+
+def layer_rows(spec: BlockSpec, maps: GoldenMaps) -> dict[str, list[Row]]:
+    """The rows of a block's memories for a layer."""
+    arrays = maps.arrays
+    if spec.unit == "rescale":
+        return rescale_rows(arrays["multipliers"], arrays["biases"])
+    outputs = arrays.get("output_weights", np.zeros(1, np.int64))
+    return adapter_rows(spec, arrays["unit_weights"], arrays["unit_biases"], outputs)
+
+
+def layer_latencies(spec: BlockSpec, words: int, hidden: int) -> dict[str, int]:
+    """Cycles of a block on a layer of `words` beats a pixel and `hidden` neurons, by output stream."""
+    if spec.unit == "rescale":
+        return {"o": spec.latency}
+    adapter = spec.adapter_latency(words, hidden)
+    if spec.unit == "adapter":
+        return {"o": adapter}
+    return {"o": spec.step_latency(adapter), "s": spec.step_offered(adapter)}
 
 
 def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
     """A layer's contents. Raises InputError for a layer that does not fit the block."""
     size = layer_size(spec.unit, maps)
     check_fit(spec, maps, size)
-    arrays, inputs = maps.arrays, {"size": {"words": size["channels"] // spec.lanes, "pixels": size["pixels"]}}
-    if spec.unit == "rescale":
-        pairs = zip(arrays["multipliers"].tolist(), arrays["biases"].tolist(), strict=True)
-        rows = {"channels": [{"multiplier": multiplier, "bias": bias} for multiplier, bias in pairs]}
-        constants = {name: int(maps.entry["rescale"][name]) for name in ("scale_shift", "shift", "align", "relu")}
-    else:
-        words = arrays["unit_weights"].reshape(-1, spec.lanes).tolist()
-        outputs = arrays.get("output_weights", np.zeros(1, np.int64)).tolist()
-        pairs = zip(arrays["unit_biases"].tolist(), outputs, strict=True)
-        rows = {
-            "weights": [{f"lane{lane}": value for lane, value in enumerate(word)} for word in words],
-            "units": [{"bias": bias, "weight": weight} for bias, weight in pairs],
-        }
-        constants = maps.entry["adapter"] | {"mantissa": maps.entry["mantissa"]}
-        if spec.unit == "adapter":
-            inputs = {"words": inputs["size"]["words"]}
-    latencies = {"o": spec.latency}
-    if spec.unit != "rescale":
-        adapter = spec.adapter_latency(size["channels"] // spec.lanes, constants["hidden"])
-        latencies = {"o": adapter}
-        if spec.unit == "adapter-step":
-            latencies = {"o": spec.step_latency(adapter), "s": spec.step_offered(adapter)}
-    inputs |= {"constants": constants}
-    check_values(spec, maps.name, rows, inputs)
-    return Contents(maps.name, maps.entry["sha256"], rows, inputs, latencies)
+    words = size["channels"] // spec.lanes
+    rows, constants = layer_rows(spec, maps), layer_constants(spec.unit, maps)
+    check_rows(constants_layout(spec), [constants], f"layer {maps.name}'s constants")
+    for memory, layout in row_layouts(spec).items():
+        check_rows(layout, rows[memory], f"layer {maps.name}'s {memory}")
+    sizes = {"words": words} if spec.unit == "adapter" else {"size": {"words": words, "pixels": size["pixels"]}}
+    latencies = layer_latencies(spec, words, constants.get("hidden", 0))
+    return Contents(maps.name, maps.entry["sha256"], rows, sizes | {"constants": constants}, latencies)

@@ -1,17 +1,12 @@
 """The activation quantiser: values and their step in, codes out, by a restoring division of as many stages as bits."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
-from hw.asq.layouts import codes_layout, lanes, values_layout
-
-
-def stepped_layout(spec: BlockSpec) -> data.StructLayout:
-    """A word of values, and the step that it is quantised with."""
-    return data.StructLayout({"values": values_layout(spec), "step": unsigned(spec.step_bits)})
+from hw.asq.layouts import codes_layout, lanes, stepped_layout
 
 
 class ActivationQuantiser(wiring.Component):

@@ -1,27 +1,14 @@
 """The rescale: from exact sums of products to a layer's output, with the image's own step."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import index, index_shape, rescale_layout, size_layout, step_layout, table
+from hw.asq.layouts import index, rescale_layout, size_layout, step_layout, total_layout
+from hw.asq.memories import channel_layout, make_memory, rescale_load_layout
 from hw.asq.rounding import round_shift
-
-
-def total_layout(spec: BlockSpec) -> data.StructLayout:
-    """A sum of products, and the value of the other branch at its place (0 where there is none)."""
-    return data.StructLayout({"total": signed(spec.total_bits), "side": signed(spec.precision)})
-
-
-def channel_layout(spec: BlockSpec) -> data.StructLayout:
-    """A channel's multiplier M and bias B."""
-    return data.StructLayout({"multiplier": signed(spec.precision), "bias": signed(spec.bias_bits)})
-
-
-def load_layout(spec: BlockSpec) -> data.StructLayout:
-    return data.StructLayout({"address": index_shape(spec.channels), "data": unsigned(channel_layout(spec).size)})
 
 
 class Rescale(wiring.Component):
@@ -38,7 +25,7 @@ class Rescale(wiring.Component):
     o : Out(stream of signed(precision))
     size : In(`size_layout`)
     constants : In(`rescale_layout`), constant while a map is inside, as `size`
-    load : In(stream of `load_layout`), always ready; not while a map is inside
+    load : In(stream of `rescale_load_layout`), always ready; not while a map is inside
 
     contents: what the memory holds before anything is loaded; zeros without.
     """
@@ -53,14 +40,14 @@ class Rescale(wiring.Component):
                 "o": Out(stream.Signature(signed(spec.precision))),
                 "size": In(size_layout(spec)),
                 "constants": In(rescale_layout(spec)),
-                "load": In(stream.Signature(load_layout(spec))),
+                "load": In(stream.Signature(rescale_load_layout(spec))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         spec, constants = self.spec, self.constants
-        m.submodules.channels = memory = table(channel_layout(spec), spec.channels, self.rows)
+        m.submodules.channels = memory = make_memory(channel_layout(spec), spec.channels, self.rows)
         load, parameters = memory.write_port(), memory.read_port()
         channel, pixel = index(spec.channels), index(spec.pixels)
         last_channel, last_pixel = channel + 1 == self.size.words, pixel + 1 == self.size.pixels

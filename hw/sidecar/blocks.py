@@ -1,7 +1,13 @@
 """What ASQ's blocks compute, in the sidecar: formulas, constants, memories and timing."""
 
+from collections.abc import Mapping
+
+from amaranth.lib import data
+
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
 from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.memories import row_layouts
+from hw.sidecar.ports import describe_shape
 
 ROUND_SHIFT = "round_shift(x, n) = floor(x / 2^n + 1/2); clamp(x, low, high) = min(max(x, low), high)"
 CHANNEL_SUM = "sum[c] = sum of value[c] over the pixels of a map"
@@ -71,34 +77,35 @@ def constants(spec: BlockSpec) -> dict[str, int]:
     }[spec.unit]
 
 
-def fields(*shapes: tuple[str, int, str]) -> list[dict]:
-    """Signed fields side by side, the first lowest, of (name, width, role) each."""
-    rows, offset = [], 0
-    for name, width, role in shapes:
-        rows.append({"name": name, "offset": offset, "width": width, "signed": True, "role": role})
-        offset += width
-    return rows
+def describe_rows(layout: data.StructLayout, roles: Mapping[str, str]) -> list[dict[str, object]]:
+    """The fields of a memory's rows, the lowest first, with what each is for."""
+    return [
+        {"name": name, "offset": field.offset} | describe_shape(field.shape) | {"role": roles[name]}
+        for name, field in layout
+    ]
 
 
-def memories(spec: BlockSpec) -> list[dict]:
+def memories(spec: BlockSpec) -> list[dict[str, object]]:
     """What `load` writes: which memory, how many words, what is at which address, and the fields of its data."""
+    roles = {
+        "channels": {"multiplier": "M of the channel", "bias": "B of the channel"},
+        "weights": {f"lane{lane}": f"weight of channel word * lanes + {lane}" for lane in range(spec.lanes)},
+        "units": {
+            "bias": "bias of hidden unit j, or of the output in the one-layer form",
+            "weight": "weight of hidden unit j in the output; not used in the one-layer form",
+        },
+    }
+    fields = {name: describe_rows(layout, roles[name]) for name, layout in row_layouts(spec).items()}
     if spec.unit == "rescale":
-        row = fields(("multiplier", spec.precision, "M of the channel"), ("bias", spec.bias_bits, "B of the channel"))
-        return [{"name": "channels", "depth": spec.channels, "address": "the channel", "fields": row}]
-    if spec.unit not in ("adapter", "adapter-step"):
+        depth, address = spec.channels, "the channel"
+        return [{"name": "channels", "depth": depth, "address": address, "fields": fields["channels"]}]
+    if not fields:
         return []
-    weights = fields(
-        *((f"lane{lane}", spec.precision, f"weight of channel word * lanes + {lane}") for lane in range(spec.lanes))
-    )
-    units = fields(
-        ("bias", spec.accumulator_bits, "bias of hidden unit j, or of the output in the one-layer form"),
-        ("weight", spec.precision, "weight of hidden unit j in the output; not used in the one-layer form"),
-    )
     depth = spec.hidden * spec.words
     address = "j * words + word: hidden unit j's weights for the word-th beat of a map's sums"
     return [
-        {"name": "weights", "select": {"unit": 0}, "depth": depth, "address": address, "fields": weights},
-        {"name": "units", "select": {"unit": 1}, "depth": spec.hidden, "address": "j", "fields": units},
+        {"name": "weights", "select": {"unit": 0}, "depth": depth, "address": address, "fields": fields["weights"]},
+        {"name": "units", "select": {"unit": 1}, "depth": spec.hidden, "address": "j", "fields": fields["units"]},
     ]
 
 

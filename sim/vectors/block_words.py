@@ -1,32 +1,33 @@
-"""Maps as the words that a block's ports carry, by the layouts of `hw.asq.layouts`."""
+"""Feature maps as the words that a block's ports carry, packed by the layouts that the block itself is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data
 
-from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import BlockSpec
-from sim.vectors.feature_maps import AdapterMaps, LayerMaps, RescaleMaps
-from sim.vectors.packing import pack, packed
-
-
-def packed_rows(rows: np.ndarray, shape: Shape) -> list[int]:
-    """A word for each row of int [K, lanes]."""
-    return packed(rows, [shape] * rows.shape[1])
-
-
-def map_rows(spec: BlockSpec, maps: np.ndarray) -> np.ndarray:
-    """int [N · pixels · words, lanes] of maps int [N, C, pixels]: pixel by pixel, channels in order."""
-    return maps.transpose(0, 2, 1).reshape(-1, spec.lanes)
+from hw.asq.layouts import (
+    codes_layout,
+    constants_layout,
+    size_layout,
+    step_layout,
+    stepped_layout,
+    sums_layout,
+    total_layout,
+    values_layout,
+)
+from hw.asq.memories import Row, adapter_load_layout, adapter_rows, rescale_load_layout, rescale_rows, row_layouts
+from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
+from sim.vectors.packing import WordPacker
 
 
 @dataclass(frozen=True)
 class Exchange:
     """What a bench does with a block for one layer.
 
-    ports: constant inputs. load: words for the block's memory. words: sent to `i`. results: expected from `o`. steps:
+    ports: constant inputs. load: words for the block's memories. words: sent to `i`. results: expected from `o`. steps:
     expected from `s` (adapter-step), or sent to it (rescale). per_map: (words in, results out) of one map.
     """
 
@@ -39,101 +40,146 @@ class Exchange:
     per_map: tuple[int, int]
 
 
-def size(spec: BlockSpec, channels: int, pixels: int) -> int:
-    return pack(
-        (channels // spec.lanes, unsigned(spec.words.bit_length())), (pixels, unsigned(spec.pixels.bit_length()))
-    )
+Layout = Callable[[BlockSpec], data.StructLayout]
 
 
-def adapter_constants(spec: BlockSpec, adapter: AdapterMaps, mantissa: int) -> int:
-    return pack(
-        (adapter.hidden, unsigned(spec.hidden.bit_length())),
-        (adapter.hidden_shift, unsigned(SHIFT_BITS)),
-        (adapter.output_shift, unsigned(SHIFT_BITS)),
-        (adapter.output_bias, signed(spec.accumulator_bits)),
-        (adapter.floor, unsigned(spec.beta_bits)),
-        (mantissa, unsigned(spec.mantissa_bits)),
-    )
+@lru_cache
+def packer(layout: Layout, spec: BlockSpec) -> WordPacker:
+    """The packer of a block's layout; kept, since a bench asks for the same ones for every layer."""
+    return WordPacker(layout(spec))
+
+
+@lru_cache
+def row_packers(spec: BlockSpec) -> dict[str, WordPacker]:
+    """The packers of the rows of a block's memories, by the memory's name."""
+    return {memory: WordPacker(layout) for memory, layout in row_layouts(spec).items()}
+
+
+def map_rows(spec: BlockSpec, maps: np.ndarray) -> np.ndarray:
+    """int [N · pixels · words, lanes] of maps int [N, C, pixels]: pixel by pixel, channels in order."""
+    return maps.transpose(0, 2, 1).reshape(-1, spec.lanes)
+
+
+def map_words(spec: BlockSpec, layout: Layout, maps: np.ndarray) -> list[int]:
+    """Words of maps int [N, C, pixels], `lanes` values each: pixel by pixel, channels in order."""
+    return packer(layout, spec).words(map_rows(spec, maps))
+
+
+def sum_words(spec: BlockSpec, sums: np.ndarray) -> list[int]:
+    """Words of channel sums int [K, C], `lanes` each, a map's after another's."""
+    return packer(sums_layout, spec).words(sums.reshape(-1, spec.lanes))
+
+
+def step_words(spec: BlockSpec, betas: np.ndarray, steps: np.ndarray) -> list[int]:
+    """Words of β and step of each map, int [K] each."""
+    return packer(step_layout, spec).words(np.stack([betas, steps], -1))
+
+
+def size_word(spec: BlockSpec, words: int, pixels: int) -> int:
+    """The word of the port `size`."""
+    return packer(size_layout, spec).word({"words": words, "pixels": pixels})
+
+
+def load_words(spec: BlockSpec, load: Layout, rows: dict[str, list[Row]]) -> list[int]:
+    """Words that load a block's memories, one memory after another, each from address 0 on."""
+    loader, words = packer(load, spec), []
+    for number, (memory, row_packer) in enumerate(row_packers(spec).items()):
+        select = {"unit": number} if "unit" in loader.names else {}
+        words += [
+            loader.word(select | {"address": address, "data": row_packer.word(row)})
+            for address, row in enumerate(rows[memory])
+        ]
+    return words
 
 
 def adapter_load(spec: BlockSpec, adapter: AdapterMaps) -> list[int]:
-    """Weights, then the neurons' records."""
-    address_bits = max((spec.hidden * spec.words - 1).bit_length(), 1)
-    weights = packed_rows(adapter.neuron_weights.reshape(-1, spec.lanes), signed(spec.precision))
-    neurons = [
-        pack((bias, signed(spec.accumulator_bits)), (weight, signed(spec.precision)))
-        for bias, weight in zip(adapter.neuron_biases, adapter.output_weights, strict=True)
-    ]
-    width = max(spec.lanes * spec.precision, spec.accumulator_bits + spec.precision)
-    return [
-        pack((is_neuron, unsigned(1)), (address, unsigned(address_bits)), (word, unsigned(width)))
-        for is_neuron, words in enumerate((weights, neurons))
-        for address, word in enumerate(words)
-    ]
+    """Words that load an adapter's weights, then its neurons' records."""
+    rows = adapter_rows(spec, adapter.neuron_weights, adapter.neuron_biases, adapter.output_weights)
+    return load_words(spec, adapter_load_layout, rows)
 
 
-def rescale_load(spec: BlockSpec, rescale: RescaleMaps) -> list[int]:
-    address_bits = max((spec.channels - 1).bit_length(), 1)
-    return [
-        pack((address, unsigned(address_bits)), (multiplier, signed(spec.precision)), (bias, signed(spec.bias_bits)))
-        for address, (multiplier, bias) in enumerate(zip(rescale.multipliers, rescale.biases, strict=True))
-    ]
+def constants_word(spec: BlockSpec, constants: AdapterMaps | RescaleMaps, **others: int) -> int:
+    """The word of the port `constants`, of a record that has its fields and of `others`."""
+    fields = packer(constants_layout, spec)
+    return fields.word({name: getattr(constants, name) for name in fields.names if name not in others} | others)
 
 
-def step_words(spec: BlockSpec, betas: Iterable[int], steps: Iterable[int]) -> list[int]:
-    shapes = unsigned(spec.beta_bits), unsigned(spec.step_bits)
-    return [pack(*zip(pair, shapes, strict=True)) for pair in zip(betas, steps, strict=True)]
+def parts(maps: LayerMaps) -> tuple[QuantiserMaps, AdapterMaps]:
+    """The quantiser and the adapter of a layer that has both."""
+    assert maps.quantiser is not None and maps.adapter is not None
+    return maps.quantiser, maps.adapter
 
 
-def map_words(spec: BlockSpec, inputs: np.ndarray) -> list[int]:
-    return packed_rows(map_rows(spec, inputs), signed(spec.precision))
+def channel_sums_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """Maps in, the sums of their channels out."""
+    quantiser, adapter = parts(maps)
+    count, channels, pixels = quantiser.inputs.shape
+    words = channels // spec.lanes
+    ports = {"size": size_word(spec, words, pixels)}
+    sent = map_words(spec, values_layout, quantiser.inputs)
+    return Exchange(maps.name, ports, [], sent, sum_words(spec, adapter.sums[:count]), [], (words * pixels, words))
 
 
-def code_words(spec: BlockSpec, codes: np.ndarray) -> list[int]:
-    return packed_rows(map_rows(spec, codes), Shape(spec.activation_bits, spec.signed_activation))
+def adapter_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """Channel sums in, β and step of their maps out."""
+    quantiser, adapter = parts(maps)
+    words = adapter.channels // spec.lanes
+    ports = {"words": words, "constants": constants_word(spec, adapter, mantissa=quantiser.mantissa)}
+    steps = step_words(spec, adapter.betas, quantiser.steps)
+    return Exchange(maps.name, ports, adapter_load(spec, adapter), sum_words(spec, adapter.sums), steps, [], (words, 1))
 
 
-def rescale_exchange(spec: BlockSpec, name: str, rescale: RescaleMaps) -> Exchange:
-    """The exchange of the block that follows a layer's products."""
+def quantiser_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """Values with their steps in, codes out."""
+    quantiser = maps.quantiser
+    assert quantiser is not None
+    count, channels, pixels = quantiser.inputs.shape
+    beats = channels // spec.lanes * pixels
+    steps = np.repeat(quantiser.steps[:count], beats)
+    stepped = np.concatenate([map_rows(spec, quantiser.inputs), steps[:, None]], 1)
+    codes = map_words(spec, codes_layout, quantiser.codes)
+    return Exchange(maps.name, {}, [], packer(stepped_layout, spec).words(stepped), codes, [], (beats, beats))
+
+
+def rescale_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """Sums of products in, with a step for each map; the layer's output out."""
+    rescale = maps.rescale
+    assert rescale is not None
     count, channels, pixels = rescale.outputs.shape
-    pairs = zip(map_rows(spec, rescale.totals)[:, 0], map_rows(spec, rescale.sides)[:, 0], strict=True)
-    totals = [pack((total, signed(spec.total_bits)), (side, signed(spec.precision))) for total, side in pairs]
-    outputs = packed_rows(map_rows(spec, rescale.outputs), signed(spec.precision))
-    steps = step_words(spec, [0] * count, rescale.steps[:count])
-    shifts = [(value, unsigned(SHIFT_BITS)) for value in (rescale.scale_shift, rescale.shift, rescale.align)]
-    ports = {"size": size(spec, channels, pixels), "constants": pack(*shifts, (rescale.relu, unsigned(1)))}
-    load = rescale_load(spec, rescale)
-    return Exchange(name, ports, load, totals, outputs, steps, (channels * pixels, channels * pixels))
+    beats = channels * pixels
+    ports = {"size": size_word(spec, channels, pixels), "constants": constants_word(spec, rescale)}
+    load = load_words(spec, rescale_load_layout, rescale_rows(rescale.multipliers, rescale.biases))
+    totals = np.concatenate([map_rows(spec, rescale.totals), map_rows(spec, rescale.sides)], 1)
+    outputs = map_words(spec, values_layout, rescale.outputs)
+    steps = step_words(spec, np.zeros(count, np.int64), rescale.steps[:count])
+    return Exchange(maps.name, ports, load, packer(total_layout, spec).words(totals), outputs, steps, (beats, beats))
+
+
+def adapter_step_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
+    """Maps in, their codes out, and beside them β and step of each."""
+    quantiser, adapter = parts(maps)
+    count, channels, pixels = quantiser.inputs.shape
+    words = channels // spec.lanes
+    ports = {
+        "size": size_word(spec, words, pixels),
+        "constants": constants_word(spec, adapter, mantissa=quantiser.mantissa),
+    }
+    sent = map_words(spec, values_layout, quantiser.inputs)
+    codes = map_words(spec, codes_layout, quantiser.codes)
+    steps = step_words(spec, adapter.betas[:count], quantiser.steps[:count])
+    beats = words * pixels
+    return Exchange(maps.name, ports, adapter_load(spec, adapter), sent, codes, steps, (beats, beats))
+
+
+EXCHANGES: dict[str, Callable[[BlockSpec, LayerMaps], Exchange]] = {
+    "channel-sums": channel_sums_exchange,
+    "adapter": adapter_exchange,
+    "quantiser": quantiser_exchange,
+    "rescale": rescale_exchange,
+    "adapter-step": adapter_step_exchange,
+}
 
 
 def exchange_for(spec: BlockSpec, maps: LayerMaps) -> Exchange:
     """What `spec`'s block is to be sent and must answer for these maps, which fit it."""
-    name, quantiser, adapter = maps.name, maps.quantiser, maps.adapter
-    if spec.unit == "rescale":
-        assert maps.rescale is not None
-        return rescale_exchange(spec, name, maps.rescale)
-    assert quantiser is not None
-    count, channels, pixels = quantiser.inputs.shape
-    words = channels // spec.lanes
-    if spec.unit == "quantiser":
-        rows = map_rows(spec, quantiser.inputs).tolist()
-        steps = np.repeat(quantiser.steps[:count], words * pixels).tolist()
-        stepped = [
-            pack(*((value, signed(spec.precision)) for value in row), (step, unsigned(spec.step_bits)))
-            for row, step in zip(rows, steps, strict=True)
-        ]
-        codes = code_words(spec, quantiser.codes)
-        return Exchange(name, {}, [], stepped, codes, [], (words * pixels, words * pixels))
-    assert adapter is not None
-    if spec.unit == "channel-sums":
-        ports = {"size": size(spec, channels, pixels)}
-        sums = packed_rows(adapter.sums[:count].reshape(-1, spec.lanes), signed(spec.sum_bits))
-        return Exchange(name, ports, [], map_words(spec, quantiser.inputs), sums, [], (words * pixels, words))
-    constants, load = adapter_constants(spec, adapter, quantiser.mantissa), adapter_load(spec, adapter)
-    steps = step_words(spec, adapter.betas, quantiser.steps)
-    if spec.unit == "adapter":
-        sums = packed_rows(adapter.sums.reshape(-1, spec.lanes), signed(spec.sum_bits))
-        return Exchange(name, {"words": words, "constants": constants}, load, sums, steps, [], (words, 1))
-    ports = {"size": size(spec, channels, pixels), "constants": constants}
-    sent, codes = map_words(spec, quantiser.inputs), code_words(spec, quantiser.codes)
-    return Exchange(name, ports, load, sent, codes, steps[:count], (words * pixels,) * 2)
+    return EXCHANGES[spec.unit](spec, maps)

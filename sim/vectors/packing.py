@@ -1,23 +1,55 @@
 """Numbers side by side in one word, as ports carry them. A number that does not fit its place is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from amaranth.hdl import Shape
+from amaranth.lib import data
 
-from asq_model.common.errors import check_range
+from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import bounds, checked_integers
 
 
-def pack(*fields: tuple[int, Shape]) -> int:
-    """Values and their shapes as one word, the first lowest. Raises InputError for a value that does not fit."""
-    word = offset = 0
-    for value, shape in fields:
-        value = int(value)
-        check_range(f"a value for {shape.width} bits", value, *bounds(shape.width, shape.signed))
-        word |= (value & ((1 << shape.width) - 1)) << offset
-        offset += shape.width
-    return word
+def leaf_shapes(layout: data.Layout, prefix: str = "") -> Iterator[tuple[str, Shape]]:
+    """(name, shape) of every number in a layout, the lowest first; those of a field with fields as `field.name`."""
+    for name, field in layout:
+        if isinstance(field.shape, data.Layout):
+            yield from leaf_shapes(field.shape, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", Shape.cast(field.shape)
+
+
+class WordPacker:
+    """Makes words of a layout from the values of its fields, as `layout.const(…)` does, and refuses what it would cut.
+
+    names: the fields, the lowest first; those of nested fields as `field.name`.
+    """
+
+    def __init__(self, layout: data.StructLayout):
+        names, self.shapes = zip(*leaf_shapes(layout), strict=True)
+        self.names: tuple[str, ...] = names
+        offsets = np.cumsum([0, *(shape.width for shape in self.shapes)]).tolist()
+        assert offsets[-1] == layout.size, "a layout with gaps or overlapping fields"
+        self.fields = [
+            (name, offset, (1 << shape.width) - 1, *bounds(shape.width, shape.signed))
+            for name, offset, shape in zip(names, offsets[:-1], self.shapes, strict=True)
+        ]
+
+    def word(self, values: Mapping[str, int]) -> int:
+        """One word from a value for every field. Raises InputError for a value that does not fit its field."""
+        if values.keys() != set(self.names):
+            raise ValueError(f"values of {', '.join(values)} for fields {', '.join(self.names)}")
+        word = 0
+        for name, offset, mask, low, high in self.fields:
+            value = int(values[name])
+            if not low <= value <= high:
+                raise InputError(f"{name} is {value}; allowed: {low} to {high}")
+            word |= (value & mask) << offset
+        return word
+
+    def words(self, rows: np.ndarray) -> list[int]:
+        """A word for each row of int [K, fields], the fields in order. Raises InputError for one that does not fit."""
+        return packed(rows, self.shapes)
 
 
 def packed(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:

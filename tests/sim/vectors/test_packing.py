@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from amaranth.hdl import signed, unsigned
+from amaranth.lib import data
 
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
@@ -12,11 +13,15 @@ from sim.vectors.array_tiles import Tile
 from sim.vectors.block_words import exchange_for
 from sim.vectors.dot_products import Workload
 from sim.vectors.feature_map_cases import random_cases
-from sim.vectors.packing import pack, packed, unpacked
+from sim.vectors.packing import WordPacker, packed, unpacked
 
 
 def test_a_word():
-    assert pack((5, unsigned(3)), (-1, signed(2)), (1, unsigned(1))) == 0b1_11_101
+    inner = data.StructLayout({"b": signed(2), "c": 1})
+    packer = WordPacker(data.StructLayout({"a": 3, "rest": inner}))
+    assert packer.names == ("a", "rest.b", "rest.c")
+    assert packer.word({"rest.c": 1, "a": 5, "rest.b": -1}) == 0b1_11_101
+    assert packer.words(np.array([[5, -1, 1]])) == [0b1_11_101]
     assert packed(np.array([[5, -1, 1]]), [unsigned(3), signed(2), unsigned(1)]) == [0b1_11_101]
     assert unpacked(0b11_101, [3, 2]) == [-3, -1]
 
@@ -31,10 +36,16 @@ def test_a_word():
     ],
 )
 def test_a_value_that_does_not_fit(value, shape, said):
-    with pytest.raises(InputError, match=said):
-        pack((0, shape), (value, shape))
+    with pytest.raises(InputError, match=said.replace("bits", "high")):
+        WordPacker(data.StructLayout({"low": shape, "high": shape})).word({"low": 0, "high": value})
     with pytest.raises(InputError, match=said.replace("is", "have")):
         packed(np.array([[0, 0], [0, value]]), [shape, shape])
+
+
+@pytest.mark.parametrize("values", [{"a": 1}, {"a": 1, "b": 1, "c": 1}])
+def test_a_field_without_a_value_and_a_value_without_a_field(values):
+    with pytest.raises(ValueError, match="for fields a, b"):
+        WordPacker(data.StructLayout({"a": 1, "b": 1})).word(values)
 
 
 @pytest.mark.parametrize("codes, activations", [([9], [0]), ([-1], [0]), ([0], [8]), ([0], [-1])])
@@ -54,11 +65,18 @@ def test_partial_sums_that_do_not_fit():
         tile.expected_words(spec)
 
 
-@pytest.mark.parametrize("part, name", [("quantiser", "inputs"), ("adapter", "sums"), ("adapter", "neuron_weights")])
-def test_a_map_that_does_not_fit(part, name):
+@pytest.mark.parametrize(
+    "part, name, said",
+    [
+        ("quantiser", "inputs", "values for 20 bits have"),
+        ("adapter", "sums", "values for 22 bits have"),
+        ("adapter", "neuron_weights", "lane0 is"),
+    ],
+)
+def test_a_map_that_does_not_fit(part, name, said):
     spec = BlockSpec("adapter-step" if name == "inputs" else "adapter", 4, 3)
     maps = next(random_cases(spec, 1, 1))
     exchange_for(spec, maps)
     getattr(getattr(maps, part), name).flat[0] = 1 << 40
-    with pytest.raises(InputError, match=f"have {1 << 40}; allowed"):
+    with pytest.raises(InputError, match=f"{said} {1 << 40}; allowed"):
         exchange_for(spec, maps)
