@@ -64,6 +64,7 @@ help: ## list the targets
 
 sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT, WAVES=1)
 	@$(PY) -m sim tools
+	@$(if $(call given,WAVES),sh sim/runner/lz4.sh $(VENV))
 	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim run "$$golden" $(call options,run)
 
 verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)

