@@ -10,22 +10,34 @@ from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
 
 
 def column_layout(spec: ArraySpec) -> data.StructLayout:
-    """The sums of one column."""
+    """The sums of one column, by name."""
     return data.StructLayout({name: signed(width) for name, width in spec.sum_widths.items()})
 
 
-def offered(shape: data.Layout) -> wiring.Signature:
-    """A stream without `ready`: what it offers is taken at once. (`stream.Signature` has an option for that, which
+def stream_without_ready(shape: data.Layout) -> wiring.Signature:
+    """The signature of a stream whose payload is taken at once. (`stream.Signature` has an option for that, which
     Amaranth 0.5 cannot write as Verilog.)"""
     return wiring.Signature({"payload": Out(shape), "valid": Out(1)})
 
 
 class Array(wiring.Component):
-    """W·a + s for the R × C weights W that it holds, a vector of activations and C partial sums a cycle.
+    """Computes W·a + s for the R × C weights W that it holds, a vector of activations and C partial sums a cycle.
 
-    A pipeline that never waits: sums come out `spec.latency` cycles after their activations, and what takes them has
-    room. Nothing in it depends on a handshake, so the arithmetic alone sets its clock. Partial sums join in the last
-    stage: they are taken in the cycle in which `s.ready` is set, one before their sums come out.
+    Interval 1, latency `ArraySpec.latency` from activations to their sums.
+
+        i[0] ─► reg ─┬─► × weight[0][0] ─► reg ─┐       ┌─► × weight[0][1] ─► reg ─┐
+                     └──────────────────────────┼───────┘                          │
+        i[1] ─► reg ─┬─► × weight[1][0] ─► reg ─┤       ┌─► × weight[1][1] ─► reg ─┤
+                     └──────────────────────────┼───────┘                          │
+                                            AdderTree                          AdderTree
+                                                ▼                                  ▼
+                                      s[0] ───► + ─► reg ─► o[0]         s[1] ───► + ─► reg ─► o[1]
+
+        load ─► weight[0][·] ─► weight[1][·] ─► …       a row of codes at a time
+
+    The pipeline never waits, and what takes its sums has room: nothing in it depends on a handshake, so the arithmetic
+    alone sets its clock. Partial sums join in the last stage: they are taken in the cycle in which `s.ready` is set,
+    one before their sums come out.
 
     Weights are decoded when they are loaded, a row at a time, the last row first: each load moves all rows one
     further. An activation meets the weights loaded in its own cycle and before. Reset drops what is inside; the
@@ -46,14 +58,14 @@ class Array(wiring.Component):
         activations = data.ArrayLayout(activation_shape(spec.mac), spec.rows)
         super().__init__(
             {
-                "load": In(offered(codes)),
-                "i": In(offered(activations)),
+                "load": In(stream_without_ready(codes)),
+                "i": In(stream_without_ready(activations)),
                 "s": In(wiring.Signature({"payload": Out(columns), "ready": In(1)})),
-                "o": Out(offered(columns)),
+                "o": Out(stream_without_ready(columns)),
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         before_products = 1 + self.spec.mac.splits_root
         held = Signal(before_products + self.spec.stages)  # which stages hold something, the first one lowest

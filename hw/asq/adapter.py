@@ -1,28 +1,67 @@
 """ASQ's adapter: from channel sums to β and the step S = s·β, one map after another, with `lanes` multipliers."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
+from amaranth.lib.memory import ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, index, lanes, step_layout, sums_layout
+from hw.asq.layouts import adapter_layout, lanes, step_layout, sums_layout
 from hw.asq.memories import adapter_load_layout, make_memory, neuron_layout, weights_layout
 from hw.asq.rounding import round_shift
 
 
-class Adapter(wiring.Component):
-    """β = clamp(round_shift(Σ w·h + b, n2), floor, 16) with h = saturate(max(round_shift(Σ W·sum + b, n1), 0)), and
-    S = max(round_shift(s·β, P), 1).
+@dataclass(frozen=True)
+class Ports:
+    """The ports of an adapter's memories that its other parts use."""
 
-    Latency: `BlockSpec.adapter_latency`. The next map's sums are taken once the step is in the output register. In the
-    one-layer form (`constants.hidden` = 0) the output's weights and bias are those of the first unit. The units'
-    weights lie one after the other, `words` words each. An adder multiplies s by β, a bit a cycle: once a map is rare.
+    sum_in: WritePort
+    sum_out: ReadPort
+    weight_out: ReadPort
+    unit_out: ReadPort
+
+
+class Adapter(wiring.Component):
+    """Computes a map's β and step from its channel sums:
+
+        h = saturate(max(round_shift(Σ W·sum + B, n1), 0))      for each hidden neuron
+        β = clamp(round_shift(Σ w·h + b, n2), floor, 16)
+        S = max(round_shift(s·β, P), 1)
+
+    Latency `BlockSpec.adapter_latency`, interval `BlockSpec.adapter_period`: the next map's sums are taken once the
+    step is in the output register.
+
+                         ┌─────────────── h, with its weight from `units` ◄────────────────┐
+                         ▼                                                                 │
+        i ────► sums ──► × ──► product ──► + ──► accumulator ──► round_shift ──┬──► saturate
+                         ▲                 ▲          │                        │
+        load ┬► weights ─┘                 ├──────────┘                        └──► clamp ──► β ──► × s ──► round ──► S
+             └► units ───── bias ──────────┘
+
+    The states, and what leads from one to the next:
+
+        LOAD ──last beat──► UNIT ──► MULTIPLY ──last beat──► SHIFT ──output──► CLAMP ──► SCALE ──last bit──► ROUND
+         ▲                   ▲                              │     ▲                                            │
+         │                   │                       neuron │     │ last neuron                                │
+         │                   │                              ▼     │                                            │
+         │                   │                       ACTIVATE     │                                            │
+         │                   │                              ▼     │                                            │
+         │                   │                          WEIGH ──► ADD                                          │
+         │                   └──────── other neurons ◄────────────┘                                            │
+         └───────────────────────────────────────────────────────────────────────────── step is put out ◄──────┘
+
+    In the one-layer form (`constants.hidden` = 0) the output's weights and bias are those of the first neuron. The
+    neurons' weights lie one after the other, `words` rows each. An adder multiplies s by β, a bit a cycle: once a map
+    is rare.
 
     Members
     -------
-    i : In(stream of `sums_layout`), a map's sums, `words` words
+    i : In(stream of `sums_layout`), a map's sums, `words` beats
     o : Out(stream of `step_layout`)
     words : In(range)
     constants : In(`adapter_layout`), constant while a map is inside, as `words`
@@ -44,9 +83,32 @@ class Adapter(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, constants = self.spec, self.constants
+        ports = self.memories(m)
+        r = Registers.create(self.spec)
+        is_last = r.word + 1 == self.words
+        beat = Beat(is_last, Mux(is_last, 0, r.word + 1))
+        m.d.comb += [
+            ports.sum_in.addr.eq(r.word),
+            ports.sum_in.data.eq(self.i.payload),
+            ports.sum_out.addr.eq(r.word),
+            ports.weight_out.addr.eq(r.address),
+            ports.unit_out.addr.eq(r.unit),
+        ]
+        products = self.multipliers(m, r, ports)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.FSM():
+            self.take_sums(m, r, ports, beat)
+            self.add_up_neuron(m, r, ports, beat)
+            self.add_to_output(m, r, products[0])
+            self.scale(m, r)
+        return m
+
+    def memories(self, m: Module) -> Ports:
+        """The memories of sums, weights and neurons, the latter two written by `load`."""
+        spec = self.spec
         m.submodules.sums = sums = make_memory(sums_layout(spec), spec.words)
         m.submodules.weights = weights = make_memory(
             weights_layout(spec), spec.hidden * spec.words, self.rows.get("weights", ())
@@ -62,99 +124,92 @@ class Adapter(wiring.Component):
                 port.addr.eq(self.load.p.address),
                 port.data.eq(self.load.p.data),
             ]
+        return Ports(sum_in, sum_out, weight_out, unit_out)
 
-        word, unit = index(spec.words), index(spec.hidden)
-        address = index(spec.hidden * spec.words)
-        last_word = word + 1 == self.words
-        following = Mux(last_word, 0, word + 1)
-        m.d.comb += [
-            sum_in.addr.eq(word),
-            sum_in.data.eq(self.i.payload),
-            sum_out.addr.eq(word),
-            weight_out.addr.eq(address),
-            unit_out.addr.eq(unit),
-        ]
-
-        accumulator = Signal(signed(spec.accumulator_bits))  # of the unit at work, then of the output
-        output = Signal(signed(spec.accumulator_bits))  # the output's sum so far
-        is_output = Signal()  # the accumulator holds the output's
-        rounded = Signal(signed(spec.accumulator_bits))
-        activation = Signal(spec.hidden_bits)
-        beta, scaled = Signal(spec.beta_bits), Signal(spec.beta_bits + spec.mantissa_bits)
-        remaining = Signal(range(spec.beta_bits))
-
-        # Multipliers: operands from the memories a cycle after their addresses, products a cycle later.
-        read, multiplied, takes_activation = Signal(), Signal(), Signal()
-        operands = list(zip(lanes(sum_out.data), lanes(weight_out.data), strict=True))
+    def multipliers(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
+        """The products of all lanes, and their way into the accumulator: operands come from the memories a cycle after
+        their addresses, products a cycle later."""
+        operands = list(zip(lanes(ports.sum_out.data), lanes(ports.weight_out.data), strict=True))
         operands[0] = (
-            Mux(takes_activation, activation, operands[0][0]),
-            Mux(takes_activation, unit_out.data.weight, operands[0][1]),
+            Mux(r.takes_activation, r.activation, operands[0][0]),
+            Mux(r.takes_activation, ports.unit_out.data.weight, operands[0][1]),
         )
-        products = [Signal(signed(spec.accumulator_bits), name=f"product_{lane}") for lane in range(spec.lanes)]
+        shape = signed(self.spec.accumulator_bits)
+        products = [Signal(shape, name=f"product_{lane}") for lane in range(self.spec.lanes)]
         m.d.sync += [product.eq(a * b) for product, (a, b) in zip(products, operands, strict=True)]
-        m.d.sync += [read.eq(0), multiplied.eq(read)]
-        with m.If(multiplied):
-            m.d.sync += accumulator.eq(sum(products, accumulator))
+        m.d.sync += [r.read.eq(0), r.multiplied.eq(r.read)]
+        with m.If(r.multiplied):
+            m.d.sync += r.accumulator.eq(sum(products, r.accumulator))
+        return products
 
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.FSM():
-            with m.State("LOAD"):
-                m.d.comb += [self.i.ready.eq(1), sum_in.en.eq(self.i.valid)]
-                with m.If(self.i.valid):
-                    m.d.sync += word.eq(following)
-                    with m.If(last_word):
-                        m.d.sync += [address.eq(0), unit.eq(0)]
-                        m.d.sync += [output.eq(constants.output_bias), is_output.eq(~constants.hidden.any())]
-                        m.next = "UNIT"
-            with m.State("UNIT"):  # the unit's record is being read
-                m.next = "MULTIPLY"
-            with m.State("MULTIPLY"):
-                with m.If(~word.any()):
-                    m.d.sync += accumulator.eq(unit_out.data.bias)
-                m.d.sync += [read.eq(1), word.eq(following), address.eq(address + 1)]
-                with m.If(last_word):
-                    m.next = "SHIFT"
-            with m.State("SHIFT"):
-                with m.If(~read & ~multiplied):
-                    shift = Mux(is_output, constants.output_shift, constants.hidden_shift)
-                    m.d.sync += rounded.eq(round_shift(accumulator, shift))
-                    with m.If(is_output):
-                        m.next = "CLAMP"
-                    with m.Else():
-                        m.next = "ACTIVATE"
-            with m.State("ACTIVATE"):
-                ones = (1 << spec.hidden_bits) - 1
-                m.d.sync += activation.eq(Mux(rounded[-1], 0, Mux(rounded > ones, ones, rounded)))
-                m.next = "WEIGH"
-            with m.State("WEIGH"):
-                m.d.comb += takes_activation.eq(1)
-                m.next = "ADD"
-            with m.State("ADD"):
-                total = output + products[0]
-                m.d.sync += [output.eq(total), accumulator.eq(total), unit.eq(unit + 1)]
-                with m.If(unit + 1 == constants.hidden):
-                    m.d.sync += is_output.eq(1)
-                    m.next = "SHIFT"
-                with m.Else():
+    def take_sums(self, m: Module, r: Registers, ports: Ports, beat: Beat) -> None:
+        """State LOAD: take a map's sums, and begin with its first neuron."""
+        with m.State("LOAD"):
+            m.d.comb += [self.i.ready.eq(1), ports.sum_in.en.eq(self.i.valid)]
+            with m.If(self.i.valid):
+                m.d.sync += r.word.eq(beat.following)
+                with m.If(beat.is_last):
+                    m.d.sync += [r.address.eq(0), r.unit.eq(0)]
+                    m.d.sync += [r.output.eq(self.constants.output_bias), r.is_output.eq(~self.constants.hidden.any())]
                     m.next = "UNIT"
-            with m.State("CLAMP"):
-                ceiling = BETA_LIMIT << spec.precision
-                too_low, too_high = rounded < constants.floor, rounded > ceiling
-                m.d.sync += beta.eq(Mux(too_low, constants.floor, Mux(too_high, ceiling, rounded)))
-                m.d.sync += [scaled.eq(0), remaining.eq(spec.beta_bits - 1)]
-                m.next = "SCALE"
-            with m.State("SCALE"):
-                m.d.sync += scaled.eq((scaled << 1) + Mux(beta[-1], constants.mantissa, 0))
-                m.d.sync += [
-                    beta.eq(Cat(beta[-1], beta[:-1])),
-                    remaining.eq(remaining - 1),
-                ]  # β is itself again at the end
-                with m.If(~remaining.any()):
-                    m.next = "ROUND"
-            with m.State("ROUND"):
-                step = (scaled + (1 << spec.precision - 1)) >> spec.precision
-                with m.If(~self.o.valid | self.o.ready):
-                    m.d.sync += [self.o.valid.eq(1), self.o.p.beta.eq(beta), self.o.p.step.eq(Mux(step.any(), step, 1))]
-                    m.next = "LOAD"
-        return m
+
+    def add_up_neuron(self, m: Module, r: Registers, ports: Ports, beat: Beat) -> None:
+        """States UNIT, MULTIPLY and SHIFT: a neuron's bias and products, and the rounding of their sum, which is also
+        the output's."""
+        with m.State("UNIT"):  # the neuron's record is being read
+            m.next = "MULTIPLY"
+        with m.State("MULTIPLY"):
+            with m.If(~r.word.any()):
+                m.d.sync += r.accumulator.eq(ports.unit_out.data.bias)
+            m.d.sync += [r.read.eq(1), r.word.eq(beat.following), r.address.eq(r.address + 1)]
+            with m.If(beat.is_last):
+                m.next = "SHIFT"
+        with m.State("SHIFT"):
+            with m.If(~r.read & ~r.multiplied):
+                shift = Mux(r.is_output, self.constants.output_shift, self.constants.hidden_shift)
+                m.d.sync += r.rounded.eq(round_shift(r.accumulator, shift))
+                with m.If(r.is_output):
+                    m.next = "CLAMP"
+                with m.Else():
+                    m.next = "ACTIVATE"
+
+    def add_to_output(self, m: Module, r: Registers, product: Signal) -> None:
+        """States ACTIVATE, WEIGH and ADD: a neuron's activation times its weight is added to the output's sum."""
+        with m.State("ACTIVATE"):
+            ones = (1 << self.spec.hidden_bits) - 1
+            m.d.sync += r.activation.eq(Mux(r.rounded[-1], 0, Mux(r.rounded > ones, ones, r.rounded)))
+            m.next = "WEIGH"
+        with m.State("WEIGH"):
+            m.d.comb += r.takes_activation.eq(1)
+            m.next = "ADD"
+        with m.State("ADD"):
+            total = r.output + product
+            m.d.sync += [r.output.eq(total), r.accumulator.eq(total), r.unit.eq(r.unit + 1)]
+            with m.If(r.unit + 1 == self.constants.hidden):
+                m.d.sync += r.is_output.eq(1)
+                m.next = "SHIFT"
+            with m.Else():
+                m.next = "UNIT"
+
+    def scale(self, m: Module, r: Registers) -> None:
+        """States CLAMP, SCALE and ROUND: β, the learned step times β bit by bit, and the rounded step."""
+        spec, floor = self.spec, self.constants.floor
+        with m.State("CLAMP"):
+            ceiling = BETA_LIMIT << spec.precision
+            too_low, too_high = r.rounded < floor, r.rounded > ceiling
+            m.d.sync += r.beta.eq(Mux(too_low, floor, Mux(too_high, ceiling, r.rounded)))
+            m.d.sync += [r.scaled.eq(0), r.remaining.eq(spec.beta_bits - 1)]
+            m.next = "SCALE"
+        with m.State("SCALE"):
+            m.d.sync += [
+                r.scaled.eq((r.scaled << 1) + Mux(r.beta[-1], self.constants.mantissa, 0)),
+                r.beta.eq(Cat(r.beta[-1], r.beta[:-1])),  # β is itself again at the end
+                r.remaining.eq(r.remaining - 1),
+            ]
+            with m.If(~r.remaining.any()):
+                m.next = "ROUND"
+        with m.State("ROUND"):
+            step = (r.scaled + (1 << spec.precision - 1)) >> spec.precision
+            with m.If(~self.o.valid | self.o.ready):
+                m.d.sync += [self.o.valid.eq(1), self.o.p.beta.eq(r.beta), self.o.p.step.eq(Mux(step.any(), step, 1))]
+                m.next = "LOAD"

@@ -15,11 +15,17 @@ from hw.asq.quantiser import ActivationQuantiser
 
 
 class AdapterStep(wiring.Component):
-    """`ChannelSums`, `Adapter` and `ActivationQuantiser`, and a buffer of two maps between (`buffer`).
+    """Quantises each map with the step that its own channel sums give.
 
-    While a map's β is computed and its codes leave, the next map enters. Interval 1 word, maps of at least
-    `adapter_period` words back to back; shorter ones wait for the adapter. A map of more words than `buffer` never
-    leaves; two maps there are always enough for full rate.
+        i ──┬──► ChannelSums ──► Adapter ──► step ──┬──────────► s
+            │                                       ▼
+            └──► buffer of `spec.buffer` beats ──► ActivationQuantiser ──► o
+
+    While a map's β is computed and its codes leave, the next map enters.
+
+    Interval 1 cycle a beat, for maps of at least `BlockSpec.adapter_period` beats; shorter ones wait for the adapter.
+    Latency from a map's last beat: `BlockSpec.step_latency` to its first code, `BlockSpec.step_offered` to its step.
+    A map of more beats than the buffer holds never leaves; room for two maps is always enough for full rate.
 
     Members
     -------
@@ -47,7 +53,7 @@ class AdapterStep(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         spec = self.spec
         m.submodules.channel_sums = sums = ChannelSums(spec)
@@ -68,10 +74,13 @@ class AdapterStep(wiring.Component):
             buffer.w_en.eq(self.i.valid & sums.i.ready),
             self.i.ready.eq(sums.i.ready & buffer.w_rdy),
         ]
+        self.quantise(m, adapter, buffer, quantiser)
+        return m
 
-        # The map that leaves: its step, and how far it is.
-        leaves, step = Signal(), Signal(spec.step_bits)
-        word, pixel = index(spec.words), index(spec.pixels)
+    def quantise(self, m: Module, adapter: Adapter, buffer: SyncFIFOBuffered, quantiser: ActivationQuantiser) -> None:
+        """Let the oldest map in the buffer leave with its step, once the adapter has it."""
+        leaves, step = Signal(), Signal(self.spec.step_bits)
+        word, pixel = index(self.spec.words), index(self.spec.pixels)
         last_word, last_pixel = word + 1 == self.size.words, pixel + 1 == self.size.pixels
         sent, ends = Signal(), Signal()
         m.d.comb += [
@@ -94,4 +103,3 @@ class AdapterStep(wiring.Component):
         with m.If(adapter.o.valid & adapter.o.ready):
             m.d.sync += [leaves.eq(1), step.eq(adapter.o.p.step)]
             m.d.sync += [self.s.valid.eq(1), self.s.payload.eq(adapter.o.payload)]
-        return m

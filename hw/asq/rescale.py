@@ -1,7 +1,7 @@
 """The rescale: from exact sums of products to a layer's output, with the image's own step."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
@@ -12,9 +12,17 @@ from hw.asq.rounding import round_shift
 
 
 class Rescale(wiring.Component):
-    """y = saturate(max(round_shift(total·K + B + side·2^align, n), 0)), K = round_shift(M·S, m), channel by channel.
+    """Computes a layer's output from its sums of products, channel by channel:
 
-    Interval 1, latency 7.
+        K = round_shift(M·S, m)
+        y = saturate(max(round_shift(total·K + B + side·2^align, n), 0))      without `relu`, no max
+
+    Interval 1, latency 7, a register behind each step:
+
+                1           2        3        4                   5      6       7
+        s ────► step ─────► M·S ───► >> m ──► total·K ──────────► + ───► >> n ─► saturate ─► o
+        channels ► M, B ──► B ─────► B ─────► B + side·2^align ──►┘
+        i ────► total, side ───────► ───────┘
 
     K and the side's shifted value must fit `BlockSpec.scale_bits` and `bias_bits`, as those of an exported network do.
 
@@ -44,15 +52,24 @@ class Rescale(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, constants = self.spec, self.constants
+        moves, accepted = Signal(), Signal()
+        record = self.control(m, moves, accepted)
+        self.compute(m, moves, accepted, record)
+        return m
+
+    def control(self, m: Module, moves: Signal, accepted: Signal) -> data.View:
+        """The handshakes, and which channel a sum is of; returns that channel's record, a cycle after its sum.
+
+        moves: the pipeline advances. accepted: a sum enters it.
+        """
+        spec = self.spec
         m.submodules.channels = memory = make_memory(channel_layout(spec), spec.channels, self.rows)
         load, parameters = memory.write_port(), memory.read_port()
         channel, pixel = index(spec.channels), index(spec.pixels)
         last_channel, last_pixel = channel + 1 == self.size.words, pixel + 1 == self.size.pixels
         following = Mux(last_channel, 0, channel + 1)
-        moves, accepted = Signal(), Signal()
         m.d.comb += [
             self.load.ready.eq(1),
             load.en.eq(self.load.valid),
@@ -69,7 +86,11 @@ class Rescale(wiring.Component):
             m.d.sync += channel.eq(following)
             with m.If(last_channel):
                 m.d.sync += pixel.eq(Mux(last_pixel, 0, pixel + 1))
+        return parameters.data
 
+    def compute(self, m: Module, moves: Signal, accepted: Signal, record: data.View) -> None:
+        """The pipeline, stage after stage."""
+        spec, constants = self.spec, self.constants
         valid = Signal(6)
         totals = [Signal(signed(spec.total_bits), name=f"total_{stage}") for stage in range(3)]
         sides = [Signal(signed(spec.precision), name=f"side_{stage}") for stage in range(3)]
@@ -85,14 +106,13 @@ class Rescale(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 valid.eq(valid << 1 | accepted),
-                # The channel's record is being read.
                 totals[0].eq(self.i.p.total),
                 sides[0].eq(self.i.p.side),
                 step.eq(self.s.p.step),
-                stepped.eq(parameters.data.multiplier * step),
+                stepped.eq(record.multiplier * step),
                 totals[1].eq(totals[0]),
                 sides[1].eq(sides[0]),
-                biases[0].eq(parameters.data.bias),
+                biases[0].eq(record.bias),
                 scale.eq(round_shift(stepped, constants.scale_shift)),
                 totals[2].eq(totals[1]),
                 sides[2].eq(sides[1]),
@@ -104,4 +124,3 @@ class Rescale(wiring.Component):
                 self.o.valid.eq(valid[-1]),
                 self.o.payload.eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded))),
             ]
-        return m

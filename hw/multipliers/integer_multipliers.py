@@ -1,39 +1,41 @@
 """Multipliers for weights that are integers: additive powers of two, and several circuits for uniform ones.
 
-The uniform circuits are rivals: which is the smallest depends on the widths and on what the gates are.
+The uniform circuits compete: which one is the smallest depends on the widths and on the kind of gates.
 """
 
 from abc import abstractmethod
 
-from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, C, Cat, Module, Mux, Shape, Signal, Value
 
 from asq_model.spec.levels import APOT_TERMS
 from hw.multipliers.interface import Product, look_up, range_shape
 
 
 class SignedMagnitude(Product):
-    """Codes whose top bit is the sign: the magnitude's product, complemented where it is set, of three stages in the
-    last."""
+    """Multiplies by the magnitude that a code's lower bits mean, and complements where its top bit, the sign, is set.
+
+    Three stages: terms, their sum, the complement.
+    """
 
     sign_place = -1
 
     @abstractmethod
     def magnitude(self, m: Module, field: Value) -> Value:
-        """The activation times the magnitude that the code's other bits mean: terms in the first stage, their sum in
-        the second."""
+        """The activation times the magnitude that `field`, the code without its sign, means: terms in the first stage,
+        their sum in the second."""
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        negative = self.between(m, self.between(m, self.control[-1], "held_sign"), "last_sign", 2)
-        magnitude = self.between(m, self.magnitude(m, self.control[:-1]), "held_magnitude", 2)
-        m.d.comb += self.signed_value(magnitude, negative)
+        negative = self.next_stage(m, self.next_stage(m, self.control[-1], "held_sign"), "last_sign", 2)
+        magnitude = self.next_stage(m, self.magnitude(m, self.control[:-1]), "held_magnitude", 2)
+        self.drive(m, magnitude, negative)
         return m
 
 
 class ApotProduct(SignedMagnitude):
-    """`apot`: one shifted copy of the activation per term, added; a term's field of 0 adds nothing."""
+    """`apot`: adds one shifted copy of the activation per term; a term's field of 0 adds nothing."""
 
-    def magnitude(self, m, field):
+    def magnitude(self, m: Module, field: Value) -> Value:
         start, total = 0, 0
         for index, shifts in enumerate(APOT_TERMS[self.spec.weight_bits]):
             width = len(shifts).bit_length()
@@ -45,40 +47,41 @@ class ApotProduct(SignedMagnitude):
                 with m.Default():
                     m.d.comb += term.eq(0)
             start += width
-            total += self.between(m, term, f"held_{index}")
+            total += self.next_stage(m, term, f"held_{index}")
         return total
 
 
 class UniformProduct(Product):
-    """`uniform`: two's complement weight times activation, as synthesis likes to build it; there is no carry."""
+    """`uniform`: multiplies in two's complement, as synthesis likes to build it; there is no carry."""
 
-    flags = ()
+    flags: tuple[str, ...] = ()
 
-    def value_shape(self):
+    def value_shape(self) -> Shape:
         return range_shape(int(self.spec.products.min()), int(self.spec.products.max()))
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.value.eq(self.product(m))
         return m
 
     def product(self, m: Module) -> Value:
+        """The weight times the activation."""
         return self.control.as_signed() * self.activation
 
 
 class TableProduct(UniformProduct):
-    """`uniform-table`: every product in a table."""
+    """`uniform-table`: looks every product up in a table."""
 
-    def product(self, m):
+    def product(self, m: Module) -> Value:
         result = Signal(self.value.shape(), name="entry")
         look_up(m, result, Cat(self.activation, self.control), self.spec.products.reshape(-1))
         return result
 
 
 class BoothProduct(UniformProduct):
-    """`uniform-booth`: radix 4, a digit of −2 … 2 for every two bits of the weight."""
+    """`uniform-booth`: Booth's recoding in radix 4, a digit of −2 … 2 for every two bits of the weight."""
 
-    def product(self, m):
+    def product(self, m: Module) -> Value:
         weight = self.control.as_signed()
         padded = Cat(C(0, 1), weight, weight[-1])  # room for the last digit of an odd number of bits
         total = 0
@@ -92,32 +95,32 @@ class BoothProduct(UniformProduct):
 
 
 class SignMagnitudeProduct(SignedMagnitude):
-    """`uniform-sign`: the product of magnitudes, as synthesis likes to build it; in stages that of the two lowest
-    bits apart from the others'."""
+    """`uniform-sign`: multiplies magnitudes, as synthesis likes to build it; in several stages by the two lowest bits
+    and by the others apart."""
 
-    def magnitude(self, m, field):
+    def magnitude(self, m: Module, field: Value) -> Value:
         if self.stages == 1:
             return field * self.activation
-        low = self.between(m, field[:2] * self.activation, "low_product")
-        return low + (self.between(m, field[2:] * self.activation, "high_product") << 2)
+        low = self.next_stage(m, field[:2] * self.activation, "low_product")
+        return low + (self.next_stage(m, field[2:] * self.activation, "high_product") << 2)
 
 
 class SharedProduct(SignedMagnitude):
-    """`uniform-shared`: 0, a, 2a or 3a for every two bits of the magnitude, added."""
+    """`uniform-shared`: adds 0, a, 2a or 3a for every two bits of the magnitude."""
 
-    def magnitude(self, m, field):
+    def magnitude(self, m: Module, field: Value) -> Value:
         total = 0
         for start in range(0, len(field), 2):
             digit = field[start : start + 2]
             multiples = [C(0), self.activation, self.activation << 1, self.triple][: 1 << len(digit)]
-            total += self.between(m, Array(multiples)[digit], f"held_{start}") << start
+            total += self.next_stage(m, Array(multiples)[digit], f"held_{start}") << start
         return total
 
 
 class AddersProduct(SignedMagnitude):
-    """`uniform-adders`: rows of full adders, written out so that no tool puts them on a carry chain."""
+    """`uniform-adders`: adds by rows of full adders, written out so that no tool puts them on a carry chain."""
 
-    def magnitude(self, m, field):
+    def magnitude(self, m: Module, field: Value) -> Value:
         width = len(self.value)
         extension = self.activation[-1] if self.spec.signed_activation else C(0, 1)
         activation = Cat(self.activation, extension.replicate(width))

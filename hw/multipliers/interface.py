@@ -21,6 +21,7 @@ from asq_model.spec.sqrt2 import sqrt2_halves
 
 
 def activation_shape(spec: MacSpec) -> Shape:
+    """Shape of an integer activation."""
     return (signed if spec.signed_activation else unsigned)(spec.activation_bits)
 
 
@@ -30,19 +31,27 @@ def range_shape(low: int, high: int) -> Shape:
 
 
 def complement_shape(magnitudes: np.ndarray) -> Shape:
-    """Holds every entry x, and ~x = −x − 1."""
+    """The narrowest shape that holds every entry x and its complement ~x = −x − 1."""
     low, high = int(magnitudes.min()), int(magnitudes.max())
     return range_shape(min(low, -high - 1), max(high, -low - 1))
 
 
 def multiple_shapes(spec: MacSpec) -> dict[str, Shape]:
-    """Shapes of what a product needs of an activation beside it, by name."""
+    """Shapes of the multiples of an activation that a product needs beside it, by name."""
     return {name: range_shape(int(table.min()), int(table.max())) for name, table in spec.multiples.items()}
 
 
 class MultiplesOf(wiring.Component):
-    """The multiples of an activation that `spec`'s products need, without a clock; `registered` puts a register between
-    the two tables of a root and their adder.
+    """Makes the multiples of an activation that `spec`'s products need, without a clock.
+
+    A root is looked up in one table (a small LUT each bit), or for wide activations in two that are added:
+
+        high bits of a ──► table ──► [register] ──┐
+                                                  + ──► >> guard ──► root
+        low bits of a ───► table ──► [register] ──┘
+
+    `sqrt2_halves` finds the guard bits with which the sum is the correctly rounded root. registered: a register between
+    the tables and their adder.
 
     Members
     -------
@@ -60,7 +69,7 @@ class MultiplesOf(wiring.Component):
             {"activation": In(activation_shape(spec))} | {name: Out(shape) for name, shape in shapes.items()}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         if "triple" in self.spec.multiples:
             m.d.comb += self.triple.eq((self.activation << 1) + self.activation)
@@ -102,8 +111,9 @@ def look_up(m: Module, result: Signal, index: Value, table: np.ndarray) -> None:
 
 
 class Product(wiring.Component):
-    """Control bits times an activation: the interface that all circuits share. Without a clock, or, for circuits that
-    have a place to cut, with a register between two `stages`.
+    """Multiplies an activation by a decoded weight: the interface that all circuits share.
+
+    Without a clock. Circuits that can be cut have a register between each two of `stages`: latency `stages` − 1.
 
     Members
     -------
@@ -132,11 +142,11 @@ class Product(wiring.Component):
         )
 
     def control_bits(self) -> int:
-        """How many bits `decode` makes of a code."""
+        """How many control bits `decode` makes of a code."""
         return self.spec.level_set.code_bits
 
     def decode(self, code: Value) -> Value:
-        """The control bits of a weight's code: here the code itself."""
+        """The control bits that stand for a weight's code: here the code itself."""
         return code
 
     def outputs(self) -> dict[str, Shape]:
@@ -144,29 +154,29 @@ class Product(wiring.Component):
         return {"value": self.value_shape()} | {flag: unsigned(1) for flag in self.flags}
 
     def value_shape(self) -> Shape:
-        """Holds the product of every activation with every code whose sign bit is 0, and its complement."""
+        """Shape of the products of every activation with every code whose sign bit is 0, and of their complements."""
         return complement_shape(self.spec.products[: 1 << self.spec.level_set.code_bits - 1])
 
-    def between(self, m: Module, value: Value, name: str, stage: int = 1) -> Value:
-        """`value` of this stage in the next one: through a register, or itself where this is the last stage."""
+    def next_stage(self, m: Module, value: Value, name: str, stage: int = 1) -> Value:
+        """`value` as the stage after number `stage` sees it: registered, or itself where there is no such stage."""
         if self.stages <= stage:
             return value
         held = Signal(value.shape(), name=name)
         m.d.sync += held.eq(value)
         return held
 
-    def signed_value(self, magnitude: Value, negative: Value) -> list:
-        """Statements that drive value and carry to `magnitude`, or to its opposite where `negative` is set."""
+    def drive(self, m: Module, magnitude: Value, negative: Value) -> None:
+        """Put out `magnitude`, or its opposite where `negative` is set."""
         wide = Signal(self.value.shape(), name="magnitude")
-        return [wide.eq(magnitude), self.value.eq(wide ^ negative.replicate(len(wide))), self.carry.eq(negative)]
+        m.d.comb += [wide.eq(magnitude), self.value.eq(wide ^ negative.replicate(len(wide))), self.carry.eq(negative)]
 
     @abstractmethod
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         """The circuit."""
 
 
 class Multiplier(wiring.Component):
-    """A weight code times an activation, without a clock: decoder, multiples and product together.
+    """Multiplies a weight code by an activation, without a clock: decoder, multiples and product together.
 
     Members
     -------
@@ -188,7 +198,7 @@ class Multiplier(wiring.Component):
             | {name: Out(shape) for name, shape in self.product.outputs().items()}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.product = product = self.product
         source = self

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import C, Cat, Module, Mux, Shape, Signal, Value
 
 from hw.multipliers.interface import Product, complement_shape
 
@@ -14,7 +14,15 @@ def shifted(operand: Value, shift: Value, negative: Value) -> Value:
 
 
 class ShiftProduct(Product):
-    """Control bits, from the lowest: nonzero, sign, odd (where there is a choice of operands), shift.
+    """Selects an operand and shifts it.
+
+                      nonzero           ┊     sign                 ┊
+        a ────┐          │              ┊      │                   ┊
+              ├─► Mux ─► and ─► operand ┊ ──► xor ─► << by 0 or 1 ─┊─► << by 0, 2, 4, … ─► value
+        √2·a ─┘    │                    ┊                          ┊
+        or 3·a    odd           stage 1 ┊ stage 2                  ┊ stage 3      sign ──► carry
+
+    Control bits, from the lowest: nonzero, sign, odd (where there is a choice of operands), shift.
 
     The operand is made zero and complemented before the shift, which fills up with the sign. That is fewer bits than
     after it. With look-up tables of 4 inputs it costs nothing: selection and zero fill one layer of them, and each
@@ -26,50 +34,51 @@ class ShiftProduct(Product):
     selects = False  # whether there is a choice of operands
 
     @abstractmethod
-    def largest_shift(self) -> int: ...
+    def largest_shift(self) -> int:
+        """By how much the largest weight shifts the operand."""
 
     @abstractmethod
     def parts(self, code: Value) -> tuple[Value, Value, Value]:
         """(nonzero, odd, shift) of a code."""
 
     def operand(self, odd: Value) -> Value:
-        """What is shifted."""
+        """The activation or its multiple, whichever the weight asks for."""
         return self.activation
 
-    def control_bits(self):
+    def control_bits(self) -> int:
         return 2 + self.selects + self.largest_shift().bit_length()
 
-    def decode(self, code):
+    def decode(self, code: Value) -> Value:
         nonzero, odd, shift = self.parts(code)
         return Cat(nonzero, code[-1], *([odd] if self.selects else []), shift[: self.largest_shift().bit_length()])
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         nonzero, negative = self.control[0], self.control[1]
         odd, shift = (self.control[2], self.control[3:]) if self.selects else (C(0, 1), self.control[2:])
-        chosen = self.between(m, Mux(nonzero, self.operand(odd), 0), "held_operand")
-        shift, negative = self.between(m, shift, "held_shift"), self.between(m, negative, "held_sign")
+        chosen = self.next_stage(m, Mux(nonzero, self.operand(odd), 0), "held_operand")
+        shift, negative = self.next_stage(m, shift, "held_shift"), self.next_stage(m, negative, "held_sign")
         operand = Signal(len(chosen) + (not chosen.shape().signed), name="operand")
         m.d.comb += operand.eq(chosen ^ negative.replicate(len(operand)))
         if self.stages > 2:
-            operand = self.between(m, shifted(operand, shift[:1], negative), "held_shifted", 2)
-            shift = Cat(C(0, 1), self.between(m, shift[1:], "last_shift", 2))
-            negative = self.between(m, negative, "last_sign", 2)
+            operand = self.next_stage(m, shifted(operand, shift[:1], negative), "held_shifted", 2)
+            shift = Cat(C(0, 1), self.next_stage(m, shift[1:], "last_shift", 2))
+            negative = self.next_stage(m, negative, "last_sign", 2)
         m.d.comb += [self.value.eq(shifted(operand, shift, negative)), self.carry.eq(negative)]
         return m
 
 
 class PotProduct(ShiftProduct):
-    """`pot`: a shift by the exponent."""
+    """`pot`: shifts the activation by the exponent."""
 
-    def largest_shift(self):
+    def largest_shift(self) -> int:
         return self.spec.level_set.magnitudes - 1
 
     def shift(self, exponent: Value) -> Value:
         """By how much a weight with that exponent shifts the operand."""
         return exponent
 
-    def parts(self, code):
+    def parts(self, code: Value) -> tuple[Value, Value, Value]:
         levels = self.spec.level_set
         if levels.kind == "asymmetric":
             nonzero = code != 1 << levels.bits - 1
@@ -82,63 +91,66 @@ class PotProduct(ShiftProduct):
 
 
 class PostProduct(PotProduct):
-    """`post`, Eq. 18: half-exponent n selects a·2^frac (n even) or round(√2·a·2^frac) (n odd), then a shift by n >> 1
-    serves both. With frac = −1 the root is that of a/2, no wider than a, and shifted one place further.
-    `post-three-halves`: 2a and 3a instead."""
+    """`post`, Eq. 18: half-exponent n selects a·2^frac (n even) or round(√2·a·2^frac) (n odd), and a shift by n >> 1
+    serves both.
+
+    With frac = −1 the root is that of a/2, no wider than a, and shifted one place further. `post-three-halves` selects
+    2a or 3a instead.
+    """
 
     selects = True
 
-    def largest_shift(self):
+    def largest_shift(self) -> int:
         largest = self.spec.level_set.magnitudes - 1
         return max(largest >> 1, (largest + 1 >> 1) if self.spec.frac < 0 else 0)
 
-    def shift(self, exponent):
+    def shift(self, exponent: Value) -> Value:
         return (exponent >> 1) + exponent[0] if self.spec.frac < 0 else exponent >> 1
 
-    def operand(self, odd):
+    def operand(self, odd: Value) -> Value:
         root = self.triple if "triple" in self.spec.multiples else self.root
         return Mux(odd, root, self.activation << self.spec.result_frac)
 
 
 class PostSortedProduct(PotProduct):
-    """`post-sorted`: a shift by n >> 1. √2 is not seen: a dot product has terms of one parity."""
+    """`post-sorted`: shifts by n >> 1. √2 is not seen: a dot product has terms of one parity."""
 
-    def largest_shift(self):
+    def largest_shift(self) -> int:
         return self.spec.level_set.magnitudes - 1 >> 1
 
-    def shift(self, exponent):
+    def shift(self, exponent: Value) -> Value:
         return exponent >> 1
 
 
 class PostExactProduct(PostSortedProduct):
-    """`post-exact`: a shift by n >> 1; whether √2 is a factor goes to `lane`, and nothing is rounded."""
+    """`post-exact`: shifts by n >> 1; whether √2 is a factor goes to `lane`, and nothing is rounded."""
 
     flags = ("carry", "lane")
     selects = True
 
-    def value_shape(self):
+    def value_shape(self) -> Shape:
         positive = slice(0, 1 << self.spec.level_set.code_bits - 1)
         either = self.spec.even_products[positive] + self.spec.odd_products[positive]  # one of the two is 0
         return complement_shape(either)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = super().elaborate(platform)
-        m.d.comb += self.lane.eq(self.between(m, self.between(m, self.control[2], "held_lane"), "last_lane", 2))
+        m.d.comb += self.lane.eq(self.next_stage(m, self.next_stage(m, self.control[2], "held_lane"), "last_lane", 2))
         return m
 
 
 class E2m1Product(ShiftProduct):
-    """`e2m1`: a, or 3a for a mantissa bit, shifted by the exponent. Magnitudes are 0, 1, 2, 3, 4, 6, 8, 12."""
+    """`e2m1`: shifts a, or 3a for a mantissa bit, by the exponent. Magnitudes are 0, 1, 2, 3, 4, 6, 8, 12."""
 
     selects = True
 
-    def largest_shift(self):
+    def largest_shift(self) -> int:
         return 3
 
-    def parts(self, code):
+    def parts(self, code: Value) -> tuple[Value, Value, Value]:
         mantissa, exponent = code[0], code[1:3]
         normal = exponent.any()
         return code[:3].any(), mantissa & normal, Mux(normal, exponent - mantissa, 0)
 
-    def operand(self, odd):
+    def operand(self, odd: Value) -> Value:
         return Mux(odd, self.triple, self.activation)
