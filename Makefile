@@ -30,6 +30,7 @@ options.pytest := PYTEST
 commands.sim := export run
 commands.asq := export asq
 commands.test := pytest
+commands.verify := pytest
 
 UPPER = $(subst -,_,$(shell echo '$(1)' | tr a-z A-Z))
 variables = $(call UPPER,$(options.$(1)))
@@ -57,7 +58,7 @@ $(warning not used: $(ASIDE) of the environment; what make shall take stands beh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test bench docs lint clean
+.PHONY: help sim verilog asq synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test verify bench docs lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -116,6 +117,10 @@ pages: $(VENV)/.synth ## write docs/results anew from the records there, measuri
 test: $(VENV)/.synth ## run the whole test suite
 	@sh tests/icarus.sh $(VENV)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(call options,pytest)
+
+verify: $(VENV)/.synth ## run every configuration and many more examples of the fuzz tests
+	@sh tests/icarus.sh $(VENV)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
 
 bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)

@@ -6,14 +6,29 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--every-configuration", action="store_true", help="drive every configuration by its sidecar, not a few of each"
-    )
+    parser.addoption("--exhaustive", action="store_true", help="every configuration, not a few of each")
+
+
+def pytest_configure(config):
+    exhaustive = config.getoption("exhaustive")
+    settings.register_profile("usual", max_examples=60, derandomize=True)
+    settings.register_profile("exhaustive", max_examples=400, derandomize=True)
+    settings.load_profile("exhaustive" if exhaustive else "usual")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked `exhaustive` are for `make verify`: without the option they are not collected."""
+    if config.getoption("exhaustive"):
+        return
+    left = [item for item in items if item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
 
 
 def pytest_collection_finish(session):

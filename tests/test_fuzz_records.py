@@ -28,6 +28,8 @@ from sim.runner.verilator import STAMPS
 from sim.unrolled.layer import GRAPH
 from sim.unrolled.page import UNROLLED
 
+pytestmark = pytest.mark.fuzz
+
 HASH = "0123456789abcdef" * 4
 AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}
 COUNTERS = {"cycles": 9, "input_stalls": 0, "output_stalls": 0, "operands": 8, "results": 2}
@@ -98,7 +100,7 @@ def unchecked(path: Path, value: object) -> None:
 
 def test_every_kind_is_among_them():
     """One that is added is fuzzed, too."""
-    modules = [path.relative_to(ROOT) for room in ("asq_model", "sim") for path in (ROOT / room).glob("*.py")]
+    modules = [path.relative_to(ROOT) for room in ("asq_model", "sim") for path in (ROOT / room).rglob("*.py")]
     named = {
         target.id
         for path in modules

@@ -19,7 +19,15 @@ from sim.runner.verilator import WAIVERS, verilator
 pytestmark = pytest.mark.xdist_group("accepted")
 
 
-def specs():
+def few_specs():
+    """Each unit, the arrays of the comparison's winner and rival, and each block."""
+    yield from (MacSpec(unit, 4, 4) for unit in UNITS)
+    yield from (ArraySpec(MacSpec(unit, 4, 4, signed_activation=True), 3, 2) for unit in ("post", "uniform-shared"))
+    yield MacSpec("post", 4, 8, lanes=2, shared=True)
+    yield from (BlockSpec(unit, 12, 7, 3, lanes=1 if unit == "rescale" else 4) for unit in BLOCKS)
+
+
+def every_spec():
     for unit in UNITS:
         family = FAMILY_OF_UNIT[unit]
         widest = 4 if unit == "uniform-table" else MAX_BITS[family]
@@ -46,10 +54,11 @@ def specs():
         yield BlockSpec(unit, 64, 64, precision=12)
 
 
-@pytest.fixture(scope="module")
-def emitted(build_root):
-    """Paths of all units and the counter."""
-    return [emit(spec, build_root / "verilog")[0] for spec in [*specs(), None]]
+@pytest.fixture(scope="module", params=["few", pytest.param("every", marks=pytest.mark.exhaustive)])
+def emitted(build_root, request):
+    """Paths of a few of all units, or of all of them, and the counter."""
+    specs = every_spec() if request.param == "every" else few_specs()
+    return [emit(spec, build_root / "verilog")[0] for spec in [*specs, None]]
 
 
 def lint(path: Path) -> subprocess.CompletedProcess:

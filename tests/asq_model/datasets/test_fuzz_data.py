@@ -20,6 +20,8 @@ from asq_model.datasets.image_file import FORMATS, read_image
 from asq_model.training.checkpoint_file import digest, read_checkpoint, write_checkpoint
 from asq_model.training.trained_network import read_trained
 
+pytestmark = pytest.mark.fuzz
+
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
 
 

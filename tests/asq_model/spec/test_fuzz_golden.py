@@ -20,6 +20,8 @@ from asq_model.spec.golden_manifest import checked_manifest
 from asq_model.spec.golden_vectors import MANIFEST, manifest_digest, read_golden, read_manifest, read_maps, write_layer
 from asq_model.spec.mac import MacSpec
 
+pytestmark = pytest.mark.fuzz
+
 VECTORS, TERMS, CHANNELS = 5, 3, 2
 SPECS = [MacSpec(unit, 3, 3, signed_activation=True) for unit in ("post", "uniform")]
 MAPS = {"channels": 2, "pixels": 4, "products": 8, "bits": 3, "signed": False, "input_bits": 16, "point": 12}

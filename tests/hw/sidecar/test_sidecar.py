@@ -1,13 +1,14 @@
 """Sidecars are true: a model that knows nothing else drives every unit in Icarus Verilog and foretells every beat.
 
 The usual run takes a few of each kind. This takes all:
-`make test PYTEST="--every-configuration tests/hw/sidecar/test_sidecar.py"`.
+`make verify PYTEST=tests/hw/sidecar`.
 """
 
 import copy
 import json
 
 import jsonschema
+import pytest
 from icarus_bench import simulate
 from sidecar_model import check, check_ready, plans
 
@@ -109,9 +110,11 @@ def every_configuration() -> dict:
 
 def pytest_generate_tests(metafunc):
     if "batch" in metafunc.fixturenames:
-        specs = list(every_configuration().values()) if metafunc.config.getoption("every_configuration") else []
-        batches = FEW | {f"every{start}": specs[start : start + BATCH] for start in range(0, len(specs), BATCH)}
-        metafunc.parametrize("batch", batches.values(), ids=batches.keys())
+        specs = list(every_configuration().values()) if metafunc.config.getoption("exhaustive") else []
+        every = {f"every{start}": specs[start : start + BATCH] for start in range(0, len(specs), BATCH)}
+        batches = [pytest.param(few, id=name) for name, few in FEW.items()]
+        batches += [pytest.param(batch, id=name, marks=pytest.mark.exhaustive) for name, batch in every.items()]
+        metafunc.parametrize("batch", batches)
 
 
 def sidecar_and_verilog(spec, build_root):
