@@ -16,7 +16,7 @@ from asq_model.export.integer_network import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import Example, changed, observed_inputs
-from asq_model.spec.adaptive_step import SHIFT_BITS, Adapter, Precision, Quantiser, channel_sums
+from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.network import Block, IntegerNetwork, Layer, Trace
@@ -31,7 +31,7 @@ class Seen:
 
     name: str
     layer: Quantised
-    quantiser: Quantiser
+    quantiser: IntegerQuantiser
     inputs: np.ndarray
     torch_input: Tensor
 
@@ -60,7 +60,7 @@ def layers_of(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: 
         yield Seen(layer.name, source, layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
 
 
-def adapter_entry(seen: Seen, adapter: Adapter) -> tuple[dict, dict]:
+def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
     """(arrays, manifest entry) of an adapter's constants. Raises InputError for one that the hardware cannot hold."""
     first = adapter.hidden or adapter.output
     entry = {

@@ -18,7 +18,7 @@ from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import observed_inputs
-from asq_model.spec.adaptive_step import GUARD, Precision, Quantiser, adapter, quantiser
+from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerQuantiser, Precision
 from asq_model.spec.fixed_point import mantissas
 from asq_model.spec.network import Block, IntegerNetwork, Layer, Products
 from asq_model.spec.rescale import Rescale
@@ -64,7 +64,7 @@ def hidden_reach(source: Adapter, x: Tensor) -> float:
     return max(2 * neurons.max().item(), neurons.abs().max().item(), 2.0**-16)
 
 
-def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> Quantiser:
+def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> IntegerQuantiser:
     """The integer quantiser of a layer whose input `x` (calibration images) has that binary point, in maps of that many
     pixels. Raises InputError, naming the layer.
 
@@ -76,10 +76,14 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, pre
         parameters = {name: value.detach().double().numpy() for name, value in source.adapter.named_parameters()}
         hidden_point = 0
         if source.adapter.hidden is not None:
-            hidden_point = binary_point(hidden_reach(source.adapter, x), precision.hidden + 1)
+            hidden_point = binary_point(hidden_reach(source.adapter, x), precision.hidden_bits + 1)
         with layer.naming():
-            integer_adapter = adapter(parameters, source.adapter.floor, positions, point, hidden_point, precision)
-    return quantiser(source.bits, source.signed, source.step.abs().item(), point, integer_adapter, precision)
+            integer_adapter = IntegerAdapter.from_real(
+                parameters, source.adapter.floor, positions, point, hidden_point, precision
+            )
+    return IntegerQuantiser.from_real(
+        source.bits, source.signed, source.step.abs().item(), point, integer_adapter, precision
+    )
 
 
 def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
@@ -91,7 +95,7 @@ def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarr
     even = level_set.even[codes].astype(np.float64)
     largest = (1 << layer.activation_quantiser.bits) - 1
     scale = scale.detach().double().expand(len(codes)).numpy()
-    return Products(even, odd, largest, 0 if odd is None else precision.frac), scale
+    return Products(even, odd, largest, 0 if odd is None else precision.sum_frac), scale
 
 
 def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +127,7 @@ def rescaled(
     name: str,
     layer: Quantised,
     norm: nn.BatchNorm2d | None,
-    source: Quantiser,
+    source: IntegerQuantiser,
     out_point: int,
     precision: Precision,
     gain: int = 1,
@@ -133,7 +137,7 @@ def rescaled(
     factor, bias = folded(layer, norm)
     multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
     largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
-    scale_shift = max(0, largest.bit_length() - (precision.scale - 1))
+    scale_shift = max(0, largest.bit_length() - (precision.scale_bits - 1))
     total = levels.frac + multiplier_point + source.point + GUARD - scale_shift  # the binary point of acc · K
     integer_bias = np.rint(bias * gain * 2.0**total).astype(np.int64)
     kernel, stride, padding = (1, 1, 0)
@@ -177,7 +181,9 @@ def integer_network(model: nn.Module, train: MemorySplit, precision: Precision |
     step = classifier.activation_quantiser.step.abs().item() * positions
     if classifier.activation_quantiser.adapter is not None:
         raise InputError(f"layer {classifier_name} has an adapter; the integer network's classifier has none")
-    source = quantiser(classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None, precision)
+    source = IntegerQuantiser.from_real(
+        classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None, precision
+    )
     last = rescaled(classifier_name, classifier, None, source, 0, precision, gain=positions)
     pixels = pixel_table(train, stem_source, stem.quantiser)
     return IntegerNetwork(pixels, positions, stem, tuple(integer_blocks), last)
@@ -202,7 +208,7 @@ def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[
     return Block(first, second, shortcut, second.rescale.shift + end - point)
 
 
-def pixel_table(split: MemorySplit, stem: Quantised, source: Quantiser) -> np.ndarray:
+def pixel_table(split: MemorySplit, stem: Quantised, source: IntegerQuantiser) -> np.ndarray:
     """int64 [C, 256]: what each byte means to the network, at the stem's binary point.
 
     A value that its bits put on the other side of an edge between two codes moves back by a unit, where the step is

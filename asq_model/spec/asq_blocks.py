@@ -1,7 +1,7 @@
 """The hardware blocks of ASQ around the multipliers: their parameters, widths, and cycles.
 
 =============  =======================================================================================
-unit           what it does with a stream
+block          what it does with a stream
 =============  =======================================================================================
 channel-sums   a feature map in, the sum of each channel out
 adapter        channel sums in, β and the step S = s·β out
@@ -10,17 +10,17 @@ rescale        exact sums of products in, the layer's output out
 adapter-step   a feature map in, its codes out: the first three together, maps buffered
 =============  =======================================================================================
 
-What each computes is in `asq.py` and `rescale.py`. Parameters are maxima; the sizes of a layer, its shifts and
-constants are inputs of the unit, so that one unit serves all layers of a network (and shrinks to one layer's where a
-design ties them to constants).
+What each computes is in `adaptive_step.py` and `rescale.py`. Parameters are maxima; the sizes of a layer, its shifts
+and constants are inputs of the block, so that one block serves all layers of a network (and shrinks to one layer's
+where a design ties them to constants).
 """
 
 from dataclasses import dataclass, fields
 
 from asq_model.common.errors import InputError, check_flag, check_range
-from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, Precision, accumulator_bits
+from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, HIDDEN_BITS, SCALE_BITS, Precision, accumulator_bits
 
-# What each unit depends on.
+# The parameters that each block depends on.
 PARAMETERS = {
     "channel-sums": ("channels", "pixels", "precision", "lanes"),
     "adapter": ("channels", "pixels", "precision", "lanes", "hidden"),
@@ -32,21 +32,22 @@ PARAMETERS = {
     ),
 }
 BLOCKS = tuple(PARAMETERS)
+BETA_BITS = BETA_LIMIT.bit_length() - 1  # a number times β has so many bits more
 MAX_LANES = 64
 MAX_CHANNELS = 4096
 MAX_PIXELS = 1 << 16
-QUANTISER_STAGES = 1  # before the division's
+QUANTISER_STAGES = 1  # registers of the quantiser before those of its division
 
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """One block with all its parameters. Raises InputError, naming the parameter, for a combination that cannot be.
+    """A block with all its parameters. Raises InputError for a combination that cannot be.
 
-    channels, pixels: the most of a feature map. activation_bits, signed_activation: of the codes. precision: P of
-    `Precision`, the bits of the map's values. lanes: values a cycle, consecutive channels of a pixel. total_bits: of
-    the sums of products that `rescale` takes. hidden: the most hidden units of the adapter; 0 for a quarter of the
-    channels, at least 1. buffer: words that `adapter-step` holds; 0 for two of the largest maps. What a unit does not
-    depend on (`PARAMETERS`) is set to its default.
+    unit: the block's name. channels, pixels: the most of a feature map. activation_bits, signed_activation: form of the
+    codes. precision: P, the bits of the map's values (`Precision.bits`). lanes: values a beat, consecutive channels of
+    a pixel. total_bits: width of the sums of products that `rescale` takes. hidden: the most hidden neurons of the
+    adapter; 0 for a quarter of the channels, at least 1. buffer: beats that `adapter-step` holds; 0 for two of the
+    largest maps. What a block does not depend on (`PARAMETERS`) is set to its default.
     """
 
     unit: str = "adapter-step"
@@ -86,7 +87,7 @@ class BlockSpec:
 
     @property
     def name(self) -> str:
-        """Of the module and its files; choices other than the defaults show in it."""
+        """Name of the module and of its files; choices other than the defaults show in it."""
         own = PARAMETERS[self.unit]
         parts = [self.unit.replace("-", "_")]
         parts += [f"c{self.channels}p{self.pixels}"] if "channels" in own else []
@@ -101,65 +102,69 @@ class BlockSpec:
 
     @property
     def quarter(self) -> int:
-        """Hidden units that an adapter has unless it was given another ratio."""
+        """Hidden neurons that an adapter has unless it was given another ratio."""
         return max(self.channels // 4, 1)
 
     @property
     def words(self) -> int:
-        """Words of `lanes` values that a pixel has."""
+        """Beats of `lanes` values that a pixel has."""
         return self.channels // self.lanes
 
     @property
     def map_words(self) -> int:
+        """Beats of the largest map."""
         return self.words * self.pixels
 
     @property
     def two_maps(self) -> int:
-        """Words of two of the largest maps, the buffer's least included."""
+        """Beats of two of the largest maps, but no fewer than the buffer's least."""
         return max(2 * self.map_words, 4)
 
     @property
     def sum_bits(self) -> int:
-        """Of a channel's sum, signed."""
+        """Bits of a channel's sum, signed."""
         return self.precision + (self.pixels - 1).bit_length()
 
     @property
     def hidden_bits(self) -> int:
-        """Of a hidden unit, unsigned."""
-        return self.precision + 4
+        """Bits of a hidden neuron, unsigned."""
+        return self.precision + HIDDEN_BITS
 
     @property
     def accumulator_bits(self) -> int:
-        """Of the adapter's sums, signed."""
+        """Bits of the adapter's sums, signed."""
         return accumulator_bits(self.channels, self.pixels, self.hidden, self.precision)
 
     @property
     def beta_bits(self) -> int:
-        """Of β, unsigned, `precision` of them fraction bits."""
+        """Bits of β, unsigned, `precision` of them fraction bits."""
         return (BETA_LIMIT << self.precision).bit_length()
 
     @property
     def mantissa_bits(self) -> int:
+        """Bits of a learned step, unsigned."""
         return self.precision + GUARD
 
     @property
     def step_bits(self) -> int:
-        """Of S = s·β, unsigned."""
-        return self.mantissa_bits + BETA_LIMIT.bit_length() - 1
+        """Bits of the step S = s·β, unsigned."""
+        return self.mantissa_bits + BETA_BITS
 
     @property
     def scale_bits(self) -> int:
-        """Of K = M·S, signed."""
-        return self.precision + 8
+        """Bits of K = M·S, signed."""
+        return self.precision + SCALE_BITS + BETA_BITS
 
     @property
     def bias_bits(self) -> int:
-        """Of the rescale's bias and of its sum, signed."""
+        """Bits of the rescale's bias and of its sum, signed."""
         return self.total_bits + self.scale_bits
 
     def adapter_latency(self, words: int, hidden: int) -> int:
-        """Cycles from the last word of sums to β and the step: each hidden unit takes its words and seven more;
-        `hidden` is 0 for the one-layer form."""
+        """Cycles from the last beat of sums to β and the step: a hidden neuron takes its beats and seven cycles more.
+
+        hidden: neurons, 0 for the one-layer form.
+        """
         return (hidden * (words + 7) if hidden else words + 3) + self.beta_bits + 4
 
     def adapter_period(self, words: int, hidden: int) -> int:
@@ -167,17 +172,17 @@ class BlockSpec:
         return self.adapter_latency(words, hidden) + words - 1
 
     def step_offered(self, adapter: int) -> int:
-        """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its step."""
+        """Cycles of `adapter-step` from a map's last beat to its step, with an adapter that takes `adapter` cycles."""
         return 1 + adapter + 1
 
     def step_latency(self, adapter: int) -> int:
-        """Of `adapter-step`, whose adapter takes that many cycles: from a map's last word to its first code."""
+        """Cycles of `adapter-step` from a map's last beat to its first code, with an adapter of `adapter` cycles."""
         return self.step_offered(adapter) + QUANTISER_STAGES + self.activation_bits
 
     @property
     def latency(self) -> int:
-        """Cycles from a word to what comes of it (channel-sums: from a map's last pixel; adapter: one-layer form, one
-        word; adapter-step: from the last word of a map of one word to its codes)."""
+        """Cycles from a beat to what comes of it (channel-sums: from a map's last pixel; adapter: one-layer form, one
+        beat; adapter-step: from the last beat of a map of one beat to its codes)."""
         quantiser = QUANTISER_STAGES + self.activation_bits
         adapter = self.adapter_latency(1, 0)
         return {
@@ -190,5 +195,5 @@ class BlockSpec:
 
     @property
     def interval(self) -> int:
-        """Cycles between words at full rate (adapter: the latency of its sums comes on top, once a map)."""
+        """Cycles between beats at full rate (adapter: the latency of its sums comes on top, once a map)."""
         return 1

@@ -58,20 +58,20 @@ FAMILY_OF_UNIT = {
     "serial": "uniform",
 }
 UNITS = tuple(FAMILY_OF_UNIT)
-# Those that differ in what they compute: golden vectors hold their results. The others compute the same in another way,
-# or round otherwise.
+# Units that differ in what they compute: golden vectors hold their results. The others compute the same by another
+# circuit, or round otherwise.
 GOLDEN_UNITS = ("post", "post-exact", "pot", "apot", "e2m1", "uniform", "serial")
 SIGN_MAGNITUDE = ("uniform-sign", "uniform-adders", "uniform-shared")
-UNSIGNED = ("uniform", "uniform-table", "uniform-booth", "serial")  # two's complement, no sign beside a magnitude
-ROUNDING = ("post", "post-exact")  # have `frac`
+TWOS_COMPLEMENT = ("uniform", "uniform-table", "uniform-booth", "serial")  # weights have no sign bit of their own
+ROUNDING = ("post", "post-exact")  # results are rounded to `frac` fraction bits, which can be chosen
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
 DEFAULT_DEPTH = 576
 MIN_FRAC, MAX_FRAC = -1, 12
 MAX_DEPTH = 1 << 20
 MAX_LANES = 256
-WHOLE_TABLE_BITS = 4  # of an activation whose √2·a is looked up in one table: the inputs of the smallest LUT
-MAX_TABLE_BITS = 8  # of weight and activation together: a table of products doubles with each
+WHOLE_TABLE_BITS = 4  # √2·a of activations up to this width is one table: the inputs of the smallest LUT
+MAX_TABLE_BITS = 8  # weight and activation together, for a table of products, which doubles with each bit
 
 
 def signed_width(low: int, high: int) -> int:
@@ -81,7 +81,7 @@ def signed_width(low: int, high: int) -> int:
 
 @dataclass(frozen=True)
 class MacSpec:
-    """One unit with all its parameters. Raises InputError, naming the parameter, for a combination that cannot be.
+    """A multiply-accumulate unit with all its parameters. Raises InputError for a combination that cannot be.
 
     `levels` ("" = the default, symmetric) is for POST and POT units, `frac` (None = the default) for those that round,
     `shared` for those with `multiples`, `gated` for those with a sign of their own. `depth` counts terms, not cycles.
@@ -119,7 +119,7 @@ class MacSpec:
             raise InputError(f"LANES is {self.lanes} and DEPTH {self.depth}; allowed: a depth of at least the lanes")
         if self.shared and not self.multiples:
             raise InputError(f"SHARED is 1, but unit {self.unit} needs nothing of an activation that could be shared")
-        if self.gated and self.unit in UNSIGNED:
+        if self.gated and self.unit in TWOS_COMPLEMENT:
             raise InputError(f"GATED is 1, but unit {self.unit} has no sign apart from its product")
         if self.unit == "uniform-table" and self.weight_bits + self.activation_bits > MAX_TABLE_BITS:
             widths = f"BITS and ABITS are {self.weight_bits} and {self.activation_bits}"
@@ -137,7 +137,7 @@ class MacSpec:
 
     @property
     def name(self) -> str:
-        """Of the module and its files; choices other than the defaults show in it."""
+        """Name of the module and of its files; choices other than the defaults show in it."""
         kind = "mac" if self.lanes == 1 else f"dot{self.lanes}"
         parts = [f"{self.unit.replace('-', '_')}_{kind}_w{self.weight_bits}a{self.activation_bits}"]
         if self.levels not in ("", "symmetric"):
@@ -156,6 +156,7 @@ class MacSpec:
 
     @cached_property
     def level_set(self) -> LevelSet:
+        """The levels and codes of the unit's weights."""
         kind = "sign-magnitude" if self.unit in SIGN_MAGNITUDE else self.levels
         return LevelSet(FAMILY_OF_UNIT[self.unit], self.weight_bits, kind)
 
@@ -171,7 +172,7 @@ class MacSpec:
 
     @cached_property
     def activations(self) -> np.ndarray:
-        """int64 [2^activation_bits]: every activation value, indexed by its bit pattern."""
+        """Every activation value, int64 [2^activation_bits], indexed by its bit pattern."""
         patterns = np.arange(1 << self.activation_bits, dtype=np.int64)
         if not self.signed_activation:
             return patterns
@@ -179,7 +180,7 @@ class MacSpec:
 
     @cached_property
     def multiples(self) -> dict[str, np.ndarray]:
-        """int64 [2^activation_bits] by name: what the unit needs of an activation beside it, by its bit pattern.
+        """Multiples of an activation that the unit needs beside it, int64 [2^activation_bits] each, by its bit pattern.
 
         root: round(√2·a·2^frac). triple: 3·a.
         """
@@ -191,22 +192,22 @@ class MacSpec:
 
     @property
     def splits_root(self) -> bool:
-        """Whether √2·a is the sum of two tables, of its low and its high bits: one table of more is large and slow."""
+        """Whether √2·a is the sum of two tables, of a's low and high bits: one table of more bits is large and slow."""
         return "root" in self.multiples and self.activation_bits > WHOLE_TABLE_BITS
 
     @cached_property
     def even_products(self) -> np.ndarray:
-        """int64 [code, activation pattern]: even·a, the part of each product that needs no √2."""
+        """The part even·a of each product, which needs no √2: int64 [code, activation pattern]."""
         return np.outer(self.level_set.even, self.activations)
 
     @cached_property
     def odd_products(self) -> np.ndarray:
-        """int64 [code, activation pattern]: odd·a, the coefficient of √2."""
+        """The coefficient odd·a of √2 in each product: int64 [code, activation pattern]."""
         return np.outer(self.level_set.odd, self.activations)
 
     @cached_property
     def products(self) -> np.ndarray:
-        """int64 [code, activation pattern]: what one product adds to the result (not defined for `post-exact`)."""
+        """What one product adds to the result, int64 [code, activation pattern]; not defined for `post-exact`."""
         if self.unit == "post-exact":
             raise ValueError("post-exact rounds once per dot product: it has no product of its own")
         if self.unit == "post-sorted":
@@ -219,16 +220,16 @@ class MacSpec:
         return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac)
 
     def patterns(self, activations: np.ndarray) -> np.ndarray:
-        """int64: the bit pattern of each activation value. Raises InputError for values that do not fit."""
+        """The bit pattern of each activation value, int64. Raises InputError for values that do not fit."""
         values = checked_integers("activations", activations, int(self.activations.min()), int(self.activations.max()))
         return values & ((1 << self.activation_bits) - 1)
 
     def checked_codes(self, codes: np.ndarray) -> np.ndarray:
-        """int64: weight codes. Raises InputError for one that does not exist."""
+        """The weight codes as int64. Raises InputError for one that does not exist."""
         return checked_integers("weight codes", codes, 0, (1 << self.level_set.code_bits) - 1)
 
     def dot(self, codes: np.ndarray, activations: np.ndarray) -> np.ndarray:
-        """int64 [...]: the result of each dot product over the last axis of weight codes and activation values.
+        """The result of each dot product over the last axis of weight codes and activation values, int64 [...].
 
         Raises InputError for codes and activations that do not fit, and for more terms than `depth`: the unit wraps
         around there, if their sum is large enough.

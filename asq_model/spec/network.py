@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import Quantiser
+from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.fixed_point import largest, round_shift
 from asq_model.spec.rescale import Rescale
 from asq_model.spec.sqrt2 import sqrt2_table
@@ -59,7 +59,7 @@ class Layer:
     kernel: int
     stride: int
     padding: int
-    quantiser: Quantiser
+    quantiser: IntegerQuantiser
     products: Products
     rescale: Rescale
 

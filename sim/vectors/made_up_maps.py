@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from asq_model.spec.adaptive_step import Adapter, Dense, Quantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.rescale import Rescale
 from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
@@ -16,7 +16,7 @@ def signed_values(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -
 
 def random_adapter(
     spec: BlockSpec, channels: int, seed: int, hidden: int, beta: float, spread: int
-) -> tuple[Dense | None, Dense]:
+) -> tuple[IntegerDense | None, IntegerDense]:
     """(hidden layer or None, output layer) of random weights, whose β lies around `beta`.
 
     spread: how many bits of β's fraction the map may change.
@@ -27,14 +27,14 @@ def random_adapter(
     sums_shift = max(spec.sum_bits + precision - 1 + (channels - 1).bit_length() - precision - spread, 0)
     middle = int(beta * 2.0**precision)
     if not hidden:
-        return None, Dense(weights, np.array([middle << sums_shift]), sums_shift)
-    first = Dense(weights, signed_values(rng, precision, (hidden,)), sums_shift)
+        return None, IntegerDense(weights, np.array([middle << sums_shift]), sums_shift)
+    first = IntegerDense(weights, signed_values(rng, precision, (hidden,)), sums_shift)
     output_shift = 2 * precision - spread
     bias = middle << output_shift
     limit = 1 << spec.accumulator_bits - 2
     output_shift -= max(0, bias.bit_length() - limit.bit_length() + 1)
     output_weights = signed_values(rng, precision, (1, hidden)) >> 4
-    return first, Dense(output_weights, np.array([middle << output_shift]), output_shift)
+    return first, IntegerDense(output_weights, np.array([middle << output_shift]), output_shift)
 
 
 def made_adapter(
@@ -45,8 +45,8 @@ def made_adapter(
     spread: how many bits of β's fraction the map may change.
     """
     first, output = random_adapter(spec, x.shape[1], seed, hidden, beta, spread)
-    adapter = Adapter(first, output, 1 << max(spec.precision - 4, 0), spec.precision, spec.hidden_bits)
-    quantiser = Quantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
+    adapter = IntegerAdapter(first, output, 1 << max(spec.precision - 4, 0), spec.precision, spec.hidden_bits)
+    quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
     steps, sums = quantiser.step(x), channel_sums(x)
     neurons = first or output
     return LayerMaps(
@@ -71,7 +71,7 @@ def made_adapter(
 
 def made_codes(spec: BlockSpec, x: np.ndarray, steps: np.ndarray) -> LayerMaps:
     """Maps x int [N, C, pixels] with these steps, int [N]."""
-    quantiser = Quantiser(spec.activation_bits, spec.signed_activation, 1, 0, None)
+    quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, 1, 0, None)
     codes = quantiser.codes(x, steps)
     return LayerMaps(NAME, QuantiserMaps(spec.activation_bits, spec.signed_activation, 1, x, steps, codes))
 

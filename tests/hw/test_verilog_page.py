@@ -11,7 +11,7 @@ from conftest import ROOT
 from sidecar_model import field_of, packed
 
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
-from asq_model.spec.mac import UNITS, UNSIGNED, MacSpec
+from asq_model.spec.mac import TWOS_COMPLEMENT, UNITS, MacSpec
 from hw.cli import cli
 
 PAGE = (ROOT / "docs" / "verilog.md").read_text(encoding="utf-8")
@@ -104,7 +104,7 @@ def test_the_table_of_units_says_what_they_take():
         assert said.get(interval, interval) == str(spec.interval), unit
         assert said.get(latency, latency) == str(spec.latency), unit
         assert shared == (f"`{next(iter(spec.multiples))}`" if spec.multiples else "–"), unit
-        assert gated == ("–" if unit in UNSIGNED else "yes"), unit
+        assert gated == ("–" if unit in TWOS_COMPLEMENT else "yes"), unit
         assert array.startswith("yes") == (unit not in ("serial", "post-sorted")), unit
         of_row = {"uniform-sign": "3", "uniform-adders": ""}.get(unit, stages)
         assert of_row == (str(MAX_STAGES) if unit in STAGED_UNITS else ""), unit

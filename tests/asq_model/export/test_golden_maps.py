@@ -9,26 +9,26 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.golden_maps import adapter_entry, exported_maps, layers_by_themselves
 from asq_model.quantisation.convert import convert
-from asq_model.spec.adaptive_step import Adapter, Dense, Quantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
 from asq_model.spec.golden_vectors import read_manifest, read_maps
 from asq_model.spec.rescale import Rescale
 
 
-def rebuilt(maps) -> Quantiser:
+def rebuilt(maps) -> IntegerQuantiser:
     """A layer's quantiser from what was exported, and nothing else."""
     entry, arrays = maps.entry, maps.arrays
     adapter = None
     if entry["adapter"] is not None:
         constants = entry["adapter"]
-        first = Dense(arrays["unit_weights"], arrays["unit_biases"], constants["hidden_shift"])
+        first = IntegerDense(arrays["unit_weights"], arrays["unit_biases"], constants["hidden_shift"])
         if constants["hidden"]:
             bias = np.array([constants["output_bias"]])
-            output = Dense(arrays["output_weights"][None], bias, constants["output_shift"])
-            adapter = Adapter(first, output, constants["floor"], 20, 24)
+            output = IntegerDense(arrays["output_weights"][None], bias, constants["output_shift"])
+            adapter = IntegerAdapter(first, output, constants["floor"], 20, 24)
         else:
-            output = Dense(arrays["unit_weights"], arrays["unit_biases"], constants["output_shift"])
-            adapter = Adapter(None, output, constants["floor"], 20, 24)
-    return Quantiser(entry["bits"], entry["signed"], entry["mantissa"], entry["point"], adapter)
+            output = IntegerDense(arrays["unit_weights"], arrays["unit_biases"], constants["output_shift"])
+            adapter = IntegerAdapter(None, output, constants["floor"], 20, 24)
+    return IntegerQuantiser(entry["bits"], entry["signed"], entry["mantissa"], entry["point"], adapter)
 
 
 def test_maps_hold_everything_that_makes_their_codes_and_outputs(small_golden):
@@ -86,9 +86,9 @@ def test_an_adapter_that_hardware_cannot_hold_is_refused():
     images = torch.randn(4, 2, 3, 3)
     convert(net, QuantConfig(inner=LayerConfig("post", 3, activations="asq", activation_bits=3)), images)
     seen = list(layers_by_themselves(net.eval(), images))[1]
-    large = Dense(np.ones((1, 2), np.int64), np.array([1 << 60]), 3)
+    large = IntegerDense(np.ones((1, 2), np.int64), np.array([1 << 60]), 3)
     with pytest.raises(InputError, match=r"layer 2 has an adapter whose bias is 1152921504606846976; allowed: below"):
-        adapter_entry(seen, Adapter(None, large, 1, 20, 24))
-    late = Dense(np.ones((1, 2), np.int64), np.array([1]), 64)
+        adapter_entry(seen, IntegerAdapter(None, large, 1, 20, 24))
+    late = IntegerDense(np.ones((1, 2), np.int64), np.array([1]), 64)
     with pytest.raises(InputError, match="whose output_shift is 64; allowed: 0 to 63"):
-        adapter_entry(seen, Adapter(None, late, 1, 20, 24))
+        adapter_entry(seen, IntegerAdapter(None, late, 1, 20, 24))

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from asq_model.quantisation import Adapter
 from asq_model.spec.adaptive_step import (
     GUARD,
+    IntegerAdapter,
+    IntegerDense,
+    IntegerQuantiser,
     Precision,
-    Quantiser,
-    adapter,
     channel_sums,
-    dense,
-    quantiser,
 )
 
 
@@ -32,7 +31,7 @@ def test_codes_are_the_formula_s(r, step, bits, signed):
     s = Fraction(step, 2**GUARD)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     exact = min(max(floor((r + s / 2) / s), low), high)
-    found = Quantiser(bits, signed, step, 0, None)
+    found = IntegerQuantiser(bits, signed, step, 0, None)
     x, steps = np.array([[r]]), np.array([step])
     assert found.codes(x, steps)[0, 0] == exact
     assert found.ties(x, steps)[0, 0] == ((r + s / 2) % s == 0)
@@ -47,7 +46,7 @@ def test_channel_sums():
 def test_a_dense_layer_is_the_real_one_rounded(seed):
     rng = np.random.default_rng(seed)
     weights, bias, x = rng.normal(size=(3, 7)), rng.normal(size=3), rng.integers(-(2**15), 2**15, (4, 7))
-    layer, point = dense(weights, bias, 12, 16, 16, 2**15, 55)
+    layer, point = IntegerDense.from_real(weights, bias, 12, 16, 16, 2**15, 55)
     assert point == 16
     real = (x * 2.0**-12) @ weights.T + bias
     # Weights are off by half a unit of their 16 bits, the sum by half a unit of its point.
@@ -63,7 +62,10 @@ def test_beta_is_torch_s(channels, layers):
         parameter.data += 0.1 * torch.randn_like(parameter)
     x = torch.randint(0, 2**15, (50, channels, 6, 6))
     parameters = {name: value.detach().numpy() for name, value in module.named_parameters()}
-    found = adapter(parameters, module.floor, 36, 13, 12, Precision(16))(channel_sums(x.numpy())) * 2.0**-16
+    found = (
+        IntegerAdapter.from_real(parameters, module.floor, 36, 13, 12, Precision(16))(channel_sums(x.numpy()))
+        * 2.0**-16
+    )
     with torch.no_grad():
         wanted = module(x.double().mul(2.0**-13).float()).numpy()
     np.testing.assert_allclose(found, np.minimum(wanted, 16), atol=3e-3)
@@ -71,14 +73,16 @@ def test_beta_is_torch_s(channels, layers):
 
 def test_beta_stays_between_floor_and_ceiling():
     one = {"output.weight": np.ones((1, 1)), "output.bias": np.zeros(1)}
-    found = adapter(one, 2.0**-4, 1, 8, 0, Precision(16))
+    found = IntegerAdapter.from_real(one, 2.0**-4, 1, 8, 0, Precision(16))
     assert found(np.array([[-(2**20)], [0], [2**20]])).tolist() == [2**12, 2**12, 16 << 16]
 
 
 def test_the_worked_example_of_the_document():
     """`docs/integer-spec.md`: P = 16, f = 12, s = 0.28663, β = 1.0002, a value of 1.2."""
     one = {"output.weight": np.zeros((1, 1)), "output.bias": np.array([1.0002])}
-    found = quantiser(3, False, 0.28663, 12, adapter(one, 2.0**-4, 1, 12, 0, Precision(16)), Precision(16))
+    found = IntegerQuantiser.from_real(
+        3, False, 0.28663, 12, IntegerAdapter.from_real(one, 2.0**-4, 1, 12, 0, Precision(16)), Precision(16)
+    )
     x = np.full((1, 1, 1, 1), 4915)
     assert (found.mantissa, found.adapter(channel_sums(x)).tolist()) == (300553, [65549])
     step = found.step(x)
@@ -87,7 +91,7 @@ def test_the_worked_example_of_the_document():
 
 
 def test_a_step_without_an_adapter_is_its_mantissa():
-    found = quantiser(8, False, 0.3, 10, None, Precision(16))
+    found = IntegerQuantiser.from_real(8, False, 0.3, 10, None, Precision(16))
     step = found.step(np.zeros((3, 2, 1, 1), np.int64))
     assert step.tolist() == [found.mantissa] * 3
     assert found.mantissa == round(0.3 * 2**18)
@@ -95,4 +99,4 @@ def test_a_step_without_an_adapter_is_its_mantissa():
 
 @pytest.mark.parametrize(("step", "mantissa"), [(1e-9, 1), (1e9, 2**24 - 1)])
 def test_a_step_beyond_its_bits_is_the_nearest_that_fits(step, mantissa):
-    assert quantiser(3, False, step, 10, None, Precision(16)).mantissa == mantissa
+    assert IntegerQuantiser.from_real(3, False, step, 10, None, Precision(16)).mantissa == mantissa

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import Adapter, Dense, Quantiser
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.fixed_point import mantissas, round_shift
 from asq_model.spec.levels import LevelSet
@@ -102,10 +102,12 @@ def test_rounding_does_not_overflow_on_the_way(x, shift):
 
 
 def test_what_needs_more_than_64_bits():
-    quantiser = Quantiser(3, False, 1 << 40, 0, Adapter(None, Dense(ints([1]), ints(0), 0), 1, 60, 8))
+    quantiser = IntegerQuantiser(
+        3, False, 1 << 40, 0, IntegerAdapter(None, IntegerDense(ints([1]), ints(0), 0), 1, 60, 8)
+    )
     cases = {
         "a number shifted left": lambda: round_shift(ints(1 << 40), -30),
-        "a sum of the adapter": lambda: Dense(ints([1 << 40]), ints(0), 0)(ints([1 << 30])),
+        "a sum of the adapter": lambda: IntegerDense(ints([1 << 40]), ints(0), 0)(ints([1 << 30])),
         "the step times β": lambda: quantiser.step(np.full((1, 1, 1), 1 << 30)),
         "an input and a step": lambda: quantiser.codes(np.full((1, 1, 1), 1 << 55), ints(1)),
         "a multiplier times the step": lambda: Rescale(ints(1 << 40), ints(0), 0, 0, 8).scales(ints(1 << 30)),
@@ -120,7 +122,7 @@ def test_what_needs_more_than_64_bits():
 
 def test_a_step_below_one():
     with pytest.raises(InputError, match="a step is 0; allowed: 1 or more"):
-        Quantiser(3, False, 1, 0, None).codes(np.zeros((1, 1, 1), np.int64), ints(0))
+        IntegerQuantiser(3, False, 1, 0, None).codes(np.zeros((1, 1, 1), np.int64), ints(0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

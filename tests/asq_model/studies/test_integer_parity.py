@@ -104,13 +104,13 @@ def test_no_sum_can_overflow(network):
 def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
     plain = measure(small_checkpoint, 100, None)
 
-    def wrong(*words, real=asq.dense):
+    def wrong(*words, real=asq.IntegerDense.from_real):
         layer, point = real(*words)
         changed = layer.weights.copy()
         changed[0] ^= 1 << 16
         return replace(layer, weights=changed), point
 
-    monkeypatch.setattr(asq, "dense", wrong)
+    monkeypatch.setattr(asq.IntegerDense, "from_real", wrong)
     found = measure(small_checkpoint, 100, None)
     layer, before = found.layers["block2.conv1"], plain.layers["block2.conv1"]
     assert layer.step_error > 10 * before.step_error and layer.given_input < before.given_input
@@ -119,7 +119,7 @@ def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
 def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
     """Without the half, codes are floors: far from torch's."""
     monkeypatch.setattr(
-        asq.Quantiser,
+        asq.IntegerQuantiser,
         "division",
         lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from asq_model.spec.adaptive_step import GUARD, Quantiser
+from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.reciprocal_quantiser import ReciprocalQuantiser, reciprocal_shift
 
@@ -19,7 +19,7 @@ def test_it_computes_the_same_codes(bits):
     halves = rng.integers(1, limit >> bits, 100)  # and values exactly between two codes
     steps = np.concatenate([steps, halves * 2 << GUARD])
     values = np.concatenate([values, np.minimum(halves * (2 * rng.integers(0, 1 << bits, 100) + 1), limit - 1)])
-    wanted = Quantiser(bits, False, 1, 0, None).codes(values[:, None], steps)[:, 0]
+    wanted = IntegerQuantiser(bits, False, 1, 0, None).codes(values[:, None], steps)[:, 0]
     dut, found = ReciprocalQuantiser(spec), []
 
     async def bench(ctx):

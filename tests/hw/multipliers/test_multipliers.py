@@ -8,11 +8,11 @@ from amaranth.sim import Simulator
 
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, UNSIGNED, MacSpec
+from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, MAX_TABLE_BITS, TWOS_COMPLEMENT, MacSpec
 from hw.mac.bit_serial import BitSerial
 from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape, multiplier
 
-SIGNED = [unit for unit in PRODUCTS if unit not in UNSIGNED]
+SIGNED = [unit for unit in PRODUCTS if unit not in TWOS_COMPLEMENT]
 
 
 def specs():

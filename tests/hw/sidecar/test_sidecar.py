@@ -16,7 +16,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import FAMILY_OF_UNIT, ROUNDING, UNITS, UNSIGNED, MacSpec
+from asq_model.spec.mac import FAMILY_OF_UNIT, ROUNDING, TWOS_COMPLEMENT, UNITS, MacSpec
 from hw.emit import emit
 from hw.sidecar import SCHEMA
 
@@ -65,7 +65,7 @@ def macs():
         yield from (four | dict(lanes=lanes) for lanes in (2, 3, 8) if unit != "serial")
         yield from (four | dict(shared=True, lanes=lanes) for lanes in (1, 3) if unit in SHARING)
         yield from (
-            four | dict(gated=True, signed_activation=signed) for signed in (False, True) if unit not in UNSIGNED
+            four | dict(gated=True, signed_activation=signed) for signed in (False, True) if unit not in TWOS_COMPLEMENT
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 import hw.asq.adapter
 import hw.asq.quantiser
 import hw.asq.rescale
-from asq_model.spec.adaptive_step import Adapter, Dense
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_manifest, read_maps, write_layer, write_manifest
 from hw.catalogue import component
@@ -86,9 +86,9 @@ def changed_betas(adapter: AdapterMaps, index) -> np.ndarray:
     """β by the specification with bit 17 of one of the first layer's weights flipped: some weights see only zeros."""
     weights = adapter.neuron_weights.copy()
     weights[index] ^= 1 << 17
-    hidden = Dense(weights, adapter.neuron_biases, adapter.hidden_shift)
-    output = Dense(adapter.output_weights[None], np.array([adapter.output_bias]), adapter.output_shift)
-    return Adapter(hidden, output, adapter.floor, 20, 24)(adapter.sums)
+    hidden = IntegerDense(weights, adapter.neuron_biases, adapter.hidden_shift)
+    output = IntegerDense(adapter.output_weights[None], np.array([adapter.output_bias]), adapter.output_shift)
+    return IntegerAdapter(hidden, output, adapter.floor, 20, 24)(adapter.sums)
 
 
 def test_a_corrupted_adapter_weight_is_found(small_golden, build_root, tmp_path):
