@@ -12,7 +12,8 @@ import click
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, OtherFormat
-from asq_model.config.recipe import Recipe, export_fingerprint, recipe_fingerprint
+from asq_model.config.fingerprints import export_fingerprint, recipe_fingerprint
+from asq_model.config.recipe import Recipe
 from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from asq_model.config import recipe
+from asq_model.config import fingerprints
 from hw.emit import SOURCES as GENERATOR
 from sim.explore import measure_design
 from sim.measure import switching
@@ -19,8 +19,8 @@ STORAGE = {"asq_model/common", "sim/explore/design_rows.py"}
 BENCHES = [f"sim.benches.{name}" for name in set(bench_runner.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
 KEPT = {
-    "a checkpoint": (["asq_model.training.train"], recipe.TRAINING_SOURCES, STORAGE),
-    "golden vectors": (["asq_model.export.golden_layers"], recipe.EXPORT_SOURCES, STORAGE),
+    "a checkpoint": (["asq_model.training.train"], fingerprints.TRAINING_SOURCES, STORAGE),
+    "golden vectors": (["asq_model.export.golden_layers"], fingerprints.EXPORT_SOURCES, STORAGE),
     "emitted Verilog": (["hw.emit", "hw.catalogue", "hw.cycle_counter"], GENERATOR, STORAGE),
     "a row of a comparison": (
         ["sim.explore.measure_design"],
@@ -90,7 +90,7 @@ def test_a_source_that_is_left_out_is_seen():
     without = [source for source in measure_design.ROW_SOURCES if source.name != "design_space.py"]
     seen = left_out(["sim.explore.measure_design"], [*without, *GENERATOR], STORAGE)
     assert seen == ["sim/explore/design_space.py"]
-    without = [source for source in recipe.EXPORT_SOURCES if source.name != "spec"]
+    without = [source for source in fingerprints.EXPORT_SOURCES if source.name != "spec"]
     assert "asq_model/spec/levels.py" in left_out(["asq_model.export.golden_layers"], without, STORAGE)
 
 

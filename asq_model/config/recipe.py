@@ -1,23 +1,11 @@
-"""What a training run or an export depends on: its parameters and fingerprints. Free of torch, so that a command can
-say "up to date" at once."""
+"""How a network is trained, as plain data: one `Recipe` per training run. Free of torch."""
 
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 
 from asq_model.common.errors import InputError, check_range
-from asq_model.common.files import fingerprint, source_paths
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.spec.levels import LevelSet
 
-# What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
-TRAINING_SOURCES = source_paths(
-    *(f"asq_model/{name}" for name in ("config", "datasets", "distributed.py", "networks", "quantisation", "spec")),
-    "asq_model/training",
-)
-EXPORT_SOURCES = [*TRAINING_SOURCES, *source_paths("asq_model/export")]
-PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
-EXPORT_SEED = 7
-EXPORT_IMAGES = 360  # of the test set: all of the digits'
 DATASETS = ("digits", "cifar10", "imagenet")
 NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv2")
 PRECISIONS = ("float32", "bfloat16")
@@ -132,20 +120,3 @@ def recipe_of(network: str, **given) -> Recipe:
     """A network's own schedule, with what is given (and not None) in its place."""
     given = {name: value for name, value in given.items() if value is not None}
     return Recipe(**{"network": network} | SCHEDULES.get(network, {}) | given)
-
-
-def versions(*libraries: str) -> dict[str, str]:
-    return {name: version(name) for name in libraries}
-
-
-def recipe_fingerprint(recipe: Recipe, start: str = "") -> str:
-    """Changes when the recipe, the digest of the checkpoint that it starts from, a source that the result depends on,
-    or a library's version changes."""
-    libraries = versions("torch", "scikit-learn", "numpy")
-    return fingerprint([asdict(recipe), start, libraries], TRAINING_SOURCES)
-
-
-def export_fingerprint(checkpoint_digest: str) -> str:
-    """Changes when the checkpoint, a source that the vectors depend on, or a library's version changes."""
-    inputs = [checkpoint_digest, PRODUCTS_PER_LAYER, EXPORT_SEED, EXPORT_IMAGES, versions("torch", "numpy")]
-    return fingerprint(inputs, EXPORT_SOURCES)

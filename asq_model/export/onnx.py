@@ -19,7 +19,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write
 from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.training.train import load_quantised
+from asq_model.training.load import load_quantised
 
 OPSET = 18
 INPUT, OUTPUT = "images", "logits"

@@ -38,8 +38,8 @@ class UnitEntry(TypedDict):
     difference_max: Amount
 
 
-class LayerEntry(LayerFile):
-    """A layer's dot products. Keys as in docs/golden-vectors.md."""
+class LayerContent(TypedDict):
+    """What the manifest says of a layer's dot products. Keys as in docs/golden-vectors.md."""
 
     name: Line
     terms: Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
@@ -53,6 +53,10 @@ class LayerEntry(LayerFile):
     scales: list[Real]
     torch_rms: Amount
     units: dict[Word, UnitEntry]
+
+
+class LayerEntry(LayerContent, LayerFile):
+    """A layer's dot products, and the file that they lie in."""
 
 
 class AdapterEntry(TypedDict):

@@ -23,7 +23,7 @@ from asq_model.spec.adaptive_step import GUARD, Precision
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.network import IntegerNetwork, Layer, Trace
 from asq_model.studies.integer_parity_page import LayerParity, Parity
-from asq_model.training.train import load_quantised
+from asq_model.training.load import load_quantised
 
 BATCH = 100
 

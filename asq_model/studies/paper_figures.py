@@ -27,7 +27,7 @@ from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import observed_inputs
 from asq_model.spec.levels import EXPONENTIAL, KINDS, LevelSet
 from asq_model.studies.paper_figures_page import page
-from asq_model.training.train import load_model
+from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
 matplotlib.use("Agg")

@@ -15,11 +15,12 @@ from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.config.recipe import Recipe
-from asq_model.datasets import Split, load_dataset
+from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
 from asq_model.quantisation.observe import observed_inputs
-from asq_model.training.train import EVALUATION_BATCH, load_quantised
+from asq_model.training.evaluate import find_correct
+from asq_model.training.load import load_quantised
 
 TORCH = "fake-quantised"
 ERROR_IMAGES = 256  # of the test set, for the error of the sums
@@ -47,16 +48,6 @@ ARITHMETICS = {
     "uniform": (Arithmetic("uniform-sign"),),
 }
 NAMES = tuple(arithmetic.name for family in ARITHMETICS.values() for arithmetic in family)
-
-
-@torch.no_grad()
-def right(model: nn.Module, split: Split) -> Tensor:
-    """bool [N]: which images the network classifies correctly."""
-    found = [
-        model(images).argmax(1) == labels
-        for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)
-    ]
-    return torch.cat(found)
 
 
 @torch.no_grad()
@@ -99,7 +90,7 @@ def measure(
     data = labels_digest(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
-    in_torch = right(model, test)
+    in_torch = find_correct(model, test)
     progress(TORCH)
     rows: list[ArithmeticRow] = []
 
@@ -132,7 +123,7 @@ def measure(
     for arithmetic in ARITHMETICS.get(recipe.family, ()):
         if only and arithmetic.name not in only:
             continue
-        found = right(on_unit(model, arithmetic.unit, arithmetic.frac), test)
+        found = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
         error = relative_error(model, first, arithmetic)
         add(arithmetic.name, arithmetic.unit, arithmetic.frac, found, error)
         progress(arithmetic.name)

@@ -6,7 +6,7 @@ from statistics import mean, stdev
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
-from asq_model.config.recipe import versions
+from asq_model.config.fingerprints import versions
 
 COLUMNS = (
     "network",

@@ -19,7 +19,8 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import STUDY, RunTask, Start, StudyResults
-from asq_model.config.recipe import Recipe, recipe_of, versions
+from asq_model.config.fingerprints import versions
+from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.training.checkpoint_file import read_file, read_tensors
 from asq_model.training.trained_network import read_trained

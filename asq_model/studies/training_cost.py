@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import BenchReport
+from asq_model.config.fingerprints import versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.config.recipe import versions
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.studies.training_cost_page import BASE

@@ -11,13 +11,14 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.golden_layers import export, export_network, least_squares_codes, post_correct
+from asq_model.export.golden_layers import export, export_network, post_correct
+from asq_model.export.layer_vectors import least_squares_codes
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observed_inputs
 from asq_model.spec.golden_vectors import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
-from asq_model.training.train import load_model
+from asq_model.training.load import load_model
 
 
 def test_every_quantised_layer_is_there_with_what_the_manifest_says(small_golden, small_checkpoint):

@@ -14,7 +14,7 @@ from asq_model.export import onnx as room
 from asq_model.export.onnx import checked_export, differences, export_onnx
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
-from asq_model.training.train import load_quantised
+from asq_model.training.load import load_quantised
 
 
 def test_a_checkpoint_runs_in_onnxruntime_as_in_torch(small_checkpoint, tmp_path):

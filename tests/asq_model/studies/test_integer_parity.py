@@ -18,7 +18,7 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.network import Trace, patches
 from asq_model.studies.integer_parity import measure
 from asq_model.studies.pages import page_of
-from asq_model.training.train import load_quantised
+from asq_model.training.load import load_quantised
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.golden_layers import patches
+from asq_model.export.layer_vectors import patches
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, inner_layers
 from asq_model.quantisation.layers import QuantConv2d, QuantLinear
@@ -22,7 +22,8 @@ from asq_model.quantisation.observe import observed_inputs
 from asq_model.spec import mac
 from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, measure, relative_error
 from asq_model.studies.product_rounding_page import costs, table
-from asq_model.training.train import load_model, load_quantised, train
+from asq_model.training.load import load_model, load_quantised
+from asq_model.training.train import train
 
 DIGITS = labels_digest(load_dataset("digits").test.labels.numpy())
 

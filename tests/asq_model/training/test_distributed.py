@@ -21,8 +21,8 @@ from asq_model.config.recipe import Recipe
 from asq_model.training.train import train
 from asq_model.common.errors import InputError
 if sys.argv[4:] == ["apart"]:
-    import asq_model.training.train
-    asq_model.training.train.share_batch_norms = lambda model: None
+    import asq_model.training.state
+    asq_model.training.state.share_batch_norms = lambda model: None
 recipe = Recipe(full_precision_epochs=1, quantised_epochs=1, batch=int(sys.argv[2]), activations=sys.argv[3])
 try:
     train(recipe, Path(sys.argv[1]))

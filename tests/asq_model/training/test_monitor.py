@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from asq_model.datasets import load_dataset
+from asq_model.training.load import load_quantised
 from asq_model.training.monitor import layer_states
-from asq_model.training.train import Run, load_quantised, train
+from asq_model.training.train import Run, train
 
 
 def test_states_are_those_of_the_layers(small_checkpoint):

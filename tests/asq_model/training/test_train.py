@@ -9,22 +9,16 @@ import torch
 from conftest import ROOT
 
 from asq_model.common.errors import InputError
-from asq_model.config.recipe import Recipe, recipe_fingerprint
+from asq_model.config.fingerprints import recipe_fingerprint
+from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.training.checkpoint_file import read_checkpoint, write_checkpoint
-from asq_model.training.train import (
-    Run,
-    Training,
-    correct,
-    epoch_generator,
-    held_back,
-    learning_rate,
-    load_model,
-    load_quantised,
-    train,
-)
+from asq_model.training.evaluate import count_correct
+from asq_model.training.load import load_model, load_quantised
+from asq_model.training.state import TrainingState
+from asq_model.training.train import Run, epoch_generator, hold_back, learning_rate, train, train_epoch
 
 
 class Killed(BaseException):
@@ -83,7 +77,7 @@ def digits():
 
 @pytest.fixture
 def quantised_training(small_recipe, digits):
-    training = Training(small_recipe, digits)
+    training = TrainingState(small_recipe, digits)
     training.start_quantised()
     training.epoch = small_recipe.full_precision_epochs
     return training
@@ -95,7 +89,7 @@ def test_a_loss_that_is_no_number_names_the_step_that_went_wrong(quantised_train
     quantiser.step.data.fill_(float("nan"))
     said = r"in epoch 2 of 2.*; block1\.conv1\.activation_quantiser\.step has a value that is not finite"
     with pytest.raises(InputError, match=said):
-        quantised_training.run_epoch()
+        train_epoch(quantised_training)
 
 
 def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_training):
@@ -105,7 +99,7 @@ def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_tr
     adapter.hidden.bias.data.fill_(1e3)
     said = r"the output of block2\.conv1\.activation_quantiser\.adapter\.output is not finite"
     with pytest.raises(InputError, match=said):
-        quantised_training.run_epoch()
+        train_epoch(quantised_training)
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_path):
@@ -122,7 +116,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_pa
 def test_the_checkpoint_is_the_network(small_checkpoint, small_recipe, digits):
     model, config = load_model(small_checkpoint)
     assert Recipe(**config["recipe"]) == small_recipe and not model.training
-    assert correct(model, digits.test) == config["quantised_correct"]
+    assert count_correct(model, digits.test) == config["quantised_correct"]
     bits = {name: layer.weight_quantiser.level_set.bits for name, layer in quantised_layers(model)}
     assert bits.pop("conv") == bits.pop("fc") == 8 and set(bits.values()) == {3} and len(bits) == 8
     assert all(layer.activation_quantiser.adapter is not None for _, layer in inner_layers(model))
@@ -150,10 +144,10 @@ def test_two_seeds_of_a_method_without_random_weights_differ(small_recipe, tmp_p
 
 def test_every_parameter_learns(quantised_training):
     """Adapters too: one that no gradient reaches would leave LSQ under another name."""
-    quantised_training.run_epoch()
+    train_epoch(quantised_training)
     before = {name: tensor.clone() for name, tensor in quantised_training.model.named_parameters()}
     quantised_training.epoch -= 1
-    quantised_training.run_epoch()
+    train_epoch(quantised_training)
     still = [name for name, tensor in quantised_training.model.named_parameters() if torch.equal(tensor, before[name])]
     assert not still
 
@@ -207,7 +201,7 @@ def test_a_device_that_is_not_there_is_refused(small_recipe, tmp_path):
 
 
 def test_validation_images_are_training_images(digits, small_recipe):
-    held = held_back(digits, 100)
+    held = hold_back(digits, 100)
     assert len(held.train) == 1337 and len(held.test) == 100
     rows = {tuple(row.tolist()) for row in digits.train.images.flatten(1)}
     assert all(tuple(row.tolist()) in rows for row in held.test.images.flatten(1))
@@ -215,18 +209,18 @@ def test_validation_images_are_training_images(digits, small_recipe):
 
 def test_a_batch_of_one_trains(small_recipe, digits):
     few = Dataset(digits.train.part(torch.arange(3)), digits.test, 10)
-    training = Training(replace(small_recipe, batch=1), few)
+    training = TrainingState(replace(small_recipe, batch=1), few)
     training.start_quantised()
-    loss, _ = training.run_epoch()
+    loss, _ = train_epoch(training)
     assert np.isfinite(loss)
 
 
 def test_zero_variance_inputs_train(small_recipe, digits):
     """Every image the same, every activation of the first layer zero: nothing divides by nothing."""
     black = replace(digits.train.part(torch.arange(128)), images=torch.zeros(128, 1, 8, 8, dtype=torch.uint8))
-    training = Training(small_recipe, Dataset(black, digits.test, 10))
+    training = TrainingState(small_recipe, Dataset(black, digits.test, 10))
     training.start_quantised()
-    loss, _ = training.run_epoch()
+    loss, _ = train_epoch(training)
     assert np.isfinite(loss) and all(torch.isfinite(tensor).all() for tensor in training.model.parameters())
 
 
@@ -259,13 +253,13 @@ def test_weight_decay_is_for_the_layers_weights_only(quantised_training):
 
 
 def test_dead_adapters_are_warned_of(small_recipe, tmp_path, capfd, monkeypatch):
-    real = Training.start_quantised
+    real = TrainingState.start_quantised
 
     def silence(training):
         real(training)
         training.model.block1.conv1.activation_quantiser.adapter.hidden.bias.data.fill_(-1e3)
 
-    monkeypatch.setattr(Training, "start_quantised", silence)
+    monkeypatch.setattr(TrainingState, "start_quantised", silence)
     train(small_recipe, tmp_path / "x.safetensors")
     said = "".join(capfd.readouterr())
     assert "warning: block1.conv1: the adapter is dead, none of its hidden neurons responds, and β is" in said

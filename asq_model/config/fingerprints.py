@@ -1,0 +1,35 @@
+"""Hashes of all that a checkpoint and golden vectors depend on: made again only when one changes. Free of torch."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+from asq_model.common.files import fingerprint, source_paths
+from asq_model.config.recipe import Recipe
+
+# What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
+TRAINING_SOURCES = source_paths(
+    *(f"asq_model/{name}" for name in ("config", "datasets", "distributed.py", "networks", "quantisation", "spec")),
+    "asq_model/training",
+)
+EXPORT_SOURCES = [*TRAINING_SOURCES, *source_paths("asq_model/export")]
+PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
+EXPORT_SEED = 7
+EXPORT_IMAGES = 360  # of the test set: all of the digits'
+
+
+def versions(*libraries: str) -> dict[str, str]:
+    """The installed version of each library."""
+    return {name: version(name) for name in libraries}
+
+
+def recipe_fingerprint(recipe: Recipe, start: str = "") -> str:
+    """The hash that changes with the recipe, the digest of the checkpoint that it starts from, a source that the result
+    depends on, or a library's version."""
+    libraries = versions("torch", "scikit-learn", "numpy")
+    return fingerprint([asdict(recipe), start, libraries], TRAINING_SOURCES)
+
+
+def export_fingerprint(checkpoint_digest: str) -> str:
+    """The hash that changes with the checkpoint, a source that the vectors depend on, or a library's version."""
+    inputs = [checkpoint_digest, PRODUCTS_PER_LAYER, EXPORT_SEED, EXPORT_IMAGES, versions("torch", "numpy")]
+    return fingerprint(inputs, EXPORT_SOURCES)

@@ -1,0 +1,43 @@
+"""Count the images of a split that a network classifies correctly."""
+
+import torch
+from torch import Tensor, nn
+
+from asq_model.datasets import Split
+from asq_model.distributed import global_sum
+
+EVALUATION_BATCH = 500
+EVALUATION_PIXELS = 1 << 22  # per batch at most: 83 images of 224 × 224
+
+
+@torch.no_grad()
+def count_top_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> tuple[int, int]:
+    """How many images have their label as the first class, and how many among the first five.
+
+    Of all processes together. Leaves the model in eval mode.
+    """
+    model.eval()
+    hits = torch.zeros(2, dtype=torch.int64, device=device)
+    batch = min(EVALUATION_BATCH, EVALUATION_PIXELS // split.image(0)[0].numel())
+    for images, labels in split.batches(torch.arange(len(split)), batch, None):
+        if len(labels):
+            logits = model(images.to(device))
+            best = logits.topk(min(5, logits.shape[1])).indices == labels.to(device).unsqueeze(1)
+            hits += torch.stack([best[:, 0].sum(), best.sum()])
+    first, five = global_sum(hits).tolist()
+    return first, five
+
+
+def count_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> int:
+    """How many images are classified correctly."""
+    return count_top_correct(model, split, device)[0]
+
+
+@torch.no_grad()
+def find_correct(model: nn.Module, split: Split) -> Tensor:
+    """Which images are classified correctly, bool [N]."""
+    found = [
+        model(images).argmax(1) == labels
+        for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)
+    ]
+    return torch.cat(found)

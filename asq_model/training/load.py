@@ -1,0 +1,48 @@
+"""Make a checkpoint's network again, with its trained parameters."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asq_model.common.errors import InputError
+from asq_model.config.layer_config import QuantConfig, layer_config
+from asq_model.networks import build
+from asq_model.quantisation.convert import convert, quantisable_layers
+from asq_model.training.trained_network import Trained, read_trained
+
+
+def as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Tensors as a checkpoint stores them."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+
+
+def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """A checkpoint's arrays as tensors of their own memory."""
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+
+def load_model(path: Path) -> tuple[nn.Module, Trained]:
+    """Load a checkpoint: its network in eval mode, quantised if it is, and its configuration. Raises InputError."""
+    arrays, config = read_trained(path)
+    try:
+        model = build(config["network"], config["classes"])
+        layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
+        if layers:
+            absent = {name: None for name, _ in quantisable_layers(model) if name not in layers}
+            convert(model, QuantConfig(overrides=layers | absent))
+        model.load_state_dict(as_tensors(arrays))
+    except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"checkpoint {path} does not fit this program's {config['network']}: {reason}") from error
+    return model.eval(), config
+
+
+def load_quantised(path: Path) -> tuple[nn.Module, Trained]:
+    """Load a checkpoint as `load_model` does. Raises InputError for a network in full precision."""
+    model, config = load_model(path)
+    if not config["layers"]:
+        raise InputError(f"checkpoint {path} is of a network in full precision; this command takes a quantised one")
+    return model, config

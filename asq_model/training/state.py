@@ -1,0 +1,167 @@
+"""The state of a training run: network, optimiser and epoch, saved so that a later run goes on from there.
+
+Random numbers are drawn anew for every epoch from the seed and the epoch's number, so there are none to keep.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from asq_model.common.errors import InputError, check_range
+from asq_model.config.fingerprints import recipe_fingerprint
+from asq_model.config.recipe import Recipe
+from asq_model.datasets import Dataset
+from asq_model.distributed import rank, share_batch_norms, world_size
+from asq_model.networks import build
+from asq_model.quantisation import PactActivation
+from asq_model.quantisation.convert import Conversion, convert, quantisable_layers, quantised_layers
+from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, write_checkpoint
+from asq_model.training.load import as_arrays, as_tensors
+
+EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run gets its images and does its work; none of it is meant to change the result.
+
+    start: a full-precision checkpoint, or any safetensors file with the network's parameter names, to start from.
+    log: a folder for TensorBoard files.
+    workers: processes that decode an image folder's images, per training process.
+    """
+
+    data_folder: Path | None = None
+    start: Path | None = None
+    device: str = "cpu"
+    log: Path | None = None
+    workers: int = 2
+
+
+class TrainingState:
+    """A run between two epochs: first the full-precision network, after `start_quantised` its quantised form."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run = Run()):
+        self.recipe, self.dataset, self.train_set = recipe, dataset, dataset.train
+        self.device = torch.device(run.device)
+        if recipe.batch % world_size() or recipe.batch > len(self.train_set):
+            raise InputError(
+                f"batch is {recipe.batch}; allowed: a multiple of the {world_size()} processes, at most the"
+                f" {len(self.train_set)} training images"
+            )
+        torch.manual_seed(recipe.seed)
+        self.model = build(recipe.network, dataset.classes)
+        self.start_digest = self.load_start(run.start) if run.start is not None else ""
+        self.full_precision_state: dict[str, Tensor] = {}
+        self.conversion: Conversion | None = None
+        self.epoch = 0
+        self.examples = self.first_images()
+        self.begin_phase()
+
+    def first_images(self) -> Tensor:
+        """Some training images, not augmented; the same in every process."""
+        count = min(EXAMPLES, len(self.train_set))
+        return torch.cat([self.train_set.image(index).unsqueeze(0) for index in range(count)])
+
+    def load_start(self, path: Path) -> str:
+        """Take over a checkpoint's parameters; return its digest."""
+        arrays, digest = read_tensors(path)
+        try:
+            self.model.load_state_dict(as_tensors(arrays))
+        except (RuntimeError, TypeError) as error:  # TypeError: a type of number that torch does not have
+            reason = " ".join(str(error).split())
+            raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {reason}") from error
+        return digest
+
+    def begin_phase(self) -> None:
+        """Set up what depends on the model's parameters. Channels last is how oneDNN and cuDNN are fastest."""
+        self.model.to(self.device, memory_format=torch.channels_last)
+        if world_size() > 1:
+            share_batch_norms(self.model)
+        self.optimiser = make_optimiser(self.model, self.recipe)
+        self.parallel = self.model
+        if world_size() > 1:
+            self.parallel = DistributedDataParallel(self.model, broadcast_buffers=False)
+
+    def start_quantised(self) -> None:
+        """Keep the full-precision network for comparison and go on with its quantised form."""
+        self.full_precision_state = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        torch.manual_seed(self.recipe.seed)  # of the adapters' weights
+        self.conversion = convert(self.model, self.recipe.quantisation, self.examples.to(self.device))
+        self.begin_phase()
+
+    @property
+    def steps(self) -> int:
+        """Updates per epoch. A last batch that is not full is left out; the order being random, no image always is."""
+        return len(self.train_set) // self.recipe.batch
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of all that the result depends on."""
+        return recipe_fingerprint(self.recipe, self.start_digest)
+
+    def moved_parameters(self) -> list[tuple[str, Tensor]]:
+        """Every parameter that the optimiser moves, in its order, with the name that its momentum is saved by."""
+        parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+        return [(f"momentum.{index}", parameter) for index, parameter in enumerate(parameters)]
+
+    def save(self, path: Path) -> None:
+        """Write everything that a later run needs to go on from here; only the first process does."""
+        if rank():
+            return
+        momentum = {
+            name: self.optimiser.state[parameter]["momentum_buffer"]
+            for name, parameter in self.moved_parameters()
+            if "momentum_buffer" in self.optimiser.state[parameter]
+        }
+        model = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        full = {f"full.{name}": tensor for name, tensor in self.full_precision_state.items()}
+        config = {"fingerprint": self.fingerprint, "epoch": self.epoch}
+        write_checkpoint(path, as_arrays(model | full | momentum), config)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a saved state if there is a usable one of the same recipe; otherwise start over."""
+        try:
+            arrays, config = read_checkpoint(path)
+        except InputError:
+            return
+        if config.get("fingerprint") != self.fingerprint:
+            return
+        try:
+            self.restore(arrays, config["epoch"])
+        except (KeyError, TypeError, RuntimeError, InputError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"saved state {path} cannot be used: {reason}; delete it to begin anew") from error
+
+    def restore(self, arrays: dict[str, np.ndarray], epoch: int) -> None:
+        """Take over a saved state. Raises InputError or torch's errors for one that does not fit."""
+        check_range("epoch", epoch, 0, self.recipe.epochs)
+        tensors = as_tensors(arrays)
+        if epoch > self.recipe.full_precision_epochs:
+            self.start_quantised()
+        self.full_precision_state = strip_prefix(tensors, "full.")
+        self.model.load_state_dict(strip_prefix(tensors, "model."))
+        for name, parameter in self.moved_parameters():
+            if name in tensors:
+                like = torch.empty_like(parameter)  # the same memory layout, on the same device
+                self.optimiser.state[parameter]["momentum_buffer"] = like.copy_(tensors[name])
+        self.epoch = epoch
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD; weight decay is for the layers' weights and PACT's clips: a step size or β has no business shrinking."""
+    layers = [layer for _, layer in [*quantisable_layers(model), *quantised_layers(model)]]
+    decayed = [layer.weight for layer in layers]
+    decayed += [module.clip for module in model.modules() if isinstance(module, PactActivation)]
+    ids = {id(parameter) for parameter in decayed}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in ids]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum)
+
+
+def strip_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by their names without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
