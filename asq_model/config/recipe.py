@@ -1,6 +1,6 @@
 """How a network is trained, as plain data: one `Recipe` per training run. Free of torch."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from asq_model.common.errors import InputError, check_range
 from asq_model.config.layer_config import LayerConfig, QuantConfig
@@ -11,6 +11,27 @@ NETWORKS = ("digits", "resnet8", "resnet20", "resnet18", "resnet34", "mobilenetv
 PRECISIONS = ("float32", "bfloat16")
 MOST_EPOCHS = 1_000_000
 MOST_RATE = 1e30
+# The options of `asq-post train` by the field that they set; momentum and weight decay have none.
+OPTIONS = {
+    "network": "--network",
+    "data": "--dataset",
+    "weight_bits": "--bits",
+    "activation_bits": "--abits",
+    "family": "--family",
+    "kind": "--levels",
+    "activations": "--activations",
+    "seed": "--seed",
+    "batch": "--batch",
+    "full_precision_epochs": "--full-epochs",
+    "quantised_epochs": "--epochs",
+    "full_precision_rate": "--full-rate",
+    "quantised_rate": "--rate",
+    "validation": "--validation",
+    "precision": "--precision",
+    "threads": "--threads",
+    "product_frac": "--product-frac",
+    "adapter_start": "--adapter-start",
+}
 MOST_THREADS = 512  # far more make torch's pool crash
 
 
@@ -100,6 +121,22 @@ class Recipe:
     @property
     def epochs(self) -> int:
         return self.full_precision_epochs + self.quantised_epochs
+
+    def command_line(self) -> list[str]:
+        """The options of `asq-post train` that make this recipe: the network, the bits, and what its schedule has not.
+
+        Raises InputError for a field that is not the schedule's and has no option.
+        """
+        schedule = recipe_of(self.network)
+        always = ("network", "weight_bits", "activation_bits")
+        words = []
+        for name, value in asdict(self).items():
+            if name not in always and (value == getattr(schedule, name) or value in ("", None)):
+                continue
+            if name not in OPTIONS:
+                raise InputError(f"{name} is {value}; on a command line it is always {getattr(schedule, name)}")
+            words += [OPTIONS[name], str(value)]
+        return words
 
 
 # Where a network is trained otherwise than by `Recipe`'s defaults: the paper's schedules (its sections 4.1-4.3). For

@@ -57,10 +57,10 @@ def reproduce(number, out, results, **options):
         refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
         click.echo(table_1())
         return
-    from asq_model.studies.run_tables import prepared, run_study
+    from asq_model.studies.run_tables import prepare_study, run_study
     from asq_model.studies.tables_page import page, results_name
 
-    study = prepared(number, out, **options)
+    study = prepare_study(number, out, **options)
     target = results / results_name(study.table)
     found = run_study(study, target)
     for failure in found["failed"]:

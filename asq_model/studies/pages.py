@@ -14,7 +14,7 @@ from asq_model.studies import (
     tables_page,
     training_cost_page,
 )
-from asq_model.studies.run_tables import TABLES
+from asq_model.studies.paper_tables import TABLES
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {

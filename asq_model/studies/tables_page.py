@@ -9,10 +9,22 @@ from statistics import mean, variance
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord, RunTask, StudyResults
+from asq_model.config.recipe import OPTIONS
 from asq_model.spec.levels import KINDS
-from asq_model.studies.run_tables import TABLES
+from asq_model.studies.paper_tables import TABLES
 
 Key = tuple[str, int, str, str]  # network, bits, label and level set: a line of the table
+# What decides how a network in full precision is trained, as the page says it.
+FULL_PRECISION_FIELDS = (
+    "network",
+    "full_precision_epochs",
+    "quantised_epochs",
+    "full_precision_rate",
+    "batch",
+    "seed",
+    "threads",
+    "precision",
+)
 ACCURACY_COLUMNS = (
     "network",
     "bits",
@@ -209,17 +221,7 @@ def page(study: StudyResults) -> str:
 
 def full_precision_options(recipe: RecipeRecord) -> str:
     """The options of the `train` command that made a full-precision checkpoint."""
-    options = {
-        "network": "network",
-        "full-epochs": "full_precision_epochs",
-        "epochs": "quantised_epochs",
-        "full-rate": "full_precision_rate",
-        "batch": "batch",
-        "seed": "seed",
-        "threads": "threads",
-        "precision": "precision",
-    }
-    return " ".join(f"--{option} {recipe[name]}" for option, name in options.items())
+    return " ".join(f"{OPTIONS[name]} {recipe[name]}" for name in FULL_PRECISION_FIELDS)
 
 
 def results_name(table: int) -> str:

@@ -51,14 +51,7 @@ def train(
         dataset = load_dataset(recipe.data, run.data_folder, run.workers)
         if recipe.validation:
             dataset = hold_back(dataset, recipe.validation)
-        state = TrainingState(recipe, dataset, run)
-        resume_path = out.with_name(f"{out.name}.resume")
-        train_epochs(state, resume_path, run.log, after_epoch)
-        config = evaluate(state)
-        if rank() == 0:
-            write_checkpoint(out, as_arrays(state.model.state_dict()), config)
-            resume_path.unlink(missing_ok=True)
-        return config
+        return train_on(dataset, recipe, out, run, after_epoch)
 
 
 def hold_back(dataset: Dataset, images: int) -> Dataset:
@@ -68,6 +61,23 @@ def hold_back(dataset: Dataset, images: int) -> Dataset:
         raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images")
     cut = len(order) - images
     return Dataset(dataset.train.part(order[:cut]), dataset.train.part(order[cut:]), dataset.classes)
+
+
+def train_on(
+    dataset: Dataset, recipe: Recipe, out: Path, run: Run, after_epoch: Callable[[int], None]
+) -> dict[str, Any]:
+    """Train on a dataset at hand, see `train`.
+
+    The state must be gone before the process group is left: torch's DistributedDataParallel may hang otherwise.
+    """
+    state = TrainingState(recipe, dataset, run)
+    resume_path = out.with_name(f"{out.name}.resume")
+    train_epochs(state, resume_path, run.log, after_epoch)
+    config = evaluate(state)
+    if rank() == 0:
+        write_checkpoint(out, as_arrays(state.model.state_dict()), config)
+        resume_path.unlink(missing_ok=True)
+    return config
 
 
 def train_epochs(

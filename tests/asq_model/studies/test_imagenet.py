@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from asq_model.cli import cli
 from asq_model.networks import build
-from asq_model.studies import run_tables
+from asq_model.studies.paper_tables import TABLES
 from asq_model.training.checkpoint_file import read_checkpoint
 
 CLASSES = ("cat", "dog", "owl")
@@ -76,7 +76,7 @@ def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     start = tmp_path / "start"
     start.mkdir()
     save_file(build("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
-    monkeypatch.setitem(run_tables.TABLES, 3, replace(run_tables.TABLES[3], rows=run_tables.TABLES[3].rows[1:3]))
+    monkeypatch.setitem(TABLES, 3, replace(TABLES[3], rows=TABLES[3].rows[1:3]))
     words = ["3", "--network", "resnet20", "--data", images, "--start", start, "--epochs", "1"]
     words += ["--batch", "4", "--out", tmp_path / "runs", "--results", tmp_path]
     for again in (False, True):

@@ -9,7 +9,8 @@ from asq_model.common.result_schemas import STUDY
 from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.spec.levels import KINDS
 from asq_model.studies import run_tables
-from asq_model.studies.run_tables import TABLES, Row, Study, run_study, run_train, task
+from asq_model.studies.paper_tables import TABLES, Row
+from asq_model.studies.run_tables import Study, prepare_study, run_study, run_train, task_of
 from asq_model.studies.tables_page import comparison, group, page, pooled, recommendation, verdict
 from asq_model.training.checkpoint_file import write_checkpoint
 
@@ -135,7 +136,7 @@ def test_failed_runs_are_on_the_page():
 
 def test_runs_are_known_by_their_task():
     run = study(asq_gains(0))["runs"][0]
-    assert task(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task(run)[1], Row)
+    assert task_of(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task_of(run)[1], Row)
 
 
 def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
@@ -148,7 +149,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
         return fields | {"digest": "0" * 64, "fingerprint": "f" * 64}
 
     monkeypatch.setattr(Study, "train", train)
-    monkeypatch.setattr(run_tables, "data_of", lambda study: "d" * 64)
+    monkeypatch.setattr(run_tables, "read_labels_digest", lambda study: "d" * 64)
     start = tmp_path / "full"
     recipe = asdict(recipe_of(NETWORK))
     config = full_precision_config() | {"recipe": recipe, "full_precision_correct": 900}
@@ -190,3 +191,11 @@ def test_what_a_table_needs_is_said(refused, tmp_path):
     said = refused("asq_model", "reproduce", 3, "--data", tmp_path, "--start", start)
     assert "x.safetensors does not exist" in said
     assert "TABLE is 6; allowed: integers from 1 to 5" in refused("asq_model", "reproduce", 6)
+
+
+def test_options_of_a_study_reach_each_run(tmp_path):
+    """By the names that the `train` command has for them; those that were not given are left out."""
+    given = {"device": "cpu", "adapter_start": "authors", "batch": None}
+    study = prepare_study(5, tmp_path, tmp_path, tmp_path / "start", None, None, 1, 1, 1, "", **given)
+    assert study.options == ("--device", "cpu", "--adapter-start", "authors")
+    assert study.command == "python -m asq_model reproduce 5 --epochs 1 --seeds 1 --device cpu --adapter-start authors"
