@@ -16,6 +16,7 @@ from asq_model.common.records import checked_content, kept, read_record, sealed,
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
+from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, up_to_date
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
 from sim.measure.gate_equivalents import GATES
@@ -86,6 +87,7 @@ VALUES = {
     FIGURES_PAGE: published("figures"),
     BENCH: published("training-speed"),
     PARITY: published("parity"),
+    TRAINED_OUT: published("trained-out"),
     UNROLLED: published("unrolled"),
     ASQ: published("asq"),
 }

@@ -12,9 +12,11 @@ from asq_model.studies import (
     paper_figures_page,
     product_rounding_page,
     tables_page,
+    trained_out_page,
     training_cost_page,
 )
 from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.trained_out import TRAINED_OUT
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
@@ -23,6 +25,7 @@ PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.page),
     "figures.json": (FIGURES_PAGE, paper_figures_page.page),
     "training-speed.json": (BENCH, training_cost_page.page),
+    "trained-out.json": (TRAINED_OUT, trained_out_page.page),
 }
 
 

@@ -1,0 +1,220 @@
+"""The page on networks trained out, made from its record: accuracies, which claims hold, and how it was trained."""
+
+from collections.abc import Iterator
+from statistics import mean, stdev
+
+from asq_model.common.cifar10_copy import yardsticks
+from asq_model.studies.paired_comparisons import CONFIDENCE, claims, fallen, holm, paired, spread, verdict
+from asq_model.studies.trained_out import Key, Trained, TrainedOut, by_row, epochs, key, label, percent, seed
+
+AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
+
+
+def claims_table(groups: dict[Key, dict[int, float]]) -> list[str]:
+    """Every comparison, and one sentence for each heading."""
+    asked = [(words, one, other, paired(groups, one, other)) for words, one, other in claims()]
+    asked = [row for row in asked if row[3] is not None]
+    corrected = holm([test for *_, test in asked])
+    lines = ["| claim | bits | | seeds | difference, points | |", "|---|---:|---|---:|---:|---|"]
+    told: dict[str, list[str]] = {}
+    for (words, one, other, test), (half_width, decided) in zip(asked, corrected, strict=True):
+        count = len(groups[one].keys() & groups[other].keys())
+        said = verdict(test, count, half_width, decided)
+        told.setdefault(words, []).append(said.strip("*").split(";")[0])
+        compared = f"{label(one)} against {label(other)}"
+        lines.append(f"| {words} | {one[0]} | {compared} | {count} | {test[0]:+.2f} ± {half_width:.2f} | {said} |")
+    sums = [
+        f"- **{words}**: holds in {found.count('holds')} of {len(found)} comparisons, does not hold in"
+        f" {found.count('does not hold')}, cannot be told in {found.count('cannot be told')}."
+        for words, found in told.items()
+    ]
+    return [*sums, "", *lines]
+
+
+def averaged(runs: list[Trained], name: str) -> str:
+    """Of a count per weight, over a line's runs."""
+    found = [run[name] / run["weights"] for run in runs if name in run]
+    return f"{mean(found):.2f}" if found else "–"
+
+
+def accuracy_table(study: TrainedOut, control: float) -> list[str]:
+    """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
+    lines = [
+        "| bits | method | stored bits | zero weights | terms a weight | top-1, % | top-5, % | training, % | seeds"
+        " | to the ceiling | to the control |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in by_row(study["rows"]):
+        runs = [run for run in study["rows"] if key(run) == row]
+        values = [percent(run) for run in runs]
+        five = mean(100 * run["top_5"] / run["images"] for run in runs)
+        train = mean(100 * run["train_correct"] / run["train_seen"] for run in runs)
+        around = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+        lines.append(
+            f"| {row[0]} | {label(row)} | {runs[0].get('stored_bits', '–')} | {averaged(runs, 'zeros')}"
+            f" | {averaged(runs, 'terms')} | {mean(values):.2f}{around} | {five:.2f} | {train:.2f} | {len(values)}"
+            f" | {mean(values) - percent(study['ceiling']):+.2f} | {mean(values) - control:+.2f} |"
+        )
+    return lines
+
+
+def aims(study: TrainedOut) -> Iterator[str]:
+    """What the aims say of POST weights."""
+    groups = by_row(study["rows"])
+    for bits, aim in AIMS.items():
+        rows = {row: mean(values.values()) for row, values in groups.items() if row[:2] == (bits, "post")}
+        if rows:
+            best = max(rows, key=rows.__getitem__)
+            loss = percent(study["ceiling"]) - rows[best]
+            reached = "reached" if loss <= aim else "not reached"
+            aimed = f"W{bits}A{bits} POST within {aim} points of the ceiling"
+            yield f"- {aimed}: {reached}, {label(best)} loses {loss:.2f}."
+    longest = max(study["curve"], key=lambda run: (epochs(run), percent(run)), default=None)
+    if longest is not None:
+        loss = percent(study["ceiling"]) - percent(longest)
+        what = f"W{key(longest)[0]}A{longest['recipe']['activation_bits']} {label(key(longest))}"
+        yield f"- Trained for {epochs(longest)} epochs, {what} with seed {seed(longest)} loses {loss:.2f}."
+
+
+def collapsed(study: TrainedOut) -> list[str]:
+    """The runs that collapsed, in words."""
+    return [
+        f"W{row[0]}A{row[0]} {label(row)} with seed {number} ({values[number]:.2f} %)"
+        for row, values in by_row(study["rows"]).items()
+        for number in fallen(values)
+    ]
+
+
+def curve_table(study: TrainedOut) -> list[str]:
+    """Accuracy by epochs, each line's first seed."""
+    rows = list(dict.fromkeys(key(run) for run in study["curve"]))
+    runs = [run for run in [*study["curve"], *study["rows"]] if key(run) in rows and seed(run) == 0]
+    lengths = sorted({epochs(run) for run in runs})
+    found = {(key(run), epochs(run)): percent(run) for run in runs}
+    lines = ["| W4A4, seed 0 | " + " | ".join(f"{length} epochs" for length in lengths) + " |"]
+    lines += ["|---|" + "---:|" * len(lengths)]
+    for row in rows:
+        cells = (f"{found[row, length]:.2f}" if (row, length) in found else "–" for length in lengths)
+        lines.append(f"| {label(row)} | {' | '.join(cells)} |")
+    if len(rows) == 2:
+        apart = (
+            f"{found[rows[1], length] - found[rows[0], length]:+.2f}"
+            if (rows[0], length) in found and (rows[1], length) in found
+            else "–"
+            for length in lengths
+        )
+        lines.append(f"| the second over the first | {' | '.join(apart)} |")
+    return lines
+
+
+def lead_of(runs: list[Trained], groups: dict[Key, dict[int, float]]) -> str:
+    """How far these runs are above the same with LSQ, in words; nothing where there is none to compare with."""
+    pairs = [(percent(run), groups.get((*key(run)[:3], "lsq"), {}).get(seed(run))) for run in runs]
+    leads = [value - other for value, other in pairs if other is not None]
+    if not leads:
+        return ""
+    return f" Their lead over the same with LSQ is {mean(leads):+.2f} points on average."
+
+
+def frozen_table(study: TrainedOut) -> list[str]:
+    """What the same ASQ networks score with every layer's β held at its mean."""
+    runs = [run for run in study["rows"] if "frozen" in run]
+    if not runs:
+        return ["Not measured."]
+    changes = [100 * (run["frozen"] - run["correct"]) / run["images"] for run in runs]
+    lines = [
+        f"With each layer's β held at its mean over 1,024 training images, {len(runs)} networks change by"
+        f" {min(changes):+.2f} to {max(changes):+.2f} points, {mean(changes):+.2f} on average."
+        + lead_of(runs, by_row(study["rows"])),
+        "",
+        "| bits | method | seed | top-1, % | with β at its mean, % |",
+        "|---:|---|---:|---:|---:|",
+    ]
+    for run in runs:
+        share = 100 * run["frozen"] / run["images"]
+        lines.append(f"| {key(run)[0]} | {label(key(run))} | {seed(run)} | {percent(run):.2f} | {share:.2f} |")
+    return lines
+
+
+def trials_table(study: TrainedOut) -> list[str]:
+    lines = [
+        "| network | epochs | rate | weight decay | right of the images held back, % |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for run in study["trials"]:
+        recipe, quantised = run["recipe"], run["recipe"]["quantised_epochs"]
+        name = f"W{key(run)[0]}A{key(run)[0]} {label(key(run))}" if quantised else "full precision"
+        rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
+        lines.append(f"| {name} | {epochs(run)} | {rate:g} | {recipe['weight_decay']:g} | {percent(run):.2f} |")
+    return lines
+
+
+def page(study: TrainedOut, name: str = "trained-out.json") -> str:
+    """The whole page in Markdown."""
+    ceiling, rows = study["ceiling"], study["rows"]
+    recipe = ceiling["recipe"]
+    groups, control = by_row(rows), mean(map(percent, study["control"]))
+    rates = {key(run)[0]: run["recipe"]["quantised_rate"] for run in rows}
+    spreads = {bits: spread(groups, bits) for bits in rates}
+    versions = ", ".join(f"{library} {version}" for library, version in study["versions"].items())
+    lost = collapsed(study)
+    again = [run for run in [ceiling, *rows] if "again" in run]
+    equal = sum(run["again"] == run["correct"] for run in again)
+    parts: list[list[str]] = [
+        ["# ResNet-8 on CIFAR-10, trained out"],
+        [f"Made from the runs in `{name}`, trained on {study['device']} at commit `{study['commit']}`, {versions}."],
+        yardsticks([study["data"]]),
+        [
+            f"**The ceiling**: full precision, {epochs(ceiling)} epochs of SGD, batch {recipe['batch']}, cosine from"
+            f" {recipe['full_precision_rate']:g}, weight decay {recipe['weight_decay']:g}, seed {recipe['seed']}:"
+            f" **{percent(ceiling):.2f} %** (digest `{ceiling['digest'][:12]}`). Trained on like the rows below, but in"
+            f" full precision, it scores {control:.2f} % on average of {len(study['control'])} seeds: the control."
+        ],
+        [
+            f"**Each row** starts from the ceiling: {epochs(rows[0])} epochs, batch {rows[0]['recipe']['batch']},"
+            f" cosine from {', '.join(f'{rate:g} at {bits} bits' for bits, rate in rates.items())}, weight decay"
+            f" {rows[0]['recipe']['weight_decay']:g}, first and last layer 8-bit LSQ. A seed is the order of images,"
+            " their augmentation and the adapters' weights; rows of one seed see the same images in the same order. The"
+            " test set was used once for each run, after the last epoch."
+        ],
+        [study["note"]] if study["note"] else [],
+        accuracy_table(study, control),
+        [
+            "Zero weights and terms (signed powers of two, times 1 or √2) are those of the low-bit layers. *Training*"
+            " is the accuracy on augmented images during the last epoch."
+        ],
+        list(aims(study)),
+        [
+            f"**Runs that collapsed**: {'; '.join(lost)}. They are in the table; their rows are in no comparison, since"
+            " Student's t does not describe them."
+        ]
+        if lost
+        else [],
+        ["## Which claims hold"],
+        [
+            f"Differences are of the same seeds. Intervals are {100 * CONFIDENCE:.0f} % by Student's t, corrected by"
+            f" Holm's method for all comparisons of this page. A run's standard deviation about its row and its seed:"
+            + ",".join(f" {sd:.2f} points at {bits} bits ({free} degrees)" for bits, (sd, free) in spreads.items())
+            + ". All runs start from one network and are tested on the same images: the intervals say nothing of other"
+            " starts or other images."
+        ],
+        claims_table(groups),
+        ["## Would more epochs change it"],
+        curve_table(study),
+        ["## Does ASQ gain by adapting"],
+        frozen_table(study),
+        ["## How recipes were chosen"],
+        [f"On {study['trials'][0]['images']} of the training images, held back; one seed, so differences are rough."],
+        trials_table(study),
+        ["## How it was trained"],
+        [
+            "The layers are this program's own. The whole step is one CUDA graph, and several runs share the device."
+            " Largest difference of a loss in the first 20 steps from the layers run one by one, all in float32: "
+            + ", ".join(f"{kind} {value:.1e}" for kind, value in study["agreement"].items())
+            + f". Of {len(again)} networks tested once more by a CPU, {equal} have the same number of images right. All"
+            f" of it took {study['held'] / 60:.0f} minutes of the device."
+        ],
+        ["| a step of batch 256, alone on the device | ms |", "|---|---:|"]
+        + [f"| {how} | {cost:.2f} |" for how, cost in study["step_ms"].items()],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
