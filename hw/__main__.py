@@ -3,7 +3,7 @@
 from asq_model.common.command_line import run
 
 
-def main():
+def main() -> None:
     run("hw.cli", "python -m hw")
 
 

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
 # A bench makes a unit only to know its ports.
-"""Every unit that this room can write, by its specification."""
+"""Every unit that this package can write, by its specification."""
 
 from amaranth.lib import wiring
 
@@ -26,7 +26,7 @@ BLOCK_COMPONENTS = {
 
 
 def component(spec: MacSpec | ArraySpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
-    """`contents`: of a block with memories, what they hold at first."""
+    """The circuit of a specification. contents: what the memories of a block hold at first."""
     if isinstance(spec, MacSpec):
         return Mac(spec)
     if isinstance(spec, ArraySpec):

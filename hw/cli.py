@@ -1,6 +1,7 @@
 """The commands of `python -m hw`: write Verilog of a unit with the parameters that are given."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ BLOCK_PARAMETERS = (
 
 
 @click.group()
-def cli():
+def cli() -> None:
     """Generate synthesizable Verilog of POST multiply-accumulate units and ASQ's step-size blocks."""
 
 
@@ -45,7 +46,7 @@ def parameters_of(unit: str) -> tuple[str, ...]:
     raise InputError(f"UNIT is {unit!r}; allowed: {', '.join((*UNITS, *BLOCKS))}, counter")
 
 
-def spec_of(unit: str, given: dict) -> Spec:
+def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
     """A unit's specification from the options that were given, by their names; None for the cycle counter.
 
     Raises InputError for an option that the unit does not have.
@@ -68,15 +69,17 @@ def spec_of(unit: str, given: dict) -> Spec:
     return ArraySpec(mac, **array) if array else mac
 
 
-def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Contents]:
+def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[Spec, Contents]:
     """A block for a layer of a network, as large as it needs unless the size is given, and its contents."""
     maps = {maps.name: maps for maps in read_maps(golden)}
     if layer not in maps:
         raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(maps)}")
     entry = maps[layer].entry
-    operands = {"abits": entry["bits"], "signed_act": entry["signed"]}
+    size = layer_size(unit, maps[layer])
+    operands: dict[str, Any] = {"abits": entry["bits"], "signed_act": entry["signed"]}
     operands = {option: value for option, value in operands.items() if option in parameters_of(unit)}
-    spec = spec_of(unit, operands | layer_size(unit, maps[layer]) | given)
+    spec = spec_of(unit, operands | size | given)
+    assert isinstance(spec, BlockSpec)  # only blocks hold a layer
     return spec, contents_of(spec, maps[layer])
 
 
@@ -107,7 +110,7 @@ def filled(unit: str, golden: Path, layer: str, given: dict) -> tuple[Spec, Cont
 @click.option("--golden", type=PATH, help="Golden vectors of a network: its --layer's contents.")
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-def verilog(unit, golden, layer, out, **options):
+def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **options: Any) -> None:
     """Write a unit's Verilog and JSON sidecar.
 
     Prints both paths. The sidecar describes ports, formats, latency and the product's formula.
@@ -115,8 +118,10 @@ def verilog(unit, golden, layer, out, **options):
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     if (golden is None) != (layer is None):
         raise InputError("GOLDEN and LAYER go together: a folder of golden vectors, and a layer's name")
-    if golden is None:
-        spec, contents = spec_of(unit, given), None
+    spec: Spec | None
+    contents: Contents | None = None
+    if golden is None or layer is None:
+        spec = spec_of(unit, given)
     else:
         own = {option.upper(): given.get(option) for option in ("bits", *OPERANDS)}
         refuse_unused(own, f"GOLDEN is given, and layer {layer} has its own")

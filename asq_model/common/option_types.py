@@ -6,7 +6,9 @@ What is refused is refused before a command does anything, in one line that name
 import errno
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -30,7 +32,7 @@ class Switch(click.ParamType):
 
     name = "0|1"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
         if value in (True, "1"):
             return True
         if value in (False, "0", ""):
@@ -46,12 +48,12 @@ class Integer(click.ParamType):
     def __init__(self, low: int = -MAX_INTEGER, high: int = MAX_INTEGER):
         self.low, self.high = low, high
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
             number = int(value)
         except ValueError:
-            number = None
-        if number is None or not self.low <= number <= self.high:
+            number = self.low - 1  # no integer at all
+        if not self.low <= number <= self.high:
             low = f" from {self.low}" if self.low > -MAX_INTEGER else ""
             high = f" to {self.high}" if self.high < MAX_INTEGER else ""
             raise InputError(f"{name_of(param)} is {shown(value)}; allowed: integers{low}{high}")
@@ -66,7 +68,7 @@ class Real(click.ParamType):
     def __init__(self, low: float, high: float):
         self.low, self.high = low, high
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             number = float(value)
         except ValueError:
@@ -81,7 +83,7 @@ class FilePath(click.ParamType):
 
     name = "path"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if not str(value):
             raise InputError(f"{name_of(param)} is empty; allowed: a path")
         try:
@@ -97,7 +99,7 @@ class FilePath(click.ParamType):
 class OutputPath(FilePath):
     """A path that can be written to: what stands in the way is found before hours of work, not after."""
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = super().convert(value, param, ctx)
         folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
         if not folder.is_dir():
@@ -110,7 +112,7 @@ class OutputPath(FilePath):
 PATH, OUTPUT = FilePath(), OutputPath()
 
 
-def switch(name: str, text: str, default: bool = False):
+def switch(name: str, text: str, default: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option `name`, on with 1 or alone, off with 0."""
     shown_help = f"{text}  [default: {int(default)}]"
     return click.option(name, type=Switch(), is_flag=False, flag_value="1", default=default, help=shown_help)

@@ -57,7 +57,7 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
     content: Any
 
 
-def sealed(kind: Kind, content: object, inputs: str) -> dict:
+def sealed(kind: Kind[Any], content: object, inputs: str) -> dict[str, Any]:
     """The whole record, its digest made."""
     body = {"kind": kind.title, "format": kind.format, "inputs": inputs}
     return body | {"digest": fingerprint(body | {"content": content}), "content": content}

@@ -1,7 +1,7 @@
 """The results files that pages are made of, and what is in them: accuracies by arithmetic, and a study's runs. Free of
 torch."""
 
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict, cast
 
 from msgspec import Meta
 
@@ -146,7 +146,7 @@ def check_study(study: StudyResults) -> None:
     """Raises ValueError for counts that cannot be, or two runs of the same."""
     seen = set()
     for run in study["runs"]:
-        what = tuple(run[name] for name in RunTask.__annotations__)
+        what = tuple(cast(dict[str, object], run)[name] for name in RunTask.__annotations__)
         top_5 = run["images"] if run["top_5"] is None else run["top_5"]
         if not run["correct"] <= top_5 <= run["images"]:
             raise ValueError(f"run {what} has {run['correct']} and {top_5} right of {run['images']} images")
@@ -174,7 +174,7 @@ class FiguresReport(TypedDict):
 
 
 class Cost(TypedDict):
-    """Of one training step: median seconds, peak MiB."""
+    """Cost of one training step: median seconds, peak MiB."""
 
     seconds: Positive
     mebibytes: Positive
@@ -190,5 +190,5 @@ class BenchReport(TypedDict):
     costs: dict[Line, Cost]
 
 
-FIGURES_PAGE = Kind("report on the paper's figures", FiguresReport, remedy=REMEDY)
-BENCH = Kind("report on training steps", BenchReport, remedy=REMEDY)
+FIGURES_PAGE: Kind[FiguresReport] = Kind("report on the paper's figures", FiguresReport, remedy=REMEDY)
+BENCH: Kind[BenchReport] = Kind("report on training steps", BenchReport, remedy=REMEDY)

@@ -30,7 +30,7 @@ class Precision:
 
     bits: int = 20
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_range("PRECISION", self.bits, 12, 20)
 
     @property

@@ -5,7 +5,9 @@ with another tile. Activations are broadcast along their row, and what a product
 made once per row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +16,25 @@ from asq_model.spec.mac import MacSpec
 
 MAX_SIDE = 64
 MAX_STAGES = 3
-# Those that can be cut: behind the selection, and behind the first shift or the adder.
+# Units whose product can be cut in stages: behind the selection, and behind the first shift or the adder.
 # (`uniform-adders` could be cut in two, and gets larger and no faster.)
 STAGED_UNITS = ("post", "post-exact", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-shared")
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """`mac`: what each product is; its `depth` sets the width of the sums, over all passes. stages: of a product, each
-    but the last ends in a register. Raises InputError."""
+    """An array with all its parameters. Raises InputError for a combination that cannot be.
+
+    mac: what each product is; its `depth` sets the width of the sums, over all passes. stages: parts of a product, each
+    but the last with a register behind it.
+    """
 
     mac: MacSpec
     rows: int = 8
     columns: int = 8
     stages: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_range("ROWS", self.rows, 1, MAX_SIDE)
         check_range("COLUMNS", self.columns, 1, MAX_SIDE)
         check_range("STAGES", self.stages, 1, MAX_STAGES)
@@ -50,16 +55,18 @@ class ArraySpec:
             raise InputError(f"DEPTH is {self.mac.depth} and ROWS {self.rows}; allowed: a depth of at least the rows")
 
     @classmethod
-    def of(cls, parameters: dict) -> "ArraySpec":
-        """From what `dataclasses.asdict` makes of one."""
-        return cls(MacSpec(**parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
+    def of(cls, parameters: Mapping[str, Any]) -> "ArraySpec":
+        """The array of the parameters that `dataclasses.asdict` makes of one."""
+        return cls(MacSpec.of(parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
 
     @property
     def unit(self) -> str:
+        """The unit that makes the products."""
         return self.mac.unit
 
     @property
     def name(self) -> str:
+        """Name of the module and of its files."""
         stages = f"_s{self.stages}" if self.stages > 1 else ""
         return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages
 
@@ -85,7 +92,7 @@ class ArraySpec:
         return [*self.sum_widths.values()] * self.columns
 
     def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
-        """int64 [..., C] by sum: what one pass adds, of weight codes [R, C] and activation values [..., R].
+        """What one pass adds to each sum, int64 [..., C], of weight codes [R, C] and activation values [..., R].
 
         Raises InputError for codes and activations that do not fit.
         """

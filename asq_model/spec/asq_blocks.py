@@ -61,7 +61,7 @@ class BlockSpec:
     hidden: int = 0
     buffer: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unit not in BLOCKS:
             raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(BLOCKS)}")
         for field in fields(self):

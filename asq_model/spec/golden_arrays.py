@@ -18,12 +18,15 @@ from asq_model.spec.golden_manifest import LayerEntry, MapsEntry, spec_of
 
 ARRAYS_MB = 512  # of one file, unpacked
 MAGIC = b"\x93NUMPY\x01\x00"  # the form that `numpy.save` gives our arrays
-DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, LookupError, EOFError, OSError, RuntimeError, struct.error)
-DAMAGED += (SyntaxError, MemoryError, OverflowError, TypeError)
+# What numpy, zipfile and zlib raise for bytes that are no golden file.
+DAMAGED: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, ValueError, LookupError, EOFError, OSError, RuntimeError),
+    *(SyntaxError, MemoryError, OverflowError, TypeError),
+)
 LARGEST = (1 << 63) - 1
 
 
-def unpacked_arrays(contents: bytes) -> dict[str, np.ndarray]:
+def unpack_arrays(contents: bytes) -> dict[str, np.ndarray]:
     """The arrays of an npz file by name. Raises InputError for anything else, before it takes more memory than allowed.
 
     Nothing in the file is executed: pickled arrays are refused.
@@ -36,12 +39,12 @@ def unpacked_arrays(contents: bytes) -> dict[str, np.ndarray]:
             names = [member.filename for member in members]
             if len(set(names)) < len(names) or not all(name.endswith(".npy") for name in names):
                 raise InputError("it holds other things than arrays, or one twice")
-            return {name.removesuffix(".npy"): parsed_array(archive.read(name)) for name in names}
+            return {name.removesuffix(".npy"): parse_array(archive.read(name)) for name in names}
     except DAMAGED as error:
         raise InputError(f"it is damaged: {' '.join(str(error).split())}") from error
 
 
-def parsed_array(contents: bytes) -> np.ndarray:
+def parse_array(contents: bytes) -> np.ndarray:
     """An array as `numpy.save` writes it. Raises ValueError for any other bytes."""
     if not contents.startswith(MAGIC):
         raise ValueError("no array in numpy's format 1.0")

@@ -1,8 +1,9 @@
 """The manifest of golden vectors: what is in it, and which of it has to fit together. Free of torch."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
 import msgspec
 from msgspec import Meta
@@ -132,7 +133,7 @@ class Manifest(TypedDict):
 def spec_of(unit: UnitEntry) -> MacSpec:
     """A unit with its parameters. Raises InputError."""
     try:
-        spec = MacSpec(**unit["spec"])
+        spec = MacSpec.of(unit["spec"])
         if asdict(spec) != unit["spec"]:
             raise InputError("it lacks parameters, or has them in another form than this program writes")
     except (InputError, TypeError, ValueError) as error:
@@ -160,12 +161,13 @@ def check_layer(entry: LayerEntry) -> None:
 
 def check_accuracy(accuracy: Accuracy) -> None:
     """Raises InputError for more correct images than there are, or without their number."""
+    counts = cast(dict[str, int], accuracy)
     for name in ("full_precision_correct", "quantised_correct", "post_correct"):
-        if accuracy.get(name, 0) > accuracy.get("test_images", -1) and name in accuracy:
-            raise InputError(f"{name} is {accuracy[name]} of {accuracy.get('test_images')} images")
+        if counts.get(name, 0) > counts.get("test_images", -1) and name in counts:
+            raise InputError(f"{name} is {counts[name]} of {counts.get('test_images')} images")
 
 
-def checked_manifest(contents: dict) -> Manifest:
+def checked_manifest(contents: Mapping[str, object]) -> Manifest:
     """What a manifest says, if it is one. Raises InputError, in one line, for what is missing, out of range or does
     not fit together."""
     try:
@@ -173,7 +175,7 @@ def checked_manifest(contents: dict) -> Manifest:
     except msgspec.ValidationError as error:
         raise InputError(f"it is none: {error}") from error
     for part in Manifest.__annotations__:
-        if part in contents and msgspec.to_builtins(manifest[part]) != contents[part]:
+        if part in contents and msgspec.to_builtins(cast(dict[str, object], manifest)[part]) != contents[part]:
             raise InputError(f"its {part} has keys that have no place in it")
     check_accuracy(manifest["accuracy"])
     entries = [*manifest["layers"], *manifest["maps"]]
@@ -187,4 +189,4 @@ def checked_manifest(contents: dict) -> Manifest:
         check_layer(layer)
     if manifest["products"] != sum(layer["products"] for layer in manifest["layers"]):
         raise InputError("its products are not those of its layers")
-    return contents
+    return cast(Manifest, contents)

@@ -6,9 +6,10 @@ A folder with one `.npz` per layer and a `manifest.json`. Free of torch, since t
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from asq_model.common.files import (
     sha256_file,
     write_json,
 )
-from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpacked_arrays
+from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpack_arrays
 from asq_model.spec.golden_manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest
 from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
 from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
@@ -30,6 +31,8 @@ from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, Mac
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
 MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
+Arrays = dict[str, np.ndarray]
+Entry = TypeVar("Entry", LayerEntry, MapsEntry)
 
 
 def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
@@ -67,10 +70,12 @@ class GoldenLayer:
 
     @property
     def activations(self) -> np.ndarray:
+        """Activation values, int [V, N]."""
         return self.arrays["activations"]
 
     @property
     def channels(self) -> np.ndarray:
+        """The output channel of each vector, int64 [V]."""
         return self.arrays["channels"]
 
     def has(self, spec: MacSpec) -> bool:
@@ -87,7 +92,9 @@ class GoldenLayer:
     def trained(self) -> LevelSet:
         """The level set that the layer's weights were trained with."""
         units = self.entry["units"].values()
-        return next(MacSpec(**unit["spec"]).level_set for unit in units if unit["level_set"] == self.entry["level_set"])
+        return next(
+            MacSpec.of(unit["spec"]).level_set for unit in units if unit["level_set"] == self.entry["level_set"]
+        )
 
     def codes(self, levels: LevelSet) -> np.ndarray:
         """int [C, N]: those stored for a level set, else those nearest to the trained weights, largest on largest."""
@@ -98,10 +105,11 @@ class GoldenLayer:
         return levels.codes[levels.nearest(weights)]
 
     def expected(self, spec: MacSpec) -> np.ndarray:
+        """The stored results of a unit, int64 [V]."""
         return self.arrays[f"expected_{spec.name}"]
 
 
-def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
+def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> LayerFile:
     """Write a layer's arrays, the same bytes for the same arrays; return the manifest's entry for the file."""
     path = folder / f"{name}.npz"
 
@@ -116,7 +124,7 @@ def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> dict:
     return {"file": path.name, "sha256": sha256_file(path)}
 
 
-def manifest_digest(manifest: Manifest) -> str:
+def manifest_digest(manifest: Mapping[str, object]) -> str:
     """SHA-256 over everything in the manifest but the digest itself."""
     return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
 
@@ -134,7 +142,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         checked_manifest(manifest)
     except InputError as error:
         raise InputError(f"golden manifest {folder / MANIFEST} cannot be written: {error}") from error
-    write_json(folder / MANIFEST, manifest | {"digest": manifest_digest(manifest)})
+    write_json(folder / MANIFEST, {**manifest, "digest": manifest_digest(manifest)})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -174,29 +182,23 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         checked_bytes(folder, entry)
 
 
-def read_arrays(folder: Path, entry: LayerEntry | MapsEntry) -> dict[str, np.ndarray]:
-    """A file's arrays, those that the manifest's entry says. Raises InputError, naming the file."""
+def read_arrays(folder: Path, entry: Entry, check: Callable[[Entry, Arrays], None]) -> Arrays:
+    """A file's arrays, which `check` compares with the manifest's entry. Raises InputError, naming the file."""
     contents = checked_bytes(folder, entry)
     try:
-        arrays = unpacked_arrays(contents)
-        (check_layer_arrays if "units" in entry else check_maps_arrays)(entry, arrays)
+        arrays = unpack_arrays(contents)
+        check(entry, arrays)
     except InputError as error:
         raise InputError(f"golden file {folder / entry['file']} cannot be used: {error}") from error
     return arrays
 
 
-def read_entries(folder: Path, part: str) -> Iterator[tuple[LayerEntry | MapsEntry, dict[str, np.ndarray]]]:
-    """(manifest entry, arrays) of each file in a part of the manifest, all hashes checked first. Raises InputError."""
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
-    for entry in manifest[part]:
-        yield entry, read_arrays(folder, entry)
-
-
 def read_golden(folder: Path) -> Iterator[GoldenLayer]:
     """Every layer in order, all hashes checked first. Raises InputError."""
-    for entry, arrays in read_entries(folder, "layers"):
-        yield GoldenLayer(entry["name"], entry, arrays)
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    for entry in manifest["layers"]:
+        yield GoldenLayer(entry["name"], entry, read_arrays(folder, entry, check_layer_arrays))
 
 
 @dataclass(frozen=True)
@@ -210,5 +212,7 @@ class GoldenMaps:
 
 def read_maps(folder: Path) -> Iterator[GoldenMaps]:
     """Every layer's maps in order, all hashes checked first. Raises InputError."""
-    for entry, arrays in read_entries(folder, "maps"):
-        yield GoldenMaps(entry["name"], entry, arrays)
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    for entry in manifest["maps"]:
+        yield GoldenMaps(entry["name"], entry, read_arrays(folder, entry, check_maps_arrays))

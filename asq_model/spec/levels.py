@@ -23,6 +23,7 @@ ambiguous.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class LevelSet:
     bits: int
     kind: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.family not in FAMILIES:
             raise InputError(f"level family is {self.family!r}; allowed: {', '.join(FAMILIES)}")
         least, limit = MIN_BITS[self.family], MAX_BITS[self.family]
@@ -93,7 +94,7 @@ class LevelSet:
 
     @property
     def name(self) -> str:
-        """For tables and files: `post3`, `post3_extended`, `uniform8`, `e2m1`."""
+        """Name for tables and files: `post3`, `post3_extended`, `uniform8`, `e2m1`."""
         bits = "" if self.family == "e2m1" else self.bits
         return f"{self.family}{bits}" + (f"_{self.kind}" if self.kind not in ("", "symmetric") else "")
 
@@ -108,7 +109,7 @@ class LevelSet:
         return 2 ** (self.bits - 1) - (self.kind == "symmetric")
 
     def checked(self, code: int) -> int:
-        """The code. Raises InputError for one that does not exist: cut to `code_bits` it would mean another level."""
+        """The code itself. Raises InputError for one that does not exist: cut to `code_bits` it would mean another."""
         if not 0 <= code < 1 << self.code_bits:
             raise InputError(f"weight code is {code}; allowed: 0 to {(1 << self.code_bits) - 1}")
         return code
@@ -152,17 +153,17 @@ class LevelSet:
 
     @cached_property
     def even(self) -> np.ndarray:
-        """int64 [2^code_bits]: the integer part of each code's level."""
+        """The integer part of each code's level, int64 [2^code_bits]."""
         return np.array([self.level(code)[0] for code in range(1 << self.code_bits)], np.int64)
 
     @cached_property
     def odd(self) -> np.ndarray:
-        """int64 [2^code_bits]: the coefficient of √2 in each code's level."""
+        """The coefficient of √2 in each code's level, int64 [2^code_bits]."""
         return np.array([self.level(code)[1] for code in range(1 << self.code_bits)], np.int64)
 
     @cached_property
     def values(self) -> np.ndarray:
-        """float64 [2^code_bits]: each code's level as a real number."""
+        """Each code's level as a real number, float64 [2^code_bits]."""
         return self.even + self.odd * np.sqrt(2.0)
 
     @property
@@ -172,23 +173,23 @@ class LevelSet:
 
     @cached_property
     def codes(self) -> np.ndarray:
-        """int64 [levels]: the canonical code of each distinct level, levels ascending.
+        """The canonical code of each distinct level, levels ascending, int64 [levels].
 
         Where several codes mean the same level (zero), the canonical one has sign 0 and the smallest field.
         """
-        order = {}
+        order: dict[tuple[int, int], int] = {}
         for code in range(1 << self.code_bits):
             order.setdefault(self.level(code), code)
         return np.array(sorted(order.values(), key=lambda code: self.values[code]), np.int64)
 
     @cached_property
     def levels(self) -> np.ndarray:
-        """float64 [levels]: the distinct levels divided by `level_unit`, ascending; the largest is 1."""
+        """The distinct levels divided by `level_unit`, ascending, float64 [levels]; the largest is 1."""
         return self.values[self.codes] / self.level_unit
 
     @cached_property
     def midpoints(self) -> np.ndarray:
-        """float64 [levels − 1]: halfway between neighbouring `levels`, where the nearest level changes."""
+        """The points halfway between neighbouring `levels`, where the nearest level changes, float64 [levels − 1]."""
         return (self.levels[1:] + self.levels[:-1]) / 2
 
     def nearest(self, u: np.ndarray) -> np.ndarray:
@@ -197,10 +198,10 @@ class LevelSet:
         down = np.searchsorted(self.midpoints, u, side="left")
         return np.where(np.asarray(u) < 0, down, up)
 
-    def describe(self, code: int) -> dict:
+    def describe(self, code: int) -> dict[str, Any]:
         """One row of the sidecar's level table: enough to use the code without reading this file."""
         even, odd = self.level(code)
-        row = {"code": code, "bits": format(code, f"0{self.code_bits}b"), "zero": not even and not odd}
+        row: dict[str, Any] = {"code": code, "bits": format(code, f"0{self.code_bits}b"), "zero": not even and not odd}
         if self.family == "uniform" and not self.kind:
             return row | {"value": even}
         row["sign"] = self.sign(code)

@@ -31,8 +31,10 @@ activation beside it (`multiples`: √2·a, 3·a) comes with the operand, from a
 a zero activation makes a product's sign zero too, so that it does not toggle; results are the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +100,7 @@ class MacSpec:
     shared: bool = False
     gated: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(UNITS)}")
         family = FAMILY_OF_UNIT[self.unit]
@@ -128,12 +130,23 @@ class MacSpec:
     def _set_frac(self) -> None:
         if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-            check_range("FRAC", self.frac, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
+            check_range("FRAC", self.frac_bits, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
             return
         fixed = 1 if self.unit == "post-three-halves" else 0
         if self.frac not in (None, fixed):
             raise InputError(f"FRAC is {self.frac}, but unit {self.unit} has no choice of fraction bits; leave it out")
         object.__setattr__(self, "frac", fixed)
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> "MacSpec":
+        """The unit of the parameters that `dataclasses.asdict` makes of one. Raises TypeError for other names."""
+        return cls(**parameters)
+
+    @property
+    def frac_bits(self) -> int:
+        """`frac`, which is an integer once the unit is made."""
+        assert self.frac is not None
+        return self.frac
 
     @property
     def name(self) -> str:
@@ -142,8 +155,8 @@ class MacSpec:
         parts = [f"{self.unit.replace('-', '_')}_{kind}_w{self.weight_bits}a{self.activation_bits}"]
         if self.levels not in ("", "symmetric"):
             parts.append(self.levels)
-        if self.unit in ROUNDING and self.frac != DEFAULT_FRAC:
-            parts.append("fm1" if self.frac < 0 else f"f{self.frac}")
+        if self.unit in ROUNDING and self.frac_bits != DEFAULT_FRAC:
+            parts.append("fm1" if self.frac_bits < 0 else f"f{self.frac_bits}")
         if self.depth != DEFAULT_DEPTH:
             parts.append(f"d{self.depth}")
         if self.signed_activation:
@@ -168,7 +181,7 @@ class MacSpec:
     @property
     def result_frac(self) -> int:
         """Fraction bits of a result."""
-        return max(self.frac, 0)
+        return max(self.frac_bits, 0)
 
     @cached_property
     def activations(self) -> np.ndarray:
@@ -185,7 +198,7 @@ class MacSpec:
         root: round(√2·a·2^frac). triple: 3·a.
         """
         if self.unit == "post":
-            return {"root": sqrt2_table(self.activations, self.frac)}
+            return {"root": sqrt2_table(self.activations, self.frac_bits)}
         if self.unit in ("post-three-halves", "e2m1", "uniform-shared"):
             return {"triple": 3 * self.activations}
         return {}
@@ -217,7 +230,7 @@ class MacSpec:
         if self.unit != "post":
             return self.even_products
         rooted = np.outer(self.level_set.odd, self.multiples["root"])
-        return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac)
+        return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac_bits)
 
     def patterns(self, activations: np.ndarray) -> np.ndarray:
         """The bit pattern of each activation value, int64. Raises InputError for values that do not fit."""
@@ -242,7 +255,7 @@ class MacSpec:
             return self.products[codes, patterns].sum(-1)
         even = self.even_products[codes, patterns].sum(-1)
         odd = self.odd_products[codes, patterns].sum(-1)
-        return (even << self.frac) + sqrt2_table(odd, self.frac)
+        return (even << self.frac_bits) + sqrt2_table(odd, self.frac_bits)
 
     def product_error(self) -> float:
         """Largest distance of one product from the exact one, in units of the result (0 for the exact units)."""
@@ -264,7 +277,9 @@ class MacSpec:
         # A term is even or odd, never both, so the extreme sum repeats the one extreme product. Comparing
         # (even, odd) pairs by their real value picks it; rounding is monotonic.
         pairs = {(int(e), int(o)) for e, o in zip(self.even_products.flat, self.odd_products.flat, strict=True)}
-        results = [(self.depth * even << self.frac) + times_sqrt2(self.depth * odd, self.frac) for even, odd in pairs]
+        results = [
+            (self.depth * even << self.frac_bits) + times_sqrt2(self.depth * odd, self.frac_bits) for even, odd in pairs
+        ]
         return min(results), max(results)
 
     @property

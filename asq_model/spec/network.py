@@ -1,8 +1,8 @@
 """A residual network in integers only: stem, blocks, global pooling, classifier. Free of torch.
 
 Between layers, activations are integers of `Precision.bits` bits with a binary point per tensor. Inside a layer: the
-quantiser's codes q and step S (`asq.py`), the exact sum of products in Z[√2] rounded once (`post-exact`), and the
-rescale (`rescale.py`).
+quantiser's codes q and step S (`adaptive_step.py`), the exact sum of products in Z[√2] rounded once (`post-exact`), and
+the rescale (`rescale.py`).
 """
 
 from collections.abc import Iterator
@@ -33,14 +33,15 @@ class Products:
 
     @cached_property
     def rooted(self) -> np.ndarray:
-        """int64: round(√2 · x · 2^frac) for every odd sum x that can be, from the smallest to the largest."""
+        """round(√2 · x · 2^frac), int64, for every odd sum x that can be, from the smallest to the largest."""
+        assert self.odd is not None
         reach = int(np.abs(self.odd).sum(1).max()) * self.largest
         table = sqrt2_table(np.arange(reach + 1), self.frac)
         return np.concatenate([-table[:0:-1], table])
 
     def sums(self, operands: np.ndarray) -> np.ndarray:
-        """int64 [N, C, positions]: each dot product with operands float64 [N, terms, positions], exact but for one
-        rounding of √2. Every partial sum stays far below 2^53, so floating point adds integers exactly.
+        """Each dot product with operands float64 [N, terms, positions], exact but for one rounding of √2: int64
+        [N, C, positions]. Every partial sum stays far below 2^53, so floating point adds integers exactly.
 
         Raises InputError for operands larger than `largest`."""
         if (found := largest(operands)) > self.largest:

@@ -32,7 +32,7 @@ class ChannelSums(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.sums = sums = make_memory(sums_layout(self.spec), self.spec.words)
         write = sums.write_port()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from amaranth.hdl import Shape
@@ -11,6 +12,7 @@ from asq_model.common.errors import InputError, check_range
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import bounds
+from asq_model.spec.golden_manifest import AdapterEntry, RescaleEntry
 from asq_model.spec.golden_vectors import GoldenMaps
 from hw.asq.layouts import constants_layout
 from hw.asq.memories import Row, adapter_rows, rescale_rows, row_layouts
@@ -38,18 +40,32 @@ class Contents:
         return "_" + "".join(letter if letter.isalnum() else "_" for letter in self.layer)
 
 
+def adapter_entry(maps: GoldenMaps) -> AdapterEntry:
+    """The constants of a layer's adapter. Raises InputError for a layer that has none."""
+    entry = maps.entry["adapter"]
+    if entry is None:
+        raise InputError(f"layer {maps.name} has no adapter")
+    return entry
+
+
+def rescale_entry(maps: GoldenMaps) -> RescaleEntry:
+    """The constants of a layer's rescale. Raises InputError for a layer that has none."""
+    entry = maps.entry["rescale"]
+    if entry is None:
+        raise InputError(f"layer {maps.name} has no rescale")
+    return entry
+
+
 def layer_size(unit: str, maps: GoldenMaps) -> dict[str, int]:
     """Channels and pixels that a block sees of a layer. Raises InputError for a layer that has nothing for it."""
-    rescale = maps.entry["rescale"]
-    entry = rescale if unit == "rescale" else maps.entry
     if unit not in LOADED:
         raise InputError(f"UNIT is {unit!r}; only {', '.join(LOADED)} hold what a layer has learned")
-    if entry is None or (unit != "rescale" and entry["adapter"] is None):
-        raise InputError(f"layer {maps.name} has no {'rescale' if unit == 'rescale' else 'adapter'}")
-    size = {"channels": entry["channels"], "pixels": entry["pixels"]}
     if unit == "rescale":
-        return size | {"total": max(rescale["total_bits"], BlockSpec.total_bits)}
-    return size | {"hidden": max(entry["adapter"]["hidden"], 1)}
+        rescale = rescale_entry(maps)
+        total = max(rescale["total_bits"], BlockSpec.total_bits)
+        return {"channels": rescale["channels"], "pixels": rescale["pixels"], "total": total}
+    hidden = max(adapter_entry(maps)["hidden"], 1)
+    return {"channels": maps.entry["channels"], "pixels": maps.entry["pixels"], "hidden": hidden}
 
 
 def check_fit(spec: BlockSpec, maps: GoldenMaps, size: Mapping[str, int]) -> None:
@@ -66,8 +82,8 @@ def check_fit(spec: BlockSpec, maps: GoldenMaps, size: Mapping[str, int]) -> Non
             raise InputError(f"{name.upper()} is {has[name]}; layer {maps.name} needs {least}")
     if size["channels"] % spec.lanes:
         raise InputError(f"LANES is {spec.lanes}; layer {maps.name} has {size['channels']} channels")
-    if spec.unit == "rescale" and spec.bias_bits < maps.entry["rescale"]["bias_bits"]:
-        bits = maps.entry["rescale"]["bias_bits"] - spec.scale_bits
+    if spec.unit == "rescale" and spec.bias_bits < rescale_entry(maps)["bias_bits"]:
+        bits = rescale_entry(maps)["bias_bits"] - spec.scale_bits
         raise InputError(f"TOTAL is {spec.total_bits}; layer {maps.name}'s bias needs {bits}")
 
 
@@ -82,8 +98,10 @@ def check_rows(layout: data.StructLayout, rows: Sequence[Row], place: str) -> No
 def layer_constants(unit: str, maps: GoldenMaps) -> dict[str, int]:
     """The constants that a block takes from a layer, by the fields of its `constants` port."""
     if unit == "rescale":
-        return {name: int(maps.entry["rescale"][name]) for name in ("scale_shift", "shift", "align", "relu")}
-    return maps.entry["adapter"] | {"mantissa": maps.entry["mantissa"]}
+        rescale = rescale_entry(maps)
+        shifts = {"scale_shift": rescale["scale_shift"], "shift": rescale["shift"], "align": rescale["align"]}
+        return shifts | {"relu": int(rescale["relu"])}
+    return {**cast(dict[str, int], adapter_entry(maps)), "mantissa": maps.entry["mantissa"]}
 
 
 def layer_rows(spec: BlockSpec, maps: GoldenMaps) -> dict[str, list[Row]]:
@@ -114,6 +132,7 @@ def contents_of(spec: BlockSpec, maps: GoldenMaps) -> Contents:
     check_rows(constants_layout(spec), [constants], f"layer {maps.name}'s constants")
     for memory, layout in row_layouts(spec).items():
         check_rows(layout, rows[memory], f"layer {maps.name}'s {memory}")
+    sizes: dict[str, int | dict[str, int]]
     sizes = {"words": words} if spec.unit == "adapter" else {"size": {"words": words, "pixels": size["pixels"]}}
     latencies = layer_latencies(spec, words, constants.get("hidden", 0))
     return Contents(maps.name, maps.entry["sha256"], rows, sizes | {"constants": constants}, latencies)

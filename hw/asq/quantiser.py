@@ -32,7 +32,7 @@ class ActivationQuantiser(wiring.Component):
             {"i": In(stream.Signature(stepped_layout(spec))), "o": Out(stream.Signature(codes_layout(spec)))}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         spec, bits = self.spec, self.spec.activation_bits
         cut = spec.precision + GUARD

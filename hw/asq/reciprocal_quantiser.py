@@ -40,7 +40,7 @@ class ReciprocalQuantiser(wiring.Component):
             {"i": In(stream.Signature(reciprocal_layout(spec))), "o": Out(stream.Signature(codes_layout(spec)))}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         spec, bits, shift = self.spec, self.spec.activation_bits, reciprocal_shift(self.spec)
         cut = spec.precision + GUARD

@@ -5,14 +5,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.catalogue import component
-from hw.cycle_counter import CycleCounter
+from hw.cycle_counter import COUNTS, CycleCounter
 from hw.emit import Spec, to_verilog
-
-COUNTS = ("cycles", "input_stalls", "output_stalls", "operands", "results")
 
 
 class BenchTop(wiring.Component):
-    """`spec`'s unit as an instance of the module that `emit` writes, and a `CycleCounter` beside it.
+    """Instantiates the module that `emit` writes for `spec`, with a `CycleCounter` on its streams.
 
     Members: the unit's, and the counter's outputs.
     """
@@ -24,7 +22,7 @@ class BenchTop(wiring.Component):
         counts = self.counter.signature.members
         super().__init__(dict(self.unit.members) | {name: counts[name] for name in COUNTS})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.counter = counter = self.counter
         ports = {
@@ -43,9 +41,10 @@ class BenchTop(wiring.Component):
 
 
 def bench_name(spec: Spec) -> str:
+    """Name of the bench's top module."""
     return f"bench_{spec.name}"
 
 
 def bench_verilog(spec: Spec) -> str:
-    """Verilog of the bench's top module; it instantiates the module `spec.name`, which it does not contain."""
+    """The Verilog of the bench's top module; it instantiates the module `spec.name`, which it does not contain."""
     return to_verilog(BenchTop(spec), bench_name(spec), f"Test bench top for {spec.name}: the unit and a cycle counter")

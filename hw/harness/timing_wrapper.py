@@ -11,7 +11,7 @@ FOLD = 4  # bits that one step folds into one: a look-up table's inputs
 
 
 class Registered(wiring.Component):
-    """`spec`'s unit as an instance of the module that `emit` writes, with a register at each of its ports.
+    """Instantiates the module that `emit` writes for `spec`, with a register at each of its ports.
 
     The input registers are one long shift register and the output's bits are folded into one, a step a cycle, so that
     units with more ports than a package has pins fit too. The handshake is cut, so this is for measuring, not for use.
@@ -24,16 +24,15 @@ class Registered(wiring.Component):
     q : Out(1)
     """
 
-    d: In(1)
-    q: Out(1)
-
     def __init__(self, spec: Spec):
         self.spec = spec
-        super().__init__()
+        super().__init__({"d": In(1), "q": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        inputs, outputs, ports = [], [], {}
+        inputs: list[Signal] = []
+        outputs: list[Signal] = []
+        ports: dict[str, Signal] = {}
         signature = component(self.spec).signature
         for path, member, value in signature.flatten(signature.create()):
             is_input = member.flow == In

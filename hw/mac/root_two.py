@@ -33,7 +33,7 @@ class TimesRootTwo(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        frac = self.spec.frac
+        frac = self.spec.frac_bits
         largest_odd = max(abs(bound) for bound in self.spec.sum_range(self.spec.odd_products))
         constant, shift = sqrt2_constant(largest_odd, frac)
         rooted = (self.i.p.odd * constant + (1 << shift - 1)) >> shift

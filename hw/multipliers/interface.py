@@ -85,7 +85,7 @@ class MultiplesOf(wiring.Component):
         low = np.arange(1 << low_bits)
         patterns = np.arange(1 << len(self.activation) - low_bits)
         high = self.spec.activations[patterns << low_bits]
-        *tables, guard = sqrt2_halves(high, low, self.spec.frac)
+        *tables, guard = sqrt2_halves(high, low, self.spec.frac_bits)
         parts = []
         for name, index, table in zip(
             ("high", "low"), (self.activation[low_bits:], self.activation[:low_bits]), tables, strict=True

@@ -102,10 +102,10 @@ class PostProduct(PotProduct):
 
     def largest_shift(self) -> int:
         largest = self.spec.level_set.magnitudes - 1
-        return max(largest >> 1, (largest + 1 >> 1) if self.spec.frac < 0 else 0)
+        return max(largest >> 1, (largest + 1 >> 1) if self.spec.frac_bits < 0 else 0)
 
     def shift(self, exponent: Value) -> Value:
-        return (exponent >> 1) + exponent[0] if self.spec.frac < 0 else exponent >> 1
+        return (exponent >> 1) + exponent[0] if self.spec.frac_bits < 0 else exponent >> 1
 
     def operand(self, odd: Value) -> Value:
         root = self.triple if "triple" in self.spec.multiples else self.root

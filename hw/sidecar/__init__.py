@@ -6,7 +6,9 @@ is for whoever has the Verilog only, and tests/hw/sidecar/sidecar_model.py is su
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from amaranth.lib import wiring
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
@@ -22,14 +24,14 @@ SIDECAR_VERSION = 2
 SCHEMA = Path(__file__).with_name("schema.json")
 
 
-def describe_unit(spec: MacSpec | ArraySpec | BlockSpec) -> dict:
-    """What is the unit's own: its form, what it computes, and when."""
+def describe_unit(spec: MacSpec | ArraySpec | BlockSpec) -> dict[str, Any]:
+    """What a unit computes, from what, and when."""
     if isinstance(spec, BlockSpec):
         return describe_block(spec)
     return describe_array(spec) if isinstance(spec, ArraySpec) else describe_mac(spec)
 
 
-def with_layer(sidecar: dict, contents: "Contents") -> dict:
+def with_layer(sidecar: dict[str, Any], contents: "Contents") -> dict[str, Any]:
     """The sidecar of a block that holds a layer's weights from the start: that layer's inputs, and its latencies."""
     timing = sidecar["timing"]
     latency = [
@@ -40,8 +42,11 @@ def with_layer(sidecar: dict, contents: "Contents") -> dict:
 
 
 def sidecar_of(
-    spec: MacSpec | ArraySpec | BlockSpec | None, name: str, component, contents: "Contents | None" = None
-) -> dict:
+    spec: MacSpec | ArraySpec | BlockSpec | None,
+    name: str,
+    component: wiring.Component,
+    contents: "Contents | None" = None,
+) -> dict[str, Any]:
     """The sidecar of a unit's component, or of the cycle counter's (None), without its provenance."""
     ports = describe_ports(spec, component)
     common = {"format": SIDECAR_VERSION, "top": name, "unit": spec.unit if spec else "counter", "form": form_of(spec)}

@@ -1,6 +1,7 @@
 """What ASQ's blocks compute, in the sidecar: formulas, constants, memories and timing."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from amaranth.lib import data
 
@@ -37,12 +38,14 @@ EVERY, LAST_OF_A_MAP = "every", "last of a map"
 
 
 def code_range(spec: BlockSpec) -> dict[str, int]:
+    """The numbers in a quantiser's formula."""
     half = 1 << spec.activation_bits - 1
     low, high = (-half, half - 1) if spec.signed_activation else (0, 2 * half - 1)
     return {"value_shift": GUARD + 1, "code_min": low, "code_max": high}
 
 
 def adapter_constants(spec: BlockSpec) -> dict[str, int]:
+    """The numbers in an adapter's formulas."""
     return {
         "hidden_max": (1 << spec.hidden_bits) - 1,
         "beta_frac": spec.precision,
@@ -77,7 +80,7 @@ def constants(spec: BlockSpec) -> dict[str, int]:
     }[spec.unit]
 
 
-def describe_rows(layout: data.StructLayout, roles: Mapping[str, str]) -> list[dict[str, object]]:
+def describe_rows(layout: data.StructLayout, roles: Mapping[str, str]) -> list[dict[str, Any]]:
     """The fields of a memory's rows, the lowest first, with what each is for."""
     return [
         {"name": name, "offset": field.offset} | describe_shape(field.shape) | {"role": roles[name]}
@@ -85,7 +88,7 @@ def describe_rows(layout: data.StructLayout, roles: Mapping[str, str]) -> list[d
     ]
 
 
-def memories(spec: BlockSpec) -> list[dict[str, object]]:
+def memories(spec: BlockSpec) -> list[dict[str, Any]]:
     """What `load` writes: which memory, how many words, what is at which address, and the fields of its data."""
     roles = {
         "channels": {"multiplier": "M of the channel", "bias": "B of the channel"},
@@ -109,7 +112,7 @@ def memories(spec: BlockSpec) -> list[dict[str, object]]:
     ]
 
 
-def cases(offset: int, more: str = "") -> list[dict]:
+def cases(offset: int, more: str = "") -> list[dict[str, Any]]:
     """Cycles of the adapter and `offset` more, by whether there are hidden units."""
     return [
         {"if": "hidden > 0", "cycles": f"hidden * (words + 7){more} + {offset}"},
@@ -117,27 +120,29 @@ def cases(offset: int, more: str = "") -> list[dict]:
     ]
 
 
-def entry(of: str, beats: str, to: str = EVERY, **cycles) -> dict:
+def latency_entry(of: str, beats: str, to: str = EVERY, **cycles: object) -> dict[str, Any]:
+    """Cycles of stream `of`, from the beats of `i` that are named to those of `of`."""
     return {"of": of, "from": {"stream": "i", "beats": beats}, "to": {"stream": of, "beats": to}, **cycles}
 
 
-def latency(spec: BlockSpec) -> list[dict]:
+def latency(spec: BlockSpec) -> list[dict[str, Any]]:
     """Cycles from a beat to what comes of it, as formulas where they depend on a layer's sizes."""
     if spec.unit == "channel-sums":
-        return [entry("o", "of the last pixel", cycles=spec.latency)]
+        return [latency_entry("o", "of the last pixel", cycles=spec.latency)]
     if spec.unit in ("quantiser", "rescale"):
-        return [entry("o", EVERY, cycles=spec.latency)]
+        return [latency_entry("o", EVERY, cycles=spec.latency)]
     fixed = spec.adapter_latency(0, 0) - 3
     if spec.unit == "adapter":
-        return [entry("o", LAST_OF_A_MAP, cases=cases(fixed))]
+        return [latency_entry("o", LAST_OF_A_MAP, cases=cases(fixed))]
     return [
-        entry("o", LAST_OF_A_MAP, "first of a map", cases=cases(fixed + spec.step_latency(0))),
-        entry("s", LAST_OF_A_MAP, cases=cases(fixed + spec.step_offered(0))),
+        latency_entry("o", LAST_OF_A_MAP, "first of a map", cases=cases(fixed + spec.step_latency(0))),
+        latency_entry("s", LAST_OF_A_MAP, cases=cases(fixed + spec.step_offered(0))),
     ]
 
 
-def timing(spec: BlockSpec) -> dict:
-    row = {"interval": spec.interval, "latency": latency(spec)}
+def timing(spec: BlockSpec) -> dict[str, Any]:
+    """Interval and latencies of a block, and the period of one that is busy with a map for longer."""
+    row: dict[str, Any] = {"interval": spec.interval, "latency": latency(spec)}
     if spec.unit not in ("adapter", "adapter-step"):
         return row
     row["variables"] = dict(SIZES)
@@ -147,7 +152,7 @@ def timing(spec: BlockSpec) -> dict:
     return row | {"period": cases(spec.adapter_latency(0, 0) - 4, " + words")}
 
 
-def describe_block(spec: BlockSpec) -> dict:
+def describe_block(spec: BlockSpec) -> dict[str, Any]:
     """Formulas, constants, memories and timing of a block."""
     return {
         "computes": computes(spec),

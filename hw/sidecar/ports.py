@@ -1,5 +1,11 @@
 """Ports and streams in the sidecar: names, widths, packed fields, what each is for and in which unit it counts."""
 
+from typing import Any
+
+from amaranth.hdl import Shape, ShapeLike
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In
+
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
@@ -101,7 +107,7 @@ READY_FOLLOWS = {
 
 
 def form_of(spec: Spec) -> str:
-    """mac, array, block or counter."""
+    """The form of a unit: mac, array, block or counter."""
     return {MacSpec: "mac", ArraySpec: "array", BlockSpec: "block", type(None): "counter"}[type(spec)]
 
 
@@ -114,7 +120,7 @@ def product_role(spec: MacSpec, port: str, name: str, of_lanes: bool) -> tuple[s
     roles = {
         "weight": ("code of the weight", ""),
         "activation": ("integer activation a", "s_a"),
-        "root": (f"round(sqrt(2) * a * 2^{spec.frac}) of this operand's activation", f"s_a * 2^{-spec.frac}"),
+        "root": (f"round(sqrt(2) * a * 2^{spec.frac}) of this operand's activation", f"s_a * 2^{-spec.frac_bits}"),
         "triple": ("3 * a of this operand's activation", "s_a"),
         "last": ("1 in the last beat of a dot product", ""),
         "operands": ("one operand a lane", ""),
@@ -136,24 +142,22 @@ def block_role(spec: BlockSpec, port: str, name: str) -> tuple[str, str]:
     return role, unit.format(precision=spec.precision, guard=GUARD)
 
 
-def field_role(spec: Spec, port: str, name: str) -> dict:
+def field_role(spec: Spec, port: str, name: str) -> dict[str, Any]:
     """`role` and, if it counts in one, `unit` of a field."""
     if isinstance(spec, BlockSpec):
         role, unit = block_role(spec, port, name)
     elif isinstance(spec, ArraySpec):
         role, unit = product_role(spec.mac, port, name, False)
     else:
+        assert spec is not None, "the cycle counter has no fields"
         role, unit = product_role(spec, port, name, True)
     return {"role": role} | ({"unit": unit} if unit else {})
 
 
-def describe_shape(shape, spec: Spec = None, port: str = "") -> dict:
+def describe_shape(shape: ShapeLike, spec: Spec = None, port: str = "") -> dict[str, Any]:
     """Width and signedness of a port's shape, and the fields of a packed one (offsets in bits, lowest first)."""
-    from amaranth.hdl import Shape
-    from amaranth.lib import data
-
     flat = Shape.cast(shape)
-    row = {"width": flat.width, "signed": flat.signed}
+    row: dict[str, Any] = {"width": flat.width, "signed": flat.signed}
     if isinstance(shape, data.Layout):
         row["fields"] = [
             {"name": str(name), "offset": field.offset}
@@ -165,6 +169,7 @@ def describe_shape(shape, spec: Spec = None, port: str = "") -> dict:
 
 
 def port_role(spec: Spec, path: tuple[str, ...]) -> str:
+    """What a port is for, by the path of its name."""
     if spec is None:
         return COUNTER_ROLES[path[0]]
     if len(path) == 1:
@@ -172,10 +177,8 @@ def port_role(spec: Spec, path: tuple[str, ...]) -> str:
     return f"{path[1]} of stream {path[0]}"
 
 
-def describe_ports(spec: Spec, component) -> list[dict]:
+def describe_ports(spec: Spec, component: wiring.Component) -> list[dict[str, Any]]:
     """Every port as Amaranth names it in Verilog: direction, shape, fields, role."""
-    from amaranth.lib.wiring import In
-
     ports = [
         {"name": CLOCK["port"], "direction": "input", "width": 1, "signed": False, "role": "clock"},
         {"name": RESET["port"], "direction": "input", "width": 1, "signed": False, "role": "reset"},
@@ -188,11 +191,11 @@ def describe_ports(spec: Spec, component) -> list[dict]:
     return ports
 
 
-def describe_streams(spec: Spec, ports: list[dict]) -> list[dict]:
+def describe_streams(spec: MacSpec | ArraySpec | BlockSpec, ports: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Streams: the ports that belong together, and what a beat is."""
     directions = {port["name"]: port["direction"] for port in ports}
     unit = spec.unit if isinstance(spec, BlockSpec) else form_of(spec)
-    streams = []
+    streams: list[dict[str, Any]] = []
     for name in dict.fromkeys(port["name"].split("__")[0] for port in ports if "__" in port["name"]):
         own = {part: f"{name}__{part}" for part in ("payload", "valid", "ready") if f"{name}__{part}" in directions}
         streams.append(

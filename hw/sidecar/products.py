@@ -1,6 +1,7 @@
 """What units and arrays compute, in the sidecar: the product's formula, its level table, results and timing."""
 
 from math import sqrt
+from typing import Any
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
@@ -23,7 +24,7 @@ def root_of(spec: MacSpec) -> tuple[str, float]:
     return ROOTS.get(spec.unit, SQRT2)
 
 
-def level_row(spec: MacSpec, code: int) -> dict:
+def level_row(spec: MacSpec, code: int) -> dict[str, Any]:
     """A row of the level table: the code's fields, and its level as this unit computes with it."""
     levels = spec.level_set
     row = levels.describe(code)
@@ -40,7 +41,7 @@ def zero_code(levels: LevelSet) -> int:
     return next(int(code) for code in levels.codes if levels.level(int(code)) == (0, 0))
 
 
-def describe_weights(spec: MacSpec) -> dict:
+def describe_weights(spec: MacSpec) -> dict[str, Any]:
     """The level table."""
     levels = spec.level_set
     codes = [level_row(spec, code) for code in range(1 << levels.code_bits)]
@@ -53,22 +54,23 @@ def describe_weights(spec: MacSpec) -> dict:
     return row | {"level_unit": max(code["level"] for code in codes), "codes": codes}
 
 
-def describe_arithmetic(spec: MacSpec) -> dict:
+def describe_arithmetic(spec: MacSpec) -> dict[str, Any]:
     """What a product is, by the level's parts: even·even_factor·a + odd·(odd_factor·a, or the table's entry for a)."""
     if spec.unit == "post":
-        table = [int(root) << spec.result_frac - spec.frac for root in spec.multiples["root"]]
+        table = [int(root) << spec.result_frac - spec.frac_bits for root in spec.multiples["root"]]
         return {"even_factor": 1 << spec.result_frac, "odd_table": table}
     even, odd = {"post-three-halves": (2, 3)}.get(spec.unit, (1, 1))
     return {"even_factor": even, "odd_factor": odd}
 
 
-def describe_multiples(spec: MacSpec) -> dict:
-    """With `shared`: what must come with each activation, by its bit pattern."""
+def describe_multiples(spec: MacSpec) -> dict[str, Any]:
+    """The multiples that must come with each activation of a unit with `shared`, by the activation's bit pattern."""
     return {name: [int(value) for value in table] for name, table in spec.multiples.items()}
 
 
-def describe_product(spec: MacSpec) -> dict:
-    left, right = spec.result_frac, spec.result_frac - spec.frac
+def describe_product(spec: MacSpec) -> dict[str, Any]:
+    """What a product is: its formula, the activation, the level table, and the numbers in the formula."""
+    left, right = spec.result_frac, spec.result_frac - spec.frac_bits
     default = "even * a"
     return {
         "formula": FORMULAS.get(spec.unit, default).format(left=left, right=right, frac=spec.frac),
@@ -78,7 +80,7 @@ def describe_product(spec: MacSpec) -> dict:
     } | ({"multiples": describe_multiples(spec)} if spec.shared else {})
 
 
-def describe_sums(spec: MacSpec) -> list[dict]:
+def describe_sums(spec: MacSpec) -> list[dict[str, Any]]:
     """The sums that a result consists of, with what `depth` terms can reach."""
     ranges = {"sum": spec.result_range}
     if spec.unit == "post-exact":
@@ -88,10 +90,16 @@ def describe_sums(spec: MacSpec) -> list[dict]:
     ]
 
 
-def describe_mac(spec: MacSpec) -> dict:
+def describe_mac(spec: MacSpec) -> dict[str, Any]:
     """Product, result and timing of a multiply-accumulate unit."""
     low, high = spec.result_range
-    result = {"frac": spec.result_frac, "width": spec.result_width, "signed": True, "min": low, "max": high}
+    result: dict[str, Any] = {
+        "frac": spec.result_frac,
+        "width": spec.result_width,
+        "signed": True,
+        "min": low,
+        "max": high,
+    }
     real = REAL.format(sum="result", frac=spec.result_frac)
     if spec.unit == "post-exact":
         formula = f"(E << {spec.frac}) + round(O * sqrt(2) * 2^{spec.frac}), E and O the sums of even * a and odd * a"
@@ -111,7 +119,7 @@ def describe_mac(spec: MacSpec) -> dict:
     }
 
 
-def describe_array(spec: ArraySpec) -> dict:
+def describe_array(spec: ArraySpec) -> dict[str, Any]:
     """Product, result and timing of an array."""
     mac = spec.mac
     exact = mac.unit == "post-exact"
