@@ -9,6 +9,7 @@ import click
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import PACKAGES, write_text
+from asq_model.common.measured_blocks import write_block
 from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, switch
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.array import MAX_SIDE
@@ -323,7 +324,7 @@ def pages(results):
     """
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_pages
-    from sim.reports.headline import PICTURE, draw_headline, write_findings
+    from sim.reports.headline import BLOCK, PICTURE, draw_headline, findings
     from sim.unrolled.page import UNROLLED, page
 
     unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
@@ -338,7 +339,7 @@ def pages(results):
         draw_headline(report["rows"], written[-1])
         readme = results.absolute().parents[1] / "README.md"
         if readme.is_file():
-            write_findings(report["rows"], readme)
+            write_block(readme, BLOCK, findings(report["rows"]))
             written.append(readme)
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))

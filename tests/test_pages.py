@@ -71,7 +71,7 @@ def test_every_page_with_accuracies_on_the_copy_says_what_they_are_worth(name):
 
 @pytest.mark.parametrize("path", sorted((RESULTS / "checkpoints").iterdir()), ids=lambda path: path.stem)
 def test_a_published_checkpoint_is_a_run_of_the_record_and_loads(path):
-    model, config = load_model(path)
+    _, config = load_model(path)
     study = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
     runs = [study["ceiling"], *study["rows"], *study["curve"]]
     correct = config.get("quantised_correct", config["full_precision_correct"])

@@ -5,12 +5,17 @@ import re
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 
+from asq_model.common.errors import InputError
+from asq_model.common.measured_blocks import block, write_block
 from asq_model.common.records import read_record
 from asq_model.spec.golden_vectors import read_golden, read_manifest
+from asq_model.studies import trained_out_page
+from asq_model.studies.trained_out import TRAINED_OUT
 from sim.explore.design_rows import REPORT
-from sim.reports.headline import BEGIN, END, findings
+from sim.reports.headline import BLOCK, findings
 from sim.runner.bench_runner import Job, run_job
 from sim.runner.network_units import block_specs
 
@@ -33,12 +38,14 @@ def test_readme_s_network_is_exported(tmp_path):
 
 
 def test_readme_is_short_enough_to_be_read():
-    assert len(README.encode()) <= 4500
+    assert len(README.encode()) <= 5000
 
 
 def test_what_readme_says_was_found_comes_from_the_rows():
     rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT)["rows"]
-    assert BEGIN + findings(rows) + END in README
+    assert block(BLOCK, findings(rows)) in README
+    study = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
+    assert block(trained_out_page.BLOCK, trained_out_page.findings(study)) in README
     fewer = [row for row in rows if (row["form"], row["target"]) != ("array8x8", "ecp5")]
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
 
@@ -73,3 +80,12 @@ def test_the_files_it_names_exist():
             assert (folder / link).exists(), f"{name}: {link}"
         for path in re.findall(r"`((?:asq_model|hw|sim|tests)/[\w/]+(?:\.\w+)?)`", text):
             assert (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_a_block_is_replaced_and_a_page_without_it_refused(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n" + block("a", "old\n") + "\n" + block("b", "kept\n") + "\n")
+    write_block(page, "a", "new\n")
+    assert page.read_text() == "before\n" + block("a", "new\n") + "\n" + block("b", "kept\n") + "\n"
+    with pytest.raises(InputError, match="has no lines <!-- measured: c"):
+        write_block(page, "c", "")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
+from asq_model.common.measured_blocks import write_block
 from asq_model.common.records import Kind, read_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from asq_model.studies import (
@@ -43,3 +44,7 @@ def written(folder: Path) -> Iterator[Path]:
     for path in found:
         write_text(path.with_suffix(".md"), page_of(path))
         yield path.with_suffix(".md")
+    readme, study = folder.absolute().parents[1] / "README.md", folder / "trained-out.json"
+    if readme.is_file() and study.is_file():
+        write_block(readme, trained_out_page.BLOCK, trained_out_page.findings(read_record(study, TRAINED_OUT)))
+        yield readme

@@ -4,14 +4,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from asq_model.common.errors import InputError
-from asq_model.common.files import read_text, write_text
+from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
 from sim.reports.verdict import AIMS, ARRAY, FULLY, NOT_MEASURED, gains_on, is_alone, is_post
 
-BEGIN, END = "<!-- measured: written by `make pages` -->\n", "<!-- end -->"
+BLOCK = "hardware"  # of README
 PICTURE = "headline.svg"
 # What README shows: a form and its widths, and which POST designs count.
 SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULLY, is_alone))
@@ -65,13 +64,3 @@ def draw_headline(rows: list[dict], out: Path) -> None:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     write_text(out, buffer.getvalue())
-
-
-def write_findings(rows: list[dict], readme: Path) -> None:
-    """Put the table between README's two marks. Raises InputError where they are not."""
-    text = read_text(readme, "README")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{readme} has no lines {BEGIN.strip()} and {END}")
-    write_text(readme, f"{before}{begin}{findings(rows)}{end}{after}")
