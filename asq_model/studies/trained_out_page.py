@@ -85,10 +85,14 @@ def findings(study: TrainedOut) -> str:
     ]
     frozen = [run for run in study["rows"] if "frozen" in run]
     change = mean(100 * (run["frozen"] - run["correct"]) / run["images"] for run in frozen)
-    return (
-        f"ResNet-8 on CIFAR-10 (a JPEG copy, quality 75, 4:2:0) has {ceiling:.2f} % right in full precision. At 4 bits\n"
-        f"{' and '.join(told)} ({epochs(study['rows'][0])} epochs).\n{'; '.join(claimed)}.\nASQ's lead does not come"
-        f" from adapting to the image: with every β held at its mean, accuracy changes by {change:+.2f} points.\n"
+    return "\n".join(
+        (
+            f"ResNet-8 on CIFAR-10 (a JPEG copy, quality 75, 4:2:0) has {ceiling:.2f} % right in full precision.",
+            f"At 4 bits {' and '.join(told)} ({epochs(study['rows'][0])} epochs).",
+            f"{';\n'.join(claimed)}.",
+            f"With every β held at its mean over images, ASQ's accuracy changes by {change:+.2f} points.",
+            "",
+        )
     )
 
 
