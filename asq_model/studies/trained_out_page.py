@@ -89,7 +89,7 @@ def findings(study: TrainedOut) -> str:
         (
             f"ResNet-8 on CIFAR-10 (a JPEG copy, quality 75, 4:2:0) has {ceiling:.2f} % right in full precision.",
             f"At 4 bits {' and '.join(told)} ({epochs(study['rows'][0])} epochs).",
-            f"{';\n'.join(claimed)}.",
+            ";\n".join(claimed) + ".",
             f"With every β held at its mean over images, ASQ's accuracy changes by {change:+.2f} points.",
             "",
         )
