@@ -5,169 +5,139 @@ The job is as that of `sim.benches.mac_bench`, `spec` an array's.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
-import cocotb
 import numpy as np
-from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, NextTimeStep, ReadOnly
+from cocotb.triggers import FallingEdge
 from cocotb.utils import get_sim_time
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import read_golden
 from hw.harness.bench_top import COUNTS
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
-from sim.benches.stream_driver import PERIOD_NS, always, counters
+from sim.benches.stream_driver import Dut, Stream, StreamDriver, StreamMonitor, always, run_streams
+from sim.benches.transcript import Transcript, counters, load, reset, start
 from sim.vectors.array_tiles import Tile, extreme_tiles, golden_tiles, random_tile
 from sim.vectors.packing import unpacked
 
 SPEC = ArraySpec.of(JOB["spec"])
+INPUTS = ("load__valid", "load__payload", "i__valid", "i__payload", "s__payload")
 
 
-@dataclass
-class Seen:
-    """Sums in order, the cycles in which activations went in and sums came out, and the first cycle's falling edge."""
+class PartialSums:
+    """Gives partial sums to `s`, which asks for each by `ready`: a register's output, settled at the falling edge."""
 
-    results: list[int] = field(default_factory=list)
-    accepted_at: list[int] = field(default_factory=list)
-    offered_at: list[int] = field(default_factory=list)
-    began_ns: float = 0
+    def __init__(self, dut: Dut, tile: Tile):
+        self.ready, self.payload = dut.s__ready, dut.s__payload
+        self.words = tile.partial_words(SPEC)
+        self.given = 0
 
+    @property
+    def done(self) -> bool:
+        return self.given >= len(self.words)
 
-async def begin(dut) -> None:
-    """Start the clock and reset the array."""
-    Clock(dut.clk, PERIOD_NS, unit="ns").start()
-    for name in ("load__valid", "load__payload", "i__payload", "s__payload"):
-        getattr(dut, name).value = 0
-    await restart(dut)
+    @property
+    def progress(self) -> str:
+        return f"{self.given} partial sums into s"
 
+    def drive(self) -> None:
+        if self.ready.value == 1:
+            assert not self.done, f"the array asks for more than {self.given} partial sums"
+            self.payload.value = self.words[self.given]
+            self.given += 1
 
-async def restart(dut) -> None:
-    """Hold reset over one rising edge, while activations are offered that must not be taken."""
-    await FallingEdge(dut.clk)
-    dut.i__valid.value = 1
-    dut.rst.value = 1
-    await FallingEdge(dut.clk)
-    dut.i__valid.value = 0
-    dut.rst.value = 0
+    def observe(self, cycle: int) -> bool:
+        return False
 
-
-async def load(dut, tile: Tile, offer: Callable[[], bool] = always) -> None:
-    """Load a tile's weights, a row whenever `offer` says so."""
-    for word in tile.load_words(SPEC):
-        while not offer():
-            dut.load__valid.value = 0
-            dut.load__payload.value = word ^ 1  # must not be taken
-            await FallingEdge(dut.clk)
-        dut.load__valid.value = 1
-        dut.load__payload.value = word
-        await FallingEdge(dut.clk)
-    dut.load__valid.value = 0
+    def rest(self) -> None:
+        """Nothing has to be set: without being asked, partial sums are not taken."""
 
 
-async def stream(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
+async def stream(dut: Dut, tile: Tile, offer: Callable[[], bool] = always, *beside: Stream) -> Transcript:
     """Send a tile's vectors, and partial sums as they are asked for; a vector goes in whenever `offer` says so."""
-    seen = Seen(began_ns=get_sim_time("ns"))
-    words, partial = iter(tile.words(SPEC)), iter(tile.partial_words(SPEC))
-    sent, results = 0, len(tile.activations)
-    for cycle in range(100 * results + 100):
-        offered = sent < results and offer()
-        dut.i__valid.value = int(offered)
-        if offered:
-            dut.i__payload.value = next(words)
-            seen.accepted_at.append(cycle)
-            sent += 1
-        await ReadOnly()
-        asked = dut.s__ready.value == 1
-        if dut.o__valid.value == 1:
-            seen.results.append(dut.o__payload.value.to_unsigned())
-            seen.offered_at.append(cycle)
-        if len(seen.results) == results:
-            break
-        await NextTimeStep()
-        if asked:
-            dut.s__payload.value = next(partial)
-        await FallingEdge(dut.clk)
-    await FallingEdge(dut.clk)
-    dut.i__valid.value = 0
-    return seen
+    began_ns = get_sim_time("ns")
+    driver = StreamDriver(dut, "i", tile.words(SPEC), offer)
+    monitor = StreamMonitor(dut, "o", len(tile.activations))
+    await run_streams(dut, driver, PartialSums(dut, tile), monitor, *beside)
+    taken_at = monitor.taken_at
+    return Transcript(monitor.results, driver.accepted_at, taken_at, taken_at, driver.stalls, 0, began_ns)
 
 
-def assert_right(tile: Tile, seen: Seen) -> None:
+def assert_right(tile: Tile, seen: Transcript) -> None:
+    """Raises AssertionError unless all sums are the expected ones, `SPEC.latency` cycles after their activations."""
     widths = SPEC.result_widths
     wrong = [
         (index, unpacked(expected, widths), unpacked(got, widths))
-        for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=False))
+        for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=True))
         if expected != got
     ]
     lines = [f"{tile.name} vector {index}: expected {expected}, got {got}" for index, expected, got in wrong]
     if wrong:
-        said = "; ".join([*lines[:REPORTED_FAILURES], first_of(tile, seen, *wrong[0])])
-        raise AssertionError(f"{len(wrong)} wrong results; {said}")
-    assert len(seen.results) == len(tile.activations), f"{len(seen.results)} results of {len(tile.activations)}"
-    delays = {out - taken for taken, out in zip(seen.accepted_at, seen.offered_at, strict=True)}
+        message = "; ".join([*lines[:REPORTED_FAILURES], first_of(tile, seen, *wrong[0])])
+        raise AssertionError(f"{len(wrong)} wrong results; {message}")
+    delays = {out - taken for taken, out in zip(seen.accepted_at, seen.taken_at, strict=True)}
     assert delays == {SPEC.latency}, f"latencies {delays}, expected {SPEC.latency}"
 
 
-def first_of(tile: Tile, seen: Seen, index: int, expected: list[int], got: list[int]) -> str:
+def first_of(tile: Tile, seen: Transcript, index: int, expected: list[int], got: list[int]) -> str:
     """When the first wrong sums came out, and what the first wrong one is made of."""
-    when = moment(seen.began_ns + PERIOD_NS * seen.offered_at[index] + PERIOD_NS / 2)
+    when = moment(seen.time_ns(seen.taken_at[index]))
     sums = len(expected) // SPEC.columns
     column = next(place for place, pair in enumerate(zip(expected, got, strict=True)) if pair[0] != pair[1]) // sums
     operands = zip(tile.codes[:, column].tolist(), tile.activations[index].tolist(), strict=True)
     return f"the first {when}, column {column}, of codes × activations {shortened(f'{c}×{a}' for c, a in operands)}"
 
 
-async def check(dut, tile: Tile, offer: Callable[[], bool] = always) -> Seen:
+async def check(dut: Dut, tile: Tile, offer: Callable[[], bool] = always) -> Transcript:
     """Load a tile and send its vectors: all sums as expected, each `SPEC.latency` cycles after its activations."""
-    await load(dut, tile, offer)
+    await load(dut, tile.load_words(SPEC), offer)
     seen = await stream(dut, tile, offer)
     assert_right(tile, seen)
     return seen
 
 
 @bench_test
-async def golden(dut):
+async def golden(dut: Dut) -> None:
     """Tiles of the golden layers' weights on their activations, at full rate, to the cycle."""
     vectors, totals = 0, {name: 0 for name in COUNTS}
-    await begin(dut)
+    await start(dut, INPUTS)
     for layer in chosen_layers(read_golden(Path(JOB["golden"]))):
         for tile in golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
-            await restart(dut)
+            await reset(dut)
             await check(dut, tile)
             counts = counters(dut, COUNTS)
-            count = len(tile.activations)
-            wanted = dict(cycles=count + SPEC.latency, input_stalls=0, output_stalls=0, operands=count, results=count)
+            sent = len(tile.activations)
+            wanted = dict(cycles=sent + SPEC.latency, input_stalls=0, output_stalls=0, operands=sent, results=sent)
             assert wanted.items() <= counts.items(), f"cycle counter: expected {wanted}, got {counts}"
-            vectors += count
+            vectors += sent
             totals = {name: totals[name] + counts[name] for name in COUNTS}
     assert vectors, f"the golden vectors hold nothing for {SPEC.name}"
     record("golden", {"vectors": vectors, "failed": 0, "counters": totals})
 
 
 @bench_test
-async def timing(dut):
+async def timing(dut: Dut) -> None:
     """Latency and interval are exactly the formulas'; weights loaded in an activation's own cycle count."""
-    await begin(dut)
-    for count in (1, 2, 9):
-        await restart(dut)
-        seen = await check(dut, random_tile(SPEC, JOB["seed"] + count, count))
-        assert seen.accepted_at == list(range(count))
+    await start(dut, INPUTS)
+    for vectors in (1, 2, 9):
+        await reset(dut)
+        seen = await check(dut, random_tile(SPEC, JOB["seed"] + vectors, vectors))
+        assert seen.accepted_at == list(range(vectors))
     first, second = (random_tile(SPEC, JOB["seed"] + seed, 1) for seed in (20, 21))
-    await load(dut, first)
+    await load(dut, first.load_words(SPEC))
     old = Tile.of(SPEC, "the tile before", first.codes, second.activations, np.zeros_like(second.partial))
-    sent = cocotb.start_soon(stream(dut, old))
-    await FallingEdge(dut.clk)  # its activations are in; what is loaded from now on is not for them
-    await load(dut, second)
-    assert_right(old, await sent)
+    cycles = count()
+    # In the first cycle the activations go in; what is loaded from the next cycle on is not for them.
+    loading = StreamDriver(dut, "load", second.load_words(SPEC), lambda: next(cycles) > 0)
+    assert_right(old, await stream(dut, old, always, loading))
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
 @bench_test
-async def products(dut):
+async def products(dut: Dut) -> None:
     """Every weight code times every activation value, in every place of the array."""
-    await begin(dut)
+    await start(dut, INPUTS)
     vectors = 0
     codes = 1 << SPEC.mac.level_set.code_bits
     for first in range(codes):
@@ -180,9 +150,9 @@ async def products(dut):
 
 
 @bench_test
-async def extremes(dut):
+async def extremes(dut: Dut) -> None:
     """The largest and the smallest sums that the widths were made for."""
-    await begin(dut)
+    await start(dut, INPUTS)
     vectors = 0
     for tile in extreme_tiles(SPEC):
         await check(dut, tile)
@@ -191,13 +161,13 @@ async def extremes(dut):
 
 
 @bench_test
-async def stalls(dut):
+async def stalls(dut: Dut) -> None:
     """Gaps between rows loaded and between vectors, from rare to nearly always."""
-    await begin(dut)
+    await start(dut, INPUTS)
     vectors = 0
     for index, offering in enumerate([0.9, 0.5, 0.1]):
         rng = random.Random(JOB["seed"] * 100 + index)
-        await restart(dut)
+        await reset(dut)
         tile = random_tile(SPEC, JOB["seed"] * 100 + index, 60)
         await check(dut, tile, sometimes(rng, offering))
         vectors += len(tile.activations)
@@ -205,9 +175,9 @@ async def stalls(dut):
 
 
 @bench_test
-async def reset_midway(dut):
+async def reset_midway(dut: Dut) -> None:
     """A reset with vectors inside: nothing of them is left over."""
-    await begin(dut)
+    await start(dut, INPUTS)
     tile = random_tile(SPEC, JOB["seed"], 20)
     for inside in range(1, SPEC.latency):
         dut.i__valid.value = 1
@@ -215,6 +185,6 @@ async def reset_midway(dut):
             dut.i__payload.value = word
             await FallingEdge(dut.clk)
         dut.i__valid.value = 0
-        await restart(dut)
+        await reset(dut)
         await check(dut, tile)
     record("reset_midway", {"vectors": (SPEC.latency - 1) * len(tile.activations)})

@@ -5,16 +5,17 @@ to write what was found). Which tests run is the runner's choice.
 """
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-import cocotb
 from cocotb.triggers import FallingEdge
 
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.harness.bench_top import COUNTS
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
-from sim.benches.stream_driver import MAX_QUIET_CYCLES, Transcript, counters, exchange, feed, reset, start, take_all
+from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, StreamDriver, StreamMonitor, always
+from sim.benches.transcript import MAC_INPUTS, Transcript, counters, exchange, load, reset, start
 from sim.vectors.block_words import Exchange, exchange_for
 from sim.vectors.feature_map_cases import extreme_cases, fits, random_cases
 from sim.vectors.feature_maps import LayerMaps, golden_layers
@@ -22,45 +23,29 @@ from sim.vectors.feature_maps import LayerMaps, golden_layers
 SPEC = BlockSpec(**JOB["spec"])
 STEPS_IN, STEPS_OUT = SPEC.unit == "rescale", SPEC.unit == "adapter-step"
 LOADED = SPEC.unit in ("adapter", "adapter-step", "rescale")
+INPUTS = [*MAC_INPUTS, *(["s__valid"] if STEPS_IN else []), *(["s__ready"] if STEPS_OUT else [])]
+INPUTS += ["load__valid"] if LOADED else []
 
 
-async def prepare(dut) -> None:
-    """Clock, reset, and every input at rest."""
-    if STEPS_IN:
-        dut.s__valid.value = 0
-    if STEPS_OUT:
-        dut.s__ready.value = 0
-    if LOADED:
-        dut.load__valid.value = 0
-    await start(dut)
-
-
-async def set_up(dut, layer: Exchange) -> None:
+async def set_up(dut: Dut, layer: Exchange) -> None:
     """Reset, then the layer's constants and memories."""
     await reset(dut)
     for port, value in layer.ports.items():
         getattr(dut, port).value = value
-    for word in layer.load:
-        dut.load__payload.value = word
-        dut.load__valid.value = 1
-        await FallingEdge(dut.clk)
     if layer.load:
-        dut.load__valid.value = 0
+        await load(dut, layer.load)
 
 
-async def play(dut, layer: Exchange, offer=None, take=None) -> tuple[Transcript, list[int]]:
+async def play(
+    dut: Dut, layer: Exchange, offer: Callable[[], bool] = always, take: Callable[[], bool] = always
+) -> tuple[Transcript, list[int]]:
     """Send a layer's words; return what was seen, and the steps that came out."""
-    willing = {} if offer is None else {"offer": offer, "take": take}
-    willing["patience"] = MAX_QUIET_CYCLES + 2 * SPEC.adapter_latency(SPEC.words, SPEC.hidden)
-    steps, beside = [], None
-    if STEPS_IN:
-        beside = cocotb.start_soon(feed(dut, "s", layer.steps, offer))
-    if STEPS_OUT:
-        beside = cocotb.start_soon(take_all(dut, "s", len(layer.steps), steps, take))
-    seen = await exchange(dut, layer.words, len(layer.results), **willing)
-    if beside is not None:
-        await beside
-    return seen, steps
+    patience = MAX_QUIET_CYCLES + 2 * SPEC.adapter_latency(SPEC.words, SPEC.hidden)
+    steps_in = [StreamDriver(dut, "s", layer.steps, offer)] if STEPS_IN else []
+    steps_out = [StreamMonitor(dut, "s", len(layer.steps), take)] if STEPS_OUT else []
+    beside = [*steps_in, *steps_out]
+    seen = await exchange(dut, layer.words, len(layer.results), offer, take, beside, patience)
+    return seen, steps_out[0].results if STEPS_OUT else []
 
 
 def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
@@ -86,7 +71,8 @@ def assert_none(failures: list[str]) -> None:
     assert not failures, f"{len(failures)} wrong results; " + "; ".join(failures[:REPORTED_FAILURES])
 
 
-async def check(dut, maps: LayerMaps, **willing) -> Transcript:
+async def check(dut: Dut, maps: LayerMaps, **willing: Callable[[], bool]) -> Transcript:
+    """Play a layer; all results must be those expected."""
     layer = exchange_for(SPEC, maps)
     await set_up(dut, layer)
     seen, steps = await play(dut, layer, **willing)
@@ -126,10 +112,10 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict:
 
 
 @bench_test
-async def golden(dut):
+async def golden(dut: Dut) -> None:
     """Every golden map at full rate, back to back: each word equal, each cycle as the formulas say."""
     layers, failures = [], []
-    await prepare(dut)
+    await start(dut, INPUTS)
     for maps in chosen_layers(golden_layers(Path(JOB["golden"]))):
         if not fits(SPEC, maps):
             continue
@@ -162,9 +148,9 @@ async def golden(dut):
 
 
 @bench_test
-async def timing(dut):
+async def timing(dut: Dut) -> None:
     """Latency and interval are the formulas', on maps of several sizes and adapters of both forms."""
-    await prepare(dut)
+    await start(dut, INPUTS)
     found = {}
     for maps in random_cases(SPEC, JOB["seed"], 6):
         layer = exchange_for(SPEC, maps)
@@ -174,20 +160,20 @@ async def timing(dut):
 
 
 @bench_test
-async def extremes(dut):
+async def extremes(dut: Dut) -> None:
     """Zero maps, saturated ones, one channel and one pixel, the largest map; steps and β at their limits."""
     checked = 0
-    await prepare(dut)
+    await start(dut, INPUTS)
     for maps in extreme_cases(SPEC, JOB["seed"]):
         checked += len((await check(dut, maps)).results)
     record("extremes", {"vectors": checked})
 
 
 @bench_test
-async def stalls(dut):
+async def stalls(dut: Dut) -> None:
     """Random stalls on every stream, from rare to nearly always."""
     checked = 0
-    await prepare(dut)
+    await start(dut, INPUTS)
     for index, (offering, taking) in enumerate([(0.9, 0.9), (0.5, 0.5), (1.0, 0.15), (0.15, 1.0)]):
         rng = random.Random(JOB["seed"] * 100 + index)
         for maps in random_cases(SPEC, JOB["seed"] * 100 + index, 2):
@@ -199,9 +185,9 @@ async def stalls(dut):
 
 
 @bench_test
-async def reset_midway(dut):
+async def reset_midway(dut: Dut) -> None:
     """A reset after any number of words, results waiting: nothing of them is left over."""
-    await prepare(dut)
+    await start(dut, INPUTS)
     checked = 0
     maps = next(iter(random_cases(SPEC, JOB["seed"], 1)))
     layer = exchange_for(SPEC, maps)

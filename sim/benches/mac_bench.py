@@ -5,6 +5,7 @@ to write what was found). Which tests run is the runner's choice.
 """
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from cocotb.triggers import FallingEdge
@@ -13,7 +14,8 @@ from asq_model.spec.mac import MacSpec
 from hw.harness.bench_top import COUNTS
 from hw.mac.operands import operand_layout
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
-from sim.benches.stream_driver import Transcript, counters, exchange, reset, start
+from sim.benches.stream_driver import Dut
+from sim.benches.transcript import Transcript, counters, exchange, reset, start
 from sim.vectors.dot_products import (
     Workload,
     extreme_workload,
@@ -57,7 +59,7 @@ def first_of(failures: list[dict]) -> str:
     return f"the first {first['when']}, of codes × activations {pairs}"
 
 
-async def check(dut, workload: Workload, **willing):
+async def check(dut: Dut, workload: Workload, **willing: Callable[[], bool]) -> Transcript:
     """Send a workload; all results must be those expected. Returns the transcript."""
     seen = await exchange(dut, workload.words(SPEC), len(workload.ends), **willing)
     assert_none(mismatches(workload, seen))
@@ -65,7 +67,7 @@ async def check(dut, workload: Workload, **willing):
 
 
 @bench_test
-async def golden(dut):
+async def golden(dut: Dut) -> None:
     """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
     layers, failures, totals = [], [], {name: 0 for name in COUNTS}
     await start(dut)
@@ -96,7 +98,7 @@ async def golden(dut):
 
 
 @bench_test
-async def timing(dut):
+async def timing(dut: Dut) -> None:
     """Latency and interval are exactly the formulas', on a lone operand, on two, and on a dot product of 9."""
     await start(dut)
     rng = random.Random(JOB["seed"])
@@ -114,7 +116,7 @@ async def timing(dut):
 
 
 @bench_test
-async def products(dut):
+async def products(dut: Dut) -> None:
     """Every weight code times every activation value."""
     await start(dut)
     workload = product_workload(SPEC)
@@ -123,7 +125,7 @@ async def products(dut):
 
 
 @bench_test
-async def extremes(dut):
+async def extremes(dut: Dut) -> None:
     """The longest accumulation at its extreme values, back to back."""
     await start(dut)
     workload = extreme_workload(SPEC)
@@ -133,7 +135,7 @@ async def extremes(dut):
 
 
 @bench_test
-async def stalls(dut):
+async def stalls(dut: Dut) -> None:
     """Random stalls on both sides, from rare to nearly always; the counter sees each of them."""
     checked = 0
     await start(dut)
@@ -156,7 +158,7 @@ async def stalls(dut):
     record("stalls", {"vectors": checked})
 
 
-async def leave_inside(dut, words: list[int]) -> None:
+async def leave_inside(dut: Dut, words: list[int]) -> None:
     """Offer words for as many cycles as the unit needs to take them in, and never take a result."""
     await FallingEdge(dut.clk)
     dut.o__ready.value = 0
@@ -171,7 +173,7 @@ async def leave_inside(dut, words: list[int]) -> None:
 
 
 @bench_test
-async def reset_midway(dut):
+async def reset_midway(dut: Dut) -> None:
     """A reset in the middle of a dot product, or on a result that waits: nothing of it is left over."""
     await start(dut)
     workload = random_workload(SPEC, JOB["seed"])

@@ -1,173 +1,197 @@
-"""Driving and watching a unit's streams from cocotb.
+"""Driving and watching a unit's streams from cocotb: drivers, monitors, the streams' rule, and the clock they step by.
 
-One coroutine a bench does it all, once a cycle: on the falling edge it sets the inputs, lets them settle, and sees
-which transfers the coming rising edge will make. So nothing depends on the order in which a simulator runs things.
+`run_streams` is the only coroutine. Once a cycle, on the falling edge, it lets each stream set its inputs, waits until
+they have settled, and lets each stream see which transfers the coming rising edge will make. So nothing depends on the
+order in which a simulator runs things.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from cocotb.clock import Clock
 from cocotb.handle import LogicArrayObject
 from cocotb.triggers import FallingEdge, ReadOnly
-from cocotb.utils import get_sim_time
 
+Dut = Any  # cocotb finds a module's ports when the simulation runs
 PERIOD_NS = 10
 MAX_QUIET_CYCLES = 1000
-
-
-@dataclass
-class Transcript:
-    """What was seen: results in order, the cycle of each transfer, and stalls by the counter's definitions.
-
-    began_ns: the time of the falling edge in the first of these cycles.
-    """
-
-    results: list[int] = field(default_factory=list)
-    accepted_at: list[int] = field(default_factory=list)
-    offered_at: list[int] = field(default_factory=list)
-    taken_at: list[int] = field(default_factory=list)
-    input_stalls: int = 0
-    output_stalls: int = 0
-    began_ns: float = 0
-
-    def time_ns(self, cycle: int) -> float:
-        """The time of the rising edge that makes a cycle's transfers."""
-        return self.began_ns + PERIOD_NS * cycle + PERIOD_NS / 2
-
-    @property
-    def cycles(self) -> int:
-        """From the first accepted operand to the last result taken, both included."""
-        return self.taken_at[-1] - self.accepted_at[0] + 1
-
-
-async def start(dut) -> None:
-    """Start the clock and reset the unit, streams idle."""
-    Clock(dut.clk, PERIOD_NS, unit="ns").start()
-    dut.i__valid.value = 0
-    dut.i__payload.value = 0
-    dut.o__ready.value = 0
-    await reset(dut)
-
-
-async def reset(dut) -> None:
-    """Hold reset over one rising edge, while an operand is offered that must not be taken, and nothing is taken."""
-    await FallingEdge(dut.clk)
-    dut.i__valid.value = 1
-    dut.o__ready.value = 0
-    dut.rst.value = 1
-    await FallingEdge(dut.clk)
-    dut.i__valid.value = 0
-    dut.rst.value = 0
-
-
-def reader(port) -> Callable[[], int]:
-    """Reads a port as an unsigned integer."""
-    if isinstance(port, LogicArrayObject):
-        return lambda: port.value.to_unsigned()
-    return lambda: int(port.value)  # a single bit
 
 
 def always() -> bool:
     return True
 
 
-async def exchange(
-    dut,
-    words: Iterable[int],
-    results: int,
-    offer: Callable[[], bool] = always,
-    take: Callable[[], bool] = always,
-    patience: int = MAX_QUIET_CYCLES,
-) -> Transcript:
-    """Send operand words and collect `results` results, unsigned; `offer` and `take` are asked each cycle.
+def reader(port: Any) -> Callable[[], int]:
+    """A function that reads a port as an unsigned integer."""
+    if isinstance(port, LogicArrayObject):
+        return lambda: port.value.to_unsigned()
+    return lambda: int(port.value)  # a single bit
 
-    Call it on a falling edge; the first operand is offered at once. An operand once offered stays offered, as the
-    stream's rule demands. Raises AssertionError when the unit breaks the rule (withdraws or changes a result not yet
-    taken) or hangs: moves nothing for `patience` cycles.
+
+class Stream(Protocol):
+    """What `run_streams` steps: the bench's side of one stream of a unit."""
+
+    @property
+    def done(self) -> bool:
+        """Whether every transfer was made."""
+
+    @property
+    def progress(self) -> str:
+        """How many transfers were made, for a message."""
+
+    def drive(self) -> None:
+        """Set the unit's inputs for this cycle."""
+
+    def observe(self, cycle: int) -> bool:
+        """See, with all inputs settled, whether this cycle makes a transfer, and return it."""
+
+    def rest(self) -> None:
+        """Set the unit's inputs so that nothing is transferred."""
+
+
+class StreamDriver:
+    """Offers words to an input stream, in order; `offer` is asked in each cycle in which one could be.
+
+    A word once offered stays offered until the unit takes it, as the streams' rule demands. While none is offered the
+    payload is a wrong one, which must not be taken. A stream without `ready` takes a word at once.
+
+    accepted_at: the cycle of each transfer. stalls: cycles between the first transfer and the last in which the unit
+    would have taken a word and none was offered, as the hardware counter counts them.
     """
-    seen = Transcript(began_ns=get_sim_time("ns"))
-    queue = iter(words)
-    word = next(queue, None)
-    steady = offer is always and take is always
-    offered, held, waiting, cycle, quiet = False, None, 0, 0, 0
-    i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
-    o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, reader(dut.o__payload)
-    if steady:
-        o_ready.value = 1
-    while len(seen.results) < results:
-        ready_now = True if steady else take()
-        if not offered and word is not None and offer():
-            offered = True
-            i_payload.value = word
-            i_valid.value = 1
-        if not steady:
-            o_ready.value = int(ready_now)
+
+    def __init__(self, dut: Dut, name: str, words: Iterable[int], offer: Callable[[], bool] = always):
+        self.name, self.offer = name, offer
+        self.valid, self.payload = getattr(dut, f"{name}__valid"), getattr(dut, f"{name}__payload")
+        self.ready = getattr(dut, f"{name}__ready", None)
+        self.queue = iter(words)
+        self.word = next(self.queue, None)
+        self.offered = self.was_offered = False
+        self.accepted_at: list[int] = []
+        self.stalls = self.waiting = 0
+
+    @property
+    def done(self) -> bool:
+        return self.word is None
+
+    @property
+    def progress(self) -> str:
+        return f"{len(self.accepted_at)} words into {self.name}"
+
+    def drive(self) -> None:
+        if self.word is not None and not self.offered:
+            self.offered = self.offer()
+            self.payload.value = self.word if self.offered else self.word ^ 1
+        if self.offered != self.was_offered:
+            self.valid.value = int(self.offered)
+        self.was_offered = self.offered
+
+    def observe(self, cycle: int) -> bool:
+        if self.ready is not None and self.ready.value != 1:
+            return False
+        if not self.offered:
+            self.waiting += bool(self.accepted_at)
+            return False
+        self.accepted_at.append(cycle)
+        self.stalls += self.waiting
+        self.waiting = 0
+        self.offered = False
+        self.word = next(self.queue, None)
+        return True
+
+    def rest(self) -> None:
+        self.valid.value = 0
+
+
+class StreamRule:
+    """Checks the streams' rule on an output: what is offered stays offered, unchanged, until it is taken."""
+
+    def __init__(self) -> None:
+        self.held: int | None = None
+
+    def check(self, payload: int | None, taken: bool) -> bool:
+        """Whether a cycle's payload (None: none is offered) is a new one. Raises AssertionError if the rule is broken.
+
+        taken: whether it is taken in this cycle, if it is offered.
+        """
+        held = self.held
+        self.held = None if taken else payload
+        if held is None:
+            return payload is not None
+        assert payload is not None, f"result {held} was withdrawn before it was taken"
+        assert payload == held, f"result changed from {held} to {payload} before it was taken"
+        return False
+
+
+class StreamMonitor:
+    """Takes `count` payloads, unsigned, from an output stream, and checks its rule; `take` is asked in each cycle.
+
+    What a stream without `ready` offers is taken at once.
+
+    results: the payloads in order. offered_at: the cycle in which each was first offered. taken_at: the cycle of each
+    transfer. stalls: cycles in which a payload was offered and not taken.
+    """
+
+    def __init__(self, dut: Dut, name: str, count: int, take: Callable[[], bool] = always):
+        self.name, self.count, self.take = name, count, take
+        self.valid, self.read = getattr(dut, f"{name}__valid"), reader(getattr(dut, f"{name}__payload"))
+        self.ready = getattr(dut, f"{name}__ready", None)
+        self.rule = StreamRule()
+        self.willing: bool | None = None  # not driven yet
+        self.results: list[int] = []
+        self.offered_at: list[int] = []
+        self.taken_at: list[int] = []
+        self.stalls = 0
+
+    @property
+    def done(self) -> bool:
+        return len(self.results) == self.count
+
+    @property
+    def progress(self) -> str:
+        return f"{len(self.results)} of {self.count} results from {self.name}"
+
+    def drive(self) -> None:
+        willing = self.ready is None or (not self.done and self.take())
+        if self.ready is not None and willing != self.willing:
+            self.ready.value = int(willing)
+        self.willing = willing
+
+    def observe(self, cycle: int) -> bool:
+        taken = bool(self.willing)
+        payload = self.read() if self.valid.value == 1 else None
+        if self.rule.check(payload, taken):
+            self.offered_at.append(cycle)
+        if payload is None:
+            return False
+        if not taken:
+            self.stalls += 1
+            return False
+        self.results.append(payload)
+        self.taken_at.append(cycle)
+        return True
+
+    def rest(self) -> None:
+        if self.ready is not None:
+            self.ready.value = 0
+
+
+async def run_streams(dut: Dut, *streams: Stream, patience: int = MAX_QUIET_CYCLES) -> None:
+    """Step streams side by side, in this order, until all are done. Call it on a falling edge: the first cycle is that.
+
+    Raises AssertionError when the unit breaks the streams' rule or hangs: moves nothing for `patience` cycles.
+    """
+    cycle = quiet = 0
+    while not all(stream.done for stream in streams):
+        for stream in streams:
+            stream.drive()
         await ReadOnly()
-        accepts = i_ready.value == 1
-        if o_valid.value == 1:
-            payload = o_payload()
-            assert held is None or payload == held, f"result changed from {held} to {payload} before it was taken"
-            if held is None:
-                seen.offered_at.append(cycle)
-            if ready_now:
-                seen.results.append(payload)
-                seen.taken_at.append(cycle)
-                held, quiet = None, 0
-            else:
-                held = payload
-                seen.output_stalls += 1
-        else:
-            assert held is None, f"result {held} was withdrawn before it was taken"
-        if offered and accepts:
-            seen.accepted_at.append(cycle)
-            seen.input_stalls += waiting
-            offered, waiting, quiet = False, 0, 0
-            word = next(queue, None)
-        elif accepts and seen.accepted_at:
-            waiting += 1
-        quiet += 1
-        assert quiet < patience, f"nothing moved for {quiet} cycles after {len(seen.results)} of {results} results"
+        moved = False
+        for stream in streams:
+            moved |= stream.observe(cycle)
+        quiet = 0 if moved else quiet + 1
+        if quiet == patience:
+            progress = ", ".join(stream.progress for stream in streams)
+            raise AssertionError(f"nothing moved for {quiet} cycles after {progress}")
         cycle += 1
         await FallingEdge(dut.clk)
-        if not offered:
-            i_valid.value = 0
-    return seen
-
-
-async def feed(dut, stream: str, words: Iterable[int], offer: Callable[[], bool] | None = None) -> None:
-    """Send words to another input stream than `i`, beside an `exchange`."""
-    valid, ready, payload = (getattr(dut, f"{stream}__{name}") for name in ("valid", "ready", "payload"))
-    for word in words:
-        await FallingEdge(dut.clk)
-        while offer is not None and not offer():
-            valid.value = 0
-            await FallingEdge(dut.clk)
-        payload.value = word
-        valid.value = 1
-        await ReadOnly()
-        while ready.value != 1:
-            await FallingEdge(dut.clk)
-            await ReadOnly()
-    await FallingEdge(dut.clk)
-    valid.value = 0
-
-
-async def take_all(dut, stream: str, count: int, results: list[int], take: Callable[[], bool] | None = None) -> None:
-    """Append `count` payloads of another output stream than `o` to `results`, beside an `exchange`."""
-    valid, ready = getattr(dut, f"{stream}__valid"), getattr(dut, f"{stream}__ready")
-    payload = reader(getattr(dut, f"{stream}__payload"))
-    while len(results) < count:
-        await FallingEdge(dut.clk)
-        willing = take is None or take()
-        ready.value = int(willing)
-        await ReadOnly()
-        if willing and valid.value == 1:
-            results.append(payload())
-    await FallingEdge(dut.clk)
-    ready.value = 0
-
-
-def counters(dut, names: Iterable[str]) -> dict[str, int]:
-    """Read the cycle counter out."""
-    return {name: getattr(dut, name).value.to_unsigned() for name in names}
+    for stream in streams:
+        stream.rest()

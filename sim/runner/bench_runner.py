@@ -176,7 +176,8 @@ def read_job(path: Path) -> Job:
     told = read_record(path, JOB_FILE)
     kinds = {kind: spec for spec, kind in BENCHES.items()}
     try:
-        spec = ArraySpec.of(told["spec"]) if told["kind"] == "array" else kinds[told["kind"]](**told["spec"])
+        kind = kinds[told["kind"]]
+        spec = ArraySpec.of(told["spec"]) if kind is ArraySpec else kind(**told["spec"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{JOB_FILE.title} {path} names no unit of this program: {error}") from error
     golden, verilog = (Path(told[key]) if told[key] else None for key in ("golden", "verilog"))

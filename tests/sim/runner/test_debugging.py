@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from asq_model.common.errors import InputError
+from asq_model.common.records import write_record
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim import cli
 from sim.runner import bench_runner, verilator
-from sim.runner.bench_runner import Job, read_job, run_job
+from sim.runner.bench_runner import Job, job_file_of, read_job, run_job
+from sim.runner.outcomes import JOB_FILE
 from sim.vectors.shipped import shipped_folder
 
 # Broken units share a folder, and so one build place: they take turns.
@@ -130,3 +132,12 @@ def test_a_job_file_that_was_changed_is_refused(refused, tmp_path):
     assert "job of a bench" in refused("sim", "again", tmp_path / "job.json")
     with pytest.raises(InputError, match="cannot read job of a bench"):
         read_job(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "spec", [SPEC, ArraySpec(MacSpec("pot", 4, 4), 2, 2), BlockSpec("quantiser")], ids=lambda spec: spec.name
+)
+def test_a_job_file_says_which_bench_of_which_unit_ran(spec, tmp_path):
+    job = Job(spec, GOLDEN.resolve(), ("golden",), layer="fc")
+    write_record(tmp_path / "job.json", JOB_FILE, job_file_of(job, tmp_path / "result.json"))
+    assert read_job(tmp_path / "job.json") == job
