@@ -30,6 +30,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
+from sim.measure.templates import fill_template
 from sim.measure.yosys_area import flat, yosys
 from sim.runner.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
@@ -42,71 +43,11 @@ MAPPING = (
     f"dfflegalize -cell $_DFF_P_ 01; abc -g {GATES}; splitnets; opt_clean -purge; rename -enumerate -pattern n% w:*;"
     " write_verilog -noattr netlist.v; write_json netlist.json"
 )
+HERE = Path(__file__).parent
 # The bus rests at zero after the last word. Only `unit` is looked at in the trace.
-DRIVER = """module driver(input clk, input rst);
-  reg [{word_width}-1:0] words [0:{words}];
-  integer index = 0, received = 0, file;
-  wire [{word_width}-1:0] word = words[index];
-  wire i_valid = !rst && index < {words};
-  {ready};
-  wire o_valid;
-  wire [{o_width}-1:0] o_payload;
-  initial begin
-    $readmemh("words.hex", words);
-    file = $fopen("results.hex", "w");
-  end
-  always @(posedge clk) begin
-    if (i_valid && i_ready) index <= index + 1;
-    if (!rst && o_valid) begin
-      $fdisplay(file, "%h", o_payload);
-      received <= received + 1;
-      if (received + 1 == {results}) $finish;
-    end
-  end
-  {top} unit(
-    .clk(clk), .rst(rst),
-{connections}
-    .o__valid(o_valid), .o__payload(o_payload)
-  );
-endmodule
-"""
-UNIT = """    .i__valid(i_valid), .i__ready(i_ready), .i__payload(word), .o__ready(1'b1),"""
-# No partial sums come in.
-ARRAY = """    .i__payload(word[0 +: {i}]), .load__payload(word[{i} +: {load}]),
-    .i__valid(i_valid && word[{i} + {load}]), .load__valid(i_valid && word[{i} + {load} + 1]),
-    .s__payload({s}'b0),"""
-# Arguments: the trace to write, the most cycles after reset.
-HARNESS = """#include "Vdriver.h"
-#include "verilated_saif_c.h"
-#include <cstdlib>
-
-int main(int, char** arguments) {
-    VerilatedContext context;
-    context.traceEverOn(true);
-    Vdriver top{&context};
-    VerilatedSaifC trace;
-    top.trace(&trace, 99);
-    const auto cycle = [&](int reset) {
-        top.rst = reset;
-        top.clk = 0;
-        top.eval();
-        top.clk = 1;
-        top.eval();
-    };
-    cycle(1);
-    top.rst = 0;
-    top.eval();
-    trace.open(arguments[1]);
-    trace.dump(0);
-    const uint64_t cycles = std::strtoull(arguments[2], nullptr, 10);
-    for (uint64_t time = 1; time <= cycles && !context.gotFinish(); ++time) {
-        cycle(0);
-        trace.dump(time);
-    }
-    trace.close();
-    top.final();
-}
-"""
+DRIVER = HERE / "netlist_driver.v"
+UNIT_PORTS, ARRAY_PORTS = HERE / "unit_ports.v", HERE / "array_ports.v"  # no partial sums come into an array
+HARNESS = HERE / "netlist_harness.cpp"  # its arguments: the trace to write, the most cycles after reset
 
 
 class Switching(TypedDict):
@@ -159,12 +100,15 @@ def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
     """The Verilog that feeds the netlist."""
     widths = {name.removesuffix("__payload"): len(port["bits"]) for name, port in module["ports"].items()}
     if isinstance(spec, ArraySpec):
-        connections, word_width, ready = ARRAY.format(**widths), widths["i"] + widths["load"] + 2, "wire i_ready = 1"
+        sizes = {f"{name}_width": widths[name] for name in ("i", "load", "s")}
+        connections, ready = fill_template(ARRAY_PORTS, **sizes), "wire i_ready = 1"
+        word_width = widths["i"] + widths["load"] + 2
     else:
-        connections, word_width, ready = UNIT, widths["i"], "wire i_ready"
-    return DRIVER.format(
+        connections, ready, word_width = fill_template(UNIT_PORTS), "wire i_ready", widths["i"]
+    return fill_template(
+        DRIVER,
         top=spec.name,
-        connections=connections,
+        connections=connections.rstrip("\n"),
         ready=ready,
         word_width=word_width,
         o_width=widths["o"],
@@ -176,7 +120,7 @@ def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
 def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
     """Send the words through the netlist; its result words. Leaves start.saif and run.saif in `folder`."""
     (folder / "driver.v").write_text(driver(spec, module, given))
-    (folder / "harness.cpp").write_text(HARNESS)
+    shutil.copyfile(HARNESS, folder / "harness.cpp")
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
     limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
     simulator = str(build(spec, folder, runtime).resolve())

