@@ -16,7 +16,7 @@ from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
 from sim.explore.design_rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Row
-from sim.explore.design_space import FORMS, FULLY, LARGE_SEEDS, Design, designs, placings, swept
+from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, designs, placings, swept
 from sim.explore.measure_design import Task
 from sim.explore.ranking import recommended
 from sim.explore.sweep import Found, sweep
@@ -237,7 +237,7 @@ def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Pa
     for (widths, form), members in plan.items():
         fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE | SLOW]
         tasks += [Task(design, name, golden, placings(design, seeds)) for name in fabrics for design in members]
-        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULLY)):
+        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
@@ -305,7 +305,7 @@ def unrolled(cases, larger, out, seeds, root):
     from sim.unrolled.page import UNROLLED, page
     from sim.unrolled.page import report as unrolled_report
 
-    default = f"{shipped_folder(FULLY)}:block3.downsample.0:16x16"
+    default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
     parsed = [parsed_case(case) for case in cases or (default,)], [parsed_case(case) for case in larger]
     for case in [*parsed[0], *parsed[1]]:
         found_layer(case)

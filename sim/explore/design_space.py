@@ -1,6 +1,7 @@
 """What is compared: units, dot products and arrays, by the widths of weights and activations."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import product
 
 from asq_model.common.errors import InputError
@@ -11,38 +12,90 @@ from asq_model.spec.mac import FAMILY_OF_UNIT, MIN_FRAC, ROUNDING, MacSpec
 Design = MacSpec | ArraySpec
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
+FULL_WIDTHS = (4, 4)  # where every variant is compared
 AS_TRAINED = ((3, 4), (5, 4))  # of arrays whose area is set beside the accuracy of networks with such weights
 FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
-# Of one multiplier: unit, level sets, fraction bits. The uniform ones first, which are the rivals.
-UNIFORM = tuple(
-    (unit, ("",), (None,))
-    for unit in ("uniform", "uniform-sign", "uniform-adders", "uniform-shared", "uniform-table", "uniform-booth")
-)
-OTHERS = (
-    ("post", ("symmetric",), (2, 0, MIN_FRAC)),
-    ("post-three-halves", ("symmetric",), (None,)),
-    ("post-exact", ("symmetric",), (None,)),
-    ("pot", ("symmetric",), (None,)),
-    ("apot", ("",), (None,)),
-    ("e2m1", ("",), (None,)),
-)
-SORTED = (("post-sorted", ("symmetric",), (None,)),)
-KINDS_TOO = (("post", KINDS[1:], (-1,)), ("pot", KINDS[1:], (None,)), ("post-sorted", KINDS[1:], (None,)))
-NARROW = (("post", ("symmetric",), (MIN_FRAC,)),)
-GATED = (UNIFORM[1], *NARROW, *SORTED)
-ROOT = (("post", ("symmetric",), (0, MIN_FRAC)),)
-# Whose multiples of an activation can be shared, the best first.
-SHARING = (UNIFORM[3], *ROOT, ("post-three-halves", ("symmetric",), (None,)), ("e2m1", ("",), (None,)))
-ARRAYED = (*UNIFORM[:4], ("post", ("symmetric",), (4, 3, 2, 1, 0, -1)), *OTHERS[1:])
-# The best of those, for the widths and forms where not everything is compared again.
-BEST = UNIFORM[1:3]
-BEST_ARRAYED = (UNIFORM[1], UNIFORM[3], *NARROW)
-BEST_LARGE = (UNIFORM[3], *NARROW)
-WITH_ACCURACY = (UNIFORM[0], UNIFORM[1], UNIFORM[3], *ROOT)
-FULLY = (4, 4)  # the widths with everything
+LARGE_LANES = 64  # lanes of a dot product from which on only the best variants are compared
 STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
 NARROWEST = 3  # bits of weights whose arrays are as good in one stage
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One multiplier: a unit, the kind of its level set, and the fraction bits of its products, where it has a choice.
+
+    shared: the activation's multiples come with the operand. gated: a zero activation makes the sign zero.
+    """
+
+    unit: str
+    kind: str = ""
+    frac: int | None = None
+    shared: bool = False
+    gated: bool = False
+
+
+def post(*fracs: int) -> tuple[Variant, ...]:
+    """POST's multiplier with √2·a rounded to so many fraction bits."""
+    return tuple(Variant("post", "symmetric", frac) for frac in fracs)
+
+
+def shared(*variants: Variant) -> tuple[Variant, ...]:
+    return tuple(replace(variant, shared=True) for variant in variants)
+
+
+def gated(*variants: Variant) -> tuple[Variant, ...]:
+    return tuple(replace(variant, gated=True) for variant in variants)
+
+
+TWOS_COMPLEMENT = Variant("uniform")
+SIGN_MAGNITUDE = Variant("uniform-sign")
+ADDERS = Variant("uniform-adders")
+SHARED_MULTIPLES = Variant("uniform-shared")
+RIVALS = (
+    *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, SHARED_MULTIPLES),
+    *(Variant("uniform-table"), Variant("uniform-booth")),
+)
+THREE_HALVES = Variant("post-three-halves", "symmetric")
+SORTED = Variant("post-sorted", "symmetric")
+OTHER_LEVELS = (
+    THREE_HALVES,
+    Variant("post-exact", "symmetric"),
+    Variant("pot", "symmetric"),
+    Variant("apot"),
+    Variant("e2m1"),
+)
+# The variants that answer a question, the rivals first.
+VARIANTS = {
+    "which multiplier is the best alone": (*RIVALS, *post(2, 0, MIN_FRAC), *OTHER_LEVELS, SORTED),
+    "what the other kinds of level sets cost": (
+        *(Variant("post", kind, -1) for kind in KINDS[1:]),
+        *(Variant("pot", kind) for kind in KINDS[1:]),
+        *(Variant("post-sorted", kind) for kind in KINDS[1:]),
+    ),
+    "what a gated sign costs": gated(SIGN_MAGNITUDE, *post(MIN_FRAC), SORTED),
+    "how much faster than the paper's rival": (Variant("serial"),),
+    "which dot product is the best": (
+        *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, *post(2, 0, MIN_FRAC), *OTHER_LEVELS, SORTED),
+        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC), THREE_HALVES, Variant("e2m1")),
+    ),
+    "how the best dot products do at other widths": (
+        *(SIGN_MAGNITUDE, ADDERS, *post(0, MIN_FRAC), SORTED),
+        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
+    ),
+    "how the best large dot products do": (
+        *(SIGN_MAGNITUDE, ADDERS, SORTED),
+        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
+    ),
+    "which array is the best": (
+        *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, SHARED_MULTIPLES),
+        *post(4, 3, 2, 1, 0, MIN_FRAC),
+        *OTHER_LEVELS,
+    ),
+    "how the best arrays do at other widths": (SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(MIN_FRAC)),
+    "how the best large arrays do": (SHARED_MULTIPLES, *post(MIN_FRAC)),
+    "what accuracy costs": (TWOS_COMPLEMENT, SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(0, MIN_FRAC)),
+}
 
 
 def mac_of(design: Design) -> MacSpec:
@@ -78,46 +131,60 @@ def title(design: Design) -> str:
     return " ".join(filter(None, parts))
 
 
-def possible(widths: tuple[int, int], unit: str, kind: str, frac: int | None, **rest) -> Iterator[MacSpec]:
+def possible(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
     """The unit, or nothing where it cannot be: too many bits for its weights."""
     try:
-        yield MacSpec(unit, *widths, kind, frac, **rest)
+        yield MacSpec(
+            variant.unit,
+            *widths,
+            variant.kind,
+            variant.frac,
+            lanes=lanes,
+            shared=variant.shared,
+            gated=variant.gated,
+        )
     except InputError:
         return
 
 
-def macs(widths: tuple[int, int], chosen: tuple, **rest) -> Iterator[MacSpec]:
-    for unit, kinds, fracs in chosen:
-        for kind in kinds:
-            for frac in fracs:
-                yield from possible(widths, unit, kind, frac, **rest)
+def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
+    """The units, or dot products, that answer a question of `VARIANTS`."""
+    for variant in VARIANTS[question]:
+        yield from possible(widths, variant, lanes)
 
 
-def alone(widths: tuple[int, int]) -> Iterator[MacSpec]:
-    """Units: every circuit; the other kinds of level sets where activations are narrow; gated ones at the widths with
-    everything."""
-    yield from macs(widths, (*UNIFORM, *OTHERS, *SORTED))
-    if widths[1] <= FULLY[1]:
-        yield from macs(widths, KINDS_TOO)
-    if widths == FULLY:
-        yield from macs(widths, GATED, gated=True)
-    yield from macs(widths, (("serial", ("",), (None,)),))
+def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
+    """Single units: every multiplier; the other kinds of level sets where activations are narrow; gated ones at
+    `FULL_WIDTHS`."""
+    yield from macs(widths, "which multiplier is the best alone")
+    if widths[1] <= FULL_WIDTHS[1]:
+        yield from macs(widths, "what the other kinds of level sets cost")
+    if widths == FULL_WIDTHS:
+        yield from macs(widths, "what a gated sign costs")
+    yield from macs(widths, "how much faster than the paper's rival")
 
 
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
     """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
-    fully = widths == FULLY and lanes < 64
-    chosen = UNIFORM[:3] + OTHERS if fully else BEST + ROOT if lanes < 64 else BEST
-    yield from macs(widths, (*chosen, *SORTED), lanes=lanes)
-    yield from macs(widths, SHARING if fully else SHARING[:2], lanes=lanes, shared=True)
+    if lanes >= LARGE_LANES:
+        return macs(widths, "how the best large dot products do", lanes)
+    if widths == FULL_WIDTHS:
+        return macs(widths, "which dot product is the best", lanes)
+    return macs(widths, "how the best dot products do at other widths", lanes)
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     """Square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
     if widths in AS_TRAINED:
-        yield from (ArraySpec(spec, side, side) for spec in macs(widths, WITH_ACCURACY))
+        yield from (ArraySpec(spec, side, side) for spec in macs(widths, "what accuracy costs"))
         return
-    for spec in macs(widths, BEST_LARGE if side > 8 else ARRAYED if widths == FULLY else BEST_ARRAYED):
+    if side > 8:
+        question = "how the best large arrays do"
+    elif widths == FULL_WIDTHS:
+        question = "which array is the best"
+    else:
+        question = "how the best arrays do at other widths"
+    for spec in macs(widths, question):
         yield ArraySpec(spec, side, side)
         if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac == MIN_FRAC):
             for stages in STAGES:
@@ -135,7 +202,7 @@ def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]
 def designs(widths: tuple[int, int], form: str) -> list[Design]:
     """Everything of one form at one width, the rivals first. Raises InputError."""
     if form == "mac":
-        made = alone(widths)
+        made: Iterator[Design] = units(widths)
     elif form.startswith("dot"):
         made = dots(widths, int(form[3:]))
     elif form.startswith("array"):
@@ -170,12 +237,13 @@ def swept(
     """Every design in the product of these lists that can be. abits: if empty, as many as the weight has; kinds, fracs:
     for the units that have a choice."""
     made: list[Design] = []
-    for unit, width in product(units, bits):
-        for activation_bits in abits or [width]:
-            own_kinds = kinds if FAMILY_OF_UNIT[unit] in EXPONENTIAL else [""]
-            for kind, frac in product(own_kinds, fracs if unit in ROUNDING else [None]):
-                for count in lanes:
-                    made += possible((width, activation_bits), unit, kind, frac, lanes=count)
-                for side, spec in product(sides, list(possible((width, activation_bits), unit, kind, frac))):
-                    made += possible_array(spec, side, 1)
+    for unit, weight_bits in product(units, bits):
+        own_kinds = kinds if FAMILY_OF_UNIT[unit] in EXPONENTIAL else [""]
+        own_fracs: list[int] | list[None] = fracs if unit in ROUNDING else [None]
+        for activation_bits, kind, frac in product(abits or [weight_bits], own_kinds, own_fracs):
+            widths, variant = (weight_bits, activation_bits), Variant(unit, kind, frac)
+            for count in lanes:
+                made += possible(widths, variant, count)
+            for side, spec in product(sides, list(possible(widths, variant))):
+                made += possible_array(spec, side, 1)
     return list(dict.fromkeys(made))

@@ -11,7 +11,7 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import markdown_table
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import SIGN_MAGNITUDE
-from sim.explore.design_space import FULLY
+from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, text
@@ -90,7 +90,7 @@ def accuracy_points(rows: list[dict], accuracies: list[dict]) -> dict[str, list[
                 row = min(members, key=lambda row: row["luts"])
                 row = row | {"luts_per_product": row["luts"] / row["products_per_cycle"], "measured": entry}
                 row |= {name: entry[name] for name in ("accuracy", "spread")}
-                row["title"] += f", {row['weight_bits']} bits" if row["weight_bits"] != FULLY[0] else ""
+                row["title"] += f", {row['weight_bits']} bits" if row["weight_bits"] != FULL_WIDTHS[0] else ""
                 row["title"] += "" if entry["product_frac"] is None else ", trained so"
                 found.setdefault(target, []).append(row)
     return found
@@ -129,7 +129,7 @@ def accuracy_told(points: dict[str, list[dict]]) -> str:
     for target, members in points.items():
         for network in dict.fromkeys(row["measured"]["network"] for row in members):
             fitting = [
-                row for row in members if (row["measured"]["network"], row["weight_bits"]) == (network, FULLY[0])
+                row for row in members if (row["measured"]["network"], row["weight_bits"]) == (network, FULL_WIDTHS[0])
             ]
             in_order = sorted(fitting, key=lambda row: (row["luts_per_product"], -row["accuracy"]))
             ours, theirs = (next(filter(wanted, in_order), None) for wanted in (is_post, is_uniform))
@@ -139,7 +139,7 @@ def accuracy_told(points: dict[str, list[dict]]) -> str:
                 difference = apart(ours["measured"], theirs["measured"])
                 said.setdefault(network, []).append(f"{ratio:.2f} on {SHORT[target]} ({accuracies}: {difference})")
     told = "; ".join(f"{network} {', '.join(parts)}" for network, parts in said.items())
-    return text("equal", bits=FULLY[0], said=told) if said else ""
+    return text("equal", bits=FULL_WIDTHS[0], said=told) if said else ""
 
 
 def accuracy_words(points: dict[str, list[dict]], note: str) -> str:

@@ -7,7 +7,7 @@ ratio, and its outcome is "not measured".
 from collections.abc import Iterable, Iterator
 from statistics import mean
 
-from sim.explore.design_space import FORMS, FULLY, WIDTHS
+from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
 from sim.explore.ranking import compared_designs, gain, is_alone, is_post, is_serial, is_sorted
 from sim.measure.nextpnr_clock import DEVICES
 from sim.measure.yosys_area import FABRICS
@@ -68,8 +68,8 @@ def verdict(rows: list[dict]) -> str:
         said=said,
         aims=" and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items()),
         outcomes=aims,
-        widths=widths_text(FULLY),
-        alone=ratios(gains_on(rows, FULLY, "mac", FABRICS, is_alone)),
+        widths=widths_text(FULL_WIDTHS),
+        alone=ratios(gains_on(rows, FULL_WIDTHS, "mac", FABRICS, is_alone)),
         folds=folds,
     )
 
