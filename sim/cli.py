@@ -12,15 +12,15 @@ from asq_model.common.option_types import OUTPUT, PATH, switch
 from asq_model.common.records import write_record
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import check_files, read_manifest
-from asq_model.spec.mac import MacSpec
 from hw.emit import Spec
 from sim.hardware_commands import ROOT, hardware, progress
 from sim.reports.adaptation import adaptation, cycle_rows
 from sim.reports.simulation import summary, write_reports
 from sim.runner.bench_runner import Job, Outcome, read_job, run_jobs
+from sim.runner.network_units import block_specs, golden_specs
 from sim.runner.verilator import verilator, waveform
 from sim.vectors.feature_map_cases import fits
-from sim.vectors.feature_maps import block_specs, golden_layers
+from sim.vectors.feature_maps import golden_layers
 from sim.vectors.shipped import WIDTHS, shipped_folder
 
 
@@ -40,13 +40,6 @@ def tools():
     Says what is missing: Verilator, or the compiler that it needs.
     """
     verilator()
-
-
-def golden_specs(manifest: dict) -> list[MacSpec]:
-    """The units that the layers' vectors are for, each once, those of the low-bit layers first."""
-    layers = sorted(manifest["layers"], key=lambda layer: (layer["weight_bits"], layer["activation_bits"]))
-    units = [unit["spec"] for layer in layers for unit in layer["units"].values()]
-    return list(dict.fromkeys(MacSpec(**spec) for spec in units))
 
 
 def report_folder(golden: Path, root: Path) -> Path:

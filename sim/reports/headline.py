@@ -6,14 +6,15 @@ from pathlib import Path
 
 from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
+from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
-from sim.reports.verdict import AIMS, ARRAY, FULLY, NOT_MEASURED, gains_on, is_alone, is_post
+from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post
 
 BLOCK = "hardware"  # of README
 PICTURE = "headline.svg"
 # What README shows: a form and its widths, and which POST designs count.
-SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULLY, is_alone))
+SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULL_WIDTHS, is_alone))
 INK, POST_COLOUR, UNIFORM_COLOUR = "#1f2937", "#c2410c", "#2563eb"
 
 

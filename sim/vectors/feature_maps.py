@@ -9,7 +9,6 @@ import numpy as np
 
 from asq_model.spec.golden_manifest import AdapterEntry, RescaleEntry
 from asq_model.spec.golden_vectors import GoldenMaps, read_maps
-from sim.runner.network_units import block_specs as block_specs
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def test_a_hole_is_braced_and_has_to_be_filled(tmp_path):
 def test_every_template_comes_with_the_package():
     patterns = tomllib.loads((PACKAGES / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["sim"]
     texts = [
-        path for suffix in ("v", "cpp", "j2", "md", "svg", "vlt") for path in (PACKAGES / "sim").rglob(f"*.{suffix}")
+        path
+        for suffix in ("v", "cpp", "j2", "md", "svg", "vlt", "sh")
+        for path in (PACKAGES / "sim").rglob(f"*.{suffix}")
     ]
     names = [path.relative_to(PACKAGES / "sim").as_posix() for path in texts]
     assert len(names) > 10
