@@ -15,7 +15,7 @@ from asq_model.common.records import read_record, write_record
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
-from sim.explore.design_rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Row
+from sim.explore.design_rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Measured, Row, columns_of
 from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, designs, placings, swept
 from sim.explore.measure_design import Task
 from sim.explore.ranking import recommended
@@ -48,9 +48,9 @@ def chosen(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
 def checked(found: Found) -> Found:
     """Raises InputError, with the first failure, if every task failed; says how many did otherwise."""
     if found.failures and not found.rows:
-        raise InputError(found.failures[0]["error"])
+        raise InputError(found.failures[0].error)
     for failure in found.failures:
-        progress(f"  failed: {failure['name']} {failure['target']}: {failure['error']}")
+        progress(f"  failed: {failure.name} {failure.target}: {failure.error}")
     return found
 
 
@@ -128,11 +128,12 @@ def numbers(name: str, text: str, low: int, high: int) -> list[int]:
 
 def table_text(rows: list[Row]) -> str:
     """Rows as CSV, a column for every key that one of them has."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [columns_of(row) for row in rows]
+    columns = list(dict.fromkeys(key for line in lines for key in line))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(lines)
     return buffer.getvalue()
 
 
@@ -185,7 +186,7 @@ def sweep_command(
         raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
     found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
     write_text(out / "table.csv", table_text(found.rows))
-    write_record(out / "table.json", TABLE, {"rows": found.rows, "failures": found.failures})
+    write_record(out / "table.json", TABLE, Measured(rows=found.rows, failures=found.failures))
     draw_sweep(found.rows, targets, out)
     click.echo(out / "table.csv")
 
@@ -205,12 +206,12 @@ def recommend(device, bits, abits, error, form, table):
     chosen("DEVICE", device, TARGETS)
     chosen("FORM", form, FORMS)
     widths = bits, bits if abits is None else abits
-    row = recommended(read_record(table, TABLE)["rows"], device, widths, error, form)
+    row = recommended(read_record(table, TABLE).rows, device, widths, error, form)
     if row is None:
         asked = f"DEVICE {device}, BITS {widths[0]}, ABITS {widths[1]} and an ERROR of at most {error}"
         raise InputError(f"no {form} of {table} that can be compared has {asked}")
-    clock = f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
-    click.echo(f"{row['name']}: {row['luts']} LUTs{clock}, error {row['relative_error']:.2%} of the results' rms")
+    clock = f", {row.mhz:.0f} MHz" if row.mhz is not None else ""
+    click.echo(f"{row.name}: {row.luts} LUTs{clock}, error {row.relative_error:.2%} of the results' rms")
 
 
 RESULTS = PACKAGES / "docs" / "results"
@@ -336,10 +337,10 @@ def pages(results):
         report = read_record(hardware_rows, REPORT)
         written += write_pages(report, results, hardware_rows.with_suffix(".md"))
         written.append(results / PICTURE)
-        draw_headline(report["rows"], written[-1])
+        draw_headline(report.rows, written[-1])
         readme = results.absolute().parents[1] / "README.md"
         if readme.is_file():
-            write_block(readme, BLOCK, findings(report["rows"]))
+            write_block(readme, BLOCK, findings(report.rows))
             written.append(readme)
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))

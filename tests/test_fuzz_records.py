@@ -60,7 +60,7 @@ def rows() -> list[dict]:
 
 
 ROWS = {row["target"]: row for row in rows()}
-FAILURE = {key: ROWS["xc7"][key] for key in Description.__annotations__} | {"error": "no tool"}
+FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__} | {"error": "no tool"}
 VALUES = {
     JOB_FILE: {
         "kind": "mac",

@@ -1,9 +1,10 @@
 """Rows of measured designs: what is in one, and the files that they are kept in."""
 
 from collections.abc import Iterable
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated
 
-from msgspec import Meta
+import msgspec
+from msgspec import Meta, Struct, structs
 
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Width, Word
 from asq_model.spec.mac import UNITS
@@ -15,7 +16,7 @@ TARGETS = (*FABRICS, ASIC, ENERGY)
 FORM = r"\A(mac|dot[1-9][0-9]*|array[1-9][0-9]*x[1-9][0-9]*)\Z"
 
 
-class Description(TypedDict):
+class Description(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a design and its target before anything is measured."""
 
     name: Word
@@ -36,44 +37,66 @@ class Description(TypedDict):
     target: Word
     dsp: bool
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Weight bits and activation bits."""
+        return self.weight_bits, self.activation_bits
 
-class Failure(Description):
+
+class Failure(Description, frozen=True, kw_only=True, omit_defaults=True):
     """A design that could not be measured, and why."""
 
     error: Text
 
 
-class Row(Description):
+class Row(Description, frozen=True, kw_only=True, omit_defaults=True):
     """A measured design: the golden results that its bench checked, and the figures that its target has (`check_row`).
 
     relative_error: of the results, root mean square, over theirs. per_lut: millions of products a second and LUT; where
-    there is no clock, products a cycle and LUT. mhz, mhz_median: of the placings.
+    there is no clock, products a cycle and LUT. mhz, mhz_median: of the placings. A figure that the target has not is
+    None, and is not in the file.
     """
 
     checked: Whole
     relative_error: Amount
-    luts: NotRequired[Whole]
-    carries: NotRequired[Count]
-    ffs: NotRequired[Count]
-    memories: NotRequired[Count]
-    dsps: NotRequired[Count]
-    mhz: NotRequired[Positive]
-    mhz_median: NotRequired[Positive]
-    per_lut: NotRequired[Positive]
-    gates: NotRequired[Positive]
-    per_product: NotRequired[Positive]
-    toggles_per_product: NotRequired[Positive]
-    nets: NotRequired[Whole]
-    flip_flops: NotRequired[Count]
-    products: NotRequired[Whole]
+    luts: Whole | None = None
+    carries: Count | None = None
+    ffs: Count | None = None
+    memories: Count | None = None
+    dsps: Count | None = None
+    mhz: Positive | None = None
+    mhz_median: Positive | None = None
+    per_lut: Positive | None = None
+    gates: Positive | None = None
+    per_product: Positive | None = None
+    toggles_per_product: Positive | None = None
+    nets: Whole | None = None
+    flip_flops: Count | None = None
+    products: Whole | None = None
 
 
 CLOCK = {"mhz", "mhz_median", "per_lut"}
+FIGURES = tuple(name for name in Row.__struct_fields__ if name not in Description.__struct_fields__)
+
+
+def failure_of(about: Description, error: str) -> Failure:
+    """The design as one that could not be measured."""
+    return Failure(**structs.asdict(about), error=error)
+
+
+def row_of(about: Description, **figures: float) -> Row:
+    """The design's row with these figures."""
+    return Row(**structs.asdict(about), **figures)
+
+
+def columns_of(row: Row) -> dict[str, object]:
+    """A row's columns by name, without the figures that its target has not."""
+    return msgspec.to_builtins(row)
 
 
 def check_description(row: Description) -> None:
     """Raises ValueError for a unit or a target that there is not."""
-    for what, value, allowed in (("unit", row["unit"], UNITS), ("target", row["target"], TARGETS)):
+    for what, value, allowed in (("unit", row.unit, UNITS), ("target", row.target, TARGETS)):
         if value not in allowed:
             raise ValueError(f"{what} is {value!r}; allowed: {', '.join(allowed)}")
 
@@ -81,18 +104,17 @@ def check_description(row: Description) -> None:
 def check_row(row: Row) -> None:
     """Raises ValueError unless the figures are those of the row's target."""
     check_description(row)
-    target = row["target"]
-    known = Description.__annotations__.keys() | {"checked", "relative_error"}
-    found = row.keys() - known
+    target = row.target
+    figures = {name for name in FIGURES if getattr(row, name) is not None} - {"checked", "relative_error"}
     if target == ASIC:
         allowed = [{"gates"}]
     elif target == ENERGY:
-        allowed = [Switching.__annotations__.keys()]
+        allowed = [{*Switching.__struct_fields__}]
     else:
-        area = Area.__annotations__.keys()
+        area = {*Area.__struct_fields__}
         allowed = [area, area | CLOCK] if target in PLACED else [area | {"per_lut"}]
-    if found not in allowed:
-        raise ValueError(f"the row of {row['name']} has other figures than {target} has: {', '.join(sorted(found))}")
+    if figures not in allowed:
+        raise ValueError(f"the row of {row.name} has other figures than {target} has: {', '.join(sorted(figures))}")
 
 
 def check_rows(rows: Iterable[Row]) -> None:
@@ -100,7 +122,7 @@ def check_rows(rows: Iterable[Row]) -> None:
         check_row(row)
 
 
-class Measured(TypedDict):
+class Measured(Struct, frozen=True, kw_only=True):
     """What a sweep or a report measured, and what failed."""
 
     rows: list[Row]
@@ -108,12 +130,12 @@ class Measured(TypedDict):
 
 
 def check_measured(found: Measured) -> None:
-    check_rows(found["rows"])
-    for failure in found["failures"]:
+    check_rows(found.rows)
+    for failure in found.failures:
         check_description(failure)
 
 
-class Made(TypedDict):
+class Made(Struct, frozen=True, kw_only=True):
     """What a report's figures depend on beside the rows: tools by version, placings, cells of a liberty file (null:
     generic gates), the rate that nextpnr is asked for."""
 
@@ -123,7 +145,7 @@ class Made(TypedDict):
     frequency_mhz: Positive
 
 
-class Report(Measured):
+class Report(Measured, frozen=True, kw_only=True):
     """What a report measured and what it did not, all that its page is made of."""
 
     made: Made
@@ -132,7 +154,7 @@ class Report(Measured):
 
 def check_report(found: Report) -> None:
     check_measured(found)
-    for row in found["left_out"]:
+    for row in found.left_out:
         check_description(row)
 
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file, source_paths
@@ -13,7 +14,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit, generator_fingerprint
-from sim.explore.design_rows import ASIC, ENERGY, Description, Row
+from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.explore.design_space import Design, form_of, is_rival, mac_of, products_per_cycle, title
 from sim.measure.gate_equivalents import count_gate_equivalents
 from sim.measure.nextpnr_clock import DEVICES, clock
@@ -117,45 +118,53 @@ def relative_error(mac: MacSpec, golden: Path) -> float:
 def description(task: Task) -> Description:
     """What is known of a task before anything is measured: a row's first columns."""
     design, mac = task.design, mac_of(task.design)
-    return {
-        "name": design.name,
-        "title": title(design),
-        "unit": mac.unit,
-        "level_set": mac.level_set.name,
-        "family": mac.level_set.family,
-        "kind": mac.level_set.kind,
-        "weight_bits": mac.weight_bits,
-        "activation_bits": mac.activation_bits,
-        "frac": mac.frac,
-        "form": form_of(design),
-        "stages": design.stages if isinstance(design, ArraySpec) else 1,
-        "shared": mac.shared,
-        "gated": mac.gated,
-        "rival": is_rival(design),
-        "products_per_cycle": products_per_cycle(design),
-        "target": task.target,
-        "dsp": task.dsp,
-    }
+    return Description(
+        name=design.name,
+        title=title(design),
+        unit=mac.unit,
+        level_set=mac.level_set.name,
+        family=mac.level_set.family,
+        kind=mac.level_set.kind,
+        weight_bits=mac.weight_bits,
+        activation_bits=mac.activation_bits,
+        frac=mac.frac,
+        form=form_of(design),
+        stages=design.stages if isinstance(design, ArraySpec) else 1,
+        shared=mac.shared,
+        gated=mac.gated,
+        rival=is_rival(design),
+        products_per_cycle=products_per_cycle(design),
+        target=task.target,
+        dsp=task.dsp,
+    )
 
 
-def measured(task: Task, root: Path) -> Row:
+def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict[str, float]:
+    """A design's figures on its target, by a row's columns. Raises InputError."""
+    design = task.design
+    if task.target == ENERGY:
+        return structs.asdict(measure_switching(design, golden, root))
+    if task.target == ASIC:
+        return {"gates": count_gate_equivalents(verilog, design.name, task.liberty, root)}
+    cells = area(verilog, design.name, task.target, task.dsp, root)
+    figures = structs.asdict(cells)
+    if task.target not in DEVICES:
+        return figures | {"per_lut": products_per_cycle(design) / cells.luts}
+    if not task.seeds:
+        return figures
+    rates = clock(design, verilog, task.target, task.seeds, root, task.dsp)
+    per_lut = rates.best * products_per_cycle(design) / cells.luts
+    return figures | {"mhz": rates.best, "mhz_median": rates.median, "per_lut": per_lut}
+
+
+def measure(task: Task, root: Path) -> Row:
     """A row: `description`, how many golden results were checked, and the design's figures. Raises InputError."""
     design, mac = task.design, mac_of(task.design)
     golden = golden_for(mac, task.golden)
     outcome = run_job(Job(design, golden), root)
     if not outcome.passed:
         raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.failures()[0]}")
-    row = description(task) | {"checked": outcome.vectors, "relative_error": relative_error(mac, golden)}
     verilog = emit(design, root / "verilog")[0]
-    if task.target == ENERGY:
-        return row | measure_switching(design, golden, root)
-    if task.target == ASIC:
-        return row | {"gates": count_gate_equivalents(verilog, design.name, task.liberty, root)}
-    row |= area(verilog, design.name, task.target, task.dsp, root)
-    if task.target in DEVICES and task.seeds:
-        rates = clock(design, verilog, task.target, task.seeds, root, task.dsp)
-        row |= {"mhz": rates["best"], "mhz_median": rates["median"]}
-        row["per_lut"] = rates["best"] * products_per_cycle(design) / row["luts"]
-    elif task.target not in DEVICES:
-        row["per_lut"] = products_per_cycle(design) / row["luts"]
-    return row
+    figures = measure_figures(task, golden, verilog, root)
+    error = relative_error(mac, golden)
+    return row_of(description(task), checked=outcome.vectors, relative_error=error, **figures)

@@ -4,8 +4,10 @@ A ratio is of groups that are complete: where a design that could be the best wa
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 
+from sim.explore.design_rows import Description, Row
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import Task, description
 from sim.measure.nextpnr_clock import DEVICES
@@ -14,43 +16,43 @@ from sim.measure.nextpnr_clock import DEVICES
 POST = ("post", "post-three-halves", "post-exact", "post-sorted")
 
 
-def is_post(row: dict) -> bool:
-    return row["unit"] in POST
+@dataclass(frozen=True)
+class Gain:
+    """Our best design's products per second and LUT over their best one's."""
+
+    ratio: float
+    ours: Row
+    theirs: Row
 
 
-def is_alone(row: dict) -> bool:
+def is_post(row: Description) -> bool:
+    return row.unit in POST
+
+
+def is_alone(row: Description) -> bool:
     """A POST design that takes its terms in any order."""
-    return is_post(row) and row["unit"] != "post-sorted"
+    return is_post(row) and row.unit != "post-sorted"
 
 
-def is_sorted(row: dict) -> bool:
-    return row["unit"] == "post-sorted"
+def is_sorted(row: Description) -> bool:
+    return row.unit == "post-sorted"
 
 
-def is_rival(row: dict) -> bool:
-    return row["rival"]
+def is_rival(row: Description) -> bool:
+    return row.rival
 
 
-def is_serial(row: dict) -> bool:
-    return row["unit"] == "serial"
+def is_serial(row: Description) -> bool:
+    return row.unit == "serial"
 
 
-def widths_of(row: dict) -> tuple[int, int]:
-    """(weight bits, activation bits)."""
-    return row["weight_bits"], row["activation_bits"]
-
-
-def group(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str) -> list[dict]:
+def group(rows: Iterable[Row], widths: tuple[int, int], form: str, target: str) -> list[Row]:
     """The rows of one width, form and target, without multiplier blocks."""
-    return [
-        row
-        for row in rows
-        if widths_of(row) == tuple(widths) and (row["form"], row["target"], row["dsp"]) == (form, target, False)
-    ]
+    return [row for row in rows if row.widths == widths and (row.form, row.target, row.dsp) == (form, target, False)]
 
 
 @cache
-def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[dict, bool], ...]:
+def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[Description, bool], ...]:
     """(description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
     return tuple(
         (description(Task(design, target, ())), target in DEVICES and placings(design, 1) > 0)
@@ -59,42 +61,45 @@ def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[t
 
 
 def complete(
-    rows: Iterable[dict], widths: tuple[int, int], form: str, target: str, wanted: Callable[[dict], bool]
+    rows: Iterable[Row], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
 ) -> bool:
     """Whether every design that is compared there, of those that are `wanted`, has its figures: LUTs, and a clock where
     it is placed."""
-    found = {row["name"]: row for row in group(rows, widths, form, target)}
+    found = {row.name: row for row in group(rows, widths, form, target)}
+    wanted_designs = [(about.name, placed) for about, placed in compared_designs(widths, form, target) if wanted(about)]
     return all(
-        about["name"] in found and "luts" in found[about["name"]] and ("mhz" in found[about["name"]] or not placed)
-        for about, placed in compared_designs(tuple(widths), form, target)
-        if wanted(about)
+        name in found and found[name].luts is not None and (found[name].mhz is not None or not placed)
+        for name, placed in wanted_designs
     )
 
 
-def best(rows: Iterable[dict], wanted: Callable[[dict], bool]) -> dict | None:
+def best(rows: Iterable[Row], wanted: Callable[[Row], bool]) -> Row | None:
     """The row with the most products per second and LUT (on a target without a clock: per LUT), None without one."""
-    return max((row for row in rows if wanted(row) and "per_lut" in row), key=lambda row: row["per_lut"], default=None)
+    candidates = [row for row in rows if wanted(row) and row.per_lut is not None]
+    return max(candidates, key=lambda row: row.per_lut or 0.0, default=None)
 
 
-def best_rival(rows: Iterable[dict], widths: tuple[int, int], form: str, target: str) -> dict | None:
+def best_rival(rows: Iterable[Row], widths: tuple[int, int], form: str, target: str) -> Row | None:
     """The best uniform design of a group, None unless all of them were measured."""
     return best(group(rows, widths, form, target), is_rival) if complete(rows, widths, form, target, is_rival) else None
 
 
 def gain(
-    rows: list[dict],
+    rows: list[Row],
     widths: tuple[int, int],
     form: str,
     target: str,
-    ours: Callable[[dict], bool],
-    theirs: Callable[[dict], bool] = is_rival,
-) -> tuple[float, dict, dict] | None:
-    """(ratio, our best row, their best row) of a group; None, not measured, unless all of both were."""
+    ours: Callable[[Description], bool],
+    theirs: Callable[[Description], bool] = is_rival,
+) -> Gain | None:
+    """What our best design of a group gains over their best; None, not measured, unless all of both were."""
     if not all(complete(rows, widths, form, target, wanted) for wanted in (ours, theirs)):
         return None
     members = group(rows, widths, form, target)
     our_best, their_best = best(members, ours), best(members, theirs)
-    return (our_best["per_lut"] / their_best["per_lut"], our_best, their_best) if our_best and their_best else None
+    if our_best is None or their_best is None or our_best.per_lut is None or their_best.per_lut is None:
+        return None
+    return Gain(our_best.per_lut / their_best.per_lut, our_best, their_best)
 
 
 def front(points: list[tuple[float, float]]) -> list[int]:
@@ -106,6 +111,6 @@ def front(points: list[tuple[float, float]]) -> list[int]:
     ]
 
 
-def recommended(rows: Iterable[dict], target: str, widths: tuple[int, int], error: float, form: str) -> dict | None:
+def recommended(rows: Iterable[Row], target: str, widths: tuple[int, int], error: float, form: str) -> Row | None:
     """The best design of a target, form and width with no larger relative error."""
-    return best(group(rows, widths, form, target), lambda row: row["relative_error"] <= error)
+    return best(group(rows, widths, form, target), lambda row: row.relative_error <= error)

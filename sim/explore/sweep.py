@@ -14,9 +14,9 @@ from pathlib import Path
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, shown
 from asq_model.common.records import kept, write_record
-from sim.explore.design_rows import ROW, Description, Failure, Row
+from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
 from sim.explore.design_space import products_per_cycle
-from sim.explore.measure_design import Task, description, inputs_of, measured
+from sim.explore.measure_design import Task, description, inputs_of, measure
 
 CONNECT_S = 10  # a scheduler has to answer in
 
@@ -32,13 +32,13 @@ class Found:
 
 
 def attempt(task: Task, root: Path) -> Row | Failure:
-    """`measured`, or a row with `error` in one line."""
+    """The row of a task, or its failure in one line."""
     try:
-        return measured(task, root)
+        return measure(task, root)
     except InputError as error:
-        return description(task) | {"error": str(error)}
+        return failure_of(description(task), str(error))
     except Exception as error:  # a fault of ours: it must not end a sweep of hours either
-        return description(task) | {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        return failure_of(description(task), f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 @contextmanager
@@ -97,26 +97,37 @@ def sweep(
     Raises InputError for a scheduler that does not answer.
     """
     paths = [root / "rows" / f"{inputs}.json" for inputs in inputs_of(tasks)]
-    rows = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
+    rows: dict[Path, Row | Failure] = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
-        rows |= measured_anew(missing, root, progress, scheduler)
+        rows |= measure_missing(missing, root, progress, scheduler)
     found = Found()
     for path, task in dict(zip(paths, tasks, strict=True)).items():
-        if path not in rows:
+        row = rows.get(path)
+        if row is None:
             found.left_out.append(description(task))
-            continue
-        (found.failures if "error" in rows[path] else found.rows).append(rows[path])
+        elif isinstance(row, Failure):
+            found.failures.append(row)
+        else:
+            found.rows.append(row)
     return found
 
 
-def measured_anew(
+def state_of(row: Row | Failure) -> str:
+    """What a line of progress says: the error, or the size and, where there is one, the clock."""
+    if isinstance(row, Failure):
+        return row.error
+    clock = f", {row.mhz:.0f} MHz" if row.mhz is not None else ""
+    return f"{row.luts or row.gates or 0:.0f}{clock}"
+
+
+def measure_missing(
     missing: dict[Path, Task], root: Path, progress: Callable[[str], None], scheduler: str | None
 ) -> dict[Path, Row | Failure]:
     """Rows by the files that they are kept in; a failure is not kept, the next time it may succeed."""
     from distributed import as_completed
 
-    rows = {}
+    rows: dict[Path, Row | Failure] = {}
     with client_of(scheduler) as client:
         progress(f"measuring {len(missing)} of them, the rest is known")
         pending = {
@@ -135,11 +146,9 @@ def measured_anew(
             if future.status == "finished":
                 row = future.result()
             else:
-                row = description(missing[path]) | {"error": f"the worker ended: {future.exception()!r}"}
+                row = failure_of(description(missing[path]), f"the worker ended: {future.exception()!r}")
             rows[path] = row
-            if "error" not in row:
+            if isinstance(row, Row):
                 write_record(path, ROW, row, path.stem)
-            state = row.get("error") or f"{row.get('luts', row.get('gates', 0)):.0f}"
-            state += f", {row['mhz']:.0f} MHz" if "mhz" in row else ""
-            progress(f"  {number}/{len(missing)} {missing[path].name:44} {state}")
+            progress(f"  {number}/{len(missing)} {missing[path].name:44} {state_of(row)}")
     return rows

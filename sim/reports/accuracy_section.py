@@ -1,19 +1,23 @@
 """Accuracy beside area: the smallest array for each set of weights and arithmetic that networks were measured with.
 
-Networks and designs are joined by values: family, kind and bits of the weights, unit and fraction bits of the products.
+Networks and designs are joined by values: `Weights` and `Products`.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import hypot
 from statistics import mean, stdev
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import markdown_table
+from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import SIGN_MAGNITUDE
+from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
 from sim.measure.yosys_area import FABRICS
+from sim.reports.hardware_plots import Point
 from sim.reports.hardware_prose import SHORT, text
 
 FORM = "array8x8"
@@ -28,129 +32,201 @@ COLUMNS = (
     ("ecp5", "ECP5 LUT4 a product"),
     ("xc7", "LUT6 a product"),
 )
-# What tells networks apart that differ in more than their seed.
-KEYS = ("network", "family", "kind", "weight_bits", "unit", "frac", "product_frac", "images", "data")
 
 
-def products_of(row: dict) -> tuple[str | None, int | None]:
-    """(unit, fraction bits) of a design's products, as `asq_model.studies.product_rounding` names them.
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a design or a network. Sign and magnitude is how uniform ones are stored, not a kind of them."""
 
-    (None, None), torch's own, where the design is exact.
+    family: str
+    bits: int
+    kind: str
+
+    @classmethod
+    def of(cls, row: Row | ArithmeticRow) -> "Weights":
+        family, bits, kind = (
+            (row.family, row.weight_bits, row.kind)
+            if isinstance(row, Row)
+            else (row["family"], row["weight_bits"], row["kind"])
+        )
+        return cls(family, bits, kind if family in EXPONENTIAL else "")
+
+
+@dataclass(frozen=True)
+class Products:
+    """How products are computed, as the study of product rounding names it; no unit: exactly, as by torch."""
+
+    unit: str | None = None
+    frac: int | None = None
+
+    @classmethod
+    def of_design(cls, row: Row) -> "Products":
+        if row.unit == "post":
+            return cls("post", row.frac)
+        if row.unit in ("post-three-halves", "post-exact"):
+            return cls(row.unit)
+        return cls("uniform-sign") if row.unit in SIGN_MAGNITUDE else cls()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What tells measured networks apart that differ in more than their seed.
+
+    trained: what training rounded products to. data: the test set's labels.
     """
-    if row["unit"] == "post":
-        return "post", row["frac"]
-    if row["unit"] in ("post-three-halves", "post-exact"):
-        return row["unit"], None
-    return ("uniform-sign", None) if row["unit"] in SIGN_MAGNITUDE else (None, None)
+
+    network: str
+    weights: Weights
+    products: Products
+    trained: Products
+    images: int
+    data: str
 
 
-def weights_of(row: dict) -> tuple[str, int, str]:
-    """(family, bits, kind) of a design's or a network's weights. Sign and magnitude is how uniform ones are stored."""
-    return row["family"], row["weight_bits"], row["kind"] if row["family"] in EXPONENTIAL else ""
+@dataclass(frozen=True)
+class Accuracy:
+    """Mean and standard deviation over seeds, in percent. arithmetic: how the page calls the products."""
+
+    measured: Measured
+    arithmetic: str
+    mean: float
+    spread: float
+    seeds: int
 
 
-def mean_accuracies(results: Iterable[dict]) -> list[dict]:
-    """Mean and standard deviation over seeds, in percent, of the rows of the product rounding study with `ACTIVATIONS`.
+@dataclass(frozen=True)
+class AccuracyPoint:
+    """The smallest array with an accuracy's weights and products."""
+
+    row: Row
+    accuracy: Accuracy
+    luts_per_product: float
+
+    @property
+    def title(self) -> str:
+        """The design's, with what is unlike most of the others."""
+        bits = f", {self.row.weight_bits} bits" if self.row.weight_bits != FULL_WIDTHS[0] else ""
+        return f"{self.row.title}{bits}{', trained so' if self.accuracy.measured.trained.unit else ''}"
+
+    @property
+    def point(self) -> Point:
+        row, accuracy = self.row, self.accuracy
+        x, y = self.luts_per_product, accuracy.mean
+        return Point(self.title, row.family, row.unit, row.widths, x, y, accuracy.spread)
+
+
+def mean_accuracies(results: Iterable[ArithmeticRow]) -> list[Accuracy]:
+    """Means of the rows of the product rounding study with `ACTIVATIONS`.
 
     Of networks that were trained with rounded products only those that are run with the same rounding.
     """
-    groups: dict[tuple, list[float]] = {}
-    names = {}
+    groups: dict[Measured, list[float]] = {}
+    names: dict[Measured, str] = {}
     for row in results:
-        seen = row["product_frac"]
-        if (row["activations"], row["activation_bits"]) != ACTIVATIONS:
+        products = Products(row["unit"], row["frac"])
+        rounded = row["product_frac"]
+        trained = Products() if rounded is None else Products("post", rounded)
+        if (row["activations"], row["activation_bits"]) != ACTIVATIONS or (trained.unit and products != trained):
             continue
-        if seen is None or (row["unit"], row["frac"]) == ("post", seen):
-            key = tuple(row[name] for name in KEYS)
-            names[key] = row["arithmetic"] + ("" if seen is None else ", as trained")
-            groups.setdefault(key, []).append(100 * row["correct"] / row["images"])
+        measured = Measured(row["network"], Weights.of(row), products, trained, row["images"], row["data"])
+        names[measured] = row["arithmetic"] + (", as trained" if trained.unit else "")
+        groups.setdefault(measured, []).append(100 * row["correct"] / row["images"])
     return [
-        dict(zip(KEYS, key, strict=True))
-        | {"arithmetic": names[key], "accuracy": mean(shares), "seeds": len(shares)}
-        | {"spread": stdev(shares) if len(shares) > 1 else 0.0}
-        for key, shares in groups.items()
+        Accuracy(measured, names[measured], mean(shares), stdev(shares) if len(shares) > 1 else 0.0, len(shares))
+        for measured, shares in groups.items()
     ]
 
 
-def accuracy_points(rows: list[dict], accuracies: list[dict]) -> dict[str, list[dict]]:
-    """Designs of 8 × 8 arrays in one stage by target: the smallest for each of `accuracies`, as `mean_accuracies` makes
-    them, with these figures and `luts_per_product`."""
-    found: dict[str, list[dict]] = {}
+def smallest_array(rows: Iterable[Row], target: str, measured: Measured) -> Row | None:
+    """The smallest array in one stage with these weights and products on an FPGA family, None without one."""
+    members = [
+        row
+        for row in rows
+        if (row.form, row.target, row.dsp, row.stages) == (FORM, target, False, 1)
+        and row.activation_bits == ACTIVATIONS[1]
+        and Weights.of(row) == measured.weights
+        and Products.of_design(row) == measured.products
+    ]
+    return min(members, key=lambda row: row.luts or 0, default=None)
+
+
+def accuracy_points(rows: list[Row], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
+    """The smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
+    found: dict[str, list[AccuracyPoint]] = {}
     for target in FABRICS:
-        for entry in accuracies:
-            members = [
-                row
-                for row in rows
-                if (row["form"], row["target"], row["dsp"], row["stages"]) == (FORM, target, False, 1)
-                and row["activation_bits"] == ACTIVATIONS[1]
-                and weights_of(row) == weights_of(entry)
-                and products_of(row) == (entry["unit"], entry["frac"])
-            ]
-            if members:
-                row = min(members, key=lambda row: row["luts"])
-                row = row | {"luts_per_product": row["luts"] / row["products_per_cycle"], "measured": entry}
-                row |= {name: entry[name] for name in ("accuracy", "spread")}
-                row["title"] += f", {row['weight_bits']} bits" if row["weight_bits"] != FULL_WIDTHS[0] else ""
-                row["title"] += "" if entry["product_frac"] is None else ", trained so"
-                found.setdefault(target, []).append(row)
+        for accuracy in accuracies:
+            row = smallest_array(rows, target, accuracy.measured)
+            if row is not None and row.luts is not None:
+                point = AccuracyPoint(row, accuracy, row.luts / row.products_per_cycle)
+                found.setdefault(target, []).append(point)
     return found
 
 
-def accuracy_table(points: dict[str, list[dict]]) -> str:
-    """points: by target, as `accuracy_points` makes them. The least accurate first."""
-    lines: dict[tuple, dict] = {}
+def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
+    """A table of points by FPGA family, the least accurate first."""
+    lines: dict[tuple[str, Measured], dict[str, object]] = {}
+    means: dict[tuple[str, Measured], float] = {}
     for target, members in points.items():
-        for row in members:
-            entry = row["measured"]
-            key = (row["name"], *(entry[name] for name in KEYS))
-            line = lines.setdefault(key, entry | {"weights": row["title"], "in_order": entry["accuracy"]})
-            line["accuracy"] = f"{entry['accuracy']:.2f} ± {entry['spread']:.2f}"
-            line[target] = f"{row['luts_per_product']:.1f}"
-    return markdown_table(sorted(lines.values(), key=lambda line: line["in_order"]), COLUMNS)
+        for point in members:
+            accuracy = point.accuracy
+            key = point.row.name, accuracy.measured
+            means[key] = accuracy.mean
+            line = lines.setdefault(key, {"network": accuracy.measured.network, "weights": point.title})
+            line |= {"arithmetic": accuracy.arithmetic, "seeds": accuracy.seeds}
+            line |= {"accuracy": f"{accuracy.mean:.2f} ± {accuracy.spread:.2f}"}
+            line[target] = f"{point.luts_per_product:.1f}"
+    return markdown_table([lines[key] for key in sorted(lines, key=lambda key: means[key])], COLUMNS)
 
 
-def is_uniform(row: dict) -> bool:
-    return row["family"] == "uniform"
+def is_uniform(row: Row) -> bool:
+    return row.family == "uniform"
 
 
-def apart(ours: dict, theirs: dict) -> str:
+def apart(ours: Accuracy, theirs: Accuracy) -> str:
     """How far two accuracies are from each other, and whether that is more than their seeds are."""
-    difference = ours["accuracy"] - theirs["accuracy"]
-    if min(ours["seeds"], theirs["seeds"]) < 2:
+    difference = ours.mean - theirs.mean
+    if min(ours.seeds, theirs.seeds) < 2:
         return f"{difference:+.2f} points, of one seed"
-    within = abs(difference) <= hypot(ours["spread"], theirs["spread"])
+    within = abs(difference) <= hypot(ours.spread, theirs.spread)
     return f"{difference:+.2f} points, {'less' if within else 'more'} than seeds are apart"
 
 
-def accuracy_told(points: dict[str, list[dict]]) -> str:
-    """The smallest POST array against the smallest uniform one, both of 4-bit weights, for each network and fabric that
-    has both; empty without any."""
-    said: dict[str, list[str]] = {}
+def comparison(members: list[AccuracyPoint], network: str, target: str) -> str | None:
+    """The smallest POST array against the smallest uniform one, of weights alike wide; None unless there are both."""
+    fitting = [
+        point
+        for point in members
+        if (point.accuracy.measured.network, point.row.weight_bits) == (network, FULL_WIDTHS[0])
+    ]
+    in_order = sorted(fitting, key=lambda point: (point.luts_per_product, -point.accuracy.mean))
+    ours, theirs = (next((point for point in in_order if wanted(point.row)), None) for wanted in (is_post, is_uniform))
+    if ours is None or theirs is None:
+        return None
+    ratio = ours.luts_per_product / theirs.luts_per_product
+    accuracies = f"{ours.accuracy.mean:.2f} % against {theirs.accuracy.mean:.2f} %"
+    return f"{ratio:.2f} on {SHORT[target]} ({accuracies}: {apart(ours.accuracy, theirs.accuracy)})"
+
+
+def compare_arrays(points: dict[str, list[AccuracyPoint]]) -> str:
+    """`comparison` for each network and FPGA family that has both; empty without any."""
+    by_network: dict[str, list[str]] = {}
     for target, members in points.items():
-        for network in dict.fromkeys(row["measured"]["network"] for row in members):
-            fitting = [
-                row for row in members if (row["measured"]["network"], row["weight_bits"]) == (network, FULL_WIDTHS[0])
-            ]
-            in_order = sorted(fitting, key=lambda row: (row["luts_per_product"], -row["accuracy"]))
-            ours, theirs = (next(filter(wanted, in_order), None) for wanted in (is_post, is_uniform))
-            if ours and theirs:
-                ratio = ours["luts_per_product"] / theirs["luts_per_product"]
-                accuracies = f"{ours['accuracy']:.2f} % against {theirs['accuracy']:.2f} %"
-                difference = apart(ours["measured"], theirs["measured"])
-                said.setdefault(network, []).append(f"{ratio:.2f} on {SHORT[target]} ({accuracies}: {difference})")
-    told = "; ".join(f"{network} {', '.join(parts)}" for network, parts in said.items())
-    return text("equal", bits=FULL_WIDTHS[0], said=told) if said else ""
+        for network in dict.fromkeys(point.accuracy.measured.network for point in members):
+            if (sentence := comparison(members, network, target)) is not None:
+                by_network.setdefault(network, []).append(sentence)
+    sentences = "; ".join(f"{network} {', '.join(parts)}" for network, parts in by_network.items())
+    return text("equal", bits=FULL_WIDTHS[0], said=sentences) if sentences else ""
 
 
-def accuracy_words(points: dict[str, list[dict]], note: str) -> str:
+def accuracy_words(points: dict[str, list[AccuracyPoint]], note: str) -> str:
     """What stands above the table: the comparison, what the figures are of, and the yardstick of a copy's images."""
-    entries = [row["measured"] for members in points.values() for row in members]
+    measured = [point.accuracy.measured for members in points.values() for point in members]
     quantiser, bits = ACTIVATIONS
     about = text(
         "accuracy",
-        told=accuracy_told(points),
-        networks=", ".join(dict.fromkeys(entry["network"] for entry in entries)),
-        images=" or ".join(map(str, dict.fromkeys(entry["images"] for entry in entries))),
+        told=compare_arrays(points),
+        networks=", ".join(dict.fromkeys(entry.network for entry in measured)),
+        images=" or ".join(map(str, dict.fromkeys(entry.images for entry in measured))),
         activations=f"{bits} bits ({quantiser.upper()})",
     )
-    return "\n\n".join(filter(None, [about, note, *yardsticks(entry["data"] for entry in entries)]))
+    return "\n\n".join(filter(None, [about, note, *yardsticks(entry.data for entry in measured)]))

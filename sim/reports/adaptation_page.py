@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
+from msgspec import structs
+
 from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
@@ -99,8 +101,8 @@ def shares(found: dict[str, Area], step: str, rescale: str | None, mac: str) -> 
     """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
     parts = []
     for macs in MACS:
-        rest = macs * found[mac]["luts"] + (found[rescale]["luts"] if rescale else 0)
-        share = found[step]["luts"] / (found[step]["luts"] + rest)
+        rest = macs * found[mac].luts + (found[rescale].luts if rescale else 0)
+        share = found[step].luts / (found[step].luts + rest)
         parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
     return ", ".join(parts)
 
@@ -122,8 +124,7 @@ def macs_of(manifest: dict) -> list[MacSpec]:
 def quantisers(found: dict[str, Area], bits: int) -> Pair:
     """The two forms for codes of `bits` bits, of the areas by module."""
     division, reciprocal = found[f"quantiser_a{bits}"], found[f"reciprocal_a{bits}"]
-    luts = {"division": division["luts"], "reciprocal": reciprocal["luts"]}
-    return {"bits": bits} | luts | {"blocks": reciprocal["dsps"]}
+    return {"bits": bits, "division": division.luts, "reciprocal": reciprocal.luts, "blocks": reciprocal.dsps}
 
 
 def area_reports(
@@ -151,7 +152,7 @@ def area_lines(reports: list[AreaReport]) -> list[str]:
     if reports:
         lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
     for found in reports:
-        rows = [{"module": f"`{name}`"} | area for name, area in found["modules"].items()]
+        rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in found["modules"].items()]
         lines += [f"### {FABRICS[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks", ""]
         lines += [markdown_table(rows, AREA_COLUMNS), ""]
         for step in found["steps"]:

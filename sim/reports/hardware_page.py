@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import product
 
 from asq_model.common.markdown import markdown_table
+from sim.explore.design_rows import Row
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
-from sim.explore.ranking import best_rival, group, widths_of
+from sim.explore.ranking import best_rival, group
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
 from sim.reports.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict
@@ -26,44 +27,48 @@ COLUMNS = (
 )
 
 
-def by_design(rows: list[dict]) -> dict[str, dict[str, dict]]:
+def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
     """Rows by design and target, in the order in which designs come."""
-    found: dict[str, dict[str, dict]] = {}
+    found: dict[str, dict[str, Row]] = {}
     for row in rows:
-        if not row["dsp"]:
-            found.setdefault(row["name"], {})[row["target"]] = row
+        if not row.dsp:
+            found.setdefault(row.name, {})[row.target] = row
     return found
 
 
-def table(rows: list[dict], widths: tuple[int, int], form: str) -> str:
+def table(rows: list[Row], widths: tuple[int, int], form: str) -> str:
     """Of one width and form; × uniform is over the best rival of each fabric, if all of them were measured."""
     groups = {target: group(rows, widths, form, target) for target in (*FABRICS, "asic")}
     rivals = {target: best_rival(rows, widths, form, target) for target in FABRICS}
     lines = []
     for targets in by_design([row for members in groups.values() for row in members]).values():
         some = next(iter(targets.values()))
-        line = {"unit": some["title"], "error": f"{some['relative_error']:.2%}" if some["relative_error"] else "0"}
+        line: dict[str, object] = {
+            "unit": some.title,
+            "error": f"{some.relative_error:.2%}" if some.relative_error else "0",
+        }
         for target, row in targets.items():
             if target == "asic":
-                line["gates"] = f"{row['gates']:.0f}"
+                line["gates"] = f"{row.gates:.0f}"
                 continue
-            line[target] = row["luts"]
-            if "mhz" in row:
-                line[f"{target}_mhz"] = f"{row['mhz']:.0f} / {row['mhz_median']:.0f}"
-            if rivals[target] and "per_lut" in row:
-                mark = "**" if row is rivals[target] else ""
-                line[f"{target}_gain"] = f"{mark}{row['per_lut'] / rivals[target]['per_lut']:.2f}{mark}"
+            line[target] = row.luts
+            if row.mhz is not None:
+                line[f"{target}_mhz"] = f"{row.mhz:.0f} / {row.mhz_median:.0f}"
+            rival = rivals[target]
+            if rival is not None and rival.per_lut is not None and row.per_lut is not None:
+                mark = "**" if row is rival else ""
+                line[f"{target}_gain"] = f"{mark}{row.per_lut / rival.per_lut:.2f}{mark}"
         lines.append(line)
     return markdown_table(lines, COLUMNS)
 
 
-def dsp_lines(rows: list[dict]) -> list[str]:
+def dsp_lines(rows: list[Row]) -> list[str]:
     """The uniform multiplier in multiplier blocks, for honesty: a line for each that was measured."""
     return [
-        f"- {row['name']}, {SHORT[row['target']]}: {row['luts']} LUTs and {row['dsps']} multiplier block(s)"
-        + (f" at {row['mhz']:.0f} MHz" if "mhz" in row else "")
+        f"- {row.name}, {SHORT[row.target]}: {row.luts} LUTs and {row.dsps} multiplier block(s)"
+        + (f" at {row.mhz:.0f} MHz" if row.mhz is not None else "")
         for row in rows
-        if row["dsp"]
+        if row.dsp
     ]
 
 
@@ -77,37 +82,42 @@ ENERGY_COLUMNS = (
 )
 
 
-def energy_lines(rows: list[dict]) -> Iterator[str]:
+def energy_lines(rows: list[Row]) -> Iterator[str]:
     """A table for each form and width."""
     for form, widths in product(FORMS, WIDTHS):
         members = group(rows, widths, form, "energy")
-        plain = next((row for row in members if row["unit"] == "uniform"), None)
+        plain = next((row for row in members if row.unit == "uniform"), None)
         if members:
             lines = [
-                row
-                | {key: f"{row[key]:.1f}" for key in ("toggles_per_product", "per_product")}
-                | {"ratio": f"{row['per_product'] / plain['per_product']:.2f}" if plain else "not measured"}
+                {
+                    "title": row.title,
+                    "nets": row.nets,
+                    "flip_flops": row.flip_flops,
+                    "toggles_per_product": f"{row.toggles_per_product:.1f}",
+                    "per_product": f"{row.per_product:.1f}",
+                    "ratio": f"{row.per_product / plain.per_product:.2f}" if plain else "not measured",
+                }
                 for row in members
             ]
             yield from (f"### {TITLES[form]}, {widths_text(widths)}", "", markdown_table(lines, ENERGY_COLUMNS), "")
 
 
-def gating_words(rows: list[dict]) -> str:
+def gating_words(rows: list[Row]) -> str:
     """How many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
 
-    def key(row: dict) -> tuple:
-        return row["unit"], row["kind"], row["frac"], *widths_of(row), row["form"], row["stages"], row["target"]
+    def key(row: Row) -> tuple[object, ...]:
+        return row.unit, row.kind, row.frac, row.widths, row.form, row.stages, row.target
 
-    units = [row for row in rows if not row["dsp"] and not row["shared"] and "luts" in row]
-    plain = {key(row): row["luts"] for row in units if not row["gated"]}
-    more = [row["luts"] - plain[key(row)] for row in units if row["gated"] and key(row) in plain]
+    units = [row for row in rows if not row.dsp and not row.shared and row.luts is not None]
+    plain = {key(row): row.luts for row in units if not row.gated}
+    more = [row.luts - plain[key(row)] for row in units if row.gated and key(row) in plain]
     if not more:
         return ""
     return text("gating", said=f"{min(more)} to {max(more)} LUTs more a unit")
 
 
 def sections(
-    rows: list[dict], pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
+    rows: list[Row], pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
 ) -> str:
     """The page. pictures: Markdown lines that show them; the others: finished parts, empty for none."""
     lines = ["# What POST costs and gains in hardware", "", "## Verdict", "", verdict(rows), ""]
@@ -117,7 +127,7 @@ def sections(
     lines += [*pictures, ""]
     lines += ["## Accuracy at equal cost", "", *accuracy, ""] if accuracy else []
     for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED)):
-        if any(row["form"] == form and widths_of(row) == widths for row in rows):
+        if any(row.form == form and row.widths == widths for row in rows):
             lines += [f"## {TITLES[form]}, {widths_text(widths)}", "", table(rows, widths, form), ""]
     blocks = dsp_lines(rows)
     lines += ["## Multiplier blocks", "", *blocks, ""] if blocks else []

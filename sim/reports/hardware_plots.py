@@ -1,12 +1,20 @@
 """The pictures of the hardware page, as SVG whose text and axes take the colour of the page around them."""
 
 import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asq_model.common.files import write_text
+from sim.explore.design_rows import Row
 from sim.explore.ranking import front
 from sim.measure.nextpnr_clock import DEVICES
 from sim.measure.yosys_area import FABRICS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK = "#010203"  # replaced by the page's own colour
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
@@ -31,7 +39,7 @@ OTHERS = "pot", "apot", "e2m1"
 MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
 
 
-def figure_of(panels: int, columns: int | None = None):
+def figure_of(panels: int, columns: int | None = None) -> "tuple[Figure, list[Axes]]":
     """(figure, axes) in the page's colours, `columns` panels beside each other (None: all of them)."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -58,43 +66,55 @@ def figure_of(panels: int, columns: int | None = None):
     marks = [Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for mark, colour in MARKS.values()]
     place = {"loc": "outside lower center", "ncols": len(marks)}
     figure.legend(marks, [*MARKS], **place, fontsize=8, labelcolor=INK, frameon=False)
-    return figure, axes[:panels]
+    return figure, list(axes[:panels])
 
 
-def series(rows: list[dict]) -> dict[str, list[int]]:
-    """Indices of the rows of each unit, called by unit and widths: `post 3 × 3 bits`."""
+@dataclass(frozen=True)
+class Point:
+    """A design in a picture. family, unit, widths: of its products. spread: half its bar; None: no bar."""
+
+    title: str
+    family: str
+    unit: str
+    widths: tuple[int, int]
+    x: float
+    y: float
+    spread: float | None = None
+
+
+def point_of(row: Row, x: float, y: float) -> Point:
+    return Point(row.title, row.family, row.unit, row.widths, x, y)
+
+
+def series(points: Sequence[Point]) -> dict[str, list[int]]:
+    """Indices of the points of each unit, called by unit and widths: `post 3 × 3 bits`."""
     found: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        found.setdefault(f"{row['unit']} {row['weight_bits']} × {row['activation_bits']} bits", []).append(index)
+    for index, point in enumerate(points):
+        found.setdefault(f"{point.unit} {point.widths[0]} × {point.widths[1]} bits", []).append(index)
     return found
 
 
-def scatter(axis, rows: list[dict], across: str, up: str, higher_is_better: bool) -> list[tuple[str, float, float]]:
-    """Rows as points, a series for each unit and widths, those on the Pareto front in full colour and joined. Returns
-    (name, x, y) of each, these first.
-
-    across, up: a row's columns; `across` is better when it is small. A row with `spread` gets a bar of it.
-    """
-    points = [(row[across], -row[up] if higher_is_better else row[up]) for row in rows]
-    best = sorted(front(points), key=lambda index: points[index])
-    axis.plot(
-        [rows[index][across] for index in best], [rows[index][up] for index in best], color=INK, lw=0.8, alpha=0.5
+def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
+    """Draw points, a series for each unit and widths, those on the Pareto front in full colour and joined. Returns
+    them, these first. A small x is better; of y a high one, or a small one."""
+    best_at = front([(point.x, -point.y if higher_is_better else point.y) for point in points])
+    best = sorted(
+        best_at, key=lambda index: (points[index].x, -points[index].y if higher_is_better else points[index].y)
     )
-    for name, members in series(rows).items():
-        marker, colour = MARKS[MARK_OF[rows[members[0]]["family"]]]
-        x, y = ([rows[index][what] for index in members] for what in (across, up))
+    axis.plot([points[index].x for index in best], [points[index].y for index in best], color=INK, lw=0.8, alpha=0.5)
+    for name, members in series(points).items():
+        marker, colour = MARKS[MARK_OF[points[members[0]].family]]
+        x, y = [points[index].x for index in members], [points[index].y for index in members]
         opacity = [1 if index in best else 0.45 for index in members]
         axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)
-        for index in members:
-            if "spread" in rows[index]:
-                bar = {"color": colour, "lw": 0.8, "capsize": 2, "alpha": 0.6}
-                axis.errorbar(rows[index][across], rows[index][up], rows[index]["spread"], **bar)
+        for point in (points[index] for index in members):
+            if point.spread is not None:
+                axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=0.6)
     axis.margins(0.08)
-    in_order = [*best, *(index for index in range(len(rows)) if index not in best)]
-    return [(rows[index]["title"].replace("`", ""), rows[index][across], rows[index][up]) for index in in_order]
+    return [points[index] for index in [*best, *(index for index in range(len(points)) if index not in best)]]
 
 
-def label(axis, names: list[tuple[str, float, float]]) -> None:
+def label(axis: "Axes", names: list[tuple[str, float, float]]) -> None:
     """Write each name (text, x, y) beside its point, on the first side where it covers no point and no name before it;
     a name that fits nowhere is left out, the tables have it. The figure's layout has to be known."""
     from matplotlib.transforms import Bbox
@@ -116,14 +136,19 @@ def label(axis, names: list[tuple[str, float, float]]) -> None:
 
 
 def draw(
-    panels: dict[str, list[dict]], path: Path, across: str, up: str, titles: tuple[str, str], columns=None, **how
+    panels: dict[str, list[Point]],
+    path: Path,
+    titles: tuple[str, str],
+    higher_is_better: bool,
+    columns: int | None = None,
 ) -> None:
-    """`scatter` each panel, its rows by its title. titles: of the axes; columns: how many panels are beside each other
-    (None: all). Raises InputError if it cannot be written."""
+    """`scatter` each panel, its points by its title. titles: of the axes; columns: how many panels are beside each
+    other (None: all). Raises InputError if it cannot be written."""
     figure, axes = figure_of(len(panels), columns)
     names = []
-    for axis, (title, rows) in zip(axes, panels.items(), strict=True):
-        names.append(scatter(axis, rows, across, up, **how))
+    for axis, (title, points) in zip(axes, panels.items(), strict=True):
+        in_order = scatter(axis, points, higher_is_better)
+        names.append([(point.title.replace("`", ""), point.x, point.y) for point in in_order])
         axis.set_title(title)
         axis.set_xlabel(titles[0])
         axis.set_ylabel(titles[1])
@@ -135,59 +160,62 @@ def draw(
     write_text(path, buffer.getvalue().replace(INK, "currentColor"))
 
 
-def draw_throughput(panels: dict[str, list[dict]], path: Path, columns: int | None = None) -> None:
+def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     shown = {
-        title: [row | {"rate": row["mhz"] * row["products_per_cycle"] / 1000} for row in rows if "mhz" in row]
+        title: [
+            point_of(row, row.luts, row.mhz * row.products_per_cycle / 1000)
+            for row in rows
+            if row.mhz is not None and row.luts is not None
+        ]
         for title, rows in panels.items()
     }
-    draw(shown, path, "luts", "rate", ("LUTs", "products per second, 10⁹"), columns, higher_is_better=True)
+    draw(shown, path, ("LUTs", "products per second, 10⁹"), True, columns)
 
 
-def draw_error(panels: dict[str, list[dict]], path: Path, columns: int | None = None) -> None:
-    """Relative error of the golden results against LUTs. panels: each of one fabric, width and form."""
-    shown = {title: [row | {"percent": 100 * row["relative_error"]} for row in rows] for title, rows in panels.items()}
-    labels = "LUTs", "error of the results, % of their rms"
-    draw(shown, path, "luts", "percent", labels, columns, higher_is_better=False)
+def draw_error(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
+    """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
+    shown = {
+        title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
+        for title, rows in panels.items()
+    }
+    draw(shown, path, ("LUTs", "error of the results, % of their rms"), False, columns)
 
 
-def panels_of(rows: list[dict], targets: dict[str, str]) -> dict[str, list[dict]]:
+def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
     """Rows of a sweep by panel: designs of one width and form on one target, which alone can be set against each other.
 
     targets: titles by name. A panel for each target side by side, a line of them for each width and form.
     """
-    kinds = dict.fromkeys((row["weight_bits"], row["activation_bits"], row["form"]) for row in rows)
     return {
-        f"{title}, {weights} × {activations} bits, {form}": [
-            row
-            for row in rows
-            if (row["weight_bits"], row["activation_bits"], row["form"], row["target"])
-            == (weights, activations, form, target)
+        f"{title}, {widths[0]} × {widths[1]} bits, {form}": [
+            row for row in rows if (row.widths, row.form, row.target) == (widths, form, target)
         ]
-        for weights, activations, form in kinds
+        for widths, form in dict.fromkeys((row.widths, row.form) for row in rows)
         for target, title in targets.items()
     }
 
 
-def draw_sweep(rows: list[dict], targets: list[str], out: Path) -> None:
+def draw_swept(
+    rows: list[Row], titles: dict[str, str], drawn: Callable[[dict[str, list[Row]], Path, int], None], path: Path
+) -> None:
+    """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays."""
+    shown = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
+    if rows:
+        panels = {title: members for title, members in panels_of(rows, shown).items() if members}
+        drawn(panels, path, len(shown))
+    else:
+        path.unlink(missing_ok=True)  # of an earlier sweep
+
+
+def draw_sweep(rows: list[Row], targets: list[str], out: Path) -> None:
     """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
-    for column, draw, known, name in (
-        ("mhz", draw_throughput, DEVICES, "throughput.svg"),
-        ("luts", draw_error, FABRICS, "error.svg"),
-    ):
-        shown = [row for row in rows if column in row]
-        titles = {target: known[target].title for target in targets if any(row["target"] == target for row in shown)}
-        if shown:
-            panels = {title: members for title, members in panels_of(shown, titles).items() if members}
-            draw(panels, out / name, columns=len(titles))
-        else:
-            (out / name).unlink(missing_ok=True)  # of an earlier sweep
+    devices = {target: DEVICES[target].title for target in targets if target in DEVICES}
+    families = {target: FABRICS[target].title for target in targets if target in FABRICS}
+    draw_swept([row for row in rows if row.mhz is not None], devices, draw_throughput, out / "throughput.svg")
+    draw_swept([row for row in rows if row.luts is not None], families, draw_error, out / "error.svg")
 
 
-def draw_accuracy(panels: dict[str, list[dict]], path: Path) -> None:
-    """Accuracy (mean over seeds, bars its spread) against LUTs a product, a panel per fabric.
-
-    panels: designs with `accuracy` and `spread` in percent and `luts_per_product`.
-    """
-    titles = "LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"
-    draw(panels, path, "luts_per_product", "accuracy", titles, higher_is_better=True)
+def draw_accuracy(panels: dict[str, list[Point]], path: Path) -> None:
+    """Accuracy in percent (mean over seeds, bars its spread) against LUTs a product, a panel per FPGA family."""
+    draw(panels, path, ("LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"), True)

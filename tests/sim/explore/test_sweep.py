@@ -11,9 +11,9 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.explore import measure_design, sweep
-from sim.explore.design_rows import ROW, TABLE
+from sim.explore.design_rows import ROW, TABLE, Failure, Measured, failure_of, row_of
 from sim.explore.design_space import products_per_cycle
-from sim.explore.measure_design import Task, golden_for, inputs_of, measured, relative_error
+from sim.explore.measure_design import Task, golden_for, inputs_of, measure, relative_error
 from sim.measure.yosys_area import Area
 
 # One worker: the first run of each tool compiles it.
@@ -22,14 +22,14 @@ SPEC = MacSpec("post", 3, 3, frac=-1)
 
 
 def test_a_row_is_reproducible_to_the_lut_from_a_clean_cache(small_golden, tmp_path):
-    rows = [measured(Task(SPEC, "xc7", (small_golden,)), tmp_path / name) for name in ("one", "two")]
-    assert rows[0] == rows[1] and rows[0]["luts"] > 20 and rows[0]["checked"] > 1000
-    assert 0.005 < rows[0]["relative_error"] < 0.2
+    rows = [measure(Task(SPEC, "xc7", (small_golden,)), tmp_path / name) for name in ("one", "two")]
+    assert rows[0] == rows[1] and rows[0].luts > 20 and rows[0].checked > 1000
+    assert 0.005 < rows[0].relative_error < 0.2
 
 
 def test_without_placings_there_is_no_clock(small_golden, tmp_path):
-    row = measured(Task(SPEC, "ice40", (small_golden,), seeds=0), tmp_path)
-    assert row["luts"] > 20 and "mhz" not in row and "per_lut" not in row
+    row = measure(Task(SPEC, "ice40", (small_golden,), seeds=0), tmp_path)
+    assert row.luts > 20 and row.mhz is None and row.per_lut is None
 
 
 def test_a_wrong_unit_gets_no_row(small_golden, tmp_path, monkeypatch):
@@ -45,14 +45,14 @@ def test_a_wrong_unit_gets_no_row(small_golden, tmp_path, monkeypatch):
 
     monkeypatch.setattr("sim.runner.bench_runner.emit", forged)
     with pytest.raises(InputError, match=f"{SPEC.name} fails its bench and gets no figures"):
-        measured(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
+        measure(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
     row = sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
-    assert "luts" not in row and "fails its bench" in row["error"]
+    assert isinstance(row, Failure) and "fails its bench" in row.error
 
 
 def test_a_fault_of_ours_is_one_line_too(small_golden, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "measured", lambda *words: 1 / 0)
-    assert sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path)["error"] == "ZeroDivisionError: division by zero"
+    monkeypatch.setattr(sweep, "measure", lambda *words: 1 / 0)
+    assert sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path).error == "ZeroDivisionError: division by zero"
 
 
 def test_golden_vectors_are_found_by_width(small_golden, tmp_path):
@@ -89,16 +89,16 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden,
         asked.append(len(missing))
         rows = {}
         for path, task in missing.items():
-            rows[path] = measure_design.description(task)
+            about = measure_design.description(task)
             if task.design is SPEC:
-                rows[path] |= {"checked": 1, "relative_error": 0.0, "per_lut": 0.1}
-                rows[path] |= {name: 1 for name in Area.__annotations__}
+                area = {name: 1 for name in Area.__struct_fields__}
+                rows[path] = row_of(about, checked=1, relative_error=0.0, per_lut=0.1, **area)
                 write_record(path, ROW, rows[path], path.stem)
             else:
-                rows[path] |= {"error": "no"}
+                rows[path] = failure_of(about, "no")
         return rows
 
-    monkeypatch.setattr(sweep, "measured_anew", fake)
+    monkeypatch.setattr(sweep, "measure_missing", fake)
     for _ in range(2):
         found = sweep.sweep(tasks, tmp_path, lambda line: None)
         assert (len(found.rows), len(found.failures)) == (1, 1)
@@ -113,16 +113,16 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(small_golden,
     sweep.sweep(tasks, tmp_path, lambda line: None)
     assert asked.pop() == 2
     found = sweep.sweep(tasks, tmp_path, lambda line: None, known_only=True)
-    assert not found.failures and [row["name"] for row in found.left_out] == ["pot_mac_w3a3"]
+    assert not found.failures and [row.name for row in found.left_out] == ["pot_mac_w3a3"]
 
 
 def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refused, tmp_path):
     """Rows with and without LUTs and clocks, of other forms, targets and widths."""
-    area = {name: 1 for name in Area.__annotations__}
+    area = {name: 1 for name in Area.__struct_fields__}
 
     def row(design, target, dsp=False, **figures):
         about = measure_design.description(Task(design, target, (), dsp=dsp))
-        return about | {"checked": 1, "relative_error": 0.0} | figures
+        return row_of(about, **{"checked": 1, "relative_error": 0.0} | figures)
 
     def placed(design, luts, mhz, **more):
         clock = {"mhz": mhz, "mhz_median": mhz, "per_lut": mhz * products_per_cycle(design) / luts}
@@ -141,7 +141,7 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
     table = tmp_path / "table.json"
     asked = "sim", "recommend", "--table", table, "--device", "ecp5"
     for given in (rows, rows[::-1]):
-        write_record(table, TABLE, {"rows": given, "failures": []})
+        write_record(table, TABLE, Measured(rows=given, failures=[]))
         assert command(*asked).stdout == f"{best.name}: 40 LUTs, 100 MHz, error 1.00% of the results' rms\n"
     assert command(*asked, "--error", "0").stdout.startswith(f"{slower.name}: 41 LUTs")
     assert command(*asked, "--abits", "3").stdout.startswith("post_mac_w4a3_f0: 10 LUTs")
@@ -160,7 +160,7 @@ def test_the_commands(command, refused, small_golden, build_root, tmp_path):
     rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["post_mac_w3a3_fm1", "uniform_sign_mac_w3a3"]
     table = read_record(tmp_path / "table.json", TABLE)
-    assert [row["name"] for row in table["rows"]] == [row["name"] for row in rows] and len(table["failures"]) == 2
+    assert [row.name for row in table.rows] == [row["name"] for row in rows] and len(table.failures) == 2
     assert "currentColor" in (tmp_path / "error.svg").read_text()
     again = command("sim", "sweep", small_golden, *grid, *where)
     assert "measuring" not in again.stderr

@@ -11,7 +11,7 @@ from hw.emit import emit
 from hw.harness.timing_wrapper import FOLD
 from sim.measure import gate_equivalents, nextpnr_clock
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
-from sim.measure.nextpnr_clock import DEVICES, clock, netlist, routed
+from sim.measure.nextpnr_clock import DEVICES, Clock, clock, netlist, routed
 from sim.measure.yosys_area import FABRICS, area, summed, tool
 
 # One worker: the first run of each tool compiles it.
@@ -53,12 +53,12 @@ def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, tmp_path)
     found = clock(spec, verilog, device, 2, tmp_path)
-    assert 50 < found["median"] <= found["best"] < 1000
+    assert 50 < found.median <= found.best < 1000
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: pytest.fail("synthesised again"))
     assert clock(spec, verilog, device, 2, tmp_path) == found
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: {3: 1000.0}[seed])
-    assert clock(spec, verilog, device, 3, tmp_path)["best"] == 1000  # one more placing makes only that
+    assert clock(spec, verilog, device, 3, tmp_path).best == 1000  # one more placing makes only that
 
 
 def folding(bits: int) -> tuple[int, int]:
@@ -82,7 +82,7 @@ def test_what_is_placed_is_what_is_counted(device, tmp_path):
     ports = [port for port in json.loads(sidecar.read_text())["ports"] if port["name"] not in ("clk", "rst")]
     inputs, outputs = (sum(port["width"] for port in ports if port["direction"] == way) for way in ("input", "output"))
     luts, flip_flops = folding(outputs)
-    assert {name: placed[name] - counted[name] for name in ("luts", "ffs", "carries")} == {
+    assert {name: getattr(placed, name) - getattr(counted, name) for name in ("luts", "ffs", "carries")} == {
         "luts": luts,
         "ffs": inputs + outputs + flip_flops,
         "carries": 0,
@@ -104,7 +104,7 @@ def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
     verilog, _ = emit(spec, tmp_path)
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
-    assert clock(spec, verilog, "ice40", 3, tmp_path) == {"best": 300.0, "median": 250.0}
+    assert clock(spec, verilog, "ice40", 3, tmp_path) == Clock(300.0, 250.0)
     with pytest.raises(InputError, match="nextpnr ended in 600 s for none of 1 seeds"):
         clock(spec, verilog, "ecp5", 1, tmp_path)
 

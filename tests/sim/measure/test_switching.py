@@ -6,7 +6,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.measure import switching
-from sim.measure.switching import fan_outs, figures, measure_switching, saif_counts, toggles
+from sim.measure.switching import Switching, fan_outs, figures, measure_switching, saif_counts, toggles
 from sim.vectors.netlist_words import stimulus
 
 # One worker: the units share a build folder, and the first run of each tool compiles it.
@@ -83,13 +83,13 @@ def test_a_net_leads_to_gates_flip_flops_and_outputs():
 
 def test_the_figure_by_hand():
     found = figures(MODULE, COUNTS | {"n2": 1}, products=5)
-    assert found == {
-        "per_product": (5 * 2 + 3 * 2 + 4 * 2 + 1 * 2 + 2 * 3) / 5,
-        "toggles_per_product": 15 / 5,
-        "nets": 5,
-        "flip_flops": 1,
-        "products": 5,
-    }
+    assert found == Switching(
+        per_product=(5 * 2 + 3 * 2 + 4 * 2 + 1 * 2 + 2 * 3) / 5,
+        toggles_per_product=15 / 5,
+        nets=5,
+        flip_flops=1,
+        products=5,
+    )
     with pytest.raises(InputError, match="trace has no net n2"):
         figures(MODULE, COUNTS, products=5)
 
@@ -98,8 +98,8 @@ def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, 
     for kept in (build_root / "synth" / f"{SPEC.name}-energy").glob("energy-*.json"):
         kept.unlink()
     assert measure_switching(SPEC, small_golden, build_root, FEW) == found
-    assert FEW <= found["products"] < FEW + SPEC.depth
-    assert found["toggles_per_product"] * 2 < found["per_product"] and found["flip_flops"] < found["nets"]
+    assert FEW <= found.products < FEW + SPEC.depth
+    assert found.toggles_per_product * 2 < found.per_product and found.flip_flops < found.nets
     monkeypatch.setattr(switching, "simulate", lambda *words: pytest.fail("simulated again"))
     assert measure_switching(SPEC, small_golden, build_root, FEW) == found
 
@@ -132,9 +132,9 @@ def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root,
 def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
     spec = ArraySpec(MacSpec("post", 3, 3, frac=-1), 4, 2)
     found = measure_switching(spec, small_golden, build_root, FEW)
-    assert FEW <= found["products"] < FEW + 64 * 8 and found["flip_flops"] < found["nets"]
+    assert FEW <= found.products < FEW + 64 * 8 and found.flip_flops < found.nets
     counts = toggles(build_root / "synth" / f"{spec.name}-energy")
-    tiles = found["products"] // (64 * 8)
+    tiles = found.products // (64 * 8)
     assert counts["load__valid"] == 2 * tiles - 1 and counts["s__payload[0]"] == 0
     made = ArraySpec.sums
     monkeypatch.setattr(ArraySpec, "sums", lambda *words: {"sum": made(*words)["sum"] + 1})

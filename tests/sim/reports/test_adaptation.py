@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec import structs
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
@@ -10,7 +11,7 @@ from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.measure import yosys_area
-from sim.measure.yosys_area import FABRICS, area, summed
+from sim.measure.yosys_area import FABRICS, Area, area, summed
 from sim.reports.adaptation_page import ASQ, area_lines, page, shares
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
@@ -42,7 +43,7 @@ def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
 def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
     verilog, _ = emit(MacSpec(), tmp_path)
     found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
-    assert 20 <= found["luts"] <= 80 and found["ffs"] == 28 and found["dsps"] == found["memories"] == 0
+    assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
     cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
     cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
     assert summed(FABRICS[fabric], cells) == found
@@ -54,7 +55,7 @@ def test_a_multiplier_block_is_used_only_when_asked_for(tmp_path):
     spec = MacSpec("uniform", 8, 8)
     verilog, _ = emit(spec, tmp_path)
     with_blocks, without = (area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
-    assert with_blocks["dsps"] == 1 and without["dsps"] == 0 and without["luts"] > 2 * with_blocks["luts"]
+    assert with_blocks.dsps == 1 and without.dsps == 0 and without.luts > 2 * with_blocks.luts
 
 
 def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
@@ -72,7 +73,7 @@ def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
 
 
 def test_shares():
-    found = {"step": {"luts": 100}, "rescale": {"luts": 50}, "mac": {"luts": 50}}
+    found = {name: Area(luts, 0, 0, 0, 0) for name, luts in (("step", 100), ("rescale", 50), ("mac", 50))}
     assert shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
 
 
@@ -87,8 +88,8 @@ def test_the_page_says_which_block_is_not_equal():
 
 
 def test_each_adapter_of_a_network_of_mixed_widths_has_its_share():
-    area = {"luts": 100, "carries": 0, "ffs": 0, "memories": 0, "dsps": 0}
+    area = Area(100, 0, 0, 0, 0)
     found = {"fabric": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
-    lines = area_lines([found | {"modules": {"one": area, "two": area | {"luts": 300}, "post": area}}])
+    lines = area_lines([found | {"modules": {"one": area, "two": structs.replace(area, luts=300), "post": area}}])
     said = [line for line in lines if line.startswith("Share of")]
     assert "`one`" in said[0] and "1 MAC: 50%," in said[0] and "`two`" in said[1] and "1 MAC: 75%," in said[1]

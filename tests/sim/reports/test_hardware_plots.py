@@ -4,22 +4,27 @@ import re
 from itertools import combinations
 
 import pytest
+from msgspec import structs
 
+from asq_model.spec.mac import MacSpec
+from sim.explore.design_rows import Row, row_of
+from sim.explore.measure_design import Task, description
 from sim.reports.hardware_plots import (
+    Point,
     draw_accuracy,
     draw_error,
     draw_sweep,
     figure_of,
     label,
     panels_of,
+    point_of,
     scatter,
     series,
 )
 
 
-def row(title: str, luts: float, accuracy: float, **more) -> dict:
-    about = {"title": title, "unit": "post", "family": "post", "weight_bits": 4, "activation_bits": 4}
-    return about | {"luts_per_product": luts, "accuracy": accuracy} | more
+def point(title: str, x: float, y: float, unit: str = "post", spread: float | None = None) -> Point:
+    return Point(title, unit, unit, (4, 4), x, y, spread)
 
 
 def boxes(axis):
@@ -48,43 +53,36 @@ def test_a_name_without_room_is_left_out():
 
 def test_the_front_is_named_first():
     _, (axis,) = figure_of(1)
-    rows = [row("dominated", 3, 70), row("cheap", 1, 75), row("good", 2, 80)]
-    assert [name for name, _, _ in scatter(axis, rows, "luts_per_product", "accuracy", True)] == [
-        "cheap",
-        "good",
-        "dominated",
-    ]
+    points = [point("dominated", 3, 70), point("cheap", 1, 75), point("good", 2, 80)]
+    assert [found.title for found in scatter(axis, points, True)] == ["cheap", "good", "dominated"]
 
 
 def test_a_picture_takes_the_colour_of_its_page(tmp_path):
-    rows = [
-        row("`post` F = 0", 3, 70, spread=1.0),
-        row("`uniform`", 1, 75, spread=0.5, unit="uniform", family="uniform"),
-    ]
+    points = [point("`post` F = 0", 3, 70, spread=1.0), point("`uniform`", 1, 75, "uniform", 0.5)]
     for name in ("one", "two"):
-        draw_accuracy({"iCE40": rows}, tmp_path / f"{name}.svg")
+        draw_accuracy({"iCE40": points}, tmp_path / f"{name}.svg")
     svg = (tmp_path / "one.svg").read_text()
     assert svg == (tmp_path / "two.svg").read_text()
     assert "post F = 0" in svg and "POST" in svg and "currentColor" in svg
     assert not re.search("#010203", svg)
 
 
-def swept(unit: str, bits: int, luts: int, **more) -> dict:
+def swept(unit: str, bits: int, luts: int, **more) -> Row:
     """A row of a sweep, on a target with a clock."""
-    family = "post" if unit == "post" else "uniform"
-    about = row(f"`{unit}`", 1, 1, unit=unit, family=family, weight_bits=bits, activation_bits=bits)
-    about |= {"form": "mac", "target": "ecp5", "luts": luts, "mhz": 100.0, "products_per_cycle": 1.0}
-    return about | {"relative_error": 0.01 * luts} | more
+    about = description(Task(MacSpec(unit, bits, bits), "ecp5", ()))
+    row = row_of(about, checked=1, relative_error=0.01 * luts, luts=luts, mhz=100.0)
+    return structs.replace(row, **more)
 
 
 SWEPT = [swept(unit, bits, 10 * bits + place) for bits in (3, 4) for place, unit in enumerate(("post", "uniform"))]
 
 
 def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_each_unit_in_it(tmp_path):
-    unplaced = {key: value for key, value in swept("post", 3, 5, target="xc7").items() if key != "mhz"}
+    unplaced = swept("post", 3, 5, target="xc7", mhz=None)
     rows = [*SWEPT, swept("post", 3, 5, form="dot16"), unplaced]
     panels = panels_of(rows, {"ecp5": "ECP5", "xc7": "LUT6"})
-    found = {title: list(series(members)) for title, members in panels.items() if members}
+    points = {title: [point_of(row, row.luts, row.relative_error) for row in rows] for title, rows in panels.items()}
+    found = {title: list(series(members)) for title, members in points.items() if members}
     assert found == {
         "ECP5, 3 × 3 bits, mac": ["post 3 × 3 bits", "uniform 3 × 3 bits"],
         "LUT6, 3 × 3 bits, mac": ["post 3 × 3 bits"],
@@ -92,10 +90,10 @@ def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_eac
         "ECP5, 3 × 3 bits, dot16": ["post 3 × 3 bits"],
     }
     fronts = {}
-    for title, members in panels.items():
+    for title, members in points.items():
         _, (axis,) = figure_of(1)
         if members:
-            scatter(axis, members, "luts", "relative_error", False)
+            scatter(axis, members, False)
             fronts[title] = list(axis.lines[0].get_xdata())
             assert [points.get_label() for points in axis.collections] == found[title]
     assert fronts["ECP5, 3 × 3 bits, mac"] == [30] and fronts["ECP5, 4 × 4 bits, mac"] == [40]

@@ -6,13 +6,14 @@ import shutil
 
 import pytest
 from conftest import ROOT
+from msgspec import structs
 
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
-from sim.explore.design_rows import REPORT
+from sim.explore.design_rows import REPORT, failure_of, row_of
 from sim.explore.design_space import designs, form_of, is_rival, mac_of, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
@@ -29,22 +30,23 @@ from sim.reports.verdict import AIMS, gains, verdict
 def rows():
     """Made-up figures of the arrays and units at 4 × 4 bits."""
     found = []
+    area = {name: 1 for name in Area.__struct_fields__}
+    common = {"checked": 10, "relative_error": 0.0}
     for form in ("array8x8", "mac"):
         for index, design in enumerate(designs((4, 4), form)):
             for target in ("ice40", "ecp5", "xc7"):
-                row = description(Task(design, target, ())) | {"checked": 10, "relative_error": 0.0}
-                row |= {name: 1 for name in Area.__annotations__} | {"luts": 50 + index}
-                rate = {"per_lut": row["products_per_cycle"] / row["luts"]}
+                about = description(Task(design, target, ()))
+                figures = area | {"luts": 50 + index}
+                rate = {"per_lut": about.products_per_cycle / figures["luts"]}
                 clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings(design, 1) else {}
-                found.append(row | (rate if target == "xc7" else clock))
+                found.append(row_of(about, **common, **figures, **(rate if target == "xc7" else clock)))
             if form == "mac":
-                common = description(Task(design, ENERGY, ())) | {"checked": 10, "relative_error": 0.0}
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0}
                 energy |= {"nets": 9, "flip_flops": 3, "products": 5}
-                found.append(common | energy)
-                found.append(common | {"target": ASIC, "gates": 500.0})
-    row = next(row for row in found if row["target"] == "ecp5" and "mhz" in row and row["form"] == "mac")
-    found.append(row | {"target": "ecp5", "dsp": True, "luts": 9, "dsps": 1, "mhz": 120.0})
+                found.append(row_of(description(Task(design, ENERGY, ())), **common, **energy))
+                found.append(row_of(description(Task(design, ASIC, ())), **common, gates=500.0))
+    row = next(row for row in found if row.target == "ecp5" and row.mhz is not None and row.form == "mac")
+    found.append(structs.replace(row, dsp=True, luts=9, dsps=1, mhz=120.0))
     return found
 
 
@@ -72,7 +74,7 @@ def results(tmp_path):
 
 def test_the_report(results, tmp_path):
     about = description(Task(designs((4, 4), "mac")[0], "ice40", ()))
-    failure = about | {"error": "no such tool"}
+    failure = failure_of(about, "no such tool")
     one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
     write_report(Found(rows(), [failure], [about]), results, one, 2, None)
     write_pages(read_record(one.with_suffix(".json"), REPORT), results, again)
@@ -139,25 +141,25 @@ def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
     ratios = {str(aim) for aim in AIMS.values()}
     for name, (widths, target) in GROUPS.items():
         wanted = [d.name for d in designs(widths, "array8x8") if is_rival(d) or mac_of(d).unit.startswith("post")]
-        have = {row["name"] for row in left if (row["target"], row["form"]) == (target, "array8x8")}
+        have = {row.name for row in left if (row.target, row.form) == (target, "array8x8")}
         whole = widths == (4, 4) and have >= set(wanted)
         assert (outcomes[name] != "Not measured") == whole, name
         if whole:
-            ratios.add(f"{gain(left, widths, 'array8x8', target, is_post)[0]:.2f}")
+            ratios.add(f"{gain(left, widths, 'array8x8', target, is_post).ratio:.2f}")
     ratios |= {
-        f"{found[0]:.2f}" for target in FABRICS if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
+        f"{found.ratio:.2f}" for target in FABRICS if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
     }
     assert set(re.findall(r"\d+\.\d+", said)) <= ratios
     for name, state in outcomes_in(folds).items():
         target = next(target for target in DEVICES if name.endswith(SHORT[target]))
-        members = {row["unit"] for row in left if (row["form"], row["target"]) == ("mac", target)}
+        members = {row.unit for row in left if (row.form, row.target) == ("mac", target)}
         known = gain(left, (4, 4), "mac", target, is_alone, is_serial) if name.startswith("4 × 4") else None
         assert (state != "Not measured") == (known is not None) and (known is None or "serial" in members)
     for line in gains(left):
         for target in FABRICS:
             form = next(form for form, title in TITLES.items() if title.lower() in line["what"])
             known = gain(left, (4, 4), form, target, is_alone)
-            assert line[target] == "not measured" if known is None else line[target].startswith(f"{known[0]:.2f}: ")
+            assert line[target] == "not measured" if known is None else line[target].startswith(f"{known.ratio:.2f}: ")
 
 
 def test_nothing_measured_is_no_verdict():
