@@ -22,6 +22,7 @@ from sim.runner.verilator import verilator, waveform
 from sim.vectors.feature_map_cases import fits
 from sim.vectors.feature_maps import golden_layers
 from sim.vectors.shipped import WIDTHS, shipped_folder
+from sim.workspace import Workspace
 
 
 @click.group()
@@ -40,11 +41,6 @@ def tools():
     Says what is missing: Verilator, or the compiler that it needs.
     """
     verilator()
-
-
-def report_folder(golden: Path, root: Path) -> Path:
-    """Where reports on a network go: a folder of its own, called as that of its golden vectors."""
-    return root / "report" / golden.resolve().name
 
 
 @cli.command(epilog="Example: asq-post asq build/golden/digits_post3_a3_seed0 --area 0")
@@ -71,7 +67,7 @@ def asq(golden, root, out, area, note):
     failures = [failure for outcome in outcomes for failure in outcome.failures()]
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
-    out = out or report_folder(golden, root) / "asq.md"
+    out = out or Workspace(root).report(golden) / "asq.md"
     rows = adaptation(golden, outcomes)
     found = {
         "network": manifest["network"],
@@ -117,7 +113,7 @@ def run(golden, root, unit, layer, waves, force):
     click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
     outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, progress)
     parts = outcomes[: len(units)], outcomes[len(units) :]
-    folder = report_folder(golden, root)
+    folder = Workspace(root).report(golden)
     written = write_reports(folder, manifest, golden, *parts)
     click.echo(summary(manifest, golden, *parts))
     click.echo(f"Written to {folder}: {', '.join(written)}")

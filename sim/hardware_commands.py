@@ -302,14 +302,14 @@ def unrolled(cases, larger, out, seeds, root):
     Solves, synthesises and places each layer, and writes a page. CASES: folder:layer:INPUTSxOUTPUTS; without any, a
     layer of the network that comes with this package.
     """
-    from sim.unrolled.layer import found_layer, parsed_case
+    from sim.unrolled.cases import find_layer, parse_case
     from sim.unrolled.page import UNROLLED, page
     from sim.unrolled.page import report as unrolled_report
 
     default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
-    parsed = [parsed_case(case) for case in cases or (default,)], [parsed_case(case) for case in larger]
+    parsed = [parse_case(case) for case in cases or (default,)], [parse_case(case) for case in larger]
     for case in [*parsed[0], *parsed[1]]:
-        found_layer(case)
+        find_layer(case)
     found = unrolled_report(*parsed, seeds, root, progress)
     write_record(out.with_suffix(".json"), UNROLLED, found)
     write_text(out, page(found))

@@ -108,6 +108,21 @@ def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
         raise InputError(f"{kind.title} {path} cannot be used: {error}; {kind.remedy}") from error
 
 
+def remembered(
+    path: Path, kind: Kind[T], inputs: str, make: Callable[[], T], still_whole: Callable[[T], bool] = lambda value: True
+) -> T:
+    """What was made from these inputs and kept at `path`; without it, or where it is no longer whole, what `make` makes
+    and is then kept there.
+
+    still_whole: whether what lies beside the record is as it was when the record was written.
+    """
+    value = kept(path, kind, inputs)
+    if value is None or not still_whole(value):
+        value = make()
+        write_record(path, kind, value, inputs)
+    return value
+
+
 def kept(path: Path, kind: Kind[T], inputs: str) -> T | None:
     """What was made from these inputs and kept there; None where nothing is, or what cannot be trusted: make it
     again."""

@@ -13,7 +13,7 @@ from asq_model.common.files import fingerprint, sha256_file, source_paths
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec
-from hw.emit import emit, generator_fingerprint
+from hw.emit import generator_fingerprint
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.explore.design_space import Design, form_of, is_rival, mac_of, products_per_cycle, title
 from sim.measure.gate_equivalents import count_gate_equivalents
@@ -22,6 +22,7 @@ from sim.measure.switching import measure_switching
 from sim.measure.yosys_area import area
 from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job
 from sim.vectors.dot_products import golden_workload
+from sim.workspace import Workspace
 
 MEASURING = source_paths("sim/measure", "sim/explore/design_space.py", "sim/explore/measure_design.py")
 ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
@@ -164,7 +165,7 @@ def measure(task: Task, root: Path) -> Row:
     outcome = run_job(Job(design, golden), root)
     if not outcome.passed:
         raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.failures()[0]}")
-    verilog = emit(design, root / "verilog")[0]
+    verilog = Workspace(root).verilog(design)
     figures = measure_figures(task, golden, verilog, root)
     error = relative_error(mac, golden)
     return row_of(description(task), checked=outcome.vectors, relative_error=error, **figures)

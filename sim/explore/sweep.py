@@ -17,6 +17,7 @@ from asq_model.common.records import kept, write_record
 from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
 from sim.explore.design_space import products_per_cycle
 from sim.explore.measure_design import Task, description, inputs_of, measure
+from sim.workspace import Workspace
 
 CONNECT_S = 10  # a scheduler has to answer in
 
@@ -96,7 +97,7 @@ def sweep(
 
     Raises InputError for a scheduler that does not answer.
     """
-    paths = [root / "rows" / f"{inputs}.json" for inputs in inputs_of(tasks)]
+    paths = [Workspace(root).row(inputs) for inputs in inputs_of(tasks)]
     rows: dict[Path, Row | Failure] = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:

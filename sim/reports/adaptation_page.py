@@ -11,10 +11,11 @@ from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
-from hw.emit import emit, to_verilog
+from hw.emit import to_verilog
 from sim.measure.yosys_area import FABRICS, Area, areas
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
 from sim.runner.bench_runner import Outcome
+from sim.workspace import Workspace
 
 MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
 RIVAL_BITS = (3, 4, 8)
@@ -83,16 +84,16 @@ def check_asq(found: AsqReport) -> None:
 ASQ = Kind("report on adaptation", AsqReport, remedy="`make asq` writes it", check=check_asq)
 
 
-def rivals(root: Path) -> dict[str, Path]:
+def rivals(workspace: Workspace) -> dict[str, Path]:
     """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
     from hw.asq.reciprocal_quantiser import ReciprocalQuantiser
 
     found = {}
     for bits in RIVAL_BITS:
         spec = BlockSpec("quantiser", activation_bits=bits)
-        found[spec.name] = emit(spec, root / "verilog")[0]
+        found[spec.name] = workspace.verilog(spec)
         name = spec.name.replace("quantiser", "reciprocal")
-        found[name] = root / "verilog" / f"{name}.v"
+        found[name] = workspace.verilog_file(name)
         write_text(found[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
     return found
 
@@ -131,9 +132,9 @@ def area_reports(
     manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
 ) -> list[AreaReport]:
     """The blocks and two MACs of the network's bits: for each fabric, with and without multiplier blocks."""
-    macs = macs_of(manifest)
-    verilog = {spec.name: emit(spec, root / "verilog")[0] for spec in [*blocks, *macs]}
-    others = rivals(root)
+    macs, workspace = macs_of(manifest), Workspace(root)
+    verilog = {spec.name: workspace.verilog(spec) for spec in [*blocks, *macs]}
+    others = rivals(workspace)
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
     reports = []

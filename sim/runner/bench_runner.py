@@ -16,10 +16,11 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
-from hw.emit import Spec, emit
+from hw.emit import Spec
 from hw.harness.bench_top import bench_name
 from sim.runner.outcomes import JOB_FILE, OUTCOME, Found, JobFile, read_findings, read_results
 from sim.runner.verilator import STAMPS, build, verilator, waveform
+from sim.workspace import Workspace
 
 MAC_TESTS = ("golden", "timing", "products", "extremes", "stalls", "reset_midway")
 BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
@@ -106,9 +107,10 @@ class Outcome:
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     """Emit, build and simulate one unit below `root`; a job whose inputs did not change is not run again."""
     verilator()
-    with locked(root / "sim" / f"{bench_name(job.spec)}.lock"):
-        verilog = job.verilog or emit(job.spec, root / "verilog")[0]
-        return simulate(job, build(job.spec, verilog, root / "sim", job.waves), force or job.waves)
+    workspace = Workspace(root)
+    with locked(workspace.bench_lock(job.spec)):
+        verilog = job.verilog or workspace.verilog(job.spec)
+        return simulate(job, build(job.spec, verilog, root, job.waves), force or job.waves)
 
 
 def simulate(job: Job, place: Path, force: bool) -> Outcome:

@@ -18,6 +18,7 @@ from asq_model.common.records import Digest, Kind, kept, write_record
 from asq_model.spec.array import ArraySpec
 from hw.emit import Spec, generator_fingerprint
 from hw.harness.bench_top import bench_name, bench_verilog
+from sim.workspace import Workspace
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
@@ -135,7 +136,7 @@ def keep_runtime(build: Path, runtime: Path) -> None:
         shutil.rmtree(partial)
 
 
-def build(spec: Spec, verilog: Path, folder: Path, waves: bool = False) -> Path:
+def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     """Build `spec`'s bench from its emitted Verilog, if `waves` so that it can write a waveform; return the folder with
     the executable.
 
@@ -144,7 +145,8 @@ def build(spec: Spec, verilog: Path, folder: Path, waves: bool = False) -> Path:
     args = [*optimisation(spec), *ONE_FILE, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": args}
     top = bench_name(spec)
-    place = folder / (f"{top}-waves" if waves else top)
+    workspace = Workspace(root)
+    place = workspace.bench(spec, waves)
     sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
     stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
     if stamps and stamps.sources == sources:
@@ -159,7 +161,7 @@ def build(spec: Spec, verilog: Path, folder: Path, waves: bool = False) -> Path:
         place.mkdir(parents=True)
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
-        runtime = folder / f"runtime-{fingerprint(tools)[:12]}"
+        runtime = workspace.runtime(tools)
         cocotb_build([bench, verilog], top, place, runtime, [*args, *map(str, CONTROL)], waves)
         keep_runtime(place, runtime)
     write_record(place / "stamps.json", STAMPS, Stamps(content, sources))

@@ -182,11 +182,18 @@ def root_wires(problem: Problem, widths: list[int]) -> tuple[list[str], list[int
     return lines, found, cost
 
 
-def verilog(problem: Problem) -> tuple[str, list[int], dict]:
-    """(Verilog of the module `problem.name`, widths of its results, cost and depth).
+@dataclass(frozen=True)
+class Netlist:
+    """Verilog of a layer, the widths of its results, its cost in adder bits and its depth in adders."""
 
-    Activations are in its port `a`, signed results in `y`, the first in the lowest bits.
-    """
+    text: str
+    widths: list[int]
+    cost: float
+    depth: int
+
+
+def verilog(problem: Problem) -> Netlist:
+    """The module `problem.name`: activations in port `a`, signed results in `y`, the first in the lowest bits."""
     from da4ml.codegen.rtl.verilog import comb_logic_gen
 
     graph, bits = problem.graph, problem.spec.activation_bits
@@ -208,4 +215,4 @@ def verilog(problem: Problem) -> tuple[str, list[int], dict]:
         "endmodule",
     ]
     text = "\n".join([comb_logic_gen(graph, f"{problem.name}_graph"), *body, fill_template(PRIMITIVES)])
-    return text, widths, {"cost": cost, "depth": depth}
+    return Netlist(text, widths, cost, depth)

@@ -9,7 +9,8 @@ from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, 
 from sim.measure.nextpnr_clock import DEVICES, TIMEOUT_S
 from sim.measure.yosys_area import FABRICS
 from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
-from sim.unrolled.layer import PLACED_ON, RIVAL, Case, measured
+from sim.unrolled.cases import Case
+from sim.unrolled.layer import PLACED_ON, RIVAL, LayerFigures, measure_layer
 
 COLUMNS = (
     ("form", "weights"),
@@ -78,20 +79,32 @@ def check_unrolled(found: UnrolledReport) -> None:
 UNROLLED = Kind("report on unrolled layers", UnrolledReport, remedy="`make unrolled` writes it", check=check_unrolled)
 
 
-def case_report(case: Case, rows: dict[str, dict], placed: bool) -> CaseReport:
-    """A case of the report, from `measured`'s rows."""
-    forms = {}
+def sizes_of(row: LayerFigures) -> dict[str, float]:
+    """What is set over the rival's: adder bits as `cost`, and LUTs by FPGA family."""
+    return {"cost": row.graph.cost} | row.luts
+
+
+def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> CaseReport:
+    """A case of the report, from its figures by form."""
+    forms: dict[str, FormReport] = {}
+    rival = sizes_of(rows[RIVAL])
     for key, row in rows.items():
-        whats = (*BITS, *LUTS) if placed else BITS
         forms[key] = {
-            "cost": row["cost"],
-            "depth": row["depth"],
-            "over_uniform": {what: row[what] / rows[RIVAL][what] for what in whats},
+            "cost": row.graph.cost,
+            "depth": row.graph.depth,
+            "over_uniform": {what: size / rival[what] for what, size in sizes_of(row).items()},
         }
         if placed:
-            forms[key] |= {"luts": {fabric: row[fabric] for fabric in FABRICS}, "clock": row["clock"]}
-    about = {"layer": case.layer, "golden": case.golden.name, "inputs": case.inputs, "outputs": case.outputs}
-    return about | {"placed": placed, "forms": forms}
+            clock = {} if row.clock is None else {"best": row.clock.best, "median": row.clock.median}
+            forms[key] |= {"luts": row.luts, "clock": clock}
+    return {
+        "layer": case.layer,
+        "golden": case.golden.name,
+        "inputs": case.inputs,
+        "outputs": case.outputs,
+        "placed": placed,
+        "forms": forms,
+    }
 
 
 def report(
@@ -102,14 +115,14 @@ def report(
     Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
     """
     solver = solver_version()
-    found = {case: measured(case, case in cases, seeds, root, progress) for case in [*cases, *larger]}
+    found = {case: measure_layer(case, case in cases, seeds, root, progress) for case in [*cases, *larger]}
     return {
         "solver": solver,
         "hard_dc": SOLVER["hard_dc"],
         "seeds": seeds,
         "placed_on": DEVICES[PLACED_ON].title,
         "timeout_s": TIMEOUT_S,
-        "rounded_apart": max(rows["pair"]["rounded_apart"] for rows in found.values()),
+        "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in found.values()),
         "note": "",
         "cases": [case_report(case, rows, case in cases) for case, rows in found.items()],
     }

@@ -8,9 +8,9 @@ import pytest
 from asq_model.common.files import read_json
 from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec
-from sim.cli import report_folder
 from sim.reports.simulation import CYCLES_NOTE, write_reports
 from sim.runner.bench_runner import Job, Outcome, run_job
+from sim.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_two_networks_in_turn_reuse_the_simulations_of_shared_units(small_golden
     for golden in (small_golden, other):
         assert run_job(replace(job, golden=golden), build_root).passed
     assert all(run_job(replace(job, golden=golden), build_root).cached for golden in (small_golden, other) * 2)
-    assert report_folder(small_golden, build_root) != report_folder(other, build_root)
+    assert Workspace(build_root).report(small_golden) != Workspace(build_root).report(other)
 
 
 def test_a_report_after_a_failure_has_nothing_of_an_earlier_run(tmp_path):

@@ -43,7 +43,7 @@ def test_a_wrong_unit_gets_no_row(small_golden, tmp_path, monkeypatch):
         path.write_text(text)
         return path, path
 
-    monkeypatch.setattr("sim.runner.bench_runner.emit", forged)
+    monkeypatch.setattr("sim.workspace.emit", forged)
     with pytest.raises(InputError, match=f"{SPEC.name} fails its bench and gets no figures"):
         measure(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")
     row = sweep.attempt(Task(SPEC, "xc7", (small_golden,)), tmp_path / "build")

@@ -11,9 +11,12 @@ from asq_model.common.records import read_record, write_record
 from asq_model.spec.golden_vectors import FORMAT, write_layer, write_manifest
 from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
+from sim.measure.nextpnr_clock import Clock
 from sim.unrolled import layer
 from sim.unrolled.adder_graph import FORMS, Problem, verilog
-from sim.unrolled.layer import checked, clock, parsed_case, problems, simulate
+from sim.unrolled.cases import parse_case, problems
+from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
+from sim.unrolled.layer_bench import simulate
 from sim.unrolled.page import UNROLLED, page, report, told
 
 # One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
@@ -83,34 +86,34 @@ def test_the_split_of_post_is_exact_and_its_root_faithful():
 @pytest.mark.parametrize("key", ["uniform", "pair", "parts", "tabled2"])
 def test_a_netlist_is_its_matrix_and_is_kept(key, root, monkeypatch):
     problem, activations = toy(key)
-    found = checked(problem, activations, root)
-    assert found["cost"] > 10 and 2 <= found["depth"] <= 9
-    assert len(found["widths"]) == (8 if key == "parts" else 4)
+    found = solve_layer(problem, activations, root)
+    assert found.cost > 10 and 2 <= found.depth <= 9
+    assert len(found.widths) == (8 if key == "parts" else 4)
     monkeypatch.setattr(layer, "simulate", lambda *words: pytest.fail("simulated again"))
-    assert checked(problem, activations, root) == found
-    found["file"].write_text("module nothing; endmodule\n")  # another netlist than the one that was checked
+    assert solve_layer(problem, activations, root) == found
+    unit_file(problem, root).write_text("module nothing; endmodule\n")  # another netlist than the one that was checked
     with pytest.raises(pytest.fail.Exception, match="simulated again"):
-        checked(problem, activations, root)
+        solve_layer(problem, activations, root)
 
 
 def test_a_graph_that_is_not_its_matrix_is_refused(root):
     problem, activations = toy("uniform")
-    text, widths, _ = verilog(problem)
+    netlist = verilog(problem)
     expected = problem.expected(activations)
     source = root / "unrolled" / "wrong" / "unit.v"
     source.parent.mkdir(parents=True)
-    first, _, rest = text.partition(") op_")
+    first, _, rest = netlist.text.partition(") op_")
     assert first[-1] in "01"
     source.write_text(
         f"{first[:-1]}{1 - int(first[-1])}) op_{rest}"
     )  # the first adder subtracts, or the other way round
     with pytest.raises(InputError, match=r"toy_uniform is not the layer: \['wrong: \d+ of 62'\]"):
-        simulate(problem.name, source, activations, 4, expected, widths)
+        simulate(problem.name, source, activations, 4, expected, netlist.widths, root)
     with pytest.raises(InputError, match=r"toy_uniform gives \d+ bits for results from"):
-        simulate(problem.name, source, activations, 4, expected * 100, widths)
+        simulate(problem.name, source, activations, 4, expected * 100, netlist.widths, root)
     source.write_text("module nothing; endmodule\n")
     with pytest.raises(InputError, match="Verilator could not build toy_uniform in"):
-        simulate(problem.name, source, activations, 4, expected, widths)
+        simulate(problem.name, source, activations, 4, expected, netlist.widths, root)
 
 
 def test_sums_too_large_for_the_short_root_are_refused():
@@ -122,20 +125,21 @@ def test_sums_too_large_for_the_short_root_are_refused():
 
 def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
     problem, activations = toy("uniform")
-    found = checked(problem, activations, root)
-    rates = clock(problem, found, 1, root)
-    assert 20 < rates["median"] <= rates["best"] < 1000
+    found = solve_layer(problem, activations, root)
+    rates = place_layer(problem, found, 1, root)
+    assert 20 < rates.median <= rates.best < 1000
     monkeypatch.setattr(layer, "yosys", lambda *words: pytest.fail("synthesised again"))
-    assert clock(problem, found, 1, root) == rates
+    assert place_layer(problem, found, 1, root) == rates
     monkeypatch.setattr(layer, "yosys", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: 2000.0 if seed == 3 else None)
-    assert clock(problem, found, 3, root) == {"best": 2000.0, "median": (2000.0 + rates["best"]) / 2}
-    found["file"].write_text(found["file"].read_text() + "// other\n")
-    assert clock(problem, found, 2, root) == {}  # no placing ended
+    assert place_layer(problem, found, 3, root) == Clock(2000.0, (2000.0 + rates.best) / 2)
+    source = unit_file(problem, root)
+    source.write_text(source.read_text() + "// other\n")
+    assert place_layer(problem, found, 2, root) is None  # no placing ended
 
 
 def test_cases(golden):
-    case = parsed_case(f"{golden}:small:4x2")
+    case = parse_case(f"{golden}:small:4x2")
     found = list(problems(case))
     assert [key for key, *_ in found] == list(FORMS)
     assert all(
@@ -143,29 +147,29 @@ def test_cases(golden):
     )
     for wrong in ("small:4x2", f"{golden}:small:4", f"{golden}:small:0x2", f"{golden}:small:axb"):
         with pytest.raises(InputError, match="CASES has"):
-            parsed_case(wrong)
+            parse_case(wrong)
     with pytest.raises(InputError, match=r"layer is 'none'; .* has with POST weights: small"):
-        list(problems(parsed_case(f"{golden}:none:4x4")))
+        list(problems(parse_case(f"{golden}:none:4x4")))
     with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
-        list(problems(parsed_case(f"{golden}:small:5x4")))
+        list(problems(parse_case(f"{golden}:small:5x4")))
 
 
 def test_the_page(monkeypatch, golden, tmp_path):
     def row(luts, rate):
-        rates = {"best": rate, "median": rate - 1} if rate else {}
-        return {
-            "cost": 9.0,
-            "depth": 3,
-            "ice40": luts,
-            "ecp5": 2 * luts,
-            "xc7": luts,
-            "clock": rates,
-            "rounded_apart": 0.012,
-        }
+        graph = Graph(9.0, 3, [5], "0" * 64, 7, 0.012)
+        return LayerFigures(
+            graph,
+            {"ice40": luts, "ecp5": 2 * luts, "xc7": luts},
+            Clock(rate, rate - 1) if rate else None,
+        )
 
     rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(FORMS)}
-    monkeypatch.setattr("sim.unrolled.page.measured", lambda *words: rows)
-    cases = [parsed_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
+
+    def measured(case, placed, *others):
+        return rows if placed else {key: LayerFigures(row.graph) for key, row in rows.items()}
+
+    monkeypatch.setattr("sim.unrolled.page.measure_layer", measured)
+    cases = [parse_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
     found = report(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
     text = page(read_record(tmp_path / "unrolled.json", UNROLLED))

@@ -1,0 +1,67 @@
+"""Checking a layer as adders: its Verilog in Verilator on vectors with known results."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from amaranth.hdl import signed, unsigned
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import reported_os_errors
+from asq_model.spec.mac import signed_width
+from sim.measure.templates import fill_template
+from sim.runner.verilator import compiler_version, keep_runtime, verilator
+from sim.vectors.packing import packed
+from sim.workspace import Workspace
+
+HERE = Path(__file__).parent
+BENCH = HERE / "layer_bench.v"  # vectors change while the clock is low and are compared at its rise
+MAIN = HERE / "layer_bench.cpp"
+# No optimisation: a run is far shorter than the compilation. The wheel's makefile has no option for gcc's precompiled
+# headers and would name them as files to link.
+MAKEFLAGS = "VK_PCH_I_FAST= VK_PCH_I_SLOW= OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+
+
+def build_layer_bench(name: str, source: Path, folder: Path) -> None:
+    """Compile `bench.v` and `main.cpp` in the folder with the module in `source`. Raises InputError."""
+    build = ["verilator", "--cc", "--exe", "--build", "-j", "2", "--top-module", "bench", "--Mdir", ".", "-Wno-fatal"]
+    build += ["-Wno-lint", "-MAKEFLAGS", MAKEFLAGS, str(source.resolve()), "bench.v", "main.cpp"]
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
+        raise InputError(f"Verilator could not build {name} in {folder}: {''.join(errors)}")
+
+
+def simulate(
+    name: str, source: Path, activations: np.ndarray, bits: int, expected: np.ndarray, widths: list[int], root: Path
+) -> None:
+    """Run the module in Verilator, beside its source. Raises InputError unless every result is the expected one.
+
+    activations: int [V, N] of `bits` bits. expected: int [V, results], signed, of `widths` bits.
+    """
+    for column, width in zip(expected.T, widths, strict=True):
+        if signed_width(int(column.min()), int(column.max())) > width:
+            raise InputError(f"{name} gives {width} bits for results from {column.min()} to {column.max()}")
+    folder = source.parent / "bench"
+    a_bits = bits * activations.shape[1]
+    tools = [verilator(), compiler_version(), MAKEFLAGS]
+    runtime = Workspace(root).runtime(tools)
+    with reported_os_errors("simulate in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        bench = fill_template(BENCH, top=name, a_bits=a_bits, y_bits=sum(widths), vectors=len(activations))
+        (folder / "bench.v").write_text(bench)
+        shutil.copyfile(MAIN, folder / "main.cpp")
+        words = packed(
+            np.hstack([activations, expected]),
+            [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
+        )
+        (folder / "vectors.hex").write_text("\n".join(f"{word:x}" for word in words) + "\n")
+        for item in runtime.glob("*.o"):
+            (folder / item.name).write_bytes(item.read_bytes())
+    build_layer_bench(name, source, folder)
+    keep_runtime(folder, runtime)
+    printed = subprocess.run([folder.resolve() / "Vbench"], cwd=folder, capture_output=True, text=True).stdout
+    if f"wrong: 0 of {len(activations)}" not in printed:
+        first = printed.strip().splitlines()[:1]
+        raise InputError(f"{name} is not the layer: {first} results differ from the specification")

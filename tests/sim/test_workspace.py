@@ -1,0 +1,48 @@
+"""The build folder: no two things share a place, and what is made once is remembered."""
+
+from asq_model.common.records import Count, Kind, remembered
+from asq_model.spec.mac import MacSpec
+from sim.workspace import Workspace
+
+SPEC = MacSpec("post", 3, 3)
+KIND = Kind("number", Count)
+
+
+def test_no_two_things_share_a_place(tmp_path):
+    workspace = Workspace(tmp_path)
+    places = [
+        workspace.bench(SPEC),
+        workspace.bench(SPEC, waves=True),
+        workspace.bench_lock(SPEC),
+        workspace.runtime(["tools"]),
+        workspace.runtime(["other tools"]),
+        workspace.synthesis("m", "ecp5"),
+        workspace.synthesis("m", "ecp5", dsp=True),
+        workspace.placing("m", "ecp5"),
+        workspace.placing("m", "ecp5", dsp=True),
+        workspace.gate_count("m", True),
+        workspace.gate_count("m", False),
+        workspace.switching("m"),
+        workspace.unrolled("m"),
+        workspace.row("0"),
+        workspace.report(tmp_path / "golden"),
+        workspace.verilog_file("m"),
+        workspace.verilog(SPEC),
+    ]
+    assert len(set(places)) == len(places) and all(tmp_path in place.parents for place in places)
+
+
+def test_what_is_made_from_the_same_inputs_is_made_once(tmp_path):
+    made = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    path = tmp_path / "number.json"
+    assert [remembered(path, KIND, "a", make) for _ in range(2)] == [1, 1]
+    assert remembered(path, KIND, "b", make) == 2
+    assert remembered(path, KIND, "b", make, lambda value: value != 2) == 3
+    assert remembered(path, KIND, "b", make, lambda value: value != 2) == 3
+    path.write_text("")
+    assert remembered(path, KIND, "b", make) == 4
