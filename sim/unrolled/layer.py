@@ -24,7 +24,10 @@ from sim.unrolled.layer_bench import simulate
 from sim.workspace import Workspace
 
 # What a graph and its check depend on.
-SOURCES = source_paths("sim/unrolled", "sim/vectors/packing.py", "sim/runner/verilator.py", "asq_model/spec")
+SOURCES = source_paths(
+    *("sim/unrolled", "sim/measure/templates.py", "sim/vectors/packing.py", "sim/runner/verilator.py"),
+    "asq_model/spec",
+)
 PLACED_ON = "ecp5"
 RIVAL = "uniform"
 # Bits come in one by one and leave one by one: a layer has more numbers than a package has pins.
