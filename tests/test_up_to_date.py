@@ -13,8 +13,8 @@ from sim.measure import switching
 from sim.runner import bench_runner
 from sim.unrolled import layer
 
-# How and where files are stored and what is said changes no figure: what is stored has a format of its own, and is made again if
-# it does not fit.
+# How and where files are stored and what is said changes no figure: what is stored has a format of its own, and is made
+# again if it does not fit.
 STORAGE = {"asq_model/common", "sim/explore/design_rows.py", "sim/workspace.py"}
 BENCHES = [f"sim.benches.{name}" for name in set(bench_runner.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
