@@ -14,7 +14,7 @@ from cocotb.triggers import FallingEdge
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.harness.bench_top import COUNTS
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
-from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, StreamDriver, StreamMonitor, always
+from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, Stream, StreamDriver, StreamMonitor, always
 from sim.benches.transcript import MAC_INPUTS, Transcript, counters, exchange, load, reset, start
 from sim.vectors.block_words import Exchange, exchange_for
 from sim.vectors.feature_map_cases import extreme_cases, fits, random_cases
@@ -43,7 +43,7 @@ async def play(
     patience = MAX_QUIET_CYCLES + 2 * SPEC.adapter_latency(SPEC.words, SPEC.hidden)
     steps_in = [StreamDriver(dut, "s", layer.steps, offer)] if STEPS_IN else []
     steps_out = [StreamMonitor(dut, "s", len(layer.steps), take)] if STEPS_OUT else []
-    beside = [*steps_in, *steps_out]
+    beside: list[Stream] = [*steps_in, *steps_out]
     seen = await exchange(dut, layer.words, len(layer.results), offer, take, beside, patience)
     return seen, steps_out[0].results if STEPS_OUT else []
 
@@ -82,7 +82,7 @@ async def check(dut: Dut, maps: LayerMaps, **willing: Callable[[], bool]) -> Tra
 
 def latency(maps: LayerMaps) -> int:
     """Cycles from the word that completes a map's first result to that result."""
-    if SPEC.unit in ("adapter", "adapter-step"):
+    if maps.adapter is not None and SPEC.unit in ("adapter", "adapter-step"):
         adapter = SPEC.adapter_latency(maps.adapter.channels // SPEC.lanes, maps.adapter.hidden)
         return adapter if SPEC.unit == "adapter" else SPEC.step_latency(adapter)
     return SPEC.latency
@@ -99,7 +99,7 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict:
     starts = seen.accepted_at[::words]
     gaps = [b - a for a, b in pairwise(starts)]
     busy = words
-    if SPEC.unit in ("adapter", "adapter-step"):
+    if maps.adapter is not None and SPEC.unit in ("adapter", "adapter-step"):
         busy = max(words, SPEC.adapter_period(maps.adapter.channels // SPEC.lanes, maps.adapter.hidden))
     # The buffer lets the first maps in faster than those that wait for the adapter.
     assert not gaps or max(gaps) <= busy, f"{max(gaps)} cycles between maps, expected at most {busy}"

@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from cocotb.utils import get_sim_time
 
 from asq_model.common.files import write_json
 from asq_model.common.records import read_record
-from sim.benches.stream_driver import PERIOD_NS
+from sim.benches.stream_driver import PERIOD_NS, Dut
 from sim.runner.outcomes import JOB_FILE
 
 JOB = read_record(Path(os.environ["ASQ_JOB"]), JOB_FILE)
@@ -22,11 +22,11 @@ REPORTED_OPERANDS = 12  # in a message; all are in the result file
 Layer = TypeVar("Layer")
 
 
-def bench_test(function):
+def bench_test(function: Callable[[Dut], Awaitable[None]]) -> object:
     """A cocotb test whose failure says in which cycle it stopped, as the waveform counts."""
 
     @functools.wraps(function)
-    async def run(dut):
+    async def run(dut: Dut) -> None:
         try:
             await function(dut)
         except AssertionError as error:
@@ -48,16 +48,17 @@ def shortened(words: Iterable[str]) -> str:
 
 
 def chosen_layers(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """Those of the golden layers that the job is for: all, or the one that it names."""
+    """The golden layers that the job is for: all, or the one that it names."""
     return (layer for layer in layers if JOB["layer"] in (None, layer.name))
 
 
-def record(test: str, found: dict) -> None:
+def record(test: str, findings: Mapping[str, object]) -> None:
     """Add a test's findings to the job's result file."""
     path = Path(JOB["result"])
     results = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, results | {test: found})
+    write_json(path, results | {test: findings})
 
 
 def sometimes(rng: random.Random, probability: float) -> Callable[[], bool]:
+    """A function that is true with this probability, by the generator's next number."""
     return lambda: rng.random() < probability

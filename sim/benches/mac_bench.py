@@ -14,7 +14,7 @@ from asq_model.spec.mac import MacSpec
 from hw.harness.bench_top import COUNTS
 from hw.mac.operands import operand_layout
 from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
-from sim.benches.stream_driver import Dut
+from sim.benches.stream_driver import Dut, always
 from sim.benches.transcript import Transcript, counters, exchange, reset, start
 from sim.vectors.dot_products import (
     Workload,
@@ -59,9 +59,11 @@ def first_of(failures: list[dict]) -> str:
     return f"the first {first['when']}, of codes × activations {pairs}"
 
 
-async def check(dut: Dut, workload: Workload, **willing: Callable[[], bool]) -> Transcript:
+async def check(
+    dut: Dut, workload: Workload, offer: Callable[[], bool] = always, take: Callable[[], bool] = always
+) -> Transcript:
     """Send a workload; all results must be those expected. Returns the transcript."""
-    seen = await exchange(dut, workload.words(SPEC), len(workload.ends), **willing)
+    seen = await exchange(dut, workload.words(SPEC), len(workload.ends), offer, take)
     assert_none(mismatches(workload, seen))
     return seen
 

@@ -1,7 +1,7 @@
 """Rows of measured designs: what is in one, and the files that they are kept in."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, structs
@@ -84,7 +84,7 @@ def failure_of(about: Description, error: str) -> Failure:
     return Failure(**structs.asdict(about), error=error)
 
 
-def row_of(about: Description, **figures: float) -> Row:
+def row_of(about: Description, **figures: Any) -> Row:
     """The design's row with these figures."""
     return Row(**structs.asdict(about), **figures)
 

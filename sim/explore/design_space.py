@@ -122,7 +122,7 @@ def is_rival(design: Design) -> bool:
 
 
 def title(design: Design) -> str:
-    """For a table: unit, level set, fraction bits, what else was chosen."""
+    """A design's name in a table: unit, level set, fraction bits, what else was chosen."""
     mac = mac_of(design)
     parts = [f"`{mac.unit}`", mac.levels if mac.levels != "symmetric" else ""]
     parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]

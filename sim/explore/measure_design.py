@@ -4,6 +4,7 @@ golden vectors first. A design that fails it gets no figures."""
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -140,7 +141,7 @@ def description(task: Task) -> Description:
     )
 
 
-def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict[str, float]:
+def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict[str, Any]:
     """A design's figures on its target, by a row's columns. Raises InputError."""
     design = task.design
     if task.target == ENERGY:

@@ -6,10 +6,11 @@ A killed sweep goes on where it was: each row is written when it comes, under th
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, shown
@@ -18,6 +19,9 @@ from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
 from sim.explore.design_space import products_per_cycle
 from sim.explore.measure_design import Task, description, inputs_of, measure
 from sim.workspace import Workspace
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 CONNECT_S = 10  # a scheduler has to answer in
 
@@ -43,7 +47,7 @@ def attempt(task: Task, root: Path) -> Row | Failure:
 
 
 @contextmanager
-def client_of(scheduler: str | None):
+def client_of(scheduler: str | None) -> "Iterator[Client]":
     """A Dask client: of the scheduler at an address, or of one process per core on this machine. Raises InputError."""
     import dask
 
@@ -52,7 +56,7 @@ def client_of(scheduler: str | None):
         yield client
 
 
-def remote_client(scheduler: str):
+def remote_client(scheduler: str) -> "Client":
     """A client of the scheduler at an address. Raises InputError."""
     from distributed import Client
     from distributed.comm.addressing import parse_address, parse_host_port
@@ -68,12 +72,12 @@ def remote_client(scheduler: str):
 
 
 @contextmanager
-def local_client():
+def local_client() -> "Iterator[Client]":
     """A client of one process per core on this machine; they end in silence when the user interrupts."""
     from distributed import Client, LocalCluster, WorkerPlugin
 
     class EndOnInterrupt(WorkerPlugin):
-        def setup(self, worker):
+        def setup(self, worker: object) -> None:
             end_on_interrupt()
 
     with interrupts_held():
@@ -98,7 +102,8 @@ def sweep(
     Raises InputError for a scheduler that does not answer.
     """
     paths = [Workspace(root).row(inputs) for inputs in inputs_of(tasks)]
-    rows: dict[Path, Row | Failure] = {path: row for path in paths if (row := kept(path, ROW, path.stem)) is not None}
+    known = {path: kept(path, ROW, path.stem) for path in paths}
+    rows: dict[Path, Row | Failure] = {path: row for path, row in known.items() if row is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
         rows |= measure_missing(missing, root, progress, scheduler)

@@ -22,7 +22,7 @@ GENERIC = "dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean -purge; tee -o
 NAND2_TRANSISTORS = 4
 LIBERTY_MB = 256  # those of foundries have tens
 NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
-GATES = Kind("gate count", Positive)
+GATES: Kind[float] = Kind("gate count", Positive)
 
 
 def nand2_area(liberty: Path) -> float:

@@ -28,7 +28,9 @@ FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does it
 
 
 Seed = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,8}\Z")]
-RATES = Kind("clock rates by seed", dict[Seed, Positive | None])  # MHz; None: the placing did not end
+RATES: Kind[dict[str, float | None]] = Kind(
+    "clock rates by seed", dict[Seed, Positive | None]
+)  # MHz; None: the placing did not end
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def netlist(spec: Spec, verilog: Path, fabric: str, dsp: bool, root: Path, folde
     yosys(script(spec.name, top, synthesis_of(fabric, dsp)), folder)
 
 
-def routed(device: Device, seed: int, folder: Path) -> float | None:
+def place_once(device: Device, seed: int, folder: Path) -> float | None:
     """MHz of one placing, None if it did not end in `TIMEOUT_S`.
 
     Raises InputError unless nextpnr wrote a report with a clock in it.
@@ -110,7 +112,7 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
     if missing := [seed for seed in wanted if seed not in kept_rates]:
         prepare()
     for seed in missing:
-        kept_rates[seed] = routed(device, int(seed), folder)
+        kept_rates[seed] = place_once(device, int(seed), folder)
         write_record(folder / "clock.json", RATES, kept_rates, inputs)
     return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
 

@@ -61,7 +61,7 @@ class Switching(Struct, frozen=True):
     products: Whole
 
 
-SWITCHING = Kind("switching", Switching)
+SWITCHING: Kind[Switching] = Kind("switching", Switching)
 
 
 def script(top: str) -> str:

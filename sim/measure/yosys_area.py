@@ -87,7 +87,7 @@ class Synthesis(Struct, frozen=True):
     mapped: Digest | None
 
 
-AREA = Kind("area", Synthesis)
+AREA: Kind[Synthesis] = Kind("area", Synthesis)
 
 
 def count(cells: dict[str, int], names: tuple[str, ...]) -> int:

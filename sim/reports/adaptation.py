@@ -7,8 +7,10 @@ from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Line, Whole
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import read_maps
 from sim.runner.bench_runner import Outcome
+from sim.runner.outcomes import LayerFindings
 
 IMAGES = 3  # in the summary
 MACS = (1, 64)  # multiplying side by side, that the adapter's time is compared with
@@ -27,7 +29,7 @@ CYCLES_NOTE = (
 )
 
 
-def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, dict]:
+def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, LayerFindings]:
     """Findings of the golden test by layer, over all blocks of a kind."""
     return {
         layer["layer"]: layer
@@ -59,7 +61,7 @@ def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
 
 
 def step_rows(rows: list[dict]) -> list[dict]:
-    """For the summary: β and step by RTL / by torch, of the first images."""
+    """Rows of the summary: β and step by RTL / by torch, of the first images."""
     return [
         {"layer": row["layer"]}
         | {
@@ -83,8 +85,8 @@ class CycleRow(TypedDict):
     products: Whole
 
 
-def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[CycleRow]:
-    """Of every layer with an adapter."""
+def cycle_rows(manifest: Manifest, outcomes: list[Outcome]) -> list[CycleRow]:
+    """The cycles of every layer with an adapter, measured."""
     products = {entry["name"]: entry["products"] for entry in manifest["maps"]}
     adapters, fixed = layers_of(outcomes, "adapter"), layers_of(outcomes, "quantiser")
     return [
@@ -101,6 +103,6 @@ def cycle_rows(manifest: dict, outcomes: list[Outcome]) -> list[CycleRow]:
 
 
 def cycle_table(rows: list[CycleRow]) -> str:
-    """In Markdown, the latency beside the time that the layer's products take."""
+    """A table of cycles, the latency of β as a share of the time that the layer's products take."""
     shown = [row | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows]
     return markdown_table(shown, CYCLE_COLUMNS)

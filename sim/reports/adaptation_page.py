@@ -10,6 +10,7 @@ from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import to_verilog
 from sim.measure.yosys_area import FABRICS, Area, areas
@@ -98,17 +99,17 @@ def rivals(workspace: Workspace) -> dict[str, Path]:
     return found
 
 
-def shares(found: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
+def adaptation_shares(modules: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
     """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
     parts = []
     for macs in MACS:
-        rest = macs * found[mac].luts + (found[rescale].luts if rescale else 0)
-        share = found[step].luts / (found[step].luts + rest)
+        others = macs * modules[mac].luts + (modules[rescale].luts if rescale else 0)
+        share = modules[step].luts / (modules[step].luts + others)
         parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
     return ", ".join(parts)
 
 
-def against(pairs: list[Pair]) -> str:
+def compare_quantisers(pairs: list[Pair]) -> str:
     """The quantiser's two forms, for each width of the codes."""
     parts = []
     for pair in pairs:
@@ -117,7 +118,7 @@ def against(pairs: list[Pair]) -> str:
     return "; ".join(parts)
 
 
-def macs_of(manifest: dict) -> list[MacSpec]:
+def macs_of(manifest: Manifest) -> list[MacSpec]:
     """`post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
     return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
 
@@ -129,21 +130,31 @@ def quantisers(found: dict[str, Area], bits: int) -> Pair:
 
 
 def area_reports(
-    manifest: dict, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
+    manifest: Manifest, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
 ) -> list[AreaReport]:
     """The blocks and two MACs of the network's bits: for each fabric, with and without multiplier blocks."""
     macs, workspace = macs_of(manifest), Workspace(root)
-    verilog = {spec.name: workspace.verilog(spec) for spec in [*blocks, *macs]}
+    verilog = {spec.name: workspace.verilog(spec) for spec in macs}
+    verilog = {block.name: workspace.verilog(block) for block in blocks} | verilog
     others = rivals(workspace)
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
-    reports = []
+    reports: list[AreaReport] = []
     for fabric in FABRICS:
         for dsp in (False, True):
             found = areas(verilog | others, fabric, dsp, root, progress)
             pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
-            about = {"fabric": fabric, "dsp": dsp, "steps": steps, "rescale": rescale, "mac": macs[0].name}
-            reports.append(about | {"modules": {name: found[name] for name in verilog}, "quantisers": pairs})
+            reports.append(
+                {
+                    "fabric": fabric,
+                    "dsp": dsp,
+                    "steps": steps,
+                    "rescale": rescale,
+                    "mac": macs[0].name,
+                    "modules": {name: found[name] for name in verilog},
+                    "quantisers": pairs,
+                }
+            )
     return reports
 
 
@@ -157,9 +168,9 @@ def area_lines(reports: list[AreaReport]) -> list[str]:
         lines += [f"### {FABRICS[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks", ""]
         lines += [markdown_table(rows, AREA_COLUMNS), ""]
         for step in found["steps"]:
-            share = shares(found["modules"], step, found["rescale"], found["mac"])
+            share = adaptation_shares(found["modules"], step, found["rescale"], found["mac"])
             lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
-        lines += [f"Quantiser, division against reciprocal: {against(found['quantisers'])}.", ""]
+        lines += [f"Quantiser, division against reciprocal: {compare_quantisers(found['quantisers'])}.", ""]
     return lines
 
 
@@ -177,7 +188,7 @@ def compared(outcomes: list[Outcome]) -> list[Compared]:
 
 
 def page(found: AsqReport, picture: str) -> str:
-    """In Markdown. picture: the name of the one of β."""
+    """The page in Markdown. picture: the file name of the picture of β."""
     words = ", ".join(
         f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in found["blocks"]
     )

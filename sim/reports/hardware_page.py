@@ -37,7 +37,7 @@ def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
 
 
 def table(rows: list[Row], widths: tuple[int, int], form: str) -> str:
-    """Of one width and form; × uniform is over the best rival of each fabric, if all of them were measured."""
+    """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
     groups = {target: group(rows, widths, form, target) for target in (*FABRICS, "asic")}
     rivals = {target: best_rival(rows, widths, form, target) for target in FABRICS}
     lines = []
@@ -86,7 +86,7 @@ def energy_lines(rows: list[Row]) -> Iterator[str]:
     """A table for each form and width."""
     for form, widths in product(FORMS, WIDTHS):
         members = group(rows, widths, form, "energy")
-        plain = next((row for row in members if row.unit == "uniform"), None)
+        plain = next((row.per_product for row in members if row.unit == "uniform"), None)
         if members:
             lines = [
                 {
@@ -95,7 +95,7 @@ def energy_lines(rows: list[Row]) -> Iterator[str]:
                     "flip_flops": row.flip_flops,
                     "toggles_per_product": f"{row.toggles_per_product:.1f}",
                     "per_product": f"{row.per_product:.1f}",
-                    "ratio": f"{row.per_product / plain.per_product:.2f}" if plain else "not measured",
+                    "ratio": f"{row.per_product / plain:.2f}" if plain and row.per_product else "not measured",
                 }
                 for row in members
             ]
@@ -108,9 +108,9 @@ def gating_words(rows: list[Row]) -> str:
     def key(row: Row) -> tuple[object, ...]:
         return row.unit, row.kind, row.frac, row.widths, row.form, row.stages, row.target
 
-    units = [row for row in rows if not row.dsp and not row.shared and row.luts is not None]
-    plain = {key(row): row.luts for row in units if not row.gated}
-    more = [row.luts - plain[key(row)] for row in units if row.gated and key(row) in plain]
+    units = [(row, row.luts) for row in rows if not row.dsp and not row.shared and row.luts is not None]
+    plain = {key(row): luts for row, luts in units if not row.gated}
+    more = [luts - plain[key(row)] for row, luts in units if row.gated and key(row) in plain]
     if not more:
         return ""
     return text("gating", said=f"{min(more)} to {max(more)} LUTs more a unit")

@@ -84,7 +84,7 @@ def made_by(seeds: int, liberty: Path | None) -> Made:
 
 
 def how(rows: list[Row], made: Made) -> str:
-    """Where the figures are from."""
+    """The section on how each figure was obtained."""
     generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
     cells = made.liberty
     return text(

@@ -35,6 +35,12 @@ def operands_of(spec: MacSpec) -> tuple[int, int, bool]:
     return spec.weight_bits, spec.activation_bits, spec.signed_activation
 
 
+def mac_spec(outcome: Outcome) -> MacSpec:
+    """The unit of an outcome that is one of a multiply-accumulate unit's."""
+    assert isinstance(outcome.job.spec, MacSpec)
+    return outcome.job.spec
+
+
 def widths_title(operands: tuple[int, int, bool]) -> str:
     """`W3A3`, and that its activations are signed."""
     weight_bits, activation_bits, signed = operands
@@ -45,7 +51,7 @@ def by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Out
     """Outcomes of multiply-accumulate units that took the same operands, the narrowest weights first."""
     groups: dict[tuple[int, int, bool], list[Outcome]] = {}
     for outcome in outcomes:
-        groups.setdefault(operands_of(outcome.job.spec), []).append(outcome)
+        groups.setdefault(operands_of(mac_spec(outcome)), []).append(outcome)
     return dict(sorted(groups.items()))
 
 
@@ -60,7 +66,7 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
         raise ValueError("units of several widths have no throughput in common")
     rows, rivals = [], {}
     for outcome in outcomes:
-        spec, counters = outcome.job.spec, outcome.found["golden"]["counters"]
+        spec, counters = mac_spec(outcome), outcome.found["golden"]["counters"]
         rivals[spec.unit, spec.depth] = counters
         rows.append(
             {
@@ -77,7 +83,7 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
         )
     for outcome, row in zip(outcomes, rows, strict=True):
         for rival in ("serial", "uniform"):
-            found = rivals.get((rival, outcome.job.spec.depth))
+            found = rivals.get((rival, mac_spec(outcome).depth))
             if found and found["operands"] == row["products"]:
                 row[f"speedup_over_{rival}"] = found["cycles"] / row["cycles"]
     return rows

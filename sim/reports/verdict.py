@@ -23,7 +23,7 @@ Gains = dict[str, Gain | None]  # by FPGA family; None: not measured
 
 
 def outcome(ratio: float | None, aim: float) -> str:
-    """Of an aim. None: the ratio is not known."""
+    """Whether an aim is met by this ratio; None: the ratio is not known."""
     if ratio is None:
         return NOT_MEASURED
     return MET if ratio >= aim else MISSED

@@ -42,8 +42,8 @@ class Counters(TypedDict):
 
 
 class LayerFindings(TypedDict):
-    """Of the golden vectors or maps of one layer: results compared, how many were wrong, the cycle counter; of a block
-    its timing as well, and of the adapter β and step of each map, as integers."""
+    """What a test found on the golden vectors or maps of one layer: results compared, how many were wrong, the cycle
+    counter; for a block its timing as well, and for the adapter β and step of each map, as integers."""
 
     layer: Line
     vectors: Count
@@ -120,7 +120,7 @@ def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
 
 
 def fate(case: ElementTree.Element) -> str:
-    """Of one test case. Whatever stands in it beside properties means that it did not pass."""
+    """The fate of one test case. Whatever stands in it beside properties means that it did not pass."""
     for part in case:
         if part.tag not in ("properties", "system-out", "system-err"):
             message = part.get("error_msg") or part.get("message") or part.text or part.tag

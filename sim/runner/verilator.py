@@ -36,7 +36,7 @@ class Stamps:
     sources: Digest
 
 
-STAMPS = Kind("build's stamps", Stamps)
+STAMPS: Kind[Stamps] = Kind("build's stamps", Stamps)
 
 
 @cache
@@ -104,7 +104,7 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
     from cocotb_tools.runner import Verilator
 
     class Runner(Verilator):
-        def _build_command(self):
+        def _build_command(self) -> list[list[str]]:
             verilate, compile_and_link = super()._build_command()
             verilate.remove("--public-flat-rw")  # visible.vlt says what a bench sees
             if waves:
@@ -115,8 +115,15 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
 
     log = folder / "build.log"
     try:
-        options = {"build_args": args, "waves": waves, "log_file": log, "always": True}
-        Runner().build(sources=sources, hdl_toplevel=top, build_dir=folder, **options)
+        Runner().build(
+            sources=sources,
+            hdl_toplevel=top,
+            build_dir=folder,
+            build_args=args,
+            waves=waves,
+            log_file=log,
+            always=True,
+        )
     except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error

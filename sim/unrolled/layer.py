@@ -50,7 +50,7 @@ class Graph(Struct, frozen=True, omit_defaults=True):
     rounded_apart: Amount | None = None
 
 
-GRAPH = Kind("adder graph", Graph)
+GRAPH: Kind[Graph] = Kind("adder graph", Graph)
 
 
 @dataclass(frozen=True)

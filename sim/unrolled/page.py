@@ -110,7 +110,7 @@ def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> Case
 def report(
     cases: list[Case], larger: list[Case], seeds: int, root: Path, progress: Callable[[str], None]
 ) -> UnrolledReport:
-    """Of `cases` synthesised and placed, and `larger` ones solved and simulated only.
+    """Measure `cases`, synthesised and placed, and `larger` ones, which are solved and simulated only.
 
     Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
     """
@@ -137,9 +137,8 @@ def table(case: CaseReport) -> str:
     for key, row in case["forms"].items():
         cells = {fabric: f"{luts} ({row['over_uniform'][fabric]:.2f})" for fabric, luts in row["luts"].items()}
         rates = f"{row['clock']['best']:.0f} / {row['clock']['median']:.0f}" if row["clock"] else "–"
-        shown.append(
-            {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": row["depth"], "clock": rates} | cells
-        )
+        line = {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": str(row["depth"]), "clock": rates}
+        shown.append(line | cells)
     return markdown_table(shown, COLUMNS)
 
 

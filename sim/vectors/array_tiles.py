@@ -26,8 +26,10 @@ class Tile:
     expected: np.ndarray
 
     @classmethod
-    def of(cls, spec: ArraySpec, name: str, codes: np.ndarray, activations: np.ndarray, partial=None) -> "Tile":
-        """With the specification's results; without `partial` those that come in are zero."""
+    def of(
+        cls, spec: ArraySpec, name: str, codes: np.ndarray, activations: np.ndarray, partial: np.ndarray | None = None
+    ) -> "Tile":
+        """A tile with the specification's results; without `partial` the partial sums that come in are zero."""
         made = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
         partial = np.zeros_like(made) if partial is None else partial
         return cls(name, codes, activations, partial, made + partial)

@@ -1,6 +1,6 @@
 """What the gates of a unit or an array are driven with to see them work: words, one a cycle, and the results due."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,19 +89,16 @@ def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimul
 
 
 def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus:
-    """Of the golden vectors, layer after layer, until there are `products` products. Raises InputError for none."""
+    """Golden vectors, layer after layer, until there are `products` products. Raises InputError for none."""
     if products < 1:
         raise InputError(f"products is {products}; allowed: 1 or more")
     parts = list((array_parts if isinstance(spec, ArraySpec) else unit_parts)(spec, golden, products))
     if not parts:
         raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
 
-    def joined(lists: Iterable[list]) -> list:
-        return [item for part in lists for item in part]
-
     return Stimulus(
-        joined(part.words for part in parts),
-        joined(part.expected for part in parts),
+        [word for part in parts for word in part.words],
+        [result for part in parts for result in part.expected],
         parts[0].widths,
         sum(part.products for part in parts),
     )

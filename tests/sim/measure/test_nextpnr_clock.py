@@ -11,7 +11,7 @@ from hw.emit import emit
 from hw.harness.timing_wrapper import FOLD
 from sim.measure import gate_equivalents, nextpnr_clock
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
-from sim.measure.nextpnr_clock import DEVICES, Clock, clock, netlist, routed
+from sim.measure.nextpnr_clock import DEVICES, Clock, clock, netlist, place_once
 from sim.measure.yosys_area import FABRICS, area, summed, tool
 
 # One worker: the first run of each tool compiles it.
@@ -57,7 +57,7 @@ def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: pytest.fail("synthesised again"))
     assert clock(spec, verilog, device, 2, tmp_path) == found
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
-    monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: {3: 1000.0}[seed])
+    monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: {3: 1000.0}[seed])
     assert clock(spec, verilog, device, 3, tmp_path).best == 1000  # one more placing makes only that
 
 
@@ -93,17 +93,17 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="yowasp-nextpnr-none is not installed beside this Python"):
         tool("yowasp-nextpnr-none")
     with pytest.raises(InputError, match="nextpnr made no report of"):
-        routed(DEVICES["ice40"], 1, tmp_path)  # no netlist there
+        place_once(DEVICES["ice40"], 1, tmp_path)  # no netlist there
     (tmp_path / "report-1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 1.0}}, "utilization": {}}))
     with pytest.raises(InputError, match="nextpnr made no report of"):
-        routed(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
+        place_once(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
 
 
 def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, tmp_path)
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
-    monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
+    monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
     assert clock(spec, verilog, "ice40", 3, tmp_path) == Clock(300.0, 250.0)
     with pytest.raises(InputError, match="nextpnr ended in 600 s for none of 1 seeds"):
         clock(spec, verilog, "ecp5", 1, tmp_path)

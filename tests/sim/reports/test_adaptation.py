@@ -12,7 +12,7 @@ from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.yosys_area import FABRICS, Area, area, summed
-from sim.reports.adaptation_page import ASQ, area_lines, page, shares
+from sim.reports.adaptation_page import ASQ, adaptation_shares, area_lines, page
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -72,9 +72,9 @@ def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
         area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
 
 
-def test_shares():
+def test_the_shares_of_adaptation():
     found = {name: Area(luts, 0, 0, 0, 0) for name, luts in (("step", 100), ("rescale", 50), ("mac", 50))}
-    assert shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
+    assert adaptation_shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
 
 
 def test_the_page_says_which_block_is_not_equal():

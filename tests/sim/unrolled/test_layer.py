@@ -131,7 +131,7 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
     monkeypatch.setattr(layer, "yosys", lambda *words: pytest.fail("synthesised again"))
     assert place_layer(problem, found, 1, root) == rates
     monkeypatch.setattr(layer, "yosys", lambda *words: None)
-    monkeypatch.setattr(nextpnr_clock, "routed", lambda device, seed, folder: 2000.0 if seed == 3 else None)
+    monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: 2000.0 if seed == 3 else None)
     assert place_layer(problem, found, 3, root) == Clock(2000.0, (2000.0 + rates.best) / 2)
     source = unit_file(problem, root)
     source.write_text(source.read_text() + "// other\n")
