@@ -1,6 +1,7 @@
 """The commands of `python -m sim`: simulate units against golden vectors, and measure designs."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from asq_model.common.files import write_text
 from asq_model.common.option_types import OUTPUT, PATH, switch
 from asq_model.common.records import write_record
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
 from sim.hardware_commands import ROOT, hardware, progress
@@ -54,7 +56,7 @@ def asq(golden, root, out, area, note):
 
     Simulates and synthesises ASQ's blocks for the network of the GOLDEN vectors, and writes a page.
     """
-    from sim.reports.adaptation_page import ASQ, area_reports, compared, macs_of, page
+    from sim.reports.adaptation_page import ASQ, AsqReport, area_reports, compared, macs_of, page
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
@@ -69,7 +71,7 @@ def asq(golden, root, out, area, note):
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
     out = out or Workspace(root).report(golden) / "asq.md"
     rows = adaptation(golden, outcomes)
-    found = {
+    found: AsqReport = {
         "network": manifest["network"],
         "weight_bits": manifest["weight_bits"],
         "activation_bits": manifest["activation_bits"],
@@ -103,10 +105,10 @@ def run(golden, root, unit, layer, waves, force):
     manifest = read_manifest(golden)
     check_files(golden, manifest)
     units = golden_specs(manifest)
-    specs = [*units, *block_specs(manifest)]
+    specs: list[Spec] = [*units, *block_specs(manifest)]
     if unit is not None or layer is not None:
         jobs = [
-            Job(spec, golden, layer=layer, waves=waves) for spec in chosen_specs(golden, manifest, specs, unit, layer)
+            Job(spec, golden, layer=layer, waves=waves) for spec in choose_specs(golden, manifest, specs, unit, layer)
         ]
         finish(run_jobs(jobs, root, force, progress))
         return
@@ -144,8 +146,10 @@ def again(job, root, test, layer, waves):
     finish(run_jobs([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True, progress))
 
 
-def chosen_specs(golden: Path, manifest: dict, specs: list, unit: str | None, layer: str | None) -> list:
-    """Those of a kind of unit or a module, that have something to do in a layer. Raises InputError for none."""
+def choose_specs(
+    golden: Path, manifest: Manifest, specs: Sequence[Spec], unit: str | None, layer: str | None
+) -> list[Spec]:
+    """The units of a kind, or the module, that have something to do in a layer. Raises InputError for none."""
     named = [spec for spec in specs if unit in (None, spec.unit, spec.name)]
     if not named:
         raise InputError(f"UNIT is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")
@@ -158,7 +162,7 @@ def chosen_specs(golden: Path, manifest: dict, specs: list, unit: str | None, la
     return own
 
 
-def has_vectors(golden: Path, manifest: dict, spec: Spec, layer: str) -> bool:
+def has_vectors(golden: Path, manifest: Manifest, spec: Spec, layer: str) -> bool:
     """Whether the golden vectors of a layer are for a unit or block."""
     if isinstance(spec, BlockSpec):
         return any(maps.name == layer and fits(spec, maps) for maps in golden_layers(golden))

@@ -6,7 +6,6 @@ The job is as that of `sim.benches.mac_bench`, `spec` an array's.
 import random
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 from cocotb.triggers import FallingEdge
@@ -15,7 +14,17 @@ from cocotb.utils import get_sim_time
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import read_golden
 from hw.harness.bench_top import COUNTS
-from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
+from sim.benches.job import (
+    JOB,
+    REPORTED_FAILURES,
+    bench_test,
+    chosen_layers,
+    golden_folder,
+    moment,
+    record,
+    shortened,
+    sometimes,
+)
 from sim.benches.stream_driver import Dut, Stream, StreamDriver, StreamMonitor, always, run_streams
 from sim.benches.transcript import Transcript, counters, load, reset, start
 from sim.vectors.array_tiles import Tile, extreme_tiles, golden_tiles, random_tile
@@ -102,7 +111,7 @@ async def golden(dut: Dut) -> None:
     """Tiles of the golden layers' weights on their activations, at full rate, to the cycle."""
     vectors, totals = 0, {name: 0 for name in COUNTS}
     await start(dut, INPUTS)
-    for layer in chosen_layers(read_golden(Path(JOB["golden"]))):
+    for layer in chosen_layers(read_golden(golden_folder())):
         for tile in golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
             await reset(dut)
             await check(dut, tile)

@@ -7,13 +7,22 @@ to write what was found). Which tests run is the runner's choice.
 import random
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 from cocotb.triggers import FallingEdge
 
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.harness.bench_top import COUNTS
-from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
+from sim.benches.job import (
+    JOB,
+    REPORTED_FAILURES,
+    bench_test,
+    chosen_layers,
+    golden_folder,
+    moment,
+    record,
+    shortened,
+    sometimes,
+)
 from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, Stream, StreamDriver, StreamMonitor, always
 from sim.benches.transcript import MAC_INPUTS, Transcript, counters, exchange, load, reset, start
 from sim.vectors.block_words import Exchange, exchange_for
@@ -116,7 +125,7 @@ async def golden(dut: Dut) -> None:
     """Every golden map at full rate, back to back: each word equal, each cycle as the formulas say."""
     layers, failures = [], []
     await start(dut, INPUTS)
-    for maps in chosen_layers(golden_layers(Path(JOB["golden"]))):
+    for maps in chosen_layers(golden_layers(golden_folder())):
         if not fits(SPEC, maps):
             continue
         layer = exchange_for(SPEC, maps)

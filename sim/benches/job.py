@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import cocotb
 from cocotb.utils import get_sim_time
@@ -19,7 +19,16 @@ from sim.runner.outcomes import JOB_FILE
 JOB = read_record(Path(os.environ["ASQ_JOB"]), JOB_FILE)
 REPORTED_FAILURES = 5
 REPORTED_OPERANDS = 12  # in a message; all are in the result file
-Layer = TypeVar("Layer")
+
+
+class Named(Protocol):
+    """A golden layer, of dot products or of maps."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Layer = TypeVar("Layer", bound=Named)
 
 
 def bench_test(function: Callable[[Dut], Awaitable[None]]) -> object:
@@ -50,6 +59,12 @@ def shortened(words: Iterable[str]) -> str:
 def chosen_layers(layers: Iterable[Layer]) -> Iterator[Layer]:
     """The golden layers that the job is for: all, or the one that it names."""
     return (layer for layer in layers if JOB["layer"] in (None, layer.name))
+
+
+def golden_folder() -> Path:
+    """The folder of the job's golden vectors, which the golden test needs."""
+    assert JOB["golden"] is not None, "the job has no golden vectors"
+    return Path(JOB["golden"])
 
 
 def record(test: str, findings: Mapping[str, object]) -> None:

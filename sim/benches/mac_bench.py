@@ -6,14 +6,24 @@ to write what was found). Which tests run is the runner's choice.
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 
+import numpy as np
 from cocotb.triggers import FallingEdge
 
 from asq_model.spec.mac import MacSpec
 from hw.harness.bench_top import COUNTS
 from hw.mac.operands import operand_layout
-from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, moment, record, shortened, sometimes
+from sim.benches.job import (
+    JOB,
+    REPORTED_FAILURES,
+    bench_test,
+    chosen_layers,
+    golden_folder,
+    moment,
+    record,
+    shortened,
+    sometimes,
+)
 from sim.benches.stream_driver import Dut, always
 from sim.benches.transcript import Transcript, counters, exchange, reset, start
 from sim.vectors.dot_products import (
@@ -73,7 +83,7 @@ async def golden(dut: Dut) -> None:
     """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
     layers, failures, totals = [], [], {name: 0 for name in COUNTS}
     await start(dut)
-    for workload in chosen_layers(golden_workloads(SPEC, Path(JOB["golden"]))):
+    for workload in chosen_layers(golden_workloads(SPEC, golden_folder())):
         await reset(dut)
         seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
         wrong = mismatches(workload, seen)
@@ -107,7 +117,7 @@ async def timing(dut: Dut) -> None:
     for beats in (1, 2, 9):
         length = min(beats * SPEC.lanes, SPEC.depth)
         code, activation = rng.randrange(1 << SPEC.level_set.code_bits), int(SPEC.activations[-1])
-        workload = Workload.of(SPEC, f"{length} terms", [([code] * length, [activation] * length)])
+        workload = Workload.of(SPEC, f"{length} terms", [(np.full(length, code), np.full(length, activation))])
         await reset(dut)
         seen = await check(dut, workload)
         assert seen.offered_at[0] - seen.accepted_at[-1] == SPEC.latency, f"latency {seen}, expected {SPEC.latency}"

@@ -26,6 +26,7 @@ from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
 
 MEASURING = source_paths("sim/measure", "sim/explore/design_space.py", "sim/explore/measure_design.py")
+Operands = tuple[int, int, bool, tuple[Path, ...]]  # weight bits, activation bits, signed activations, golden vectors
 ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
 
 
@@ -60,28 +61,28 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     for folder in {folder for task in tasks for folder in task.golden}:
         check_files(folder, read_manifest(folder))
         hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)
-    own = {}  # of few widths, and looking into the folders takes its time
-    for task in tasks:
-        if operands_of(task) not in own:
-            own[operands_of(task)] = golden_if_any(mac_of(task.design), task.golden)
+    own = golden_by_operands(tasks)
     if tasks and not any(own.values()):
         golden_for(mac_of(tasks[0].design), tasks[0].golden)
-    return [
-        fingerprint(
-            [
-                *(common, asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp),
-                hashes[folder / MANIFEST] if (folder := own[operands_of(task)]) else None,
-                hashes[task.liberty] if task.liberty else None,
-            ]
-        )
-        for task in tasks
-    ]
+    keys = []
+    for task in tasks:
+        golden = own[operands_of(task)]
+        about = asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp
+        vectors = hashes[golden / MANIFEST] if golden else None
+        keys.append(fingerprint([common, *about, vectors, hashes[task.liberty] if task.liberty else None]))
+    return keys
 
 
-def operands_of(task: Task) -> tuple:
+def operands_of(task: Task) -> Operands:
     """What tells which of the golden vectors fit a task."""
     mac = mac_of(task.design)
     return mac.weight_bits, mac.activation_bits, mac.signed_activation, task.golden
+
+
+def golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
+    """`golden_if_any` for all tasks, by their operands: those are few, and looking into the folders takes its time."""
+    some_task = {operands_of(task): task for task in tasks}
+    return {operands: golden_if_any(mac_of(task.design), task.golden) for operands, task in some_task.items()}
 
 
 def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:

@@ -114,7 +114,7 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
     for seed in missing:
         kept_rates[seed] = place_once(device, int(seed), folder)
         write_record(folder / "clock.json", RATES, kept_rates, inputs)
-    return [kept_rates[seed] for seed in wanted if kept_rates[seed]]
+    return [rate for seed in wanted if (rate := kept_rates[seed])]
 
 
 def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> Clock:

@@ -8,7 +8,8 @@ from string import Template
 class SourceTemplate(Template):
     """A text whose holes are `${name}`; Verilog's own `$display` and `$signed` stay as they are."""
 
-    pattern = r"\$(?:\{(?P<braced>[a-z_]+)\}|(?P<escaped>(?!))|(?P<named>(?!))|(?P<invalid>(?!)))"
+    # `Template` compiles it: typeshed has the type that it is afterwards.
+    pattern = r"\$(?:\{(?P<braced>[a-z_]+)\}|(?P<escaped>(?!))|(?P<named>(?!))|(?P<invalid>(?!)))"  # type: ignore[assignment]
 
 
 @cache

@@ -64,8 +64,9 @@ def figure_of(panels: int, columns: int | None = None) -> "tuple[Figure, list[Ax
             text.set_color(INK)
             text.set_size(9)
     marks = [Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for mark, colour in MARKS.values()]
-    place = {"loc": "outside lower center", "ncols": len(marks)}
-    figure.legend(marks, [*MARKS], **place, fontsize=8, labelcolor=INK, frameon=False)
+    figure.legend(
+        marks, [*MARKS], loc="outside lower center", ncols=len(marks), fontsize=8, labelcolor=INK, frameon=False
+    )
     return figure, list(axes[:panels])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
 from asq_model.common.markdown import markdown_table
+from asq_model.spec.golden_manifest import Accuracy, Manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
@@ -89,7 +90,7 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
     return rows
 
 
-def accuracy_lines(accuracy: dict) -> list[str]:
+def accuracy_lines(accuracy: Accuracy) -> list[str]:
     """The network's accuracy on the held-out images, by the arithmetic used."""
     names = {
         "full_precision_correct": "full precision",
@@ -104,7 +105,7 @@ def accuracy_lines(accuracy: dict) -> list[str]:
     ]
 
 
-def difference_lines(manifest: dict) -> list[str]:
+def difference_lines(manifest: Manifest) -> list[str]:
     """How far each unit's results are from torch's fake-quantised ones, where the weights are the trained ones."""
     worst: dict[str, float] = {}
     for layer in manifest["layers"]:
@@ -128,7 +129,7 @@ def bench_lines(outcome: Outcome) -> list[str]:
     ]
 
 
-def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
+def asq_lines(manifest: Manifest, golden: Path, blocks: list[Outcome]) -> list[str]:
     """β, steps and cycles of ASQ's blocks."""
     rows = step_rows(adaptation(golden, blocks))
     if not rows:
@@ -144,7 +145,7 @@ def asq_lines(manifest: dict, golden: Path, blocks: list[Outcome]) -> list[str]:
     ]
 
 
-def network_line(manifest: dict) -> str:
+def network_line(manifest: Manifest) -> str:
     """The network's name, how many of its layers have which widths and weights, and how many adapt their step."""
     kinds = Counter(
         (layer["weight_bits"], layer["activation_bits"], layer["level_set"]) for layer in manifest["layers"]
@@ -154,7 +155,7 @@ def network_line(manifest: dict) -> str:
     return f"Network: {manifest['network']}; layers: {', '.join(layers)}; {adapters} with ASQ's adapter"
 
 
-def summary(manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
+def summary(manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
     """What the user reads at the end of `make sim`. units: the multiply-accumulate ones."""
     lines = [network_line(manifest)]
     if manifest["accuracy"]:
@@ -192,7 +193,9 @@ def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) ->
 WRITTEN = ("sim.json", "throughput.json", "throughput.md", "beta.png")  # all that a report can consist of
 
 
-def write_reports(folder: Path, manifest: dict, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> list[str]:
+def write_reports(
+    folder: Path, manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]
+) -> list[str]:
     """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
     `beta.png`; return what was written. What an earlier run left of the others is taken away."""
     benches = [

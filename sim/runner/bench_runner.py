@@ -182,7 +182,8 @@ def read_job(path: Path) -> Job:
         spec = ArraySpec.of(told["spec"]) if kind is ArraySpec else kind(**told["spec"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{JOB_FILE.title} {path} names no unit of this program: {error}") from error
-    golden, verilog = (Path(told[key]) if told[key] else None for key in ("golden", "verilog"))
+    golden = Path(told["golden"]) if told["golden"] else None
+    verilog = Path(told["verilog"]) if told["verilog"] else None
     return Job(spec, golden, tuple(told["tests"]), verilog, told["layer"])
 
 

@@ -15,12 +15,9 @@ def golden_specs(manifest: Manifest) -> list[MacSpec]:
     return list(dict.fromkeys(spec_of(unit) for layer in layers for unit in layer["units"].values()))
 
 
-def largest_size(entries: Sequence[MapsEntry] | Sequence[RescaleEntry]) -> dict[str, int]:
+def largest_size(entries: Sequence[MapsEntry] | Sequence[RescaleEntry]) -> tuple[int, int]:
     """Channels and pixels of a block that has to do for all of these layers."""
-    return {
-        "channels": max(entry["channels"] for entry in entries),
-        "pixels": max(entry["pixels"] for entry in entries),
-    }
+    return max(entry["channels"] for entry in entries), max(entry["pixels"] for entry in entries)
 
 
 def step_buffer(entries: Sequence[MapsEntry]) -> int:
@@ -40,8 +37,8 @@ def block_specs(manifest: Manifest) -> list[BlockSpec]:
     specs = []
     if adaptive:
         size, hidden = largest_size(adaptive), most_neurons(adaptive)
-        specs.append(BlockSpec("channel-sums", **size))
-        specs.append(BlockSpec("adapter", **size, hidden=hidden))
+        specs.append(BlockSpec("channel-sums", *size))
+        specs.append(BlockSpec("adapter", *size, hidden=hidden))
     for bits, signed in dict.fromkeys((entry["bits"], entry["signed"]) for entry in maps):
         alike = [entry for entry in maps if (entry["bits"], entry["signed"]) == (bits, signed)]
         precision = max(entry["input_bits"] for entry in alike)
@@ -50,7 +47,7 @@ def block_specs(manifest: Manifest) -> list[BlockSpec]:
             specs.append(
                 BlockSpec(
                     "adapter-step",
-                    **largest_size(steps),
+                    *largest_size(steps),
                     activation_bits=bits,
                     signed_activation=signed,
                     hidden=most_neurons(steps),
@@ -59,5 +56,5 @@ def block_specs(manifest: Manifest) -> list[BlockSpec]:
             )
     if rescales := [entry["rescale"] for entry in maps if entry["rescale"] is not None]:
         total_bits = max(NARROWEST_TOTALS, *(rescale["total_bits"] for rescale in rescales))
-        specs.append(BlockSpec("rescale", **largest_size(rescales), total_bits=total_bits))
+        specs.append(BlockSpec("rescale", *largest_size(rescales), total_bits=total_bits))
     return specs

@@ -26,7 +26,7 @@ class JobFile(TypedDict):
     result: str
 
 
-JOB_FILE = Kind("job of a bench", JobFile, remedy="simulate the unit again")
+JOB_FILE: Kind[JobFile] = Kind("job of a bench", JobFile, remedy="simulate the unit again")
 RESULTS_MB = 16  # of what a bench says
 LONGEST = 1000  # characters of a failure's message
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec, signed_width
 from asq_model.spec.sqrt2 import sqrt2_table
 from sim.measure.templates import fill_template
+
+if TYPE_CHECKING:
+    from da4ml.types import CombLogic
 
 # √2 ≈ 181/128 = (4·45 + 1)/128, three adders: 181·O/128 = (45·O + O/4)/32. Off by 1.51e-4, so that the result is one of
 # the two integers around the exact one as long as |O|·1.51e-4 < ½.
@@ -85,25 +89,30 @@ class Problem:
         return (32 * even + 16 + 45 * odd + (odd >> 2)) >> 5
 
     @cached_property
-    def graph(self):
+    def graph(self) -> "CombLogic":
         """da4ml's CombLogic. E and O are solved apart and as one matrix, and the cheaper is taken."""
         top = int(self.spec.activations.max())
         if self.form.how == "tabled":
-            unit = 1 << self.spec.frac
-            highs = np.repeat([top * unit, int(sqrt2_table(self.spec.activations, self.spec.frac)[-1])], self.inputs)
-            return solved([np.hstack([self.even, self.odd])], highs, np.repeat([unit, 1], self.inputs))
+            unit = 1 << self.frac
+            highs = np.repeat([top * unit, int(sqrt2_table(self.spec.activations, self.frac)[-1])], self.inputs)
+            return solve([np.hstack([self.even, self.odd])], highs, np.repeat([unit, 1], self.inputs))
         highs, steps = np.full(self.inputs, top), np.ones(self.inputs)
         if self.form.how == "whole":
-            return solved([self.even], highs, steps)
+            return solve([self.even], highs, steps)
         ways = [self.even, self.odd], [np.vstack([self.even, self.odd])]
-        return min((solved(way, highs, steps) for way in ways), key=lambda graph: graph.cost)
+        return min((solve(way, highs, steps) for way in ways), key=lambda graph: graph.cost)
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits of √2·a, where it is tabled."""
+        return self.spec.frac or 0
 
     @property
     def inputs(self) -> int:
         return self.codes.shape[1]
 
 
-def solved(matrices: list[np.ndarray], highs: np.ndarray, steps: np.ndarray):
+def solve(matrices: list[np.ndarray], highs: np.ndarray, steps: np.ndarray) -> "CombLogic":
     """da4ml's CombLogic of the matrices' [C, N] products with the same inputs, each matrix solved by itself.
 
     Inputs are multiples of `steps` from 0 to `highs`. An adder costs its bits.
@@ -118,7 +127,7 @@ def solved(matrices: list[np.ndarray], highs: np.ndarray, steps: np.ndarray):
 def table_wires(problem: Problem) -> list[str]:
     """Verilog of round(√2·a·2^frac) per input, bit by bit: a case table would be taken for a memory."""
     bits = problem.spec.activation_bits
-    table = sqrt2_table(problem.spec.activations, problem.spec.frac)
+    table = sqrt2_table(problem.spec.activations, problem.frac)
     width = int(table[-1]).bit_length()
     columns = [sum(int(value >> bit & 1) << place for place, value in enumerate(table)) for bit in range(width)]
     lines = [f"localparam [{(1 << bits) - 1}:0] T{bit} = {1 << bits}'d{column};" for bit, column in enumerate(columns)]
@@ -129,7 +138,7 @@ def table_wires(problem: Problem) -> list[str]:
     return lines
 
 
-def sum_wires(graph) -> tuple[list[str], list[int]]:
+def sum_wires(graph: "CombLogic") -> tuple[list[str], list[int]]:
     """Verilog of the graph's results as signed wires v0, v1, …, and their widths."""
     from da4ml.types import minimal_kif
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from asq_model.common.errors import InputError
+from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec
 from sim.unrolled.adder_graph import FORMS, Problem
@@ -54,7 +55,7 @@ def find_layer(case: Case) -> GoldenLayer:
 
 
 def specs_of(layer: GoldenLayer) -> dict[str, MacSpec]:
-    return {unit["spec"]["unit"]: MacSpec(**unit["spec"]) for unit in layer.entry["units"].values()}
+    return {spec.unit: spec for spec in map(spec_of, layer.entry["units"].values())}
 
 
 def problems(case: Case) -> Iterator[tuple[str, Problem, np.ndarray]]:

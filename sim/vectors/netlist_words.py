@@ -92,7 +92,10 @@ def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus
     """Golden vectors, layer after layer, until there are `products` products. Raises InputError for none."""
     if products < 1:
         raise InputError(f"products is {products}; allowed: 1 or more")
-    parts = list((array_parts if isinstance(spec, ArraySpec) else unit_parts)(spec, golden, products))
+    if isinstance(spec, ArraySpec):
+        parts = list(array_parts(spec, golden, products))
+    else:
+        parts = list(unit_parts(spec, golden, products))
     if not parts:
         raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
 
