@@ -42,11 +42,11 @@ def test_readme_is_short_enough_to_be_read():
 
 
 def test_what_readme_says_was_found_comes_from_the_rows():
-    rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT)["rows"]
+    rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT).rows
     assert block(BLOCK, findings(rows)) in README
     study = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
     assert block(trained_out_page.BLOCK, trained_out_page.findings(study)) in README
-    fewer = [row for row in rows if (row["form"], row["target"]) != ("array8x8", "ecp5")]
+    fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
 
 

@@ -218,7 +218,7 @@ def placings(design: Design, seeds: int) -> int:
     if not isinstance(design, ArraySpec):
         return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
     mac = design.mac
-    fast = is_rival(design) or mac.unit == "apot" or (mac.unit == "post" and mac.frac <= 0)
+    fast = is_rival(design) or mac.unit == "apot" or (mac.unit == "post" and mac.frac_bits <= 0)
     if not fast or (mac.weight_bits, mac.activation_bits) in AS_TRAINED:
         return 0
     faster_in_stages = design.stages == 1 and mac.weight_bits > NARROWEST

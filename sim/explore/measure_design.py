@@ -130,7 +130,7 @@ def description(task: Task) -> Description:
         kind=mac.level_set.kind,
         weight_bits=mac.weight_bits,
         activation_bits=mac.activation_bits,
-        frac=mac.frac,
+        frac=mac.frac_bits,
         form=form_of(design),
         stages=design.stages if isinstance(design, ArraySpec) else 1,
         shared=mac.shared,

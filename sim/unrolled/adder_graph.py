@@ -105,7 +105,7 @@ class Problem:
     @property
     def frac(self) -> int:
         """Fraction bits of √2·a, where it is tabled."""
-        return self.spec.frac or 0
+        return self.spec.frac_bits
 
     @property
     def inputs(self) -> int:
