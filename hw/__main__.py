@@ -4,6 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main() -> None:
+    """Run the hardware commands as `asq-hw`."""
     run("hw.cli", "python -m hw")
 
 

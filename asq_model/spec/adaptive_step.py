@@ -83,7 +83,7 @@ class IntegerDense:
     def from_real(
         cls, weights: np.ndarray, bias: np.ndarray, point: int, out_point: int, bits: int, reach: int, bias_bits: int
     ) -> tuple["IntegerDense", int]:
-        """(the layer of real weights [O, I] and bias [O], the binary point of its output).
+        """The layer of real weights [O, I] and bias [O], and the binary point of its output.
 
         point: binary point of the input, whose magnitude is at most `reach`. out_point: the output's, or less where the
         weights do not give so many bits. Weights are stored in `bits` bits, in fewer where the bias (`bias_bits` bits),
@@ -197,7 +197,7 @@ class IntegerQuantiser:
         return np.maximum(round_shift(self.mantissa * beta, self.adapter.point), 1)
 
     def division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(dividend, divisor) of (r + s/2) / s, in integers: (r · 2^(GUARD + 1) + S) / 2S.
+        """Dividend and divisor of (r + s/2) / s in integers, (r · 2^(GUARD + 1) + S) / 2S.
 
         Raises InputError for a step below 1 and for more than 64 bits.
         """

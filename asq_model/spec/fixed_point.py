@@ -13,8 +13,8 @@ INT64 = -(1 << 63), (1 << 63) - 1  # what the specification computes in
 
 
 def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """int64, shaped as `values`. Raises InputError unless they are integers from `low` to `high`: a value outside would
-    be taken for another one of fewer bits."""
+    """The values as int64. Raises InputError unless they are integers from `low` to `high`: a value outside would be
+    taken for another one of fewer bits."""
     values = np.asarray(values)
     if values.size == 0:
         return values.astype(np.int64)
@@ -44,8 +44,10 @@ def check_room(name: str, reach: int) -> None:
 
 
 def round_shift(x: np.ndarray, shift: int) -> np.ndarray:
-    """floor(x / 2^shift + ½): ties go up. A negative shift multiplies. Raises InputError for what needs more than 64
-    bits."""
+    """Round x / 2^shift to the nearest integer, ties up: floor(x / 2^shift + ½). A negative shift multiplies.
+
+    Raises InputError for what needs more than 64 bits.
+    """
     x = np.asarray(x, np.int64)
     if shift <= 0:
         check_room("a number shifted left", largest(x) << -shift)
@@ -54,13 +56,15 @@ def round_shift(x: np.ndarray, shift: int) -> np.ndarray:
 
 
 def saturate(x: np.ndarray, bits: int, signed: bool = True) -> tuple[np.ndarray, int]:
-    """(x clamped to what `bits` bits hold, how many values were outside)."""
+    """Clamp x to what `bits` bits hold; returns that, and how many values were outside."""
     clamped = np.clip(x, *bounds(bits, signed))
     return clamped, int(np.count_nonzero(clamped != x))
 
 
 def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
-    """(m, p) with values ≈ m · 2^-p: signed integers of `bits` bits with one exponent, the largest that fits all.
+    """Integers m and a binary point p with values ≈ m · 2^-p.
+
+    The integers are signed, of `bits` bits, with one exponent, the largest that fits all.
 
     Error: at most 2^-(p+1) for each value. For the export only: the one place where a float becomes an integer.
     """

@@ -86,10 +86,12 @@ class Wanted:
 
 
 def real(*shape: int | None) -> Wanted:
+    """An array of finite real numbers."""
     return Wanted(np.float64, shape, -1e300, 1e300)
 
 
 def whole(*shape: int | None, low: int = -LARGEST, high: int = LARGEST, dtype: type = np.int64) -> Wanted:
+    """An array of integers within bounds."""
     return Wanted(dtype, shape, low, high)
 
 

@@ -97,7 +97,8 @@ class GoldenLayer:
         )
 
     def codes(self, levels: LevelSet) -> np.ndarray:
-        """int [C, N]: those stored for a level set, else those nearest to the trained weights, largest on largest."""
+        """Weight codes, int [C, N]: those stored for a level set, else those nearest to the trained weights, the
+        largest level on the largest."""
         if f"codes_{levels.name}" in self.arrays:
             return self.arrays[f"codes_{levels.name}"]
         trained = self.trained

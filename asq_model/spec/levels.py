@@ -115,7 +115,7 @@ class LevelSet:
         return code
 
     def exponent(self, code: int) -> int | None:
-        """n of an exponential code (half-exponent for `post`: the level is √2^n), or None for a zero code."""
+        """The exponent n of an exponential code (for `post` the half-exponent: the level is √2^n); None for a zero."""
         field = self.checked(code) & ((1 << self.code_bits - 1) - 1)
         is_minus_one = field == 0 and self.sign(code) < 0
         if field >= self.magnitudes or (self.kind == "asymmetric" and is_minus_one):
@@ -133,7 +133,7 @@ class LevelSet:
         return -1 if self.checked(code) >> (self.code_bits - 1) else 1
 
     def level(self, code: int) -> tuple[int, int]:
-        """(even, odd) of a code, its level being `even + odd·√2`. Every bit pattern has one."""
+        """The level of a code as (even, odd), which means `even + odd·√2`. Every bit pattern has one."""
         if self.family == "uniform" and not self.kind:
             return self.checked(code) - ((code >> self.bits - 1) << self.bits), 0
         if self.family == "uniform":

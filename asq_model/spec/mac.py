@@ -128,6 +128,7 @@ class MacSpec:
             raise InputError(f"{widths} for unit uniform-table; allowed: {MAX_TABLE_BITS} together")
 
     def _set_frac(self) -> None:
+        """Set `frac` to the unit's own where there is no choice, or to the default."""
         if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
             check_range("FRAC", self.frac_bits, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)

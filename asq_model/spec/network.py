@@ -65,7 +65,7 @@ class Layer:
     rescale: Rescale
 
     def accumulate(self, x: np.ndarray, trace: "Trace") -> np.ndarray:
-        """int64 [N, C, H', W'], acc · K + B, before the shift that `finish` does."""
+        """acc · K + B, int64 [N, C, H', W'], before the shift that `finish` does."""
         step = self.quantiser.step(x)
         codes = self.quantiser.codes(x, step)
         trace.keep_as(trace.inputs, self.name, x)
@@ -78,7 +78,7 @@ class Layer:
         return self.rescale.total(sums, step).reshape(n, -1, rows, columns)
 
     def finish(self, total: np.ndarray, relu: bool, trace: "Trace") -> np.ndarray:
-        """To the output's bits and binary point."""
+        """Shift and saturate to the output's bits and binary point."""
         y, outside = self.rescale.finish(total, relu)
         trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
         trace.keep_as(trace.outputs, self.name, y)
@@ -126,6 +126,7 @@ class Trace:
     saturated: dict[str, int] = field(default_factory=dict)
 
     def keep_as(self, what: dict[str, np.ndarray], name: str, values: np.ndarray) -> None:
+        """Keep a layer's values in one of the dictionaries, if any are to be kept."""
         if self.keep:
             what[name] = values
 
@@ -153,7 +154,7 @@ class IntegerNetwork:
         return self.positions if layer is self.classifier else 1
 
     def __call__(self, images: np.ndarray, trace: Trace | None = None) -> np.ndarray:
-        """int64 [N, classes], logits up to one positive factor, of images uint8 [N, C, H, W]."""
+        """Logits int64 [N, classes], up to one positive factor, of images uint8 [N, C, H, W]."""
         trace = trace or Trace()
         if images.dtype != np.uint8:
             raise InputError(f"images are of type {images.dtype}; allowed: uint8")
@@ -166,7 +167,7 @@ class IntegerNetwork:
 
 
 def patches(x: np.ndarray, kernel: int, stride: int, padding: int) -> np.ndarray:
-    """float64 [N, C · kernel², positions] of integers [N, C, H, W]: the operands of every dot product."""
+    """The operands of every dot product, float64 [N, C · kernel², positions], of integers [N, C, H, W]."""
     padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), (2, 3))[:, :, ::stride, ::stride]
     n, channels, rows, columns = windows.shape[:4]

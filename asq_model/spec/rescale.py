@@ -16,7 +16,9 @@ from asq_model.spec.fixed_point import check_room, largest, round_shift, saturat
 
 @dataclass(frozen=True)
 class Rescale:
-    """multiplier: int64 [C], M; bias: int64 [C], B; scale_shift: m; shift: n; bits: of the output, signed."""
+    """What follows the sums of a layer.
+
+    multiplier: int64 [C], M; bias: int64 [C], B; scale_shift: m; shift: n; bits: of the output, signed."""
 
     multiplier: np.ndarray
     bias: np.ndarray
@@ -25,7 +27,7 @@ class Rescale:
     bits: int
 
     def scales(self, step: np.ndarray) -> np.ndarray:
-        """int64 [N, C], K of each image from its step S."""
+        """The scale K of each image and channel, int64 [N, C], from the image's step S."""
         check_room("a multiplier times the step", largest(self.multiplier) * largest(step))
         return round_shift(self.multiplier * np.asarray(step)[:, None], self.scale_shift)
 
@@ -36,6 +38,6 @@ class Rescale:
         return sums * scales[:, :, None] + self.bias[:, None]
 
     def finish(self, total: np.ndarray, relu: bool) -> tuple[np.ndarray, int]:
-        """(y, how many values were outside `bits` bits)."""
+        """The output y, and how many values were outside `bits` bits."""
         y = round_shift(total, self.shift)
         return saturate(np.maximum(y, 0) if relu else y, self.bits)

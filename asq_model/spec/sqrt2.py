@@ -17,13 +17,13 @@ def times_sqrt2(x: int, frac: int) -> int:
 
 
 def sqrt2_table(activations: np.ndarray, frac: int) -> np.ndarray:
-    """int64, shaped as `activations`: round(√2 · a · 2^frac) of each, the contents of the POST look-up table."""
+    """round(√2 · a · 2^frac) of each activation, int64: the contents of the POST look-up table."""
     values, index = np.unique(checked_integers("numbers to multiply by √2", activations, *INT64), return_inverse=True)
     return np.array([times_sqrt2(int(a), frac) for a in values], np.int64)[index].reshape(np.shape(activations))
 
 
 def sqrt2_halves(high: np.ndarray, low: np.ndarray, frac: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """(H, L, K) such that (H[i] + L[j]) >> K is `times_sqrt2(high[i] + low[j], frac)` for all i and j.
+    """Tables H and L and a shift K such that (H[i] + L[j]) >> K is `times_sqrt2(high[i] + low[j], frac)` for all.
 
     Two small tables and an adder in place of one large table. K is the least that does, found by trying all sums.
     """
@@ -36,7 +36,7 @@ def sqrt2_halves(high: np.ndarray, low: np.ndarray, frac: int) -> tuple[np.ndarr
 
 
 def sqrt2_constant(limit: int, frac: int) -> tuple[int, int]:
-    """(C, K) such that (x·C + 2^(K−1)) >> K equals `times_sqrt2(x, frac)` for every |x| ≤ limit.
+    """A constant C and a shift K such that (x·C + 2^(K−1)) >> K equals `times_sqrt2(x, frac)` for every |x| ≤ limit.
 
     C is √2·2^(K+frac) rounded, so x·C/2^K misses r = x·√2·2^frac by at most |x|/2^(K+1). It rounds as r does if
     that is less than r's distance to any h = m + ½. Since (2r)² is a multiple of 8 and (2h)² is 1 modulo 8,

@@ -10,7 +10,7 @@ from hw.asq.layouts import codes_layout, lanes, stepped_layout
 
 
 class ActivationQuantiser(wiring.Component):
-    """q = clamp(floor((r·2^(G+1) + S) / 2S), n, p) of every lane, exact for every r and S ≥ 1.
+    """Computes the code q = clamp(floor((r·2^(G+1) + S) / 2S), n, p) of every lane, exact for every r and S ≥ 1.
 
     Interval 1, latency b + 1.
 

@@ -1,6 +1,6 @@
-"""The rival of `ActivationQuantiser`: a reciprocal of the step, one multiplication, one correction. To be measured.
+"""An alternative to `ActivationQuantiser`, for comparison: a reciprocal of the step, a multiplication, a correction.
 
-The reciprocal itself (one division a map) is given from outside and counts for nothing.
+The reciprocal itself (one division a map) comes from outside and is not part of the circuit.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
@@ -13,7 +13,7 @@ from hw.asq.layouts import codes_layout, lanes, values_layout
 
 
 def reciprocal_shift(spec: BlockSpec) -> int:
-    """k of the reciprocal floor(2^k / 2S): with it the product is at most one below the quotient."""
+    """The shift k of the reciprocal floor(2^k / 2S): with it the product is at most one below the quotient."""
     return spec.precision + GUARD + spec.activation_bits + 2
 
 
@@ -26,7 +26,9 @@ def reciprocal_layout(spec: BlockSpec) -> data.StructLayout:
 
 
 class ReciprocalQuantiser(wiring.Component):
-    """What `ActivationQuantiser` computes, for unsigned codes, by multiplying. Interval 1, latency 3.
+    """Computes what `ActivationQuantiser` does, for unsigned codes, by multiplying.
+
+    Interval 1, latency 3.
 
     Members
     -------

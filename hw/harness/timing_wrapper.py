@@ -54,6 +54,6 @@ class Registered(wiring.Component):
 
 
 def registered_verilog(spec: Spec) -> tuple[str, str]:
-    """(name, Verilog) of the module; it instantiates the module `spec.name`, which it does not contain."""
+    """Name and Verilog of the wrapping module; it instantiates the module `spec.name`, which it does not contain."""
     name = f"registered_{spec.name}"
     return name, to_verilog(Registered(spec), name, f"{spec.name} between registers, for measuring its clock")

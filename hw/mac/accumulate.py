@@ -41,7 +41,7 @@ class Accumulate(wiring.Component):
         return m
 
     def addends(self) -> list[tuple[Value, Value]]:
-        """(value, carry) that each sum is to grow by."""
+        """What each sum is to grow by, as (value, carry)."""
         if "terms" in self.i.p.shape().members:
             return [terms[0] for terms in terms_by_sum([self.i.p.terms[0]], len(self.widths))]
         return [(self.i.p.sums[index].value, carry_of(self.i.p.sums[index])) for index in range(len(self.widths))]

@@ -10,7 +10,7 @@ Term = tuple[Value, Value]  # (value, carry), which means value + carry
 
 
 def add(x: Value, y: Value, carry: Value) -> Value:
-    """x + y + carry, signed, by one adder.
+    """Add x + y + carry, signed, by one adder.
 
     The carry, if there is one, goes in as a bit below the lowest, with a one on the other side, which every synthesis
     tool maps to the carry chain; `x + y + carry` becomes a second adder in some. (The carry on both sides would do as
@@ -31,7 +31,7 @@ def carry_of(term: data.View) -> Value:
 
 
 def terms_by_sum(terms: Sequence[data.View], sums: int) -> list[list[Term]]:
-    """(value, carry) of every term, once for each of `sums` sums: zero where the term's `lane` names another sum."""
+    """Every term as (value, carry), once for each of `sums` sums: zero where its `lane` names another sum."""
     if sums == 1:
         return [[(term.value, carry_of(term)) for term in terms]]
     groups = []

@@ -8,7 +8,7 @@ from hw.multipliers.interface import Product, complement_shape
 
 
 def shifted(operand: Value, shift: Value, negative: Value) -> Value:
-    """operand << shift, signed, with `negative` moving in."""
+    """The operand shifted left, signed, with `negative` moving in."""
     fill = negative.replicate((1 << len(shift)) - 1)  # a code for zero may shift further than the largest weight
     return (Cat(fill, operand).as_signed() << shift) >> len(fill)
 
@@ -39,7 +39,7 @@ class ShiftProduct(Product):
 
     @abstractmethod
     def parts(self, code: Value) -> tuple[Value, Value, Value]:
-        """(nonzero, odd, shift) of a code."""
+        """What a code says: whether it is nonzero, whether its operand is the odd one, and its shift."""
 
     def operand(self, odd: Value) -> Value:
         """The activation or its multiple, whichever the weight asks for."""

@@ -112,7 +112,7 @@ def form_of(spec: Spec) -> str:
 
 
 def product_role(spec: MacSpec, port: str, name: str, of_lanes: bool) -> tuple[str, str]:
-    """(role, unit) of a field of a unit (whose numbered fields are lanes) or an array."""
+    """Role and unit of measure of a field of a unit (whose numbered fields are lanes) or an array."""
     if port == "load":
         return f"code of the weight of column {name}", ""
     if port == "i" and name.isdigit():
@@ -132,7 +132,7 @@ def product_role(spec: MacSpec, port: str, name: str, of_lanes: bool) -> tuple[s
 
 
 def block_role(spec: BlockSpec, port: str, name: str) -> tuple[str, str]:
-    """(role, unit) of a field of a block."""
+    """Role and unit of measure of a field of a block."""
     if name.startswith("lane"):
         lane = name.removeprefix("lane")
         channel = ("value of channel beat·lanes + {lane}" if port == "i" else "lane {lane}", "2^-f")
