@@ -20,7 +20,7 @@ from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, de
 from sim.explore.measure_design import Task
 from sim.explore.ranking import recommended
 from sim.explore.sweep import Found, sweep
-from sim.measure.yosys_area import FABRICS, PLACED
+from sim.measure.fpga_families import FPGA_FAMILIES, PLACED
 from sim.vectors.shipped import shipped_folder, shipped_folders
 
 MOST_SEEDS = 1000
@@ -217,7 +217,7 @@ def recommend(device, bits, abits, error, form, table):
 RESULTS = PACKAGES / "docs" / "results"
 TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
 SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
-COMPARED = (*FABRICS, ASIC)  # what a report can be of
+COMPARED = (*FPGA_FAMILIES, ASIC)  # what a report can be of
 WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
 
 
@@ -232,17 +232,19 @@ def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
 
 
 def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
-    """Area and, where there are placings, clock on the fabrics among `devices`, for units also of the uniform one in
+    """Area and, where there are placings, clock on the families among `devices`, for units also of the uniform one in
     multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
     tasks = []
     for (widths, form), members in plan.items():
-        fabrics = [name for name in devices if name in FABRICS and (name, form) not in TOO_LARGE | SLOW]
-        tasks += [Task(design, name, golden, placings(design, seeds)) for name in fabrics for design in members]
+        families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
+        tasks += [Task(design, name, golden, placings(design, seeds)) for name in families for design in members]
         if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
-            tasks += tasks_of(plain, [name for name in fabrics if FABRICS[name].dsp_off], golden, seeds, None, True)
+            tasks += tasks_of(
+                plain, [name for name in families if FPGA_FAMILIES[name].dsp_off], golden, seeds, None, True
+            )
     return tasks
 
 

@@ -19,10 +19,11 @@ from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, up_to_date
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
+from sim.measure.fpga_families import PLACED
 from sim.measure.gate_equivalents import GATES
 from sim.measure.nextpnr_clock import RATES
 from sim.measure.switching import SWITCHING
-from sim.measure.yosys_area import AREA, PLACED
+from sim.measure.yosys_area import AREA
 from sim.reports.adaptation_page import ASQ
 from sim.runner.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
 from sim.runner.verilator import STAMPS

@@ -37,7 +37,7 @@ KEPT = {
     "an adder graph": (
         ["sim.unrolled.layer"],
         [*layer.SOURCES, *GENERATOR],
-        STORAGE | {"sim/measure/yosys_area.py", "sim/measure/nextpnr_clock.py"},
+        STORAGE | {f"sim/measure/{name}.py" for name in ("yosys_area", "nextpnr_clock", "fpga_families", "tools")},
     ),
 }
 

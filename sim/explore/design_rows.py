@@ -8,11 +8,12 @@ from msgspec import Meta, Struct, structs
 
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Width, Word
 from asq_model.spec.mac import UNITS
+from sim.measure.fpga_families import FPGA_FAMILIES, PLACED
 from sim.measure.switching import Switching
-from sim.measure.yosys_area import FABRICS, PLACED, Area
+from sim.measure.yosys_area import Area
 
 ASIC, ENERGY = "asic", "energy"
-TARGETS = (*FABRICS, ASIC, ENERGY)
+TARGETS = (*FPGA_FAMILIES, ASIC, ENERGY)
 FORM = r"\A(mac|dot[1-9][0-9]*|array[1-9][0-9]*x[1-9][0-9]*)\Z"
 
 

@@ -17,8 +17,9 @@ from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.explore.design_space import Design, form_of, is_rival, mac_of, products_per_cycle, title
+from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
-from sim.measure.nextpnr_clock import DEVICES, clock
+from sim.measure.nextpnr_clock import clock
 from sim.measure.switching import measure_switching
 from sim.measure.yosys_area import area
 from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job

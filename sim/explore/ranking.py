@@ -10,7 +10,7 @@ from functools import cache
 from sim.explore.design_rows import Description, Row
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import Task, description
-from sim.measure.nextpnr_clock import DEVICES
+from sim.measure.fpga_families import DEVICES
 
 # Designs whose weights are powers of √2. `post-sorted` needs its terms in an order of its own, so it is told apart.
 POST = ("post", "post-three-halves", "post-exact", "post-sorted")

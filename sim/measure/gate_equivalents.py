@@ -12,7 +12,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
 from asq_model.common.records import Kind, Positive, remembered
-from sim.measure.yosys_area import flat, yosys
+from sim.measure.tools import flat, yosys
 from sim.workspace import Workspace
 
 MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"

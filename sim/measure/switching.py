@@ -31,7 +31,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
-from sim.measure.yosys_area import flat, yosys
+from sim.measure.tools import flat, yosys
 from sim.runner.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
 from sim.workspace import Workspace

@@ -16,7 +16,7 @@ from asq_model.spec.mac import SIGN_MAGNITUDE
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_plots import Point
 from sim.reports.hardware_prose import SHORT, text
 
@@ -153,7 +153,7 @@ def smallest_array(rows: Iterable[Row], target: str, measured: Measured) -> Row 
 def accuracy_points(rows: list[Row], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
     """The smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
     found: dict[str, list[AccuracyPoint]] = {}
-    for target in FABRICS:
+    for target in FPGA_FAMILIES:
         for accuracy in accuracies:
             row = smallest_array(rows, target, accuracy.measured)
             if row is not None and row.luts is not None:

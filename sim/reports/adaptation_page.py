@@ -13,7 +13,8 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import to_verilog
-from sim.measure.yosys_area import FABRICS, Area, areas
+from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.measure.yosys_area import Area, areas
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
 from sim.runner.bench_runner import Outcome
 from sim.workspace import Workspace
@@ -49,8 +50,11 @@ class Pair(TypedDict):
 
 
 class AreaReport(TypedDict):
-    """Areas on a fabric, with multiplier blocks or without. steps, rescale, mac: which modules are the adapter-steps,
-    what follows a layer's sums (null: nothing), and the network's MAC."""
+    """Areas on an FPGA family (`fabric`), with or without multiplier blocks.
+
+    steps, rescale, mac: the modules that are the adapter-steps, what follows a layer's sums (null: nothing), and the
+    network's MAC.
+    """
 
     fabric: Word
     dsp: bool
@@ -75,10 +79,10 @@ class AsqReport(TypedDict):
 
 
 def check_asq(found: AsqReport) -> None:
-    """Raises ValueError for areas on a fabric that there is not, or without the modules that are set in relation."""
+    """Raises ValueError for areas on an unknown FPGA family, or without the modules that are set in relation."""
     for areas_found in found["areas"]:
         wanted = {*areas_found["steps"], areas_found["mac"], areas_found["rescale"] or areas_found["mac"]}
-        if areas_found["fabric"] not in FABRICS or not wanted <= areas_found["modules"].keys():
+        if areas_found["fabric"] not in FPGA_FAMILIES or not wanted <= areas_found["modules"].keys():
             raise ValueError(f"areas on {areas_found['fabric']} are not whole")
 
 
@@ -132,7 +136,7 @@ def quantisers(found: dict[str, Area], bits: int) -> Pair:
 def area_reports(
     manifest: Manifest, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
 ) -> list[AreaReport]:
-    """The blocks and two MACs of the network's bits: for each fabric, with and without multiplier blocks."""
+    """The blocks and two MACs of the network's bits: for each FPGA family, with and without multiplier blocks."""
     macs, workspace = macs_of(manifest), Workspace(root)
     verilog = {spec.name: workspace.verilog(spec) for spec in macs}
     verilog = {block.name: workspace.verilog(block) for block in blocks} | verilog
@@ -140,13 +144,13 @@ def area_reports(
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
     reports: list[AreaReport] = []
-    for fabric in FABRICS:
+    for family in FPGA_FAMILIES:
         for dsp in (False, True):
-            found = areas(verilog | others, fabric, dsp, root, progress)
+            found = areas(verilog | others, family, dsp, root, progress)
             pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
             reports.append(
                 {
-                    "fabric": fabric,
+                    "fabric": family,
                     "dsp": dsp,
                     "steps": steps,
                     "rescale": rescale,
@@ -159,13 +163,16 @@ def area_reports(
 
 
 def area_lines(reports: list[AreaReport]) -> list[str]:
-    """A table for each fabric, with and without multiplier blocks; empty without any."""
+    """A table for each FPGA family, with and without multiplier blocks; empty without any."""
     lines = []
     if reports:
         lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
     for found in reports:
         rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in found["modules"].items()]
-        lines += [f"### {FABRICS[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks", ""]
+        lines += [
+            f"### {FPGA_FAMILIES[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks",
+            "",
+        ]
         lines += [markdown_table(rows, AREA_COLUMNS), ""]
         for step in found["steps"]:
             share = adaptation_shares(found["modules"], step, found["rescale"], found["mac"])

@@ -7,7 +7,7 @@ from asq_model.common.markdown import markdown_table
 from sim.explore.design_rows import Row
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
 from sim.explore.ranking import best_rival, group
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
 from sim.reports.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict
 from sim.vectors.array_tiles import GOLDEN_VECTORS
@@ -38,8 +38,8 @@ def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
 
 def table(rows: list[Row], widths: tuple[int, int], form: str) -> str:
     """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
-    groups = {target: group(rows, widths, form, target) for target in (*FABRICS, "asic")}
-    rivals = {target: best_rival(rows, widths, form, target) for target in FABRICS}
+    groups = {target: group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
+    rivals = {target: best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
     lines = []
     for targets in by_design([row for members in groups.values() for row in members]).values():
         some = next(iter(targets.values()))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from asq_model.common.files import write_text
 from sim.explore.design_rows import Row
 from sim.explore.ranking import front
-from sim.measure.nextpnr_clock import DEVICES
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -212,7 +211,7 @@ def draw_swept(
 def draw_sweep(rows: list[Row], targets: list[str], out: Path) -> None:
     """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
     devices = {target: DEVICES[target].title for target in targets if target in DEVICES}
-    families = {target: FABRICS[target].title for target in targets if target in FABRICS}
+    families = {target: FPGA_FAMILIES[target].title for target in targets if target in FPGA_FAMILIES}
     draw_swept([row for row in rows if row.mhz is not None], devices, draw_throughput, out / "throughput.svg")
     draw_swept([row for row in rows if row.luts is not None], families, draw_error, out / "error.svg")
 

@@ -17,8 +17,8 @@ from sim.explore.design_rows import REPORT, Description, Made, Report, Row
 from sim.explore.design_space import LARGE_SEEDS
 from sim.explore.ranking import group
 from sim.explore.sweep import Found
-from sim.measure.nextpnr_clock import DEVICES, FREQUENCY_MHZ
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
+from sim.measure.nextpnr_clock import FREQUENCY_MHZ
 from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_words, mean_accuracies
 from sim.reports.hardware_page import sections
 from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput
@@ -37,7 +37,7 @@ def pictures(rows: list[Row], folder: Path) -> list[str]:
     lines = ["![The lane of POST's array](hardware-lane.svg)", ""]
     for widths in SHOWN:
         name = f"{widths[0]}x{widths[1]}"
-        members = {FABRICS[target].title: group(rows, widths, "array8x8", target) for target in FABRICS}
+        members = {FPGA_FAMILIES[target].title: group(rows, widths, "array8x8", target) for target in FPGA_FAMILIES}
         placed = {DEVICES[target].title: group(rows, widths, "array8x8", target) for target in DEVICES}
         placed = {title: found for title, found in placed.items() if any(row.mhz is not None for row in found)}
         members = {title: found for title, found in members.items() if found}
@@ -60,7 +60,7 @@ def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
     points = accuracy_points(rows, mean_accuracies(study["rows"]))
     if not points:
         return []
-    panels = {FABRICS[target].title: [member.point for member in members] for target, members in points.items()}
+    panels = {FPGA_FAMILIES[target].title: [member.point for member in members] for target, members in points.items()}
     draw_accuracy(panels, folder / ACCURACY)
     picture = f"![Accuracy against area]({ACCURACY})"
     return [accuracy_words(points, study["note"]), "", picture, "", accuracy_table(points)]

@@ -8,7 +8,7 @@ from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
 from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post
 
@@ -22,7 +22,7 @@ INK, POST_COLOUR, UNIFORM_COLOUR = "#1f2937", "#c2410c", "#2563eb"
 def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
-        found = gains_on(rows, widths, form, FABRICS, which)
+        found = gains_on(rows, widths, form, FPGA_FAMILIES, which)
         yield f"{TITLES[form]}, {widths_text(widths)}", {family: gain and gain.ratio for family, gain in found.items()}
 
 
@@ -33,7 +33,7 @@ def findings(rows: list[Row]) -> str:
         for what, gains in lines(rows)
     ]
     columns = [("what", "products per second and LUT, POST over uniform"), *SHORT.items()]
-    columns = [(key, title) for key, title in columns if key == "what" or key in FABRICS]
+    columns = [(key, title) for key, title in columns if key == "what" or key in FPGA_FAMILIES]
     above = [gain for _, gains in lines(rows) for gain in gains.values() if gain is not None]
     won = sum(gain > 1 for gain in above)
     told = f"POST is ahead of the best uniform design that we can build in {won} of {len(above)} comparisons"
@@ -59,7 +59,7 @@ def draw_headline(rows: list[Row], out: Path) -> None:
         )
         axis.bar_label(bars, fmt="%.2f", fontsize=9, color=("white", INK)[index], label_type="center")
     axis.axhline(1, color=UNIFORM_COLOUR, label="best uniform array")
-    axis.set_xticks(range(len(FABRICS)), [SHORT[family] for family in FABRICS])
+    axis.set_xticks(range(len(FPGA_FAMILIES)), [SHORT[family] for family in FPGA_FAMILIES])
     axis.set_ylabel("products per second and LUT,\nover the best uniform array", fontsize=9, color=INK)
     axis.set_title("POST's best 8 × 8 array (LUT6: per LUT, no clock)", fontsize=10, color=INK)
     figure.legend(fontsize=8, loc="outside right center", frameon=False)

@@ -10,8 +10,7 @@ from statistics import mean
 from sim.explore.design_rows import Description, Row
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
 from sim.explore.ranking import Gain, compared_designs, gain, is_alone, is_post, is_rival, is_serial, is_sorted
-from sim.measure.nextpnr_clock import DEVICES
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
 
 AIMS = {(4, 4): 1.25, (4, 8): 1.6}  # products per second and LUT, over the best uniform rival
@@ -63,7 +62,7 @@ def ratio_of(found: Gain | None) -> float | None:
 
 def verdict(rows: list[Row]) -> str:
     """How far ahead POST's array is, which aims that meets, what a unit alone is worth, and the paper's B-fold."""
-    arrays = {widths: gains_on(rows, widths, ARRAY, FABRICS, is_post) for widths in AIMS}
+    arrays = {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
     said = "; ".join(f"{widths_text(widths)} {ratios(found)}" for widths, found in arrays.items())
     aims = listed(
         (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), AIMS[widths]))
@@ -81,7 +80,7 @@ def verdict(rows: list[Row]) -> str:
         aims=" and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items()),
         outcomes=aims,
         widths=widths_text(FULL_WIDTHS),
-        alone=ratios(gains_on(rows, FULL_WIDTHS, "mac", FABRICS, is_alone)),
+        alone=ratios(gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)),
         folds=folds,
     )
 
@@ -120,13 +119,13 @@ def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
             if (widths, form) not in measured or widths not in with_post(form):
                 continue
             line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
-            for target, found in gains_on(rows, widths, form, FABRICS, is_alone).items():
+            for target, found in gains_on(rows, widths, form, FPGA_FAMILIES, is_alone).items():
                 pair = f"{found.ratio:.2f}: {found.ours.title} over {found.theirs.title}" if found else NOT_MEASURED
                 line[target] = pair
             line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
             line["sorted"] = "–"
             if any(is_sorted(about) for about, _ in compared_designs(widths, form, "xc7")):
-                of_sorted = gains_on(rows, widths, form, FABRICS, is_sorted).values()
+                of_sorted = gains_on(rows, widths, form, FPGA_FAMILIES, is_sorted).values()
                 line["sorted"] = ", ".join(f"{value.ratio:.2f}" if value else NOT_MEASURED for value in of_sorted)
             yield line
 

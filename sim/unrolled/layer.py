@@ -14,9 +14,11 @@ from msgspec import Struct
 
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
 from asq_model.common.records import Amount, Count, Digest, Kind, Whole, remembered
-from sim.measure.nextpnr_clock import DEVICES, FREQUENCY_MHZ, TIMEOUT_S, Clock, placings
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
+from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, placings
 from sim.measure.templates import fill_template
-from sim.measure.yosys_area import FABRICS, area, flat, synthesis_of, yosys
+from sim.measure.tools import flat, yosys
+from sim.measure.yosys_area import area, synthesis_of
 from sim.runner.verilator import verilator
 from sim.unrolled.adder_graph import Problem, solver_version, verilog
 from sim.unrolled.cases import Case, problems
@@ -127,7 +129,7 @@ def measure_layer(
         figures[key] = LayerFigures(graph)
         if placed:
             source = unit_file(problem, root)
-            luts = {family: area(source, problem.name, family, False, root).luts for family in FABRICS}
+            luts = {family: area(source, problem.name, family, False, root).luts for family in FPGA_FAMILIES}
             clock = None if problem.form.how == "parts" else place_layer(problem, graph, seeds, root)
             figures[key] = LayerFigures(graph, luts, clock)
         progress(f"  {problem.name:64} {graph.cost:.0f} adder bits")

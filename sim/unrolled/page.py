@@ -6,8 +6,8 @@ from typing import NotRequired, TypedDict
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
-from sim.measure.nextpnr_clock import DEVICES, TIMEOUT_S
-from sim.measure.yosys_area import FABRICS
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
+from sim.measure.nextpnr_clock import TIMEOUT_S
 from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
 from sim.unrolled.cases import Case
 from sim.unrolled.layer import PLACED_ON, RIVAL, LayerFigures, measure_layer
@@ -16,15 +16,15 @@ COLUMNS = (
     ("form", "weights"),
     ("cost", "adder bits"),
     ("depth", "adders in a row"),
-    *((fabric, f"{chosen.title} (× uniform)") for fabric, chosen in FABRICS.items()),
+    *((family, f"{chosen.title} (× uniform)") for family, chosen in FPGA_FAMILIES.items()),
     ("clock", "MHz, best / median"),
 )
-LUTS, BITS = tuple(FABRICS), ("cost",)
+LUTS, BITS = tuple(FPGA_FAMILIES), ("cost",)
 
 
 class FormReport(TypedDict):
-    """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by fabric and clock (empty:
-    no placing ended), and by `cost` and fabric what these are over the rival's."""
+    """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by family and clock (empty:
+    no placing ended), and by `cost` and family what these are over the rival's."""
 
     cost: Positive | None
     depth: Count | None
@@ -135,7 +135,7 @@ def title(case: CaseReport) -> str:
 def table(case: CaseReport) -> str:
     shown = []
     for key, row in case["forms"].items():
-        cells = {fabric: f"{luts} ({row['over_uniform'][fabric]:.2f})" for fabric, luts in row["luts"].items()}
+        cells = {family: f"{luts} ({row['over_uniform'][family]:.2f})" for family, luts in row["luts"].items()}
         rates = f"{row['clock']['best']:.0f} / {row['clock']['median']:.0f}" if row["clock"] else "–"
         line = {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": str(row["depth"]), "clock": rates}
         shown.append(line | cells)
@@ -192,7 +192,7 @@ def page(found: UnrolledReport) -> str:
     """A report in Markdown."""
     cases = found["cases"]
     placed = [case for case in cases if case["placed"]]
-    families = " / ".join(fabric.title for fabric in FABRICS.values())
+    families = " / ".join(family.title for family in FPGA_FAMILIES.values())
     lines = [
         "# Fully unrolled layers: POST as adder graphs",
         "",

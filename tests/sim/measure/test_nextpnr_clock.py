@@ -10,9 +10,11 @@ from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from hw.harness.timing_wrapper import FOLD
 from sim.measure import gate_equivalents, nextpnr_clock
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
-from sim.measure.nextpnr_clock import DEVICES, Clock, clock, netlist, place_once
-from sim.measure.yosys_area import FABRICS, area, summed, tool
+from sim.measure.nextpnr_clock import Clock, clock, netlist, place_once
+from sim.measure.tools import find_tool
+from sim.measure.yosys_area import area, summed
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -78,7 +80,7 @@ def test_what_is_placed_is_what_is_counted(device, tmp_path):
     netlist(spec, verilog, device, False, tmp_path, tmp_path)
     counted = area(verilog, spec.name, device, False, tmp_path)
     module = json.loads((tmp_path / "unit.json").read_text())["modules"][f"registered_{spec.name}"]
-    placed = summed(FABRICS[device], Counter(cell["type"] for cell in module["cells"].values()))
+    placed = summed(FPGA_FAMILIES[device], Counter(cell["type"] for cell in module["cells"].values()))
     ports = [port for port in json.loads(sidecar.read_text())["ports"] if port["name"] not in ("clk", "rst")]
     inputs, outputs = (sum(port["width"] for port in ports if port["direction"] == way) for way in ("input", "output"))
     luts, flip_flops = folding(outputs)
@@ -91,7 +93,7 @@ def test_what_is_placed_is_what_is_counted(device, tmp_path):
 
 def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="yowasp-nextpnr-none is not installed beside this Python"):
-        tool("yowasp-nextpnr-none")
+        find_tool("yowasp-nextpnr-none")
     with pytest.raises(InputError, match="nextpnr made no report of"):
         place_once(DEVICES["ice40"], 1, tmp_path)  # no netlist there
     (tmp_path / "report-1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 1.0}}, "utilization": {}}))

