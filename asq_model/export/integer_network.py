@@ -3,6 +3,7 @@
 The last place where there are floats; what comes out is `asq_model.spec.network`, which has none.
 """
 
+from dataclasses import dataclass
 from math import frexp
 
 import numpy as np
@@ -17,7 +18,7 @@ from asq_model.quantisation import Adapter
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observed_inputs, watched_outputs
 from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerQuantiser, Precision
 from asq_model.spec.fixed_point import mantissas
 from asq_model.spec.network import Block, IntegerNetwork, Layer, Products
@@ -32,28 +33,36 @@ def binary_point(largest: float, bits: int) -> int:
     return bits - 1 - frexp(largest)[1]
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A layer's input on the calibration images, with the binary points of its input and of its output."""
+
+    input: Tensor
+    point: int
+    out_point: int
+
+
 class Calibration:
     """What each layer receives, and each block and shortcut gives, on training images."""
 
     def __init__(self, model: nn.Module, images: Tensor, precision: Precision):
         self.precision = precision
         self.outputs: dict[str, Tensor] = {}
-        watched = [
+        blocks = [
             (name, module)
             for name, module in model.named_modules()
             if isinstance(module, BasicBlock) or name.endswith("downsample")
         ]
-        hooks = [
-            module.register_forward_hook(lambda _, __, output, name=name: self.outputs.__setitem__(name, output))
-            for name, module in watched
-        ]
-        self.inputs = observed_inputs(model, quantised_layers(model), images)
-        for hook in hooks:
-            hook.remove()
+        with watched_outputs(blocks, self.outputs.setdefault):
+            self.inputs = observed_inputs(model, quantised_layers(model), images)
 
     def point(self, tensor: Tensor) -> int:
-        """Binary point of a tensor that never saturates on the calibration images."""
+        """The binary point with which a tensor never saturates on the calibration images."""
         return binary_point(max(tensor.abs().max().item(), 2.0**-16), self.precision.bits)
+
+    def layer(self, name: str, out_point: int) -> Calibrated:
+        """A layer's input, and the binary points of its input and its output."""
+        return Calibrated(self.inputs[name], self.point(self.inputs[name]), out_point)
 
 
 def hidden_reach(source: Adapter, x: Tensor) -> float:
@@ -112,15 +121,14 @@ def integer_layer(
     name: str,
     layer: Quantised,
     norm: nn.BatchNorm2d | None,
-    x: Tensor,
-    point: int,
-    out_point: int,
+    calibrated: Calibrated,
     precision: Precision,
 ) -> Layer:
-    """A convolution with what follows it. `x`: its input on the calibration images, with that binary point."""
+    """A convolution with its quantiser and with what follows it. Raises InputError, naming the layer."""
     check(name, layer)
-    source = layer_quantiser(layer, x, point, x[0, 0].numel(), precision)
-    return rescaled(name, layer, norm, source, out_point, precision)
+    x = calibrated.input
+    source = layer_quantiser(layer, x, calibrated.point, x[0, 0].numel(), precision)
+    return rescaled(name, layer, norm, source, calibrated.out_point, precision)
 
 
 def rescaled(
@@ -166,15 +174,12 @@ def integer_network(model: nn.Module, train: MemorySplit, precision: Precision |
     names = [name for name, _ in quantised_layers(model)]
     stem_name, classifier_name = names[0], names[-1]
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
-    points = {name: seen.point(seen.inputs[name]) for name in names}
-    ends = [points[f"{name}.conv1"] for name, _ in blocks[1:]] + [seen.point(seen.outputs[blocks[-1][0]])]
+    starts = [seen.point(seen.inputs[f"{name}.conv1"]) for name, _ in blocks]
+    ends = [*starts[1:], seen.point(seen.outputs[blocks[-1][0]])]
     norm = next(child for child in model.children() if isinstance(child, nn.BatchNorm2d))
     stem_source = model.get_submodule(stem_name)
-    stem_end = points[f"{blocks[0][0]}.conv1"]
-    stem = integer_layer(stem_name, stem_source, norm, images, points[stem_name], stem_end, precision)
-    integer_blocks = [
-        integer_block(name, block, seen, points, end) for (name, block), end in zip(blocks, ends, strict=True)
-    ]
+    stem = integer_layer(stem_name, stem_source, norm, seen.layer(stem_name, starts[0]), precision)
+    integer_blocks = [integer_block(name, block, seen, end) for (name, block), end in zip(blocks, ends, strict=True)]
     classifier, positions = model.get_submodule(classifier_name), seen.outputs[blocks[-1][0]][0, 0].numel()
     check(classifier_name, classifier)
     # The classifier sees sums, not means: its step is as many times larger.
@@ -189,14 +194,15 @@ def integer_network(model: nn.Module, train: MemorySplit, precision: Precision |
     return IntegerNetwork(pixels, positions, stem, tuple(integer_blocks), last)
 
 
-def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[str, int], end: int) -> Block:
-    """A block whose output has binary point `end`."""
-    start, between = points[f"{name}.conv1"], points[f"{name}.conv2"]
-    precision = seen.precision
-    names = f"{name}.conv1", f"{name}.conv2"
-    first = integer_layer(names[0], block.conv1, block.bn1, seen.inputs[names[0]], start, between, precision)
-    second = integer_layer(names[1], block.conv2, block.bn2, seen.inputs[names[1]], between, end, precision)
-    shortcut, point = (1, 0), start
+def integer_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> Block:
+    """A residual block in integers whose output has the binary point `end`. Raises InputError, naming the layer."""
+    names, precision = (f"{name}.conv1", f"{name}.conv2"), seen.precision
+    after = seen.layer(names[1], end)
+    before = seen.layer(names[0], after.point)
+    first = integer_layer(names[0], block.conv1, block.bn1, before, precision)
+    second = integer_layer(names[1], block.conv2, block.bn2, after, precision)
+    shortcut: Layer | tuple[int, int] = (1, 0)
+    point = before.point
     if isinstance(block.downsample, PaddedIdentity):
         shortcut = (block.downsample.stride, block.downsample.padding)
     elif block.downsample is not None:
@@ -204,7 +210,7 @@ def integer_block(name: str, block: BasicBlock, seen: Calibration, points: dict[
         layer = block.downsample if norm is None else block.downsample[0]
         layer_name = f"{name}.downsample" + ("" if norm is None else ".0")
         point = seen.point(seen.outputs[f"{name}.downsample"])
-        shortcut = integer_layer(layer_name, layer, norm, seen.inputs[layer_name], start, point, precision)
+        shortcut = integer_layer(layer_name, layer, norm, seen.layer(layer_name, point), precision)
     return Block(first, second, shortcut, second.rescale.shift + end - point)
 
 

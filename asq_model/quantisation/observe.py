@@ -1,8 +1,9 @@
 """Run a network on an example and look at what each of its layers receives."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from asq_model.common.errors import InputError
 from asq_model.quantisation.activations import InputStatistics
 
 # What a network is called with: one tensor, a sequence of arguments, or keyword arguments. Samples on the first axis.
-Example = Tensor | tuple | list | Mapping
+Example = Tensor | tuple[Any, ...] | list[Any] | Mapping[str, Any]
+NamedModules = Sequence[tuple[str, nn.Module]]
 
 
 def apply(model: nn.Module, example: Example) -> object:
@@ -67,11 +69,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def watched(layers: list[tuple[str, nn.Module]], see: Callable[[str, Tensor], object]) -> Iterator[None]:
+def watched(layers: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
     """Call `see(name, input)` whenever one of the layers is called, by position or by keyword."""
 
-    def hook(name: str) -> Callable:
-        def pass_on(_: nn.Module, args: tuple, kwargs: dict) -> None:
+    def hook(name: str) -> Callable[..., None]:
+        def pass_on(_: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
             see(name, args[0] if args else next(iter(kwargs.values())))
 
         return pass_on
@@ -84,7 +86,26 @@ def watched(layers: list[tuple[str, nn.Module]], see: Callable[[str, Tensor], ob
             registered.remove()
 
 
-def observed_inputs(model: nn.Module, layers: list[tuple[str, nn.Module]], example: Example) -> dict[str, Tensor]:
+@contextmanager
+def watched_outputs(modules: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
+    """Call `see(name, output)` whenever one of the modules has been called and gives a tensor."""
+
+    def hook(name: str) -> Callable[..., None]:
+        def pass_on(_: nn.Module, args: tuple[object, ...], output: object) -> None:
+            if isinstance(output, Tensor):
+                see(name, output)
+
+        return pass_on
+
+    hooks = [module.register_forward_hook(hook(name)) for name, module in modules]
+    try:
+        yield
+    finally:
+        for registered in hooks:
+            registered.remove()
+
+
+def observed_inputs(model: nn.Module, layers: NamedModules, example: Example) -> dict[str, Tensor]:
     """Each layer's input when the network runs on an example, in order of execution, in eval mode, without gradients.
 
     Of a layer that is called several times, the first input. Layers that are not called are left out.
@@ -93,6 +114,14 @@ def observed_inputs(model: nn.Module, layers: list[tuple[str, nn.Module]], examp
     with evaluating(model), watched(layers, inputs.setdefault):
         apply(model, example)
     return inputs
+
+
+def observed_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
+    """Each module's output when the network runs on an example: as `observed_inputs`."""
+    outputs: dict[str, Tensor] = {}
+    with evaluating(model), watched_outputs(modules, outputs.setdefault):
+        apply(model, example)
+    return outputs
 
 
 @dataclass
@@ -107,7 +136,7 @@ class InputRecord:
 class InputRecords:
     """The layers' inputs when a network runs on an example: a record by layer, and the order of the calls."""
 
-    def __init__(self, model: nn.Module, layers: list[tuple[str, nn.Module]], example: Example):
+    def __init__(self, model: nn.Module, layers: NamedModules, example: Example):
         self.records: dict[str, InputRecord] = {}
         self.calls: list[str] = []
         with evaluating(model), watched(layers, self.see):

@@ -24,7 +24,7 @@ from asq_model.datasets import load_dataset
 from asq_model.networks.resnet import BasicBlock
 from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observed_inputs, observed_outputs
 from asq_model.spec.levels import EXPONENTIAL, KINDS, LevelSet
 from asq_model.studies.paper_figures_page import page
 from asq_model.training.load import load_model
@@ -104,17 +104,8 @@ def errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """The output of every residual block, by name."""
-    outputs: dict[str, Tensor] = {}
-    hooks = [
-        block.register_forward_hook(lambda _, __, output, name=name: outputs.__setitem__(name, output))
-        for name, block in model.named_modules()
-        if isinstance(block, BasicBlock)
-    ]
-    with torch.no_grad():
-        model.eval()(images)
-    for hook in hooks:
-        hook.remove()
-    return outputs
+    blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
+    return observed_outputs(model, blocks, images)
 
 
 def figure_1(networks: Networks) -> plt.Figure:

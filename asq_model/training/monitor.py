@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.quantisation import Adapter, LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import Example, observed_inputs
+from asq_model.quantisation.observe import Example, observed_inputs, watched_outputs
 from asq_model.spec.adaptive_step import BETA_LIMIT
 
 LEAST_SPREAD = 1e-6  # of β over samples, relative: below it float32 hardly resolves that it varies
@@ -79,22 +79,15 @@ def first_fault(model: nn.Module, images: Tensor) -> str:
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             return f"{name} has a value that is not finite"
-    faults = []
+    faults: list[str] = []
 
-    def watch(name: str):
-        def hook(module: nn.Module, _, output: Tensor) -> None:
-            if not faults and isinstance(output, Tensor) and not torch.isfinite(output).all():
-                faults.append(name)
+    def see(name: str, output: Tensor) -> None:
+        if not faults and not torch.isfinite(output).all():
+            faults.append(name)
 
-        return hook
-
-    hooks = [module.register_forward_hook(watch(name)) for name, module in model.named_modules() if name]
-    try:
-        with torch.no_grad(), suppress(InputError):  # a layer may refuse what it receives
-            model.eval()(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    modules = [(name, module) for name, module in model.named_modules() if name]
+    with watched_outputs(modules, see), torch.no_grad(), suppress(InputError):  # a layer may refuse what it receives
+        model.eval()(images)
     if not faults:
         return "every layer's output is finite; the loss itself overflowed"
     return f"the output of {faults[0]} is not finite"
