@@ -8,7 +8,7 @@ from conftest import ROOT
 from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
-from asq_model.studies.pages import PAGES, page_of, written
+from asq_model.studies.pages import PAGES, render_record, write_training_pages
 from asq_model.studies.trained_out import TRAINED_OUT
 from asq_model.training.load import load_model
 from sim.explore.design_rows import REPORT
@@ -24,7 +24,7 @@ THERE = sorted(name for name in PAGES if (RESULTS / name).is_file())
 @pytest.mark.parametrize("name", THERE)
 def test_a_committed_page_comes_from_its_results(name):
     path = RESULTS / name
-    assert path.with_suffix(".md").read_text(encoding="utf-8") == page_of(path)
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == render_record(path)
 
 
 def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_the_pages_are_written_anew(command, refused, tmp_path):
     assert done.stdout == f"{tmp_path / 'training-speed.md'}\n"
     assert (tmp_path / "training-speed.md").read_bytes() == (RESULTS / "training-speed.md").read_bytes()
     with pytest.raises(InputError, match=r"has none of .*cifar10"):
-        list(written(tmp_path / "none"))
+        list(write_training_pages(tmp_path / "none"))
     assert "has none of hardware.json, unrolled.json" in refused("sim", "pages", "--results", tmp_path)
 
 

@@ -38,7 +38,7 @@ def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:
     for name, read in ((BINARY, read_binary), (PYTHON, read_python)):
         for place in (folder / name, folder):
             if any((place / f"{TEST[0]}{suffix}").exists() for suffix in suffixes(name)):
-                return split(place, TRAIN, read), split(place, TEST, read), CLASSES
+                return read_split(place, TRAIN, read), read_split(place, TEST, read), CLASSES
     raise InputError(f"no CIFAR-10 in {folder}: neither {BINARY}/{TEST[0]}.bin nor {PYTHON}/{TEST[0]} is there")
 
 
@@ -46,7 +46,7 @@ def suffixes(layout: str) -> tuple[str, ...]:
     return (".bin",) if layout == BINARY else ("",)
 
 
-def split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
+def read_split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
     parts = [read(folder / name) for name in names]
     images = torch.from_numpy(np.concatenate([images for images, _ in parts]))
     labels = torch.from_numpy(np.concatenate([labels for _, labels in parts]).astype(np.int64))
@@ -61,7 +61,7 @@ def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if contents.size != expected:
         raise InputError(f"{path} has {contents.size} bytes; a whole CIFAR-10 batch has {expected}")
     records = contents.reshape(RECORDS, 1 + PIXELS)
-    return records[:, 1:].reshape(RECORDS, *IMAGE), checked_labels(path, records[:, 0])
+    return records[:, 1:].reshape(RECORDS, *IMAGE), check_labels(path, records[:, 0])
 
 
 def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +83,7 @@ def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path} has data {pixels.shape} and labels {labels.shape};"
             f" a CIFAR-10 batch has {(RECORDS, PIXELS)} and {(RECORDS,)}"
         )
-    return pixels.reshape(RECORDS, *IMAGE), checked_labels(path, labels)
+    return pixels.reshape(RECORDS, *IMAGE), check_labels(path, labels)
 
 
 def check_pickle(contents: bytes) -> None:
@@ -96,7 +96,7 @@ def check_pickle(contents: bytes) -> None:
             raise ValueError("a memory of objects that is larger than the file")
 
 
-def checked_labels(path: Path, labels: np.ndarray) -> np.ndarray:
+def check_labels(path: Path, labels: np.ndarray) -> np.ndarray:
     wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
     if wrong.size:
         raise InputError(f"{path} has label {labels[wrong[0]]} at image {wrong[0]}; allowed: 0 to {CLASSES - 1}")

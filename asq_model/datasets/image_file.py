@@ -47,8 +47,8 @@ def read_image(path: Path) -> Image.Image:
                 raise InputError(f"it has {file.n_frames} frames; allowed: one")
             return as_rgb(file)
     except Exception as error:  # Pillow's decoders raise whatever they run into, SyntaxError and struct.error too
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read image {path}: {said}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"cannot read image {path}: {reason}") from error
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

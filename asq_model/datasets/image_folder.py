@@ -66,13 +66,13 @@ class FolderSplit:
             images,
             batch_sampler=[part for part in mine if part],
             num_workers=self.workers,
-            collate_fn=stacked,
+            collate_fn=stack_items,
             generator=torch.Generator().manual_seed(0),  # or the loader draws from torch's global one
         )
-        for made in loader:
-            if isinstance(made, InputError):
-                raise made
-            yield made
+        for item in loader:
+            if isinstance(item, InputError):
+                raise item
+            yield item
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Images(torch.utils.data.Dataset):
         except InputError as error:
             return error
         if self.seed is None:
-            image = centre(image, crop)
+            image = crop_centre(image, crop)
         else:
             image = random_resized_crop(image, crop, random.Random(f"{self.seed} {index}"))
         pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1) / 255
@@ -101,13 +101,13 @@ class _Images(torch.utils.data.Dataset):
         return (pixels - mean) / deviation, self.split.labels[index]
 
 
-def stacked(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor, Tensor] | InputError:
+def stack_items(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor, Tensor] | InputError:
     """A batch of items, or the first error among them."""
     errors = [item for item in items if isinstance(item, InputError)]
     return errors[0] if errors else tuple(torch.stack(parts) for parts in zip(*items, strict=True))
 
 
-def centre(image: Image.Image, crop: int) -> Image.Image:
+def crop_centre(image: Image.Image, crop: int) -> Image.Image:
     """Resized to a short side of 256/224 of the crop, the centre cut out."""
     short = crop * SHORT_SIDE / CROP
     scale = short / min(image.size)
@@ -147,7 +147,7 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
     return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
 
-def visible(folder: Path) -> list[os.DirEntry]:
+def visible_entries(folder: Path) -> list[os.DirEntry]:
     """What is in a folder, in the order of its names; nothing hidden."""
     with reported_os_errors("read", folder), os.scandir(folder) as entries:
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
@@ -161,7 +161,7 @@ def is_image(name: str) -> bool:
 def class_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"image folder {folder} does not exist; wanted: train/<class>/ and val/<class>/ with images")
-    entries = visible(folder)
+    entries = visible_entries(folder)
     names = [entry.name for entry in entries if entry.is_dir()]
     if not names:
         raise InputError(f"image folder {folder} has no class folders")
@@ -175,7 +175,7 @@ def find_images(folder: Path, classes: list[str], crop: int, workers: int) -> Fo
     names, labels = [], []
     allowed = f"allowed: {', '.join(sorted(SUFFIXES))}"
     for label, name in enumerate(classes):
-        entries = visible(folder / name)
+        entries = visible_entries(folder / name)
         for entry in entries:
             if not is_image(entry.name) or entry.is_dir():
                 raise InputError(f"{entry.path} in a class folder is no image; {allowed}")

@@ -17,13 +17,13 @@ from asq_model.common.files import fingerprint, sha256_file
 from asq_model.config.fingerprints import EXPORT_IMAGES, EXPORT_SEED, export_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Split, load_dataset
-from asq_model.export.golden_maps import exported_maps
-from asq_model.export.integer_network import NETWORKS, integer_network
-from asq_model.export.layer_vectors import layer_vectors
+from asq_model.export.golden_maps import make_all_maps
+from asq_model.export.integer_network import NETWORKS, make_integer_network
+from asq_model.export.layer_vectors import make_layer_vectors
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.mac_unit_layers import on_unit
-from asq_model.quantisation.observe import Example, check_example, observed_inputs
+from asq_model.quantisation.observe import Example, check_example, observe_inputs
 from asq_model.spec.golden_vectors import FORMAT, invalidate, write_layer, write_manifest
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import MacSpec
@@ -31,25 +31,25 @@ from asq_model.spec.network import IntegerNetwork
 from asq_model.training.checkpoint_file import digest
 from asq_model.training.evaluate import count_correct
 from asq_model.training.load import as_arrays, load_quantised
-from asq_model.training.monitor import layer_states
+from asq_model.training.monitor import observe_layer_states
 
 
-def post_correct(path: Path, split: Split, frac: int) -> int:
+def count_post_correct(path: Path, split: Split, frac: int) -> int:
     """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
     low-bit layer."""
     model, _ = load_quantised(path)
     return count_correct(on_unit(model, "post", frac), split)
 
 
-def exported_layers(model: nn.Module, kind: str, images: Example) -> Iterator[tuple[str, dict, dict]]:
+def make_all_vectors(model: nn.Module, kind: str, images: Example) -> Iterator[tuple[str, dict, dict]]:
     """(name, arrays, manifest entry) of every quantised layer that the network uses, in the order of definition."""
     layers = quantised_layers(model)
-    inputs = observed_inputs(model, layers, images)
+    inputs = observe_inputs(model, layers, images)
     rng = np.random.default_rng(EXPORT_SEED)
     for name, layer in layers:
         if name in inputs:
             with layer.naming():
-                arrays, entry = layer_vectors(name, layer, inputs[name], kind, rng)
+                arrays, entry = make_layer_vectors(name, layer, inputs[name], kind, rng)
             yield name, arrays, entry
 
 
@@ -63,7 +63,7 @@ def file_stem(name: str) -> str:
 
 def warn_of_constant_steps(model: nn.Module, images: Example) -> None:
     """Warn, naming the layers, where an adapter does not adapt: its layer's step is the same for all images."""
-    for name, state in layer_states(model, images).items():
+    for name, state in observe_layer_states(model, images).items():
         if state.constant:
             warnings.warn(f"layer {name}: {state.constant}; its activations are quantised as by lsq", stacklevel=3)
 
@@ -94,11 +94,11 @@ def export_network(
     warn_of_constant_steps(model.eval(), images)
     invalidate(folder)
     entries = []
-    for name, arrays, entry in exported_layers(model, kind, images):
+    for name, arrays, entry in make_all_vectors(model, kind, images):
         entries.append(entry | write_layer(folder, file_stem(name), arrays))
     maps = [
         {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
-        for name, arrays, entry in exported_maps(model, images, *(integers or ()))
+        for name, arrays, entry in make_all_maps(model, images, *(integers or ()))
     ]
     used = {entry["name"] for entry in entries}
     manifest = {
@@ -137,7 +137,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     accuracy = {name: config[name] for name in ("test_images", "full_precision_correct", "quantised_correct")}
     if recipe.family == "post" and config["test_images"] == len(test):
         default = MacSpec().frac
-        accuracy |= {"post_frac": default, "post_correct": post_correct(checkpoint, test, default)}
+        accuracy |= {"post_frac": default, "post_correct": count_post_correct(checkpoint, test, default)}
     about = {
         "fingerprint": export_fingerprint(config["digest"]),
         "checkpoint_sha256": sha256_file(checkpoint),
@@ -147,5 +147,5 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     }
     integers = None
     if isinstance(model, NETWORKS):
-        integers = integer_network(model, dataset.train), test.images.numpy()
+        integers = make_integer_network(model, dataset.train), test.images.numpy()
     return export_network(model, images, folder, about, integers)

@@ -15,7 +15,7 @@ from asq_model.common.errors import InputError
 from asq_model.export.integer_network import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import Example, changed, observed_inputs
+from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
 from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
@@ -36,11 +36,11 @@ class Seen:
     torch_input: Tensor
 
 
-def layers_by_themselves(model: nn.Module, images: Example) -> Iterator[Seen]:
+def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
     """Each quantised layer that the network uses, its binary point from these images."""
     precision = Precision()
     layers = quantised_layers(model)
-    inputs = observed_inputs(model, layers, images)
+    inputs = observe_inputs(model, layers, images)
     for name, layer in layers:
         if name not in inputs:
             continue
@@ -52,9 +52,9 @@ def layers_by_themselves(model: nn.Module, images: Example) -> Iterator[Seen]:
         yield Seen(name, layer, quantiser, codes, x)
 
 
-def layers_of(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: Trace) -> Iterator[Seen]:
+def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: Trace) -> Iterator[Seen]:
     """Each layer of an integer network that was run with this trace."""
-    inputs = observed_inputs(model, quantised_layers(model), images)
+    inputs = observe_inputs(model, quantised_layers(model), images)
     for layer in network.layers():
         source = model.get_submodule(layer.name)
         yield Seen(layer.name, source, layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
@@ -85,7 +85,7 @@ def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
     return arrays, entry
 
 
-def products(layer: Quantised, x: Tensor) -> int:
+def count_products(layer: Quantised, x: Tensor) -> int:
     """Multiplications that a layer does for one image."""
     with torch.no_grad():
         positions = layer.maps(layer(x[:1]))[0, 0].numel()
@@ -108,7 +108,7 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
     entry = {
         "channels": x.shape[1],
         "pixels": x[0, 0].size,
-        "products": products(seen.layer, seen.torch_input),
+        "products": count_products(seen.layer, seen.torch_input),
         "bits": quantiser.bits,
         "signed": quantiser.signed,
         "input_bits": max(Precision().bits, int(np.abs(x).max()).bit_length() + 1),
@@ -157,23 +157,23 @@ def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: in
     return arrays, entry
 
 
-def exported_maps(
+def make_all_maps(
     model: nn.Module, images: Example, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
 ) -> Iterator[tuple[str, dict, dict]]:
     """(name, arrays, manifest entry) of every quantised layer that the network uses.
 
     images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
     """
-    images = changed(images, lambda x: x[:SUMMED_MAPS])
+    images = map_tensors(images, lambda x: x[:SUMMED_MAPS])
     if network is None:
-        for seen in layers_by_themselves(model, images):
+        for seen in observe_layers(model, images):
             arrays, entry = quantiser_entry(seen)
             yield seen.name, arrays, entry | {"rescale": None}
         return
     trace = Trace(keep=True)
     network(pixels[:SUMMED_MAPS], trace)
     blocks = {block.second.name: block for block in network.blocks}
-    for layer, seen in zip(network.layers(), layers_of(network, model, images, trace), strict=True):
+    for layer, seen in zip(network.layers(), observe_network_layers(network, model, images, trace), strict=True):
         arrays, entry = quantiser_entry(seen)
         more, rescale = rescale_entry(layer, trace, blocks, len(arrays["inputs"]))
         yield seen.name, arrays | more, entry | {"rescale": rescale}

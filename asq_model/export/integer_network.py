@@ -18,7 +18,7 @@ from asq_model.quantisation import Adapter
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import observed_inputs, watched_outputs
+from asq_model.quantisation.observe import observe_inputs, watch_outputs
 from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerQuantiser, Precision
 from asq_model.spec.fixed_point import mantissas
 from asq_model.spec.network import Block, IntegerNetwork, Layer, Products
@@ -53,8 +53,8 @@ class Calibration:
             for name, module in model.named_modules()
             if isinstance(module, BasicBlock) or name.endswith("downsample")
         ]
-        with watched_outputs(blocks, self.outputs.setdefault):
-            self.inputs = observed_inputs(model, quantised_layers(model), images)
+        with watch_outputs(blocks, self.outputs.setdefault):
+            self.inputs = observe_inputs(model, quantised_layers(model), images)
 
     def point(self, tensor: Tensor) -> int:
         """The binary point with which a tensor never saturates on the calibration images."""
@@ -107,7 +107,7 @@ def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarr
     return Products(even, odd, largest, 0 if odd is None else precision.sum_frac), scale
 
 
-def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
+def fold_batch_norm(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
     """(factor, bias) per channel of what follows a layer's sum of products: its own bias and batch norm."""
     bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().double().numpy()
     if norm is None:
@@ -117,7 +117,7 @@ def folded(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, n
     return factor, norm.bias.detach().double().numpy() + (bias - mean) * factor
 
 
-def integer_layer(
+def make_layer(
     name: str,
     layer: Quantised,
     norm: nn.BatchNorm2d | None,
@@ -125,13 +125,13 @@ def integer_layer(
     precision: Precision,
 ) -> Layer:
     """A convolution with its quantiser and with what follows it. Raises InputError, naming the layer."""
-    check(name, layer)
+    check_layer(name, layer)
     x = calibrated.input
     source = layer_quantiser(layer, x, calibrated.point, x[0, 0].numel(), precision)
-    return rescaled(name, layer, norm, source, calibrated.out_point, precision)
+    return make_rescaled_layer(name, layer, norm, source, calibrated.out_point, precision)
 
 
-def rescaled(
+def make_rescaled_layer(
     name: str,
     layer: Quantised,
     norm: nn.BatchNorm2d | None,
@@ -142,7 +142,7 @@ def rescaled(
 ) -> Layer:
     """A layer with its quantiser. gain: how many times larger than real the accumulator is, and so its bias."""
     levels, scale = products(layer, precision)
-    factor, bias = folded(layer, norm)
+    factor, bias = fold_batch_norm(layer, norm)
     multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
     largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
     scale_shift = max(0, largest.bit_length() - (precision.scale_bits - 1))
@@ -155,15 +155,15 @@ def rescaled(
     return Layer(name, kernel, stride, padding, source, levels, rescale)
 
 
-def check(name: str, layer: Quantised) -> None:
+def check_layer(name: str, layer: Quantised) -> None:
     """Raises InputError, naming the layer, for quantisers that the integer network does not have."""
     check_integer_operands(name, layer)
     if layer.config.product_frac is not None:
-        found = f"product_frac {layer.config.product_frac}"
-        raise InputError(f"layer {name} was trained with {found}; the integer network sums products exactly")
+        rounding = f"product_frac {layer.config.product_frac}"
+        raise InputError(f"layer {name} was trained with {rounding}; the integer network sums products exactly")
 
 
-def integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:
+def make_integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:
     """A quantised network in eval mode as integers, calibrated on the first training images. Raises InputError."""
     precision = precision or Precision()
     if not isinstance(model, NETWORKS) or not inner_layers(model):
@@ -178,10 +178,10 @@ def integer_network(model: nn.Module, train: MemorySplit, precision: Precision |
     ends = [*starts[1:], seen.point(seen.outputs[blocks[-1][0]])]
     norm = next(child for child in model.children() if isinstance(child, nn.BatchNorm2d))
     stem_source = model.get_submodule(stem_name)
-    stem = integer_layer(stem_name, stem_source, norm, seen.layer(stem_name, starts[0]), precision)
-    integer_blocks = [integer_block(name, block, seen, end) for (name, block), end in zip(blocks, ends, strict=True)]
+    stem = make_layer(stem_name, stem_source, norm, seen.layer(stem_name, starts[0]), precision)
+    integer_blocks = [make_block(name, block, seen, end) for (name, block), end in zip(blocks, ends, strict=True)]
     classifier, positions = model.get_submodule(classifier_name), seen.outputs[blocks[-1][0]][0, 0].numel()
-    check(classifier_name, classifier)
+    check_layer(classifier_name, classifier)
     # The classifier sees sums, not means: its step is as many times larger.
     step = classifier.activation_quantiser.step.abs().item() * positions
     if classifier.activation_quantiser.adapter is not None:
@@ -189,18 +189,18 @@ def integer_network(model: nn.Module, train: MemorySplit, precision: Precision |
     source = IntegerQuantiser.from_real(
         classifier.config.activation_bits, classifier.config.signed, step, ends[-1], None, precision
     )
-    last = rescaled(classifier_name, classifier, None, source, 0, precision, gain=positions)
+    last = make_rescaled_layer(classifier_name, classifier, None, source, 0, precision, gain=positions)
     pixels = pixel_table(train, stem_source, stem.quantiser)
     return IntegerNetwork(pixels, positions, stem, tuple(integer_blocks), last)
 
 
-def integer_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> Block:
+def make_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> Block:
     """A residual block in integers whose output has the binary point `end`. Raises InputError, naming the layer."""
     names, precision = (f"{name}.conv1", f"{name}.conv2"), seen.precision
     after = seen.layer(names[1], end)
     before = seen.layer(names[0], after.point)
-    first = integer_layer(names[0], block.conv1, block.bn1, before, precision)
-    second = integer_layer(names[1], block.conv2, block.bn2, after, precision)
+    first = make_layer(names[0], block.conv1, block.bn1, before, precision)
+    second = make_layer(names[1], block.conv2, block.bn2, after, precision)
     shortcut: Layer | tuple[int, int] = (1, 0)
     point = before.point
     if isinstance(block.downsample, PaddedIdentity):
@@ -210,7 +210,7 @@ def integer_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> 
         layer = block.downsample if norm is None else block.downsample[0]
         layer_name = f"{name}.downsample" + ("" if norm is None else ".0")
         point = seen.point(seen.outputs[f"{name}.downsample"])
-        shortcut = integer_layer(layer_name, layer, norm, seen.layer(layer_name, point), precision)
+        shortcut = make_layer(layer_name, layer, norm, seen.layer(layer_name, point), precision)
     return Block(first, second, shortcut, second.rescale.shift + end - point)
 
 

@@ -23,18 +23,18 @@ from asq_model.spec.mac import MacSpec
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # by level set name: codes [C, N], scale [C]
 
 
-def padded(layer: nn.Module, x: Tensor) -> Tensor:
+def pad_input(layer: nn.Module, x: Tensor) -> Tensor:
     """A convolution's input with its padding, of any kind."""
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     return nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode)
 
 
-def patches(layer: Quantised, x: Tensor) -> Tensor:
+def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
     """The operands of a layer's dot products: [N, groups, terms, positions], padding included, terms as in the weight;
     output channel c uses those of its group, c // (channels per group)."""
     if isinstance(layer, nn.Linear):
         return layer.maps(x).flatten(2).unsqueeze(1)
-    x, kernel, dilation, stride = padded(layer, x), layer.kernel_size, layer.dilation, layer.stride
+    x, kernel, dilation, stride = pad_input(layer, x), layer.kernel_size, layer.dilation, layer.stride
     if isinstance(layer, nn.Conv1d):
         x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)
     fields = nn.functional.unfold(x, kernel, dilation, 0, stride)
@@ -56,7 +56,7 @@ def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.nd
     return codes, scales[:, 0]
 
 
-def unit_weights(layer: Quantised, units: list[MacSpec]) -> Weights:
+def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
     """(codes [C, N], scale [C]) by level set name: the trained codes, the same levels in sets that have them all, and
     for other sets those of least squares."""
     trained = layer.weight_quantiser.level_set
@@ -113,7 +113,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
     image, position, channel = np.unravel_index(drawn, (len(x), places, channels))
     needed, rows = np.unique(image, return_inverse=True)  # only these are unfolded: large maps take much memory
     codes, steps = layer.activation_quantiser.codes(x[torch.from_numpy(needed)])
-    operands = patches(layer, codes.double())
+    operands = unfold_operands(layer, codes.double())
     group = channel // (channels // operands.shape[1])
     return Sample(
         image.astype(np.int64),
@@ -125,7 +125,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
     )
 
 
-def unit_results(
+def compute_unit_results(
     units: list[MacSpec], weights: Weights, trained: LevelSet, sample: Sample
 ) -> tuple[dict[str, np.ndarray], dict[str, UnitEntry]]:
     """(results by array name, manifest entries by unit name) of every unit, beside torch's results."""
@@ -161,7 +161,7 @@ def vector_arrays(sample: Sample, weights: Weights, signed: bool) -> dict[str, n
     return arrays
 
 
-def layer_vectors(
+def make_layer_vectors(
     name: str, layer: Quantised, x: Tensor, kind: str, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], LayerContent]:
     """(arrays, manifest entry) of a layer's golden vectors, its input being x. `kind` is for the units of other level
@@ -171,8 +171,8 @@ def layer_vectors(
     channels, terms = layer.weight.flatten(1).shape
     sample = sample_dot_products(layer, x, rng)
     units = layer_units(trained, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
-    weights = unit_weights(layer, units)
-    results, entries = unit_results(units, weights, trained, sample)
+    weights = quantise_for_units(layer, units)
+    results, entries = compute_unit_results(units, weights, trained, sample)
     entry = LayerContent(
         name=name,
         terms=terms,

@@ -47,7 +47,7 @@ class StoredWeights(nn.Module):
 
 
 @torch.no_grad()
-def with_stored_weights(model: nn.Module) -> nn.Module:
+def store_quantised_weights(model: nn.Module) -> nn.Module:
     """A copy of a network in eval mode whose weights are the quantised ones."""
     model = copy.deepcopy(model).eval()
     for _, layer in quantised_layers(model):
@@ -72,7 +72,7 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
     try:
         with torch.no_grad(), quiet_exporter():
             program = torch.onnx.export(
-                with_stored_weights(model),
+                store_quantised_weights(model),
                 inputs,
                 dynamo=True,
                 opset_version=OPSET,
@@ -84,7 +84,7 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise InputError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
-    proto = without_metadata(program.model_proto)
+    proto = remove_metadata(program.model_proto)
     for given in proto.graph.input:
         if not given.type.tensor_type.shape.dim[0].dim_param:
             raise InputError(
@@ -109,7 +109,7 @@ def quiet_exporter():
         logger.setLevel(level)
 
 
-def checked_export(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, float]:
+def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, float]:
     """Export a checkpoint's network and compare onnxruntime with torch on the test set's first images.
 
     Returns (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
@@ -121,10 +121,10 @@ def checked_export(checkpoint: Path, path: Path, data_folder: Path | None) -> tu
     test = load_dataset(config["recipe"]["data"], data_folder).test
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_onnx(model, images[:2], path)
-    wanted, found = torch_logits(model, images), onnx_logits(path, images)
-    others = int(((found - wanted).abs().flatten(1).amax(1) > TOLERANCE).sum())
+    wanted, logits = run_torch(model, images), run_onnx(path, images)
+    others = int(((logits - wanted).abs().flatten(1).amax(1) > TOLERANCE).sum())
     if others > MOST_OTHERS * len(images):
-        distance, own = (relative_distance(logits, wanted) for logits in (found, other_layout_logits(model, images)))
+        distance, own = (relative_distance(other, wanted) for other in (logits, run_other_layout(model, images)))
         if distance > MOST_OVER_OWN * own:
             raise InputError(
                 f"{path}: onnxruntime's logits differ from torch's for {others} of {len(images)} images,"
@@ -133,24 +133,24 @@ def checked_export(checkpoint: Path, path: Path, data_folder: Path | None) -> tu
     return len(images), len(images) - others
 
 
-def relative_distance(found: Tensor, wanted: Tensor) -> float:
-    """‖found − wanted‖ / ‖wanted‖."""
-    return ((found - wanted).norm() / wanted.norm()).item()
+def relative_distance(logits: Tensor, wanted: Tensor) -> float:
+    """‖logits − wanted‖ / ‖wanted‖."""
+    return ((logits - wanted).norm() / wanted.norm()).item()
 
 
 @torch.no_grad()
-def torch_logits(model: nn.Module, images: Tensor) -> Tensor:
+def run_torch(model: nn.Module, images: Tensor) -> Tensor:
     """The network's own output."""
     return model(images)
 
 
-def other_layout_logits(model: nn.Module, images: Tensor) -> Tensor:
+def run_other_layout(model: nn.Module, images: Tensor) -> Tensor:
     """The network's own output when channels lie last in memory, so that sums are taken in another order."""
     model = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    return torch_logits(model, images.to(memory_format=torch.channels_last))
+    return run_torch(model, images.to(memory_format=torch.channels_last))
 
 
-def onnx_logits(path: Path, images: Tensor) -> Tensor:
+def run_onnx(path: Path, images: Tensor) -> Tensor:
     """What onnxruntime computes with a file."""
     import onnxruntime
 
@@ -160,10 +160,10 @@ def onnx_logits(path: Path, images: Tensor) -> Tensor:
 
 def differences(path: Path, model: nn.Module, images: Tensor) -> Tensor:
     """[N], each image's largest difference of an output between onnxruntime on the file and torch."""
-    return (onnx_logits(path, images) - torch_logits(model, images)).abs().flatten(1).amax(1)
+    return (run_onnx(path, images) - run_torch(model, images)).abs().flatten(1).amax(1)
 
 
-def without_metadata(model):
+def remove_metadata(model):
     """A model without the exporter's notes: they hold paths of this machine and change from run to run."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):

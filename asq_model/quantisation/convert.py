@@ -11,7 +11,7 @@ from asq_model.quantisation.activations import FROM_EXAMPLE
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.layer_selection import check_batch_axis, check_uses, select_layers
 from asq_model.quantisation.layers import TWINS, Quantised
-from asq_model.quantisation.observe import Example, InputRecord, InputRecords, changed, check_example
+from asq_model.quantisation.observe import Example, InputRecord, InputRecords, check_example, map_tensors
 
 
 def quantisable_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -120,7 +120,7 @@ def check_samples(
     """Raises InputError unless layers with an adapter have the samples of the batch on their first axis."""
     adaptive = [name for name, layer in chosen.items() if layer.activations == "asq"]
     count = check_example(example)
-    more = changed(example, lambda x: torch.cat([x, x[:1]]) if x.dim() and len(x) == count else x)
+    more = map_tensors(example, lambda x: torch.cat([x, x[:1]]) if x.dim() and len(x) == count else x)
     try:
         longer = InputRecords(model, [(name, layers[name]) for name in adaptive], more).records
     except RuntimeError:

@@ -22,7 +22,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 WORKING_TYPES = (torch.float32, torch.float64)  # of parameters; inputs of lower precision are widened
 
 
-def recomputed(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor]) -> saved_tensors_hooks:
+def recompute(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor]) -> saved_tensors_hooks:
     """Operations inside that save `result` for their backward pass compute it again, `again(source)`, instead.
 
     The quantised input comes from the layer's input, which the activation function before the layer keeps anyway: so a
@@ -50,7 +50,7 @@ def recomputed(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor]
     return saved_tensors_hooks(pack, unpack)
 
 
-def looked_up(table: Tensor, patterns: Tensor) -> Tensor:
+def look_up(table: Tensor, patterns: Tensor) -> Tensor:
     """The table's entries, shaped as the patterns. `index_select` takes an eighth of the time of `table[patterns]`."""
     return table.index_select(0, patterns.flatten()).view(patterns.shape)
 
@@ -154,14 +154,14 @@ class Quantised:
             added = self.rounding(x, weight) if self.config.product_frac is not None else 0
         if not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.operation(quantised, weight, self.bias) + added
-        with recomputed(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid)):
+        with recompute(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid)):
             return self.operation(quantised, weight, self.bias) + added
 
     def rounding(self, x: Tensor, weight: Tensor) -> Tensor:
         """What rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a). To the gradient of
         the input the rounding is a constant, as any other."""
         codes, step = self.activation_quantiser.codes(x)
-        error = looked_up(self.root_error, codes - self.activation_quantiser.low) * step.view(-1, *(1,) * (x.dim() - 1))
+        error = look_up(self.root_error, codes - self.activation_quantiser.low) * step.view(-1, *(1,) * (x.dim() - 1))
         return self.operation(error, self.weight_quantiser.odd_part(self.weight, weight), None)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.quantisation.convert import inner_layers, replace_layers
 from asq_model.quantisation.exportable import check_integer_operands
-from asq_model.quantisation.layers import Quantised, looked_up
+from asq_model.quantisation.layers import Quantised, look_up
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import FAMILY_OF_UNIT, MacSpec
 
@@ -22,7 +22,7 @@ APART = ("post-exact", "post-sorted")  # sum even and odd terms apart, until √
 FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, and so is a sum that nowhere exceeds it
 
 
-def check_integers(name: str, layer: Quantised, unit: str) -> None:
+def check_family(name: str, layer: Quantised, unit: str) -> None:
     """Raises InputError, naming the layer, unless it multiplies weight codes of the unit's family by q in x̂ = q·s."""
     check_integer_operands(name, layer)
     if layer.config.weights != FAMILY_OF_UNIT[unit]:
@@ -79,9 +79,9 @@ class IntegerLayer(nn.Module):
         """
         codes, step = self.layer.activation_quantiser.codes(x)
         codes &= len(self.ones) - 1
-        total = self.layer.operation(looked_up(self.ones, codes), self.even, None)
+        total = self.layer.operation(look_up(self.ones, codes), self.even, None)
         if self.odd.any():
-            odd = self.layer.operation(looked_up(self.roots, codes), self.odd, None)
+            odd = self.layer.operation(look_up(self.roots, codes), self.odd, None)
             total = total + odd if self.root == 1 else total.double() + self.root * odd.double()
         return total * self.unit_value, step
 
@@ -99,7 +99,7 @@ def on_unit(model: nn.Module, unit: str, frac: int | None = None) -> nn.Module:
     model = deepcopy(model)
     twins = {}
     for name, layer in inner_layers(model):
-        check_integers(name, layer, unit)
+        check_family(name, layer, unit)
         twins[id(layer)] = IntegerLayer(layer, unit_of(layer, unit, frac))
     replace_layers(model, twins)
     return model

@@ -23,7 +23,7 @@ def apply(model: nn.Module, example: Example) -> object:
     return model(**example) if isinstance(example, Mapping) else model(*example)
 
 
-def changed(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
+def map_tensors(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
     """An example whose tensors are changed; what is no tensor stays."""
     if isinstance(example, Tensor):
         return change(example)
@@ -32,27 +32,27 @@ def changed(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
     return tuple(change(value) if isinstance(value, Tensor) else value for value in example)
 
 
-def tensors(example: Example) -> list[Tensor]:
+def tensors_of(example: Example) -> list[Tensor]:
     """The tensors of an example, in order. Raises InputError where there is none."""
-    found = [example] if isinstance(example, Tensor) else None
-    if found is None and isinstance(example, (tuple, list, Mapping)):
+    tensors = [example] if isinstance(example, Tensor) else None
+    if tensors is None and isinstance(example, (tuple, list, Mapping)):
         values = example.values() if isinstance(example, Mapping) else example
-        found = [value for value in values if isinstance(value, Tensor)]
-    if not found:
+        tensors = [value for value in values if isinstance(value, Tensor)]
+    if not tensors:
         kind = type(example).__name__
         raise InputError(f"example is {kind}; allowed: a tensor, or a tuple or dictionary of arguments with tensors")
-    return found
+    return tensors
 
 
 def check_example(example: Example) -> int:
     """The number of samples. Raises InputError for an example without samples, or with values that are not finite."""
-    for index, tensor in enumerate(tensors(example)):
+    for index, tensor in enumerate(tensors_of(example)):
         if tensor.dim() == 0 or tensor.numel() == 0:
             raise InputError(f"example has shape {tuple(tensor.shape)}; allowed: at least one sample")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             which = f"example's tensor {index}" if index else "example"
             raise InputError(f"{which} has values that are not finite; allowed: numbers")
-    return len(tensors(example)[0])
+    return len(tensors_of(example)[0])
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def watched(layers: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
+def watch_inputs(layers: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
     """Call `see(name, input)` whenever one of the layers is called, by position or by keyword."""
 
     def hook(name: str) -> Callable[..., None]:
@@ -87,7 +87,7 @@ def watched(layers: NamedModules, see: Callable[[str, Tensor], object]) -> Itera
 
 
 @contextmanager
-def watched_outputs(modules: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
+def watch_outputs(modules: NamedModules, see: Callable[[str, Tensor], object]) -> Iterator[None]:
     """Call `see(name, output)` whenever one of the modules has been called and gives a tensor."""
 
     def hook(name: str) -> Callable[..., None]:
@@ -105,21 +105,21 @@ def watched_outputs(modules: NamedModules, see: Callable[[str, Tensor], object])
             registered.remove()
 
 
-def observed_inputs(model: nn.Module, layers: NamedModules, example: Example) -> dict[str, Tensor]:
+def observe_inputs(model: nn.Module, layers: NamedModules, example: Example) -> dict[str, Tensor]:
     """Each layer's input when the network runs on an example, in order of execution, in eval mode, without gradients.
 
     Of a layer that is called several times, the first input. Layers that are not called are left out.
     """
     inputs: dict[str, Tensor] = {}
-    with evaluating(model), watched(layers, inputs.setdefault):
+    with evaluating(model), watch_inputs(layers, inputs.setdefault):
         apply(model, example)
     return inputs
 
 
-def observed_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
-    """Each module's output when the network runs on an example: as `observed_inputs`."""
+def observe_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
+    """Each module's output when the network runs on an example: as `observe_inputs`."""
     outputs: dict[str, Tensor] = {}
-    with evaluating(model), watched_outputs(modules, outputs.setdefault):
+    with evaluating(model), watch_outputs(modules, outputs.setdefault):
         apply(model, example)
     return outputs
 
@@ -139,7 +139,7 @@ class InputRecords:
     def __init__(self, model: nn.Module, layers: NamedModules, example: Example):
         self.records: dict[str, InputRecord] = {}
         self.calls: list[str] = []
-        with evaluating(model), watched(layers, self.see):
+        with evaluating(model), watch_inputs(layers, self.see):
             apply(model, example)
 
     def see(self, name: str, x: Tensor) -> None:

@@ -58,19 +58,19 @@ def reproduce(number, out, results, **options):
         click.echo(table_1())
         return
     from asq_model.studies.run_tables import prepare_study, run_study
-    from asq_model.studies.tables_page import page, results_name
+    from asq_model.studies.tables_page import render_page, results_name
 
     study = prepare_study(number, out, **options)
     target = results / results_name(study.table)
-    found = run_study(study, target)
-    for failure in found["failed"]:
+    content = run_study(study, target)
+    for failure in content["failed"]:
         what = f"{failure['network']} {failure['label']} {failure['bits']} bits seed {failure['seed']}"
         click.echo(f"failed: {what}: {failure['error']}", err=True)
-    if found["runs"]:
-        write_text(target.with_suffix(".md"), page(found))
+    if content["runs"]:
+        write_text(target.with_suffix(".md"), render_page(content))
         click.echo(target.with_suffix(".md"))
-    if found["failed"]:
-        raise InputError(f"{len(found['failed'])} of {len(found['failed']) + len(found['runs'])} runs failed")
+    if content["failed"]:
+        raise InputError(f"{len(content['failed'])} of {len(content['failed']) + len(content['runs'])} runs failed")
 
 
 @click.command(epilog="Example: asq-post bench --rounds 5")
@@ -84,14 +84,14 @@ def bench(rounds, threads, out):
     """
     from asq_model.common.records import write_record
     from asq_model.common.result_schemas import BENCH
-    from asq_model.studies.training_cost import measure
-    from asq_model.studies.training_cost_page import page, table
+    from asq_model.studies.training_cost import measure_training_cost
+    from asq_model.studies.training_cost_page import render_page, render_table
 
-    report = measure(rounds, threads)
-    click.echo(table(report))
+    report = measure_training_cost(rounds, threads)
+    click.echo(render_table(report))
     if out is not None:
         write_record(out.with_suffix(".json"), BENCH, report)
-        write_text(out.with_suffix(".md"), page(report))
+        write_text(out.with_suffix(".md"), render_page(report))
 
 
 @click.command(epilog="Example: asq-post figures --data cifar10/")
@@ -107,9 +107,9 @@ def figures(network, seed, study, start, data_folder, out, note):
 
     Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`.
     """
-    from asq_model.studies.paper_figures import draw, networks_of
+    from asq_model.studies.paper_figures import draw_figures, load_networks
 
-    for path in draw(networks_of(network, seed, study, start, data_folder), out, note):
+    for path in draw_figures(load_networks(network, seed, study, start, data_folder), out, note):
         click.echo(path)
 
 
@@ -129,19 +129,19 @@ def parity(checkpoints, data_folder, images, precision, out, note):
 
     from asq_model.common.records import write_record
     from asq_model.spec.adaptive_step import Precision
-    from asq_model.studies.integer_parity import measure
-    from asq_model.studies.integer_parity_page import PARITY, page, table
+    from asq_model.studies.integer_parity import measure_parity
+    from asq_model.studies.integer_parity_page import PARITY, render_network, render_page
 
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
-    found = []
+    networks = []
     for checkpoint, chosen in product(read_or_train(checkpoints, data_folder), precisions):
         with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            found.append(measure(checkpoint, images, data_folder, chosen, bar.update))
-        click.echo(table(found[-1]))
+            networks.append(measure_parity(checkpoint, images, data_folder, chosen, bar.update))
+        click.echo(render_network(networks[-1]))
     if out is not None:
-        report = {"note": note, "networks": found}
+        report = {"note": note, "networks": networks}
         write_record(out.with_suffix(".json"), PARITY, report)
-        write_text(out.with_suffix(".md"), page(report))
+        write_text(out.with_suffix(".md"), render_page(report))
 
 
 @click.command(epilog="Example: asq-post arithmetic --images 360")
@@ -161,8 +161,8 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 
     from asq_model.common.records import read_record, write_record
     from asq_model.common.result_schemas import ARITHMETIC
-    from asq_model.studies.product_rounding import NAMES, measure
-    from asq_model.studies.product_rounding_page import page, study_of, table
+    from asq_model.studies.product_rounding import NAMES, measure_arithmetics
+    from asq_model.studies.product_rounding_page import merge_rows, render_page, table_by_network
 
     for name in only:
         if name not in NAMES:
@@ -176,12 +176,12 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
             bar.update()
 
         for checkpoint in checkpoints:
-            rows += measure(checkpoint, images, data_folder, only, progress)
+            rows += measure_arithmetics(checkpoint, images, data_folder, only, progress)
             if out is not None:
-                study = study_of(rows, known, note)
+                study = merge_rows(rows, known, note)
                 write_record(out, ARITHMETIC, study)
-                write_text(out.with_suffix(".md"), page(study, out.name))
-    click.echo("\n".join(table(rows)))
+                write_text(out.with_suffix(".md"), render_page(study, out.name))
+    click.echo("\n".join(table_by_network(rows)))
 
 
 @click.command(epilog="Example: asq-post pages")
@@ -191,9 +191,9 @@ def pages(results):
 
     Reads the records in RESULTS.
     """
-    from asq_model.studies.pages import written
+    from asq_model.studies.pages import write_training_pages
 
-    for path in written(results):
+    for path in write_training_pages(results):
         click.echo(path)
 
 

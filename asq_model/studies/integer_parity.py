@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.datasets import MemorySplit, load_dataset
-from asq_model.export.integer_network import integer_network
+from asq_model.export.integer_network import make_integer_network
 from asq_model.quantisation import ActivationQuantiser
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.adaptive_step import GUARD, Precision
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.network import IntegerNetwork, Layer, Trace
@@ -28,7 +28,7 @@ from asq_model.training.load import load_quantised
 BATCH = 100
 
 
-def rounded(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
+def round_input(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
     """(torch's input of a layer at the integer layer's binary point, how many values saturated)."""
     if layer is network.stem:
         return trace.inputs[layer.name], 0  # the image itself, which both have
@@ -38,42 +38,42 @@ def rounded(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> t
 
 
 def compare_layer(
-    found: LayerParity, layer: Layer, network: IntegerNetwork, source: ActivationQuantiser, x: Tensor, trace: Trace
+    parity: LayerParity, layer: Layer, network: IntegerNetwork, source: ActivationQuantiser, x: Tensor, trace: Trace
 ) -> None:
-    """Add a batch to `found`. `source`: torch's quantiser, `x` its input."""
+    """Add a batch to `parity`. `source`: torch's quantiser, `x` its input."""
     wanted, wanted_step = (array.numpy() for array in source.codes(x))
     quantiser = layer.quantiser
-    given, outside = rounded(x, layer, network, trace)
-    found.saturated += outside
+    given, outside = round_input(x, layer, network, trace)
+    parity.saturated += outside
     step = quantiser.step(given)
     codes = quantiser.codes(given, step)
-    found.codes += wanted.size
-    found.given_input += int((codes.reshape(wanted.shape) == wanted).sum())
-    found.in_network += int((trace.codes[layer.name].reshape(wanted.shape) == wanted).sum())
-    found.ties += int(quantiser.ties(given, step).sum())
+    parity.codes += wanted.size
+    parity.given_input += int((codes.reshape(wanted.shape) == wanted).sum())
+    parity.in_network += int((trace.codes[layer.name].reshape(wanted.shape) == wanted).sum())
+    parity.ties += int(quantiser.ties(given, step).sum())
     real = step * 2.0 ** -(quantiser.point + GUARD) / network.gain(layer)
-    found.step_error = max(found.step_error, float(np.abs(real / wanted_step - 1).max()))
+    parity.step_error = max(parity.step_error, float(np.abs(real / wanted_step - 1).max()))
 
 
-def compare_batch(found: Parity, model: nn.Module, network: IntegerNetwork, test: MemorySplit) -> None:
-    """Add a batch of test images to `found`."""
+def compare_batch(parity: Parity, model: nn.Module, network: IntegerNetwork, test: MemorySplit) -> None:
+    """Add a batch of test images to `parity`."""
     images, labels = test.scaled(test.images), test.labels.numpy()
     trace = Trace(keep=True)
     integer = network(test.images.numpy(), trace).argmax(1)
-    inputs = observed_inputs(model, quantised_layers(model), images)
+    inputs = observe_inputs(model, quantised_layers(model), images)
     with torch.no_grad():
         wanted = model(images).argmax(1).numpy()
     for layer in network.layers():
         source = model.get_submodule(layer.name).activation_quantiser
-        compare_layer(found.layers[layer.name], layer, network, source, inputs[layer.name], trace)
-    found.images += len(test)
-    found.torch_correct += int((wanted == labels).sum())
-    found.integer_correct += int((integer == labels).sum())
-    found.same_class += int((integer == wanted).sum())
-    found.saturated_outputs += sum(trace.saturated.values())
+        compare_layer(parity.layers[layer.name], layer, network, source, inputs[layer.name], trace)
+    parity.images += len(test)
+    parity.torch_correct += int((wanted == labels).sum())
+    parity.integer_correct += int((integer == labels).sum())
+    parity.same_class += int((integer == wanted).sum())
+    parity.saturated_outputs += sum(trace.saturated.values())
 
 
-def measure(
+def measure_parity(
     checkpoint: Path,
     images: int,
     data_folder: Path | None,
@@ -84,11 +84,11 @@ def measure(
     model, config = load_quantised(checkpoint)
     dataset = load_dataset(config["recipe"]["data"], data_folder)
     precision = precision or Precision()
-    network = integer_network(model, dataset.train, precision)
-    found = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
-    found.data = labels_digest(dataset.test.labels.numpy())
+    network = make_integer_network(model, dataset.train, precision)
+    parity = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
+    parity.data = labels_digest(dataset.test.labels.numpy())
     images = min(images, len(dataset.test))
     for start in range(0, images, BATCH):
-        compare_batch(found, model, network, dataset.test.part(torch.arange(start, min(start + BATCH, images))))
+        compare_batch(parity, model, network, dataset.test.part(torch.arange(start, min(start + BATCH, images))))
         progress(min(BATCH, images - start))
-    return found
+    return parity

@@ -48,20 +48,20 @@ class Parity:
     data: Line = ""  # the whole test set's labels by `labels_digest`
 
 
-def table(found: Parity) -> str:
+def render_network(parity: Parity) -> str:
     """In Markdown."""
-    total = found.images
+    total = parity.images
     rows = []
-    for name, layer in found.layers.items():
+    for name, layer in parity.layers.items():
         equal = f"{layer.given_input / layer.codes:.4%}", f"{layer.in_network / layer.codes:.2%}"
         rows.append([name, layer.codes, *equal, f"{layer.step_error:.1e}", layer.ties, layer.saturated])
     lines = [
-        f"Integers of {found.precision.bits} bits against fake-quantised torch, `{found.name}`, {total} test images:",
+        f"Integers of {parity.precision.bits} bits against fake-quantised torch, `{parity.name}`, {total} test images:",
         "",
-        f"- right: {found.integer_correct} in integers, {found.torch_correct} in torch"
-        f" ({100 * (found.integer_correct - found.torch_correct) / total:+.2f} points)",
-        f"- the same class: {found.same_class} ({found.same_class / total:.2%})",
-        f"- outputs that saturated: {found.saturated_outputs}",
+        f"- right: {parity.integer_correct} in integers, {parity.torch_correct} in torch"
+        f" ({100 * (parity.integer_correct - parity.torch_correct) / total:+.2f} points)",
+        f"- the same class: {parity.same_class} ({parity.same_class / total:.2%})",
+        f"- outputs that saturated: {parity.saturated_outputs}",
         "",
         *table_lines(COLUMNS, rows, "lrrrrrr"),
     ]
@@ -77,15 +77,15 @@ class ParityReport(TypedDict):
 
 def check_parity(report: ParityReport) -> None:
     """Raises ValueError for a network or a layer of which nothing was compared."""
-    for found in report["networks"]:
-        if not found.images or not all(layer.codes for layer in found.layers.values()):
-            raise ValueError(f"nothing of {found.name} was compared")
+    for parity in report["networks"]:
+        if not parity.images or not all(layer.codes for layer in parity.layers.values()):
+            raise ValueError(f"nothing of {parity.name} was compared")
 
 
 PARITY = Kind("report on parity", ParityReport, remedy=REMEDY, megabytes=64, check=check_parity)
 
 
-def page(report: ParityReport) -> str:
+def render_page(report: ParityReport) -> str:
     """Tables of all networks in Markdown."""
     networks = report["networks"]
     explained = (
@@ -93,5 +93,5 @@ def page(report: ParityReport) -> str:
         " network*: each layer gets what the integer layers before it made; differences multiply there"
         " ([why](../integer-spec.md#parity)). Made by `make parity`."
     )
-    said = [*filter(None, [report["note"]]), *yardsticks(found.data for found in networks)]
-    return "\n\n".join(["# Parity of the integer network", explained, *said, *map(table, networks)]) + "\n"
+    notes = [*filter(None, [report["note"]]), *yardsticks(parity.data for parity in networks)]
+    return "\n\n".join(["# Parity of the integer network", explained, *notes, *map(render_network, networks)]) + "\n"

@@ -21,28 +21,28 @@ from asq_model.studies.trained_out import TRAINED_OUT
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
-    **{tables_page.results_name(table): (STUDY, tables_page.page) for table in TABLES},
-    "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.page(study, "arithmetic.json")),
-    "parity.json": (integer_parity_page.PARITY, integer_parity_page.page),
-    "figures.json": (FIGURES_PAGE, paper_figures_page.page),
-    "training-speed.json": (BENCH, training_cost_page.page),
+    **{tables_page.results_name(table): (STUDY, tables_page.render_page) for table in TABLES},
+    "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.render_page(study, "arithmetic.json")),
+    "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),
+    "figures.json": (FIGURES_PAGE, paper_figures_page.render_page),
+    "training-speed.json": (BENCH, training_cost_page.render_page),
     "trained-out.json": (TRAINED_OUT, trained_out_page.page),
 }
 
 
-def page_of(path: Path) -> str:
+def render_record(path: Path) -> str:
     """The page of a record. Raises InputError for one that cannot be used."""
     kind, page = PAGES[path.name]
     return page(read_record(path, kind))
 
 
-def written(folder: Path) -> Iterator[Path]:
+def write_training_pages(folder: Path) -> Iterator[Path]:
     """Write the page of every record in a folder; the pages' paths. Raises InputError if there is none."""
-    found = [folder / name for name in PAGES if (folder / name).is_file()]
-    if not found:
+    records = [folder / name for name in PAGES if (folder / name).is_file()]
+    if not records:
         raise InputError(f"{folder} has none of {', '.join(PAGES)}")
-    for path in found:
-        write_text(path.with_suffix(".md"), page_of(path))
+    for path in records:
+        write_text(path.with_suffix(".md"), render_record(path))
         yield path.with_suffix(".md")
     readme, study = folder.absolute().parents[1] / "README.md", folder / "trained-out.json"
     if readme.is_file() and study.is_file():

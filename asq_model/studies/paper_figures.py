@@ -24,9 +24,9 @@ from asq_model.datasets import load_dataset
 from asq_model.networks.resnet import BasicBlock
 from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import observed_inputs, observed_outputs
+from asq_model.quantisation.observe import observe_inputs, observe_outputs
 from asq_model.spec.levels import EXPONENTIAL, KINDS, LevelSet
-from asq_model.studies.paper_figures_page import page
+from asq_model.studies.paper_figures_page import render_page
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
@@ -50,7 +50,7 @@ class Networks:
         self.full, config = load_model(full)
         self.name = config["network"]
         right = f"{config['full_precision_correct']} of {config['test_images']} test images correct"
-        self.made = [f"full precision: {right}, checkpoint `{config['digest'][:12]}`"]
+        self.origins = [f"full precision: {right}, checkpoint `{config['digest'][:12]}`"]
         if config["layers"]:
             raise InputError(f"checkpoint {full} is quantised; the figures compare with one in full precision")
         self.quantised = {}
@@ -64,10 +64,10 @@ class Networks:
                 raise InputError(f"checkpoint {path} is not one of {method} at {bits} bits")
             self.quantised[method, bits] = model
             right = f"{other['quantised_correct']} of {other['test_images']} correct"
-            self.made.append(f"{method} at {bits} bits: {right}, checkpoint `{other['digest'][:12]}`")
+            self.origins.append(f"{method} at {bits} bits: {right}, checkpoint `{other['digest'][:12]}`")
 
 
-def networks_of(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
+def load_networks(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
     """The checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
 
     def path(**fields: object) -> Path:
@@ -87,12 +87,12 @@ def networks_of(network: str, seed: int, study: Path, start: Path | None, data_f
     return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
 
 
-def inputs_of(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """What each layer that is, or can be, quantised receives."""
-    return observed_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
+    return observe_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
 
 
-def errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
+def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
     """(rounding, clipping): L2 norms [N] of x̂ − x over the values inside the range, and over those outside it."""
     quantiser = layer.activation_quantiser
     with torch.no_grad():
@@ -105,19 +105,19 @@ def errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
 def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """The output of every residual block, by name."""
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
-    return observed_outputs(model, blocks, images)
+    return observe_outputs(model, blocks, images)
 
 
-def figure_1(networks: Networks) -> plt.Figure:
+def draw_figure_1(networks: Networks) -> plt.Figure:
     """(a) Activations of one layer for three images; (b) weights of the same layer."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-    inputs = inputs_of(networks.full, networks.images)
+    inputs = layer_inputs(networks.full, networks.images)
     name = middle(list(inputs))
     x = inputs[name].flatten(1)
     means = x.mean(1).argsort()
     bins = np.linspace(0, float(x.quantile(0.999)) if x.numel() < 1 << 24 else float(x.max()), 60)
-    for index, said in ((means[0], "smallest mean"), (means[len(means) // 2], "median"), (means[-1], "largest mean")):
-        left.hist(x[index].numpy(), bins, histtype="step", density=True, label=f"image with the {said}")
+    for index, which in ((means[0], "smallest mean"), (means[len(means) // 2], "median"), (means[-1], "largest mean")):
+        left.hist(x[index].numpy(), bins, histtype="step", density=True, label=f"image with the {which}")
     left.set(yscale="log", xlabel="activation", ylabel="density", title=f"(a) Activations into {name}, by image")
     left.legend(frameon=False, fontsize=8)
     weights = networks.full.get_submodule(name).weight.detach().flatten().numpy()
@@ -132,7 +132,7 @@ def middle(names: list[str]) -> str:
     return names[len(names) // 2]
 
 
-def figure_3(_: Networks) -> plt.Figure:
+def draw_figure_3(_: Networks) -> plt.Figure:
     """Quantisation levels of uniform, POT and POST (all three level sets) at 4 bits."""
     sets = [LevelSet("uniform", 4)]
     sets += [LevelSet(family, 4, kind) for family in EXPONENTIAL for kind in KINDS]
@@ -148,12 +148,12 @@ def figure_3(_: Networks) -> plt.Figure:
     return figure
 
 
-def figure_4(networks: Networks) -> plt.Figure:
+def draw_figure_4(networks: Networks) -> plt.Figure:
     """One layer's input at 2 bits before and after quantisation, and how often each code is used; LSQ above ASQ."""
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), width_ratios=(2, 1))
     for (left, right), method in zip(axes, METHODS, strict=True):
         model = networks.quantised[method, 2]
-        inputs = inputs_of(model, networks.images)
+        inputs = layer_inputs(model, networks.images)
         name = middle(list(inputs))
         layer = model.get_submodule(name)
         with torch.no_grad():
@@ -175,13 +175,13 @@ def figure_4(networks: Networks) -> plt.Figure:
     return figure
 
 
-def figure_5(networks: Networks) -> plt.Figure:
+def draw_figure_5(networks: Networks) -> plt.Figure:
     """Mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     wanted = block_outputs(networks.full, networks.images)
     for place, method in enumerate(METHODS):
-        found = block_outputs(networks.quantised[method, 3], networks.images)
-        distance = [float((found[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
+        outputs = block_outputs(networks.quantised[method, 3], networks.images)
+        distance = [float((outputs[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
         bars = axes.bar(np.arange(len(wanted)) + 0.4 * place - 0.2, distance, 0.38, color=COLOURS[method], label=method)
         axes.bar_label(bars, fmt="%.1f", fontsize=8)
     axes.set_xticks(range(len(wanted)), list(wanted))
@@ -191,16 +191,16 @@ def figure_5(networks: Networks) -> plt.Figure:
     return figure
 
 
-def figure_6(networks: Networks) -> plt.Figure:
+def draw_figure_6(networks: Networks) -> plt.Figure:
     """Rounding and clipping error of each low-bit layer's input at 3 bits: mean and standard deviation over images."""
     figure, axes = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
     for place, method in enumerate(METHODS):
         model = networks.quantised[method, 3]
-        inputs = inputs_of(model, networks.images)
+        inputs = layer_inputs(model, networks.images)
         names = [name for name, _ in inner_layers(model)]
-        found = [errors(model.get_submodule(name), inputs[name]) for name in names]
-        for which, (axis, said) in enumerate(zip(axes, ("rounding", "clipping"), strict=True)):
-            norms = [pair[which] for pair in found]
+        pairs = [measure_errors(model.get_submodule(name), inputs[name]) for name in names]
+        for which, (axis, kind) in enumerate(zip(axes, ("rounding", "clipping"), strict=True)):
+            norms = [pair[which] for pair in pairs]
             axis.bar(
                 np.arange(len(names)) + 0.4 * place - 0.2,
                 [float(norm.mean()) for norm in norms],
@@ -210,34 +210,40 @@ def figure_6(networks: Networks) -> plt.Figure:
                 label=method,
                 capsize=2,
             )
-            axis.set(ylabel="L2 norm", title=f"Error by {said}, 3 bits: mean and standard deviation over images")
+            axis.set(ylabel="L2 norm", title=f"Error by {kind}, 3 bits: mean and standard deviation over images")
     axes[0].legend(frameon=False)
     axes[1].set_xticks(range(len(names)), names, rotation=30, ha="right")
     return figure
 
 
-FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {1: figure_1, 3: figure_3, 4: figure_4, 5: figure_5, 6: figure_6}
+FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {
+    1: draw_figure_1,
+    3: draw_figure_3,
+    4: draw_figure_4,
+    5: draw_figure_5,
+    6: draw_figure_6,
+}
 
 
-def report_of(networks: Networks, note: str) -> FiguresReport:
+def make_report(networks: Networks, note: str) -> FiguresReport:
     """What the page says beside the pictures. note: what else there is to say of the data."""
     return {
         "network": networks.name,
         "images": len(networks.images),
-        "made": networks.made,
+        "made": networks.origins,
         "data": networks.data,
         "note": note,
     }
 
 
-def draw(networks: Networks, folder: Path, note: str = "") -> list[Path]:
+def draw_figures(networks: Networks, folder: Path, note: str = "") -> list[Path]:
     """Write every figure as `figure<N>.png`, the page `figures.md` and what it says, `figures.json`, to a folder.
 
     The same checkpoints give the same bytes.
     """
-    report = report_of(networks, note)
+    report = make_report(networks, note)
     write_record(folder / "figures.json", FIGURES_PAGE, report)
-    write_text(folder / "figures.md", page(report))
+    write_text(folder / "figures.md", render_page(report))
     paths = [folder / "figures.md"]
     for number, make in FIGURES.items():
         figure = make(networks)

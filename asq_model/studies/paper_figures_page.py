@@ -13,7 +13,7 @@ CAPTIONS = {
 }
 
 
-def page(report: FiguresReport) -> str:
+def render_page(report: FiguresReport) -> str:
     """In Markdown."""
     network, images = report["network"], f"the first {report['images']} test images"
     lines = [
@@ -22,8 +22,8 @@ def page(report: FiguresReport) -> str:
         f"{network}, {images}. Drawn by `make figures NETWORK={network}` from:",
     ]
     lines += ["", *[f"- {line}" for line in report["made"]]]
-    for said in [*filter(None, [report["note"]]), *yardsticks([report["data"]])]:
-        lines += ["", said]
+    for note in [*filter(None, [report["note"]]), *yardsticks([report["data"]])]:
+        lines += ["", note]
     for number, caption in CAPTIONS.items():
         lines += ["", f"## Figure {number}", "", f"![Figure {number}](figure{number}.png)", "", caption]
     return "\n".join(lines) + "\n"

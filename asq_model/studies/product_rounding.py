@@ -18,7 +18,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observe_inputs
 from asq_model.training.evaluate import find_correct
 from asq_model.training.load import load_quantised
 
@@ -51,10 +51,10 @@ NAMES = tuple(arithmetic.name for family in ARITHMETICS.values() for arithmetic 
 
 
 @torch.no_grad()
-def relative_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> float:
+def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> float:
     """Rms error of the sums over the rms of the exact ones, mean over the low-bit layers."""
     layers = inner_layers(model)
-    inputs = observed_inputs(model, layers, images)
+    inputs = observe_inputs(model, layers, images)
     errors = []
     for name, layer in layers:
         specs = unit_of(layer, arithmetic.unit, arithmetic.frac), unit_of(layer, EXACT[layer.config.weights])
@@ -63,7 +63,7 @@ def relative_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> 
     return sum(errors) / len(errors)
 
 
-def checked(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
+def load_low_bit(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
     """(network, configuration, recipe) of a quantised checkpoint with low-bit layers. Raises InputError."""
     model, config = load_quantised(checkpoint)
     if not inner_layers(model):
@@ -71,7 +71,7 @@ def checked(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
     return model, config, Recipe(**config["recipe"])
 
 
-def measure(
+def measure_arithmetics(
     checkpoint: Path,
     images: int | None,
     data_folder: Path | None,
@@ -82,10 +82,10 @@ def measure(
     the test set's first images (None: all of it). Raises InputError.
 
     correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
-    right. rms_error: see `relative_error`; None for torch's own sums, which are those of floats. unit, frac: of the
+    right. rms_error: see `measure_error`; None for torch's own sums, which are those of floats. unit, frac: of the
     arithmetic, None for torch's own. data: the test set's labels by `yardstick.labels_digest`.
     """
-    model, config, recipe = checked(checkpoint)
+    model, config, recipe = load_low_bit(checkpoint)
     test = load_dataset(recipe.data, data_folder).test
     data = labels_digest(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
@@ -94,7 +94,7 @@ def measure(
     progress(TORCH)
     rows: list[ArithmeticRow] = []
 
-    def add(name: str, unit: str | None, frac: int | None, found: Tensor, error: float | None) -> None:
+    def add(name: str, unit: str | None, frac: int | None, correct: Tensor, error: float | None) -> None:
         rows.append(
             {
                 "network": recipe.network,
@@ -112,9 +112,9 @@ def measure(
                 "arithmetic": name,
                 "unit": unit,
                 "frac": frac,
-                "correct": int(found.sum()),
-                "lost": int((in_torch & ~found).sum()),
-                "gained": int((found & ~in_torch).sum()),
+                "correct": int(correct.sum()),
+                "lost": int((in_torch & ~correct).sum()),
+                "gained": int((correct & ~in_torch).sum()),
                 "rms_error": error,
             }
         )
@@ -123,8 +123,8 @@ def measure(
     for arithmetic in ARITHMETICS.get(recipe.family, ()):
         if only and arithmetic.name not in only:
             continue
-        found = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
-        error = relative_error(model, first, arithmetic)
-        add(arithmetic.name, arithmetic.unit, arithmetic.frac, found, error)
+        correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
+        error = measure_error(model, first, arithmetic)
+        add(arithmetic.name, arithmetic.unit, arithmetic.frac, correct, error)
         progress(arithmetic.name)
     return rows

@@ -23,16 +23,16 @@ COLUMNS = (
 )
 
 
-def study_of(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
+def merge_rows(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
     """What the results file holds: what it held (`known`, None without one), with these rows in place of those of the
     same checkpoint and arithmetic."""
-    found = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
+    merged = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
     command = "python -m asq_model arithmetic CKPT … --data … --out …"
     return {
         "command": command,
         "note": note or (known["note"] if known else ""),
         "versions": versions("torch", "numpy"),
-        "rows": list(found.values()),
+        "rows": list(merged.values()),
     }
 
 
@@ -42,13 +42,13 @@ def weights(row: ArithmeticRow) -> str:
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
-def grouped(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
+def group_rows(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
     """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
-    found: dict[tuple, list[ArithmeticRow]] = {}
+    groups: dict[tuple, list[ArithmeticRow]] = {}
     for row in rows:
         keys = ("network", "activations", "activation_bits", "arithmetic", "data", "images")
-        found.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
-    return found
+        groups.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
+    return groups
 
 
 def difference(row: ArithmeticRow) -> float:
@@ -61,10 +61,10 @@ def with_spread(values: list[float], sign: str = "") -> str:
     return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def table(rows: list[ArithmeticRow]) -> list[str]:
+def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
     cells = []
-    for (trained, network, activations, bits, arithmetic, _, images), runs in grouped(rows).items():
+    for (trained, network, activations, bits, arithmetic, _, images), runs in group_rows(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
         changes = ["–"] * 4
         if runs[0]["rms_error"] is not None:
@@ -78,16 +78,16 @@ def table(rows: list[ArithmeticRow]) -> list[str]:
     return table_lines(COLUMNS, cells, "llllrrrrrrr")
 
 
-def costs(rows: list[ArithmeticRow]) -> list[str]:
+def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
     """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
     from scipy.stats import t
 
-    found: dict[tuple, list[float]] = {}
+    differences: dict[tuple, list[float]] = {}
     for row in rows:
         if row["rms_error"] is not None and row["product_frac"] is None:
-            found.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
+            differences.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
     cells = []
-    for (arithmetic, images, _), values in found.items():
+    for (arithmetic, images, _), values in differences.items():
         count, interval, verdict = len(values), "", "one network: open"
         if count > 1:
             half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
@@ -98,7 +98,7 @@ def costs(rows: list[ArithmeticRow]) -> list[str]:
     return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", ""), cells, "lrrrrl")
 
 
-def page(study: ArithmeticStudy, results: str) -> str:
+def render_page(study: ArithmeticStudy, results: str) -> str:
     """The whole page in Markdown. results: the name of the file with the rows."""
     rows = study["rows"]
     libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
@@ -115,11 +115,11 @@ def page(study: ArithmeticStudy, results: str) -> str:
         " it says *trained with F*: there torch rounded the products so too, in both directions of training.",
         "",
         *([study["note"], ""] if study["note"] else []),
-        *(line for said in yardsticks(row["data"] for row in rows) for line in (said, "")),
+        *(line for note in yardsticks(row["data"] for row in rows) for line in (note, "")),
         "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
         " the exact sums, mean over the low-bit layers, each given torch's input. ±: standard deviation over seeds.",
         "",
-        *table(rows),
+        *table_by_network(rows),
         "",
     ]
     if any(row["rms_error"] is not None for row in rows):
@@ -129,7 +129,7 @@ def page(study: ArithmeticStudy, results: str) -> str:
             "The same weights and the same images with and without it, mean over all networks that have not seen it in"
             " training; 95 % intervals by Student's t over networks, which share their start and the test images.",
             "",
-            *costs(rows),
+            *table_by_arithmetic(rows),
             "",
         ]
     return "\n".join(lines)

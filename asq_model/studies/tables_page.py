@@ -43,15 +43,15 @@ def key_of(run: RunTask) -> Key:
     return run["network"], run["bits"], run["label"], run["kind"]
 
 
-def group(study: StudyResults, count: str = "correct") -> dict[tuple, list[float]]:
+def group_runs(study: StudyResults, count: str = "correct") -> dict[tuple, list[float]]:
     """Each line's percentages, one per seed, in the table's order; of `correct` or `top_5` images."""
-    found: dict[tuple, list[float]] = {}
+    percentages: dict[tuple, list[float]] = {}
     for run in study["runs"]:
-        found.setdefault(key_of(run), []).append(100 * run[count] / run["images"])
-    return found
+        percentages.setdefault(key_of(run), []).append(100 * run[count] / run["images"])
+    return percentages
 
 
-def pooled(groups: dict[tuple, list[float]]) -> tuple[float, int]:
+def pooled_spread(groups: dict[tuple, list[float]]) -> tuple[float, int]:
     """(standard deviation of one run, degrees of freedom), from the spread of every row's seeds about its mean."""
     freedom = sum(len(values) - 1 for values in groups.values())
     if not freedom:
@@ -59,24 +59,24 @@ def pooled(groups: dict[tuple, list[float]]) -> tuple[float, int]:
     return sqrt(sum((len(v) - 1) * variance(v) for v in groups.values() if len(v) > 1) / freedom), freedom
 
 
-def comparison(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | None:
+def compare_rows(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | None:
     """(difference of the means, half-width of its 95 % interval by the pooled spread), or None without both rows."""
     from scipy.stats import t
 
     if one not in groups or other not in groups:
         return None
-    spread, freedom = pooled(groups)
+    spread, freedom = pooled_spread(groups)
     difference = mean(groups[one]) - mean(groups[other])
     if not freedom:
         return difference, inf
     return difference, t.ppf(0.975, freedom) * spread * sqrt(1 / len(groups[one]) + 1 / len(groups[other]))
 
 
-def verdict(found: tuple[float, float] | None) -> str:
+def verdict(comparison: tuple[float, float] | None) -> str:
     """Of the claim that the first is better."""
-    if found is None:
+    if comparison is None:
         return "not measured"
-    difference, interval = found
+    difference, interval = comparison
     if interval == inf:
         return "one seed: open"
     if abs(difference) <= interval:
@@ -84,11 +84,11 @@ def verdict(found: tuple[float, float] | None) -> str:
     return "holds" if difference > 0 else "**does not hold**"
 
 
-def shown(found: tuple[float, float] | None) -> str:
+def difference_text(comparison: tuple[float, float] | None) -> str:
     """A difference and its interval, as far as they are known."""
-    if found is None:
+    if comparison is None:
         return "–"
-    difference, interval = found
+    difference, interval = comparison
     return f"{difference:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
 
 
@@ -96,7 +96,7 @@ def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
     """Every row: stored bits, mean and spread over seeds, the paper's figure."""
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
-    top_5 = group(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
+    top_5 = group_runs(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
     rows = []
     for key, values in groups.items():
         network, bits, label, kind = key
@@ -109,13 +109,13 @@ def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
 
 
 def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
-    """The paper's orderings, as (words, row said to be better, row it is compared with)."""
+    """The paper's orderings, as (claim, row said to be better, row it is compared with)."""
     network = study["runs"][0]["network"]
-    found = []
+    orderings = []
 
     def claim(bits: int, better: tuple[str, str], worse: tuple[str, str]) -> None:
         names = [f"{label} ({kind})" if kind else label for label, kind in (better, worse)]
-        found.append((f"{bits} bits: {names[0]} > {names[1]}", (network, bits, *better), (network, bits, *worse)))
+        orderings.append((f"{bits} bits: {names[0]} > {names[1]}", (network, bits, *better), (network, bits, *worse)))
 
     for kind in KINDS:
         claim(4, ("LSQ + POST", kind), ("LSQ + POT", kind))
@@ -125,15 +125,15 @@ def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
     for bits in (4, 3):
         for kind in KINDS:
             claim(bits, ("ASQ + POST", kind), ("ASQ", ""))
-    return found
+    return orderings
 
 
 def claims_table(study: StudyResults, groups: dict[Key, list[float]]) -> list[str]:
     """Each of the paper's orderings with the difference that was measured, and whether it holds."""
     rows = []
     for claim, better, worse in claims(study):
-        difference = comparison(groups, better, worse)
-        rows.append([claim, shown(difference), verdict(difference)])
+        difference = compare_rows(groups, better, worse)
+        rows.append([claim, difference_text(difference), verdict(difference)])
     return table_lines(("claim", "difference, points", ""), rows, "lrl")
 
 
@@ -144,32 +144,33 @@ def recommendation(study: StudyResults, groups: dict) -> list[str]:
         symmetric, asymmetric, extended = (
             (network, bits, "ASQ + POST", kind) for kind in ("symmetric", "asymmetric", "extended")
         )
-        found = comparison(groups, asymmetric, symmetric)
-        if found is None:
+        gain = compare_rows(groups, asymmetric, symmetric)
+        if gain is None:
             continue
-        difference, interval = found
+        difference, interval = gain
         if interval == inf:
-            said = f"open, of one seed: `asymmetric` is at {shown(found)} points over `symmetric`"
+            advice = f"open, of one seed: `asymmetric` is at {difference_text(gain)} points over `symmetric`"
         elif difference > interval:
-            said = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
+            advice = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
         elif difference < -interval:
-            said = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"
+            advice = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"
         else:
-            said = f"take `symmetric`, the simpler: `asymmetric` ({shown(found)} points) does not earn its place here"
-        wider = comparison(groups, extended, symmetric)
+            shown = difference_text(gain)
+            advice = f"take `symmetric`, the simpler: `asymmetric` ({shown} points) does not earn its place here"
+        wider = compare_rows(groups, extended, symmetric)
         if wider is not None:
-            said += f"; `extended`, with a stored bit more, is at {shown(wider)}"
-        lines.append(f"- **{bits} bits**: {said}.")
+            advice += f"; `extended`, with a stored bit more, is at {difference_text(wider)}"
+        lines.append(f"- **{bits} bits**: {advice}.")
     return lines
 
 
-def page(study: StudyResults) -> str:
+def render_page(study: StudyResults) -> str:
     """The whole page in Markdown."""
-    table, groups = TABLES[study["table"]], group(study)
+    table, groups = TABLES[study["table"]], group_runs(study)
     seeds = sorted({run["seed"] for run in study["runs"]})
     epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
-    made = f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
-    lines = [f"# {table.title}", "", made, ""]
+    origin = f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
+    lines = [f"# {table.title}", "", origin, ""]
     for start in study["start"]:
         if "correct" in start:
             images, recipe = study["runs"][0]["images"], start["recipe"]
@@ -194,10 +195,10 @@ def page(study: StudyResults) -> str:
             f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]
         )
         lines += [f"**Failed runs:** {failed}", ""]
-    lines += [line for said in yardsticks([study["data"]]) for line in (said, "")]
+    lines += [line for note in yardsticks([study["data"]]) for line in (note, "")]
     lines += [*accuracy_table(study, groups), ""]
     if study["table"] == 4:
-        spread, freedom = pooled(groups)
+        spread, freedom = pooled_spread(groups)
         noise = (
             f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
             " intervals are 95 % by Student's t, each comparison by itself. What lies inside its interval is called"

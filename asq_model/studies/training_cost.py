@@ -30,18 +30,18 @@ CLASSES = 10
 NETWORK = "resnet20"
 
 
-def full_precision() -> nn.Module:
+def build_full_precision() -> nn.Module:
     return build(NETWORK, CLASSES)
 
 
-def quantised(weights: str, activations: str) -> nn.Module:
+def build_quantised(weights: str, activations: str) -> nn.Module:
     layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
-    model = full_precision()
+    model = build_full_precision()
     convert(model, QuantConfig(inner=layer), torch.randn(2, *IMAGE))
     return model
 
 
-def brevitas() -> nn.Module:
+def build_brevitas() -> nn.Module:
     """The same network with Brevitas' quantisers: learned step per tensor for activations, per channel for weights."""
     import brevitas.nn as layers
     from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
@@ -49,10 +49,10 @@ def brevitas() -> nn.Module:
     class LearnedScale(Int8WeightPerChannelFloat):
         scaling_impl_type = "parameter_from_stats"
 
-    model = full_precision()
-    found = quantisable_layers(model)
-    for index, (name, layer) in enumerate(found):
-        bits = 8 if index in (0, len(found) - 1) else BITS
+    model = build_full_precision()
+    plain_layers = quantisable_layers(model)
+    for index, (name, layer) in enumerate(plain_layers):
+        bits = 8 if index in (0, len(plain_layers) - 1) else BITS
         options = {
             "weight_quant": LearnedScale,
             "weight_bit_width": bits,
@@ -72,14 +72,14 @@ def brevitas() -> nn.Module:
 
 def candidates() -> dict[str, Callable[[], nn.Module]]:
     """By the name in the table; Brevitas where it is installed."""
-    found = {
-        BASE: full_precision,
-        f"LSQ W{BITS}A{BITS}": lambda: quantised("uniform", "lsq"),
-        f"ASQ + POST W{BITS}A{BITS}": lambda: quantised("post", "asq"),
+    builders = {
+        BASE: build_full_precision,
+        f"LSQ W{BITS}A{BITS}": lambda: build_quantised("uniform", "lsq"),
+        f"ASQ + POST W{BITS}A{BITS}": lambda: build_quantised("post", "asq"),
     }
     if find_spec("brevitas") is not None:
-        found[f"Brevitas {versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = brevitas
-    return found
+        builders[f"Brevitas {versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = build_brevitas
+    return builders
 
 
 class Stepper:
@@ -104,7 +104,7 @@ class Stepper:
         return time.perf_counter() - start
 
 
-def step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) -> dict[str, float]:
+def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) -> dict[str, float]:
     """Median seconds of each network's step, the networks taking turns."""
     steppers = {name: Stepper(make()) for name, make in makers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
@@ -116,7 +116,7 @@ def step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) -> dict[
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def resident(field: str) -> float:
+def read_memory(field: str) -> float:
     """MiB of this process's memory by /proc: `VmRSS` now, `VmHWM` at its peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
@@ -124,27 +124,27 @@ def resident(field: str) -> float:
     raise ValueError(field)
 
 
-def _measure(name: str, threads: int, connection) -> None:
+def send_peak_memory(name: str, threads: int, connection) -> None:
     end_on_interrupt()
     torch.set_num_threads(threads)
     candidates_here = candidates()
     warm = torch.nn.Conv2d(3, 4, 3)(torch.randn(1, *IMAGE))  # libraries load before the count starts
     del warm
-    before = resident("VmRSS")
+    before = read_memory("VmRSS")
     stepper = Stepper(candidates_here[name]())
     for _ in range(4):
         stepper.step()
-    connection.send(resident("VmHWM") - before)
+    connection.send(read_memory("VmHWM") - before)
 
 
-def peak_memory(name: str, threads: int) -> float:
+def measure_peak_memory(name: str, threads: int) -> float:
     """MiB that making and training one network adds at its peak, in a process of its own.
 
     Raises InputError if that dies.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(name, threads, sender))
+    process = context.Process(target=send_peak_memory, args=(name, threads, sender))
     with interrupts_held():
         process.start()
     sender.close()
@@ -159,16 +159,16 @@ def peak_memory(name: str, threads: int) -> float:
         process.join()
 
 
-def measure(rounds: int, threads: int) -> BenchReport:
+def measure_training_cost(rounds: int, threads: int) -> BenchReport:
     """Every candidate's cost, and what it was measured with: what `bench_page` shows."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     makers = candidates()
-    times = step_times(makers, rounds)
+    times = measure_step_times(makers, rounds)
     return {
         "network": NETWORK,
         "batch": BATCH,
         "threads": threads,
         "torch": versions("torch")["torch"],
-        "costs": {name: {"seconds": times[name], "mebibytes": peak_memory(name, threads)} for name in makers},
+        "costs": {name: {"seconds": times[name], "mebibytes": measure_peak_memory(name, threads)} for name in makers},
     }

@@ -6,7 +6,7 @@ from asq_model.common.result_schemas import BenchReport
 BASE = "full precision"  # what the others are set against
 
 
-def table(report: BenchReport) -> str:
+def render_table(report: BenchReport) -> str:
     """In Markdown, ratios to full precision."""
     base = report["costs"][BASE]
     rows = []
@@ -24,5 +24,5 @@ def table(report: BenchReport) -> str:
     return "\n".join(lines)
 
 
-def page(report: BenchReport) -> str:
-    return f"# Cost of a training step\n\nBy `make bench`.\n\n{table(report)}\n"
+def render_page(report: BenchReport) -> str:
+    return f"# Cost of a training step\n\nBy `make bench`.\n\n{render_table(report)}\n"

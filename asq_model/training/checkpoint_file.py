@@ -40,13 +40,13 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     tensors, config = read_file(path)
     if config is None:
         return tensors, digest(tensors, {})
-    return checked(path, tensors, config)[0], config["digest"]
+    return check_contents(path, tensors, config)[0], config["digest"]
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """(tensors, configuration with its `digest`). Raises InputError for a file missing, cut, edited or foreign."""
     tensors, config = read_file(path)
-    return checked(path, tensors, config)
+    return check_contents(path, tensors, config)
 
 
 def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
@@ -62,18 +62,20 @@ def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, MemoryError) as error:
         # AttributeError: a type of number that numpy does not have
-        said = " ".join(str(error).split())
-        raise InputError(f"checkpoint {path} is damaged or not a safetensors file of numpy's types: {said}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"checkpoint {path} is damaged or not a safetensors file of numpy's types: {reason}"
+        ) from error
     return tensors, parsed_json(metadata.get("config", "null"), f"the configuration in checkpoint {path}")
 
 
-def checked(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
+def check_contents(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
     """Both, if the configuration is this program's and the digest of both is the one in it."""
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
     if config.get("format") != FORMAT:
-        found = repr(config.get("format"))[:40]
-        raise OtherFormat(f"checkpoint {path} has format {found}; this program reads {FORMAT}")
+        stored_format = repr(config.get("format"))[:40]
+        raise OtherFormat(f"checkpoint {path} has format {stored_format}; this program reads {FORMAT}")
     stored = config["digest"]
     if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
         raise InputError(f"checkpoint {path} was changed since it was written: its digest does not match")

@@ -36,8 +36,8 @@ def count_correct(model: nn.Module, split: Split, device: torch.device | str = "
 @torch.no_grad()
 def find_correct(model: nn.Module, split: Split) -> Tensor:
     """Which images are classified correctly, bool [N]."""
-    found = [
+    parts = [
         model(images).argmax(1) == labels
         for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)
     ]
-    return torch.cat(found)
+    return torch.cat(parts)

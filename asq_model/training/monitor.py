@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.quantisation import Adapter, LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised
-from asq_model.quantisation.observe import Example, observed_inputs, watched_outputs
+from asq_model.quantisation.observe import Example, observe_inputs, watch_outputs
 from asq_model.spec.adaptive_step import BETA_LIMIT
 
 LEAST_SPREAD = 1e-6  # of β over samples, relative: below it float32 hardly resolves that it varies
@@ -31,19 +31,19 @@ class LayerState:
     constant: str = ""
 
 
-def layer_states(model: nn.Module, images: Example) -> dict[str, LayerState]:
+def observe_layer_states(model: nn.Module, images: Example) -> dict[str, LayerState]:
     """The state of every layer with a learned step that the network uses, in order of definition."""
     layers = [
         (name, layer)
         for name, layer in quantised_layers(model)
         if isinstance(layer.activation_quantiser, LsqActivation)
     ]
-    inputs = observed_inputs(model, layers, images)
-    return {name: layer_state(layer, inputs[name]) for name, layer in layers if name in inputs}
+    inputs = observe_inputs(model, layers, images)
+    return {name: observe_layer_state(layer, inputs[name]) for name, layer in layers if name in inputs}
 
 
 @torch.no_grad()
-def layer_state(layer: Quantised, x: Tensor) -> LayerState:
+def observe_layer_state(layer: Quantised, x: Tensor) -> LayerState:
     """The state of one layer whose input is x."""
     quantiser = layer.activation_quantiser
     scale = getattr(layer.weight_quantiser, "scale", torch.ones(1))
@@ -65,13 +65,13 @@ def constant_reason(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
     """Why β [N] does not vary over the samples of x, or nothing where it does (or a single sample cannot tell)."""
     if len(beta) < 2 or beta.max() - beta.min() > LEAST_SPREAD * beta.max():
         return ""
-    said = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"
+    fact = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"
     if adapter.hidden is not None and not (adapter.neurons(adapter.pooled(x)) > 0).any():
-        return f"the adapter is dead, none of its hidden neurons responds, and {said}"
-    return said
+        return f"the adapter is dead, none of its hidden neurons responds, and {fact}"
+    return fact
 
 
-def first_fault(model: nn.Module, images: Tensor) -> str:
+def find_first_fault(model: nn.Module, images: Tensor) -> str:
     """What went wrong first in a network whose loss is no number, for an error message. Leaves it in eval mode.
 
     In eval mode, since batch norm must not wait for other processes, whose loss may be fine.
@@ -86,7 +86,7 @@ def first_fault(model: nn.Module, images: Tensor) -> str:
             faults.append(name)
 
     modules = [(name, module) for name, module in model.named_modules() if name]
-    with watched_outputs(modules, see), torch.no_grad(), suppress(InputError):  # a layer may refuse what it receives
+    with watch_outputs(modules, see), torch.no_grad(), suppress(InputError):  # a layer may refuse what it receives
         model.eval()(images)
     if not faults:
         return "every layer's output is finite; the loss itself overflowed"
@@ -108,7 +108,7 @@ class Log:
             return
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, epoch)
-        for name, state in layer_states(model, images).items():
+        for name, state in observe_layer_states(model, images).items():
             self.writer.add_scalar(f"step/{name}", state.step, epoch)
             for which, value in zip(("min", "mean", "max"), state.beta, strict=True):
                 self.writer.add_scalar(f"beta_{which}/{name}", value, epoch)

@@ -27,7 +27,7 @@ from asq_model.quantisation.convert import layer_configs
 from asq_model.training.checkpoint_file import write_checkpoint
 from asq_model.training.evaluate import count_correct, count_top_correct
 from asq_model.training.load import as_arrays
-from asq_model.training.monitor import Log, first_fault, layer_states
+from asq_model.training.monitor import Log, find_first_fault, observe_layer_states
 from asq_model.training.state import EXAMPLES, Run, TrainingState
 
 
@@ -153,11 +153,13 @@ def train_step(state: TrainingState, images: Tensor, labels: Tensor) -> tuple[fl
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits = state.parallel(images)
     except InputError as error:
-        raise InputError(f"training stopped {where}: {error}; {first_fault(state.model, images)}") from error
+        raise InputError(f"training stopped {where}: {error}; {find_first_fault(state.model, images)}") from error
     logits = logits.float() if logits.dtype == torch.bfloat16 else logits
     loss = nn.functional.cross_entropy(logits, labels)
     if not torch.isfinite(loss):
-        raise InputError(f"training stopped: the loss is {loss.item()} {where}; {first_fault(state.model, images)}")
+        raise InputError(
+            f"training stopped: the loss is {loss.item()} {where}; {find_first_fault(state.model, images)}"
+        )
     state.optimiser.zero_grad()
     loss.backward()
     state.optimiser.step()
@@ -191,7 +193,7 @@ def evaluate(state: TrainingState) -> dict[str, Any]:
 def warn_of_adapters(state: TrainingState) -> None:
     """Warn of layers whose adapters do not adapt: those with samples whose β sits on its floor or ceiling, where no
     gradient reaches it, and those whose β is a constant."""
-    for name, layer in layer_states(state.model, state.examples.to(state.device)).items():
+    for name, layer in observe_layer_states(state.model, state.examples.to(state.device)).items():
         warnings = [
             f"β is on its {limit} for {share:.0%} of {EXAMPLES} training images"
             for limit, share in (("floor", layer.on_floor), ("ceiling", layer.on_ceiling))

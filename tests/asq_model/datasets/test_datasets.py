@@ -13,7 +13,7 @@ from PIL import Image
 from asq_model.common.errors import InputError
 from asq_model.datasets import cifar10, load_dataset
 from asq_model.datasets.image_file import SUFFIXES, read_image
-from asq_model.datasets.image_folder import centre, load_folder
+from asq_model.datasets.image_folder import crop_centre, load_folder
 
 
 def test_the_digits_split_is_fixed_and_disjoint():
@@ -212,7 +212,7 @@ def test_an_image_folder_gives_batches_that_workers_do_not_change(folder):
 def test_a_test_image_is_its_centre(folder):
     image = Image.new("RGB", (300, 200), "black")
     image.paste("white", (100, 50, 200, 150))
-    middle = np.asarray(centre(image, 224))
+    middle = np.asarray(crop_centre(image, 224))
     assert middle.shape == (224, 224, 3) and middle[112, 112].min() == 255 and middle[0, 0].max() == 0
     # 175 of 200 rows are cut out and drawn as 224, so the 100 white rows become 128.
     assert abs(int((middle[:, 112, 0] > 127).sum()) - 128) <= 1

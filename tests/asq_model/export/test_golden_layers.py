@@ -11,10 +11,10 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.golden_layers import export, export_network, post_correct
+from asq_model.export.golden_layers import count_post_correct, export, export_network
 from asq_model.export.layer_vectors import least_squares_codes
 from asq_model.quantisation.convert import convert, quantised_layers
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.golden_vectors import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
@@ -65,7 +65,7 @@ def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
     model, _ = load_model(small_checkpoint)
     test = load_dataset("digits").test
     layer = model.block2.conv1
-    inputs = observed_inputs(model, [("block2.conv1", layer)], test.scaled(test.images))
+    inputs = observe_inputs(model, [("block2.conv1", layer)], test.scaled(test.images))
     codes, _ = layer.activation_quantiser.codes(inputs["block2.conv1"])
     padded = torch.nn.functional.pad(codes, (1, 1, 1, 1))
     golden = next(layer for layer in read_golden(small_golden) if layer.name == "block2.conv1")
@@ -151,7 +151,7 @@ def test_many_fraction_bits_give_torch_s_accuracy(small_checkpoint):
     """With 8 fraction bits `post`'s rounding is below float noise in all but ties: the same images are right."""
     _, config = load_model(small_checkpoint)
     test = load_dataset("digits").test
-    assert abs(post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1
+    assert abs(count_post_correct(small_checkpoint, test, 8) - config["quantised_correct"]) <= 1
 
 
 def test_any_converted_network_is_exported(tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.export.golden_maps import adapter_entry, exported_maps, layers_by_themselves
+from asq_model.export.golden_maps import adapter_entry, make_all_maps, observe_layers
 from asq_model.quantisation.convert import convert
 from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
 from asq_model.spec.golden_vectors import read_manifest, read_maps
@@ -71,7 +71,7 @@ def test_another_network_has_maps_without_rescale():
     net(images)
     inner = LayerConfig("post", 4, activations="asq", activation_bits=4)
     convert(net, QuantConfig(inner=inner), images)
-    found = {name: (arrays, entry) for name, arrays, entry in exported_maps(net.eval(), images)}
+    found = {name: (arrays, entry) for name, arrays, entry in make_all_maps(net.eval(), images)}
     assert list(found) == ["0", "2", "5"]
     assert all(entry["rescale"] is None for _, entry in found.values())
     arrays, entry = found["2"]
@@ -85,7 +85,7 @@ def test_an_adapter_that_hardware_cannot_hold_is_refused():
     net = nn.Sequential(nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.ReLU(), nn.Conv2d(2, 2, 1))
     images = torch.randn(4, 2, 3, 3)
     convert(net, QuantConfig(inner=LayerConfig("post", 3, activations="asq", activation_bits=3)), images)
-    seen = list(layers_by_themselves(net.eval(), images))[1]
+    seen = list(observe_layers(net.eval(), images))[1]
     large = IntegerDense(np.ones((1, 2), np.int64), np.array([1 << 60]), 3)
     with pytest.raises(InputError, match=r"layer 2 has an adapter whose bias is 1152921504606846976; allowed: below"):
         adapter_entry(seen, IntegerAdapter(None, large, 1, 20, 24))

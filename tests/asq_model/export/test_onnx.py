@@ -10,8 +10,8 @@ from torch import nn
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.export import onnx as room
-from asq_model.export.onnx import checked_export, differences, export_onnx
+from asq_model.export import onnx as onnx_export
+from asq_model.export.onnx import differences, export_and_compare, export_onnx
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.training.load import load_quantised
@@ -20,16 +20,16 @@ from asq_model.training.load import load_quantised
 def test_a_checkpoint_runs_in_onnxruntime_as_in_torch(small_checkpoint, tmp_path):
     """All 360 test digits but for a few with a code on the edge; and the same bytes twice."""
     path = tmp_path / "x.onnx"
-    images, agreeing = checked_export(small_checkpoint, path, None)
+    images, agreeing = export_and_compare(small_checkpoint, path, None)
     assert images == 360 and agreeing >= 350
     first = path.read_bytes()
-    checked_export(small_checkpoint, path, None)
+    export_and_compare(small_checkpoint, path, None)
     assert path.read_bytes() == first and str(tmp_path).encode() not in first and b"asq_model" not in first
 
 
 def test_only_standard_operators_and_a_free_batch(small_checkpoint, tmp_path):
     path = tmp_path / "x.onnx"
-    checked_export(small_checkpoint, path, None)
+    export_and_compare(small_checkpoint, path, None)
     model = onnx.load(path)
     onnx.checker.check_model(model)
     assert {node.domain for node in model.graph.node} == {""} and not model.functions
@@ -40,7 +40,7 @@ def test_only_standard_operators_and_a_free_batch(small_checkpoint, tmp_path):
 
 def test_a_wrong_file_is_seen(small_checkpoint, tmp_path, monkeypatch):
     """Weights other than the quantised ones give other logits."""
-    monkeypatch.setattr(room, "with_stored_weights", lambda model: copy.deepcopy(model).apply(spoil))
+    monkeypatch.setattr(onnx_export, "store_quantised_weights", lambda model: copy.deepcopy(model).apply(spoil))
 
     def spoil(module):
         if hasattr(module, "weight_quantiser"):
@@ -48,7 +48,7 @@ def test_a_wrong_file_is_seen(small_checkpoint, tmp_path, monkeypatch):
             module.weight_quantiser = torch.nn.Identity()
 
     with pytest.raises(InputError, match=r"logits differ from torch's for \d+ of 360 images, by .* \(torch's own"):
-        checked_export(small_checkpoint, tmp_path / "x.onnx", None)
+        export_and_compare(small_checkpoint, tmp_path / "x.onnx", None)
 
 
 @pytest.mark.parametrize("activations, signed", [("lsq", False), ("lsq+", True), ("pact", False), ("dorefa", False)])
@@ -77,13 +77,13 @@ def test_differences_as_large_as_torch_s_own_are_accepted(small_checkpoint, tmp_
     def noisy(size, logits):
         return lambda *given: logits(*given) + size * torch.randn(360, 1)
 
-    monkeypatch.setattr(room, "onnx_logits", noisy(0.1, room.onnx_logits))
-    monkeypatch.setattr(room, "other_layout_logits", noisy(0.1, room.torch_logits))
-    images, agreeing = checked_export(small_checkpoint, tmp_path / "x.onnx", None)
+    monkeypatch.setattr(onnx_export, "run_onnx", noisy(0.1, onnx_export.run_onnx))
+    monkeypatch.setattr(onnx_export, "run_other_layout", noisy(0.1, onnx_export.run_torch))
+    images, agreeing = export_and_compare(small_checkpoint, tmp_path / "x.onnx", None)
     assert agreeing < 0.2 * images
-    monkeypatch.setattr(room, "other_layout_logits", noisy(0.001, room.torch_logits))
+    monkeypatch.setattr(onnx_export, "run_other_layout", noisy(0.001, onnx_export.run_torch))
     with pytest.raises(InputError, match="differ from torch's for"):
-        checked_export(small_checkpoint, tmp_path / "x.onnx", None)
+        export_and_compare(small_checkpoint, tmp_path / "x.onnx", None)
 
 
 def test_rounded_products_are_exported():
@@ -93,7 +93,7 @@ def test_rounded_products_are_exported():
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 4))
     convert(net, QuantConfig(LayerConfig("post", 4, product_frac=-1)), images)
     wanted = net.eval()(images).detach()
-    stored = room.with_stored_weights(net)
+    stored = onnx_export.store_quantised_weights(net)
     torch.testing.assert_close(stored(images), wanted)
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(net, images[:2], Path(folder) / "x.onnx")

@@ -13,7 +13,7 @@ from asq_model.export.golden_layers import export_network
 from asq_model.export.onnx import differences, export_onnx
 from asq_model.quantisation.convert import convert, inner_layers, quantised_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.golden_vectors import read_golden, read_maps
 from asq_model.spec.mac import MacSpec
 
@@ -222,7 +222,7 @@ def test_export_holds_for_every_start_of_small_adapters(tmp_path):
         if seed % 3 == 0:
             adapter.hidden.bias.data.fill_(-50.0)
         train(net, images, 1)
-        inputs = observed_inputs(net, [("3", net[3])], images)["3"]
+        inputs = observe_inputs(net, [("3", net[3])], images)["3"]
         dead = bool((adapter.neurons(adapter.pooled(inputs)) <= 0).all())
         assert dead or seed % 3
         with pytest.warns(UserWarning, match="layer 3: the adapter is dead") if dead else nullcontext():

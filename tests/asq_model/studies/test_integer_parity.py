@@ -9,15 +9,15 @@ import torch
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.integer_network import integer_network
+from asq_model.export.integer_network import make_integer_network
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.spec import adaptive_step as asq
 from asq_model.spec.adaptive_step import BETA_LIMIT, Precision
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.network import Trace, patches
-from asq_model.studies.integer_parity import measure
-from asq_model.studies.pages import page_of
+from asq_model.studies.integer_parity import measure_parity
+from asq_model.studies.pages import render_record
 from asq_model.training.load import load_quantised
 
 
@@ -28,12 +28,12 @@ def digits():
 
 @pytest.fixture(scope="module")
 def network(small_checkpoint, digits):
-    return integer_network(load_quantised(small_checkpoint)[0], digits.train)
+    return make_integer_network(load_quantised(small_checkpoint)[0], digits.train)
 
 
 def test_the_integer_network_agrees_with_torch(small_checkpoint):
     """All 360 digits. Given torch's input, codes differ only where 16 bits put a value on another side."""
-    found = measure(small_checkpoint, 360, None)
+    found = measure_parity(small_checkpoint, 360, None)
     # Two epochs leave many images between two classes; how many depends on the last bits of this machine's training.
     assert found.images == 360 and found.same_class >= 345
     assert abs(found.integer_correct - found.torch_correct) <= 10
@@ -102,7 +102,7 @@ def test_no_sum_can_overflow(network):
 
 
 def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
-    plain = measure(small_checkpoint, 100, None)
+    plain = measure_parity(small_checkpoint, 100, None)
 
     def wrong(*words, real=asq.IntegerDense.from_real):
         layer, point = real(*words)
@@ -111,7 +111,7 @@ def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
         return replace(layer, weights=changed), point
 
     monkeypatch.setattr(asq.IntegerDense, "from_real", wrong)
-    found = measure(small_checkpoint, 100, None)
+    found = measure_parity(small_checkpoint, 100, None)
     layer, before = found.layers["block2.conv1"], plain.layers["block2.conv1"]
     assert layer.step_error > 10 * before.step_error and layer.given_input < before.given_input
 
@@ -123,7 +123,7 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
         "division",
         lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
-    found = measure(small_checkpoint, 100, None)
+    found = measure_parity(small_checkpoint, 100, None)
     assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
 
 
@@ -141,7 +141,7 @@ def test_other_residual_networks(name, weights):
     with torch.no_grad():
         convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images))
         model.train()(split.scaled(images))
-    integers = integer_network(model.eval(), split)
+    integers = make_integer_network(model.eval(), split)
     found = Parity(name, Precision(), {layer.name: LayerParity() for layer in integers.layers()})
     compare_batch(found, model, integers, split)
     for layer_name, layer in found.layers.items():
@@ -151,18 +151,18 @@ def test_other_residual_networks(name, weights):
 
 def test_what_has_no_integer_form_is_said(digits):
     with pytest.raises(InputError, match="network is MobileNetV2; integers are made of a quantised DigitsNet, ResNet8"):
-        integer_network(build("mobilenetv2", 10), digits.train)
+        make_integer_network(build("mobilenetv2", 10), digits.train)
     with pytest.raises(InputError, match="network is DigitsNet"):
-        integer_network(build("digits", 10), digits.train)
+        make_integer_network(build("digits", 10), digits.train)
     model = build("digits", 10)
     images = digits.train.scaled(digits.train.images[:8])
     convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 has lsq\+ activations; integers need asq or lsq"):
-        integer_network(model.eval(), digits.train)
+        make_integer_network(model.eval(), digits.train)
     model = build("digits", 10)
     convert(model, QuantConfig(LayerConfig(product_frac=-1)), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
-        integer_network(model.eval(), digits.train)
+        make_integer_network(model.eval(), digits.train)
 
 
 def test_the_command(command, refused, small_checkpoint, tmp_path):
@@ -170,5 +170,5 @@ def test_the_command(command, refused, small_checkpoint, tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "parity.md").read_text(encoding="utf-8")
     assert "| block3.downsample.0 |" in done.stdout and "50 test images" in page
-    assert page_of(tmp_path / "parity.json") == page and "75.48" not in page
+    assert render_record(tmp_path / "parity.json") == page and "75.48" not in page
     assert "does not exist" in refused("asq_model", "parity", tmp_path / "none")

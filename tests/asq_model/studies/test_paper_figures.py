@@ -6,7 +6,7 @@ from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
-from asq_model.studies.paper_figures import FIGURES, errors
+from asq_model.studies.paper_figures import FIGURES, measure_errors
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.training.train import Run, train
 
@@ -60,6 +60,6 @@ def test_errors_are_told_apart():
     """Codes 0 … 3 of step 1: 0.4 is rounded by 0.4, 5 is clipped by 2, −1 is clipped by 1."""
     layer = QuantLinear.of(torch.nn.Linear(3, 1), LayerConfig("uniform", activations="lsq", activation_bits=2)).eval()
     layer.activation_quantiser.started.fill_(FROM_BATCH)
-    rounding, clipping = errors(layer, torch.tensor([[0.4, 5.0, -1.0], [3.0, 2.0, 3.0]]))
+    rounding, clipping = measure_errors(layer, torch.tensor([[0.4, 5.0, -1.0], [3.0, 2.0, 3.0]]))
     torch.testing.assert_close(rounding, torch.tensor([0.4, 0.0]))
     torch.testing.assert_close(clipping, torch.tensor([5**0.5, 0.0]))

@@ -13,15 +13,15 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.layer_vectors import patches
+from asq_model.export.layer_vectors import unfold_operands
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, inner_layers
 from asq_model.quantisation.layers import QuantConv2d, QuantLinear
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
-from asq_model.quantisation.observe import observed_inputs
+from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec import mac
-from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, measure, relative_error
-from asq_model.studies.product_rounding_page import costs, table
+from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, measure_arithmetics, measure_error
+from asq_model.studies.product_rounding_page import table_by_arithmetic, table_by_network
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.train import train
 
@@ -48,7 +48,9 @@ def with_step(layer, step):
 
 def expected(layer, unit, x):
     """[N, C, positions]: what `MacSpec.dot` makes of every dot product of a layer without groups."""
-    operands = patches(layer, layer.activation_quantiser.codes(x)[0].double())[:, 0].transpose(1, 2).long().numpy()
+    operands = (
+        unfold_operands(layer, layer.activation_quantiser.codes(x)[0].double())[:, 0].transpose(1, 2).long().numpy()
+    )
     codes, _ = layer.weight_quantiser.codes(layer.weight)
     return unit.dot(codes.flatten(1).numpy()[:, None], operands[:, None])
 
@@ -57,7 +59,7 @@ def expected(layer, unit, x):
 def test_sums_are_the_specification_s(network, images, arithmetic):
     name = "block2.conv1"
     layer = network.get_submodule(name)
-    x = observed_inputs(network, [(name, layer)], images)[name]
+    x = observe_inputs(network, [(name, layer)], images)[name]
     unit = unit_of(layer, arithmetic.unit, arithmetic.frac)
     sums = IntegerLayer(layer, unit).sums(x)[0].flatten(2).double().numpy() * 2.0**unit.result_frac
     found = np.rint(sums) if arithmetic.unit == "post-exact" else sums  # the rounding that the layer leaves out
@@ -100,13 +102,13 @@ def test_terms_sorted_by_parity_mean_the_same(network, images):
 
 def test_a_wrong_table_is_seen(network, images, monkeypatch):
     """One entry of the look-up table off by one."""
-    plain = relative_error(network, images, Arithmetic("post", 4))
+    plain = measure_error(network, images, Arithmetic("post", 4))
 
     def wrong(activations, frac, real=mac.sqrt2_table):
         return real(activations, frac) + (activations == 3)
 
     monkeypatch.setattr(mac, "sqrt2_table", wrong)
-    assert relative_error(network, images, Arithmetic("post", 4)) > 1.5 * plain
+    assert measure_error(network, images, Arithmetic("post", 4)) > 1.5 * plain
 
 
 def test_what_a_unit_cannot_compute_is_said(network, images):
@@ -120,7 +122,7 @@ def test_what_a_unit_cannot_compute_is_said(network, images):
 
 
 def test_measured_rows(small_checkpoint):
-    rows = measure(small_checkpoint, None, None)
+    rows = measure_arithmetics(small_checkpoint, None, None)
     assert [row["arithmetic"] for row in rows] == [TORCH, *(each.name for each in ARITHMETICS["post"])]
     assert rows[0]["correct"] == load_model(small_checkpoint)[1]["quantised_correct"]
     for row in rows:
@@ -138,16 +140,23 @@ def test_the_page_says_what_is_noise():
         rows.append(row | {"arithmetic": TORCH, "correct": 800, "lost": 0, "gained": 0, "rms_error": None})
         rows.append(row | {"arithmetic": "a", "correct": 780 + seed, "lost": 25, "gained": 5 + seed, "rms_error": 0.1})
         rows.append(row | {"arithmetic": "b", "correct": 799 + seed, "lost": 1, "gained": seed, "rms_error": 0.01})
-    assert costs(rows)[2:] == [
+    assert table_by_arithmetic(rows)[2:] == [
         "| a | 1000 | 3 | -1.90 ± 0.25 | -2.00 | costs |",
         "| b | 1000 | 3 | +0.00 ± 0.25 | -0.10 | within noise |",
     ]
-    assert table(rows)[2] == "| n | post4 | LSQ, 4 bits | fake-quantised | 1000 | 80.00 ± 0.00 | – | – | – | – | 3 |"
     assert (
-        table(rows)[3] == "| n | post4 | LSQ, 4 bits | a | 1000 | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
+        table_by_network(rows)[2]
+        == "| n | post4 | LSQ, 4 bits | fake-quantised | 1000 | 80.00 ± 0.00 | – | – | – | – | 3 |"
+    )
+    assert (
+        table_by_network(rows)[3]
+        == "| n | post4 | LSQ, 4 bits | a | 1000 | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
     )
     fewer = [other | {"images": 500} for other in rows[:2]]
-    assert len(table([*rows, *fewer])) == len(table(rows)) + 2 and len(costs([*rows, *fewer])) == len(costs(rows)) + 1
+    assert (
+        len(table_by_network([*rows, *fewer])) == len(table_by_network(rows)) + 2
+        and len(table_by_arithmetic([*rows, *fewer])) == len(table_by_arithmetic(rows)) + 1
+    )
 
 
 def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path):
@@ -209,5 +218,8 @@ def test_networks_trained_with_the_rounding_stand_apart_on_the_page():
         }
         for index, seen in enumerate((None, -1))
     ]
-    assert [line.split("|")[2].strip() for line in table(rows)[2:]] == ["post4", "post4, trained with F = -1"]
-    assert "| post frac -1 | 100 | 1 |" in costs(rows)[-1]
+    assert [line.split("|")[2].strip() for line in table_by_network(rows)[2:]] == [
+        "post4",
+        "post4, trained with F = -1",
+    ]
+    assert "| post frac -1 | 100 | 1 |" in table_by_arithmetic(rows)[-1]

@@ -11,7 +11,7 @@ from asq_model.spec.levels import KINDS
 from asq_model.studies import run_tables
 from asq_model.studies.paper_tables import TABLES, Row
 from asq_model.studies.run_tables import Study, prepare_study, run_study, run_train, task_of
-from asq_model.studies.tables_page import comparison, group, page, pooled, recommendation, verdict
+from asq_model.studies.tables_page import compare_rows, group_runs, pooled_spread, recommendation, render_page, verdict
 from asq_model.training.checkpoint_file import write_checkpoint
 
 NETWORK = "resnet8"
@@ -72,40 +72,40 @@ def test_labels_are_the_paper_s():
 
 
 def test_spread_is_pooled_over_rows():
-    groups = group(study(asq_gains(0)))
-    spread, freedom = pooled(groups)
+    groups = group_runs(study(asq_gains(0)))
+    spread, freedom = pooled_spread(groups)
     assert spread == pytest.approx(1.0) and freedom == 2 * len(TABLES[4].rows)
-    assert pooled(group(study(asq_gains(0), seeds=1)))[1] == 0
+    assert pooled_spread(group_runs(study(asq_gains(0), seeds=1)))[1] == 0
 
 
 @pytest.mark.parametrize(
     "points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "within noise"), (-1, "within noise")]
 )
 def test_a_verdict_needs_more_than_the_noise(points, said):
-    groups = group(study(asq_gains(points)))
-    found = comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
+    groups = group_runs(study(asq_gains(points)))
+    found = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
     assert found[0] == pytest.approx(points) and 1.5 < found[1] < 1.8  # t(0.975, 38)·√(2/3)
     assert verdict(found) == said
 
 
 def test_one_seed_decides_nothing():
-    groups = group(study(asq_gains(50), seeds=1))
-    assert verdict(comparison(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "one seed: open"
-    text = page(study(asq_gains(50), seeds=1))
+    groups = group_runs(study(asq_gains(50), seeds=1))
+    assert verdict(compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "one seed: open"
+    text = render_page(study(asq_gains(50), seeds=1))
     assert "nothing is decided" in text and "inf" not in text and "nan" not in text
     assert text.count(": open, of one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
-    assert verdict(comparison(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
+    assert verdict(compare_rows(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
 
 
 @pytest.mark.parametrize("points, said", [(5, "take `asymmetric`"), (-5, "take `symmetric`: "), (0, "does not earn")])
 def test_asymmetric_is_recommended_only_if_it_earns_it(points, said):
     found = study(lambda row, seed: 800 + 10 * seed + 10 * points * (row.kind == "asymmetric"))
-    lines = recommendation(found, group(found))
+    lines = recommendation(found, group_runs(found))
     assert len(lines) == 2 and all(said in line for line in lines)
 
 
 def test_the_page_says_how_it_was_made():
-    text = page(study(asq_gains(5)))
+    text = render_page(study(asq_gains(5)))
     for words in (
         "the command",
         "`abc`",
@@ -121,17 +121,17 @@ def test_the_page_says_how_it_was_made():
     ):
         assert words in text, words
     assert "| resnet8 | 3 | ASQ + POST | extended | 4 | 86.00 ± 1.00 | 99.00 | 3 | 92.3 |" in text
-    assert "75.48" not in page(study(asq_gains(5)) | {"data": "of the original files"})
+    assert "75.48" not in render_page(study(asq_gains(5)) | {"data": "of the original files"})
     later = study(asq_gains(5))
     for run in later["runs"]:
         run["seed"] += 4
-    assert "Seeds 4, 5, 6:" in page(later)
+    assert "Seeds 4, 5, 6:" in render_page(later)
 
 
 def test_failed_runs_are_on_the_page():
     found = study(asq_gains(0))
     found["failed"] = [found["runs"].pop() | {"error": "disk full"}]
-    assert "**Failed runs:** resnet8 ASQ 2 bits: disk full" in page(found)
+    assert "**Failed runs:** resnet8 ASQ 2 bits: disk full" in render_page(found)
 
 
 def test_runs_are_known_by_their_task():
@@ -159,7 +159,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     assert len(found["failed"]) == 6 and len(found["runs"]) == 2 * len(TABLES[4].rows) - 6
     assert read_record(tmp_path / "results.json", STUDY) == found
     assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
-    assert "LSQ + POT 4 bits: no space left" in page(found)
+    assert "LSQ + POT 4 bits: no space left" in render_page(found)
     assert capfd.readouterr().err.count("FAILED") == 6
 
 
