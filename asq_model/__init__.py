@@ -27,7 +27,7 @@ MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """One of the names in `__all__`, its module imported now."""
+    """Import one of the names in `__all__` when it is first used."""
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)

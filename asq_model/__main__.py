@@ -4,6 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main():
+    """Run the commands of `asq_model.cli`."""
     run("asq_model.cli", "python -m asq_model")
 
 

@@ -21,7 +21,7 @@ GOLDEN = Path("build/golden")
 
 
 def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run) -> Path:
-    """The checkpoint of a recipe, trained now if it is not there or its inputs changed."""
+    """Train a recipe's network unless its checkpoint is up to date; return the checkpoint's path."""
     out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
     if out.exists() and not force:
         digest = read_tensors(start)[1] if start is not None else ""
@@ -37,7 +37,10 @@ def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path |
 
 
 def read_for_retraining(path: Path) -> dict:
-    """The configuration in a checkpoint that this program can make again; says how, if it is damaged."""
+    """Read the configuration of a checkpoint that a recipe can make again.
+
+    Raises InputError that says how, if the file is damaged.
+    """
     try:
         return read_checkpoint(path)[1]
     except OtherFormat:
@@ -47,7 +50,7 @@ def read_for_retraining(path: Path) -> dict:
 
 
 def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
-    """The golden vectors of a checkpoint, exported now if they are not there or their inputs changed."""
+    """Export a checkpoint's golden vectors unless they are up to date; return their folder."""
     _, config = read_checkpoint(checkpoint)
     out = out or GOLDEN / checkpoint.stem
     if (out / MANIFEST).exists() and not force:
@@ -69,15 +72,17 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
 
 
 def export_digits_network(recipe: Recipe, force: bool, line: int = 0) -> Path:
-    """The golden vectors of the digits network, made now where they are not there. line: of the terminal, below others
-    that train at the same time."""
+    """Make the golden vectors of the digits network where they are not there yet.
+
+    line: of the terminal, for progress below that of others that train at the same time.
+    """
     if sys.stderr.isatty():
         os.environ["TQDM_POSITION"] = str(line)
     return export_if_needed(train_if_needed(recipe, None, force), None, None, force)
 
 
 def export_digits_networks(recipes: list[Recipe], force: bool) -> list[Path]:
-    """`export_digits_network` of each; those that are not there yet at the same time, a processor each."""
+    """Make the golden vectors of several digits networks, the missing ones at the same time, a processor each."""
     missing = [recipe for recipe in recipes if force or not (GOLDEN / recipe.name / MANIFEST).exists()]
     if len(missing) > 1:
         workers = min(len(missing), os.cpu_count() or 1)

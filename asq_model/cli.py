@@ -41,7 +41,7 @@ def network_options(command):
 
 
 def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> dict[str, object]:
-    """The fields of a recipe that these options set."""
+    """The fields of a recipe that the options for bits and levels set."""
     bits = DEFAULT_BITS if bits is None else bits
     if abits is not None:
         check_range("ABITS", abits, 2, 8)

@@ -1,4 +1,4 @@
-"""What several processes must agree on so that they train as one: the batch is theirs together.
+"""Train in several processes as one: what depends on the batch is computed over the parts of all of them.
 
 A step, a batch norm or a gradient scale that looked at its own process's part of the batch only would make the result
 depend on how many processes there are.
@@ -14,10 +14,12 @@ from torch.distributed.nn.functional import all_reduce
 
 
 def world_size() -> int:
+    """How many processes train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def rank() -> int:
+    """The number of this process among those that train together."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
@@ -43,13 +45,13 @@ def global_sum(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def global_mean(x: Tensor) -> Tensor:
-    """Mean over all elements of the whole batch, parts of equal size."""
+    """The mean over all elements of the whole batch, whose parts are of equal size."""
     return global_sum(x.mean()) / world_size()
 
 
 @torch.no_grad()
 def global_extremes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(smallest, largest) element of the whole batch."""
+    """The smallest and the largest element of the whole batch."""
     extremes = torch.stack([-x.min(), x.max()])
     if world_size() > 1:
         distributed.all_reduce(extremes, distributed.ReduceOp.MAX)
@@ -57,7 +59,7 @@ def global_extremes(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the whole batch of all processes. (torch's SyncBatchNorm does the same, on CUDA only.)"""
+    """Batch norm over the whole batch of all processes; torch's SyncBatchNorm does the same, on CUDA only."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

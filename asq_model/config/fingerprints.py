@@ -23,13 +23,16 @@ def versions(*libraries: str) -> dict[str, str]:
 
 
 def recipe_fingerprint(recipe: Recipe, start: str = "") -> str:
-    """The hash that changes with the recipe, the digest of the checkpoint that it starts from, a source that the result
-    depends on, or a library's version."""
+    """The hash of all that a recipe's checkpoint depends on.
+
+    It changes with the recipe, the digest of the checkpoint that it starts from, a source that the result depends on,
+    or a library's version.
+    """
     libraries = versions("torch", "scikit-learn", "numpy")
     return fingerprint([asdict(recipe), start, libraries], TRAINING_SOURCES)
 
 
 def export_fingerprint(checkpoint_digest: str) -> str:
-    """The hash that changes with the checkpoint, a source that the vectors depend on, or a library's version."""
+    """The hash of all that golden vectors depend on: the checkpoint, the sources, and the libraries' versions."""
     inputs = [checkpoint_digest, PRODUCTS_PER_LAYER, EXPORT_SEED, EXPORT_IMAGES, versions("torch", "numpy")]
     return fingerprint(inputs, EXPORT_SOURCES)

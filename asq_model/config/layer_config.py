@@ -17,7 +17,7 @@ ADAPTER_STARTS = ("active", "authors")
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """Quantisers of one layer. Raises InputError, naming the field, for a combination that cannot be.
+    """The quantisers of one layer. Raises InputError, naming the field, for a combination that cannot be.
 
     weights: family of weight levels; `uniform` is LSQ, `dorefa` the tanh-normalised uniform levels of DoReFa-Net.
     weight_bits, kind: width b and, for `post` and `pot`, the level set (`symmetric` where it is left empty); for
@@ -85,14 +85,14 @@ class LayerConfig:
 
     @property
     def level_set(self) -> LevelSet:
-        """Of the weights. Raises InputError for `dorefa`, whose levels have no zero and no code here."""
+        """The level set of the weights. Raises InputError for `dorefa`, whose levels have no zero and no code here."""
         if self.weights == "dorefa":
             raise InputError("weights are dorefa, which has no level set that hardware takes; use uniform")
         return LevelSet(self.weights, self.weight_bits, self.kind)
 
     @property
     def stored_bits(self) -> int:
-        """Bits that one weight takes in memory: `weight_bits`, one more for an extended level set."""
+        """The bits that one weight takes in memory: `weight_bits`, one more for an extended level set."""
         return self.weight_bits if self.weights == "dorefa" else self.level_set.code_bits
 
 
@@ -112,7 +112,7 @@ class QuantConfig:
 
 
 def layer_config(record: object) -> LayerConfig:
-    """The inverse of `dataclasses.asdict`, for what a checkpoint stores. Raises InputError for anything else."""
+    """The configuration that a checkpoint stores as a dictionary. Raises InputError for anything else."""
     known = {field.name: field.type for field in fields(LayerConfig)}
     if not isinstance(record, dict) or not record.keys() <= known.keys():
         raise InputError(f"layer configuration {record!r} has unknown fields; allowed: {', '.join(known)}")
@@ -126,5 +126,5 @@ def differences(one: LayerConfig, other: LayerConfig) -> str:
 
 
 def record(config: LayerConfig) -> dict:
-    """A configuration as JSON holds it."""
+    """A configuration as the dictionary that JSON holds."""
     return asdict(config)

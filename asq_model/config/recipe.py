@@ -88,7 +88,7 @@ class Recipe:
 
     @property
     def layer(self) -> LayerConfig:
-        """Of every layer but the first and the last."""
+        """The configuration of every layer but the first and the last."""
         return LayerConfig(
             self.family,
             self.weight_bits,
@@ -101,7 +101,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """For files: what tells the recipe from others that one has side by side."""
+        """The recipe's name in file names: what tells it from others that one has side by side."""
         if not self.quantised_epochs:
             return f"{self.network}_full_seed{self.seed}"
         weights = self.family if self.family == "dorefa" else self.level_set.name
@@ -112,14 +112,17 @@ class Recipe:
 
     @property
     def quantisation(self) -> QuantConfig:
+        """The configuration of the whole network."""
         return QuantConfig(inner=self.layer)
 
     @property
     def level_set(self) -> LevelSet:
+        """The level set of the low-bit weights."""
         return self.layer.level_set
 
     @property
     def epochs(self) -> int:
+        """The number of epochs of both phases."""
         return self.full_precision_epochs + self.quantised_epochs
 
     def command_line(self) -> list[str]:
@@ -154,6 +157,6 @@ SCHEDULES = {
 
 
 def recipe_of(network: str, **given) -> Recipe:
-    """A network's own schedule, with what is given (and not None) in its place."""
+    """The recipe of a network's own schedule, with what is given (and not None) in its place."""
     given = {name: value for name, value in given.items() if value is not None}
     return Recipe(**{"network": network} | SCHEDULES.get(network, {}) | given)

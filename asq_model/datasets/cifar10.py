@@ -30,7 +30,9 @@ DEVIATION = (0.2470, 0.2435, 0.2616)
 
 
 def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:
-    """(training set, test set, classes). `folder` holds one of the two layouts, or is that layout's own folder.
+    """Read CIFAR-10: (training set, test set, number of classes).
+
+    `folder` holds one of the two layouts, or is that layout's own folder.
 
     Raises InputError for a file that is missing, cut, or whose labels are not 0 … 9.
     """
@@ -43,10 +45,12 @@ def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:
 
 
 def suffixes(layout: str) -> tuple[str, ...]:
+    """The ends of the file names of a layout's batches."""
     return (".bin",) if layout == BINARY else ("",)
 
 
 def read_split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
+    """Read the batches of a split from their files."""
     parts = [read(folder / name) for name in names]
     images = torch.from_numpy(np.concatenate([images for images, _ in parts]))
     labels = torch.from_numpy(np.concatenate([labels for _, labels in parts]).astype(np.int64))
@@ -54,7 +58,10 @@ def read_split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
 
 
 def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8 [10000, 3, 32, 32], labels uint8 [10000]): records of one label byte and 3072 pixel bytes."""
+    """Read a batch of the binary layout: (images uint8 [10000, 3, 32, 32], labels uint8 [10000]).
+
+    A record is one label byte and 3072 pixel bytes.
+    """
     path = path.with_name(f"{path.name}.bin")
     contents = np.frombuffer(read_bytes(path, "CIFAR-10 batch", LARGEST_MB), np.uint8)
     expected = RECORDS * (1 + PIXELS)
@@ -65,7 +72,10 @@ def read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The same from a pickled dictionary with `data` uint8 [10000, 3072] and a list of `labels`."""
+    """Read a batch of the Python layout: (images uint8 [10000, 3, 32, 32], labels int64 [10000]).
+
+    The file is a pickled dictionary with `data` uint8 [10000, 3072] and a list of `labels`.
+    """
     contents = read_bytes(path, "CIFAR-10 batch", LARGEST_MB)
     try:
         check_pickle(contents)
@@ -87,8 +97,10 @@ def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_pickle(contents: bytes) -> None:
-    """Raises ValueError for a pickle that would take far more memory than a batch: one that numbers what it remembers
-    beyond its own length, or has too many operations."""
+    """Raises ValueError for a pickle that would take far more memory than a batch.
+
+    Such a pickle numbers what it remembers beyond its own length, or has too many operations.
+    """
     for count, (operation, argument, _) in enumerate(pickletools.genops(contents)):
         if count > LARGEST_PICKLE:
             raise ValueError(f"more than {LARGEST_PICKLE:,} operations")
@@ -97,6 +109,7 @@ def check_pickle(contents: bytes) -> None:
 
 
 def check_labels(path: Path, labels: np.ndarray) -> np.ndarray:
+    """The labels themselves. Raises InputError for one that is no class of CIFAR-10."""
     wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
     if wrong.size:
         raise InputError(f"{path} has label {labels[wrong[0]]} at image {wrong[0]}; allowed: 0 to {CLASSES - 1}")
@@ -104,17 +117,17 @@ def check_labels(path: Path, labels: np.ndarray) -> np.ndarray:
 
 
 class InertType:
-    """Stands for `numpy.dtype`: the type's name, nothing made of it."""
+    """A stand-in for `numpy.dtype` that holds the type's name and does nothing."""
 
     def __init__(self, name="", *_):
         self.name = name if isinstance(name, str) else bytes(name).decode("ascii")
 
     def __setstate__(self, state):
-        """Byte order and alignment, of no interest for bytes."""
+        """Ignore byte order and alignment, which bytes do not have."""
 
 
 class InertArray:
-    """Stands for `numpy.ndarray` and for the function that makes an empty one: holds what a pickle says of it."""
+    """A stand-in for `numpy.ndarray` and the function that makes an empty one: holds what a pickle says of it."""
 
     def __init__(self, *_):
         self.state = None
@@ -138,7 +151,7 @@ INERT = {
 
 
 class InertUnpickler(pickle.Unpickler):
-    """Makes numbers, strings, lists, dictionaries and inert arrays; refuses every other name."""
+    """An unpickler that makes numbers, strings, lists, dictionaries and inert arrays, and refuses every other name."""
 
     def find_class(self, module, name):
         if (module, name) not in INERT:

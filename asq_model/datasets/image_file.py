@@ -1,4 +1,4 @@
-"""One image file to RGB: what it says, or an InputError that names it."""
+"""Read one image file as RGB, or refuse it with an InputError that names it."""
 
 import logging
 import warnings
@@ -36,8 +36,10 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a 
 
 
 def read_image(path: Path) -> Image.Image:
-    """The image as RGB; of 16 bits the upper 8, transparency left out. Raises InputError, naming the file, for one that
-    is damaged, too large, animated or of values that have no white."""
+    """Read an image as RGB: of 16 bits the upper 8, transparency left out.
+
+    Raises InputError, naming the file, for one that is damaged, too large, animated or of values that have no white.
+    """
     check_file(path, "image", LARGEST_MB)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=READ) as file:
@@ -52,7 +54,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Raises InputError for a mode whose white is not known."""
+    """An opened image as RGB. Raises InputError for a mode whose white is not known."""
     if image.mode in PLAIN:
         return image.convert("RGB")
     if image.mode in WIDE or (image.mode == "I" and image.format == "PPM"):  # Pillow scales those to 16 bits

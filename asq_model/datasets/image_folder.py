@@ -45,9 +45,11 @@ class FolderSplit:
         return len(self.names)
 
     def part(self, indices: Tensor) -> "FolderSplit":
+        """The images with these indices."""
         return replace(self, names=self.names[indices.numpy()], labels=self.labels[indices])
 
     def path(self, index: int) -> Path:
+        """Where the image with that index lies."""
         return self.folder / os.fsdecode(self.names[index])
 
     def image(self, index: int) -> Tensor:
@@ -58,7 +60,7 @@ class FolderSplit:
         return item[0]
 
     def batches(self, order: Tensor, batch: int, generator: torch.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """See `asq_model.datasets`."""
+        """Yield batches of images and labels, see `asq_model.datasets`."""
         seed = None if generator is None else int(torch.randint(1 << 62, (), generator=generator))
         mine = [part[rank() :: world_size()].tolist() for part in order.split(batch)]
         images = _Images(self, seed)
@@ -77,7 +79,7 @@ class FolderSplit:
 
 @dataclass(frozen=True)
 class _Images(torch.utils.data.Dataset):
-    """What the loader's workers index: image and label, augmented from `seed` and the index unless it is None."""
+    """The images and labels that the loader's workers fetch, augmented from `seed` and the index unless it is None."""
 
     split: FolderSplit
     seed: int | None
@@ -86,7 +88,10 @@ class _Images(torch.utils.data.Dataset):
         return len(self.split)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | InputError:
-        """The error of an image that cannot be read is an item too: raised in a worker, it would lose its one line."""
+        """One image and its label, or the error of an image that cannot be read.
+
+        The error is an item too: raised in a worker, it would lose its one line.
+        """
         path, crop = self.split.path(index), self.split.crop
         try:
             image = read_image(path)
@@ -108,7 +113,7 @@ def stack_items(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor
 
 
 def crop_centre(image: Image.Image, crop: int) -> Image.Image:
-    """Resized to a short side of 256/224 of the crop, the centre cut out."""
+    """An image resized to a short side of 256/224 of the crop, and its centre cut out."""
     short = crop * SHORT_SIDE / CROP
     scale = short / min(image.size)
     edge = crop / scale
@@ -117,7 +122,7 @@ def crop_centre(image: Image.Image, crop: int) -> Image.Image:
 
 
 def random_resized_crop(image: Image.Image, crop: int, chance: random.Random) -> Image.Image:
-    """A part of 8 to 100 % of the area with sides 3:4 to 4:3 apart, resized; mirrored with probability ½."""
+    """A random part of an image, resized: 8 to 100 % of the area, sides 3:4 to 4:3, mirrored with probability ½."""
     width, height = image.size
     for _ in range(10):
         area = width * height * chance.uniform(0.08, 1.0)
@@ -134,7 +139,9 @@ def random_resized_crop(image: Image.Image, crop: int, chance: random.Random) ->
 
 
 def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[FolderSplit, FolderSplit, int]:
-    """(training set, test set, classes): labels count the class folders in the order of their names.
+    """Find the images of a folder: (training set, test set, number of classes).
+
+    Labels count the class folders in the order of their names.
 
     Hidden files and folders (`.DS_Store`, `.ipynb_checkpoints`) are no part of it. Raises InputError where `train` or
     `val` is missing, a class has no image or has something else beside, or the two have other classes.
@@ -148,17 +155,18 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
 
 
 def visible_entries(folder: Path) -> list[os.DirEntry]:
-    """What is in a folder, in the order of its names; nothing hidden."""
+    """The entries of a folder in the order of their names, hidden ones left out."""
     with reported_os_errors("read", folder), os.scandir(folder) as entries:
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
 
 
 def is_image(name: str) -> bool:
-    """By the end of its name."""
+    """Whether a file's name ends as that of an image."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
 def class_names(folder: Path) -> list[str]:
+    """The names of a split's class folders. Raises InputError where there is none, or an image lies beside them."""
     if not folder.is_dir():
         raise InputError(f"image folder {folder} does not exist; wanted: train/<class>/ and val/<class>/ with images")
     entries = visible_entries(folder)
@@ -172,6 +180,7 @@ def class_names(folder: Path) -> list[str]:
 
 
 def find_images(folder: Path, classes: list[str], crop: int, workers: int) -> FolderSplit:
+    """Find a split's images and their labels. Raises InputError for a class without images, or with other files."""
     names, labels = [], []
     allowed = f"allowed: {', '.join(sorted(SUFFIXES))}"
     for label, name in enumerate(classes):

@@ -29,6 +29,7 @@ class MemorySplit:
         return len(self.labels)
 
     def part(self, indices: Tensor) -> "MemorySplit":
+        """The images with these indices."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def image(self, index: int) -> Tensor:
@@ -36,11 +37,15 @@ class MemorySplit:
         return self.scaled(self.images[index : index + 1])[0]
 
     def scaled(self, images: Tensor) -> Tensor:
+        """Images as a network sees them, float32 [N, C, H, W]."""
         mean, deviation = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.deviation))
         return (images / self.white - mean) / deviation
 
     def batches(self, order: Tensor, batch: int, generator: torch.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """See `asq_model.datasets`. The random numbers are those of the whole batch, whoever takes which part."""
+        """Yield batches of images and labels, see `asq_model.datasets`.
+
+        The random numbers are those of the whole batch, whichever process takes which part.
+        """
         for indices in order.split(batch):
             mine = slice(rank(), None, world_size())
             images = self.images[indices]
@@ -49,6 +54,7 @@ class MemorySplit:
             yield self.scaled(images[mine]), self.labels[indices[mine]]
 
     def augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images uint8 [N, C, H, W], moved and mirrored at random."""
         count, _, height, width = images.shape
         padded = torch.nn.functional.pad(images, (self.shift,) * 4)
         windows = padded.unfold(2, height, 1).unfold(3, width, 1)

@@ -1,0 +1,1 @@
+"""Trained networks as golden vectors, as integers only, and as ONNX."""

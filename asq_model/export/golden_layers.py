@@ -35,14 +35,13 @@ from asq_model.training.monitor import observe_layer_states
 
 
 def count_post_correct(path: Path, split: Split, frac: int) -> int:
-    """How many images the checkpoint's network classifies correctly with unit `post`'s rounded products in every
-    low-bit layer."""
+    """Count the images that a checkpoint's network classifies correctly with the rounded products of unit `post`."""
     model, _ = load_quantised(path)
     return count_correct(on_unit(model, "post", frac), split)
 
 
 def make_all_vectors(model: nn.Module, kind: str, images: Example) -> Iterator[tuple[str, dict, dict]]:
-    """(name, arrays, manifest entry) of every quantised layer that the network uses, in the order of definition."""
+    """Yield (name, arrays, manifest entry) of every quantised layer that the network uses, in order of definition."""
     layers = quantised_layers(model)
     inputs = observe_inputs(model, layers, images)
     rng = np.random.default_rng(EXPORT_SEED)

@@ -27,7 +27,7 @@ SUMMED_MAPS = 64  # whose channel sums are
 
 @dataclass(frozen=True)
 class Seen:
-    """What a layer saw: its integer quantiser, inputs int [N, C, H, W], and torch's input."""
+    """What one layer saw: its integer quantiser, inputs int [N, C, H, W], and torch's input."""
 
     name: str
     layer: Quantised
@@ -37,7 +37,7 @@ class Seen:
 
 
 def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
-    """Each quantised layer that the network uses, its binary point from these images."""
+    """Yield what each quantised layer sees that the network uses, its binary point from these images."""
     precision = Precision()
     layers = quantised_layers(model)
     inputs = observe_inputs(model, layers, images)
@@ -53,7 +53,7 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
 
 
 def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: Trace) -> Iterator[Seen]:
-    """Each layer of an integer network that was run with this trace."""
+    """Yield what each layer of an integer network saw that was run with this trace."""
     inputs = observe_inputs(model, quantised_layers(model), images)
     for layer in network.layers():
         source = model.get_submodule(layer.name)
@@ -61,7 +61,7 @@ def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Te
 
 
 def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
-    """(arrays, manifest entry) of an adapter's constants. Raises InputError for one that the hardware cannot hold."""
+    """The constants of an adapter: (arrays, manifest entry). Raises InputError where the hardware cannot hold them."""
     first = adapter.hidden or adapter.output
     entry = {
         "hidden": 0 if adapter.hidden is None else len(first.bias),
@@ -86,14 +86,14 @@ def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
 
 
 def count_products(layer: Quantised, x: Tensor) -> int:
-    """Multiplications that a layer does for one image."""
+    """Count the multiplications that a layer does for one image."""
     with torch.no_grad():
         positions = layer.maps(layer(x[:1]))[0, 0].numel()
     return layer.weight.numel() * positions
 
 
 def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
-    """(arrays, manifest entry) of a layer's maps, codes and steps."""
+    """A layer's maps, codes and steps: (arrays, manifest entry)."""
     quantiser, x = seen.quantiser, seen.inputs
     maps = max(2, min(8, MAP_WORDS // x[0].size, len(x)))
     summed = min(SUMMED_MAPS, len(x))
@@ -128,7 +128,10 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
 
 
 def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: int) -> tuple[dict, dict | None]:
-    """(arrays, manifest entry) of a layer's rescale; nothing for the classifier, whose logits are compared as sums."""
+    """A layer's rescale: (arrays, manifest entry).
+
+    There is none for the classifier, whose logits are compared as sums.
+    """
     if layer.name not in trace.outputs:
         return {}, None
     rescale, side, outputs = layer.rescale, trace.sides.get(layer.name), trace.outputs[layer.name][:maps]
@@ -160,7 +163,7 @@ def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: in
 def make_all_maps(
     model: nn.Module, images: Example, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
 ) -> Iterator[tuple[str, dict, dict]]:
-    """(name, arrays, manifest entry) of every quantised layer that the network uses.
+    """Yield (name, arrays, manifest entry) of every quantised layer that the network uses.
 
     images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
     """

@@ -1,4 +1,4 @@
-"""From a trained network to integers only: weight codes, binary points from calibration images, folded batch norm.
+"""Turn a trained network into integers only: weight codes, calibrated binary points, folded batch norm.
 
 The last place where there are floats; what comes out is `asq_model.spec.network`, which has none.
 """
@@ -66,16 +66,19 @@ class Calibration:
 
 
 def hidden_reach(source: Adapter, x: Tensor) -> float:
-    """How large the hidden neurons of an adapter are taken to become, from inputs x: twice the largest that is seen,
-    for other images; and where neurons are silent, as far as they are below zero."""
+    """How large an adapter's hidden neurons can become, estimated from inputs x.
+
+    Twice the largest that is seen, for other images; where neurons are silent, as far as they are below zero.
+    """
     with torch.no_grad():
         neurons = source.neurons(source.pooled(x))
     return max(2 * neurons.max().item(), neurons.abs().max().item(), 2.0**-16)
 
 
 def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> IntegerQuantiser:
-    """The integer quantiser of a layer whose input `x` (calibration images) has that binary point, in maps of that many
-    pixels. Raises InputError, naming the layer.
+    """The integer quantiser of a layer. Raises InputError, naming the layer.
+
+    x: the layer's input on the calibration images. point: its binary point.
 
     positions: what the adapter's mean divides by.
     """
@@ -96,7 +99,7 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, pre
 
 
 def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
-    """(levels of a layer's weights, scale per channel: a weight is scale · level)."""
+    """The levels of a layer's weights and a scale per channel: a weight is scale · level."""
     codes, scale = layer.weight_quantiser.codes(layer.weight)
     level_set = layer.weight_quantiser.level_set
     codes = codes.flatten(1).numpy()
@@ -108,7 +111,7 @@ def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarr
 
 
 def fold_batch_norm(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
-    """(factor, bias) per channel of what follows a layer's sum of products: its own bias and batch norm."""
+    """What follows a layer's sum of products, its own bias and batch norm: (factor, bias) per channel."""
     bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().double().numpy()
     if norm is None:
         return np.ones(len(layer.weight)), bias
@@ -140,7 +143,10 @@ def make_rescaled_layer(
     precision: Precision,
     gain: int = 1,
 ) -> Layer:
-    """A layer with its quantiser. gain: how many times larger than real the accumulator is, and so its bias."""
+    """A layer in integers, with its quantiser and its rescale.
+
+    gain: how many times larger than real the accumulator is, and so its bias.
+    """
     levels, scale = products(layer, precision)
     factor, bias = fold_batch_norm(layer, norm)
     multiplier, multiplier_point = mantissas(scale * factor, precision.bits)
@@ -164,7 +170,10 @@ def check_layer(name: str, layer: Quantised) -> None:
 
 
 def make_integer_network(model: nn.Module, train: MemorySplit, precision: Precision | None = None) -> IntegerNetwork:
-    """A quantised network in eval mode as integers, calibrated on the first training images. Raises InputError."""
+    """Turn a quantised network in eval mode into integers.
+
+    It is calibrated on the first training images. Raises InputError for a network that cannot be turned.
+    """
     precision = precision or Precision()
     if not isinstance(model, NETWORKS) or not inner_layers(model):
         names = ", ".join(network.__name__ for network in NETWORKS)
@@ -215,7 +224,7 @@ def make_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> Blo
 
 
 def pixel_table(split: MemorySplit, stem: Quantised, source: IntegerQuantiser) -> np.ndarray:
-    """int64 [C, 256]: what each byte means to the network, at the stem's binary point.
+    """What each byte of an image means to the network, int64 [C, 256], at the stem's binary point.
 
     A value that its bits put on the other side of an edge between two codes moves back by a unit, where the step is
     fixed: a byte that fills the background of many images would carry the difference to all of them.

@@ -30,8 +30,10 @@ def pad_input(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products: [N, groups, terms, positions], padding included, terms as in the weight;
-    output channel c uses those of its group, c // (channels per group)."""
+    """The operands of a layer's dot products: [N, groups, terms, positions], terms in the order of the weight.
+
+    Padding is included; output channel c uses the operands of its group, c // (channels per group).
+    """
     if isinstance(layer, nn.Linear):
         return layer.maps(x).flatten(2).unsqueeze(1)
     x, kernel, dilation, stride = pad_input(layer, x), layer.kernel_size, layer.dilation, layer.stride
@@ -42,7 +44,10 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
 
 
 def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(codes [C, N], scale [C]) of weights [C, N] in a level set: each channel's best of 64 scales by squared error."""
+    """Quantise weights [C, N] to a level set by least squares: (codes [C, N], scale [C]).
+
+    Each channel takes the best of 64 scales.
+    """
     largest = np.abs(weights).max(1, keepdims=True) + 1e-12
     best = np.full((len(weights), 1), np.inf)
     codes, scales = np.zeros(weights.shape, np.int64), np.ones_like(best)
@@ -57,8 +62,10 @@ def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.nd
 
 
 def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
-    """(codes [C, N], scale [C]) by level set name: the trained codes, the same levels in sets that have them all, and
-    for other sets those of least squares."""
+    """A layer's weights in the level set of every unit.
+
+    The trained codes; the same levels in sets that have them all; and for other sets those of least squares.
+    """
     trained = layer.weight_quantiser.level_set
     codes, scale = layer.weight_quantiser.codes(layer.weight)
     codes = codes.flatten(1).numpy()
@@ -128,7 +135,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
 def compute_unit_results(
     units: list[MacSpec], weights: Weights, trained: LevelSet, sample: Sample
 ) -> tuple[dict[str, np.ndarray], dict[str, UnitEntry]]:
-    """(results by array name, manifest entries by unit name) of every unit, beside torch's results."""
+    """Every unit's results by array name, and manifest entries by unit name that compare them with torch's."""
     arrays, entries = {}, {}
     relative_to = sample.spread or 1.0  # a layer whose outputs are all zero agrees exactly
     for unit in units:
@@ -164,8 +171,10 @@ def vector_arrays(sample: Sample, weights: Weights, signed: bool) -> dict[str, n
 def make_layer_vectors(
     name: str, layer: Quantised, x: Tensor, kind: str, rng: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], LayerContent]:
-    """(arrays, manifest entry) of a layer's golden vectors, its input being x. `kind` is for the units of other level
-    sets than the layer's own."""
+    """Make a layer's golden vectors: (arrays, manifest entry).
+
+    x: the layer's input. kind: of the units of other level sets than the layer's own.
+    """
     check_exportable(name, layer)
     quantiser, trained = layer.activation_quantiser, layer.weight_quantiser.level_set
     channels, terms = layer.weight.flatten(1).shape

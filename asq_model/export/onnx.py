@@ -30,7 +30,7 @@ MOST_OVER_OWN = 3.0  # times as far as torch's own logits in another memory layo
 
 
 class StoredWeights(nn.Module):
-    """Stands for a weight quantiser where the layer's weights are quantised already.
+    """A stand-in for a weight quantiser where the layer's weights are quantised already.
 
     odd: what `LevelSetWeight.odd_part` gives for them, where the layer rounds its products.
     """
@@ -97,7 +97,7 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
 
 @contextmanager
 def quiet_exporter():
-    """The exporter prints its stages, misses torchvision, and uses a name that torch itself has deprecated."""
+    """Silence torch's exporter: it prints its stages, misses torchvision, and uses a name that is deprecated."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -134,24 +134,24 @@ def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -
 
 
 def relative_distance(logits: Tensor, wanted: Tensor) -> float:
-    """‖logits − wanted‖ / ‖wanted‖."""
+    """The distance of logits from those that are wanted, over the length of the latter."""
     return ((logits - wanted).norm() / wanted.norm()).item()
 
 
 @torch.no_grad()
 def run_torch(model: nn.Module, images: Tensor) -> Tensor:
-    """The network's own output."""
+    """The outputs of a network in torch."""
     return model(images)
 
 
 def run_other_layout(model: nn.Module, images: Tensor) -> Tensor:
-    """The network's own output when channels lie last in memory, so that sums are taken in another order."""
+    """The outputs of a network whose channels lie last in memory, so that sums are taken in another order."""
     model = copy.deepcopy(model).to(memory_format=torch.channels_last)
     return run_torch(model, images.to(memory_format=torch.channels_last))
 
 
 def run_onnx(path: Path, images: Tensor) -> Tensor:
-    """What onnxruntime computes with a file."""
+    """The outputs of an ONNX file in onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -159,12 +159,12 @@ def run_onnx(path: Path, images: Tensor) -> Tensor:
 
 
 def differences(path: Path, model: nn.Module, images: Tensor) -> Tensor:
-    """[N], each image's largest difference of an output between onnxruntime on the file and torch."""
+    """Each image's largest difference of an output between onnxruntime and torch, [N]."""
     return (run_onnx(path, images) - run_torch(model, images)).abs().flatten(1).amax(1)
 
 
 def remove_metadata(model):
-    """A model without the exporter's notes: they hold paths of this machine and change from run to run."""
+    """Remove the exporter's notes from a model: they hold paths of this machine and change from run to run."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         item.ClearField("metadata_props")

@@ -1,4 +1,4 @@
-"""The networks of the paper and of the main job, as published, in full precision; `convert` quantises them.
+"""The networks of the paper and the small one that `make sim` trains, in full precision; `convert` quantises them.
 
 Parameter names are those of the public implementations, so that their state dicts load.
 """

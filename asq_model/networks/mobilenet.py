@@ -10,7 +10,7 @@ FIRST, LAST = 32, 1280
 
 
 def convolution(channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU6."""
+    """A convolution followed by batch norm and ReLU6."""
     return nn.Sequential(
         nn.Conv2d(channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -19,7 +19,7 @@ def convolution(channels: int, out_channels: int, kernel: int, stride: int = 1, 
 
 
 class InvertedResidual(nn.Module):
-    """1×1 expansion, 3×3 depthwise, 1×1 linear projection; the input added where shapes agree."""
+    """A block of 1×1 expansion, 3×3 depthwise and 1×1 linear projection; the input is added where shapes agree."""
 
     def __init__(self, channels: int, out_channels: int, stride: int, expansion: int):
         super().__init__()
@@ -38,7 +38,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Width 1.0: input [N, 3, 224, 224] (any size from 32 on), output [N, classes] logits."""
+    """MobileNetV2 of width 1.0: input [N, 3, 224, 224] (any size from 32 on), output [N, classes] logits."""
 
     def __init__(self, classes: int = 1000):
         super().__init__()

@@ -1,5 +1,6 @@
-"""Residual networks: ResNet-18 and -34 for ImageNet (He 2016, named as torchvision names them), ResNet-20 for CIFAR
-(He 2016, section 4.2, named as Idelbayev's), and ResNet-8 of MLPerf Tiny's image classification.
+"""Residual networks: ResNet-18 and -34 for ImageNet, ResNet-20 for CIFAR, and MLPerf Tiny's ResNet-8.
+
+ResNet-18 and -34 (He 2016) are named as torchvision names them, ResNet-20 (He 2016, section 4.2) as Idelbayev does.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def stage(
 
 
 class ResNet(nn.Module):
-    """ImageNet form: input [N, 3, 224, 224] (any size from 32 on), output [N, classes] logits."""
+    """A residual network for ImageNet: input [N, 3, 224, 224] (any size from 32 on), output [N, classes] logits."""
 
     def __init__(self, blocks: tuple[int, ...], classes: int = 1000):
         super().__init__()
@@ -72,15 +73,20 @@ class ResNet(nn.Module):
 
 
 def resnet18(classes: int = 1000) -> ResNet:
+    """ResNet-18, freshly initialised."""
     return ResNet((2, 2, 2, 2), classes)
 
 
 def resnet34(classes: int = 1000) -> ResNet:
+    """ResNet-34, freshly initialised."""
     return ResNet((3, 4, 6, 3), classes)
 
 
 class CifarResNet(nn.Module):
-    """CIFAR form with 6n + 2 layers: input [N, 3, 32, 32], output [N, classes] logits. n = 3 is ResNet-20."""
+    """A residual network for CIFAR with 6n + 2 layers: input [N, 3, 32, 32], output [N, classes] logits.
+
+    n = 3 is ResNet-20.
+    """
 
     def __init__(self, classes: int = 10, blocks: int = 3):
         super().__init__()
@@ -121,7 +127,7 @@ class ResNet8(nn.Module):
 
 
 def initialise(model: nn.Module) -> None:
-    """He's initialisation for convolutions, biases zero; other layers as torch has them."""
+    """Initialise convolutions as He does, their biases with zero; other layers stay as torch has them."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,5 +1,6 @@
-"""The quantisers, as fake quantisation: forward gives the value that the integers will mean, backward the
-straight-through gradients of the paper (arXiv 2504.17263), of LSQ and of the baselines that the paper compares with.
+"""Fake quantisation: forward gives the value that the integers will mean, backward straight-through gradients.
+
+The gradients are those of the paper (arXiv 2504.17263), of LSQ, and of the baselines that the paper compares with.
 """
 
 from asq_model.quantisation.activations import (

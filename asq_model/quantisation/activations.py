@@ -30,7 +30,10 @@ NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
 
 @dataclass(frozen=True)
 class InputStatistics:
-    """What a quantiser starts from: smallest and largest value and mean magnitude of an input, each a scalar tensor."""
+    """The statistics of an input that a quantiser starts from: smallest and largest value and mean magnitude.
+
+    Each is a scalar tensor.
+    """
 
     smallest: Tensor
     largest: Tensor
@@ -48,7 +51,7 @@ class InputStatistics:
 
 
 class ActivationQuantiser(nn.Module):
-    """What activation quantisers share. Input and output [N, ...], one sample per row."""
+    """The base of all activation quantisers: input and output [N, ...], one sample per row."""
 
     def __init__(self, bits: int, signed: bool = False):
         super().__init__()
@@ -61,20 +64,20 @@ class ActivationQuantiser(nn.Module):
 
     @abstractmethod
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """(step, offset) for an input, broadcastable against it."""
+        """The step and the offset for an input, broadcastable against it."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.on_grid(x, *self.grid(x))
 
     def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
-        """x̂, given the grid."""
+        """The quantised input x̂, given the step and the offset."""
         if isinstance(offset, float):
             return FakeQuantise.apply(x, step, self.low, self.high)
         return FakeQuantise.apply(x - offset, step, self.low, self.high) + offset
 
     @torch.no_grad()
     def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(integers q, shaped as x; step of each sample [N]): forward(x) is q·step (LSQ+: plus its offset).
+        """The integers q, shaped as x, and the step of each sample [N]: forward(x) is q·step (LSQ+: plus its offset).
 
         Raises InputError for an input that is not finite, which no integer stands for.
         """
@@ -86,7 +89,7 @@ class ActivationQuantiser(nn.Module):
 
 
 class LsqActivation(ActivationQuantiser):
-    """A learned step (LSQ), or with an adapter a step per sample s_a = s·β (ASQ, Eq. 4-9).
+    """A quantiser with a learned step (LSQ), or with an adapter a step per sample s_a = s·β (ASQ, Eq. 4-9).
 
     The step starts at 2·mean|x|/√p of the first batch that it sees in training, of all processes together; a batch of
     zeros says nothing, so the next one is waited for. Until then it has the start that an example gave it (`start`);
@@ -121,6 +124,7 @@ class LsqActivation(ActivationQuantiser):
         return bool(statistics.mean_magnitude > 0)
 
     def start_from(self, statistics: InputStatistics) -> None:
+        """Set the step from an input's statistics."""
         self.step.copy_((2 * statistics.mean_magnitude / sqrt(self.high)).clamp_min(SMALLEST_STEP))
 
     def start_if_needed(self, x: Tensor) -> None:

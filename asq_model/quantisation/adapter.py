@@ -1,4 +1,4 @@
-"""The adapter of ASQ: the small module that looks at a layer's input and says how large the step should be."""
+"""The adapter of ASQ: the small module that finds from a layer's input how large the step should be."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,9 @@ RATIO = 4  # input channels per hidden neuron
 
 
 class Adapter(nn.Module):
-    """β of each sample from its un-quantised input (Eq. 4): average over positions, one or two linear layers, ReLU.
+    """The factor β of each sample from its un-quantised input (Eq. 4).
+
+    Average over positions, one or two linear layers, ReLU.
 
     Input [N, C, ...] (or [N, ..., C] with `channel_axis` −1), output [N] from `floor`, which stands for the last ReLU
     (an output of 0 would give a step of 0), to `BETA_LIMIT`, where hardware saturates.
@@ -54,12 +56,12 @@ class Adapter(nn.Module):
             self.hidden.weight[1::2].neg_()
 
     def pooled(self, x: Tensor) -> Tensor:
-        """[N, C]: the average over positions, which is what the adapter looks at."""
+        """The average over positions, [N, C], which is what the adapter looks at."""
         positions = tuple(set(range(1, x.dim())) - {self.channel_axis % x.dim()})
         return x.mean(positions) if positions else x
 
     def neurons(self, pooled: Tensor) -> Tensor:
-        """[N, hidden]: the hidden neurons before ReLU (two-layer form)."""
+        """The hidden neurons before ReLU, [N, hidden], of an adapter with two layers."""
         return self.hidden(pooled)
 
     def forward(self, x: Tensor) -> Tensor:

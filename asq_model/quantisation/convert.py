@@ -36,14 +36,17 @@ def inner_layers(model: nn.Module) -> list[tuple[str, Quantised]]:
 
 
 def layer_configs(model: nn.Module) -> dict[str, LayerConfig]:
-    """What each quantised layer was made with: `convert` with these as overrides makes the same network again."""
+    """The configuration of each quantised layer: `convert` with these as overrides makes the same network again."""
     return {name: layer.config for name, layer in quantised_layers(model)}
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What `convert` did: the quantised layers with their configurations, in order of execution, and what it left in
-    full precision, with the reason."""
+    """What `convert` did to a network.
+
+    quantised: the layers with their configurations, in order of execution. left: what stays in full precision, with the
+    reason.
+    """
 
     quantised: dict[str, LayerConfig]
     left: dict[str, str]
@@ -90,7 +93,10 @@ def convert(
 def look_at_example(
     model: nn.Module, layers: dict[str, nn.Module], example: Example
 ) -> tuple[dict[str, InputRecord], list[str]]:
-    """(what each layer receives, layers in order of execution: the first is called first, the last is called last)."""
+    """Run an example: (what each layer receives, layers in order of execution).
+
+    The first of them is the one that is called first, the last the one that is called last.
+    """
     check_example(example)
     check_uses(model, layers, example)
     seen = InputRecords(model, list(layers.items()), example)
@@ -99,7 +105,7 @@ def look_at_example(
 
 
 def choose_configs(order: list[str], config: QuantConfig, records: dict[str, InputRecord]) -> dict[str, LayerConfig]:
-    """Each layer's configuration, signed where its inputs go negative. Raises InputError where that cannot be."""
+    """Choose each layer's configuration, signed where its inputs go negative. Raises InputError if it cannot be."""
     chosen = {}
     for name in order:
         layer = config.outer if name in (order[0], order[-1]) else config.inner
@@ -132,7 +138,7 @@ def check_samples(
 def make_twin(
     name: str, layer: nn.Module, config: LayerConfig, record: InputRecord | None, for_export: bool
 ) -> Quantised:
-    """A layer's quantised twin, its step started from the layer's inputs. Raises InputError, naming the layer."""
+    """Make a layer's quantised twin, its step started from the layer's inputs. Raises InputError, naming the layer."""
     twin = TWINS[type(layer)].of(layer, config, name)
     if for_export:
         check_exportable(name, twin)

@@ -156,7 +156,7 @@ def check_layer(name: str, layer: nn.Module) -> None:
 
 
 class WeightUses(TorchFunctionMode):
-    """Watches for products with weights outside their own layers, which quantising those layers would not reach.
+    """A watch for products with weights outside their own layers, which quantising those layers would not reach.
 
     bypassed: the name of the first layer whose weight was used in that way, or nothing.
     """

@@ -23,7 +23,7 @@ WORKING_TYPES = (torch.float32, torch.float64)  # of parameters; inputs of lower
 
 
 def recompute(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor]) -> saved_tensors_hooks:
-    """Operations inside that save `result` for their backward pass compute it again, `again(source)`, instead.
+    """Save memory in a block: what would keep `result` for the backward pass computes it again, `again(source)`.
 
     The quantised input comes from the layer's input, which the activation function before the layer keeps anyway: so a
     training step's memory stays near that of full precision, for one more rounding. As with torch's own layers, the
@@ -56,7 +56,7 @@ def look_up(table: Tensor, patterns: Tensor) -> Tensor:
 
 
 class Quantised:
-    """Mixin for torch's layers: quantises input and weight before the layer's own operation.
+    """Mixin for torch's layers that quantises input and weight before the layer's own operation.
 
     Both are computed in float32 (float64 where the parameters are) whatever the precision around them: a step in
     bfloat16 would move the thresholds. The configuration is part of the state dict, as the bytes of its JSON: a state
@@ -111,8 +111,10 @@ class Quantised:
         """What the layer does with its input and weight, whatever they are."""
 
     def maps(self, x: Tensor) -> Tensor:
-        """An input or output as feature maps [N, C, rows, columns]; of a linear layer [N, ..., C] the positions are
-        the axes between."""
+        """An input or output as feature maps [N, C, rows, columns].
+
+        Of a linear layer [N, ..., C] the positions are the axes between.
+        """
         x = x.movedim(self.CHANNEL_AXIS, 1)
         x = x.flatten(3) if x.dim() > 4 else x
         return x.reshape((*x.shape, 1, 1)[:4])
@@ -133,7 +135,7 @@ class Quantised:
 
     @contextmanager
     def naming(self) -> Iterator[None]:
-        """Put the layer's name before what its quantisers refuse."""
+        """Put the layer's name before the errors that its quantisers raise."""
         try:
             yield
         except InputError as error:
@@ -158,15 +160,17 @@ class Quantised:
             return self.operation(quantised, weight, self.bias) + added
 
     def rounding(self, x: Tensor, weight: Tensor) -> Tensor:
-        """What rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a). To the gradient of
-        the input the rounding is a constant, as any other."""
+        """What rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a).
+
+        To the gradient of the input the rounding is a constant, as any other.
+        """
         codes, step = self.activation_quantiser.codes(x)
         error = look_up(self.root_error, codes - self.activation_quantiser.low) * step.view(-1, *(1,) * (x.dim() - 1))
         return self.operation(error, self.weight_quantiser.odd_part(self.weight, weight), None)
 
 
 class QuantisedConvolution(Quantised):
-    """What the convolutions of every dimension share: grouped, depthwise, strided and dilated, with any padding."""
+    """The base of quantised convolutions of every dimension: grouped, depthwise, strided and dilated, any padding."""
 
     CHANNEL_AXIS = 1
 
@@ -195,14 +199,20 @@ class QuantisedConvolution(Quantised):
 
 
 class QuantConv1d(QuantisedConvolution, nn.Conv1d):
+    """A quantised `nn.Conv1d`."""
+
     INPUT = "[N, C, length]"
 
 
 class QuantConv2d(QuantisedConvolution, nn.Conv2d):
+    """A quantised `nn.Conv2d`."""
+
     INPUT = "[N, C, H, W]"
 
 
 class QuantLinear(Quantised, nn.Linear):
+    """A quantised `nn.Linear`."""
+
     CHANNEL_AXIS = -1
     INPUT = "[N, ..., features]"
 

@@ -1,4 +1,4 @@
-"""A low-bit layer computed as a multiply-accumulate unit does: integers in, the unit's products, one scale at the end.
+"""Compute a low-bit layer as a multiply-accumulate unit does: integers in, the unit's products, one scale at the end.
 
 A level is `even + odd·√2`, and every unit's product is linear in the two: `even · ones(a) + odd · roots(a)`, where
 `ones` and `roots` are what the unit makes of a and of √2·a. So a layer is two convolutions of integers by integers,
@@ -38,9 +38,11 @@ def unit_of(layer: Quantised, unit: str, frac: int | None = None) -> MacSpec:
 
 
 def multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
-    """(ones, roots), int64 [2^activation_bits] by bit pattern: the unit's products of the levels 1 and √2 with each
-    activation, in units of the result. `roots` of a set without √2 is zero; both are the activations where sums are
-    `APART`."""
+    """A unit's products of the levels 1 and √2 with each activation: (ones, roots), int64 [2^activation_bits].
+
+    By the activation's bit pattern, in units of the result. `roots` of a set without √2 is zero; both are the
+    activations where sums are `APART`.
+    """
     if unit.unit == "post-exact":
         return unit.activations, unit.activations
     even, odd = unit.level_set.even, unit.level_set.odd
@@ -49,7 +51,7 @@ def multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
 
 
 class IntegerLayer(nn.Module):
-    """A layer with the sums that `unit` makes. What `post-exact` rounds at the end is left out.
+    """A layer with the sums that `unit` makes; what `post-exact` rounds at the end is left out.
 
     Weights of levels that the unit's set lacks take the nearest that it has: −2^(b−1) of two's complement is
     −(2^(b−1) − 1) as sign and magnitude. Integers are in float32 where no partial sum can exceed 2^24, else in float64:
@@ -73,7 +75,7 @@ class IntegerLayer(nn.Module):
         self.root, self.unit_value = (2.0**0.5, 1.0) if unit.unit in APART else (1.0, 2.0**-unit.result_frac)
 
     def sums(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(dot products without scales, in units of the level set's unit; step of each sample [N]).
+        """Dot products without scales, in units of the level set's unit, and the step of each sample [N].
 
         Integers times a power of two, exact; where sums are `APART`, real numbers in float64.
         """

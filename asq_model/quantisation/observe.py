@@ -1,4 +1,4 @@
-"""Run a network on an example and look at what each of its layers receives."""
+"""Run a network on an example and look at what its layers receive and give."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ NamedModules = Sequence[tuple[str, nn.Module]]
 
 
 def apply(model: nn.Module, example: Example) -> object:
-    """The network's output for an example."""
+    """Run a network on an example; return its output."""
     if isinstance(example, Tensor):
         return model(example)
     return model(**example) if isinstance(example, Mapping) else model(*example)
 
 
 def map_tensors(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
-    """An example whose tensors are changed; what is no tensor stays."""
+    """An example with every tensor replaced by what `change` makes of it; what is no tensor stays."""
     if isinstance(example, Tensor):
         return change(example)
     if isinstance(example, Mapping):
@@ -57,7 +57,7 @@ def check_example(example: Example) -> int:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; every module is left in the mode that it had."""
+    """Put a model into eval mode without gradients; afterwards every module is in the mode that it had."""
     training = [module for module in model.modules() if module.training]
     try:
         with torch.no_grad():
@@ -117,7 +117,7 @@ def observe_inputs(model: nn.Module, layers: NamedModules, example: Example) -> 
 
 
 def observe_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
-    """Each module's output when the network runs on an example: as `observe_inputs`."""
+    """Each module's output when the network runs on an example, under the terms of `observe_inputs`."""
     outputs: dict[str, Tensor] = {}
     with evaluating(model), watch_outputs(modules, outputs.setdefault):
         apply(model, example)
@@ -134,7 +134,7 @@ class InputRecord:
 
 
 class InputRecords:
-    """The layers' inputs when a network runs on an example: a record by layer, and the order of the calls."""
+    """The inputs of layers when a network runs on an example: a record by layer, and the order of the calls."""
 
     def __init__(self, model: nn.Module, layers: NamedModules, example: Example):
         self.records: dict[str, InputRecord] = {}

@@ -12,7 +12,7 @@ SMALLEST_STEP = 1e-8  # keeps x/s and w/α finite for an all-zero tensor
 
 
 class FakeQuantise(Function):
-    """x̂ = clamp(round(x/step), low, high)·step (Eq. 1, 2). `step` broadcasts: per tensor, channel or sample.
+    """Uniform quantisation x̂ = clamp(round(x/step), low, high)·step (Eq. 1, 2); `step` broadcasts.
 
     With v = x/step: ∂x̂/∂x = 1[low ≤ v ≤ high]; ∂x̂/∂step = round(v) − v inside, low or high outside. Ties round to
     even.
@@ -37,7 +37,7 @@ class FakeQuantise(Function):
 
 
 class NearestLevel(Function):
-    """ŵ = α·Π(clip(w/α, −1, 1)) (Eq. 3, 17), ties to the larger magnitude. `alpha` broadcasts against w.
+    """Quantisation to levels ŵ = α·Π(clip(w/α, −1, 1)) (Eq. 3, 17), ties to the larger magnitude; `alpha` broadcasts.
 
     With u = w/α: ∂ŵ/∂w = 1[|u| ≤ 1]; ∂ŵ/∂α = Π(u) − u inside, sign(u) outside. A weight that is not finite gives NaN.
     """
@@ -58,7 +58,7 @@ class NearestLevel(Function):
 
 
 class Round(Function):
-    """round(x), ties to even, with the gradient of the identity."""
+    """Rounding with ties to even and the gradient of the identity."""
 
     @staticmethod
     def forward(ctx, x):
@@ -92,7 +92,7 @@ def nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
 
 
 def positive(step: Tensor) -> Tensor:
-    """max(|step|, `SMALLEST_STEP`), with the gradient ±1 of the magnitude everywhere.
+    """The size of a step, max(|step|, `SMALLEST_STEP`), with the gradient ±1 of the magnitude everywhere.
 
     A step that an update pushed below zero means its size, so it never inverts the quantiser; one that is below the
     smallest still learns, and can grow again.
@@ -102,7 +102,7 @@ def positive(step: Tensor) -> Tensor:
 
 
 def uniform_bounds(bits: int, signed: bool) -> tuple[int, int]:
-    """(n, p) of Eq. 1."""
+    """The smallest and the largest integer, (n, p) of Eq. 1."""
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 

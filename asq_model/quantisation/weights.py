@@ -26,7 +26,7 @@ def check_finite(w: Tensor) -> None:
 
 
 class WeightQuantiser(nn.Module):
-    """What the weight quantisers with a learned scale share: one scale per output channel, or one for all."""
+    """The base of weight quantisers with a learned scale: one per output channel, or one for all."""
 
     def __init__(self, level_set: LevelSet, channels: int, per_channel: bool = True):
         super().__init__()
@@ -34,7 +34,7 @@ class WeightQuantiser(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels if per_channel else 1))
 
     def rows(self, w: Tensor) -> Tensor:
-        """Weights as one row per scale."""
+        """The weights as one row per scale."""
         return w.reshape(len(self.scale), -1)
 
     def channel_scale(self, w: Tensor, gradient_scale: float = 1.0) -> Tensor:
@@ -50,7 +50,9 @@ class WeightQuantiser(nn.Module):
 
 
 class UniformWeight(WeightQuantiser):
-    """LSQ for weights: signed b bits, step from 2·mean|w|/√p on, gradient scale 1/√(N·p) with N weights per scale.
+    """LSQ for weights: signed b bits, a step that starts from 2·mean|w|/√p, gradient scale 1/√(N·p).
+
+    N is the number of weights per scale.
 
     Two's complement has the integers −2^(b−1) … p = 2^(b−1) − 1, the kind `sign-magnitude` −p … p.
     """
@@ -68,7 +70,10 @@ class UniformWeight(WeightQuantiser):
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """(weight codes, shaped as w; step [C] or [1]): forward(w) is step · value of the code. Raises InputError."""
+        """Weight codes, shaped as w, and the step [C] or [1]: forward(w) is step · value of the code.
+
+        Raises InputError for weights that are not finite.
+        """
         check_finite(w)
         q = torch.clamp(torch.round(w / self.channel_scale(w)), self.low, self.high).to(torch.int64)
         codes = torch.tensor(self.level_set.codes, device=w.device)  # in the order of their integers, with no gaps
@@ -76,7 +81,7 @@ class UniformWeight(WeightQuantiser):
 
 
 class LevelSetWeight(WeightQuantiser):
-    """POST, POT or any other `LevelSet`: α from the 99 % quantile of |w| on, gradient scale 1/√N."""
+    """Quantiser to POST, POT or any other `LevelSet`: α starts from the 99 % quantile of |w|, gradient scale 1/√N."""
 
     def __init__(self, level_set: LevelSet, channels: int, per_channel: bool = True):
         super().__init__(level_set, channels, per_channel)
@@ -97,15 +102,17 @@ class LevelSetWeight(WeightQuantiser):
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """(weight codes, shaped as w; α/level_unit [C] or [1]): forward(w) is that scale · (even + odd·√2). Raises
-        InputError."""
+        """Weight codes, shaped as w, and α/level_unit [C] or [1]: forward(w) is that scale · (even + odd·√2).
+
+        Raises InputError for weights that are not finite.
+        """
         check_finite(w)
         index = nearest_level(w / self.channel_scale(w), self.midpoints)
         codes = torch.tensor(self.level_set.codes, device=w.device)[index]
         return codes, positive(self.scale) / self.level_set.level_unit
 
     def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
-        """`quantised`, which is forward(w), divided by √2 where a level is an odd power of √2, elsewhere 0."""
+        """The part of quantised weights at odd powers of √2, divided by √2; elsewhere 0. `quantised` is forward(w)."""
         codes, _ = self.codes(w)
         odd = torch.tensor(self.level_set.odd != 0, device=w.device)[codes]
         return quantised * odd / 2**0.5
@@ -122,7 +129,7 @@ class DorefaWeight(nn.Module):
         self.steps = (1 << bits) - 1
 
     def initialise(self, w: Tensor) -> None:
-        """Nothing to start."""
+        """Do nothing: there is no parameter to start."""
 
     def forward(self, w: Tensor) -> Tensor:
         squashed = torch.tanh(w)

@@ -45,19 +45,19 @@ class Convolution:
 
     @property
     def adapter_hidden_weights(self) -> int:
-        """Of the adapter's first layer, C → C // 4."""
+        """How many weights the adapter's first layer has, C → C // 4."""
         return self.channels * (self.channels // 4)
 
     @property
     def adapter_parameters(self) -> int:
-        """Of both its layers, C → C // 4 → 1, with biases."""
+        """How many parameters both layers of the adapter have, C → C // 4 → 1, with biases."""
         hidden = self.channels // 4
         return self.adapter_hidden_weights + hidden + hidden + 1
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """Shares in percent, for one bit-width."""
+    """The adapters' shares of a network's parameters and operations in percent, for one bit-width."""
 
     bits: int
     parameters: float

@@ -20,8 +20,10 @@ NOTE = click.option("--note", default="", help="A sentence about the data for th
 
 
 def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tuple[Path, ...]:
-    """Checkpoints, all of them read once so that a damaged one is found before work is done for others; if there are
-    none, that of the digits network, trained now where it is missing. Raises InputError."""
+    """The checkpoints that a command is for: those given, or the digits network's, trained now if it is missing.
+
+    All of them are read once, so that a damaged one is found before work is done for others. Raises InputError.
+    """
     for checkpoint in checkpoints:
         read_checkpoint(checkpoint)
     if checkpoints:

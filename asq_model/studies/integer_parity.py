@@ -29,7 +29,7 @@ BATCH = 100
 
 
 def round_input(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
-    """(torch's input of a layer at the integer layer's binary point, how many values saturated)."""
+    """Torch's input of a layer at the integer layer's binary point, and how many values saturated."""
     if layer is network.stem:
         return trace.inputs[layer.name], 0  # the image itself, which both have
     given = np.rint(network.gain(layer) * x.double().numpy() * 2.0**layer.quantiser.point).astype(np.int64)
@@ -40,7 +40,7 @@ def round_input(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) 
 def compare_layer(
     parity: LayerParity, layer: Layer, network: IntegerNetwork, source: ActivationQuantiser, x: Tensor, trace: Trace
 ) -> None:
-    """Add a batch to `parity`. `source`: torch's quantiser, `x` its input."""
+    """Add a layer's batch to `parity`. `source`: torch's quantiser, `x` its input."""
     wanted, wanted_step = (array.numpy() for array in source.codes(x))
     quantiser = layer.quantiser
     given, outside = round_input(x, layer, network, trace)
@@ -80,7 +80,7 @@ def measure_parity(
     precision: Precision | None = None,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Parity:
-    """Compare on the test set's first images. Raises InputError."""
+    """Compare a checkpoint's integer network with torch on the test set's first images. Raises InputError."""
     model, config = load_quantised(checkpoint)
     dataset = load_dataset(config["recipe"]["data"], data_folder)
     precision = precision or Precision()

@@ -22,8 +22,11 @@ COLUMNS = (
 
 @dataclass
 class LayerParity:
-    """Of one layer, over all images: codes compared, how many agree given the same input and in the network, inputs
-    that saturated, values that lay exactly between two codes, the largest relative error of a step."""
+    """How well one layer's codes agree over all images.
+
+    Counts: codes compared, those that agree given the same input and in the network, inputs that saturated, values that
+    lay exactly between two codes. step_error: the largest relative error of a step.
+    """
 
     codes: Count = 0
     given_input: Count = 0
@@ -35,7 +38,7 @@ class LayerParity:
 
 @dataclass
 class Parity:
-    """Of a network: by layer, and how many images each of the two classifies correctly, and alike."""
+    """How well a network's layers agree, and how many images each of the two classifies correctly, and alike."""
 
     name: Word
     precision: Precision
@@ -49,7 +52,7 @@ class Parity:
 
 
 def render_network(parity: Parity) -> str:
-    """In Markdown."""
+    """The section on one network: counts, and a table of its layers."""
     total = parity.images
     rows = []
     for name, layer in parity.layers.items():
@@ -69,7 +72,7 @@ def render_network(parity: Parity) -> str:
 
 
 class ParityReport(TypedDict):
-    """What the results file holds. note: what else the page says of the data."""
+    """The content of the results file. note: what else the page says of the data."""
 
     note: Text
     networks: list[Parity]
@@ -86,7 +89,7 @@ PARITY = Kind("report on parity", ParityReport, remedy=REMEDY, megabytes=64, che
 
 
 def render_page(report: ParityReport) -> str:
-    """Tables of all networks in Markdown."""
+    """The page on all networks of a report."""
     networks = report["networks"]
     explained = (
         "Codes *given torch's input*: each layer gets torch's own input, rounded to the integers' bits. *In the"

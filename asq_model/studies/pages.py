@@ -1,4 +1,4 @@
-"""The results pages written anew from the records beside them: no figure on them can be typed. Free of torch."""
+"""Write the results pages anew from the records beside them: no figure on them can be typed. Free of torch."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def render_record(path: Path) -> str:
 
 
 def write_training_pages(folder: Path) -> Iterator[Path]:
-    """Write the page of every record in a folder; the pages' paths. Raises InputError if there is none."""
+    """Write the page of every record in a folder; yield the pages' paths. Raises InputError if there is none."""
     records = [folder / name for name in PAGES if (folder / name).is_file()]
     if not records:
         raise InputError(f"{folder} has none of {', '.join(PAGES)}")

@@ -1,5 +1,6 @@
-"""The paper's figures 1, 3, 4, 5 and 6, drawn from trained checkpoints: one of full precision, and of LSQ and ASQ at
-2 and at 3 bits that started from it.
+"""Draw the paper's figures 1, 3, 4, 5 and 6 from trained checkpoints.
+
+They are one of full precision, and of LSQ and ASQ at 2 and at 3 bits that started from it.
 
 Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits. 4: activations
 before and after quantisation at 2 bits, and how the integer codes are used. 5: distance from full precision after each
@@ -68,7 +69,7 @@ class Networks:
 
 
 def load_networks(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
-    """The checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
+    """Load the checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
 
     def path(**fields: object) -> Path:
         return study / f"{recipe_of(network, seed=seed, **fields).name}.safetensors"
@@ -88,12 +89,15 @@ def load_networks(network: str, seed: int, study: Path, start: Path | None, data
 
 
 def layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """What each layer that is, or can be, quantised receives."""
+    """The input of each layer that is, or can be, quantised."""
     return observe_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
 
 
 def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(rounding, clipping): L2 norms [N] of x̂ − x over the values inside the range, and over those outside it."""
+    """The error of quantising x by rounding and by clipping, L2 norms [N].
+
+    The norms are those of x̂ − x over the values inside the range, and over those outside it.
+    """
     quantiser = layer.activation_quantiser
     with torch.no_grad():
         step, _ = quantiser.grid(x)
@@ -109,7 +113,7 @@ def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def draw_figure_1(networks: Networks) -> plt.Figure:
-    """(a) Activations of one layer for three images; (b) weights of the same layer."""
+    """Draw activations of one layer for three images, and the weights of the same layer."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
     inputs = layer_inputs(networks.full, networks.images)
     name = middle(list(inputs))
@@ -133,7 +137,7 @@ def middle(names: list[str]) -> str:
 
 
 def draw_figure_3(_: Networks) -> plt.Figure:
-    """Quantisation levels of uniform, POT and POST (all three level sets) at 4 bits."""
+    """Draw the quantisation levels of uniform, POT and POST (all three level sets) at 4 bits."""
     sets = [LevelSet("uniform", 4)]
     sets += [LevelSet(family, 4, kind) for family in EXPONENTIAL for kind in KINDS]
     figure, axes = plt.subplots(figsize=(9, 3.4))
@@ -149,7 +153,7 @@ def draw_figure_3(_: Networks) -> plt.Figure:
 
 
 def draw_figure_4(networks: Networks) -> plt.Figure:
-    """One layer's input at 2 bits before and after quantisation, and how often each code is used; LSQ above ASQ."""
+    """Draw one layer's input at 2 bits before and after quantisation, and the use of each code; LSQ above ASQ."""
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), width_ratios=(2, 1))
     for (left, right), method in zip(axes, METHODS, strict=True):
         model = networks.quantised[method, 2]
@@ -176,7 +180,7 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
 
 
 def draw_figure_5(networks: Networks) -> plt.Figure:
-    """Mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
+    """Draw the mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     wanted = block_outputs(networks.full, networks.images)
     for place, method in enumerate(METHODS):
@@ -192,7 +196,7 @@ def draw_figure_5(networks: Networks) -> plt.Figure:
 
 
 def draw_figure_6(networks: Networks) -> plt.Figure:
-    """Rounding and clipping error of each low-bit layer's input at 3 bits: mean and standard deviation over images."""
+    """Draw the rounding and clipping error of each low-bit layer's input at 3 bits: mean and deviation over images."""
     figure, axes = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
     for place, method in enumerate(METHODS):
         model = networks.quantised[method, 3]

@@ -14,7 +14,7 @@ CAPTIONS = {
 
 
 def render_page(report: FiguresReport) -> str:
-    """In Markdown."""
+    """The page that shows the figures."""
     network, images = report["network"], f"the first {report['images']} test images"
     lines = [
         "# The paper's figures",

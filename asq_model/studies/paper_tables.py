@@ -7,7 +7,7 @@ from asq_model.spec.levels import EXPONENTIAL, KINDS
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: W`bits`A`bits` with these weights and activations."""
+    """One line of a table: weights of that family and kind, both operands at `bits` bits, and these activations."""
 
     bits: int
     family: str

@@ -1,4 +1,4 @@
-"""What the rounding of products, as hardware does it, costs a trained network: accuracy and error of the sums.
+"""Measure what the rounding of products, as hardware does it, costs a trained network: accuracy and error of the sums.
 
 Each arithmetic is a run of its own through the network: a low-bit layer's sums move the codes of all that come after.
 The error of the sums is measured one layer at a time, on the inputs that the layer has in torch.
@@ -35,6 +35,7 @@ class Arithmetic:
 
     @property
     def name(self) -> str:
+        """The arithmetic's name in tables and options."""
         return self.unit if self.frac is None else f"{self.unit} frac {self.frac}"
 
 
@@ -52,7 +53,7 @@ NAMES = tuple(arithmetic.name for family in ARITHMETICS.values() for arithmetic 
 
 @torch.no_grad()
 def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> float:
-    """Rms error of the sums over the rms of the exact ones, mean over the low-bit layers."""
+    """The rms error of the sums over the rms of the exact ones, mean over the low-bit layers."""
     layers = inner_layers(model)
     inputs = observe_inputs(model, layers, images)
     errors = []
@@ -64,7 +65,7 @@ def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> f
 
 
 def load_low_bit(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
-    """(network, configuration, recipe) of a quantised checkpoint with low-bit layers. Raises InputError."""
+    """Load a quantised checkpoint with low-bit layers: (network, configuration, recipe). Raises InputError."""
     model, config = load_quantised(checkpoint)
     if not inner_layers(model):
         raise InputError(f"checkpoint {checkpoint} has no low-bit layer; this command compares how they are computed")
@@ -78,8 +79,9 @@ def measure_arithmetics(
     only: Collection[str] = (),
     progress: Callable[[str], object] = lambda name: None,
 ) -> list[ArithmeticRow]:
-    """A network's rows, torch's own and one per arithmetic of its family (`only` of these names, if any are given), on
-    the test set's first images (None: all of it). Raises InputError.
+    """Count a network's right answers in torch and in each arithmetic of its family. Raises InputError.
+
+    only: the names of the arithmetics, if not all. images: of the test set, the first (None: all of it).
 
     correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
     right. rms_error: see `measure_error`; None for torch's own sums, which are those of floats. unit, frac: of the

@@ -24,8 +24,10 @@ COLUMNS = (
 
 
 def merge_rows(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
-    """What the results file holds: what it held (`known`, None without one), with these rows in place of those of the
-    same checkpoint and arithmetic."""
+    """The content of the results file with new rows in place of those of the same checkpoint and arithmetic.
+
+    known: what the file held before, None without one.
+    """
     merged = {(row["digest"], row["arithmetic"]): row for row in [*(known["rows"] if known else []), *rows]}
     command = "python -m asq_model arithmetic CKPT … --data … --out …"
     return {
@@ -37,13 +39,13 @@ def merge_rows(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: s
 
 
 def weights(row: ArithmeticRow) -> str:
-    """The level set, and the rounding if training saw it."""
+    """The level set's name, and the rounding if training saw it."""
     seen = row["product_frac"]
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
 def group_rows(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
-    """Rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
+    """Group rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
     groups: dict[tuple, list[ArithmeticRow]] = {}
     for row in rows:
         keys = ("network", "activations", "activation_bits", "arithmetic", "data", "images")
@@ -52,17 +54,17 @@ def group_rows(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
 
 
 def difference(row: ArithmeticRow) -> float:
-    """Points that an arithmetic gains over torch's, same weights, same images."""
+    """How many points of accuracy an arithmetic gains over torch's, with the same weights and images."""
     return 100 * (row["gained"] - row["lost"]) / row["images"]
 
 
 def with_spread(values: list[float], sign: str = "") -> str:
-    """Mean, and standard deviation where there are several."""
+    """The mean of values as text, and their standard deviation where there are several."""
     return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
 def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
-    """In Markdown: every network and arithmetic, mean and standard deviation over seeds."""
+    """The table of every network and arithmetic, mean and standard deviation over seeds."""
     cells = []
     for (trained, network, activations, bits, arithmetic, _, images), runs in group_rows(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
@@ -79,7 +81,7 @@ def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
 
 
 def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
-    """In Markdown: by arithmetic, the mean difference over all networks that were run with it, and its interval."""
+    """The table of each arithmetic's mean difference over all networks that were run with it, and its interval."""
     from scipy.stats import t
 
     differences: dict[tuple, list[float]] = {}
@@ -99,7 +101,7 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
 
 
 def render_page(study: ArithmeticStudy, results: str) -> str:
-    """The whole page in Markdown. results: the name of the file with the rows."""
+    """The page on what rounding costs. results: the name of the file with the rows."""
     rows = study["rows"]
     libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
     lines = [

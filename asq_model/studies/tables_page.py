@@ -52,7 +52,7 @@ def group_runs(study: StudyResults, count: str = "correct") -> dict[tuple, list[
 
 
 def pooled_spread(groups: dict[tuple, list[float]]) -> tuple[float, int]:
-    """(standard deviation of one run, degrees of freedom), from the spread of every row's seeds about its mean."""
+    """The standard deviation of one run and its degrees of freedom, from every row's spread about its mean."""
     freedom = sum(len(values) - 1 for values in groups.values())
     if not freedom:
         return float("nan"), 0
@@ -60,7 +60,10 @@ def pooled_spread(groups: dict[tuple, list[float]]) -> tuple[float, int]:
 
 
 def compare_rows(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | None:
-    """(difference of the means, half-width of its 95 % interval by the pooled spread), or None without both rows."""
+    """The difference of two rows' means and the half-width of its 95 % interval by the pooled spread.
+
+    None where one of the rows was not measured.
+    """
     from scipy.stats import t
 
     if one not in groups or other not in groups:
@@ -73,7 +76,7 @@ def compare_rows(groups: dict, one: tuple, other: tuple) -> tuple[float, float] 
 
 
 def verdict(comparison: tuple[float, float] | None) -> str:
-    """Of the claim that the first is better."""
+    """What is to be said of the claim that the first row is better."""
     if comparison is None:
         return "not measured"
     difference, interval = comparison
@@ -93,7 +96,7 @@ def difference_text(comparison: tuple[float, float] | None) -> str:
 
 
 def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
-    """Every row: stored bits, mean and spread over seeds, the paper's figure."""
+    """The table of every row: stored bits, mean and spread over seeds, the paper's figure."""
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
     top_5 = group_runs(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
@@ -109,7 +112,7 @@ def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
 
 
 def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
-    """The paper's orderings, as (claim, row said to be better, row it is compared with)."""
+    """The orderings that the paper claims: (claim, row said to be better, row it is compared with)."""
     network = study["runs"][0]["network"]
     orderings = []
 
@@ -165,7 +168,7 @@ def recommendation(study: StudyResults, groups: dict) -> list[str]:
 
 
 def render_page(study: StudyResults) -> str:
-    """The whole page in Markdown."""
+    """The page on a table of the paper."""
     table, groups = TABLES[study["table"]], group_runs(study)
     seeds = sorted({run["seed"] for run in study["runs"]})
     epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
@@ -226,5 +229,5 @@ def full_precision_options(recipe: RecipeRecord) -> str:
 
 
 def results_name(table: int) -> str:
-    """Of the file that a table's runs are in; the page lies beside it. Tables 4 and 5 are one study."""
+    """The name of the file that a table's runs are in; Tables 4 and 5 are one study."""
     return "cifar10.json" if table == 4 else f"imagenet_table{table}.json"

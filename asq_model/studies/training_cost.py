@@ -1,4 +1,6 @@
-"""What quantisation costs a training step, in time and memory, beside full precision and Brevitas: ratios of one run.
+"""Measure what quantisation costs a training step, in time and memory, beside full precision and Brevitas.
+
+Figures are ratios of one run.
 
 Time: the networks take turns, step by step, so that whatever else the machine does hits all of them; medians. Memory:
 each network in a process of its own, what its steps add at their peak to what the process held before it was made.
@@ -31,10 +33,12 @@ NETWORK = "resnet20"
 
 
 def build_full_precision() -> nn.Module:
+    """The network in full precision."""
     return build(NETWORK, CLASSES)
 
 
 def build_quantised(weights: str, activations: str) -> nn.Module:
+    """The network with these quantisers in every layer between the first and the last."""
     layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
     model = build_full_precision()
     convert(model, QuantConfig(inner=layer), torch.randn(2, *IMAGE))
@@ -71,7 +75,7 @@ def build_brevitas() -> nn.Module:
 
 
 def candidates() -> dict[str, Callable[[], nn.Module]]:
-    """By the name in the table; Brevitas where it is installed."""
+    """What builds each network that is measured, by its name in the table; Brevitas where it is installed."""
     builders = {
         BASE: build_full_precision,
         f"LSQ W{BITS}A{BITS}": lambda: build_quantised("uniform", "lsq"),
@@ -83,7 +87,7 @@ def candidates() -> dict[str, Callable[[], nn.Module]]:
 
 
 class Stepper:
-    """A network and what it trains on: `step` is one update."""
+    """A network and what it trains on."""
 
     def __init__(self, model: nn.Module):
         self.model = model.train().to(memory_format=torch.channels_last)
@@ -95,7 +99,7 @@ class Stepper:
         return nn.functional.cross_entropy(self.model(self.images), self.labels)
 
     def step(self) -> float:
-        """Seconds that it took."""
+        """Do one update; return the seconds that it took."""
         start = time.perf_counter()
         loss = self.loss()
         self.optimiser.zero_grad()
@@ -105,7 +109,7 @@ class Stepper:
 
 
 def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) -> dict[str, float]:
-    """Median seconds of each network's step, the networks taking turns."""
+    """The median seconds of each network's training step, the networks taking turns."""
     steppers = {name: Stepper(make()) for name, make in makers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
     for turn in range(rounds + 2):
@@ -117,7 +121,7 @@ def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) 
 
 
 def read_memory(field: str) -> float:
-    """MiB of this process's memory by /proc: `VmRSS` now, `VmHWM` at its peak."""
+    """The MiB of this process's memory by /proc: `VmRSS` now, `VmHWM` at its peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
@@ -125,6 +129,7 @@ def read_memory(field: str) -> float:
 
 
 def send_peak_memory(name: str, threads: int, connection) -> None:
+    """Measure one network's memory in this process, which does nothing else, and send it to the parent."""
     end_on_interrupt()
     torch.set_num_threads(threads)
     candidates_here = candidates()
@@ -138,7 +143,7 @@ def send_peak_memory(name: str, threads: int, connection) -> None:
 
 
 def measure_peak_memory(name: str, threads: int) -> float:
-    """MiB that making and training one network adds at its peak, in a process of its own.
+    """The MiB that making and training one network adds at its peak, in a process of its own.
 
     Raises InputError if that dies.
     """
@@ -160,7 +165,7 @@ def measure_peak_memory(name: str, threads: int) -> float:
 
 
 def measure_training_cost(rounds: int, threads: int) -> BenchReport:
-    """Every candidate's cost, and what it was measured with: what `bench_page` shows."""
+    """Measure the cost of every candidate; the report also says what it was measured with."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     makers = candidates()

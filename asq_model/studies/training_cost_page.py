@@ -7,7 +7,7 @@ BASE = "full precision"  # what the others are set against
 
 
 def render_table(report: BenchReport) -> str:
-    """In Markdown, ratios to full precision."""
+    """The table of each candidate's cost, with ratios to full precision."""
     base = report["costs"][BASE]
     rows = []
     for name, cost in report["costs"].items():
@@ -25,4 +25,5 @@ def render_table(report: BenchReport) -> str:
 
 
 def render_page(report: BenchReport) -> str:
+    """The page on the cost of a training step."""
     return f"# Cost of a training step\n\nBy `make bench`.\n\n{render_table(report)}\n"

@@ -1,0 +1,1 @@
+"""Train networks, evaluate them, and store and load what was trained."""

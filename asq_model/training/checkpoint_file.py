@@ -17,7 +17,7 @@ FORMAT = 2  # 2: networks by name, a configuration per layer
 
 
 def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
-    """SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
+    """The SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
     total = hashlib.sha256(canonical_json(config).encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
@@ -36,7 +36,10 @@ def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """(tensors, digest) of a checkpoint of this program, or of any safetensors file (digest of its tensors alone)."""
+    """Read the tensors of a checkpoint of this program, or of any safetensors file, and their digest.
+
+    Of a file from elsewhere the digest is of its tensors alone.
+    """
     tensors, config = read_file(path)
     if config is None:
         return tensors, digest(tensors, {})
@@ -44,13 +47,16 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """(tensors, configuration with its `digest`). Raises InputError for a file missing, cut, edited or foreign."""
+    """Read a checkpoint: (tensors, configuration with its `digest`).
+
+    Raises InputError for a file missing, cut, edited or foreign.
+    """
     tensors, config = read_file(path)
     return check_contents(path, tensors, config)
 
 
 def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
-    """(tensors, whatever the header has as configuration), unverified."""
+    """Read a safetensors file, unverified: (tensors, whatever the header has as configuration)."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -70,7 +76,7 @@ def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
 
 
 def check_contents(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
-    """Both, if the configuration is this program's and the digest of both is the one in it."""
+    """The tensors and the configuration. Raises InputError unless this program wrote them and the digest is theirs."""
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")
     if config.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""What a quantised network is doing inside: steps, β and weight scales per layer, logged or searched for a fault."""
+"""Look into a quantised network: steps, β and weight scales per layer, to be logged or searched for a fault."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +19,12 @@ LEAST_SPREAD = 1e-6  # of β over samples, relative: below it float32 hardly res
 
 @dataclass(frozen=True)
 class LayerState:
-    """One layer on one batch: step s; smallest, mean and largest β (1 without an adapter); the shares of samples whose
-    β sits on its floor and on its ceiling; smallest and largest weight scale (1 where weights have none); and what is
-    wrong with an adapter whose β does not vary (else nothing)."""
+    """The state of one layer on one batch.
+
+    step: s. beta: smallest, mean and largest β (1 without an adapter). on_floor, on_ceiling: the shares of samples
+    whose β sits there. scale: smallest and largest weight scale (1 where weights have none). constant: what is wrong
+    with an adapter whose β does not vary (else nothing).
+    """
 
     step: float
     beta: tuple[float, float, float]
@@ -62,7 +65,7 @@ def observe_layer_state(layer: Quantised, x: Tensor) -> LayerState:
 
 
 def constant_reason(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
-    """Why β [N] does not vary over the samples of x, or nothing where it does (or a single sample cannot tell)."""
+    """Why β [N] does not vary over the samples of x; empty where it does, or where a single sample cannot tell."""
     if len(beta) < 2 or beta.max() - beta.min() > LEAST_SPREAD * beta.max():
         return ""
     fact = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"
@@ -72,7 +75,7 @@ def constant_reason(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
 
 
 def find_first_fault(model: nn.Module, images: Tensor) -> str:
-    """What went wrong first in a network whose loss is no number, for an error message. Leaves it in eval mode.
+    """Find what went wrong first in a network whose loss is not finite, for an error message.
 
     In eval mode, since batch norm must not wait for other processes, whose loss may be fine.
     """
@@ -94,7 +97,7 @@ def find_first_fault(model: nn.Module, images: Tensor) -> str:
 
 
 class Log:
-    """TensorBoard files of a run, or nothing where no folder is given. Entries count epochs."""
+    """The TensorBoard files of a run, or nothing where no folder is given. Entries count epochs."""
 
     def __init__(self, folder: Path | None, epoch: int):
         self.writer = None

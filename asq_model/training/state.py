@@ -152,7 +152,7 @@ class TrainingState:
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD; weight decay is for the layers' weights and PACT's clips: a step size or β has no business shrinking."""
+    """Make the SGD optimiser. Weight decay is for the layers' weights and PACT's clips only, not for steps or β."""
     layers = [layer for _, layer in [*quantisable_layers(model), *quantised_layers(model)]]
     decayed = [layer.weight for layer in layers]
     decayed += [module.clip for module in model.modules() if isinstance(module, PactActivation)]

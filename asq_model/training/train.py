@@ -1,4 +1,4 @@
-"""Training, top to bottom: full precision first, then quantised from there; killed at any point, it resumes.
+"""Train a network: first in full precision, then quantised from there; killed at any point, it resumes.
 
 The hyperparameters were chosen on a validation part of the training images (`Recipe.validation`); the test images
 are looked at once, when all training is done. Under `torchrun` the processes share each batch and act as one.
@@ -83,7 +83,7 @@ def train_on(
 def train_epochs(
     state: TrainingState, resume_path: Path, log_folder: Path | None, after_epoch: Callable[[int], None]
 ) -> None:
-    """All epochs of the recipe, from where a saved state stands; each of them saved, logged and reported."""
+    """Train all epochs of the recipe from where a saved state stands; save, log and report each of them."""
     recipe = state.recipe
     state.resume(resume_path)
     state.save(resume_path)  # a folder that cannot be written to is better found out now
@@ -110,7 +110,7 @@ def train_epochs(
 
 
 def train_epoch(state: TrainingState, bar: tqdm | None = None) -> tuple[float, float]:
-    """One pass over the training images: (mean loss, accuracy), of this process's part."""
+    """Train on all training images once: (mean loss, accuracy), of this process's part."""
     recipe = state.recipe
     state.parallel.train()
     generator = epoch_generator(recipe.seed, state.epoch)
@@ -130,13 +130,13 @@ def train_epoch(state: TrainingState, bar: tqdm | None = None) -> tuple[float, f
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """The random numbers of one epoch. Hashed, since torch's generator looks at the low 32 bits of a seed only."""
+    """The random numbers of one epoch, from a hash, since torch's generator takes the low 32 bits of a seed only."""
     mixed = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(mixed[:4], "little"))
 
 
 def learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
-    """Cosine decay to 0 within each phase; `progress` is how much of the epoch is done."""
+    """The learning rate: cosine decay to 0 within each phase; `progress` is how much of the epoch is done."""
     if epoch < recipe.full_precision_epochs:
         start, length, peak = 0, recipe.full_precision_epochs, recipe.full_precision_rate
     else:
@@ -145,7 +145,7 @@ def learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
 
 
 def train_step(state: TrainingState, images: Tensor, labels: Tensor) -> tuple[float, int]:
-    """One update: (loss, correct) of this process's part. Raises InputError for a loss that is not finite."""
+    """Do one update: (loss, correct) of this process's part. Raises InputError for a loss that is not finite."""
     recipe, device = state.recipe, state.device
     images, labels = images.to(device, memory_format=torch.channels_last), labels.to(device)
     where = f"in epoch {state.epoch + 1} of {recipe.epochs}"
@@ -191,8 +191,11 @@ def evaluate(state: TrainingState) -> dict[str, Any]:
 
 
 def warn_of_adapters(state: TrainingState) -> None:
-    """Warn of layers whose adapters do not adapt: those with samples whose β sits on its floor or ceiling, where no
-    gradient reaches it, and those whose β is a constant."""
+    """Warn of layers whose adapters do not adapt.
+
+    Those are layers with samples whose β sits on its floor or ceiling, where no gradient reaches it, and those whose β
+    is a constant.
+    """
     for name, layer in observe_layer_states(state.model, state.examples.to(state.device)).items():
         warnings = [
             f"β is on its {limit} for {share:.0%} of {EXAMPLES} training images"

@@ -1,4 +1,4 @@
-"""What a checkpoint of a trained network says of itself, checked before anything is made of it. Free of torch."""
+"""The configuration of a trained network's checkpoint, checked before a network is made of it. Free of torch."""
 
 from pathlib import Path
 from typing import Annotated, NotRequired, TypedDict
@@ -17,7 +17,7 @@ Parameter = bool | int | float | Line | None
 
 
 class Trained(TypedDict):
-    """A trained network's configuration; what else the header holds is not looked at.
+    """A trained network's configuration; what else the header holds is ignored.
 
     start: digest of the checkpoint that it started from, or empty. layers: by name, how each is quantised; none in full
     precision. Counts are of correctly classified test images.
@@ -38,8 +38,10 @@ class Trained(TypedDict):
 
 
 def read_trained(path: Path) -> tuple[dict[str, np.ndarray], Trained]:
-    """(tensors, configuration) of a trained network. Raises InputError for a checkpoint of anything else, or one whose
-    configuration cannot be."""
+    """Read a trained network's tensors and configuration.
+
+    Raises InputError for a checkpoint of anything else, or one whose configuration cannot be.
+    """
     tensors, config = read_checkpoint(path)
     try:
         check_trained(msgspec.convert(config, Trained, strict=True))
