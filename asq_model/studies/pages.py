@@ -26,7 +26,7 @@ PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),
     "figures.json": (FIGURES_PAGE, paper_figures_page.render_page),
     "training-speed.json": (BENCH, training_cost_page.render_page),
-    "trained-out.json": (TRAINED_OUT, trained_out_page.page),
+    "trained-out.json": (TRAINED_OUT, trained_out_page.render_page),
 }
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen, holm, paired, spread, verdict
 from asq_model.studies.trained_out import TRAINED_OUT, by_row, key, label, percent, seed
-from asq_model.studies.trained_out_page import lead_of, page
+from asq_model.studies.trained_out_page import lead_of, render_page
 
 STUDY = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
 LSQ, ASQ = (4, "uniform", "", "lsq"), (4, "uniform", "", "asq")
@@ -63,11 +63,11 @@ def test_a_record_with_impossible_or_doubled_runs_is_refused():
 
 def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     low = STUDY["rows"][0] | {"correct": 1000}
-    text = page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
+    text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
     assert f"W4A4 {label(LSQ)} with seed 0 (10.00 %)" in text
-    assert "collapsed" not in page(STUDY | {"rows": [run for run in STUDY["rows"] if percent(run) > 70]})
+    assert "collapsed" not in render_page(STUDY | {"rows": [run for run in STUDY["rows"] if percent(run) > 70]})
     assert "Trained for 20 epochs, W4A4 ASQ + POST (symmetric) with seed 0 loses 0.19." in text
-    assert "Not measured." in page(
+    assert "Not measured." in render_page(
         STUDY | {"rows": [{name: value for name, value in run.items() if name != "frozen"} for run in STUDY["rows"]]}
     )
 
