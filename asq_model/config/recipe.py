@@ -1,6 +1,8 @@
 """How a network is trained, as plain data: one `Recipe` per training run. Free of torch."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from asq_model.common.errors import InputError, check_range
 from asq_model.config.layer_config import LayerConfig, QuantConfig
@@ -86,6 +88,11 @@ class Recipe:
                 raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}")
         object.__setattr__(self, "kind", self.layer.kind)
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The recipe that a checkpoint stores. Raises TypeError for an unknown field, InputError for a bad one."""
+        return cls(**record)
+
     @property
     def layer(self) -> LayerConfig:
         """The configuration of every layer but the first and the last."""
@@ -144,9 +151,14 @@ class Recipe:
 
 # Where a network is trained otherwise than by `Recipe`'s defaults: the paper's schedules (its sections 4.1-4.3). For
 # ImageNet the paper starts from published full-precision weights; ResNet-8 is not in the paper, and takes ResNet-20's.
-_CIFAR = {"data": "cifar10", "batch": 128, "full_precision_epochs": 200, "quantised_epochs": 300}
-_IMAGENET = {"data": "imagenet", "full_precision_epochs": 0, "quantised_epochs": 90, "quantised_rate": 0.01}
-SCHEDULES = {
+_CIFAR: dict[str, Any] = {"data": "cifar10", "batch": 128, "full_precision_epochs": 200, "quantised_epochs": 300}
+_IMAGENET: dict[str, Any] = {
+    "data": "imagenet",
+    "full_precision_epochs": 0,
+    "quantised_epochs": 90,
+    "quantised_rate": 0.01,
+}
+SCHEDULES: dict[str, dict[str, Any]] = {
     "digits": {},
     "resnet8": _CIFAR,
     "resnet20": _CIFAR,
@@ -156,7 +168,7 @@ SCHEDULES = {
 }
 
 
-def recipe_of(network: str, **given) -> Recipe:
+def recipe_of(network: str, **given: Any) -> Recipe:
     """The recipe of a network's own schedule, with what is given (and not None) in its place."""
     given = {name: value for name, value in given.items() if value is not None}
     return Recipe(**{"network": network} | SCHEDULES.get(network, {}) | given)

@@ -45,8 +45,9 @@ def read_image(path: Path) -> Image.Image:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=READ) as file:
             if file.width * file.height > LARGEST_PIXELS:
                 raise InputError(f"it has {file.width} × {file.height} pixels; allowed: {LARGEST_PIXELS:,}")
-            if file.format != "MPO" and getattr(file, "n_frames", 1) > 1:  # a camera's second view is no animation
-                raise InputError(f"it has {file.n_frames} frames; allowed: one")
+            frames = getattr(file, "n_frames", 1)
+            if file.format != "MPO" and frames > 1:  # a camera's second view is no animation
+                raise InputError(f"it has {frames} frames; allowed: one")
             return as_rgb(file)
     except Exception as error:  # Pillow's decoders raise whatever they run into, SyntaxError and struct.error too
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write
+from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, invalidate, read_manifest, write_manifest
 
 # Convolutions with short and with long dot products, the layer that is unrolled, and the 8-bit classifier.
 LAYERS = ("block1.conv1", "block2.conv1", "block3.downsample.0", "fc")
 
 
-def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) -> dict:
+def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) -> Manifest:
     """Copy these layers of golden vectors, without feature maps, to a folder; return its manifest.
 
     Raises InputError for damaged vectors, and a layer that they do not have.
@@ -25,8 +26,14 @@ def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) 
         raise InputError(f"golden vectors {golden} have no layer {min(missing)}")
     invalidate(folder)
     for entry in chosen:
-        content = (golden / entry["file"]).read_bytes()
-        atomic_write(folder / entry["file"], lambda path, content=content: path.write_bytes(content))
-    excerpt = manifest | {"layers": chosen, "maps": [], "products": sum(entry["products"] for entry in chosen)}
+        copy_file(golden / entry["file"], folder / entry["file"])
+    products = sum(entry["products"] for entry in chosen)
+    excerpt: Manifest = {**manifest, "layers": chosen, "maps": [], "products": products}
     write_manifest(folder, excerpt)
     return excerpt
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, all or nothing."""
+    content = source.read_bytes()
+    atomic_write(target, lambda path: path.write_bytes(content))

@@ -128,7 +128,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     `data_folder` is for datasets that are not built in. Raises InputError.
     """
     model, config = load_quantised(checkpoint)
-    recipe = Recipe(**config["recipe"])
+    recipe = Recipe.from_record(config["recipe"])
     dataset = load_dataset(recipe.data, data_folder)
     test = dataset.test
     test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))

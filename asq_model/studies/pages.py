@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
@@ -20,7 +21,7 @@ from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import TRAINED_OUT
 
 # By the record's name: what it is, and how its page is made.
-PAGES: dict[str, tuple[Kind, Callable[[dict], str]]] = {
+PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
     **{tables_page.results_name(table): (STUDY, tables_page.render_page) for table in TABLES},
     "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.render_page(study, "arithmetic.json")),
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),

@@ -69,7 +69,7 @@ def load_low_bit(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
     model, config = load_quantised(checkpoint)
     if not inner_layers(model):
         raise InputError(f"checkpoint {checkpoint} has no low-bit layer; this command compares how they are computed")
-    return model, config, Recipe(**config["recipe"])
+    return model, config, Recipe.from_record(config["recipe"])
 
 
 def measure_arithmetics(

@@ -8,6 +8,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
 from asq_model.config.fingerprints import versions
 
+Group = tuple[str, str, str, int, str, str, int]  # weights, network, activations, their bits, arithmetic, data, images
 COLUMNS = (
     "network",
     "weights",
@@ -44,12 +45,13 @@ def weights(row: ArithmeticRow) -> str:
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
-def group_rows(rows: list[ArithmeticRow]) -> dict[tuple, list[ArithmeticRow]]:
+def group_rows(rows: list[ArithmeticRow]) -> dict[Group, list[ArithmeticRow]]:
     """Group rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
-    groups: dict[tuple, list[ArithmeticRow]] = {}
+    groups: dict[Group, list[ArithmeticRow]] = {}
     for row in rows:
-        keys = ("network", "activations", "activation_bits", "arithmetic", "data", "images")
-        groups.setdefault((weights(row), *(row[key] for key in keys)), []).append(row)
+        operands = row["network"], row["activations"], row["activation_bits"]
+        group = weights(row), *operands, row["arithmetic"], row["data"], row["images"]
+        groups.setdefault(group, []).append(row)
     return groups
 
 
@@ -68,12 +70,14 @@ def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
     cells = []
     for (trained, network, activations, bits, arithmetic, _, images), runs in group_rows(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
+        errors = [run["rms_error"] for run in runs if run["rms_error"] is not None]
         changes = ["–"] * 4
-        if runs[0]["rms_error"] is not None:
+        if errors:
             changes = [
                 with_spread([difference(run) for run in runs], "+"),
-                *(f"{mean(run[key] for run in runs):.0f}" for key in ("lost", "gained")),
-                f"{mean(run['rms_error'] for run in runs):.2%}",
+                f"{mean(run['lost'] for run in runs):.0f}",
+                f"{mean(run['gained'] for run in runs):.0f}",
+                f"{mean(errors):.2%}",
             ]
         quantiser = f"{activations.upper()}, {bits} bits"
         cells.append([network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)])
@@ -84,7 +88,7 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
     """The table of each arithmetic's mean difference over all networks that were run with it, and its interval."""
     from scipy.stats import t
 
-    differences: dict[tuple, list[float]] = {}
+    differences: dict[tuple[str, int, str], list[float]] = {}
     for row in rows:
         if row["rms_error"] is not None and row["product_frac"] is None:
             differences.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))

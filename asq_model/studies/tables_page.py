@@ -5,6 +5,7 @@ Made from the runs in a results file, never typed. Free of torch.
 
 from math import inf, sqrt
 from statistics import mean, variance
+from typing import Literal, get_args
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
@@ -15,7 +16,7 @@ from asq_model.studies.paper_tables import TABLES
 
 Key = tuple[str, int, str, str]  # network, bits, label and level set: a line of the table
 # What decides how a network in full precision is trained, as the page says it.
-FULL_PRECISION_FIELDS = (
+FullPrecisionField = Literal[
     "network",
     "full_precision_epochs",
     "quantised_epochs",
@@ -24,7 +25,8 @@ FULL_PRECISION_FIELDS = (
     "seed",
     "threads",
     "precision",
-)
+]
+FULL_PRECISION_FIELDS: tuple[FullPrecisionField, ...] = get_args(FullPrecisionField)
 ACCURACY_COLUMNS = (
     "network",
     "bits",
@@ -43,15 +45,17 @@ def key_of(run: RunTask) -> Key:
     return run["network"], run["bits"], run["label"], run["kind"]
 
 
-def group_runs(study: StudyResults, count: str = "correct") -> dict[tuple, list[float]]:
+def group_runs(study: StudyResults, count: Literal["correct", "top_5"] = "correct") -> dict[Key, list[float]]:
     """Each line's percentages, one per seed, in the table's order; of `correct` or `top_5` images."""
-    percentages: dict[tuple, list[float]] = {}
+    percentages: dict[Key, list[float]] = {}
     for run in study["runs"]:
-        percentages.setdefault(key_of(run), []).append(100 * run[count] / run["images"])
+        images = run[count]
+        if images is not None:
+            percentages.setdefault(key_of(run), []).append(100 * images / run["images"])
     return percentages
 
 
-def pooled_spread(groups: dict[tuple, list[float]]) -> tuple[float, int]:
+def pooled_spread(groups: dict[Key, list[float]]) -> tuple[float, int]:
     """The standard deviation of one run and its degrees of freedom, from every row's spread about its mean."""
     freedom = sum(len(values) - 1 for values in groups.values())
     if not freedom:
@@ -59,7 +63,7 @@ def pooled_spread(groups: dict[tuple, list[float]]) -> tuple[float, int]:
     return sqrt(sum((len(v) - 1) * variance(v) for v in groups.values() if len(v) > 1) / freedom), freedom
 
 
-def compare_rows(groups: dict, one: tuple, other: tuple) -> tuple[float, float] | None:
+def compare_rows(groups: dict[Key, list[float]], one: Key, other: Key) -> tuple[float, float] | None:
     """The difference of two rows' means and the half-width of its 95 % interval by the pooled spread.
 
     None where one of the rows was not measured.
@@ -95,7 +99,7 @@ def difference_text(comparison: tuple[float, float] | None) -> str:
     return f"{difference:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
 
 
-def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
+def accuracy_table(study: StudyResults, groups: dict[Key, list[float]]) -> list[str]:
     """The table of every row: stored bits, mean and spread over seeds, the paper's figure."""
     printed = TABLES[study["table"]].printed
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
@@ -111,7 +115,7 @@ def accuracy_table(study: StudyResults, groups: dict) -> list[str]:
     return table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
 
 
-def claims(study: StudyResults) -> list[tuple[str, tuple, tuple]]:
+def claims(study: StudyResults) -> list[tuple[str, Key, Key]]:
     """The orderings that the paper claims: (claim, row said to be better, row it is compared with)."""
     network = study["runs"][0]["network"]
     orderings = []
@@ -140,7 +144,7 @@ def claims_table(study: StudyResults, groups: dict[Key, list[float]]) -> list[st
     return table_lines(("claim", "difference, points", ""), rows, "lrl")
 
 
-def recommendation(study: StudyResults, groups: dict) -> list[str]:
+def recommendation(study: StudyResults, groups: dict[Key, list[float]]) -> list[str]:
     """The level set to take at 3 and at 4 bits, among those that fit, and whether `asymmetric` earns its place."""
     network, lines = study["runs"][0]["network"], []
     for bits in (3, 4):

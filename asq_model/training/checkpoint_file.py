@@ -6,6 +6,7 @@ a tensor is one metadata entry, since safetensors writes several in random order
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ LARGEST_MB = 2048  # of a file; the largest network here has 90
 FORMAT = 2  # 2: networks by name, a configuration per layer
 
 
-def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
+def digest(tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
     """The SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
     total = hashlib.sha256(canonical_json(config).encode())
     for name in sorted(tensors):
@@ -26,7 +27,7 @@ def digest(tensors: dict[str, np.ndarray], config: dict) -> str:
     return total.hexdigest()
 
 
-def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict) -> None:
+def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict[str, Any]) -> None:
     """Write tensors and configuration (anything JSON holds), all or nothing."""
     from safetensors.numpy import save
 
@@ -46,7 +47,7 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     return check_contents(path, tensors, config)[0], config["digest"]
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a checkpoint: (tensors, configuration with its `digest`).
 
     Raises InputError for a file missing, cut, edited or foreign.
@@ -55,7 +56,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     return check_contents(path, tensors, config)
 
 
-def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
+def read_file(path: Path) -> tuple[dict[str, np.ndarray], object]:
     """Read a safetensors file, unverified: (tensors, whatever the header has as configuration)."""
     from safetensors import SafetensorError, safe_open
 
@@ -75,7 +76,9 @@ def read_file(path: Path) -> tuple[dict[str, np.ndarray], dict | None]:
     return tensors, parsed_json(metadata.get("config", "null"), f"the configuration in checkpoint {path}")
 
 
-def check_contents(path: Path, tensors: dict[str, np.ndarray], config: object) -> tuple[dict[str, np.ndarray], dict]:
+def check_contents(
+    path: Path, tensors: dict[str, np.ndarray], config: object
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors and the configuration. Raises InputError unless this program wrote them and the digest is theirs."""
     if not isinstance(config, dict) or "digest" not in config:
         raise InputError(f"checkpoint {path} was not written by this program: its header has no configuration")

@@ -1,7 +1,7 @@
 """The configuration of a trained network's checkpoint, checked before a network is made of it. Free of torch."""
 
 from pathlib import Path
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict, cast
 
 import msgspec
 import numpy as np
@@ -47,12 +47,12 @@ def read_trained(path: Path) -> tuple[dict[str, np.ndarray], Trained]:
         check_trained(msgspec.convert(config, Trained, strict=True))
     except (InputError, ValueError, TypeError) as error:  # msgspec's are ValueErrors; `Recipe` takes no unknown field
         raise InputError(f"checkpoint {path} does not fit this program: {' '.join(str(error).split())}") from error
-    return tensors, config
+    return tensors, cast(Trained, config)
 
 
 def check_trained(config: Trained) -> None:
     """Raises InputError, ValueError or TypeError for recipe, layers or counts that cannot be."""
-    recipe = Recipe(**config["recipe"])
+    recipe = Recipe.from_record(config["recipe"])
     msgspec.convert(config["recipe"], Recipe, strict=True)  # types, which a dataclass itself does not look at
     if config["network"] not in NETWORKS:
         raise InputError(f"network is {config['network']!r}; allowed: {', '.join(NETWORKS)}")
@@ -63,6 +63,11 @@ def check_trained(config: Trained) -> None:
         msgspec.convert(stored, LayerConfig, strict=True)
     if config["layers"] and "quantised_correct" not in config:
         raise InputError("it is quantised, and says nothing of its accuracy")
-    for name in ("full_precision_correct", "quantised_correct", "quantised_top_5"):
-        if config.get(name, 0) > config["test_images"]:
-            raise InputError(f"{name} is {config[name]} of {config['test_images']} images")
+    counts = {
+        "full_precision_correct": config["full_precision_correct"],
+        "quantised_correct": config.get("quantised_correct", 0),
+        "quantised_top_5": config.get("quantised_top_5", 0),
+    }
+    for name, count in counts.items():
+        if count > config["test_images"]:
+            raise InputError(f"{name} is {count} of {config['test_images']} images")
