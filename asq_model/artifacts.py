@@ -54,14 +54,16 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
     _, config = read_checkpoint(checkpoint)
     out = out or GOLDEN / checkpoint.stem
     if (out / MANIFEST).exists() and not force:
+        known = ""
         try:
             manifest = read_manifest(out)
             check_files(out, manifest)
+            known = manifest.get("fingerprint", "")
         except OtherFormat:
-            manifest = {}
+            pass  # of another version: made again
         except InputError as error:
             raise InputError(f"{error}; delete {out} or give --force (make: FORCE=1) to export again") from error
-        if manifest.get("fingerprint") == export_fingerprint(config["digest"]):
+        if known == export_fingerprint(config["digest"]):
             click.echo(f"{out} is up to date", err=True)
             return out
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)

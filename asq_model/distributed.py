@@ -6,6 +6,7 @@ depend on how many processes there are.
 
 import os
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +25,7 @@ def rank() -> int:
 
 
 @contextmanager
-def process_group(device: torch.device):
+def process_group(device: torch.device) -> Iterator[None]:
     """Join the group that `torchrun` made, or none when this process runs alone."""
     if "WORLD_SIZE" not in os.environ:
         yield
@@ -70,6 +71,8 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         centred = wide - mean.view(1, -1, 1, 1)
         variance = global_sum((centred**2).sum((0, 2, 3))) / count
         with torch.no_grad():
+            assert self.num_batches_tracked is not None and self.momentum is not None
+            assert self.running_mean is not None and self.running_var is not None
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / max(count - 1, 1), self.momentum)

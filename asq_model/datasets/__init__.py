@@ -42,4 +42,12 @@ def load_dataset(name: str, folder: Path | None = None, workers: int = 2) -> Dat
     return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder, workers=workers)))
 
 
-__all__ = ["Dataset", "FolderSplit", "MemorySplit", "Split", "load"]
+def load_in_memory(name: str, folder: Path | None = None) -> tuple[MemorySplit, MemorySplit]:
+    """Load the training and the test set of a dataset of small images. Raises InputError for one that is decoded."""
+    dataset = load_dataset(name, folder)
+    if not isinstance(dataset.train, MemorySplit) or not isinstance(dataset.test, MemorySplit):
+        raise InputError(f"dataset is {name}; allowed here: digits, cifar10")
+    return dataset.train, dataset.test
+
+
+__all__ = ["Dataset", "FolderSplit", "MemorySplit", "Split", "load_dataset", "load_in_memory"]

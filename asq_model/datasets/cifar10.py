@@ -7,7 +7,9 @@ and makes inert objects of them: whatever else a file asks for is refused, and n
 import io
 import pickle
 import pickletools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import read_bytes
 from asq_model.datasets.in_memory import MemorySplit
 
+Reader = Callable[[Path], tuple[np.ndarray, np.ndarray]]  # of a batch: images and labels
 BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = ("test_batch",)
@@ -49,7 +52,7 @@ def suffixes(layout: str) -> tuple[str, ...]:
     return (".bin",) if layout == BINARY else ("",)
 
 
-def read_split(folder: Path, names: tuple[str, ...], read) -> MemorySplit:
+def read_split(folder: Path, names: tuple[str, ...], read: Reader) -> MemorySplit:
     """Read the batches of a split from their files."""
     parts = [read(folder / name) for name in names]
     images = torch.from_numpy(np.concatenate([images for images, _ in parts]))
@@ -104,7 +107,7 @@ def check_pickle(contents: bytes) -> None:
     for count, (operation, argument, _) in enumerate(pickletools.genops(contents)):
         if count > LARGEST_PICKLE:
             raise ValueError(f"more than {LARGEST_PICKLE:,} operations")
-        if operation.name in ("PUT", "LONG_BINPUT") and argument > count:
+        if operation.name in ("PUT", "LONG_BINPUT") and argument is not None and argument > count:
             raise ValueError("a memory of objects that is larger than the file")
 
 
@@ -119,20 +122,20 @@ def check_labels(path: Path, labels: np.ndarray) -> np.ndarray:
 class InertType:
     """A stand-in for `numpy.dtype` that holds the type's name and does nothing."""
 
-    def __init__(self, name="", *_):
+    def __init__(self, name: str | bytes = "", *_: object):
         self.name = name if isinstance(name, str) else bytes(name).decode("ascii")
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         """Ignore byte order and alignment, which bytes do not have."""
 
 
 class InertArray:
     """A stand-in for `numpy.ndarray` and the function that makes an empty one: holds what a pickle says of it."""
 
-    def __init__(self, *_):
-        self.state = None
+    def __init__(self, *_: object):
+        self.state: Any = None
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
     def array(self) -> np.ndarray:
@@ -153,7 +156,7 @@ INERT = {
 class InertUnpickler(pickle.Unpickler):
     """An unpickler that makes numbers, strings, lists, dictionaries and inert arrays, and refuses every other name."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in INERT:
             raise InputError(f"{module}.{name} has no place in a CIFAR-10 batch; nothing of it is read")
         return INERT[module, name]

@@ -108,8 +108,13 @@ class _Images(torch.utils.data.Dataset):
 
 def stack_items(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor, Tensor] | InputError:
     """A batch of items, or the first error among them."""
-    errors = [item for item in items if isinstance(item, InputError)]
-    return errors[0] if errors else tuple(torch.stack(parts) for parts in zip(*items, strict=True))
+    images, labels = [], []
+    for item in items:
+        if isinstance(item, InputError):
+            return item
+        images.append(item[0])
+        labels.append(item[1])
+    return torch.stack(images), torch.stack(labels)
 
 
 def crop_centre(image: Image.Image, crop: int) -> Image.Image:

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file
 from asq_model.config.fingerprints import EXPORT_IMAGES, EXPORT_SEED, export_fingerprint
 from asq_model.config.recipe import Recipe
-from asq_model.datasets import Split, load_dataset
+from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_maps import make_all_maps
 from asq_model.export.integer_network import NETWORKS, make_integer_network
 from asq_model.export.layer_vectors import make_layer_vectors
@@ -24,6 +25,7 @@ from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.mac_unit_layers import on_unit
 from asq_model.quantisation.observe import Example, check_example, observe_inputs
+from asq_model.spec.golden_manifest import Accuracy, LayerContent, LayerEntry, LayerFile, Manifest
 from asq_model.spec.golden_vectors import FORMAT, invalidate, write_layer, write_manifest
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import MacSpec
@@ -33,6 +35,8 @@ from asq_model.training.evaluate import count_correct
 from asq_model.training.load import as_arrays, load_quantised
 from asq_model.training.monitor import observe_layer_states
 
+NamedVectors = tuple[str, dict[str, np.ndarray], LayerContent]  # a layer's name, arrays and manifest entry
+
 
 def count_post_correct(path: Path, split: Split, frac: int) -> int:
     """Count the images that a checkpoint's network classifies correctly with the rounded products of unit `post`."""
@@ -40,7 +44,7 @@ def count_post_correct(path: Path, split: Split, frac: int) -> int:
     return count_correct(on_unit(model, "post", frac), split)
 
 
-def make_all_vectors(model: nn.Module, kind: str, images: Example) -> Iterator[tuple[str, dict, dict]]:
+def make_all_vectors(model: nn.Module, kind: str, images: Example) -> Iterator[NamedVectors]:
     """Yield (name, arrays, manifest entry) of every quantised layer that the network uses, in order of definition."""
     layers = quantised_layers(model)
     inputs = observe_inputs(model, layers, images)
@@ -71,9 +75,9 @@ def export_network(
     model: nn.Module,
     images: Example,
     folder: Path,
-    about: dict | None = None,
+    about: dict[str, Any] | None = None,
     integers: tuple[IntegerNetwork, np.ndarray] | None = None,
-) -> dict:
+) -> Manifest:
     """Write golden vectors of any converted network, run on `images`, to a folder; return the manifest.
 
     `images`: samples on the first axis; several arguments as a tuple or a dictionary. `about`: what else the manifest
@@ -92,15 +96,16 @@ def export_network(
     kind = first.kind if first.weights in EXPONENTIAL else KINDS[0]
     warn_of_constant_steps(model.eval(), images)
     invalidate(folder)
-    entries = []
+    entries: list[LayerEntry] = []
     for name, arrays, entry in make_all_vectors(model, kind, images):
-        entries.append(entry | write_layer(folder, file_stem(name), arrays))
+        file: LayerFile = write_layer(folder, file_stem(name), arrays)
+        entries.append({**entry, **file})
     maps = [
         {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
         for name, arrays, entry in make_all_maps(model, images, *(integers or ()))
     ]
     used = {entry["name"] for entry in entries}
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "network": type(model).__name__,
         "weight_bits": first.weight_bits,
@@ -117,12 +122,12 @@ def export_network(
     }
     if "checkpoint_digest" not in (about or {}):
         manifest["checkpoint_digest"] = digest(as_arrays(model.state_dict()), {})
-    manifest |= about or {}
-    write_manifest(folder, manifest)
-    return manifest
+    written = cast(Manifest, manifest | (about or {}))
+    write_manifest(folder, written)
+    return written
 
 
-def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> dict:
+def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> Manifest:
     """Write golden vectors of a checkpoint to a folder, on the first images of its test set; return the manifest.
 
     `data_folder` is for datasets that are not built in. Raises InputError.
@@ -133,10 +138,14 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
     test = dataset.test
     test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
     images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
-    accuracy = {name: config[name] for name in ("test_images", "full_precision_correct", "quantised_correct")}
+    accuracy: Accuracy = {
+        "test_images": config["test_images"],
+        "full_precision_correct": config["full_precision_correct"],
+        "quantised_correct": config["quantised_correct"],
+    }
     if recipe.family == "post" and config["test_images"] == len(test):
-        default = MacSpec().frac
-        accuracy |= {"post_frac": default, "post_correct": count_post_correct(checkpoint, test, default)}
+        frac = MacSpec().frac or 0
+        accuracy |= {"post_frac": frac, "post_correct": count_post_correct(checkpoint, test, frac)}
     about = {
         "fingerprint": export_fingerprint(config["digest"]),
         "checkpoint_sha256": sha256_file(checkpoint),
@@ -145,6 +154,6 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> d
         "accuracy": accuracy,
     }
     integers = None
-    if isinstance(model, NETWORKS):
+    if isinstance(model, NETWORKS) and isinstance(dataset.train, MemorySplit) and isinstance(test, MemorySplit):
         integers = make_integer_network(model, dataset.train), test.images.numpy()
     return export_network(model, images, folder, about, integers)

@@ -52,12 +52,12 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
         yield Seen(name, layer, quantiser, codes, x)
 
 
-def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Tensor, trace: Trace) -> Iterator[Seen]:
+def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Example, trace: Trace) -> Iterator[Seen]:
     """Yield what each layer of an integer network saw that was run with this trace."""
+    sources = dict(quantised_layers(model))
     inputs = observe_inputs(model, quantised_layers(model), images)
     for layer in network.layers():
-        source = model.get_submodule(layer.name)
-        yield Seen(layer.name, source, layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
+        yield Seen(layer.name, sources[layer.name], layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
 
 
 def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
@@ -117,11 +117,12 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
         "learned_step": float(seen.layer.activation_quantiser.step.detach().abs()),
         "adapter": None,
     }
-    if quantiser.adapter is not None:
+    source = seen.layer.activation_quantiser.adapter
+    if quantiser.adapter is not None and source is not None:
         sums = channel_sums(x[:summed])
         arrays |= {"sums": sums, "betas": quantiser.adapter(sums)}
         with torch.no_grad():
-            arrays["torch_betas"] = seen.layer.activation_quantiser.adapter(seen.torch_input[:summed]).double().numpy()
+            arrays["torch_betas"] = source(seen.torch_input[:summed]).double().numpy()
         constants, entry["adapter"] = adapter_entry(seen, quantiser.adapter)
         arrays |= constants
     return arrays, entry
@@ -168,7 +169,7 @@ def make_all_maps(
     images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
     """
     images = map_tensors(images, lambda x: x[:SUMMED_MAPS])
-    if network is None:
+    if network is None or pixels is None:
         for seen in observe_layers(model, images):
             arrays, entry = quantiser_entry(seen)
             yield seen.name, arrays, entry | {"rescale": None}

@@ -5,6 +5,7 @@ The last place where there are floats; what comes out is `asq_model.spec.network
 
 from dataclasses import dataclass
 from math import frexp
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.datasets import MemorySplit
+from asq_model.export.layer_vectors import trained_codes
 from asq_model.networks import CifarResNet, DigitsNet, ResNet8
 from asq_model.networks.resnet import BasicBlock, PaddedIdentity
 from asq_model.quantisation import Adapter
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_integer_operands
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.layers import QuantConv2d, Quantised
 from asq_model.quantisation.observe import observe_inputs, watch_outputs
 from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerQuantiser, Precision
 from asq_model.spec.fixed_point import mantissas
@@ -53,6 +55,7 @@ class Calibration:
             for name, module in model.named_modules()
             if isinstance(module, BasicBlock) or name.endswith("downsample")
         ]
+        self.layers = dict(quantised_layers(model))
         with watch_outputs(blocks, self.outputs.setdefault):
             self.inputs = observe_inputs(model, quantised_layers(model), images)
 
@@ -100,13 +103,11 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, pre
 
 def products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
     """The levels of a layer's weights and a scale per channel: a weight is scale · level."""
-    codes, scale = layer.weight_quantiser.codes(layer.weight)
+    codes, scale = trained_codes(layer)
     level_set = layer.weight_quantiser.level_set
-    codes = codes.flatten(1).numpy()
     odd = level_set.odd[codes].astype(np.float64) if level_set.odd.any() else None
     even = level_set.even[codes].astype(np.float64)
     largest = (1 << layer.activation_quantiser.bits) - 1
-    scale = scale.detach().double().expand(len(codes)).numpy()
     return Products(even, odd, largest, 0 if odd is None else precision.sum_frac), scale
 
 
@@ -115,6 +116,7 @@ def fold_batch_norm(layer: Quantised, norm: nn.BatchNorm2d | None) -> tuple[np.n
     bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().double().numpy()
     if norm is None:
         return np.ones(len(layer.weight)), bias
+    assert norm.running_mean is not None and norm.running_var is not None
     mean, variance = norm.running_mean.double().numpy(), norm.running_var.double().numpy()
     factor = norm.weight.detach().double().numpy() / np.sqrt(variance + norm.eps)
     return factor, norm.bias.detach().double().numpy() + (bias - mean) * factor
@@ -155,7 +157,7 @@ def make_rescaled_layer(
     total = levels.frac + multiplier_point + source.point + GUARD - scale_shift  # the binary point of acc · K
     integer_bias = np.rint(bias * gain * 2.0**total).astype(np.int64)
     kernel, stride, padding = (1, 1, 0)
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, QuantConv2d):
         kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
     rescale = Rescale(multiplier, integer_bias, scale_shift, total - out_point, precision.bits)
     return Layer(name, kernel, stride, padding, source, levels, rescale)
@@ -176,20 +178,20 @@ def make_integer_network(model: nn.Module, train: MemorySplit, precision: Precis
     """
     precision = precision or Precision()
     if not isinstance(model, NETWORKS) or not inner_layers(model):
-        names = ", ".join(network.__name__ for network in NETWORKS)
-        raise InputError(f"network is {type(model).__name__}; integers are made of a quantised {names}")
+        allowed = ", ".join(network.__name__ for network in NETWORKS)
+        raise InputError(f"network is {type(model).__name__}; integers are made of a quantised {allowed}")
     images = train.scaled(train.images[:CALIBRATION_IMAGES])
     seen = Calibration(model, images, precision)
-    names = [name for name, _ in quantised_layers(model)]
+    names = list(seen.layers)
     stem_name, classifier_name = names[0], names[-1]
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
     starts = [seen.point(seen.inputs[f"{name}.conv1"]) for name, _ in blocks]
     ends = [*starts[1:], seen.point(seen.outputs[blocks[-1][0]])]
     norm = next(child for child in model.children() if isinstance(child, nn.BatchNorm2d))
-    stem_source = model.get_submodule(stem_name)
+    stem_source = seen.layers[stem_name]
     stem = make_layer(stem_name, stem_source, norm, seen.layer(stem_name, starts[0]), precision)
     integer_blocks = [make_block(name, block, seen, end) for (name, block), end in zip(blocks, ends, strict=True)]
-    classifier, positions = model.get_submodule(classifier_name), seen.outputs[blocks[-1][0]][0, 0].numel()
+    classifier, positions = seen.layers[classifier_name], seen.outputs[blocks[-1][0]][0, 0].numel()
     check_layer(classifier_name, classifier)
     # The classifier sees sums, not means: its step is as many times larger.
     step = classifier.activation_quantiser.step.abs().item() * positions
@@ -208,18 +210,18 @@ def make_block(name: str, block: BasicBlock, seen: Calibration, end: int) -> Blo
     names, precision = (f"{name}.conv1", f"{name}.conv2"), seen.precision
     after = seen.layer(names[1], end)
     before = seen.layer(names[0], after.point)
-    first = make_layer(names[0], block.conv1, block.bn1, before, precision)
-    second = make_layer(names[1], block.conv2, block.bn2, after, precision)
+    first = make_layer(names[0], seen.layers[names[0]], block.bn1, before, precision)
+    second = make_layer(names[1], seen.layers[names[1]], block.bn2, after, precision)
     shortcut: Layer | tuple[int, int] = (1, 0)
     point = before.point
     if isinstance(block.downsample, PaddedIdentity):
         shortcut = (block.downsample.stride, block.downsample.padding)
     elif block.downsample is not None:
-        norm = block.downsample[1] if isinstance(block.downsample, nn.Sequential) else None
-        layer = block.downsample if norm is None else block.downsample[0]
-        layer_name = f"{name}.downsample" + ("" if norm is None else ".0")
+        layer_name, norm = f"{name}.downsample", None
+        if isinstance(block.downsample, nn.Sequential):
+            layer_name, norm = f"{name}.downsample.0", cast(nn.BatchNorm2d, block.downsample[1])
         point = seen.point(seen.outputs[f"{name}.downsample"])
-        shortcut = make_layer(layer_name, layer, norm, seen.layer(layer_name, point), precision)
+        shortcut = make_layer(layer_name, seen.layers[layer_name], norm, seen.layer(layer_name, point), precision)
     return Block(first, second, shortcut, second.rescale.shift + end - point)
 
 

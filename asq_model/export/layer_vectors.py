@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from asq_model.config.fingerprints import PRODUCTS_PER_LAYER
 from asq_model.quantisation.exportable import check_exportable
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.layers import QuantConv1d, Quantised, QuantisedConvolution
 from asq_model.spec.golden_manifest import LayerContent, UnitEntry
 from asq_model.spec.golden_vectors import layer_units
 from asq_model.spec.levels import LevelSet
@@ -23,7 +23,7 @@ from asq_model.spec.mac import MacSpec
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # by level set name: codes [C, N], scale [C]
 
 
-def pad_input(layer: nn.Module, x: Tensor) -> Tensor:
+def pad_input(layer: QuantisedConvolution, x: Tensor) -> Tensor:
     """A convolution's input with its padding, of any kind."""
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     return nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode)
@@ -34,10 +34,10 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
 
     Padding is included; output channel c uses the operands of its group, c // (channels per group).
     """
-    if isinstance(layer, nn.Linear):
+    if not isinstance(layer, QuantisedConvolution):
         return layer.maps(x).flatten(2).unsqueeze(1)
     x, kernel, dilation, stride = pad_input(layer, x), layer.kernel_size, layer.dilation, layer.stride
-    if isinstance(layer, nn.Conv1d):
+    if isinstance(layer, QuantConv1d):
         x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)
     fields = nn.functional.unfold(x, kernel, dilation, 0, stride)
     return fields.view(len(x), layer.groups, -1, fields.shape[2])
@@ -61,15 +61,19 @@ def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.nd
     return codes, scales[:, 0]
 
 
+def trained_codes(layer: Quantised) -> tuple[np.ndarray, np.ndarray]:
+    """The trained weight codes [C, N] and scale [C] of a layer, which has one for all channels or one for each."""
+    codes, scale = layer.weight_quantiser.codes(layer.weight)
+    return codes.flatten(1).numpy(), scale.detach().double().expand(len(codes)).numpy()
+
+
 def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
     """A layer's weights in the level set of every unit.
 
     The trained codes; the same levels in sets that have them all; and for other sets those of least squares.
     """
     trained = layer.weight_quantiser.level_set
-    codes, scale = layer.weight_quantiser.codes(layer.weight)
-    codes = codes.flatten(1).numpy()
-    scale = scale.detach().double().expand(len(codes)).numpy()  # one for all, or per channel
+    codes, scale = trained_codes(layer)
     by_set: Weights = {trained.name: (codes, scale)}
     weights = layer.weight.detach().flatten(1).double().numpy()
     for unit in units:

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write
 from asq_model.datasets import load_dataset
+from asq_model.networks import put_channels_last
+from asq_model.quantisation import WeightQuantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.load import load_quantised
 
@@ -29,7 +31,7 @@ MOST_OTHERS = 0.05  # of the images, before the differences are looked at
 MOST_OVER_OWN = 3.0  # times as far as torch's own logits in another memory layout
 
 
-class StoredWeights(nn.Module):
+class StoredWeights(WeightQuantiser):
     """A stand-in for a weight quantiser where the layer's weights are quantised already.
 
     odd: what `LevelSetWeight.odd_part` gives for them, where the layer rounds its products.
@@ -42,7 +44,11 @@ class StoredWeights(nn.Module):
     def forward(self, w: Tensor) -> Tensor:
         return w
 
-    def odd_part(self, *_: Tensor) -> Tensor:
+    def initialise(self, w: Tensor) -> None:
+        """Do nothing: the weights are final."""
+
+    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        assert self.odd is not None
         return self.odd
 
 
@@ -84,6 +90,7 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise InputError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
+    assert program is not None
     proto = remove_metadata(program.model_proto)
     for given in proto.graph.input:
         if not given.type.tensor_type.shape.dim[0].dim_param:
@@ -118,7 +125,7 @@ def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -
     further from torch's than torch's own do when the same network computes in another memory layout.
     """
     model, config = load_quantised(checkpoint)
-    test = load_dataset(config["recipe"]["data"], data_folder).test
+    test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_onnx(model, images[:2], path)
     wanted, logits = run_torch(model, images), run_onnx(path, images)
@@ -146,8 +153,7 @@ def run_torch(model: nn.Module, images: Tensor) -> Tensor:
 
 def run_other_layout(model: nn.Module, images: Tensor) -> Tensor:
     """The outputs of a network whose channels lie last in memory, so that sums are taken in another order."""
-    model = copy.deepcopy(model).to(memory_format=torch.channels_last)
-    return run_torch(model, images.to(memory_format=torch.channels_last))
+    return run_torch(put_channels_last(copy.deepcopy(model)), images.to(memory_format=torch.channels_last))
 
 
 def run_onnx(path: Path, images: Tensor) -> Tensor:

@@ -3,6 +3,9 @@
 Parameter names are those of the public implementations, so that their state dicts load.
 """
 
+from collections.abc import Callable
+
+import torch
 from torch import nn
 
 from asq_model.common.errors import InputError
@@ -10,7 +13,7 @@ from asq_model.networks.digits import DigitsNet
 from asq_model.networks.mobilenet import MobileNetV2
 from asq_model.networks.resnet import CifarResNet, ResNet8, resnet18, resnet34
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "digits": DigitsNet,
     "resnet8": ResNet8,
     "resnet20": CifarResNet,
@@ -27,4 +30,19 @@ def build(name: str, classes: int) -> nn.Module:
     return NETWORKS[name](classes)
 
 
-__all__ = ["NETWORKS", "CifarResNet", "DigitsNet", "MobileNetV2", "ResNet8", "build", "resnet18", "resnet34"]
+def put_channels_last(model: nn.Module) -> nn.Module:
+    """Lay a model's parameters out in memory with channels last, in place: how oneDNN and cuDNN are fastest."""
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own signature lacks it
+
+
+__all__ = [
+    "NETWORKS",
+    "CifarResNet",
+    "DigitsNet",
+    "MobileNetV2",
+    "ResNet8",
+    "build",
+    "put_channels_last",
+    "resnet18",
+    "resnet34",
+]

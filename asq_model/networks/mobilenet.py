@@ -42,7 +42,8 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, classes: int = 1000):
         super().__init__()
-        layers, channels = [convolution(3, FIRST, 3, stride=2)], FIRST
+        layers: list[nn.Module] = [convolution(3, FIRST, 3, stride=2)]
+        channels = FIRST
         for expansion, out_channels, blocks, stride in STAGES:
             for block in range(blocks):
                 layers.append(InvertedResidual(channels, out_channels, stride if block == 0 else 1, expansion))

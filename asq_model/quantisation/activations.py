@@ -53,6 +53,8 @@ class InputStatistics:
 class ActivationQuantiser(nn.Module):
     """The base of all activation quantisers: input and output [N, ...], one sample per row."""
 
+    step: Tensor  # of all quantisers but PACT
+
     def __init__(self, bits: int, signed: bool = False):
         super().__init__()
         self.bits, self.signed = bits, signed
@@ -95,6 +97,8 @@ class LsqActivation(ActivationQuantiser):
     zeros says nothing, so the next one is waited for. Until then it has the start that an example gave it (`start`);
     without either, evaluation raises InputError. `step_gradient`, `scale_beta_gradient`: see `LayerConfig`.
     """
+
+    started: Tensor
 
     def __init__(
         self,
@@ -144,7 +148,7 @@ class LsqActivation(ActivationQuantiser):
         count = x.numel() * world_size() if self.step_gradient == "numel" else x.shape[1:].numel()
         return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))
 
-    def grid(self, x: Tensor) -> tuple[Tensor, float]:
+    def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
         self.start_if_needed(x)
         step = positive(self.scaled(self.step, x))
         if self.adapter is not None:
@@ -188,7 +192,7 @@ class PactActivation(ActivationQuantiser):
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
         return positive(self.clip) / self.high, 0.0
 
-    def on_grid(self, x: Tensor, step: Tensor, offset: float) -> Tensor:
+    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
         clipped = torch.minimum(x.clamp_min(0), step * self.high)
         # Rounded on a grid that is a constant for the gradient: the clip alone moves α.
         step = step.detach()

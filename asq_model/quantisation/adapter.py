@@ -50,6 +50,7 @@ class Adapter(nn.Module):
     @torch.no_grad()
     def wake(self, signed: bool) -> None:
         """Turn the hidden neurons' signs so that they respond to the inputs that are to be expected."""
+        assert self.hidden is not None
         self.hidden.weight.abs_()
         self.hidden.bias.abs_()
         if signed:
@@ -62,6 +63,7 @@ class Adapter(nn.Module):
 
     def neurons(self, pooled: Tensor) -> Tensor:
         """The hidden neurons before ReLU, [N, hidden], of an adapter with two layers."""
+        assert self.hidden is not None
         return self.hidden(pooled)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Turn a network of convolutions and linear layers into its quantised twin."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -78,7 +79,8 @@ def convert(
     config = config or QuantConfig()
     left = {name for name, chosen in config.overrides.items() if chosen is None}
     selection = select_layers(model, config.overrides, left)
-    layers, records, order = selection.layers, {}, list(selection.layers)
+    layers, order = selection.layers, list(selection.layers)
+    records: dict[str, InputRecord] = {}
     if example is not None:
         records, order = look_at_example(model, layers, example)
         selection.left.update({name: "not used on the example" for name in layers if name not in records})
@@ -149,7 +151,7 @@ def make_twin(
     return twin
 
 
-def replace_layers(model: nn.Module, twins: dict[int, nn.Module]) -> None:
+def replace_layers(model: nn.Module, twins: Mapping[int, nn.Module]) -> None:
     """Put the twins, by the id of the layer that each replaces, wherever the layers stand."""
     for parent in list(model.modules()):
         for name, child in parent._modules.items():

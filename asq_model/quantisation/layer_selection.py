@@ -4,15 +4,17 @@ Nothing is left out without a word: a module whose weights `convert` does not kn
 unless an override says to leave it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import TWINS, WORKING_TYPES, Quantised
@@ -105,7 +107,7 @@ def sort_module(name: str, module: nn.Module, left: Collection[str], selection: 
     weights = [key for key, value in module._parameters.items() if value is not None and is_weight(value)]
     weights = [key for key in weights if f"{name}.{key}".removeprefix(".") not in left]
     if parametrize.is_parametrized(module):
-        keys = ", ".join(module.parametrizations)
+        keys = ", ".join(cast(nn.ModuleDict, module.parametrizations))
         refuse(
             name,
             f"is parametrised ({keys}): make it permanent first,"
@@ -166,9 +168,9 @@ class WeightUses(TorchFunctionMode):
         self.bypassed = ""
         self.owners: dict[int, list[tuple[str, nn.Module]]] = {}  # by the weight's memory: several where it is shared
         self.running: list[nn.Module] = []
-        self.hooks = []
+        self.hooks: list[RemovableHandle] = []
         for name, layer in layers.items():
-            self.owners.setdefault(storage(layer.weight), []).append((name, layer))
+            self.owners.setdefault(storage(layer.get_parameter("weight")), []).append((name, layer))
             self.hooks.append(layer.register_forward_pre_hook(self.enter))
             self.hooks.append(layer.register_forward_hook(self.leave, always_call=True))
 
@@ -178,7 +180,9 @@ class WeightUses(TorchFunctionMode):
     def leave(self, *_: object) -> None:
         self.running.pop()
 
-    def __torch_function__(self, function, types, arguments=(), keywords=None):
+    def __torch_function__(
+        self, function: Any, types: Any, arguments: Sequence[Any] = (), keywords: Mapping[str, Any] | None = None
+    ) -> Any:
         keywords = keywords or {}
         if not self.bypassed and function in MULTIPLIES:
             for value in (*arguments, *keywords.values()):
@@ -187,10 +191,10 @@ class WeightUses(TorchFunctionMode):
                     self.bypassed = owners[0][0]
         return function(*arguments, **keywords)
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         for hook in self.hooks:
             hook.remove()
-        return super().__exit__(*error)
+        super().__exit__(*error)
 
 
 def storage(tensor: Tensor) -> int:

@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ def look_up(table: Tensor, patterns: Tensor) -> Tensor:
     return table.index_select(0, patterns.flatten()).view(patterns.shape)
 
 
-class Quantised:
+class Quantised(nn.Module):
     """Mixin for torch's layers that quantises input and weight before the layer's own operation.
 
     Both are computed in float32 (float64 where the parameters are) whatever the precision around them: a step in
@@ -67,8 +67,11 @@ class Quantised:
 
     CHANNEL_AXIS: ClassVar[int]  # of the input
     INPUT: ClassVar[str]  # the shape that is allowed, for messages
+    weight: Tensor
+    bias: Any  # Tensor or None; torch's layers do not agree on its type
+    root_error: Tensor  # of rounded products, by activation code; only where the configuration rounds them
 
-    def __init__(self, *args, config: LayerConfig, channels: int, **kwargs):
+    def __init__(self, *args: Any, config: LayerConfig, channels: int, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.config = config
         self.name = type(self).__name__
@@ -80,7 +83,12 @@ class Quantised:
             error = sqrt2_table(values, frac) * 2.0**-frac - 2**0.5 * values
             self.register_buffer("root_error", torch.tensor(error, dtype=torch.float32), persistent=False)
 
-    def adopt(self, layer: nn.Module, name: str) -> Self:
+    @classmethod
+    @abstractmethod
+    def of(cls, layer: Any, config: LayerConfig, name: str = "") -> Self:
+        """The quantised twin of one of torch's layers."""
+
+    def adopt(self, layer: nn.Conv1d | nn.Conv2d | nn.Linear, name: str) -> Self:
         """Take over a layer's parameters (not copies of them), hooks and mode, and start the weight scales."""
         self.name = name or self.name
         self.weight, self.bias = layer.weight, layer.bias
@@ -166,16 +174,25 @@ class Quantised:
         """
         codes, step = self.activation_quantiser.codes(x)
         error = look_up(self.root_error, codes - self.activation_quantiser.low) * step.view(-1, *(1,) * (x.dim() - 1))
-        return self.operation(error, self.weight_quantiser.odd_part(self.weight, weight), None)
+        odd = self.weight_quantiser.odd_part(self.weight, weight)
+        return self.operation(error, odd, None)
 
 
 class QuantisedConvolution(Quantised):
     """The base of quantised convolutions of every dimension: grouped, depthwise, strided and dilated, any padding."""
 
     CHANNEL_AXIS = 1
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any
+    dilation: tuple[int, ...]
+    groups: int
+    padding_mode: Any
+    _reversed_padding_repeated_twice: list[int]
+    _conv_forward: Callable[..., Tensor]
 
     @classmethod
-    def of(cls, layer: nn.Module, config: LayerConfig, name: str = "") -> Self:
+    def of(cls, layer: nn.Conv1d | nn.Conv2d, config: LayerConfig, name: str = "") -> Self:
         """The quantised twin of one of torch's convolutions."""
         return cls(
             layer.in_channels,
@@ -230,4 +247,4 @@ class QuantLinear(Quantised, nn.Linear):
         return x.dim() >= 2
 
 
-TWINS = {nn.Conv1d: QuantConv1d, nn.Conv2d: QuantConv2d, nn.Linear: QuantLinear}
+TWINS: dict[type[nn.Module], type[Quantised]] = {nn.Conv1d: QuantConv1d, nn.Conv2d: QuantConv2d, nn.Linear: QuantLinear}

@@ -72,6 +72,8 @@ class IntegerLayer(nn.Module):
         dtype = torch.float32 if largest < FLOAT32_EXACT else torch.float64
         self.even, self.odd = (torch.tensor(weight, dtype=dtype) for weight in weights)
         self.ones, self.roots = (torch.tensor(table, dtype=dtype) for table in tables)
+        self.root: float
+        self.unit_value: float
         self.root, self.unit_value = (2.0**0.5, 1.0) if unit.unit in APART else (1.0, 2.0**-unit.result_frac)
 
     def sums(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Quantisers of weights [C, ...]: level sets (POST, POT, APoT, E2M1), uniform by LSQ, and DoReFa's."""
 
+from abc import abstractmethod
 from math import sqrt
 
 import torch
@@ -26,6 +27,24 @@ def check_finite(w: Tensor) -> None:
 
 
 class WeightQuantiser(nn.Module):
+    """The base of all weight quantisers. level_set: the levels that `codes` are of; DoReFa's have none."""
+
+    level_set: LevelSet
+
+    @abstractmethod
+    def initialise(self, w: Tensor) -> None:
+        """Start what is learned from the weights."""
+
+    def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight codes, shaped as w, and what one unit of a level means. Raises InputError where there are no codes."""
+        raise InputError(f"{type(self).__name__} has no weight codes")
+
+    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """What quantised weights have at odd powers of √2, divided by √2. Raises InputError where there is no √2."""
+        raise InputError(f"{type(self).__name__} has no levels at odd powers of √2")
+
+
+class ScaledWeight(WeightQuantiser):
     """The base of weight quantisers with a learned scale: one per output channel, or one for all."""
 
     def __init__(self, level_set: LevelSet, channels: int, per_channel: bool = True):
@@ -49,7 +68,7 @@ class WeightQuantiser(nn.Module):
         self.scale.copy_(scale.clamp_min(SMALLEST_STEP))
 
 
-class UniformWeight(WeightQuantiser):
+class UniformWeight(ScaledWeight):
     """LSQ for weights: signed b bits, a step that starts from 2·mean|w|/√p, gradient scale 1/√(N·p).
 
     N is the number of weights per scale.
@@ -80,8 +99,11 @@ class UniformWeight(WeightQuantiser):
         return codes[q - self.low], positive(self.scale)
 
 
-class LevelSetWeight(WeightQuantiser):
+class LevelSetWeight(ScaledWeight):
     """Quantiser to POST, POT or any other `LevelSet`: α starts from the 99 % quantile of |w|, gradient scale 1/√N."""
+
+    levels: Tensor
+    midpoints: Tensor
 
     def __init__(self, level_set: LevelSet, channels: int, per_channel: bool = True):
         super().__init__(level_set, channels, per_channel)
@@ -118,7 +140,7 @@ class LevelSetWeight(WeightQuantiser):
         return quantised * odd / 2**0.5
 
 
-class DorefaWeight(nn.Module):
+class DorefaWeight(WeightQuantiser):
     """DoReFa-Net (Zhou 2016): 2·Q(tanh(w) / (2·max|tanh(w)|) + ½) − 1, Q rounding to 2^b − 1 steps; b ≥ 2.
 
     Levels are the odd multiples of 1/(2^b − 1) in [−1, 1], without zero; nothing is learned but w.
@@ -137,9 +159,9 @@ class DorefaWeight(nn.Module):
         return Round.apply(unit * self.steps) * (2 / self.steps) - 1
 
 
-def weight_quantiser(config: LayerConfig, channels: int) -> WeightQuantiser | DorefaWeight:
+def weight_quantiser(config: LayerConfig, channels: int) -> WeightQuantiser:
     """The quantiser of a layer's weights with that many output channels."""
     if config.weights == "dorefa":
         return DorefaWeight(config.weight_bits)
-    quantiser = UniformWeight if config.weights == "uniform" else LevelSetWeight
+    quantiser: type[ScaledWeight] = UniformWeight if config.weights == "uniform" else LevelSetWeight
     return quantiser(config.level_set, channels, config.per_channel)

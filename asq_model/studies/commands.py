@@ -132,7 +132,7 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     from asq_model.common.records import write_record
     from asq_model.spec.adaptive_step import Precision
     from asq_model.studies.integer_parity import measure_parity
-    from asq_model.studies.integer_parity_page import PARITY, render_network, render_page
+    from asq_model.studies.integer_parity_page import PARITY, ParityReport, render_network, render_page
 
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
     networks = []
@@ -141,7 +141,7 @@ def parity(checkpoints, data_folder, images, precision, out, note):
             networks.append(measure_parity(checkpoint, images, data_folder, chosen, bar.update))
         click.echo(render_network(networks[-1]))
     if out is not None:
-        report = {"note": note, "networks": networks}
+        report: ParityReport = {"note": note, "networks": networks}
         write_record(out.with_suffix(".json"), PARITY, report)
         write_text(out.with_suffix(".md"), render_page(report))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.datasets import MemorySplit, load_dataset
+from asq_model.datasets import MemorySplit, load_in_memory
 from asq_model.export.integer_network import make_integer_network
 from asq_model.quantisation import ActivationQuantiser
 from asq_model.quantisation.convert import quantised_layers
@@ -60,11 +60,12 @@ def compare_batch(parity: Parity, model: nn.Module, network: IntegerNetwork, tes
     images, labels = test.scaled(test.images), test.labels.numpy()
     trace = Trace(keep=True)
     integer = network(test.images.numpy(), trace).argmax(1)
+    sources = dict(quantised_layers(model))
     inputs = observe_inputs(model, quantised_layers(model), images)
     with torch.no_grad():
         wanted = model(images).argmax(1).numpy()
     for layer in network.layers():
-        source = model.get_submodule(layer.name).activation_quantiser
+        source = sources[layer.name].activation_quantiser
         compare_layer(parity.layers[layer.name], layer, network, source, inputs[layer.name], trace)
     parity.images += len(test)
     parity.torch_correct += int((wanted == labels).sum())
@@ -82,13 +83,14 @@ def measure_parity(
 ) -> Parity:
     """Compare a checkpoint's integer network with torch on the test set's first images. Raises InputError."""
     model, config = load_quantised(checkpoint)
-    dataset = load_dataset(config["recipe"]["data"], data_folder)
+    dataset = load_in_memory(str(config["recipe"]["data"]), data_folder)
     precision = precision or Precision()
-    network = make_integer_network(model, dataset.train, precision)
+    train, test = dataset
+    network = make_integer_network(model, train, precision)
     parity = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
-    parity.data = labels_digest(dataset.test.labels.numpy())
-    images = min(images, len(dataset.test))
+    parity.data = labels_digest(test.labels.numpy())
+    images = min(images, len(test))
     for start in range(0, images, BATCH):
-        compare_batch(parity, model, network, dataset.test.part(torch.arange(start, min(start + BATCH, images))))
+        compare_batch(parity, model, network, test.part(torch.arange(start, min(start + BATCH, images))))
         progress(min(BATCH, images - start))
     return parity

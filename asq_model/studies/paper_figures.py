@@ -83,7 +83,7 @@ def load_networks(network: str, seed: int, study: Path, start: Path | None, data
         for method in METHODS
     }
     config = read_trained(full)[1]
-    test = load_dataset(config["recipe"]["data"], data_folder).test
+    test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
     return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
 
@@ -124,7 +124,7 @@ def draw_figure_1(networks: Networks) -> plt.Figure:
         left.hist(x[index].numpy(), bins, histtype="step", density=True, label=f"image with the {which}")
     left.set(yscale="log", xlabel="activation", ylabel="density", title=f"(a) Activations into {name}, by image")
     left.legend(frameon=False, fontsize=8)
-    weights = networks.full.get_submodule(name).weight.detach().flatten().numpy()
+    weights = networks.full.get_submodule(name).get_parameter("weight").detach().flatten().numpy()
     right.hist(weights, 80, color=COLOURS["full precision"], density=True)
     right.set(xlabel="weight", ylabel="density", title=f"(b) Weights of {name}")
     right.locator_params(axis="x", nbins=6)
@@ -159,7 +159,7 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
         model = networks.quantised[method, 2]
         inputs = layer_inputs(model, networks.images)
         name = middle(list(inputs))
-        layer = model.get_submodule(name)
+        layer = dict(quantised_layers(model))[name]
         with torch.no_grad():
             after = layer.activation_quantiser(inputs[name])
         codes, _ = layer.activation_quantiser.codes(inputs[name])
@@ -202,7 +202,7 @@ def draw_figure_6(networks: Networks) -> plt.Figure:
         model = networks.quantised[method, 3]
         inputs = layer_inputs(model, networks.images)
         names = [name for name, _ in inner_layers(model)]
-        pairs = [measure_errors(model.get_submodule(name), inputs[name]) for name in names]
+        pairs = [measure_errors(layer, inputs[name]) for name, layer in inner_layers(model)]
         for which, (axis, kind) in enumerate(zip(axes, ("rounding", "clipping"), strict=True)):
             norms = [pair[which] for pair in pairs]
             axis.bar(

@@ -21,6 +21,7 @@ from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_o
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.training.evaluate import find_correct
 from asq_model.training.load import load_quantised
+from asq_model.training.trained_network import Trained
 
 TORCH = "fake-quantised"
 ERROR_IMAGES = 256  # of the test set, for the error of the sums
@@ -64,7 +65,7 @@ def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> f
     return sum(errors) / len(errors)
 
 
-def load_low_bit(checkpoint: Path) -> tuple[nn.Module, dict, Recipe]:
+def load_low_bit(checkpoint: Path) -> tuple[nn.Module, Trained, Recipe]:
     """Load a quantised checkpoint with low-bit layers: (network, configuration, recipe). Raises InputError."""
     model, config = load_quantised(checkpoint)
     if not inner_layers(model):

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from io import BufferedReader
 from itertools import product
 from pathlib import Path
 from threading import Lock
@@ -130,8 +131,8 @@ def run_train(words: Sequence[str], quiet: bool = False) -> None:
     command = [sys.executable, "-m", "asq_model", "train", *words]
     printed = b""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PACKAGES) as process:
-        assert process.stderr is not None
-        while chunk := process.stderr.read1(4096):
+        stderr = cast(BufferedReader, process.stderr)
+        while chunk := stderr.read1(4096):
             printed = (printed + chunk)[-4096:]
             if not quiet:
                 sys.stderr.buffer.write(chunk)
@@ -224,20 +225,28 @@ def run_study(study: Study, results: Path) -> StudyResults:
 
 def do_run(study: Study, network: str, row: Row, seed: int) -> Run | FailedRun:
     """Train one run; what the page needs of its checkpoint, or why there is none."""
-    task = RunTask(network=network, **asdict(row), label=row.label, seed=seed)
+    task: RunTask = {
+        "network": network,
+        "bits": row.bits,
+        "family": row.family,
+        "kind": row.kind,
+        "activations": row.activations,
+        "label": row.label,
+        "seed": seed,
+    }
     try:
         config = study.train(network, row, seed)
     except InputError as error:
-        return FailedRun(**task, error=str(error))
-    return Run(
+        return {**task, "error": str(error)}
+    return {
         **task,
-        correct=config["quantised_correct"],
-        top_5=config.get("quantised_top_5"),
-        images=config["test_images"],
-        stored_bits=study.recipe(network, row, seed).layer.stored_bits,
-        digest=config["digest"],
-        fingerprint=config["fingerprint"],
-    )
+        "correct": config["quantised_correct"],
+        "top_5": config.get("quantised_top_5"),
+        "images": config["test_images"],
+        "stored_bits": study.recipe(network, row, seed).layer.stored_bits,
+        "digest": config["digest"],
+        "fingerprint": config["fingerprint"],
+    }
 
 
 def task_of(run: RunTask) -> Task:

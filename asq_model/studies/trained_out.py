@@ -63,15 +63,21 @@ class TrainedOut(TypedDict):
 def check(study: TrainedOut) -> None:
     """Raises ValueError for counts that cannot be, or two trainings of the same."""
     seen = set()
-    for part in ("rows", "curve", "control"):
-        for run in study[part]:
+    for part, runs in (("rows", study["rows"]), ("curve", study["curve"]), ("control", study["control"])):
+        for run in runs:
             what = part, key(run), epochs(run), seed(run)
             if what in seen:
                 raise ValueError(f"{what} is there twice")
             seen.add(what)
-    for run in [*study["trials"], study["ceiling"], *study["rows"], *study["curve"], *study["control"]]:
-        if not max(run["correct"], run.get("frozen", 0)) <= run["images"]:
-            raise ValueError(f"{key(run)} seed {seed(run)} has {run['correct']} right of {run['images']} images")
+    trained = [study["ceiling"], *study["rows"], *study["curve"], *study["control"]]
+    for trial in [*study["trials"], *trained]:
+        if trial["correct"] > trial["images"]:
+            raise ValueError(
+                f"{key(trial)} seed {seed(trial)} has {trial['correct']} right of {trial['images']} images"
+            )
+    for run in trained:
+        if run.get("frozen", 0) > run["images"]:
+            raise ValueError(f"{key(run)} seed {seed(run)} has {run['frozen']} right of {run['images']} images")
         if run.get("zeros", 0) > run.get("weights", 0):
             raise ValueError(f"{key(run)} seed {seed(run)} has more zeros than weights")
 

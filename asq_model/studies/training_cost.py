@@ -21,7 +21,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import BenchReport
 from asq_model.config.fingerprints import versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.networks import build
+from asq_model.networks import build, put_channels_last
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.studies.training_cost_page import BASE
 
@@ -90,7 +90,7 @@ class Stepper:
     """A network and what it trains on."""
 
     def __init__(self, model: nn.Module):
-        self.model = model.train().to(memory_format=torch.channels_last)
+        self.model = put_channels_last(model.train())
         self.optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
         self.images = torch.randn(BATCH, *IMAGE).contiguous(memory_format=torch.channels_last)
         self.labels = torch.randint(CLASSES, (BATCH,))

@@ -44,7 +44,8 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     tensors, config = read_file(path)
     if config is None:
         return tensors, digest(tensors, {})
-    return check_contents(path, tensors, config)[0], config["digest"]
+    tensors, checked = check_contents(path, tensors, config)
+    return tensors, checked["digest"]
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

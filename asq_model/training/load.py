@@ -31,8 +31,8 @@ def load_model(path: Path) -> tuple[nn.Module, Trained]:
         model = build(config["network"], config["classes"])
         layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
         if layers:
-            absent = {name: None for name, _ in quantisable_layers(model) if name not in layers}
-            convert(model, QuantConfig(overrides=layers | absent))
+            absent = [name for name, _ in quantisable_layers(model) if name not in layers]
+            convert(model, QuantConfig(overrides={**layers, **dict.fromkeys(absent)}))
         model.load_state_dict(as_tensors(arrays))
     except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())

@@ -16,7 +16,7 @@ from asq_model.config.fingerprints import recipe_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset
 from asq_model.distributed import rank, share_batch_norms, world_size
-from asq_model.networks import build
+from asq_model.networks import build, put_channels_last
 from asq_model.quantisation import PactActivation
 from asq_model.quantisation.convert import Conversion, convert, quantisable_layers, quantised_layers
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, write_checkpoint
@@ -78,7 +78,7 @@ class TrainingState:
 
     def begin_phase(self) -> None:
         """Set up what depends on the model's parameters. Channels last is how oneDNN and cuDNN are fastest."""
-        self.model.to(self.device, memory_format=torch.channels_last)
+        put_channels_last(self.model.to(self.device))
         if world_size() > 1:
             share_batch_norms(self.model)
         self.optimiser = make_optimiser(self.model, self.recipe)
@@ -154,7 +154,7 @@ class TrainingState:
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Make the SGD optimiser. Weight decay is for the layers' weights and PACT's clips only, not for steps or β."""
     layers = [layer for _, layer in [*quantisable_layers(model), *quantised_layers(model)]]
-    decayed = [layer.weight for layer in layers]
+    decayed = [layer.get_parameter("weight") for layer in layers]
     decayed += [module.clip for module in model.modules() if isinstance(module, PactActivation)]
     ids = {id(parameter) for parameter in decayed}
     others = [parameter for parameter in model.parameters() if id(parameter) not in ids]
