@@ -2,13 +2,27 @@
 
 from collections.abc import Iterator
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, Test, claims, fallen, holm, paired, spread, verdict
 from asq_model.studies.trained_out import Key, Trained, TrainedOut, by_row, epochs, key, label, percent, seed
 
 BLOCK = "accuracy"  # of README
+ACCURACY_COLUMNS = (
+    "bits",
+    "method",
+    "stored bits",
+    "zero weights",
+    "terms a weight",
+    "top-1, %",
+    "top-5, %",
+    "training, %",
+    "seeds",
+    "to the ceiling",
+    "to the control",
+)
 AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
 
 
@@ -41,29 +55,29 @@ def comparisons(groups: dict[Key, dict[int, float]]) -> list[Comparison]:
 
 
 def counts(found: list[Comparison]) -> dict[str, tuple[int, int, int, int]]:
-    """By claim: how often it holds, does not hold, cannot be told, and of how many comparisons."""
-    counted = {}
+    """How often each claim holds, does not hold, cannot be told, and of how many comparisons."""
+    counted: dict[str, tuple[int, int, int, int]] = {}
     for claim in dict.fromkeys(row.claim for row in found):
         outcomes = [row.outcome.strip("*").split(";")[0] for row in found if row.claim == claim]
-        kinds = (outcomes.count(kind) for kind in ("holds", "does not hold", "cannot be told"))
-        counted[claim] = (*kinds, len(outcomes))
+        holds, not_so, unknown = map(outcomes.count, ("holds", "does not hold", "cannot be told"))
+        counted[claim] = holds, not_so, unknown, len(outcomes)
     return counted
 
 
 def claims_table(groups: dict[Key, dict[int, float]]) -> list[str]:
     """Every comparison, and one sentence for each claim."""
     found = comparisons(groups)
-    lines = ["| claim | bits | | seeds | difference, points | |", "|---|---:|---|---:|---:|---|"]
+    rows = []
     for row in found:
         compared = f"{label(row.one)} against {label(row.other)}"
         difference = f"{row.test[0]:+.2f} ± {row.half_width:.2f}"
-        lines.append(f"| {row.claim} | {row.one[0]} | {compared} | {row.seeds} | {difference} | {row.outcome} |")
+        rows.append([row.claim, row.one[0], compared, row.seeds, difference, row.outcome])
     sums = [
         f"- **{claim}**: holds in {holds} of {every} comparisons, does not hold in {not_so}, cannot be told in"
         f" {unknown}."
         for claim, (holds, not_so, unknown, every) in counts(found).items()
     ]
-    return [*sums, "", *lines]
+    return [*sums, "", *table_lines(("claim", "bits", "", "seeds", "difference, points", ""), rows, "lrlrrl")]
 
 
 def findings(study: TrainedOut) -> str:
@@ -77,7 +91,7 @@ def findings(study: TrainedOut) -> str:
             ("POST weights with ASQ", (4, "post", "symmetric", "asq")),
         )
     }
-    told = [f"{name} lose {points:.2f} points" for name, points in lost.items()]
+    losses = [f"{name} lose {points:.2f} points" for name, points in lost.items()]
     claimed = [
         f"{claim.replace(' > ', ' is better than ')} in {holds} of {every} comparisons (cannot be told in {unknown})"
         for claim, (holds, _, unknown, every) in counted.items()
@@ -88,7 +102,7 @@ def findings(study: TrainedOut) -> str:
     return "\n".join(
         (
             f"ResNet-8 on CIFAR-10 (a JPEG copy, quality 75, 4:2:0) has {ceiling:.2f} % right in full precision.",
-            f"At 4 bits {' and '.join(told)} ({epochs(study['rows'][0])} epochs).",
+            f"At 4 bits {' and '.join(losses)} ({epochs(study['rows'][0])} epochs).",
             ";\n".join(claimed) + ".",
             f"With every β held at its mean over images, ASQ's accuracy changes by {change:+.2f} points.",
             "",
@@ -96,31 +110,26 @@ def findings(study: TrainedOut) -> str:
     )
 
 
-def averaged(runs: list[Trained], name: str) -> str:
-    """Of a count per weight, over a line's runs."""
-    found = [run[name] / run["weights"] for run in runs if name in run]
-    return f"{mean(found):.2f}" if found else "–"
+def averaged(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
+    """The mean of a count per weight over a line's runs, as text."""
+    shares = [run[name] / run["weights"] for run in runs if name in run]
+    return f"{mean(shares):.2f}" if shares else "–"
 
 
 def accuracy_table(study: TrainedOut, control: float) -> list[str]:
     """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
-    lines = [
-        "| bits | method | stored bits | zero weights | terms a weight | top-1, % | top-5, % | training, % | seeds"
-        " | to the ceiling | to the control |",
-        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    cells = []
     for row in by_row(study["rows"]):
         runs = [run for run in study["rows"] if key(run) == row]
         values = [percent(run) for run in runs]
         five = mean(100 * run["top_5"] / run["images"] for run in runs)
         train = mean(100 * run["train_correct"] / run["train_seen"] for run in runs)
         around = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-        lines.append(
-            f"| {row[0]} | {label(row)} | {runs[0].get('stored_bits', '–')} | {averaged(runs, 'zeros')}"
-            f" | {averaged(runs, 'terms')} | {mean(values):.2f}{around} | {five:.2f} | {train:.2f} | {len(values)}"
-            f" | {mean(values) - percent(study['ceiling']):+.2f} | {mean(values) - control:+.2f} |"
-        )
-    return lines
+        weights = runs[0].get("stored_bits", "–"), averaged(runs, "zeros"), averaged(runs, "terms")
+        accuracy = f"{mean(values):.2f}{around}", f"{five:.2f}", f"{train:.2f}", len(values)
+        distances = f"{mean(values) - percent(study['ceiling']):+.2f}", f"{mean(values) - control:+.2f}"
+        cells.append([row[0], label(row), *weights, *accuracy, *distances])
+    return table_lines(ACCURACY_COLUMNS, cells, "rlrrrrrrrrr")
 
 
 def aims(study: TrainedOut) -> Iterator[str]:
@@ -155,21 +164,21 @@ def curve_table(study: TrainedOut) -> list[str]:
     rows = list(dict.fromkeys(key(run) for run in study["curve"]))
     runs = [run for run in [*study["curve"], *study["rows"]] if key(run) in rows and seed(run) == 0]
     lengths = sorted({epochs(run) for run in runs})
-    found = {(key(run), epochs(run)): percent(run) for run in runs}
-    lines = ["| W4A4, seed 0 | " + " | ".join(f"{length} epochs" for length in lengths) + " |"]
-    lines += ["|---|" + "---:|" * len(lengths)]
+    by_length = {(key(run), epochs(run)): percent(run) for run in runs}
+    cells = []
     for row in rows:
-        cells = (f"{found[row, length]:.2f}" if (row, length) in found else "–" for length in lengths)
-        lines.append(f"| {label(row)} | {' | '.join(cells)} |")
+        accuracies = (f"{by_length[row, length]:.2f}" if (row, length) in by_length else "–" for length in lengths)
+        cells.append([label(row), *accuracies])
     if len(rows) == 2:
         apart = (
-            f"{found[rows[1], length] - found[rows[0], length]:+.2f}"
-            if (rows[0], length) in found and (rows[1], length) in found
+            f"{by_length[rows[1], length] - by_length[rows[0], length]:+.2f}"
+            if (rows[0], length) in by_length and (rows[1], length) in by_length
             else "–"
             for length in lengths
         )
-        lines.append(f"| the second over the first | {' | '.join(apart)} |")
-    return lines
+        cells.append(["the second over the first", *apart])
+    titles = ["W4A4, seed 0", *(f"{length} epochs" for length in lengths)]
+    return table_lines(titles, cells, "l" + "r" * len(lengths))
 
 
 def lead_of(runs: list[Trained], groups: dict[Key, dict[int, float]]) -> str:
@@ -187,35 +196,33 @@ def frozen_table(study: TrainedOut) -> list[str]:
     if not runs:
         return ["Not measured."]
     changes = [100 * (run["frozen"] - run["correct"]) / run["images"] for run in runs]
-    lines = [
+    cells = []
+    for run in runs:
+        share = 100 * run["frozen"] / run["images"]
+        cells.append([key(run)[0], label(key(run)), seed(run), f"{percent(run):.2f}", f"{share:.2f}"])
+    return [
         f"With each layer's β held at its mean over 1,024 training images, {len(runs)} networks change by"
         f" {min(changes):+.2f} to {max(changes):+.2f} points, {mean(changes):+.2f} on average."
         + lead_of(runs, by_row(study["rows"])),
         "",
-        "| bits | method | seed | top-1, % | with β at its mean, % |",
-        "|---:|---|---:|---:|---:|",
+        *table_lines(("bits", "method", "seed", "top-1, %", "with β at its mean, %"), cells, "rlrrr"),
     ]
-    for run in runs:
-        share = 100 * run["frozen"] / run["images"]
-        lines.append(f"| {key(run)[0]} | {label(key(run))} | {seed(run)} | {percent(run):.2f} | {share:.2f} |")
-    return lines
 
 
 def trials_table(study: TrainedOut) -> list[str]:
-    lines = [
-        "| network | epochs | rate | weight decay | right of the images held back, % |",
-        "|---|---:|---:|---:|---:|",
-    ]
+    """The table of the trainings that the recipes were chosen by."""
+    cells = []
     for run in study["trials"]:
         recipe, quantised = run["recipe"], run["recipe"]["quantised_epochs"]
         name = f"W{key(run)[0]}A{key(run)[0]} {label(key(run))}" if quantised else "full precision"
         rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
-        lines.append(f"| {name} | {epochs(run)} | {rate:g} | {recipe['weight_decay']:g} | {percent(run):.2f} |")
-    return lines
+        cells.append([name, epochs(run), f"{rate:g}", f"{recipe['weight_decay']:g}", f"{percent(run):.2f}"])
+    titles = "network", "epochs", "rate", "weight decay", "right of the images held back, %"
+    return table_lines(titles, cells, "lrrrr")
 
 
-def page(study: TrainedOut, name: str = "trained-out.json") -> str:
-    """The whole page in Markdown."""
+def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
+    """The page on networks trained out."""
     ceiling, rows = study["ceiling"], study["rows"]
     recipe = ceiling["recipe"]
     groups, control = by_row(rows), mean(map(percent, study["control"]))
@@ -279,7 +286,10 @@ def page(study: TrainedOut, name: str = "trained-out.json") -> str:
             + f". Of {len(again)} networks tested once more by a CPU, {equal} have the same number of images right. All"
             f" of it took {study['held'] / 60:.0f} minutes of the device."
         ],
-        ["| a step of batch 256, alone on the device | ms |", "|---|---:|"]
-        + [f"| {how} | {cost:.2f} |" for how, cost in study["step_ms"].items()],
+        table_lines(
+            ("a step of batch 256, alone on the device", "ms"),
+            [[how, f"{cost:.2f}"] for how, cost in study["step_ms"].items()],
+            "lr",
+        ),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
