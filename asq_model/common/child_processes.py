@@ -1,5 +1,7 @@
-"""Child processes that end in silence at Ctrl-C, which a terminal sends to all of them: what is said then, their parent
-says once."""
+"""Child processes that end in silence at Ctrl-C, which a terminal sends to parent and children alike.
+
+Their parent prints once that it was interrupted.
+"""
 
 import signal
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
-"""What every command line of this project shares: how it ends, with an error in one line on stderr and a non-zero exit
-status, and how widths are written."""
+"""The parts that all command lines of this project share: how they end, and how widths are written.
+
+They end with an error in one line on stderr and a non-zero exit status.
+"""
 
 import os
 import sys

@@ -58,6 +58,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8, all or nothing."""
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -67,12 +68,15 @@ def canonical_json(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON, all or nothing."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def check_file(path: Path, what: str, megabytes: int = LARGEST_MB) -> None:
-    """Raises InputError unless this is a regular file of at most so many megabytes. It is not opened: a device has no
-    end, and a FIFO waits for a writer."""
+    """Raises InputError unless this is a regular file of at most so many megabytes.
+
+    It is not opened: a device has no end, and a FIFO waits for a writer.
+    """
     try:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -128,6 +132,7 @@ def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict[str, Any]
 
 
 def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's contents. Raises InputError for one that cannot be read."""
     check_file(path, "file")
     with reported_os_errors("read", path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

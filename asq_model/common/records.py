@@ -86,8 +86,11 @@ def write_record(path: Path, kind: Kind[T], value: T, inputs: str = "") -> None:
 
 
 def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
-    """A record's content. Raises InputError for one that is missing, damaged, edited, or made from other `inputs`, and
-    OtherFormat for one of another version."""
+    """Read a record's content.
+
+    Raises InputError for one that is missing, damaged, edited, or made from other `inputs`, and OtherFormat for one of
+    another version.
+    """
     try:
         stored = parsed_json(read_bytes(path, kind.title, kind.megabytes), f"{kind.title} {path}")
     except InputError as error:
@@ -124,8 +127,10 @@ def remembered(
 
 
 def kept(path: Path, kind: Kind[T], inputs: str) -> T | None:
-    """What was made from these inputs and kept there; None where nothing is, or what cannot be trusted: make it
-    again."""
+    """What was made from these inputs and kept there, or None: then it has to be made again.
+
+    None stands for a record that is missing, and for one that cannot be trusted.
+    """
     try:
         return read_record(path, kind, inputs)
     except InputError:

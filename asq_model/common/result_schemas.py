@@ -1,5 +1,7 @@
-"""The results files that pages are made of, and what is in them: accuracies by arithmetic, and a study's runs. Free of
-torch."""
+"""The content of the results files that pages are made of. Free of torch.
+
+They hold accuracies by arithmetic, a study's runs, and what figures and training steps are reported by.
+"""
 
 from typing import Annotated, NotRequired, TypedDict, cast
 
@@ -13,8 +15,10 @@ Frac = Annotated[int, Meta(ge=-1, le=12)]  # fraction bits of products
 
 
 class ArithmeticRow(TypedDict):
-    """A network in one arithmetic, on `images` test images: how many are right, how many of those right in torch are
-    now wrong (`lost`) and the other way round (`gained`). rms_error: of the sums; null for torch's own.
+    """A network in one arithmetic, on `images` test images, of which `correct` are classified correctly.
+
+    lost, gained: images right in torch and wrong here, and the other way round. rms_error: of the sums; null for
+    torch's own.
 
     product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
     own. data: the whole test set's labels by `yardstick.labels_digest`.
@@ -127,8 +131,10 @@ class FailedRun(RunTask):
 
 
 class StudyResults(TypedDict):
-    """What `python -m asq_model reproduce` measured of a table of the paper; data: the test set's labels by
-    `yardstick.labels_digest`."""
+    """What `python -m asq_model reproduce` measured of a table of the paper.
+
+    data: the test set's labels by `cifar10_copy.labels_digest`.
+    """
 
     table: Annotated[int, Meta(ge=2, le=4)]
     epochs: Count

@@ -20,7 +20,7 @@ Test = tuple[float, float, float, float]  # difference, standard error, degrees 
 
 
 def spread(groups: dict[Key, dict[int, float]], bits: int) -> tuple[float, int]:
-    """(standard deviation, degrees of freedom) of one run of that width about its line's mean and its seed's share.
+    """A run's standard deviation about its line's mean and its seed's share, and the degrees of freedom.
 
     By least squares over lines and seeds, so that what a seed does to every line counts for none. Lines with a run that
     collapsed are left out.
@@ -60,7 +60,7 @@ def paired(groups: dict[Key, dict[int, float]], one: Key, other: Key) -> Test | 
 
 
 def claims() -> Iterator[tuple[str, Key, Key]]:
-    """(heading, line said to be better, line that it is set against)."""
+    """Yield each claim that is tested: (heading, line said to be better, line that it is set against)."""
     kinds = ("symmetric", "asymmetric", "extended")
     sets = [("uniform", ""), *(("post", kind) for kind in kinds)]
     for bits, (family, kind) in product((4, 3, 2), sets):
@@ -73,8 +73,11 @@ def claims() -> Iterator[tuple[str, Key, Key]]:
 
 
 def holm(tests: list[Test]) -> list[tuple[float, bool]]:
-    """For each test (half-width of its interval, whether it is decided), by Holm's steps: the k-th smallest p is set
-    against its share of what all m may err, 1/(m − k + 1); after the first that fails, none is decided."""
+    """The half-width of each test's interval and whether it is decided, by Holm's steps.
+
+    The k-th smallest p is set against its share of what all m may err, 1/(m − k + 1); after the first that fails, none
+    is decided.
+    """
     from scipy.stats import t
 
     found: dict[int, tuple[float, bool]] = {}
@@ -96,6 +99,7 @@ def seeds_needed(test: Test, seeds: int, half_width: float) -> str:
 
 
 def verdict(test: Test, seeds: int, half_width: float, decided: bool) -> str:
+    """Whether a claim holds, or how many seeds would tell."""
     if decided:
         return "holds" if test[0] > 0 else "**does not hold**"
     return f"cannot be told; {seeds_needed(test, seeds, half_width)} would"

@@ -20,10 +20,13 @@ class Trial(TypedDict):
 
 
 class Trained(Trial):
-    """A training and its test; train_correct of train_seen augmented images in the last epoch, seconds on the device
-    with others beside it. Of quantised networks, over the weights between first and last layer: how many there are,
-    how many are zero, and how many signed powers of two (times 1 or √2) all have together. frozen: images right with
-    each layer's β held at its mean. again: images right when a CPU tested the network once more."""
+    """A training and its test.
+
+    train_correct: of train_seen augmented images in the last epoch. seconds: on the device, with others beside it.
+    weights, zeros, terms: of quantised networks between first and last layer, how many weights there are, how many are
+    zero, and how many signed powers of two (times 1 or √2) all have together. frozen: images right with each layer's β
+    held at its mean. again: images right when a CPU tested the network once more.
+    """
 
     top_5: Count
     train_correct: Count
@@ -39,10 +42,13 @@ class Trained(Trial):
 
 
 class TrainedOut(TypedDict):
-    """What was trained. trials: before; control: the ceiling trained on in full precision as the rows are; curve: rows
-    of other lengths. step_ms: a step's time on the device, by how it was done. held: seconds that the device was
-    held for all of it. agreement: largest difference of a loss
-    in the first 20 steps between the captured step and the layers run one by one, by kind."""
+    """The trainings of the record and how they were done.
+
+    trials: before; control: the ceiling trained on in full precision as the rows are; curve: rows of other lengths.
+    step_ms: a step's time on the device, by how it was done. held: seconds that the device was held for all of it.
+    agreement: largest difference of a loss in the first 20 steps between the captured step and the layers run one by
+    one, by kind.
+    """
 
     commit: Line
     device: Line
@@ -92,18 +98,22 @@ def key(run: Trial) -> Key:
 
 
 def seed(run: Trial) -> Seed:
+    """The seed of a training."""
     return run["recipe"]["seed"]
 
 
 def epochs(run: Trial) -> int:
+    """The number of epochs of a training."""
     return run["recipe"]["quantised_epochs"] + run["recipe"]["full_precision_epochs"]
 
 
 def percent(run: Trial) -> float:
+    """The accuracy of a training in percent."""
     return 100 * run["correct"] / run["images"]
 
 
 def label(row: Key) -> str:
+    """The method's name, as the paper writes it, with its level set."""
     _, family, kind, activations = row
     weights = {"uniform": ""}.get(family, f" + {family.upper()}") + (f" ({kind})" if kind else "")
     return activations.upper() + weights
