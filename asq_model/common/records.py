@@ -114,9 +114,9 @@ def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
 def remembered(
     path: Path, kind: Kind[T], inputs: str, make: Callable[[], T], still_whole: Callable[[T], bool] = lambda value: True
 ) -> T:
-    """What was made from these inputs and kept at `path`; without it, or where it is no longer whole, what `make` makes
-    and is then kept there.
+    """What was made from these inputs and kept at `path`, or made now by `make` and then kept there.
 
+    It is made where nothing is kept, or where what is kept is no longer whole.
     still_whole: whether what lies beside the record is as it was when the record was written.
     """
     value = kept(path, kind, inputs)

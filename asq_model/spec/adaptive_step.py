@@ -60,8 +60,11 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
 
 
 def accumulator_bits(channels: int, positions: int, hidden: int, bits: int) -> int:
-    """Bits of an adapter's signed sums: those over all channels' sums or over all hidden neurons, times weights, and a
-    bias 2^`BIAS_BITS` times as large."""
+    """Bits of an adapter's signed sums.
+
+    They sum over all channels' sums or over all hidden neurons, times weights, and have a bias 2^`BIAS_BITS` times as
+    large.
+    """
     sum_bits = bits + (positions - 1).bit_length() + (channels - 1).bit_length()
     neuron_bits = bits + HIDDEN_BITS + 1 + (hidden - 1).bit_length()
     return max(sum_bits, neuron_bits) + bits + BIAS_BITS

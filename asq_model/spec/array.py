@@ -77,8 +77,11 @@ class ArraySpec:
 
     @property
     def latency(self) -> int:
-        """Cycles from accepting activations to offering their sums: a register for them, one per stage of the products,
-        one per level of the tree, one for the sum; one more where √2·a is the sum of two tables."""
+        """Cycles from accepting activations to offering their sums.
+
+        A register for them, one per stage of the products, one per level of the tree, one for the sum; one more where
+        √2·a is the sum of two tables.
+        """
         return 2 + self.mac.splits_root + self.stages + (self.rows - 1).bit_length()
 
     @property

@@ -181,8 +181,11 @@ class BlockSpec:
 
     @property
     def latency(self) -> int:
-        """Cycles from a beat to what comes of it (channel-sums: from a map's last pixel; adapter: one-layer form, one
-        beat; adapter-step: from the last beat of a map of one beat to its codes)."""
+        """Cycles from a beat to what comes of it.
+
+        Of channel-sums from a map's last pixel; of an adapter in its one-layer form with one beat; of an adapter-step
+        from the last beat of a map of one beat to its codes.
+        """
         quantiser = QUANTISER_STAGES + self.activation_bits
         adapter = self.adapter_latency(1, 0)
         return {

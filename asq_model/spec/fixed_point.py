@@ -13,8 +13,10 @@ INT64 = -(1 << 63), (1 << 63) - 1  # what the specification computes in
 
 
 def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """The values as int64. Raises InputError unless they are integers from `low` to `high`: a value outside would be
-    taken for another one of fewer bits."""
+    """Values as int64 of the same shape. Raises InputError unless they are integers from `low` to `high`.
+
+    A value outside would be taken for another one of fewer bits.
+    """
     values = np.asarray(values)
     if values.size == 0:
         return values.astype(np.int64)

@@ -168,8 +168,10 @@ def check_accuracy(accuracy: Accuracy) -> None:
 
 
 def checked_manifest(contents: Mapping[str, object]) -> Manifest:
-    """What a manifest says, if it is one. Raises InputError, in one line, for what is missing, out of range or does
-    not fit together."""
+    """The contents of a manifest, checked.
+
+    Raises InputError, in one line, for what is missing, out of range or does not fit together.
+    """
     try:
         manifest = msgspec.convert(contents, Manifest, strict=True)
     except msgspec.ValidationError as error:

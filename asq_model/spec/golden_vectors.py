@@ -36,8 +36,11 @@ Entry = TypeVar("Entry", LayerEntry, MapsEntry)
 
 
 def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
-    """The units that a layer's vectors are for: all that have that width (at 7 and 8 bits the uniform ones only), and
-    one of the trained level set where those have it not. kind: of the exponential level sets."""
+    """The units that a layer's vectors are for.
+
+    They are all that have that width (at 7 and 8 bits the uniform ones only), and one of the trained level set where
+    those have it not. kind: of the exponential level sets.
+    """
     bits = trained.bits
     names = [unit for unit in GOLDEN_UNITS if MIN_BITS[FAMILY_OF_UNIT[unit]] <= bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
     if trained.kind == "sign-magnitude":
@@ -97,8 +100,10 @@ class GoldenLayer:
         )
 
     def codes(self, levels: LevelSet) -> np.ndarray:
-        """Weight codes, int [C, N]: those stored for a level set, else those nearest to the trained weights, the
-        largest level on the largest."""
+        """Weight codes, int [C, N]: those stored for a level set, else those nearest to the trained weights.
+
+        The largest level of one set is laid on the largest of the other.
+        """
         if f"codes_{levels.name}" in self.arrays:
             return self.arrays[f"codes_{levels.name}"]
         trained = self.trained
@@ -137,8 +142,10 @@ def invalidate(folder: Path) -> None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, last of all: it is what makes the folder valid. Raises InputError for one that could not be
-    read again."""
+    """Write the manifest, last of all: it is what makes the folder valid.
+
+    Raises InputError for one that could not be read again.
+    """
     try:
         checked_manifest(manifest)
     except InputError as error:
@@ -147,8 +154,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest, its digest and all that it says checked. Raises InputError when it is missing, edited or of another
-    format."""
+    """Read the manifest, its digest and all that it says checked.
+
+    Raises InputError when it is missing, edited or of another format.
+    """
     path = folder / MANIFEST
     manifest = read_json(path, "golden manifest", MANIFEST_MB)
     if manifest.get("format") != FORMAT:

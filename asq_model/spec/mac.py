@@ -290,8 +290,10 @@ class MacSpec:
 
     @property
     def sum_widths(self) -> dict[str, int]:
-        """Bits of the running sums by name: overflow is impossible within `depth` terms. `post-exact` has two, of
-        the even and of the odd terms, the latter not yet times √2."""
+        """Bits of the running sums by name: overflow is impossible within `depth` terms.
+
+        `post-exact` has two, of the even and of the odd terms, the latter not yet times √2.
+        """
         if self.unit != "post-exact":
             return {"sum": self.result_width}
         return {

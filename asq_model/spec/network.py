@@ -40,10 +40,13 @@ class Products:
         return np.concatenate([-table[:0:-1], table])
 
     def sums(self, operands: np.ndarray) -> np.ndarray:
-        """Each dot product with operands float64 [N, terms, positions], exact but for one rounding of √2: int64
-        [N, C, positions]. Every partial sum stays far below 2^53, so floating point adds integers exactly.
+        """Each dot product with operands float64 [N, terms, positions], as int64 [N, C, positions].
 
-        Raises InputError for operands larger than `largest`."""
+        Exact but for one rounding of √2. Every partial sum stays far below 2^53, so floating point adds integers
+        exactly.
+
+        Raises InputError for operands larger than `largest`.
+        """
         if (found := largest(operands)) > self.largest:
             raise InputError(f"activation codes have the magnitude {found}; allowed: {self.largest} or less")
         even = (self.even @ operands).astype(np.int64) << self.frac
@@ -65,7 +68,7 @@ class Layer:
     rescale: Rescale
 
     def accumulate(self, x: np.ndarray, trace: "Trace") -> np.ndarray:
-        """acc · K + B, int64 [N, C, H', W'], before the shift that `finish` does."""
+        """The scaled sums acc · K + B, int64 [N, C, H', W'], before the shift that `finish` does."""
         step = self.quantiser.step(x)
         codes = self.quantiser.codes(x, step)
         trace.keep_as(trace.inputs, self.name, x)
@@ -113,8 +116,11 @@ class Block:
 
 @dataclass
 class Trace:
-    """What a run did, by layer: how many values were saturated, and if `keep`, inputs, steps, codes, sums of products,
-    what a shortcut added, and outputs."""
+    """What a run of a network did, by layer.
+
+    How many values were saturated, and if `keep`, inputs, steps, codes, sums of products, what a shortcut added, and
+    outputs.
+    """
 
     keep: bool = False
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -133,8 +139,11 @@ class Trace:
 
 @dataclass(frozen=True)
 class IntegerNetwork:
-    """`pixels`: int64 [C, 256], what each byte of an image means at the stem's binary point. `positions`: pixels of the
-    last map, whose sums are the classifier's input."""
+    """A network in integers only, from the bytes of an image to class scores.
+
+    pixels: int64 [C, 256], what each byte means at the stem's binary point. positions: pixels of the last map, whose
+    sums are the classifier's input.
+    """
 
     pixels: np.ndarray
     positions: int

@@ -32,7 +32,10 @@ class Rescale:
         return round_shift(self.multiplier * np.asarray(step)[:, None], self.scale_shift)
 
     def total(self, sums: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """acc · K + B: int64 [N, C, positions] from sums of that shape. Raises InputError for more than 64 bits."""
+        """The scaled sums acc · K + B: int64 [N, C, positions] from sums of that shape.
+
+        Raises InputError for more than 64 bits.
+        """
         scales = self.scales(step)
         check_room("a sum times its scale", largest(sums) * largest(scales) + largest(self.bias))
         return sums * scales[:, :, None] + self.bias[:, None]
