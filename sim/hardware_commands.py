@@ -1,4 +1,4 @@
-"""The commands that measure hardware: `synth`, `sweep`, `recommend`, `report`."""
+"""The commands that measure hardware: `synth`, `sweep`, `recommend`, `report`, `unrolled`, and `pages`."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from asq_model.common.command_line import parse_widths
-from asq_model.common.errors import InputError, shown
+from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.measured_blocks import write_block
 from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, switch
@@ -15,12 +15,13 @@ from asq_model.common.records import read_record, write_record
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
-from sim.explore.design_rows import ASIC, ENERGY, REPORT, TABLE, TARGETS, Measured, Row, columns_of
-from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, designs, placings, swept
-from sim.explore.measure_design import Task
+from sim.explore.design_rows import ASIC, REPORT, TABLE, TARGETS, Measured, Row, columns_of
+from sim.explore.design_space import FORMS, FULL_WIDTHS, designs, swept
 from sim.explore.ranking import recommended
+from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks, tasks_of
 from sim.explore.sweep import Found, sweep
-from sim.measure.fpga_families import FPGA_FAMILIES, PLACED
+from sim.measure.fpga_families import PLACED
+from sim.option_lists import parse_choices, parse_integers
 from sim.vectors.shipped import shipped_folder, shipped_folders
 
 MOST_SEEDS = 1000
@@ -36,16 +37,7 @@ def progress(line: str) -> None:
     click.echo(line, err=True)
 
 
-def chosen(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
-    """A comma-separated list, every word one of those allowed. Raises InputError."""
-    words = text.split(",")
-    for word in words:
-        if word not in allowed:
-            raise InputError(f"{name} has {word!r}; allowed: {', '.join(allowed)}")
-    return words
-
-
-def checked(found: Found) -> Found:
+def report_failures(found: Found) -> Found:
     """Raises InputError, with the first failure, if every task failed; says how many did otherwise."""
     if found.failures and not found.rows:
         raise InputError(found.failures[0].error)
@@ -54,7 +46,7 @@ def checked(found: Found) -> Found:
     return found
 
 
-def unused(why: str, *names: str) -> None:
+def refuse_options(why: str, *names: str) -> None:
     """Raises InputError if the user gave one of these options, which `why` makes useless."""
     given = given_options(click.get_current_context())
     refuse_unused({name: value for name, value in given.items() if name in names}, why)
@@ -64,18 +56,9 @@ def check_targets(name: str, targets: list[str]) -> None:
     """Raises InputError for an option that none of these targets uses."""
     listed = f"{name} is {','.join(targets)}"
     if ASIC not in targets:
-        unused(f"{listed}, without {ASIC}", "LIBERTY")
+        refuse_options(f"{listed}, without {ASIC}", "LIBERTY")
     if not set(targets) & set(PLACED):
-        unused(f"{listed}, without {' and '.join(PLACED)}, which are placed", "SEEDS")
-
-
-def tasks_of(members: list[Design], targets: list[str], golden, seeds: int, liberty: Path | None, dsp: bool = False):
-    """A task for every design and target."""
-    return [
-        Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
-        for target in targets
-        for design in members
-    ]
+        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "SEEDS")
 
 
 @click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
@@ -96,8 +79,8 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     from sim.reports.hardware_page import dsp_lines, table
     from sim.reports.hardware_prose import TITLES
 
-    pairs, forms = parse_widths(widths), chosen("FORMS", forms, FORMS)
-    targets = chosen("TARGETS", targets, TARGETS)
+    pairs, forms = parse_widths(widths), parse_choices("FORMS", forms, FORMS)
+    targets = parse_choices("TARGETS", targets, TARGETS)
     check_targets("TARGETS", targets)
     if dsp and not set(targets) & set(WITH_DSP):
         raise InputError(f"DSP is 1, but TARGETS is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
@@ -110,7 +93,7 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
         tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
-    found = checked(sweep(tasks, root, progress, scheduler))
+    found = report_failures(sweep(tasks, root, progress, scheduler))
     for width, form in members:
         click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits\n")
         click.echo(table(found.rows, width, form) + "\n")
@@ -118,15 +101,7 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
         click.echo(line)
 
 
-def numbers(name: str, text: str, low: int, high: int) -> list[int]:
-    """A comma-separated list of integers from `low` to `high`. Raises InputError."""
-    words = [word for word in text.split(",") if word]
-    if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
-        raise InputError(f"{name} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
-    return [int(word) for word in words]
-
-
-def table_text(rows: list[Row]) -> str:
+def csv_text(rows: list[Row]) -> str:
     """Rows as CSV, a column for every key that one of them has."""
     lines = [columns_of(row) for row in rows]
     columns = list(dict.fromkeys(key for line in lines for key in line))
@@ -164,28 +139,28 @@ def sweep_command(
     """
     from sim.reports.hardware_plots import draw_sweep
 
-    units, levels = chosen("UNITS", units, UNITS), chosen("LEVELS", levels, KINDS)
-    targets = chosen("TARGETS", targets, TARGETS)
+    units, levels = parse_choices("UNITS", units, UNITS), parse_choices("LEVELS", levels, KINDS)
+    targets = parse_choices("TARGETS", targets, TARGETS)
     check_targets("TARGETS", targets)
     listed = f"UNITS is {','.join(units)}, none of which has a choice"
     if not set(units) & set(ROUNDING):
-        unused(listed, "FRACS")
+        refuse_options(listed, "FRACS")
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
-        unused(listed, "LEVELS")
+        refuse_options(listed, "LEVELS")
     golden = golden or shipped_folders()
     made = swept(
-        numbers("BITS", bits, 2, 8),
-        numbers("ABITS", abits, 1, 8),
+        parse_integers("BITS", bits, 2, 8),
+        parse_integers("ABITS", abits, 1, 8),
         units,
         levels,
-        numbers("FRACS", fracs, MIN_FRAC, MAX_FRAC),
-        numbers("LANES", lanes, 1, MAX_LANES),
-        numbers("SIDES", sides, 1, MAX_SIDE),
+        parse_integers("FRACS", fracs, MIN_FRAC, MAX_FRAC),
+        parse_integers("LANES", lanes, 1, MAX_LANES),
+        parse_integers("SIDES", sides, 1, MAX_SIDE),
     )
     if not made:
         raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
-    found = checked(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
-    write_text(out / "table.csv", table_text(found.rows))
+    found = report_failures(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
+    write_text(out / "table.csv", csv_text(found.rows))
     write_record(out / "table.json", TABLE, Measured(rows=found.rows, failures=found.failures))
     draw_sweep(found.rows, targets, out)
     click.echo(out / "table.csv")
@@ -203,8 +178,8 @@ def recommend(device, bits, abits, error, form, table):
 
     Best is the design with the most products per second and LUT.
     """
-    chosen("DEVICE", device, TARGETS)
-    chosen("FORM", form, FORMS)
+    parse_choices("DEVICE", device, TARGETS)
+    parse_choices("FORM", form, FORMS)
     widths = bits, bits if abits is None else abits
     row = recommended(read_record(table, TABLE).rows, device, widths, error, form)
     if row is None:
@@ -215,48 +190,6 @@ def recommend(device, bits, abits, error, form, table):
 
 
 RESULTS = PACKAGES / "docs" / "results"
-TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
-SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
-COMPARED = (*FPGA_FAMILIES, ASIC)  # what a report can be of
-WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
-
-
-def planned(text: str) -> dict[tuple[tuple[int, int], str], list[Design]]:
-    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError."""
-    plan = {}
-    for part in text.split():
-        form, _, widths = part.partition(":")
-        (form,) = chosen("PLAN", form, FORMS)
-        plan |= {(pair, form): designs(pair, form) for pair in parse_widths(widths)}
-    return plan
-
-
-def report_tasks(plan: dict, devices: list[str], golden, seeds: int, liberty: Path | None) -> list[Task]:
-    """Area and, where there are placings, clock on the families among `devices`, for units also of the uniform one in
-    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
-    tasks = []
-    for (widths, form), members in plan.items():
-        families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
-        tasks += [Task(design, name, golden, placings(design, seeds)) for name in families for design in members]
-        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
-            tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
-        if form == "mac":
-            plain = [design for design in members if design.unit == "uniform"]
-            tasks += tasks_of(
-                plain, [name for name in families if FPGA_FAMILIES[name].dsp_off], golden, seeds, None, True
-            )
-    return tasks
-
-
-def slow_tasks(plan: dict, devices: list[str], golden, seeds: int) -> list[Task]:
-    """What `report_tasks` leaves out for its time."""
-    return [
-        Task(design, name, golden, min(seeds, LARGE_SEEDS))
-        for (_, form), members in plan.items()
-        for name in devices
-        if (name, form) in SLOW
-        for design in members
-    ]
 
 
 @click.command(epilog="Example: asq-post report --devices xc7")
@@ -276,14 +209,14 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     """
     from sim.reports.hardware_report import write_report
 
-    devices = chosen("DEVICES", devices, COMPARED)
+    devices = parse_choices("DEVICES", devices, COMPARED)
     check_targets("DEVICES", devices)
     if known:
-        unused("KNOWN is 1, and nothing is measured", "SCHEDULER")
+        refuse_options("KNOWN is 1, and nothing is measured", "SCHEDULER")
     golden = golden or shipped_folders()
-    tasks = report_tasks(planned(plan), devices, golden, seeds, liberty)
-    found = checked(sweep(tasks, root, progress, scheduler, known))
-    slow = sweep(slow_tasks(planned(plan), devices, golden, seeds), root, progress, known_only=True)
+    tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
+    found = report_failures(sweep(tasks, root, progress, scheduler, known))
+    slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, progress, known_only=True)
     found.rows += slow.rows
     found.left_out += slow.left_out
     if not found.rows:

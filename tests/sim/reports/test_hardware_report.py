@@ -17,8 +17,8 @@ from sim.explore.design_rows import REPORT, failure_of, row_of
 from sim.explore.design_space import designs, form_of, is_rival, mac_of, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
+from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks
 from sim.explore.sweep import Found
-from sim.hardware_commands import COMPARED, planned, report_tasks, slow_tasks
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.yosys_area import Area
 from sim.reports.hardware_prose import SHORT, TITLES, texts
@@ -194,7 +194,7 @@ def test_a_missing_picture_is_named(tmp_path):
 
 
 def test_a_plan():
-    plan = planned("mac:3x3,4x4 array8x8:3x3,4x4,5x4 array16x16:4x4")
+    plan = parse_plan("mac:3x3,4x4 array8x8:3x3,4x4,5x4 array16x16:4x4")
     assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
     assert {task.target for task in report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
     tasks = report_tasks(plan, list(COMPARED), (), 3, None)
@@ -212,5 +212,5 @@ def test_a_plan():
     assert measured_fully == plan[(4, 4), "array8x8"]
     for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is 4;"), ("mac", "WIDTHS is ''")):
         with pytest.raises(InputError, match=said):
-            planned(wrong)
+            parse_plan(wrong)
     assert parse_widths("3x3,4x8") == [(3, 3), (4, 8)]

@@ -7,7 +7,7 @@ from asq_model.export.excerpt import LAYERS, write_excerpt
 from asq_model.spec.golden_vectors import read_golden, read_manifest
 from sim.explore.design_space import designs, mac_of
 from sim.explore.measure_design import golden_for
-from sim.hardware_commands import WIDEST, planned
+from sim.explore.report_plan import WIDEST, parse_plan
 from sim.vectors.dot_products import golden_workloads
 from sim.vectors.shipped import SHIPPED, WIDTHS, shipped_folder, shipped_folders
 
@@ -27,7 +27,7 @@ def test_they_are_whole_and_their_results_are_the_specification_s(widths):
 
 
 def test_every_design_of_the_report_has_vectors():
-    for members in planned(" ".join(WIDEST)).values():
+    for members in parse_plan(" ".join(WIDEST)).values():
         for design in members:
             assert golden_for(mac_of(design), shipped_folders()) in shipped_folders()
 

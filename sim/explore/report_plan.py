@@ -1,0 +1,72 @@
+"""What the hardware report compares: which designs, on which FPGA families, and how often each is placed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asq_model.common.command_line import parse_widths
+from sim.explore.design_rows import ASIC, ENERGY
+from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, designs, placings
+from sim.explore.measure_design import Task
+from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.option_lists import parse_choices
+
+TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
+SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
+COMPARED = (*FPGA_FAMILIES, ASIC)  # what a report can be of
+WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
+Plan = dict[tuple[tuple[int, int], str], list[Design]]  # designs by widths and form
+
+
+def tasks_of(
+    members: Sequence[Design],
+    targets: Sequence[str],
+    golden: tuple[Path, ...],
+    seeds: int,
+    liberty: Path | None,
+    dsp: bool = False,
+) -> list[Task]:
+    """A task for every design and target."""
+    return [
+        Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
+        for target in targets
+        for design in members
+    ]
+
+
+def parse_plan(text: str) -> Plan:
+    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError."""
+    plan: Plan = {}
+    for part in text.split():
+        form, _, widths = part.partition(":")
+        (form,) = parse_choices("PLAN", form, FORMS)
+        plan |= {(pair, form): designs(pair, form) for pair in parse_widths(widths)}
+    return plan
+
+
+def report_tasks(
+    plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int, liberty: Path | None
+) -> list[Task]:
+    """Area and, where there are placings, clock on the families among `devices`, for units also of the uniform one in
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
+    tasks = []
+    for (widths, form), members in plan.items():
+        families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
+        tasks += [Task(design, name, golden, placings(design, seeds)) for name in families for design in members]
+        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
+            tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
+        if form == "mac":
+            plain = [design for design in members if design.unit == "uniform"]
+            with_choice = [name for name in families if FPGA_FAMILIES[name].dsp_off]
+            tasks += tasks_of(plain, with_choice, golden, seeds, None, True)
+    return tasks
+
+
+def slow_tasks(plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int) -> list[Task]:
+    """What `report_tasks` leaves out for its time."""
+    return [
+        Task(design, name, golden, min(seeds, LARGE_SEEDS))
+        for (_, form), members in plan.items()
+        for name in devices
+        if (name, form) in SLOW
+        for design in members
+    ]

@@ -1,0 +1,20 @@
+"""Options of the command line that are comma-separated lists."""
+
+from asq_model.common.errors import InputError, shown
+
+
+def parse_choices(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
+    """A comma-separated list, every word one of those allowed. Raises InputError."""
+    words = text.split(",")
+    for word in words:
+        if word not in allowed:
+            raise InputError(f"{name} has {word!r}; allowed: {', '.join(allowed)}")
+    return words
+
+
+def parse_integers(name: str, text: str, low: int, high: int) -> list[int]:
+    """A comma-separated list of integers from `low` to `high`. Raises InputError."""
+    words = [word for word in text.split(",") if word]
+    if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
+        raise InputError(f"{name} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
+    return [int(word) for word in words]
