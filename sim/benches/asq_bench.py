@@ -7,6 +7,7 @@ to write what was found). Which tests run is the runner's choice.
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 from cocotb.triggers import FallingEdge
 
@@ -97,7 +98,7 @@ def latency(maps: LayerMaps) -> int:
     return SPEC.latency
 
 
-def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict:
+def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict[str, int]:
     """Latency of the first map's first result, exactly the formula's; cycles between maps, at most the formula's."""
     words, results = layer.per_map
     count = len(layer.words) // words
@@ -123,7 +124,8 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict:
 @bench_test
 async def golden(dut: Dut) -> None:
     """Every golden map at full rate, back to back: each word equal, each cycle as the formulas say."""
-    layers, failures = [], []
+    layers: list[dict[str, Any]] = []
+    failures: list[tuple[str, str]] = []
     await start(dut, INPUTS)
     for maps in chosen_layers(golden_layers(golden_folder())):
         if not fits(SPEC, maps):

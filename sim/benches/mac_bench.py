@@ -6,6 +6,7 @@ to write what was found). Which tests run is the runner's choice.
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from cocotb.triggers import FallingEdge
@@ -37,7 +38,7 @@ from sim.vectors.dot_products import (
 SPEC = MacSpec(**JOB["spec"])
 
 
-def mismatches(workload: Workload, seen: Transcript) -> list[dict]:
+def mismatches(workload: Workload, seen: Transcript) -> list[dict[str, Any]]:
     """Layer, vector, expected and got of every wrong result, when it was taken, and the operands it was made of."""
     half = 1 << SPEC.result_width - 1
     signed = [(result ^ half) - half for result in seen.results]
@@ -57,12 +58,12 @@ def mismatches(workload: Workload, seen: Transcript) -> list[dict]:
     ]
 
 
-def assert_none(failures: list[dict]) -> None:
+def assert_none(failures: list[dict[str, Any]]) -> None:
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
     assert not lines, f"{len(lines)} wrong results; {'; '.join(lines[:REPORTED_FAILURES])}; {first_of(failures)}"
 
 
-def first_of(failures: list[dict]) -> str:
+def first_of(failures: list[dict[str, Any]]) -> str:
     """When the first wrong result was taken, and what it is made of: each weight code times its activation."""
     first = failures[0]
     pairs = shortened(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
@@ -81,7 +82,9 @@ async def check(
 @bench_test
 async def golden(dut: Dut) -> None:
     """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
-    layers, failures, totals = [], [], {name: 0 for name in COUNTS}
+    layers: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    totals = {name: 0 for name in COUNTS}
     await start(dut)
     for workload in chosen_layers(golden_workloads(SPEC, golden_folder())):
         await reset(dut)

@@ -10,7 +10,7 @@ from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
-from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post
+from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post, ratio_of
 
 BLOCK = "hardware"  # of README
 PICTURE = "headline.svg"
@@ -23,7 +23,8 @@ def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
         found = gains_on(rows, widths, form, FPGA_FAMILIES, which)
-        yield f"{TITLES[form]}, {widths_text(widths)}", {family: gain and gain.ratio for family, gain in found.items()}
+        ratios = {family: ratio_of(gain) for family, gain in found.items()}
+        yield f"{TITLES[form]}, {widths_text(widths)}", ratios
 
 
 def findings(rows: list[Row]) -> str:

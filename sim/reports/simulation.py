@@ -4,6 +4,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
@@ -13,6 +14,7 @@ from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
 from sim.runner.bench_runner import Outcome
+from sim.runner.outcomes import Counters
 
 COLUMNS = (
     ("module", "unit"),
@@ -65,7 +67,8 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
     """
     if len(by_operands(outcomes)) > 1:
         raise ValueError("units of several widths have no throughput in common")
-    rows, rivals = [], {}
+    rows: list[dict[str, Any]] = []
+    rivals: dict[tuple[str, int], Counters] = {}
     for outcome in outcomes:
         spec, counters = mac_spec(outcome), outcome.found["golden"]["counters"]
         rivals[spec.unit, spec.depth] = counters
@@ -98,10 +101,11 @@ def accuracy_lines(accuracy: Accuracy) -> list[str]:
         "post_correct": f"quantised, products as unit post makes them (FRAC={accuracy.get('post_frac')})",
     }
     total = accuracy["test_images"]
+    correct: dict[str, Any] = {**accuracy}
     return [
-        f"  {accuracy[key] / total:7.2%}  {accuracy[key]} of {total}  {name}"
+        f"  {correct[key] / total:7.2%}  {correct[key]} of {total}  {name}"
         for key, name in names.items()
-        if key in accuracy
+        if key in correct
     ]
 
 
@@ -213,7 +217,7 @@ def write_reports(
         {key: layer[key] for key in ("name", "weight_bits", "activation_bits", "level_set")}
         for layer in manifest["layers"]
     ]
-    report = {
+    report: dict[str, Any] = {
         "passed": passed,
         "network": manifest["network"],
         "layers": layers,
