@@ -129,7 +129,7 @@ docs: $(VENV)/.docs ## build the site from docs/ to build/site, warnings are err
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
 lint: $(READY) ## check style, formatting and types
-	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 clean: ## leave the tree as cloned
 	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache

@@ -16,7 +16,8 @@ def column_layout(spec: ArraySpec) -> data.StructLayout:
 
 def stream_without_ready(shape: data.Layout) -> wiring.Signature:
     """The signature of a stream whose payload is taken at once. (`stream.Signature` has an option for that, which
-    Amaranth 0.5 cannot write as Verilog.)"""
+    Amaranth 0.5 cannot write as Verilog.)
+    """
     return wiring.Signature({"payload": Out(shape), "valid": Out(1)})
 
 

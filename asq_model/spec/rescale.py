@@ -18,7 +18,8 @@ from asq_model.spec.fixed_point import check_room, largest, round_shift, saturat
 class Rescale:
     """What follows the sums of a layer.
 
-    multiplier: int64 [C], M; bias: int64 [C], B; scale_shift: m; shift: n; bits: of the output, signed."""
+    multiplier: int64 [C], M; bias: int64 [C], B; scale_shift: m; shift: n; bits: of the output, signed.
+    """
 
     multiplier: np.ndarray
     bias: np.ndarray

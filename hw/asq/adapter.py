@@ -128,7 +128,8 @@ class Adapter(wiring.Component):
 
     def multipliers(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
         """The products of all lanes, and their way into the accumulator: operands come from the memories a cycle after
-        their addresses, products a cycle later."""
+        their addresses, products a cycle later.
+        """
         operands = list(zip(lanes(ports.sum_out.data), lanes(ports.weight_out.data), strict=True))
         operands[0] = (
             Mux(r.takes_activation, r.activation, operands[0][0]),
@@ -155,7 +156,8 @@ class Adapter(wiring.Component):
 
     def add_up_neuron(self, m: Module, r: Registers, ports: Ports, beat: Beat) -> None:
         """States UNIT, MULTIPLY and SHIFT: a neuron's bias and products, and the rounding of their sum, which is also
-        the output's."""
+        the output's.
+        """
         with m.State("UNIT"):  # the neuron's record is being read
             m.next = "MULTIPLY"
         with m.State("MULTIPLY"):

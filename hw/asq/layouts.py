@@ -64,7 +64,8 @@ def size_layout(spec: BlockSpec) -> data.StructLayout:
 
 def adapter_layout(spec: BlockSpec) -> data.StructLayout:
     """An adapter's constants, as `asq_model.spec.adaptive_step` names them; `hidden`: neurons in use, 0 for one
-    layer."""
+    layer.
+    """
     return data.StructLayout(
         {
             "hidden": range(spec.hidden + 1),

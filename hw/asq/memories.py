@@ -44,7 +44,8 @@ def row_layouts(spec: BlockSpec) -> dict[str, data.StructLayout]:
 
 def adapter_load_layout(spec: BlockSpec) -> data.StructLayout:
     """A word that loads a row of `weights`, or with `unit` set of `units`. The weights of neuron j for beat k lie at
-    address j · words + k."""
+    address j · words + k.
+    """
     width = max(weights_layout(spec).size, neuron_layout(spec).size)
     return data.StructLayout(
         {"unit": unsigned(1), "address": index_shape(spec.hidden * spec.words), "data": unsigned(width)}

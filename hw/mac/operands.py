@@ -12,7 +12,8 @@ from hw.multipliers import activation_shape, multiple_shapes
 
 def operand_layout(spec: MacSpec) -> data.StructLayout:
     """What a unit takes in a cycle: a weight code, an activation and, if the unit shares them, its multiples, and
-    whether they end their dot product; with several lanes, `operands` is an array of such pairs."""
+    whether they end their dot product; with several lanes, `operands` is an array of such pairs.
+    """
     pair = {"weight": spec.level_set.code_bits, "activation": activation_shape(spec)}
     pair |= multiple_shapes(spec) if spec.shared else {}
     if spec.lanes == 1:
@@ -22,7 +23,8 @@ def operand_layout(spec: MacSpec) -> data.StructLayout:
 
 def terms_layout(term: Mapping[str, Shape], lanes: int) -> data.StructLayout:
     """Addends as multipliers put them out (value, and carry and lane if they have them), one per lane, and whether they
-    end their dot product."""
+    end their dot product.
+    """
     return data.StructLayout({"terms": data.ArrayLayout(data.StructLayout(term), lanes), "last": 1})
 
 

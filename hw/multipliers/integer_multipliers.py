@@ -22,7 +22,8 @@ class SignedMagnitude(Product):
     @abstractmethod
     def magnitude(self, m: Module, field: Value) -> Value:
         """The activation times the magnitude that `field`, the code without its sign, means: terms in the first stage,
-        their sum in the second."""
+        their sum in the second.
+        """
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -96,7 +97,8 @@ class BoothProduct(UniformProduct):
 
 class SignMagnitudeProduct(SignedMagnitude):
     """`uniform-sign`: multiplies magnitudes, as synthesis likes to build it; in several stages by the two lowest bits
-    and by the others apart."""
+    and by the others apart.
+    """
 
     def magnitude(self, m: Module, field: Value) -> Value:
         if self.stages == 1:

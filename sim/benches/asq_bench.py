@@ -60,7 +60,8 @@ async def play(
 
 def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
     """Layer, place, expected and got of every wrong result and step; of the first one, if it is a word, when it was
-    taken and of which map."""
+    taken and of which map.
+    """
     pairs = [("word", layer.results, seen.results)] + ([("step", layer.steps, steps)] if STEPS_OUT else [])
     wrong = [
         (what, index, f"{layer.name} {what} {index}: expected {expected:#x}, got {got:#x}")

@@ -23,7 +23,7 @@ def always() -> bool:
 def reader(port: Any) -> Callable[[], int]:
     """A function that reads a port as an unsigned integer."""
     if isinstance(port, LogicArrayObject):
-        return lambda: port.value.to_unsigned()
+        return lambda: port.value.to_unsigned()  # noqa: PLW0108 -- the value is another one each cycle
     return lambda: int(port.value)  # a single bit
 
 

@@ -138,7 +138,8 @@ def check_measured(found: Measured) -> None:
 
 class Made(Struct, frozen=True, kw_only=True):
     """What a report's figures depend on beside the rows: tools by version, placings, cells of a liberty file (null:
-    generic gates), the rate that nextpnr is asked for."""
+    generic gates), the rate that nextpnr is asked for.
+    """
 
     tools: dict[Word, Word]
     seeds: Whole

@@ -155,7 +155,8 @@ def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[Mac
 
 def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
     """Single units: every multiplier; the other kinds of level sets where activations are narrow; gated ones at
-    `FULL_WIDTHS`."""
+    `FULL_WIDTHS`.
+    """
     yield from macs(widths, "which multiplier is the best alone")
     if widths[1] <= FULL_WIDTHS[1]:
         yield from macs(widths, "what the other kinds of level sets cost")
@@ -214,7 +215,8 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
 
 def placings(design: Design, seeds: int) -> int:
     """How often a design is placed: single units `seeds` times, what takes a minute each less often, and not at all
-    arrays that are compared with accuracies only, since they are larger and no faster than others."""
+    arrays that are compared with accuracies only, since they are larger and no faster than others.
+    """
     if not isinstance(design, ArraySpec):
         return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
     mac = design.mac
@@ -235,7 +237,8 @@ def swept(
     sides: list[int],
 ) -> list[Design]:
     """Every design in the product of these lists that can be. abits: if empty, as many as the weight has; kinds, fracs:
-    for the units that have a choice."""
+    for the units that have a choice.
+    """
     made: list[Design] = []
     for unit, weight_bits in product(units, bits):
         own_kinds = kinds if FAMILY_OF_UNIT[unit] in EXPONENTIAL else [""]

@@ -1,5 +1,6 @@
 """Everything that is measured of one design on one device, in the order in which it has to hold: its bench on the
-golden vectors first. A design that fails it gets no figures."""
+golden vectors first. A design that fails it gets no figures.
+"""
 
 from dataclasses import asdict, dataclass
 from importlib.metadata import version

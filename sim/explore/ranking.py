@@ -64,7 +64,8 @@ def complete(
     rows: Iterable[Row], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
 ) -> bool:
     """Whether every design that is compared there, of those that are `wanted`, has its figures: LUTs, and a clock where
-    it is placed."""
+    it is placed.
+    """
     found = {row.name: row for row in group(rows, widths, form, target)}
     wanted_designs = [(about.name, placed) for about, placed in compared_designs(widths, form, target) if wanted(about)]
     return all(

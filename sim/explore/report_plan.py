@@ -47,7 +47,8 @@ def report_tasks(
     plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int, liberty: Path | None
 ) -> list[Task]:
     """Area and, where there are placings, clock on the families among `devices`, for units also of the uniform one in
-    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything."""
+    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything.
+    """
     tasks = []
     for (widths, form), members in plan.items():
         families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]

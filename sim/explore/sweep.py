@@ -29,7 +29,8 @@ CONNECT_S = 10  # a scheduler has to answer in
 @dataclass
 class Found:
     """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
-    in the tasks' order."""
+    in the tasks' order.
+    """
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)

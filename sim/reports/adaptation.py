@@ -75,7 +75,8 @@ def step_rows(rows: list[dict]) -> list[dict]:
 
 class CycleRow(TypedDict):
     """Measured cycles of a layer with an adapter: its values a map, the latency of β, cycles from map to map with a
-    fixed step and with the adapter; and the layer's products for one image."""
+    fixed step and with the adapter; and the layer's products for one image.
+    """
 
     layer: Line
     words: Whole

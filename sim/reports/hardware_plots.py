@@ -96,7 +96,8 @@ def series(points: Sequence[Point]) -> dict[str, list[int]]:
 
 def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
     """Draw points, a series for each unit and widths, those on the Pareto front in full colour and joined. Returns
-    them, these first. A small x is better; of y a high one, or a small one."""
+    them, these first. A small x is better; of y a high one, or a small one.
+    """
     best_at = front([(point.x, -point.y if higher_is_better else point.y) for point in points])
     best = sorted(
         best_at, key=lambda index: (points[index].x, -points[index].y if higher_is_better else points[index].y)
@@ -106,7 +107,8 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
         marker, colour = MARKS[MARK_OF[points[members[0]].family]]
         x, y = [points[index].x for index in members], [points[index].y for index in members]
         opacity = [1 if index in best else 0.45 for index in members]
-        axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)
+        # One opacity for each point; matplotlib's types know one number only.
+        axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)  # type: ignore[arg-type]
         for point in (points[index] for index in members):
             if point.spread is not None:
                 axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=0.6)
@@ -116,7 +118,8 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
 
 def label(axis: "Axes", names: list[tuple[str, float, float]]) -> None:
     """Write each name (text, x, y) beside its point, on the first side where it covers no point and no name before it;
-    a name that fits nowhere is left out, the tables have it. The figure's layout has to be known."""
+    a name that fits nowhere is left out, the tables have it. The figure's layout has to be known.
+    """
     from matplotlib.transforms import Bbox
 
     room = axis.get_window_extent()
@@ -143,7 +146,8 @@ def draw(
     columns: int | None = None,
 ) -> None:
     """`scatter` each panel, its points by its title. titles: of the axes; columns: how many panels are beside each
-    other (None: all). Raises InputError if it cannot be written."""
+    other (None: all). Raises InputError if it cannot be written.
+    """
     figure, axes = figure_of(len(panels), columns)
     names = []
     for axis, (title, points) in zip(axes, panels.items(), strict=True):

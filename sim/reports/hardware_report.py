@@ -52,7 +52,8 @@ def pictures(rows: list[Row], folder: Path) -> list[str]:
 
 def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
     """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any. Raises
-    InputError for accuracies that were edited."""
+    InputError for accuracies that were edited.
+    """
     path = results / "arithmetic.json"
     if not path.exists():
         return []

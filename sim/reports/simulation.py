@@ -201,7 +201,8 @@ def write_reports(
     folder: Path, manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]
 ) -> list[str]:
     """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
-    `beta.png`; return what was written. What an earlier run left of the others is taken away."""
+    `beta.png`; return what was written. What an earlier run left of the others is taken away.
+    """
     benches = [
         {
             "module": outcome.job.spec.name,

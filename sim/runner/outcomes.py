@@ -14,7 +14,8 @@ from asq_model.common.records import Count, Kind, Line, Word
 
 class JobFile(TypedDict):
     """What a bench is told: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
-    vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found."""
+    vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found.
+    """
 
     kind: Word
     spec: dict[str, Any]
@@ -43,7 +44,8 @@ class Counters(TypedDict):
 
 class LayerFindings(TypedDict):
     """What a test found on the golden vectors or maps of one layer: results compared, how many were wrong, the cycle
-    counter; for a block its timing as well, and for the adapter β and step of each map, as integers."""
+    counter; for a block its timing as well, and for the adapter β and step of each map, as integers.
+    """
 
     layer: Line
     vectors: Count
@@ -105,7 +107,8 @@ def read_findings(path: Path) -> Found:
 
 def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
     """Each test's fate from cocotb's results file: "passed", or the first line of its failure's message. A test that
-    the file says nothing of, once and clearly, has failed."""
+    the file says nothing of, once and clearly, has failed.
+    """
     fates = {test: f"did not run, see {log}" for test in tests}
     cases: dict[str, list[ElementTree.Element]] = {}
     # A simulator that died wrote none, or half of one.

@@ -58,7 +58,8 @@ GRAPH: Kind[Graph] = Kind("adder graph", Graph)
 @dataclass(frozen=True)
 class LayerFigures:
     """What is measured of a layer in one form. luts: by FPGA family, empty where the layer is not synthesised. clock:
-    None where it is not placed, or no placing ended."""
+    None where it is not placed, or no placing ended.
+    """
 
     graph: Graph
     luts: dict[str, int] = field(default_factory=dict)

@@ -24,7 +24,8 @@ LUTS, BITS = tuple(FPGA_FAMILIES), ("cost",)
 
 class FormReport(TypedDict):
     """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by family and clock (empty:
-    no placing ended), and by `cost` and family what these are over the rival's."""
+    no placing ended), and by `cost` and family what these are over the rival's.
+    """
 
     cost: Positive | None
     depth: Count | None
@@ -46,7 +47,8 @@ class CaseReport(TypedDict):
 
 class UnrolledReport(TypedDict):
     """What was measured of unrolled layers and with what. rounded_apart: the largest share of a layer's results that
-    the short √2 rounds the other way than `post-exact` does. note: what else the page says."""
+    the short √2 rounds the other way than `post-exact` does. note: what else the page says.
+    """
 
     solver: Word
     hard_dc: Count

@@ -56,7 +56,7 @@ def row_packers(spec: BlockSpec) -> dict[str, WordPacker]:
 
 
 def map_rows(spec: BlockSpec, maps: np.ndarray) -> np.ndarray:
-    """int [N · pixels · words, lanes] of maps int [N, C, pixels]: pixel by pixel, channels in order."""
+    """Rows int [N · pixels · words, lanes] of maps int [N, C, pixels]: pixel by pixel, channels in order."""
     return maps.transpose(0, 2, 1).reshape(-1, spec.lanes)
 
 

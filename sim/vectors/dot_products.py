@@ -109,7 +109,8 @@ def product_workload(spec: MacSpec) -> Workload:
 
 def extreme_workload(spec: MacSpec) -> Workload:
     """The longest dot products at the largest and the smallest sums they can reach, in a row, then each again
-    after the other's opposite, so that every bit of the accumulator has to move."""
+    after the other's opposite, so that every bit of the accumulator has to move.
+    """
     values = np.outer(spec.level_set.values, spec.activations)
     terms = []
     for index in (values.argmax(), values.argmin(), values.argmax()):

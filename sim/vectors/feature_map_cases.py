@@ -24,7 +24,7 @@ def fits(spec: BlockSpec, maps: LayerMaps) -> bool:
 def values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
     """Random maps; of unsigned codes mostly positive ones, as after ReLU."""
     x = signed_values(rng, spec.precision, shape)
-    return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.abs(x + 1), x)
+    return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.maximum(x, ~x), x)
 
 
 def largest_pixels(spec: BlockSpec, words: int, limit: int) -> int:

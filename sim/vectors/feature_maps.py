@@ -1,5 +1,6 @@
 """Feature maps as the test benches of ASQ's blocks send and expect them: one layer's input, its codes and steps, what
-its adapter makes of its sums, and what follows its products."""
+its adapter makes of its sums, and what follows its products.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -191,8 +191,8 @@ WRONG = {
     "an array's rows": ("array", ("ports", "i__payload", "fields", "0", "offset"), lambda offset: 4),
     "a shift": ("quantiser", ("constants", "value_shift"), lambda shift: shift + 1),
     "the ceiling of β": ("adapter", ("constants", "beta_max"), lambda most: most - 1),
-    "a formula's cycles": ("adapter", ("timing", "latency", 0, "cases"), lambda cases: later(cases)),
-    "the period": ("adapter", ("timing", "period"), lambda cases: later(cases)),
+    "a formula's cycles": ("adapter", ("timing", "latency", 0, "cases"), later),
+    "the period": ("adapter", ("timing", "period"), later),
     "the memories": ("adapter", ("memories", 0, "select", "unit"), lambda unit: 1),
     "a constant's offset": ("rescale", ("ports", "constants", "fields", "shift", "offset"), lambda offset: offset - 1),
 }
