@@ -259,8 +259,8 @@ def pages(results):
     Reads the records in RESULTS: what `report`, `unrolled` and `asq` measured.
     """
     from sim.reports import adaptation_page
-    from sim.reports.hardware_report import write_pages
-    from sim.reports.headline import BLOCK, PICTURE, draw_headline, findings
+    from sim.reports.hardware_report import write_page
+    from sim.reports.headline import BLOCK, findings
     from sim.unrolled.page import UNROLLED, page
 
     unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
@@ -270,9 +270,7 @@ def pages(results):
         write_text(written[-1], page(read_record(unrolled_layers, UNROLLED)))
     if hardware_rows.is_file():
         report = read_record(hardware_rows, REPORT)
-        written += write_pages(report, results, hardware_rows.with_suffix(".md"))
-        written.append(results / PICTURE)
-        draw_headline(report.rows, written[-1])
+        written.append(write_page(report, results, hardware_rows.with_suffix(".md")))
         readme = results.absolute().parents[1] / "README.md"
         if readme.is_file():
             write_block(readme, BLOCK, findings(report.rows))

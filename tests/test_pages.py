@@ -13,7 +13,7 @@ from asq_model.studies.trained_out import TRAINED_OUT
 from asq_model.training.load import load_model
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
-from sim.reports.hardware_report import write_pages
+from sim.reports.hardware_report import write_page
 from sim.unrolled.page import UNROLLED
 from sim.unrolled.page import page as unrolled_page
 
@@ -38,7 +38,7 @@ def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monke
     for name in ("draw_throughput", "draw_error", "draw_accuracy"):
         monkeypatch.setattr(f"sim.reports.hardware_report.{name}", lambda *words: None)
     monkeypatch.setattr("sim.reports.hardware_report.write_html", lambda *words: None)
-    write_pages(read_record(RESULTS / "hardware.json", REPORT), RESULTS, tmp_path / "hardware.md")
+    write_page(read_record(RESULTS / "hardware.json", REPORT), RESULTS, tmp_path / "hardware.md")
     assert (tmp_path / "hardware.md").read_bytes() == (RESULTS / "hardware.md").read_bytes()
 
 

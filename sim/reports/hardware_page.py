@@ -117,10 +117,13 @@ def gating_words(rows: list[Row]) -> str:
 
 
 def sections(
-    rows: list[Row], pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
+    rows: list[Row], headline: str, pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
 ) -> str:
-    """The page. pictures: Markdown lines that show them; the others: finished parts, empty for none."""
-    lines = ["# What POST costs and gains in hardware", "", "## Verdict", "", verdict(rows), ""]
+    """The page. headline: the Markdown line of the first picture; pictures: lines of the others; what follows are
+    finished parts, empty for none.
+    """
+    lines = ["# What POST costs and gains in hardware", "", headline, "", verdict(rows), ""]
+    lines += ["## Words", "", text("words"), "", "## POST over uniform", ""]
     lines += [" ".join(filter(None, (text("gains"), placing_spread(rows)))), ""]
     lines += [markdown_table(list(gains(rows)), GAIN_COLUMNS), ""]
     lines += [text("serial"), "", *serial_lines(rows), "", text("claim"), ""]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#010203"  # replaced by the page's own colour
+PAPER = "paper"  # the name of a picture's background
+INK = "#1f2328"  # on white; the HTML page puts its own colour in its place, and takes the white away
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
 SIDES = tuple(
     (side, level, (dx * reach, dy * reach))
@@ -49,7 +50,8 @@ def figure_of(panels: int, columns: int | None = None) -> "tuple[Figure, list[Ax
     columns = columns or panels
     lines = -(-panels // columns)
     figure = Figure(figsize=(5 * columns, 4 * lines), layout="constrained")
-    figure.patch.set_alpha(0)
+    figure.patch.set_facecolor("white")
+    figure.patch.set_gid(PAPER)
     axes = figure.subplots(lines, columns, squeeze=False).flatten()
     for axis in axes[panels:]:
         axis.set_axis_off()
@@ -161,7 +163,7 @@ def draw(
         label(axis, named)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    write_text(path, buffer.getvalue().replace(INK, "currentColor"))
+    write_text(path, buffer.getvalue())
 
 
 def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:

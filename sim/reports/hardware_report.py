@@ -23,6 +23,7 @@ from sim.reports.accuracy_section import accuracy_points, accuracy_table, accura
 from sim.reports.hardware_page import sections
 from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.reports.hardware_prose import TITLES, text, widths_text
+from sim.reports.headline import HEADLINE, PICTURE, draw_headline
 from sim.reports.html import write_html
 from sim.unrolled.page import UNROLLED, told
 
@@ -124,18 +125,19 @@ def lost_lines(report: Report) -> list[str]:
     return lines
 
 
-def write_pages(report: Report, results: Path, out: Path) -> list[Path]:
-    """Write the page of a report as `out`, its pictures and its HTML file beside it. Raises InputError."""
+def write_page(report: Report, results: Path, out: Path) -> Path:
+    """Write the page of a report as `out`, with its pictures beside it. Raises InputError."""
     rows, folder = report.rows, out.parent
     if not rows:
         raise InputError("the report has no rows, and so there is no page")
     folder.mkdir(parents=True, exist_ok=True)
     accuracy = accuracy_section(rows, results, folder)
+    draw_headline(rows, folder / PICTURE)
+    headline = f"![{HEADLINE}]({PICTURE})"
     shown = pictures(rows, folder)
     made = how(rows, report.made)
-    write_text(out, sections(rows, shown, accuracy, unrolled_section(results), lost_lines(report), made))
-    write_html(out, out.with_suffix(".html"))
-    return [out, out.with_suffix(".html")]
+    write_text(out, sections(rows, headline, shown, accuracy, unrolled_section(results), lost_lines(report), made))
+    return out
 
 
 def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
@@ -143,4 +145,6 @@ def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Pa
     made = made_by(seeds, liberty)
     report = Report(made=made, rows=found.rows, failures=found.failures, left_out=found.left_out)
     write_record(out.with_suffix(".json"), REPORT, report)
-    return [*write_pages(report, results, out), out.with_suffix(".json")]
+    write_page(report, results, out)
+    write_html(out, out.with_suffix(".html"))
+    return [out, out.with_suffix(".html"), out.with_suffix(".json")]

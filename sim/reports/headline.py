@@ -9,14 +9,16 @@ from asq_model.common.markdown import markdown_table
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.reports.hardware_plots import INK, PAPER
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
 from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post, ratio_of
 
 BLOCK = "hardware"  # of README
 PICTURE = "headline.svg"
+HEADLINE = "POST's 8 × 8 arrays over the best uniform ones"  # what the picture shows, in words
 # What README shows: a form and its widths, and which POST designs count.
 SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULL_WIDTHS, is_alone))
-INK, POST_COLOUR, UNIFORM_COLOUR = "#1f2937", "#c2410c", "#2563eb"
+POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 
 
 def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
@@ -50,7 +52,12 @@ def draw_headline(rows: list[Row], out: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
     groups = [(what, gains) for what, gains in lines(rows) if what.startswith(TITLES[ARRAY])]
     figure = Figure(figsize=(7, 3), layout="constrained", facecolor="white")
+    figure.patch.set_gid(PAPER)
     axis = figure.subplots()
+    axis.patch.set_alpha(0)
+    axis.tick_params(colors=INK)
+    for spine in axis.spines.values():
+        spine.set_color(INK)
     for index, (what, gains) in enumerate(groups):
         known = [(place, gain) for place, gain in enumerate(gains.values()) if gain is not None]
         across = [place + (index - 0.5) * 0.38 for place, _ in known]
@@ -63,7 +70,7 @@ def draw_headline(rows: list[Row], out: Path) -> None:
     axis.set_xticks(range(len(FPGA_FAMILIES)), [SHORT[family] for family in FPGA_FAMILIES])
     axis.set_ylabel("products per second and LUT,\nover the best uniform array", fontsize=9, color=INK)
     axis.set_title("POST's best 8 × 8 array (LUT6: per LUT, no clock)", fontsize=10, color=INK)
-    figure.legend(fontsize=8, loc="outside right center", frameon=False)
+    figure.legend(fontsize=8, loc="outside right center", frameon=False, labelcolor=INK)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     write_text(out, buffer.getvalue())

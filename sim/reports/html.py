@@ -5,8 +5,10 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
+from sim.reports.hardware_plots import INK, PAPER
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
+BACKGROUND = re.compile(rf'<g id="{PAPER}">.*?</g>', re.DOTALL)
 PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 
 
@@ -19,6 +21,8 @@ def inlined(html: str, folder: Path) -> str:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise InputError(f"cannot read picture {path}: {error.strerror}") from error
+        # On this page, which may be dark, a picture has the page's colour and no background of its own.
+        text = BACKGROUND.sub("", text).replace(INK, "currentColor")
         # Names inside a picture are its own: those of two pictures in one page must not meet.
         name = re.sub(r"\W", "", path.stem)
         text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text[text.index("<svg") :])

@@ -1,6 +1,5 @@
 """The pictures of the hardware page: names beside their points, never over each other."""
 
-import re
 from itertools import combinations
 
 import pytest
@@ -10,6 +9,8 @@ from asq_model.spec.mac import MacSpec
 from sim.explore.design_rows import Row, row_of
 from sim.explore.measure_design import Task, description
 from sim.reports.hardware_plots import (
+    INK,
+    PAPER,
     Point,
     draw_accuracy,
     draw_error,
@@ -21,6 +22,7 @@ from sim.reports.hardware_plots import (
     scatter,
     series,
 )
+from sim.reports.html import inlined
 
 
 def point(title: str, x: float, y: float, unit: str = "post", spread: float | None = None) -> Point:
@@ -57,14 +59,15 @@ def test_the_front_is_named_first():
     assert [found.title for found in scatter(axis, points, True)] == ["cheap", "good", "dominated"]
 
 
-def test_a_picture_takes_the_colour_of_its_page(tmp_path):
+def test_a_picture_has_a_background_of_its_own_but_on_a_page_takes_the_page_s_colours(tmp_path):
     points = [point("`post` F = 0", 3, 70, spread=1.0), point("`uniform`", 1, 75, "uniform", 0.5)]
     for name in ("one", "two"):
         draw_accuracy({"iCE40": points}, tmp_path / f"{name}.svg")
     svg = (tmp_path / "one.svg").read_text()
     assert svg == (tmp_path / "two.svg").read_text()
-    assert "post F = 0" in svg and "POST" in svg and "currentColor" in svg
-    assert not re.search("#010203", svg)
+    assert "post F = 0" in svg and "POST" in svg and f'<g id="{PAPER}">' in svg and INK in svg
+    page = inlined('<img alt="P" src="one.svg">', tmp_path)
+    assert "currentColor" in page and "POST" in page and PAPER not in page and INK not in page
 
 
 def swept(unit: str, bits: int, luts: int, **more) -> Row:
