@@ -50,7 +50,7 @@ def build_root() -> Path:
 
 @pytest.fixture
 def command():
-    """Run `python -m <room> …` as a user does; returns the finished process."""
+    """Run `python -m <package> …` as a user does; returns the finished process."""
 
     def run(*words, cwd=ROOT, **env):
         return subprocess.run(

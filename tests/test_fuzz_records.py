@@ -103,7 +103,7 @@ def unchecked(path: Path, value: object) -> None:
 
 def test_every_kind_is_among_them():
     """One that is added is fuzzed, too."""
-    modules = [path.relative_to(ROOT) for room in ("asq_model", "sim") for path in (ROOT / room).rglob("*.py")]
+    modules = [path.relative_to(ROOT) for package in ("asq_model", "sim") for path in (ROOT / package).rglob("*.py")]
     named = {
         target.id
         for path in modules

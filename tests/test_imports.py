@@ -20,9 +20,9 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names) if whole else (node.module,)
 
 
-@pytest.mark.parametrize("room", ["hw", "sim"])
-def test_hw_and_sim_import_only_the_torch_free_part_of_asq_model(room):
-    for path in (ROOT / room).rglob("*.py"):
+@pytest.mark.parametrize("package", ["hw", "sim"])
+def test_hw_and_sim_import_only_the_torch_free_part_of_asq_model(package):
+    for path in (ROOT / package).rglob("*.py"):
         for name in imports(path):
             first, *rest = name.split(".")
             assert first != "torch", path
@@ -36,16 +36,16 @@ def test_the_torch_free_part_is_free_of_torch():
 
 
 def test_asq_model_imports_neither_hw_nor_sim_and_hw_not_sim():
-    for room, others in (("asq_model", {"hw", "sim"}), ("hw", {"sim"})):
-        for path in (ROOT / room).rglob("*.py"):
+    for package, others in (("asq_model", {"hw", "sim"}), ("hw", {"sim"})):
+        for path in (ROOT / package).rglob("*.py"):
             assert not others & {name.split(".")[0] for name in imports(path)}, path
 
 
 def test_every_module_of_hw_and_sim_loads_without_torch():
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for room in ("hw", "sim")
-        for path in (ROOT / room).rglob("*.py")
+        for package in ("hw", "sim")
+        for path in (ROOT / package).rglob("*.py")
         if path.name != "__init__.py" and "benches" not in path.parts  # benches load inside the simulator
     ]
     code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\nassert 'torch' not in sys.modules"

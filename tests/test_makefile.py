@@ -39,7 +39,7 @@ def lists():
 
 
 def calls():
-    """(room, command, name of the list that it is given) of every command in a recipe."""
+    """(package, command, name of the list that it is given) of every command in a recipe."""
     return re.findall(r"-m (asq_model|hw|sim) (\w+)(?: \"\$\$golden\")? \$\(call options,(\w+)\)", MAKEFILE)
 
 
@@ -47,10 +47,10 @@ def known_variables():
     return {variable for pairs in lists().values() for variable in pairs}
 
 
-@pytest.mark.parametrize("room, command, given", calls())
-def test_every_make_option_exists_in_its_command(room, command, given):
+@pytest.mark.parametrize("package, command, given", calls())
+def test_every_make_option_exists_in_its_command(package, command, given):
     assert command == given
-    params = GROUPS[room].commands[command].params
+    params = GROUPS[package].commands[command].params
     options = {name: param for param in params if isinstance(param, click.Option) for name in param.opts}
     arguments = {name_of(param): param for param in params if isinstance(param, click.Argument)}
     for variable, option in lists()[given].items():

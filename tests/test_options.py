@@ -17,8 +17,8 @@ from hw.cli import cli as hw
 from sim.cli import cli as sim
 
 COMMANDS = {
-    (room, name): command
-    for room, group in {"asq_model": asq_model, "hw": hw, "sim": sim}.items()
+    (package, name): command
+    for package, group in {"asq_model": asq_model, "hw": hw, "sim": sim}.items()
     for name, command in group.commands.items()
 }
 OPTIONS = [(*key, param) for key, command in COMMANDS.items() for param in command.params]
@@ -27,51 +27,55 @@ NO_NUMBERS = ["nan", "inf", "-inf", "1e999", "1" + "0" * 5000, "", "x", "½", "0
 
 def of_type(*types):
     chosen = [option for option in OPTIONS if isinstance(option[2].type, types)]
-    return pytest.mark.parametrize("room, command, param", chosen, ids=["-".join((*o[:2], o[2].name)) for o in chosen])
+    return pytest.mark.parametrize(
+        "package, command, param", chosen, ids=["-".join((*o[:2], o[2].name)) for o in chosen]
+    )
 
 
-def parse(room, command, param, value):
-    others = ["1" for other in COMMANDS[room, command].params if other.required and other is not param]
+def parse(package, command, param, value):
+    others = ["1" for other in COMMANDS[package, command].params if other.required and other is not param]
     words = ["--", value] if isinstance(param, click.Argument) else [max(param.opts, key=len), value]
-    return COMMANDS[room, command].make_context(command, words + others).params[param.name]
+    return COMMANDS[package, command].make_context(command, words + others).params[param.name]
 
 
-@pytest.mark.parametrize("room, command, param", OPTIONS)
-def test_every_option_is_of_a_type_that_knows_its_bounds_or_is_text(room, command, param):
+@pytest.mark.parametrize("package, command, param", OPTIONS)
+def test_every_option_is_of_a_type_that_knows_its_bounds_or_is_text(package, command, param):
     assert isinstance(param.type, (Integer, Real, Switch, FilePath, click.types.StringParamType)), param.name
 
 
 @of_type(Integer, Real)
-def test_what_is_no_number_is_refused_by_name(room, command, param):
+def test_what_is_no_number_is_refused_by_name(package, command, param):
     for value in NO_NUMBERS:
         with pytest.raises(InputError) as refused:
-            parse(room, command, param, value)
+            parse(package, command, param, value)
         said = str(refused.value)
         assert said.startswith(f"{name_of(param)} is ") and "; allowed: " in said and len(said) < 200
 
 
 @of_type(Integer, Real)
-def test_beyond_its_bounds_is_refused(room, command, param):
+def test_beyond_its_bounds_is_refused(package, command, param):
     for bound, further in ((param.type.low, -1), (param.type.high, 1)):
-        parse(room, command, param, str(bound))
+        parse(package, command, param, str(bound))
         for beyond in (further, further << 63):
             with pytest.raises(InputError, match="; allowed: "):
-                parse(room, command, param, str(bound + max(1, abs(bound) if isinstance(bound, float) else 1) * beyond))
+                parse(
+                    package, command, param, str(bound + max(1, abs(bound) if isinstance(bound, float) else 1) * beyond)
+                )
 
 
 @of_type(Switch)
-def test_a_switch_is_0_or_1_and_nothing_is_off(room, command, param):
+def test_a_switch_is_0_or_1_and_nothing_is_off(package, command, param):
     for word, value in (("1", True), ("0", False), ("", False)):
-        assert parse(room, command, param, word) is value
+        assert parse(package, command, param, word) is value
     with pytest.raises(InputError, match=f"{name_of(param)} is yes; allowed: 0, 1"):
-        parse(room, command, param, "yes")
+        parse(package, command, param, "yes")
 
 
 @of_type(FilePath)
-def test_a_path_that_no_file_system_has_is_refused(room, command, param):
+def test_a_path_that_no_file_system_has_is_refused(package, command, param):
     for value in ("n" * 5000, "d/" * 5000 + "n", "n" * 256):
         with pytest.raises(InputError, match=f"{name_of(param)} is .*File name too long"):
-            parse(room, command, param, value)
+            parse(package, command, param, value)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +155,8 @@ def version(name):
     return installed(name)
 metadata.version = version
 sys.modules |= dict.fromkeys(EXTRA_OF)
-room, *sys.argv[1:] = sys.argv[1:]
-runpy.run_module(room, run_name="__main__")
+package, *sys.argv[1:] = sys.argv[1:]
+runpy.run_module(package, run_name="__main__")
 """
 
 
@@ -205,8 +209,8 @@ def test_every_extra_s_distributions_are_known():
 def test_every_import_is_of_a_declared_distribution():
     """By the names of modules; the tests' extra is for the tests."""
     own = {"asq_model", "hw", "sim"} | {distribution(name) for name in PROJECT["dependencies"]}
-    for room in ("asq_model", "hw", "sim"):
-        for path in (ROOT / room).rglob("*.py"):
+    for package in ("asq_model", "hw", "sim"):
+        for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 names += [node.module] if isinstance(node, ast.ImportFrom) else []
