@@ -16,12 +16,12 @@ import sim.explore.sweep
 from asq_model.common.command_line import run
 from sim.explore.measure_design import description
 
-def measured(task, root):
+def measure(task, root):
     print("begun", file=sys.stderr, flush=True)
     subprocess.run(["sleep", "60"])
-    return description(task) | {"luts": 1}
+    return description(task)
 
-sim.explore.sweep.measured = measured
+sim.explore.sweep.measure = measure
 if __name__ == "__main__":
     sys.argv = ["sim", "synth", "--targets", "xc7", "--root", sys.argv[1]]
     run("sim.cli", "python -m sim")
