@@ -18,12 +18,12 @@ options.sweep := GOLDEN bits abits units levels fracs lanes sides targets seeds 
 options.recommend := device bits abits error form
 options.report := GOLDEN devices plan known seeds liberty scheduler
 options.unrolled := CASES seeds
-options.train := bits abits levels seed data force network dataset family activations start epochs threads device
+options.train := bits abits levels seed data force network dataset family activations from epochs threads device
 options.onnx := CKPT data
-options.reproduce := TABLE data start network epochs seeds jobs
+options.reproduce := TABLE data from network epochs seeds jobs
 options.parity := CKPT data images precision
 options.arithmetic := CKPT data images
-options.figures := data network start
+options.figures := data network from
 options.bench := rounds threads
 options.pytest := PYTEST
 # The commands of a target that is not called as its one command.

@@ -55,7 +55,7 @@ def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> 
 @click.option("--dataset", "data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--family", help="Weights: post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
-@click.option("--start", type=PATH, help="Full-precision weights to start from, a safetensors file.")
+@click.option("--from", "start", type=PATH, help="Full-precision weights to start from, a safetensors file.")
 @click.option("--full-epochs", "full_precision_epochs", type=EPOCHS, help="Epochs in full precision.")
 @click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--full-rate", "full_precision_rate", type=RATE, help="First learning rate in full precision.")

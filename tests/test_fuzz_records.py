@@ -17,7 +17,7 @@ from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STU
 from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.trained_out import TRAINED_OUT
-from hw.emit import emit, up_to_date
+from hw.emit import emit, is_up_to_date
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
 from sim.measure.fpga_families import PLACED
 from sim.measure.gate_equivalents import GATES
@@ -108,9 +108,9 @@ def test_every_kind_is_among_them():
         target.id
         for path in modules
         for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call)
         if getattr(node.value.func, "id", "") == "Kind"
-        for target in node.targets
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     }
     assert len(named) == len(VALUES) and all(globals()[name] in VALUES for name in named)
 
@@ -264,7 +264,7 @@ def emitted(tmp_path_factory):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, sidecar = emit(spec, tmp_path_factory.mktemp("emitted"))
     parameters = json.loads(sidecar.read_text())["parameters"]
-    assert up_to_date(verilog, sidecar, parameters)
+    assert is_up_to_date(verilog, sidecar, parameters)
     return verilog, sidecar, parameters, sidecar.read_text()
 
 
@@ -278,6 +278,6 @@ def test_a_changed_sidecar_is_not_up_to_date(data, emitted):
         else:
             sidecar.write_bytes(data.draw(damaged(whole.encode())))
         text = sidecar.read_bytes()
-        assert not up_to_date(verilog, sidecar, parameters) or json.loads(text) == json.loads(whole)
+        assert not is_up_to_date(verilog, sidecar, parameters) or json.loads(text) == json.loads(whole)
     finally:
         sidecar.write_text(whole)

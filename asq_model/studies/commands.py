@@ -35,9 +35,9 @@ def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tu
 @click.command(epilog="Example: asq-post reproduce 1")
 @click.argument("number", type=Integer(1, 5), metavar="TABLE")
 @DATA
-@click.option("--start", type=PATH, help="Full-precision weights: a file, or for 2 a folder.")
+@click.option("--from", "start", type=PATH, help="Full-precision weights: a file, or for 2 a folder.")
 @click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
-@click.option("--full-epochs", type=EPOCHS, help="In full precision, without --start (4, 5).")
+@click.option("--full-epochs", type=EPOCHS, help="In full precision, without --from (4, 5).")
 @click.option("--epochs", type=EPOCHS, help="Quantised.  [default: as the paper has it]")
 @click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
 @click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")
@@ -100,7 +100,7 @@ def bench(rounds, threads, out):
 @click.option("--network", default="resnet20", show_default=True, help="Network of the study.")
 @click.option("--seed", type=Integer(0), default=0, show_default=True, help="Run of the study.")
 @click.option("--study", type=PATH, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
-@click.option("--start", type=PATH, help="What the study started from, if given.")
+@click.option("--from", "start", type=PATH, help="What the study started from, if given.")
 @DATA
 @click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE

@@ -76,7 +76,7 @@ class Study:
         """Train a run unless its checkpoint is there; return the checkpoint's configuration. Raises InputError."""
         recipe = self.recipe(network, row, seed)
         out = self.folder.resolve() / f"{recipe.name}.safetensors"
-        paths = {"--start": self.start[network].resolve(), "--out": out, "--data": self.data_folder.resolve()}
+        paths = {"--from": self.start[network].resolve(), "--out": out, "--data": self.data_folder.resolve()}
         run_train([*recipe.command_line(), *self.options, *words_of(paths)], quiet=self.jobs > 1)
         return read_trained(out)[1]
 
@@ -105,9 +105,9 @@ def prepare_study(
     if data_folder is None:
         raise InputError(f"table {number} needs the folder that its images lie in: --data (make: DATA)")
     if start is None and table != 4:
-        raise InputError(f"table {number} starts from published weights: --start, a safetensors file per network")
+        raise InputError(f"table {number} starts from published weights: --from, a safetensors file per network")
     if start is not None and full_epochs is not None:
-        raise InputError(f"FULL_EPOCHS is {full_epochs}, but START is given, which is trained already")
+        raise InputError(f"FULL_EPOCHS is {full_epochs}, but FROM is given, which is trained already")
     for name, row in product(networks, TABLES[table].rows):
         Study(table, networks, {}, data_folder, folder, epochs).recipe(name, row, 0)  # refused now, not after hours
     passed_on = {f"--{name.replace('_', '-')}": value for name, value in train_options.items()}

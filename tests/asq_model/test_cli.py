@@ -8,7 +8,7 @@ from asq_model.spec.golden_vectors import MANIFEST
 
 
 def test_help(command):
-    for words in ([], ["train"], ["golden"], ["inspect"]):
+    for words in ([], ["train"], ["export"], ["inspect"]):
         done = command("asq_model", *words, "--help")
         assert done.returncode == 0 and "Usage: python -m asq_model" in done.stdout
 

@@ -42,7 +42,7 @@ def train(images, network, out, processes=0, epochs=(0, 1)):
         save_file(build(network, len(CLASSES)).state_dict(), start)
     words = ["-m", "asq_model", "train", "--network", network, "--dataset", "imagenet", "--data", str(images)]
     words += [
-        "--start",
+        "--from",
         str(start),
         "--full-epochs",
         str(epochs[0]),
@@ -77,7 +77,7 @@ def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     start.mkdir()
     save_file(build("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
     monkeypatch.setitem(TABLES, 3, replace(TABLES[3], rows=TABLES[3].rows[1:3]))
-    words = ["3", "--network", "resnet20", "--data", images, "--start", start, "--epochs", "1"]
+    words = ["3", "--network", "resnet20", "--data", images, "--from", start, "--epochs", "1"]
     words += ["--batch", "4", "--out", tmp_path / "runs", "--results", tmp_path]
     for again in (False, True):
         cli.main(["reproduce", *map(str, words)], standalone_mode=False)

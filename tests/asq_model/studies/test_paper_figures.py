@@ -52,7 +52,7 @@ def test_checkpoints_in_the_wrong_place_are_refused(study, refused, tmp_path):
     lsq, asq = (tmp_path / f"digits_uniform2_a2{which}_seed0.safetensors" for which in ("_lsq", ""))
     lsq.write_bytes(asq.read_bytes())
     assert "not one of LSQ at 2 bits" in refused(*words)
-    assert "is quantised; the figures compare" in refused(*words, "--start", asq)
+    assert "is quantised; the figures compare" in refused(*words, "--from", asq)
     assert not (tmp_path / "out").exists()
 
 

@@ -188,7 +188,7 @@ def test_what_a_table_needs_is_said(refused, tmp_path):
     said = refused("asq_model", "reproduce", 2, "--data", tmp_path)
     assert "table 2 starts from published weights" in said
     start = tmp_path / "x.safetensors"
-    said = refused("asq_model", "reproduce", 3, "--data", tmp_path, "--start", start)
+    said = refused("asq_model", "reproduce", 3, "--data", tmp_path, "--from", start)
     assert "x.safetensors does not exist" in said
     assert "TABLE is 6; allowed: integers from 1 to 5" in refused("asq_model", "reproduce", 6)
 
