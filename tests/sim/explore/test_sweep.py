@@ -161,7 +161,7 @@ def test_the_commands(command, refused, small_golden, build_root, tmp_path):
     assert [row["name"] for row in rows] == ["post_mac_w3a3_fm1", "uniform_sign_mac_w3a3"]
     table = read_record(tmp_path / "table.json", TABLE)
     assert [row.name for row in table.rows] == [row["name"] for row in rows] and len(table.failures) == 2
-    assert "currentColor" in (tmp_path / "error.svg").read_text()
+    assert "#1f2328" in (tmp_path / "error.svg").read_text()
     again = command("sim", "sweep", small_golden, *grid, *where)
     assert "measuring" not in again.stderr
     table = ["--table", tmp_path / "table.json"]
