@@ -19,6 +19,6 @@ def interrupts_held() -> Iterator[None]:
 
 
 def end_on_interrupt() -> None:
-    """In a child process: end at Ctrl-C as a program does that has no traceback to show."""
+    """Make a child process end at Ctrl-C without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

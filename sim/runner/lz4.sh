@@ -7,11 +7,11 @@ venv=$1
 if [ -f "$venv/lz4/lz4.h" ] || printf '#include <lz4.h>\n' | c++ -x c++ -E - >/dev/null 2>&1; then exit 0; fi
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || exit 0
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-fetch() { (cd "$work" && apt-get download -qq liblz4-dev >/dev/null 2>&1); }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fetch() { (cd "$folder" && apt-get download -qq liblz4-dev >/dev/null 2>&1); }
 fetch || { apt-get update -qq >/dev/null 2>&1 && fetch; } || exit 0
-dpkg-deb -x "$work"/liblz4-dev_*.deb "$work/root"
+dpkg-deb -x "$folder"/liblz4-dev_*.deb "$folder/unpacked"
 mkdir -p "$venv/lz4.new"
-cp "$work"/root/usr/include/lz4*.h "$(find "$work/root" -name liblz4.a)" "$venv/lz4.new" # static: found at run time, too
+cp "$folder"/unpacked/usr/include/lz4*.h "$(find "$folder/unpacked" -name liblz4.a)" "$venv/lz4.new" # static: found at run time, too
 rm -rf "$venv/lz4" && mv "$venv/lz4.new" "$venv/lz4"

@@ -92,7 +92,7 @@ def test_a_pickle_with_a_huge_memory_is_refused_before_it_is_made(bomb, tmp_path
 
 
 def python_batch(pixels: np.ndarray, labels: np.ndarray) -> bytes:
-    """As the official files are: protocol 2, written by Python 2, where a string is bytes."""
+    """A pickle like those of the official files: protocol 2, written by Python 2, where a string is bytes."""
     # The opcodes of Python 2's numpy: _reconstruct, then BUILD with the raw bytes as a string.
     out = io.BytesIO()
     out.write(b"\x80\x02}(")

@@ -72,7 +72,7 @@ def test_export_leaves_the_network_as_it_was(small_checkpoint, tmp_path):
 
 
 def test_differences_as_large_as_torch_s_own_are_accepted(small_checkpoint, tmp_path, monkeypatch):
-    """In a large network every image has a code on the edge; torch's own logits in another layout show how far."""
+    """Every image of a large network has a code on an edge; torch's logits in another layout show how much that is."""
 
     def noisy(size, logits):
         return lambda *given: logits(*given) + size * torch.randn(360, 1)

@@ -140,7 +140,7 @@ def test_runs_are_known_by_their_task():
 
 
 def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
-    """Of the rows, those of POT fail; the page says so, the command fails, and the others are there."""
+    """The rows of POT fail: the page says so, the command fails, and the other rows are there."""
 
     def train(self, network, row, seed):
         if row.family == "pot":

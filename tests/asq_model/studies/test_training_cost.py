@@ -37,6 +37,6 @@ def test_peak_memory_is_measured_in_a_process_of_its_own():
 
 
 def test_a_process_that_dies_is_named(monkeypatch):
-    """As one does that the system kills for want of memory: here, one that does not know its network."""
+    """A child process that dies, here one that does not know its network, is reported in one line."""
     with pytest.raises(InputError, match=r"measured the memory of spam ended with 1; too little memory\?"):
         training_cost.measure_peak_memory("spam", 1)

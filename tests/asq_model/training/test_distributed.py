@@ -42,7 +42,7 @@ def run(processes, out, batch=64, activations="asq", *more):
 
 @pytest.mark.parametrize("activations", ["asq", "pact"])
 def test_two_processes_give_the_result_of_one(activations, tmp_path):
-    """In float64, so that what is left of the sums' order is far below a rounding of a code."""
+    """Two processes give the result of one; float64 keeps the order of sums far below the rounding of a code."""
     for processes in (0, 2):
         done = run(processes, tmp_path / f"{processes}.safetensors", activations=activations)
         assert done.returncode == 0, done.stderr
