@@ -83,6 +83,7 @@ class RecipeRecord(TypedDict):
     precision: Word
     product_frac: NotRequired[Frac | None]
     adapter_start: NotRequired[Word]
+    step_gradient: NotRequired[Word]
     quantised_epochs: Count
     quantised_rate: Positive
     seed: Seed

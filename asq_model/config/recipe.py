@@ -33,6 +33,7 @@ OPTIONS = {
     "threads": "--threads",
     "product_frac": "--product-frac",
     "adapter_start": "--adapter-start",
+    "step_gradient": "--step-gradient",
 }
 MOST_THREADS = 512  # far more make torch's pool crash
 
@@ -65,8 +66,9 @@ class Recipe:
     validation: int = 0
     precision: str = "float32"
     threads: int = 1
-    product_frac: int | None = None  # see `LayerConfig`, as for the next
+    product_frac: int | None = None  # see `LayerConfig`, as for the next two
     adapter_start: str = "active"
+    step_gradient: str = "numel"
 
     def __post_init__(self):
         for name, value, allowed in (
@@ -104,6 +106,7 @@ class Recipe:
             self.activation_bits,
             product_frac=self.product_frac,
             adapter_start=self.adapter_start,
+            step_gradient=self.step_gradient,
         )
 
     @property
@@ -115,6 +118,7 @@ class Recipe:
         adaptive = "" if self.activations == "asq" else f"_{self.activations}"
         others = "" if self.product_frac is None else f"_f{self.product_frac}".replace("-", "m")
         others += "" if self.adapter_start == "active" else f"_{self.adapter_start}"
+        others += "" if self.step_gradient == "numel" else f"_{self.step_gradient}"
         return f"{self.network}_{weights}_a{self.activation_bits}{adaptive}{others}_seed{self.seed}"
 
     @property

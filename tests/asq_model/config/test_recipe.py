@@ -21,6 +21,7 @@ ONE_OF_EACH = {
     "threads": 2,
     "product_frac": -1,
     "adapter_start": "authors",
+    "step_gradient": "features",
 }
 
 
