@@ -1,12 +1,18 @@
 """Shared by all tests: command lines as a user runs them, a small trained network, one build folder."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from asq_model.common import command_line
+from asq_model.common.files import locked
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +34,7 @@ def pytest_collection_modifyitems(config, items):
         return
     left = [item for item in items if item.get_closest_marker("exhaustive")]
     config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in set(left)]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
 
 
 def pytest_collection_finish(session):
@@ -48,9 +54,29 @@ def build_root() -> Path:
     return ROOT / "build" / "test"
 
 
+def with_runtime(folder: Path, build_root: Path) -> Path:
+    """An empty build folder, but for Verilator's runtime, which takes long to compile and depends on no unit."""
+    (build_root / "runtime").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        (folder / "runtime").symlink_to(build_root / "runtime", target_is_directory=True)
+    return folder
+
+
 @pytest.fixture
-def command():
-    """Run `python -m <package> …` as a user does; returns the finished process."""
+def empty_root(build_root, tmp_path) -> Path:
+    return with_runtime(tmp_path / "build", build_root)
+
+
+@pytest.fixture(scope="session")
+def mutants_root(build_root) -> Path:
+    """Where broken units are built, apart from the right ones of the same names."""
+    return with_runtime(build_root / "mutants", build_root)
+
+
+@pytest.fixture
+def process():
+    """Run `python -m <package> …` in a process of its own, as a user does; returns the finished process."""
 
     def run(*words, cwd=ROOT, **env):
         return subprocess.run(
@@ -65,17 +91,37 @@ def command():
 
 
 @pytest.fixture
+def command(monkeypatch):
+    """Run `python -m <package> …` within this process, which has imported most of what it needs; returns what a process
+    of its own would: exit status and what was printed."""
+
+    def run(package, *words, cwd=ROOT):
+        monkeypatch.setattr(sys, "argv", [package, *map(str, words)])
+        printed, said = io.StringIO(), io.StringIO()
+        with contextlib.chdir(cwd), redirect_stdout(printed), redirect_stderr(said), pytest.raises(SystemExit) as ended:
+            command_line.run(f"{package}.cli", f"python -m {package}")
+        status = ended.value.code or 0
+        return subprocess.CompletedProcess([package, *words], status, printed.getvalue(), said.getvalue())
+
+    return run
+
+
+@pytest.fixture
 def refused(command):
     """Run a command that must fail: one line on stderr that starts with `error:`, status 2. Returns the line."""
 
     def run(*words, **kwargs):
-        done = command(*words, **kwargs)
-        assert done.returncode == 2, done.stdout + done.stderr
-        lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
-        return lines[0]
+        return refusal(command(*words, **kwargs))
 
     return run
+
+
+def refusal(done: subprocess.CompletedProcess) -> str:
+    """The line that says why a command did nothing."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    return lines[0]
 
 
 @pytest.fixture(scope="session")
@@ -87,18 +133,36 @@ def small_recipe():
 
 
 @pytest.fixture(scope="session")
-def small_checkpoint(small_recipe, tmp_path_factory) -> Path:
-    from asq_model.training.train import train
+def made_once(tmp_path_factory, worker_id):
+    """Make a file or a folder in one worker; the others wait for it. `make` is given the path."""
+    # pytest-xdist gives each worker a folder within the run's.
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "made"
 
-    path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
-    train(small_recipe, path)
-    return path
+    def made(name, make):
+        with locked(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                make(folder / name)
+        return folder / name
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def small_golden(small_checkpoint, tmp_path_factory) -> Path:
-    from asq_model.export.golden_layers import export
+def small_checkpoint(small_recipe, made_once) -> Path:
+    def make(path):
+        from asq_model.training.train import train
 
-    folder = tmp_path_factory.mktemp("golden") / "small"
-    export(small_checkpoint, folder)
-    return folder
+        train(small_recipe, path)
+
+    return made_once("small.safetensors", make)
+
+
+@pytest.fixture(scope="session")
+def small_golden(small_checkpoint, made_once) -> Path:
+    def make(path):
+        from asq_model.export.golden_layers import export
+
+        export(small_checkpoint, path)
+
+    return made_once("small", make)

@@ -32,11 +32,12 @@ from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
 from sim.measure.tools import flat, yosys
-from sim.runner.verilator import ONE_FILE, compiler_version, keep_runtime, optimisation, verilator
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
+from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
 from sim.workspace import Workspace
 
-SOURCES = source_paths("sim/measure", "sim/vectors", "sim/runner/verilator.py", "asq_model/spec")
+SOURCES = source_paths("sim/measure", "sim/vectors", "sim/runner", "asq_model/spec")
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
 GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
 # Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
@@ -84,16 +85,13 @@ def command(words: list[str], folder: Path) -> None:
         raise InputError(f"{words[0]} failed in {folder}: {said}")
 
 
-def build(spec: MacSpec | ArraySpec, folder: Path, runtime: Path) -> Path:
-    """The simulator of `driver.v`, `netlist.v` and `harness.cpp`, with the runtime's objects if they are there."""
+def build(folder: Path, runtime: Path) -> Path:
+    """The simulator of `driver.v`, `netlist.v` and `harness.cpp`."""
     place = folder / "obj_dir"
     shutil.rmtree(place, ignore_errors=True)
-    options = ["--trace-saif", "-Wno-fatal", *optimisation(spec), *ONE_FILE, "--top", "driver"]
+    options = ["--trace-saif", "-Wno-fatal", *VERILATOR_OPTIONS, "--top", "driver"]
     command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
-    for item in runtime.glob("*.o"):
-        shutil.copy(item, place)  # newer than the design's headers: make leaves it alone
-    command(["make", "-C", place.name, "-f", "Vdriver.mk", "Vdriver"], folder)
-    keep_runtime(place, runtime)
+    compile_design(place, "Vdriver.mk", "Vdriver", OPTIMISATION, runtime, folder / "build.log")
     return place / "Vdriver"
 
 
@@ -124,7 +122,7 @@ def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: P
     shutil.copyfile(HARNESS, folder / "harness.cpp")
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
     limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
-    simulator = str(build(spec, folder, runtime).resolve())
+    simulator = str(build(folder, runtime).resolve())
     command([simulator, "start.saif", "0"], folder)
     command([simulator, "run.saif", str(limit)], folder)
     return [int(line, 16) for line in (folder / "results.hex").read_text().split()]

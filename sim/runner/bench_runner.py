@@ -28,6 +28,8 @@ BLOCK_TESTS = ("golden", "timing", "extremes", "stalls", "reset_midway")
 BENCH_SOURCES = source_paths("sim/benches", "sim/runner", "sim/vectors", "asq_model/spec")
 BENCHES = {MacSpec: "mac_bench", ArraySpec: "array_bench", BlockSpec: "asq_bench"}
 SEED = 1
+# Failed assertions of the benches are explained by their values. To do so for all that they import takes seconds a run.
+EXPLAINED = {"COCOTB_REWRITE_ASSERTION_FILES": "*_bench.py"}
 JOB = "job.json"  # in a run's folder: what its bench is told
 
 
@@ -150,7 +152,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
                 log_file=run / "sim.log",
                 waves=job.waves,
                 test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
-                extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path},
+                extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path} | EXPLAINED,
             )
         found = read_findings(result)
         outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False, folder=run)

@@ -15,15 +15,14 @@ from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
 from asq_model.common.files import fingerprint, reported_os_errors
 from asq_model.common.records import Digest, Kind, kept, write_record
-from asq_model.spec.array import ArraySpec
 from hw.emit import Spec, generator_fingerprint
 from hw.harness.bench_top import bench_name, bench_verilog
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.workspace import Workspace
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
-# One C++ file a design: split, they share a precompiled header, which the copied runtime keeps make from building.
-ONE_FILE = ["--output-split", "0"]
+OPTIMISATION = [f"OPT_{part}=-O1" for part in ("FAST", "SLOW", "GLOBAL")]  # a bench spends its time in Python
 COMPILER = "c++"  # as Verilator's makefiles call it
 OLDEST = (5, 36)  # what cocotb 2 needs
 
@@ -81,11 +80,6 @@ def compiler_version() -> str:
     return version_text(COMPILER).partition("\n")[0]
 
 
-def optimisation(spec: Spec) -> list[str]:
-    """The compiler's. A bench spends its time in Python, and an array takes longer to compile than to simulate."""
-    return ["-CFLAGS", "-O0" if isinstance(spec, ArraySpec) else "-O1"]
-
-
 @cache
 def waveform() -> str:
     """The format of waveforms here: `fst`, or `vcd` where the libraries that FST is packed with cannot be compiled."""
@@ -97,7 +91,7 @@ def waveform() -> str:
 
 
 def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str], waves: bool) -> None:
-    """Verilate and compile `sources` into `folder`, with the runtime's objects from `runtime` if they are there.
+    """Verilate and compile `sources` into `folder`, with the runtime in `runtime`, which is made if it is not there.
 
     Raises InputError with the log's place when that fails.
     """
@@ -105,13 +99,11 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
 
     class Runner(Verilator):
         def _build_command(self) -> list[list[str]]:
-            verilate, compile_and_link = super()._build_command()
+            verilate, _ = super()._build_command()
             verilate.remove("--public-flat-rw")  # visible.vlt says what a bench sees
             if waves:
                 verilate.remove("--trace")  # `args` say in which format
-            objects = [str(path.resolve()) for path in sorted(runtime.glob("*.o"))]
-            # Copied once the design's headers are written, they are newer than those, and make leaves them alone.
-            return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), compile_and_link]
+            return [verilate]
 
     log = folder / "build.log"
     try:
@@ -124,23 +116,10 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
             log_file=log,
             always=True,
         )
-    except (RuntimeError, subprocess.CalledProcessError, SystemExit) as error:
+        compile_design(folder, "Vtop.mk", top, [*OPTIMISATION, f"VM_TRACE={int(waves)}"], runtime, log)
+    except (RuntimeError, subprocess.CalledProcessError, SystemExit, InputError) as error:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
-
-
-def keep_runtime(build: Path, runtime: Path) -> None:
-    """Keep the object files of Verilator's runtime, which are the same for every design built with these tools."""
-    if runtime.exists():
-        return
-    partial = runtime.with_name(f".{runtime.name}.{os.getpid()}")
-    partial.mkdir(parents=True)
-    for item in build.glob("verilated*.o"):
-        shutil.copy2(item, partial)
-    try:
-        partial.rename(runtime)
-    except OSError:  # another process was first
-        shutil.rmtree(partial)
 
 
 def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
@@ -149,8 +128,8 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
 
     Nothing is done if the Verilog, the tools and the options are those of the build that is there.
     """
-    args = [*optimisation(spec), *ONE_FILE, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": args}
+    args = [*VERILATOR_OPTIONS, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*args, *OPTIMISATION]}
     top = bench_name(spec)
     workspace = Workspace(root)
     place = workspace.bench(spec, waves)
@@ -168,8 +147,6 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
         place.mkdir(parents=True)
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
-        runtime = workspace.runtime(tools)
-        cocotb_build([bench, verilog], top, place, runtime, [*args, *map(str, CONTROL)], waves)
-        keep_runtime(place, runtime)
+        cocotb_build([bench, verilog], top, place, workspace.runtime(tools), [*args, *map(str, CONTROL)], waves)
     write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
     return place

@@ -27,7 +27,13 @@ from sim.workspace import Workspace
 
 # What a graph and its check depend on.
 SOURCES = source_paths(
-    *("sim/unrolled", "sim/measure/templates.py", "sim/vectors/packing.py", "sim/runner/verilator.py"),
+    *(
+        "sim/unrolled",
+        "sim/measure/templates.py",
+        "sim/vectors/packing.py",
+        "sim/runner/verilator.py",
+        "sim/runner/runtime.py",
+    ),
     "asq_model/spec",
 )
 PLACED_ON = "ecp5"

@@ -11,26 +11,26 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import reported_os_errors
 from asq_model.spec.mac import signed_width
 from sim.measure.templates import fill_template
-from sim.runner.verilator import compiler_version, keep_runtime, verilator
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
+from sim.runner.verilator import compiler_version, verilator
 from sim.vectors.packing import packed
 from sim.workspace import Workspace
 
 HERE = Path(__file__).parent
 BENCH = HERE / "layer_bench.v"  # vectors change while the clock is low and are compared at its rise
 MAIN = HERE / "layer_bench.cpp"
-# No optimisation: a run is far shorter than the compilation. The wheel's makefile has no option for gcc's precompiled
-# headers and would name them as files to link.
-MAKEFLAGS = "VK_PCH_I_FAST= VK_PCH_I_SLOW= OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+OPTIMISATION = [f"OPT_{part}=-O0" for part in ("FAST", "SLOW", "GLOBAL")]  # a run is far shorter than the compilation
 
 
-def build_layer_bench(name: str, source: Path, folder: Path) -> None:
+def build_layer_bench(name: str, source: Path, folder: Path, runtime: Path) -> None:
     """Compile `bench.v` and `main.cpp` in the folder with the module in `source`. Raises InputError."""
-    build = ["verilator", "--cc", "--exe", "--build", "-j", "2", "--top-module", "bench", "--Mdir", ".", "-Wno-fatal"]
-    build += ["-Wno-lint", "-MAKEFLAGS", MAKEFLAGS, str(source.resolve()), "bench.v", "main.cpp"]
-    done = subprocess.run(build, cwd=folder, capture_output=True, text=True)
+    verilate = ["verilator", "--cc", "--exe", "--top-module", "bench", "--Mdir", ".", "-Wno-fatal", "-Wno-lint"]
+    verilate += [*VERILATOR_OPTIONS, str(source.resolve()), "bench.v", "main.cpp"]
+    done = subprocess.run(verilate, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
         raise InputError(f"Verilator could not build {name} in {folder}: {''.join(errors)}")
+    compile_design(folder, "Vbench.mk", "Vbench", OPTIMISATION, runtime, folder / "build.log")
 
 
 def simulate(
@@ -45,7 +45,7 @@ def simulate(
             raise InputError(f"{name} gives {width} bits for results from {column.min()} to {column.max()}")
     folder = source.parent / "bench"
     a_bits = bits * activations.shape[1]
-    tools = [verilator(), compiler_version(), MAKEFLAGS]
+    tools = [verilator(), compiler_version(), VERILATOR_OPTIONS, OPTIMISATION]
     runtime = Workspace(root).runtime(tools)
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,10 +57,7 @@ def simulate(
             [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
         )
         (folder / "vectors.hex").write_text("\n".join(f"{word:x}" for word in words) + "\n")
-        for item in runtime.glob("*.o"):
-            (folder / item.name).write_bytes(item.read_bytes())
-    build_layer_bench(name, source, folder)
-    keep_runtime(folder, runtime)
+    build_layer_bench(name, source, folder, runtime)
     printed = subprocess.run([folder.resolve() / "Vbench"], cwd=folder, capture_output=True, text=True).stdout
     if f"wrong: 0 of {len(activations)}" not in printed:
         first = printed.strip().splitlines()[:1]

@@ -7,9 +7,9 @@ from asq_model.common.errors import OtherFormat
 from asq_model.spec.golden_vectors import MANIFEST
 
 
-def test_help(command):
+def test_help(process):
     for words in ([], ["train"], ["export"], ["inspect"]):
-        done = command("asq_model", *words, "--help")
+        done = process("asq_model", *words, "--help")
         assert done.returncode == 0 and "Usage: python -m asq_model" in done.stdout
 
 

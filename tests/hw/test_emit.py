@@ -121,10 +121,10 @@ def test_what_is_up_to_date_is_left_alone_and_what_is_edited_is_written_anew(tmp
 
 
 @pytest.mark.parametrize("unit", ["post", "post-exact", "adapter-step", "counter"])
-def test_same_bytes_under_another_hash_seed(unit, command, tmp_path):
+def test_same_bytes_under_another_hash_seed(unit, process, tmp_path):
     folders = [tmp_path / seed for seed in ("1", "2")]
     for folder in folders:
-        done = command("hw", "verilog", "--unit", unit, "--out", folder, PYTHONHASHSEED=folder.name)
+        done = process("hw", "verilog", "--unit", unit, "--out", folder, PYTHONHASHSEED=folder.name)
         assert done.returncode == 0, done.stderr
     names = sorted(path.name for path in folders[0].iterdir())
     assert len(names) == 2 and names == sorted(path.name for path in folders[1].iterdir())
@@ -187,7 +187,7 @@ def test_an_unwritable_folder_is_named(tmp_path):
         emit(MacSpec(), tmp_path / "file")
 
 
-def test_help(command):
-    done = command("hw", "verilog", "--help")
+def test_help(process):
+    done = process("hw", "verilog", "--help")
     assert done.returncode == 0 and "--signed-act" in done.stdout
-    assert command("hw").returncode == 2
+    assert process("hw").returncode == 2

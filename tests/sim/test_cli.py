@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import refusal
 
 from asq_model.common.files import read_json
 from asq_model.spec.golden_vectors import read_manifest, write_manifest
@@ -98,8 +99,8 @@ def test_an_unwritable_build_folder(command, small_golden, tmp_path):
 
 
 @pytest.mark.parametrize("missing, said", [("c++", "a C++ compiler is needed"), ("make", "make is needed")])
-def test_a_missing_tool_is_named_at_once(missing, said, refused, tmp_path):
+def test_a_missing_tool_is_named_at_once(missing, said, process, tmp_path):
     for tool in {"c++", "make", "perl"} - {missing}:
         (tmp_path / tool).write_text("#!/bin/sh\n")
         (tmp_path / tool).chmod(0o755)
-    assert said in refused("sim", "tools", PATH=str(tmp_path))
+    assert said in refusal(process("sim", "tools", PATH=str(tmp_path)))

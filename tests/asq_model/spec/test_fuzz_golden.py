@@ -228,19 +228,19 @@ def test_values_out_of_range_are_refused(name, index, value, folder):
 
 HUGE = 1 << 40
 BOMBS = {
-    "a header that claims a terabyte": packed({"steps.npy": npy(np.zeros(3), shape=(HUGE,))}),
-    "a gigabyte of zeros": packed({f"{n}.npy": npy(np.zeros(0)) + bytes(200 << 20) for n in "abc"}),
-    "objects": packed({"steps.npy": npy(np.zeros(3), descr="|O")}),
-    "a structured type": packed({"steps.npy": npy(np.zeros(3), descr=[("a", "<f8")])}),
-    "other files": packed({"steps.npy": npy(np.zeros(3)), "readme.txt": b""}),
-    "an array twice": packed({"steps.npy": b""}) + packed({"steps.npy": b""}),
-    "no archive": b"\x93NUMPY",
+    "a header that claims a terabyte": lambda: packed({"steps.npy": npy(np.zeros(3), shape=(HUGE,))}),
+    "a gigabyte of zeros": lambda: packed({f"{n}.npy": npy(np.zeros(0)) + bytes(200 << 20) for n in "abc"}),
+    "objects": lambda: packed({"steps.npy": npy(np.zeros(3), descr="|O")}),
+    "a structured type": lambda: packed({"steps.npy": npy(np.zeros(3), descr=[("a", "<f8")])}),
+    "other files": lambda: packed({"steps.npy": npy(np.zeros(3)), "readme.txt": b""}),
+    "an array twice": lambda: packed({"steps.npy": b""}) + packed({"steps.npy": b""}),
+    "no archive": lambda: b"\x93NUMPY",
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_take_no_memory(bomb, folder):
-    with_file(folder, "layers", BOMBS[bomb])
+    with_file(folder, "layers", BOMBS[bomb]())
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"conv\.npz cannot be used: "):

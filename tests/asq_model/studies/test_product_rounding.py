@@ -25,8 +25,6 @@ from asq_model.studies.product_rounding_page import table_by_arithmetic, table_b
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.train import train
 
-DIGITS = labels_digest(load_dataset("digits").test.labels.numpy())
-
 
 @pytest.fixture(scope="module")
 def network(small_checkpoint):
@@ -166,7 +164,8 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     assert "| post frac -1 |" in done.stdout
     rows = read_record(out, ARITHMETIC)["rows"]
     assert [(row["unit"], row["frac"]) for row in rows] == [(None, None), *map(astuple, ARITHMETICS["post"])]
-    assert {(row["family"], row["kind"], row["data"]) for row in rows} == {("post", "symmetric", DIGITS)}
+    digits = labels_digest(load_dataset("digits").test.labels.numpy())
+    assert {(row["family"], row["kind"], row["data"]) for row in rows} == {("post", "symmetric", digits)}
     text = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "| fake-quantised | 50 |" in text and "`found.json`" in text and "\nSmall.\n" in text
     words = ("--images", 40, "--only", "post frac 0", "--out", out)

@@ -151,7 +151,7 @@ MUTANTS = {
 
 @pytest.mark.xdist_group("mutants")
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_block_is_found(mutant, build_root, tmp_path, monkeypatch):
+def test_a_broken_block_is_found(mutant, mutants_root, tmp_path, monkeypatch):
     spec, (*place, changed) = MUTANTS[mutant]
     if len(place) == 2:
         monkeypatch.setattr(*place, changed)
@@ -161,5 +161,5 @@ def test_a_broken_block_is_found(mutant, build_root, tmp_path, monkeypatch):
         assert broken != text, f"the line of mutant {mutant!r} is no longer in the Verilog"
         text = broken
     (tmp_path / f"{spec.name}.v").write_text(text)
-    outcome = run_job(Job(spec, verilog=tmp_path / f"{spec.name}.v"), build_root / "mutants")
+    outcome = run_job(Job(spec, verilog=tmp_path / f"{spec.name}.v"), mutants_root)
     assert not outcome.passed, mutant

@@ -60,7 +60,7 @@ def test_array(spec, build_root):
     assert outcome.found["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
 
 
-def test_a_broken_array_is_found(build_root, tmp_path):
+def test_a_broken_array_is_found(mutants_root, tmp_path):
     """One product of the array has another sign than the specification's."""
     spec = ARRAYS[0]
     verilog, _ = emit(spec, tmp_path)
@@ -68,5 +68,5 @@ def test_a_broken_array_is_found(build_root, tmp_path):
     text, changed = re.subn(wiring, r"\1^ 5'h02)", verilog.read_text(), count=1)
     assert changed, "the line of the mutant is no longer in the Verilog"
     verilog.write_text(text)
-    outcome = run_job(Job(spec, verilog=verilog), build_root / "mutants")
+    outcome = run_job(Job(spec, verilog=verilog), mutants_root)
     assert not outcome.passed and "wrong results" in outcome.tests["products"]

@@ -64,21 +64,21 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_one_broken_line_of_rtl_is_found(mutant, build_root, tmp_path):
+def test_one_broken_line_of_rtl_is_found(mutant, mutants_root, tmp_path):
     verilog, _ = emit(SPEC, tmp_path)
     pattern, replacement = MUTANTS[mutant]
     text, changed = re.subn(pattern, replacement, verilog.read_text(), count=1)
     assert changed, f"the line of mutant {mutant!r} is no longer in the Verilog"
     verilog.write_text(text)
-    outcome = run_job(Job(SPEC, verilog=verilog), build_root / "mutants")
+    outcome = run_job(Job(SPEC, verilog=verilog), mutants_root)
     assert not outcome.passed, mutant
     assert all(line.startswith(SPEC.name) for line in outcome.failures())
 
 
-def test_a_simulation_that_dies_has_not_passed(build_root, tmp_path):
+def test_a_simulation_that_dies_has_not_passed(mutants_root, tmp_path):
     """Every test that did not run counts as failed."""
     verilog, _ = emit(SPEC, tmp_path)
     text = verilog.read_text().replace("endmodule", 'initial $fatal(1, "dead");\nendmodule', 1)
     verilog.write_text(text)
-    outcome = run_job(Job(SPEC, verilog=verilog), build_root / "mutants")
+    outcome = run_job(Job(SPEC, verilog=verilog), mutants_root)
     assert not outcome.passed and len(outcome.failures()) == 5

@@ -21,7 +21,7 @@ def test_every_template_comes_with_the_package():
     patterns = tomllib.loads((PACKAGES / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["sim"]
     texts = [
         path
-        for suffix in ("v", "cpp", "j2", "md", "svg", "vlt", "sh")
+        for suffix in ("v", "cpp", "h", "mk", "j2", "md", "svg", "vlt", "sh")
         for path in (PACKAGES / "sim").rglob(f"*.{suffix}")
     ]
     names = [path.relative_to(PACKAGES / "sim").as_posix() for path in texts]

@@ -47,12 +47,12 @@ def value_at(vcd, signal, nanoseconds):
 
 
 def test_a_wrong_product_is_told_with_its_cycle_and_operands_and_its_waveform_shows_it(
-    build_root, tmp_path, monkeypatch, capsys
+    mutants_root, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(verilator, "waveform", lambda: "vcd")
     monkeypatch.setattr(bench_runner, "waveform", lambda: "vcd")
     verilog = broken(SPEC, r"(root = )7'h28;", r"\g<1>7'h29;", tmp_path)  # an entry of the table of √2·a
-    outcome = run_job(Job(SPEC, GOLDEN, ("golden",), verilog), build_root / "mutants")
+    outcome = run_job(Job(SPEC, GOLDEN, ("golden",), verilog), mutants_root)
     (line,) = outcome.failures()
     layer, vector, expected, got, pairs, log = re.match(
         rf"{SPEC.name} golden: \d+ wrong results; (\S+) vector (\d+): expected (-?\d+), got (-?\d+);.* the first at"
@@ -69,7 +69,7 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands_and_its_waveform_sh
     words = shlex.split(outcome.again())
     assert words[:4] == ["python", "-m", "sim", "again"] and words[-4:] == ["--test", "golden", "--layer", layer]
     with pytest.raises(SystemExit) as ended:
-        cli.again.main([*words[4:], "--root", str(build_root / "mutants")], standalone_mode=False)
+        cli.again.main([*words[4:], "--root", str(mutants_root)], standalone_mode=False)
     said = capsys.readouterr()
     assert ended.value.code == 1 and "alone, with a waveform: python -m sim again " in said.err
     time = int(re.search(r"the first at (\d+) ns", said.err).group(1))
@@ -99,11 +99,11 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands_and_its_waveform_sh
     ],
     ids=["array", "block"],
 )
-def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, said, build_root, tmp_path):
+def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, said, mutants_root, tmp_path):
     verilog = broken(spec, pattern, replacement, tmp_path)
     golden = GOLDEN if isinstance(spec, ArraySpec) else None
     test = "golden" if golden else "timing"
-    outcome = run_job(Job(spec, golden, (test,), verilog), build_root / "mutants")
+    outcome = run_job(Job(spec, golden, (test,), verilog), mutants_root)
     assert re.search(said, outcome.failures()[0]), outcome.failures()
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, with_runtime
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
@@ -37,8 +37,8 @@ def toy(key: str) -> tuple[Problem, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return tmp_path_factory.mktemp("unrolled")
+def root(tmp_path_factory, build_root):
+    return with_runtime(tmp_path_factory.mktemp("unrolled"), build_root)
 
 
 @pytest.fixture(scope="module")
