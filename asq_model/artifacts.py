@@ -46,7 +46,7 @@ def read_for_retraining(path: Path) -> dict:
     except OtherFormat:
         return {}
     except InputError as error:
-        raise InputError(f"{error}; delete it or give --force (make: FORCE=1) to train again") from error
+        raise InputError(f"{error}; delete it or give --force to train again") from error
 
 
 def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
@@ -62,7 +62,7 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
         except OtherFormat:
             pass  # of another version: made again
         except InputError as error:
-            raise InputError(f"{error}; delete {out} or give --force (make: FORCE=1) to export again") from error
+            raise InputError(f"{error}; delete {out} or give --force to export again") from error
         if known == export_fingerprint(config["digest"]):
             click.echo(f"{out} is up to date", err=True)
             return out
@@ -101,12 +101,11 @@ def export_digits_networks(recipes: list[Recipe], force: bool) -> list[Path]:
 
 
 def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
-    """Raises InputError unless a checkpoint has the bits and levels asked for (None: not asked)."""
+    """Raises InputError unless a checkpoint's recipe has the values that are asked for, by field (None: not asked)."""
     from asq_model.training.trained_network import read_trained
 
     recipe = read_trained(checkpoint)[1]["recipe"]
-    keys = {"BITS": "weight_bits", "ABITS": "activation_bits", "LEVELS": "kind", "SEED": "seed"}
     for name, wanted in asked.items():
-        if wanted is not None and wanted != recipe.get(keys[name]):
-            has = recipe.get(keys[name])
-            raise InputError(f"{name} is {wanted}, but checkpoint {checkpoint} was trained with {name}={has}")
+        if wanted is not None and wanted != recipe.get(name):
+            trained = f"checkpoint {checkpoint} was trained with {recipe.get(name)}"
+            raise InputError(f"{name} is {wanted}, but {trained}", name)

@@ -7,8 +7,8 @@ import click
 
 from asq_model.artifacts import check_fits, export_digits_networks, export_if_needed, train_if_needed
 from asq_model.common.command_line import parse_widths
-from asq_model.common.errors import check_range
-from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Integer, Real, refuse_unused, switch
+from asq_model.common.errors import shown
+from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Commands, Integer, Real, refuse_unused, switch
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
 from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, studies
@@ -19,7 +19,7 @@ EPOCHS = Integer(0, MOST_EPOCHS)
 RATE = Real(0, MOST_RATE)
 
 
-@click.group()
+@click.group(cls=Commands)
 def cli():
     """Train networks with POST weights and ASQ activations, and export them for hardware."""
 
@@ -28,9 +28,9 @@ def network_options(command):
     """Add the options of every command that trains a network where there is no checkpoint yet."""
     for option in reversed(
         [
-            click.option("--bits", type=Integer(), help="Weight bits, 2-6.  [default: 3, or the checkpoint's]"),
-            click.option("--abits", type=Integer(), help="Activation bits, 2-8.  [default: as --bits]"),
-            click.option("--levels", help="symmetric, extended or asymmetric.  [default: symmetric]"),
+            click.option("--bits", "weight_bits", type=Integer(), help="Of weights.  [default: 3 or the checkpoint's]"),
+            click.option("--abits", "activation_bits", type=Integer(), help="Of activations.  [default: as --bits]"),
+            click.option("--levels", "kind", help="symmetric, extended or asymmetric.  [default: symmetric]"),
             click.option("--seed", type=Integer(0), help="Of all random numbers.  [default: 0, or the checkpoint's]"),
             DATA,
             switch("--force", "1: do it again even if nothing changed."),
@@ -40,12 +40,10 @@ def network_options(command):
     return command
 
 
-def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> dict[str, object]:
-    """The fields of a recipe that the options for bits and levels set."""
-    bits = DEFAULT_BITS if bits is None else bits
-    if abits is not None:
-        check_range("ABITS", abits, 2, 8)
-    return {"weight_bits": bits, "activation_bits": bits if abits is None else abits, "kind": levels}
+def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> dict[str, int]:
+    """The fields of a recipe for these bits; where they are not given, as many for activations as for weights."""
+    bits = DEFAULT_BITS if weight_bits is None else weight_bits
+    return {"weight_bits": bits, "activation_bits": bits if activation_bits is None else activation_bits}
 
 
 @cli.command(epilog="Example: asq-post train --bits 4 --activations lsq")
@@ -76,13 +74,13 @@ def bits_and_levels(bits: int | None, abits: int | None, levels: str | None) -> 
     help="Processes that decode an image folder's images.",
 )
 @click.option("--tensorboard", "log", type=OUTPUT, help="Write TensorBoard files to this folder.")
-def train(bits, abits, levels, data_folder, force, out, network, start, device, log, workers, **fields):
+def train(weight_bits, activation_bits, data_folder, force, out, network, start, device, log, workers, **fields):
     """Train a network and write a checkpoint.
 
     Trains first in full precision, then quantised, and prints the checkpoint's path. Under torchrun, the processes
     share the work. After a kill, the same command goes on from the last whole epoch.
     """
-    recipe = recipe_of(network, **bits_and_levels(bits, abits, levels), **fields)
+    recipe = recipe_of(network, **with_default_bits(weight_bits, activation_bits), **fields)
     run = {"data_folder": data_folder, "device": device, "log": log, "workers": workers}
     click.echo(train_if_needed(recipe, out, force, start, **run))
 
@@ -93,23 +91,25 @@ def train(bits, abits, levels, data_folder, force, out, network, start, device, 
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
 @click.option("--excerpt", type=OUTPUT, help="Write what hardware comparisons need of them below this folder, too.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
-def export(bits, abits, levels, seed, data_folder, ckpt, widths, excerpt, out, force):
+def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, excerpt, out, force):
     """Export golden vectors of a trained network.
 
     Golden vectors are what the network's layers multiply on held-out images, and what must come out. Without CKPT the
     digits network is trained first. Prints the folder.
     """
     if ckpt is None:
-        refuse_unused({"DATA": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
+        refuse_unused({"--data": data_folder}, DIGITS_NEED_NO_DATA, "--ckpt")
+    bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
     if widths is not None:
-        refuse_unused({"BITS": bits, "ABITS": abits, "CKPT": ckpt, "OUT": out}, f"WIDTHS is {widths!r}")
-        recipes = [recipe_of("digits", seed=seed, **bits_and_levels(*pair, levels)) for pair in parse_widths(widths)]
-        folders = export_digits_networks(recipes, force)
+        refuse_unused(bits | {"--ckpt": ckpt, "--out": out}, f"--widths is {shown(widths)}")
+        pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
+        folders = export_digits_networks([recipe_of("digits", seed=seed, kind=kind, **pair) for pair in pairs], force)
     else:
         if ckpt is None:
-            ckpt = train_if_needed(recipe_of("digits", seed=seed, **bits_and_levels(bits, abits, levels)), None, force)
+            recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
+            ckpt = train_if_needed(recipe, None, force)
         else:
-            check_fits(ckpt, {"BITS": bits, "ABITS": abits, "LEVELS": levels, "SEED": seed})
+            check_fits(ckpt, bits | {"kind": kind, "seed": seed})
         folders = [export_if_needed(ckpt, out, data_folder, force)]
     for folder in folders:
         if excerpt is not None:

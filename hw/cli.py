@@ -1,12 +1,13 @@
 """The commands of `python -m hw`: write Verilog of a unit with the parameters that are given."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from asq_model.common.errors import InputError
-from asq_model.common.option_types import OUTPUT, PATH, Integer, Switch, refuse_unused
+from asq_model.common.errors import InputError, check_choice
+from asq_model.common.option_types import OUTPUT, PATH, Commands, Integer, Switch, refuse_unused
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.spec.golden_vectors import read_maps
@@ -15,57 +16,42 @@ from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 
 DEFAULT_BITS = 3
-# Option and field of the specification, of multiply-accumulate units and arrays and of blocks.
-OPERANDS = {"abits": "activation_bits", "signed_act": "signed_activation"}
-MAC_PARAMETERS = (
-    {"bits": "weight_bits"}
-    | OPERANDS
-    | {name: name for name in ("levels", "frac", "depth", "lanes", "shared", "gated")}
-)
-ARRAY_PARAMETERS = ("rows", "columns", "stages")  # rows or columns make it an array
-BLOCK_PARAMETERS = (
-    OPERANDS
-    | {"total": "total_bits"}
-    | {name: name for name in ("channels", "pixels", "precision", "lanes", "hidden", "buffer")}
-)
+ARRAY_FIELDS = ("rows", "columns", "stages")  # rows or columns make it an array
+OPERAND_FIELDS = ("activation_bits", "signed_activation")
 
 
-@click.group()
+@click.group(cls=Commands)
 def cli() -> None:
     """Generate synthesizable Verilog of POST multiply-accumulate units and ASQ's step-size blocks."""
 
 
-def parameters_of(unit: str) -> tuple[str, ...]:
-    """The options that a unit has. Raises InputError for a unit that does not exist."""
-    if unit == "counter":
-        return ()
+def fields_of(unit: str) -> tuple[str, ...]:
+    """The fields that can be chosen of a unit's specification. Raises InputError for a unit that does not exist."""
+    check_choice("unit", unit, (*UNITS, *BLOCKS, "counter"))
     if unit in BLOCKS:
-        return tuple(option for option, field in BLOCK_PARAMETERS.items() if field in PARAMETERS[unit])
-    if unit in UNITS:
-        return (*MAC_PARAMETERS, *ARRAY_PARAMETERS)
-    raise InputError(f"UNIT is {unit!r}; allowed: {', '.join((*UNITS, *BLOCKS))}, counter")
+        return PARAMETERS[unit]
+    mac_fields = tuple(field.name for field in fields(MacSpec) if field.name != "unit")
+    return () if unit == "counter" else (*mac_fields, *ARRAY_FIELDS)
 
 
 def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
-    """A unit's specification from the options that were given, by their names; None for the cycle counter.
+    """A unit's specification from the fields that were given; None for the cycle counter.
 
-    Raises InputError for an option that the unit does not have.
+    Raises InputError for a field that the unit does not have.
     """
-    own = parameters_of(unit)
-    refuse_unused(
-        {option.upper(): value for option, value in given.items() if option not in own},
-        f"unit {unit} has no such parameter",
-    )
+    own = fields_of(unit)
+    foreign = {name: value for name, value in given.items() if name not in own}
+    refuse_unused(foreign, f"unit {unit} has no such parameter")
     if unit == "counter":
         return None
     if unit in BLOCKS:
-        return BlockSpec(unit, **{BLOCK_PARAMETERS[option]: value for option, value in given.items()})
-    array = {option: given[option] for option in ARRAY_PARAMETERS if option in given}
+        return BlockSpec(unit, **given)
+    array = {name: given[name] for name in ARRAY_FIELDS if name in given}
     if list(array) == ["stages"]:
-        refuse_unused({"STAGES": array["stages"]}, f"unit {unit} alone is no array", "ROWS and COLUMNS")
-    fields = {MAC_PARAMETERS[option]: value for option, value in given.items() if option in MAC_PARAMETERS}
-    bits = fields.setdefault("weight_bits", DEFAULT_BITS)
-    mac = MacSpec(unit, **{"activation_bits": bits} | fields)
+        refuse_unused(array, f"unit {unit} alone is no array", "--rows and --columns")
+    chosen = {name: value for name, value in given.items() if name not in ARRAY_FIELDS}
+    bits = chosen.setdefault("weight_bits", DEFAULT_BITS)
+    mac = MacSpec(unit, **{"activation_bits": bits} | chosen)
     return ArraySpec(mac, **array) if array else mac
 
 
@@ -73,11 +59,11 @@ def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[
     """A block for a layer of a network, as large as it needs unless the size is given, and its contents."""
     maps = {maps.name: maps for maps in read_maps(golden)}
     if layer not in maps:
-        raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(maps)}")
+        raise InputError(f"--layer is {layer!r}; allowed: {', '.join(maps)}")
     entry = maps[layer].entry
     size = layer_size(unit, maps[layer])
-    operands: dict[str, Any] = {"abits": entry["bits"], "signed_act": entry["signed"]}
-    operands = {option: value for option, value in operands.items() if option in parameters_of(unit)}
+    operands: dict[str, Any] = {"activation_bits": entry["bits"], "signed_activation": entry["signed"]}
+    operands = {name: value for name, value in operands.items() if name in fields_of(unit)}
     spec = spec_of(unit, operands | size | given)
     assert isinstance(spec, BlockSpec)  # only blocks hold a layer
     return spec, contents_of(spec, maps[layer])
@@ -87,14 +73,15 @@ def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[
 @click.option("--unit", default="post", show_default=True, help=f"One of {', '.join((*UNITS, *BLOCKS))}; or counter.")
 @click.option(
     "--bits",
+    "weight_bits",
     type=Integer(),
     help=f"Weight bits: 2-6, uniform and serial 2-8, e2m1 4.  [default: {DEFAULT_BITS}]",
 )
-@click.option("--abits", type=Integer(), help="Activation bits, 1-8.  [default: as --bits]")
+@click.option("--abits", "activation_bits", type=Integer(), help="Activation bits, 1-8.  [default: as --bits]")
 @click.option("--levels", help="symmetric, extended or asymmetric (POST and POT units).")
 @click.option("--frac", type=Integer(), help=f"Fraction bits, -1 (post only) to 12.  [default: {DEFAULT_FRAC}]")
 @click.option("--depth", type=Integer(), help=f"Longest dot product, in terms.  [default: {DEFAULT_DEPTH}]")
-@click.option("--signed-act", type=Switch(), help="1: signed activations.  [default: 0]")
+@click.option("--signed-act", "signed_activation", type=Switch(), help="1: signed activations.  [default: 0]")
 @click.option("--channels", type=Integer(), help=f"Blocks: the most channels.  [default: {BlockSpec.channels}]")
 @click.option("--pixels", type=Integer(), help=f"Blocks: the most pixels of a map.  [default: {BlockSpec.pixels}]")
 @click.option("--precision", type=Integer(), help=f"Blocks: bits of a map's values.  [default: {BlockSpec.precision}]")
@@ -104,7 +91,9 @@ def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[
 @click.option("--rows", type=Integer(), help=f"Rows of an array.  [default: {ArraySpec.rows} if it is one]")
 @click.option("--columns", type=Integer(), help=f"Columns of an array.  [default: {ArraySpec.columns} if it is one]")
 @click.option("--stages", type=Integer(), help="Arrays: stages of a product.  [default: 1]")
-@click.option("--total", type=Integer(), help=f"rescale: bits of its sums.  [default: {BlockSpec.total_bits}]")
+@click.option(
+    "--total", "total_bits", type=Integer(), help=f"rescale: bits of sums.  [default: {BlockSpec.total_bits}]"
+)
 @click.option("--hidden", type=Integer(), help="Adapters: the most hidden units.  [default: a quarter of the channels]")
 @click.option("--buffer", type=Integer(), help="adapter-step: words that it holds.  [default: two of the largest maps]")
 @click.option("--golden", type=PATH, help="Golden vectors of a network: its --layer's contents.")
@@ -117,14 +106,14 @@ def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **opti
     """
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     if (golden is None) != (layer is None):
-        raise InputError("GOLDEN and LAYER go together: a folder of golden vectors, and a layer's name")
+        raise InputError("--golden and --layer go together: a folder of golden vectors, and a layer's name")
     spec: Spec | None
     contents: Contents | None = None
     if golden is None or layer is None:
         spec = spec_of(unit, given)
     else:
-        own = {option.upper(): given.get(option) for option in ("bits", *OPERANDS)}
-        refuse_unused(own, f"GOLDEN is given, and layer {layer} has its own")
+        own = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
+        refuse_unused(own, f"--golden is given, and layer {layer} has its own")
         spec, contents = filled(unit, golden, layer, given)
     for path in emit(spec, out, contents):
         click.echo(path)

@@ -8,6 +8,7 @@ import click
 from asq_model import __version__
 from asq_model.common.command_line import run
 from asq_model.common.errors import InputError, shown
+from asq_model.common.option_types import Commands
 
 # In the order of use, as a person meets them: the command's name, the module that has it, its name there.
 COMMANDS = {
@@ -33,7 +34,7 @@ COMMANDS = {
 }
 
 
-class LoadedOnCall(click.Group):
+class LoadedOnCall(Commands):
     """A group that imports a command's module when the command is called, not before: `verilog` needs no torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

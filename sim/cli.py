@@ -9,7 +9,7 @@ import click
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
-from asq_model.common.option_types import OUTPUT, PATH, switch
+from asq_model.common.option_types import OUTPUT, PATH, Commands, switch
 from asq_model.common.records import write_record
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
@@ -27,7 +27,7 @@ from sim.vectors.shipped import WIDTHS, shipped_folder
 from sim.workspace import Workspace
 
 
-@click.group()
+@click.group(cls=Commands)
 def cli():
     """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
@@ -140,9 +140,9 @@ def again(job, root, test, layer, waves):
     told = read_job(job)
     tests = (test,) if test else told.tests if layer is None else ("golden",)
     if not set(tests) <= set(told.tests):
-        raise InputError(f"TEST is {test!r}; allowed: {', '.join(told.tests)}")
+        raise InputError(f"--test is {test!r}; allowed: {', '.join(told.tests)}")
     if layer is not None and tests != ("golden",):
-        raise InputError(f"LAYER is {layer}, but TEST is {test}, which takes no golden vectors")
+        raise InputError(f"--layer is {layer}, but --test is {test}, which takes no golden vectors")
     finish(run_jobs([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True, progress))
 
 
@@ -152,13 +152,13 @@ def choose_specs(
     """The units of a kind, or the module, that have something to do in a layer. Raises InputError for none."""
     named = [spec for spec in specs if unit in (None, spec.unit, spec.name)]
     if not named:
-        raise InputError(f"UNIT is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")
+        raise InputError(f"--unit is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")
     layers = dict.fromkeys(entry["name"] for entry in [*manifest["layers"], *manifest["maps"]])
     if layer is not None and layer not in layers:
-        raise InputError(f"LAYER is {layer!r}; allowed: {', '.join(layers)}")
+        raise InputError(f"--layer is {layer!r}; allowed: {', '.join(layers)}")
     own = [spec for spec in named if layer is None or has_vectors(golden, manifest, spec, layer)]
     if not own:
-        raise InputError(f"LAYER is {layer}, which has nothing for UNIT {unit}")
+        raise InputError(f"--layer is {layer}, which has nothing for --unit {unit}")
     return own
 
 

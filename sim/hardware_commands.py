@@ -56,9 +56,9 @@ def check_targets(name: str, targets: list[str]) -> None:
     """Raises InputError for an option that none of these targets uses."""
     listed = f"{name} is {','.join(targets)}"
     if ASIC not in targets:
-        refuse_options(f"{listed}, without {ASIC}", "LIBERTY")
+        refuse_options(f"{listed}, without {ASIC}", "--liberty")
     if not set(targets) & set(PLACED):
-        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "SEEDS")
+        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "--seeds")
 
 
 @click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
@@ -79,16 +79,16 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     from sim.reports.hardware_page import dsp_lines, table
     from sim.reports.hardware_prose import TITLES
 
-    pairs, forms = parse_widths(widths), parse_choices("FORMS", forms, FORMS)
-    targets = parse_choices("TARGETS", targets, TARGETS)
-    check_targets("TARGETS", targets)
+    pairs, forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
+    targets = parse_choices("--targets", targets, TARGETS)
+    check_targets("--targets", targets)
     if dsp and not set(targets) & set(WITH_DSP):
-        raise InputError(f"DSP is 1, but TARGETS is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
+        raise InputError(f"--dsp is 1, but --targets is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
     golden = golden or shipped_folders()
     members = {(width, form): designs(width, form) for width in pairs for form in forms}
     every = [design for group in members.values() for design in group]
     if not every:
-        raise InputError(f"no design of FORMS {','.join(forms)} has WIDTHS {widths}")
+        raise InputError(f"no design of --forms {','.join(forms)} has --widths {widths}")
     tasks = tasks_of(every, targets, golden, seeds, liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
@@ -139,26 +139,28 @@ def sweep_command(
     """
     from sim.reports.hardware_plots import draw_sweep
 
-    units, levels = parse_choices("UNITS", units, UNITS), parse_choices("LEVELS", levels, KINDS)
-    targets = parse_choices("TARGETS", targets, TARGETS)
-    check_targets("TARGETS", targets)
-    listed = f"UNITS is {','.join(units)}, none of which has a choice"
+    units, levels = parse_choices("--units", units, UNITS), parse_choices("--levels", levels, KINDS)
+    targets = parse_choices("--targets", targets, TARGETS)
+    check_targets("--targets", targets)
+    listed = f"--units is {','.join(units)}, none of which has a choice"
     if not set(units) & set(ROUNDING):
-        refuse_options(listed, "FRACS")
+        refuse_options(listed, "--fracs")
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
-        refuse_options(listed, "LEVELS")
+        refuse_options(listed, "--levels")
     golden = golden or shipped_folders()
     made = swept(
-        parse_integers("BITS", bits, 2, 8),
-        parse_integers("ABITS", abits, 1, 8),
+        parse_integers("--bits", bits, 2, 8),
+        parse_integers("--abits", abits, 1, 8),
         units,
         levels,
-        parse_integers("FRACS", fracs, MIN_FRAC, MAX_FRAC),
-        parse_integers("LANES", lanes, 1, MAX_LANES),
-        parse_integers("SIDES", sides, 1, MAX_SIDE),
+        parse_integers("--fracs", fracs, MIN_FRAC, MAX_FRAC),
+        parse_integers("--lanes", lanes, 1, MAX_LANES),
+        parse_integers("--sides", sides, 1, MAX_SIDE),
     )
     if not made:
-        raise InputError("no design can be made of these BITS, ABITS, UNITS, LEVELS, FRACS, LANES and SIDES")
+        raise InputError(
+            "no design can be made of these --bits, --abits, --units, --levels, --fracs, --lanes and --sides"
+        )
     found = report_failures(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
     write_text(out / "table.csv", csv_text(found.rows))
     write_record(out / "table.json", TABLE, Measured(rows=found.rows, failures=found.failures))
@@ -178,12 +180,12 @@ def recommend(device, bits, abits, error, form, table):
 
     Best is the design with the most products per second and LUT.
     """
-    parse_choices("DEVICE", device, TARGETS)
-    parse_choices("FORM", form, FORMS)
+    parse_choices("--device", device, TARGETS)
+    parse_choices("--form", form, FORMS)
     widths = bits, bits if abits is None else abits
     row = recommended(read_record(table, TABLE).rows, device, widths, error, form)
     if row is None:
-        asked = f"DEVICE {device}, BITS {widths[0]}, ABITS {widths[1]} and an ERROR of at most {error}"
+        asked = f"--device {device}, --bits {widths[0]}, --abits {widths[1]} and an --error of at most {error}"
         raise InputError(f"no {form} of {table} that can be compared has {asked}")
     clock = f", {row.mhz:.0f} MHz" if row.mhz is not None else ""
     click.echo(f"{row.name}: {row.luts} LUTs{clock}, error {row.relative_error:.2%} of the results' rms")
@@ -209,10 +211,10 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     """
     from sim.reports.hardware_report import write_report
 
-    devices = parse_choices("DEVICES", devices, COMPARED)
-    check_targets("DEVICES", devices)
+    devices = parse_choices("--devices", devices, COMPARED)
+    check_targets("--devices", devices)
     if known:
-        refuse_options("KNOWN is 1, and nothing is measured", "SCHEDULER")
+        refuse_options("--known is 1, and nothing is measured", "--scheduler")
     golden = golden or shipped_folders()
     tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
     found = report_failures(sweep(tasks, root, progress, scheduler, known))
@@ -220,7 +222,7 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     found.rows += slow.rows
     found.left_out += slow.left_out
     if not found.rows:
-        raise InputError("nothing of this PLAN was measured before; leave KNOWN out")
+        raise InputError("nothing of this --plan was measured before; leave --known out")
     for path in write_report(found, RESULTS, out, seeds, liberty):
         click.echo(path)
 
@@ -242,10 +244,11 @@ def unrolled(cases, larger, out, seeds, root):
     from sim.unrolled.page import report as unrolled_report
 
     default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
-    parsed = [parse_case(case) for case in cases or (default,)], [parse_case(case) for case in larger]
-    for case in [*parsed[0], *parsed[1]]:
+    measured = [parse_case("CASES", case) for case in cases or (default,)]
+    simulated = [parse_case("--larger", case) for case in larger]
+    for case in [*measured, *simulated]:
         find_layer(case)
-    found = unrolled_report(*parsed, seeds, root, progress)
+    found = unrolled_report(measured, simulated, seeds, root, progress)
     write_record(out.with_suffix(".json"), UNROLLED, found)
     write_text(out, page(found))
     click.echo(out)

@@ -3,18 +3,18 @@
 from asq_model.common.errors import InputError, shown
 
 
-def parse_choices(name: str, text: str, allowed: tuple[str, ...]) -> list[str]:
+def parse_choices(option: str, text: str, allowed: tuple[str, ...]) -> list[str]:
     """A comma-separated list, every word one of those allowed. Raises InputError."""
     words = text.split(",")
     for word in words:
         if word not in allowed:
-            raise InputError(f"{name} has {word!r}; allowed: {', '.join(allowed)}")
+            raise InputError(f"{option} has {word!r}; allowed: {', '.join(allowed)}")
     return words
 
 
-def parse_integers(name: str, text: str, low: int, high: int) -> list[int]:
+def parse_integers(option: str, text: str, low: int, high: int) -> list[int]:
     """A comma-separated list of integers from `low` to `high`. Raises InputError."""
     words = [word for word in text.split(",") if word]
     if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
-        raise InputError(f"{name} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
+        raise InputError(f"{option} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")
     return [int(word) for word in words]

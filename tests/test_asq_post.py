@@ -57,6 +57,11 @@ def test_an_unknown_command_is_refused_with_the_nearest():
             cli.main([word], standalone_mode=False)
 
 
+def test_an_error_of_a_command_names_its_options():
+    with pytest.raises(InputError, match=r"^--abits is 9; allowed: 1 to 8"):
+        cli.main(["verilog", "--abits", "9"], standalone_mode=False)
+
+
 def test_the_version_is_the_package_s():
     done = subprocess.run(
         [sys.executable, "-c", "from sim.asq_post import main; main()", "--version"],

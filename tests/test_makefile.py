@@ -51,11 +51,10 @@ def known_variables():
 def test_every_make_option_exists_in_its_command(package, command, given):
     assert command == given
     params = GROUPS[package].commands[command].params
-    options = {name: param for param in params if isinstance(param, click.Option) for name in param.opts}
-    arguments = {name_of(param): param for param in params if isinstance(param, click.Argument)}
+    options = {name for param in params if isinstance(param, click.Option) for name in param.opts}
+    arguments = {name_of(param) for param in params if isinstance(param, click.Argument)}
     for variable, option in lists()[given].items():
-        param = options[f"--{option}"] if option else arguments[variable]
-        assert name_of(param) == variable  # one name in Make and in errors
+        assert f"--{option}" in options if option else variable in arguments
 
 
 def test_every_list_is_used_and_every_target_s_lists_are_those_of_its_recipe():

@@ -12,15 +12,13 @@ from conftest import ROOT
 from asq_model.cli import cli as asq_model
 from asq_model.common.errors import InputError
 from asq_model.common.extras import EXTRA_OF, how_to_install
-from asq_model.common.option_types import FilePath, Integer, Real, Switch, name_of
+from asq_model.common.option_types import MAX_INTEGER, FilePath, Integer, Real, Switch, name_of
 from hw.cli import cli as hw
+from hw.cli import fields_of
 from sim.cli import cli as sim
 
-COMMANDS = {
-    (package, name): command
-    for package, group in {"asq_model": asq_model, "hw": hw, "sim": sim}.items()
-    for name, command in group.commands.items()
-}
+GROUPS = {"asq_model": asq_model, "hw": hw, "sim": sim}
+COMMANDS = {(package, name): command for package, group in GROUPS.items() for name, command in group.commands.items()}
 OPTIONS = [(*key, param) for key, command in COMMANDS.items() for param in command.params]
 NO_NUMBERS = ["nan", "inf", "-inf", "1e999", "1" + "0" * 5000, "", "x", "½", "0x10", "1,5"]
 
@@ -63,6 +61,34 @@ def test_beyond_its_bounds_is_refused(package, command, param):
                 )
 
 
+# Text that may be right whatever it is: sentences, addresses, names of what is in a file.
+FREE_TEXT = {"note", "layer", "scheduler", "test"}
+
+
+def is_bounded_by_the_library(param):
+    if isinstance(param, click.Argument):
+        return False
+    text = isinstance(param.type, click.types.StringParamType) and param.name not in FREE_TEXT
+    return text or (isinstance(param.type, Integer) and param.type.low == -MAX_INTEGER)
+
+
+@pytest.mark.parametrize(
+    "package, command, param", [option for option in OPTIONS if is_bounded_by_the_library(option[2])]
+)
+def test_what_the_library_refuses_is_named_as_it_was_typed(package, command, param, tmp_path, monkeypatch):
+    """The library says that `activation_bits` is 99999999, a command that `--abits` is."""
+    monkeypatch.chdir(tmp_path)
+    option = name_of(param)
+    words = [command, *("1" for other in COMMANDS[package, command].params if other.required)]
+    words += [option, "99999999" if isinstance(param.type, Integer) else "none-such"]
+    if command == "verilog" and option != "--unit":
+        unit = next(unit for unit in ("post", "adapter-step", "rescale") if param.name in fields_of(unit))
+        words += ["--unit", unit, *(["--rows", "8"] if option == "--stages" else [])]
+    with pytest.raises(InputError, match=f"^{option} (is|has) '?(99999999|none-such)"):
+        GROUPS[package].main(words, standalone_mode=False)
+    assert not list(tmp_path.iterdir())
+
+
 @of_type(Switch)
 def test_a_switch_is_0_or_1_and_nothing_is_off(package, command, param):
     for word, value in (("1", True), ("0", False), ("", False)):
@@ -81,34 +107,34 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["asq_model", "train", "--rate", "nan"], "RATE is nan; allowed: numbers from 0 to 1e+30"),
-        (["asq_model", "train", "--threads", "1048576"], "THREADS is 1048576; allowed: integers from 1 to 512"),
-        (["asq_model", "train", "--data", "x", "--epochs", "0"], "DATA is x, but the digits come with scikit"),
-        (["asq_model", "export", "--data", "x"], "DATA is x, but the digits network has its images from"),
-        (["asq_model", "reproduce", "1", "--jobs", "2"], "JOBS is 2, but TABLE is 1, which is computed, not trained"),
+        (["asq_model", "train", "--rate", "nan"], "--rate is nan; allowed: numbers from 0 to 1e+30"),
+        (["asq_model", "train", "--threads", "1048576"], "--threads is 1048576; allowed: integers from 1 to 512"),
+        (["asq_model", "train", "--data", "x", "--epochs", "0"], "--data is x, but the digits come with scikit"),
+        (["asq_model", "export", "--data", "x"], "--data is x, but the digits network has its images from"),
+        (["asq_model", "reproduce", "1", "--jobs", "2"], "--jobs is 2, but TABLE is 1, which is computed, not trained"),
         (["asq_model", "reproduce", "5", "--data", "x", "--network", "digits"], "network digits does not take"),
-        (["asq_model", "parity", "--precision", "9"], "PRECISION is 9; allowed: 12 to 20"),
-        (["asq_model", "parity", "--data", "x"], "DATA is x, but the digits network has its images"),
-        (["asq_model", "arithmetic", "--only", "x"], "ONLY is 'x'; allowed: post-exact"),
+        (["asq_model", "parity", "--precision", "9"], "--precision is 9; allowed: integers from 12 to 20"),
+        (["asq_model", "parity", "--data", "x"], "--data is x, but the digits network has its images"),
+        (["asq_model", "arithmetic", "--only", "x"], "--only is 'x'; allowed: post-exact"),
         (["asq_model", "arithmetic", "none"], "none does not exist"),
         (["asq_model", "bench", "--out", "/dev/null/x"], "cannot write /dev/null/x: /dev/null is not a folder"),
-        (["hw", "verilog", "--out", "n" * 300], "OUT is nnn"),
-        (["sim", "synth", "--widths", "9x9"], "WIDTHS is 9x9; allowed: weight bits, 2 to 8"),
+        (["hw", "verilog", "--out", "n" * 300], "--out is nnn"),
+        (["sim", "synth", "--widths", "9x9"], "--widths is 9x9; allowed: weight bits, 2 to 8"),
         (["sim", "synth", "--widths", "6x2"], "none of the golden vectors digits_post3_a3_seed0, "),
-        (["sim", "synth", "--targets", "xc7", "--liberty", "x"], "LIBERTY is x, but TARGETS is xc7, without asic"),
-        (["sim", "synth", "--targets", "xc7", "--seeds", "2"], "SEEDS is 2, but TARGETS is xc7, without ice40"),
-        (["sim", "synth", "--targets", "ice40", "--dsp"], "DSP is 1, but TARGETS is ice40, without ecp5 and xc7"),
+        (["sim", "synth", "--targets", "xc7", "--liberty", "x"], "--liberty is x, but --targets is xc7, without asic"),
+        (["sim", "synth", "--targets", "xc7", "--seeds", "2"], "--seeds is 2, but --targets is xc7, without ice40"),
+        (["sim", "synth", "--targets", "ice40", "--dsp"], "--dsp is 1, but --targets is ice40, without ecp5 and xc7"),
         (["sim", "synth", "none"], "cannot read golden manifest none/manifest.json"),
         (["sim", "synth", "--liberty", "none"], "cannot read file none"),
-        (["sim", "sweep", "--bits", "3,99"], "BITS is 3,99; allowed: integers from 2 to 8"),
-        (["sim", "sweep", "--lanes", "nan"], "LANES is nan; allowed: integers from 1 to 256"),
-        (["sim", "sweep", "--units", "posst"], "UNITS has 'posst'; allowed: post,"),
-        (["sim", "sweep", "--units", "pot", "--fracs", "2"], "FRACS is 2, but UNITS is pot, none of which has a"),
-        (["sim", "sweep", "--units", "apot", "--levels", "extended"], "LEVELS is extended, but UNITS is apot"),
-        (["sim", "recommend", "--device", "x"], "DEVICE has 'x'; allowed: ice40,"),
-        (["sim", "recommend", "--error", "nan"], "ERROR is nan; allowed: numbers from 0"),
-        (["sim", "report", "--plan", "mac:3y3"], "WIDTHS is 3y3; allowed"),
-        (["sim", "report", "--known", "1", "--scheduler", "x"], "SCHEDULER is x, but KNOWN is 1"),
+        (["sim", "sweep", "--bits", "3,99"], "--bits is 3,99; allowed: integers from 2 to 8"),
+        (["sim", "sweep", "--lanes", "nan"], "--lanes is nan; allowed: integers from 1 to 256"),
+        (["sim", "sweep", "--units", "posst"], "--units has 'posst'; allowed: post,"),
+        (["sim", "sweep", "--units", "pot", "--fracs", "2"], "--fracs is 2, but --units is pot, none of which has a"),
+        (["sim", "sweep", "--units", "apot", "--levels", "extended"], "--levels is extended, but --units is apot"),
+        (["sim", "recommend", "--device", "x"], "--device has 'x'; allowed: ice40,"),
+        (["sim", "recommend", "--error", "nan"], "--error is nan; allowed: numbers from 0"),
+        (["sim", "report", "--plan", "mac:3y3"], "--plan is 3y3; allowed"),
+        (["sim", "report", "--known", "1", "--scheduler", "x"], "--scheduler is x, but --known is 1"),
         (["sim", "unrolled", "x:y:0x4"], "CASES has 'x:y:0x4'; allowed: folder:layer:"),
         (["sim", "unrolled", "x:y:4x4"], "cannot read golden manifest x/manifest.json"),
     ],
@@ -120,7 +146,7 @@ def test_a_command_says_what_is_wrong_before_it_does_anything(words, said, refus
 
 def test_a_fresh_clone_that_shows_what_is_known_reads_no_network(refused, tmp_path):
     said = refused("sim", "report", "--known", "1", cwd=tmp_path)
-    assert said == "error: nothing of this PLAN was measured before; leave KNOWN out"
+    assert said == "error: nothing of this --plan was measured before; leave --known out"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +163,10 @@ def test_a_fresh_clone_that_shows_what_is_known_reads_no_network(refused, tmp_pa
 def test_a_scheduler_that_does_not_answer_is_one_line(address, said):
     from sim.explore.sweep import client_of
 
-    with pytest.raises(InputError, match="no Dask scheduler answers at SCHEDULER ") as refused, client_of(address):
+    with (
+        pytest.raises(InputError, match=r"scheduler is .*, where no Dask scheduler answers") as refused,
+        client_of(address),
+    ):
         pass
     assert said in str(refused.value) and "\n" not in str(refused.value)
 

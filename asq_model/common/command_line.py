@@ -42,13 +42,13 @@ def run(module: str, name: str) -> None:
     sys.exit(USAGE_ERROR)
 
 
-def parse_widths(text: str) -> list[tuple[int, int]]:
-    """`3x3,4x8` as pairs of weight and activation bits. Raises InputError."""
+def parse_widths(option: str, text: str) -> list[tuple[int, int]]:
+    """`3x3,4x8`, given to `option`, as pairs of weight and activation bits. Raises InputError."""
     try:
         widths = [(int(weights), int(activations)) for weights, activations in (p.split("x") for p in text.split(","))]
         if not all(2 <= weights <= 8 and 1 <= activations <= 8 for weights, activations in widths):
             raise ValueError
     except ValueError as error:
         allowed = "weight bits, 2 to 8, x activation bits, 1 to 8, as 3x3,4x8"
-        raise InputError(f"WIDTHS is {shown(text)}; allowed: {allowed}") from error
+        raise InputError(f"{option} is {shown(text)}; allowed: {allowed}") from error
     return widths

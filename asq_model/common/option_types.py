@@ -1,6 +1,7 @@
 """How options are written on every command line of this project: switches, numbers and paths, each with its bounds.
 
-What is refused is refused before a command does anything, in one line that names the option as Make does.
+What is refused is refused before a command does anything, in one line that names the option as it is typed. A variable
+of Make is the same name in capitals.
 """
 
 import errno
@@ -20,11 +21,27 @@ MOST_PROCESSES = 256
 
 
 def name_of(param: click.Parameter | None) -> str:
-    """A parameter's name in errors, which is Make's: SIGNED_ACT for `--signed-act`."""
+    """A parameter's name in errors: an option as it is typed, `--signed-act`, an argument as in the help, `CKPT`."""
     if param is None:
         return "value"
-    longest = max(param.opts, key=len) if isinstance(param, click.Option) else param.metavar or param.name
-    return longest.strip("-[].").replace("-", "_").upper()
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return (param.metavar or param.name or "").strip("[].").upper()
+
+
+class Commands(click.Group):
+    """A group of commands. An error of the library that names a field, `activation_bits`, says the option, `--abits`.
+
+    A command's parameter has the name of the field that it sets.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            params = command.params if command else []
+            raise error.renamed({param.name: name_of(param) for param in params if param.name}) from error
 
 
 class Switch(click.ParamType):
@@ -122,7 +139,8 @@ def refuse_unused(given: dict[str, object], why: str, needed: str = "") -> None:
     """Raises InputError for an option that was given (is not None) and would not be used. needed: what it goes with."""
     for name, value in given.items():
         if value is not None:
-            raise InputError(f"{name} is {shown(value)}, but {why}{f'; it goes with {needed}' if needed else ''}")
+            reason = f"{why}{f'; it goes with {needed}' if needed else ''}"
+            raise InputError(f"{name} is {shown(value)}, but {reason}", name)
 
 
 def given_options(context: click.Context) -> dict[str, object]:

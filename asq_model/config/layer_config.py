@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 
-from asq_model.common.errors import InputError, check_range
+from asq_model.common.errors import InputError, check_choice, check_range, fields_named
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.mac import MAX_FRAC, MIN_FRAC
@@ -60,25 +60,27 @@ class LayerConfig:
             ("adapter_layers", self.adapter_layers, (0, 1, 2)),
             ("adapter_start", self.adapter_start, ADAPTER_STARTS),
         ):
-            if value not in allowed:
-                raise InputError(f"{name} is {value!r}; allowed: {', '.join(map(str, allowed))}")
+            check_choice(name, value, allowed)
         if self.weights in EXPONENTIAL and not self.kind:
             object.__setattr__(self, "kind", "symmetric")
         if self.weights == "dorefa":
             check_range("weight_bits", self.weight_bits, 2, 8)
             if self.kind:
-                raise InputError(f"kind is {self.kind!r}, but dorefa weights have only one level set")
+                raise InputError(f"kind is {self.kind!r}, but dorefa weights have only one level set", "kind")
         else:
-            LevelSet(self.weights, self.weight_bits, self.kind)
+            with fields_named({"bits": "weight_bits"}):
+                LevelSet(self.weights, self.weight_bits, self.kind)
         check_range("activation_bits", self.activation_bits, 2, 8)
         check_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
         if not (isfinite(self.beta_floor) and 0 < self.beta_floor < BETA_LIMIT):
-            raise InputError(f"beta_floor is {self.beta_floor}; allowed: more than 0, less than {BETA_LIMIT}")
+            allowed_floors = f"more than 0, less than {BETA_LIMIT}"
+            raise InputError(f"beta_floor is {self.beta_floor}; allowed: {allowed_floors}", "beta_floor")
         if self.product_frac is not None:
             check_range("product_frac", self.product_frac, MIN_FRAC, MAX_FRAC)
             if self.weights != "post" or self.activations not in ("asq", "lsq"):
                 has = f"{self.weights} weights and {self.activations} activations"
-                raise InputError(f"product_frac is {self.product_frac} with {has}; it is for post with asq or lsq")
+                why = f"with {has}; it is for post with asq or lsq"
+                raise InputError(f"product_frac is {self.product_frac} {why}", "product_frac")
         if self.signed and self.activations in ("pact", "dorefa"):
             why = "which is defined for inputs ≥ 0 only; use lsq or asq"
             raise InputError(f"activations are {self.activations}, {why}")

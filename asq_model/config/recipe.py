@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from asq_model.common.errors import InputError, check_range
+from asq_model.common.errors import InputError, check_choice, check_range, fields_named
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.spec.levels import LevelSet
 
@@ -76,8 +76,7 @@ class Recipe:
             ("data", self.data, DATASETS),
             ("precision", self.precision, PRECISIONS),
         ):
-            if value not in allowed:
-                raise InputError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+            check_choice(name, value, allowed)
         if (self.network == "digits") != (self.data == "digits"):
             raise InputError(f"network {self.network} does not take the images of {self.data}")
         check_range("batch", self.batch, 1, 1 << 20)
@@ -87,8 +86,9 @@ class Recipe:
         rates = {"full_precision_rate": MOST_RATE, "quantised_rate": MOST_RATE}
         for name, most in (rates | {"momentum": 1, "weight_decay": 1}).items():
             if not 0 <= getattr(self, name) <= most:  # nan is not
-                raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}")
-        object.__setattr__(self, "kind", self.layer.kind)
+                raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}", name)
+        with fields_named({"weights": "family"}):
+            object.__setattr__(self, "kind", self.layer.kind)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

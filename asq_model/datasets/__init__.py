@@ -7,7 +7,7 @@ A dataset has a training and a test split, and a split gives batches: `split.bat
 from dataclasses import dataclass
 from pathlib import Path
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, check_choice
 from asq_model.config.recipe import DATASETS
 from asq_model.datasets.cifar10 import load_cifar10
 from asq_model.datasets.digits import load_digits
@@ -26,25 +26,25 @@ class Dataset:
     classes: int
 
 
-def load_dataset(name: str, folder: Path | None = None, workers: int = 2) -> Dataset:
+def load_dataset(name: str, data_folder: Path | None = None, workers: int = 2) -> Dataset:
     """A dataset by name; `workers` processes decode an image folder's images.
 
     Raises InputError for an unknown name, and for files missing, cut or mislabelled.
     """
-    if name not in DATASETS:
-        raise InputError(f"dataset is {name!r}; allowed: {', '.join(DATASETS)}")
+    check_choice("dataset", name, DATASETS)
     if name == "digits":
-        if folder is not None:
-            raise InputError(f"DATA is {folder}, but the digits come with scikit-learn; leave it out")
+        if data_folder is not None:
+            why = "the digits come with scikit-learn; leave it out"
+            raise InputError(f"data_folder is {data_folder}, but {why}", "data_folder")
         return Dataset(*load_digits())
-    if folder is None:
-        raise InputError(f"dataset {name} needs the folder that it lies in: --data")
-    return Dataset(*(load_cifar10(folder) if name == "cifar10" else load_folder(folder, workers=workers)))
+    if data_folder is None:
+        raise InputError(f"dataset {name} needs data_folder, the folder that it lies in", "data_folder")
+    return Dataset(*(load_cifar10(data_folder) if name == "cifar10" else load_folder(data_folder, workers=workers)))
 
 
-def load_in_memory(name: str, folder: Path | None = None) -> tuple[MemorySplit, MemorySplit]:
+def load_in_memory(name: str, data_folder: Path | None = None) -> tuple[MemorySplit, MemorySplit]:
     """Load the training and the test set of a dataset of small images. Raises InputError for one that is decoded."""
-    dataset = load_dataset(name, folder)
+    dataset = load_dataset(name, data_folder)
     if not isinstance(dataset.train, MemorySplit) or not isinstance(dataset.test, MemorySplit):
         raise InputError(f"dataset is {name}; allowed here: digits, cifar10")
     return dataset.train, dataset.test

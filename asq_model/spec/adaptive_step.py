@@ -17,6 +17,7 @@ BIAS_BITS = 8  # an adapter's bias may be 2^8 times as large as the sum of its p
 HIDDEN_BITS = 4  # a hidden neuron has so many bits more than a layer's input
 SCALE_BITS = 4  # a channel's multiplier times the step at β = 1 has so many bits more than the multiplier
 SHIFT_BITS = 6  # width of every shift that is an input of a hardware block
+LEAST_PRECISION, MOST_PRECISION = 12, 20  # of `Precision.bits`
 WORKING_BITS = 62  # the magnitude of a sum has no more bits: numpy computes in int64
 GUARD = 8  # a step has so many bits below the input's last, in all layers, so that hardware shifts by wiring
 
@@ -31,7 +32,7 @@ class Precision:
     bits: int = 20
 
     def __post_init__(self) -> None:
-        check_range("PRECISION", self.bits, 12, 20)
+        check_range("bits", self.bits, LEAST_PRECISION, MOST_PRECISION)
 
     @property
     def hidden_bits(self) -> int:

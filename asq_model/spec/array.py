@@ -35,24 +35,28 @@ class ArraySpec:
     stages: int = 1
 
     def __post_init__(self) -> None:
-        check_range("ROWS", self.rows, 1, MAX_SIDE)
-        check_range("COLUMNS", self.columns, 1, MAX_SIDE)
-        check_range("STAGES", self.stages, 1, MAX_STAGES)
+        check_range("rows", self.rows, 1, MAX_SIDE)
+        check_range("columns", self.columns, 1, MAX_SIDE)
+        check_range("stages", self.stages, 1, MAX_STAGES)
         if self.stages > 1 and self.unit not in STAGED_UNITS:
-            raise InputError(f"STAGES is {self.stages} for unit {self.unit}; allowed: {', '.join(STAGED_UNITS)}")
+            allowed = ", ".join(STAGED_UNITS)
+            raise InputError(f"stages is {self.stages} for unit {self.unit}; allowed: {allowed}", "stages")
         most = MAX_STAGES if self.mac.weight_bits > 3 else 1 if self.unit == "uniform-sign" else 2
         if self.stages > most:  # there is only one shift, or nothing to add
-            raise InputError(f"STAGES is {self.stages} for weights of {self.mac.weight_bits} bits; allowed: 4 and more")
+            bits = self.mac.weight_bits
+            raise InputError(f"stages is {self.stages} for weights of {bits} bits; allowed: 4 and more", "stages")
         if self.mac.unit == "serial":
-            raise InputError("UNIT is serial, which takes several cycles a product; an array needs one that takes one")
+            why = "which takes several cycles a product; an array needs one that takes one"
+            raise InputError(f"unit is serial, {why}", "unit")
         if self.mac.unit == "post-sorted":
-            raise InputError(
-                "UNIT is post-sorted, whose terms come in an order of each column's own; an array broadcasts"
-            )
+            why = "whose terms come in an order of each column's own; an array broadcasts"
+            raise InputError(f"unit is post-sorted, {why}", "unit")
         if self.mac.lanes > 1 or self.mac.shared or self.mac.gated:
-            raise InputError("LANES, SHARED and GATED are of units; an array shares along its rows and holds its signs")
+            why = "an array shares along its rows and holds its signs"
+            raise InputError(f"lanes, shared and gated are of units; {why}", "lanes", "shared", "gated")
         if self.mac.depth < self.rows:
-            raise InputError(f"DEPTH is {self.mac.depth} and ROWS {self.rows}; allowed: a depth of at least the rows")
+            has = f"depth is {self.mac.depth} and rows is {self.rows}"
+            raise InputError(f"{has}; allowed: a depth of at least the rows", "depth", "rows")
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "ArraySpec":

@@ -17,7 +17,7 @@ where a design ties them to constants).
 
 from dataclasses import dataclass, fields
 
-from asq_model.common.errors import InputError, check_flag, check_range
+from asq_model.common.errors import InputError, check_choice, check_flag, check_range
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, HIDDEN_BITS, SCALE_BITS, Precision, accumulator_bits
 
 # The parameters that each block depends on.
@@ -62,28 +62,28 @@ class BlockSpec:
     buffer: int = 0
 
     def __post_init__(self) -> None:
-        if self.unit not in BLOCKS:
-            raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(BLOCKS)}")
+        check_choice("unit", self.unit, BLOCKS)
         for field in fields(self):
             if field.name not in ("unit", *PARAMETERS[self.unit]):
                 object.__setattr__(self, field.name, field.default)
-        check_range("CHANNELS", self.channels, 1, MAX_CHANNELS)
-        check_range("PIXELS", self.pixels, 1, MAX_PIXELS)
-        check_range("ABITS", self.activation_bits, 1, 8)
+        check_range("channels", self.channels, 1, MAX_CHANNELS)
+        check_range("pixels", self.pixels, 1, MAX_PIXELS)
+        check_range("activation_bits", self.activation_bits, 1, 8)
         # The specification computes in 64 bits; what has no products can be wider.
-        check_range("PRECISION", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
-        check_range("LANES", self.lanes, 1, MAX_LANES)
-        check_range("TOTAL", self.total_bits, 8, 48)
-        check_flag("SIGNED_ACT", self.signed_activation)
+        check_range("precision", self.precision, 8, 32 if self.unit in ("quantiser", "channel-sums") else 20)
+        check_range("lanes", self.lanes, 1, MAX_LANES)
+        check_range("total_bits", self.total_bits, 8, 48)
+        check_flag("signed_activation", self.signed_activation)
         if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
-            raise InputError(f"CHANNELS is {self.channels} and LANES {self.lanes}; allowed: lanes that divide them")
+            has = f"channels is {self.channels} and lanes is {self.lanes}"
+            raise InputError(f"{has}; allowed: lanes that divide them", "channels", "lanes")
         if self.hidden == 0:
             object.__setattr__(self, "hidden", self.quarter)
-        check_range("HIDDEN", self.hidden, 1, MAX_CHANNELS)
+        check_range("hidden", self.hidden, 1, MAX_CHANNELS)
         if self.unit == "adapter-step":
             if self.buffer == 0:
                 object.__setattr__(self, "buffer", self.two_maps)
-            check_range("BUFFER", self.buffer, 4, 1 << 24)
+            check_range("buffer", self.buffer, 4, 1 << 24)
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, check_choice
 
 EXPONENTIAL = ("post", "pot")
 FAMILIES = ("post", "pot", "apot", "e2m1", "uniform")
@@ -70,8 +70,7 @@ class LevelSet:
     kind: str = ""
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise InputError(f"level family is {self.family!r}; allowed: {', '.join(FAMILIES)}")
+        check_choice("family", self.family, FAMILIES)
         least, limit = MIN_BITS[self.family], MAX_BITS[self.family]
         if type(self.bits) is not int or not least <= self.bits <= limit:
             why = ""
@@ -85,12 +84,11 @@ class LevelSet:
                     f" (an exponential set's range grows with every code: at {limit} bits {self.family}'s largest level"
                     f" is already {reach} times its smallest; use uniform for 7 and 8)"
                 )
-            raise InputError(f"BITS is {self.bits} for {self.family} weights; allowed: {least} to {limit}{why}")
+            raise InputError(f"bits is {self.bits} for {self.family} weights; allowed: {least} to {limit}{why}", "bits")
         if self.family in EXPONENTIAL:
-            if self.kind not in KINDS:
-                raise InputError(f"LEVELS is {self.kind!r}; allowed: {', '.join(KINDS)}")
+            check_choice("kind", self.kind, KINDS)
         elif self.kind and not (self.family == "uniform" and self.kind in UNIFORM_KINDS):
-            raise InputError(f"LEVELS is {self.kind!r}, but {self.family} weights have only one level set")
+            raise InputError(f"kind is {self.kind!r}, but {self.family} weights have only one level set", "kind")
 
     @property
     def name(self) -> str:

@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from asq_model.common.errors import InputError, check_flag, check_range
+from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named
 from asq_model.spec.fixed_point import checked_integers
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.sqrt2 import sqrt2_table, times_sqrt2
@@ -101,41 +101,45 @@ class MacSpec:
     gated: bool = False
 
     def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise InputError(f"UNIT is {self.unit!r}; allowed: {', '.join(UNITS)}")
+        check_choice("unit", self.unit, UNITS)
         family = FAMILY_OF_UNIT[self.unit]
         if family in EXPONENTIAL and not self.levels:
             object.__setattr__(self, "levels", "symmetric")
         elif family not in EXPONENTIAL and self.levels:
-            raise InputError(f"LEVELS is {self.levels!r}, but unit {self.unit} has only one level set")
-        _ = self.level_set
-        check_range("ABITS", self.activation_bits, 1, 8)
-        check_range("DEPTH", self.depth, 1, MAX_DEPTH)
-        check_range("LANES", self.lanes, 1, MAX_LANES)
-        for name, flag in (("SIGNED_ACT", self.signed_activation), ("SHARED", self.shared), ("GATED", self.gated)):
-            check_flag(name, flag)
+            raise InputError(f"levels is {self.levels!r}, but unit {self.unit} has only one level set", "levels")
+        with fields_named({"bits": "weight_bits", "kind": "levels"}):
+            _ = self.level_set
+        check_range("activation_bits", self.activation_bits, 1, 8)
+        check_range("depth", self.depth, 1, MAX_DEPTH)
+        check_range("lanes", self.lanes, 1, MAX_LANES)
+        for name in ("signed_activation", "shared", "gated"):
+            check_flag(name, getattr(self, name))
         self._set_frac()
         if self.lanes > 1 and self.unit == "serial":
-            raise InputError(f"LANES is {self.lanes}, but unit serial has one lane")
+            raise InputError(f"lanes is {self.lanes}, but unit serial has one lane", "lanes")
         if self.lanes > self.depth:
-            raise InputError(f"LANES is {self.lanes} and DEPTH {self.depth}; allowed: a depth of at least the lanes")
+            has = f"lanes is {self.lanes} and depth is {self.depth}"
+            raise InputError(f"{has}; allowed: a depth of at least the lanes", "lanes", "depth")
         if self.shared and not self.multiples:
-            raise InputError(f"SHARED is 1, but unit {self.unit} needs nothing of an activation that could be shared")
+            why = f"unit {self.unit} needs nothing of an activation that could be shared"
+            raise InputError(f"shared is 1, but {why}", "shared")
         if self.gated and self.unit in TWOS_COMPLEMENT:
-            raise InputError(f"GATED is 1, but unit {self.unit} has no sign apart from its product")
+            raise InputError(f"gated is 1, but unit {self.unit} has no sign apart from its product", "gated")
         if self.unit == "uniform-table" and self.weight_bits + self.activation_bits > MAX_TABLE_BITS:
-            widths = f"BITS and ABITS are {self.weight_bits} and {self.activation_bits}"
-            raise InputError(f"{widths} for unit uniform-table; allowed: {MAX_TABLE_BITS} together")
+            names = "weight_bits", "activation_bits"
+            has = f"{' and '.join(names)} are {self.weight_bits} and {self.activation_bits}"
+            raise InputError(f"{has} for unit uniform-table; allowed: {MAX_TABLE_BITS} together", *names)
 
     def _set_frac(self) -> None:
         """Set `frac` to the unit's own where there is no choice, or to the default."""
         if self.unit in ROUNDING:
             object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-            check_range("FRAC", self.frac_bits, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
+            check_range("frac", self.frac_bits, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
             return
         fixed = 1 if self.unit == "post-three-halves" else 0
         if self.frac not in (None, fixed):
-            raise InputError(f"FRAC is {self.frac}, but unit {self.unit} has no choice of fraction bits; leave it out")
+            why = f"unit {self.unit} has no choice of fraction bits; leave it out"
+            raise InputError(f"frac is {self.frac}, but {why}", "frac")
         object.__setattr__(self, "frac", fixed)
 
     @classmethod
@@ -251,7 +255,7 @@ class MacSpec:
         codes, patterns = self.checked_codes(codes), self.patterns(activations)
         terms = np.broadcast_shapes(codes.shape, patterns.shape)[-1]
         if terms > self.depth:
-            raise InputError(f"a dot product has {terms} terms; allowed: DEPTH, {self.depth}")
+            raise InputError(f"a dot product has {terms} terms; allowed: up to the depth, {self.depth}")
         if self.unit != "post-exact":
             return self.products[codes, patterns].sum(-1)
         even = self.even_products[codes, patterns].sum(-1)

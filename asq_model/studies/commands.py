@@ -10,10 +10,12 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Integer, given_options, refuse_unused
 from asq_model.config.recipe import MOST_EPOCHS, MOST_THREADS, recipe_of
+from asq_model.spec.adaptive_step import LEAST_PRECISION, MOST_PRECISION, Precision
 from asq_model.studies.adapter_overhead import table_1
 from asq_model.training.checkpoint_file import read_checkpoint
 
 EPOCHS = Integer(0, MOST_EPOCHS)
+INTEGER_BITS = Integer(LEAST_PRECISION, MOST_PRECISION)
 DIGITS_NEED_NO_DATA = "the digits network has its images from scikit-learn"
 DATA = click.option("--data", "data_folder", type=PATH, help="Folder of CIFAR-10's or ImageNet's images.")
 NOTE = click.option("--note", default="", help="A sentence about the data for the page.")
@@ -28,7 +30,7 @@ def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tu
         read_checkpoint(checkpoint)
     if checkpoints:
         return checkpoints
-    refuse_unused({"DATA": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
+    refuse_unused({"--data": data_folder}, DIGITS_NEED_NO_DATA, "CKPT")
     return (train_if_needed(recipe_of("digits"), None, False),)
 
 
@@ -119,7 +121,7 @@ def figures(network, seed, study, start, data_folder, out, note):
 @click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), default=1000, show_default=True, help="Of the test set.")
-@click.option("--precision", type=Integer(), multiple=True, help="Bits of the integers, 12-20; may be repeated.")
+@click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
 @click.option("--out", type=OUTPUT, help="Write the page there too.")
 @NOTE
 def parity(checkpoints, data_folder, images, precision, out, note):
@@ -130,7 +132,6 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     from tqdm import tqdm
 
     from asq_model.common.records import write_record
-    from asq_model.spec.adaptive_step import Precision
     from asq_model.studies.integer_parity import measure_parity
     from asq_model.studies.integer_parity_page import PARITY, ParityReport, render_network, render_page
 
@@ -168,7 +169,7 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 
     for name in only:
         if name not in NAMES:
-            raise InputError(f"ONLY is {name!r}; allowed: {', '.join(NAMES)}")
+            raise InputError(f"--only is {name!r}; allowed: {', '.join(NAMES)}")
     known = read_record(out, ARITHMETIC) if out is not None and out.exists() else None
     checkpoints, rows = read_or_train(checkpoints, data_folder), []
     with tqdm(unit="run", desc="arithmetic", delay=1) as bar:

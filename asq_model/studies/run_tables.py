@@ -103,11 +103,12 @@ def prepare_study(
     table = 4 if number == 5 else number
     networks = (network,) if network else TABLES[table].networks
     if data_folder is None:
-        raise InputError(f"table {number} needs the folder that its images lie in: --data (make: DATA)")
+        raise InputError(f"table {number} needs data_folder, the folder that its images lie in", "data_folder")
     if start is None and table != 4:
-        raise InputError(f"table {number} starts from published weights: --from, a safetensors file per network")
+        raise InputError(f"table {number} needs start, a folder with published weights of each network", "start")
     if start is not None and full_epochs is not None:
-        raise InputError(f"FULL_EPOCHS is {full_epochs}, but FROM is given, which is trained already")
+        why = "the weights to start from are given, which are trained already"
+        raise InputError(f"full_epochs is {full_epochs}, but {why}", "full_epochs")
     for name, row in product(networks, TABLES[table].rows):
         Study(table, networks, {}, data_folder, folder, epochs).recipe(name, row, 0)  # refused now, not after hours
     passed_on = {f"--{name.replace('_', '-')}": value for name, value in train_options.items()}

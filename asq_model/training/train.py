@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, check_choice
 from asq_model.config.layer_config import record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset, load_dataset
@@ -41,10 +41,9 @@ def train(
     """
     run = run or Run()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
-    if run.device not in ("cpu", "cuda"):
-        raise InputError(f"device is {run.device!r}; allowed: cpu, cuda")
+    check_choice("device", run.device, ("cpu", "cuda"))
     if run.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device is cuda, but torch finds no CUDA device; allowed here: cpu")
+        raise InputError("device is cuda, but torch finds no CUDA device; allowed here: cpu", "device")
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     with process_group(torch.device(run.device)):
@@ -58,7 +57,7 @@ def hold_back(dataset: Dataset, images: int) -> Dataset:
     """A dataset whose test set is the last training images of a fixed random order: for choosing, not for results."""
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
     if images >= len(order):
-        raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images")
+        raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images", "validation")
     cut = len(order) - images
     return Dataset(dataset.train.part(order[:cut]), dataset.train.part(order[cut:]), dataset.classes)
 

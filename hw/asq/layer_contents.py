@@ -59,11 +59,11 @@ def rescale_entry(maps: GoldenMaps) -> RescaleEntry:
 def layer_size(unit: str, maps: GoldenMaps) -> dict[str, int]:
     """Channels and pixels that a block sees of a layer. Raises InputError for a layer that has nothing for it."""
     if unit not in LOADED:
-        raise InputError(f"UNIT is {unit!r}; only {', '.join(LOADED)} hold what a layer has learned")
+        raise InputError(f"unit is {unit!r}; only {', '.join(LOADED)} hold what a layer has learned", "unit")
     if unit == "rescale":
         rescale = rescale_entry(maps)
         total = max(rescale["total_bits"], BlockSpec.total_bits)
-        return {"channels": rescale["channels"], "pixels": rescale["pixels"], "total": total}
+        return {"channels": rescale["channels"], "pixels": rescale["pixels"], "total_bits": total}
     hidden = max(adapter_entry(maps)["hidden"], 1)
     return {"channels": maps.entry["channels"], "pixels": maps.entry["pixels"], "hidden": hidden}
 
@@ -71,20 +71,19 @@ def layer_size(unit: str, maps: GoldenMaps) -> dict[str, int]:
 def check_fit(spec: BlockSpec, maps: GoldenMaps, size: Mapping[str, int]) -> None:
     """Raises InputError for a layer that does not fit the block, naming what is too small."""
     if spec.precision != Precision().bits:
-        raise InputError(f"PRECISION is {spec.precision}; layer {maps.name} was exported with {Precision().bits}")
+        exported = f"layer {maps.name} was exported with {Precision().bits}"
+        raise InputError(f"precision is {spec.precision}; {exported}", "precision")
     needs = dict(size)
     if spec.unit == "adapter-step":
         needs["buffer"] = max(4, size["channels"] // spec.lanes * size["pixels"])
-    has = {"channels": spec.channels, "pixels": spec.pixels, "hidden": spec.hidden, "buffer": spec.buffer}
-    has["total"] = spec.total_bits
     for name, least in needs.items():
-        if has[name] < least:
-            raise InputError(f"{name.upper()} is {has[name]}; layer {maps.name} needs {least}")
+        if getattr(spec, name) < least:
+            raise InputError(f"{name} is {getattr(spec, name)}; layer {maps.name} needs {least}", name)
     if size["channels"] % spec.lanes:
-        raise InputError(f"LANES is {spec.lanes}; layer {maps.name} has {size['channels']} channels")
+        raise InputError(f"lanes is {spec.lanes}; layer {maps.name} has {size['channels']} channels", "lanes")
     if spec.unit == "rescale" and spec.bias_bits < rescale_entry(maps)["bias_bits"]:
         bits = rescale_entry(maps)["bias_bits"] - spec.scale_bits
-        raise InputError(f"TOTAL is {spec.total_bits}; layer {maps.name}'s bias needs {bits}")
+        raise InputError(f"total_bits is {spec.total_bits}; layer {maps.name}'s bias needs {bits}", "total_bits")
 
 
 def check_rows(layout: data.StructLayout, rows: Sequence[Row], place: str) -> None:

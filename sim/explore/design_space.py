@@ -209,7 +209,7 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
     elif form.startswith("array"):
         made = arrays(widths, int(form.partition("x")[2]))
     else:
-        raise InputError(f"FORMS has {form!r}; allowed: {', '.join(FORMS)}")
+        raise InputError(f"form is {form!r}; allowed: {', '.join(FORMS)}", "form")
     return list(dict.fromkeys(made))
 
 

@@ -38,8 +38,8 @@ def parse_plan(text: str) -> Plan:
     plan: Plan = {}
     for part in text.split():
         form, _, widths = part.partition(":")
-        (form,) = parse_choices("PLAN", form, FORMS)
-        plan |= {(pair, form): designs(pair, form) for pair in parse_widths(widths)}
+        (form,) = parse_choices("--plan", form, FORMS)
+        plan |= {(pair, form): designs(pair, form) for pair in parse_widths("--plan", widths)}
     return plan
 
 

@@ -69,7 +69,8 @@ def remote_client(scheduler: str) -> "Client":
         return Client(scheduler, timeout=CONNECT_S)
     except Exception as error:  # of a dozen kinds, by protocol and what is installed for it
         why = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"no Dask scheduler answers at SCHEDULER {shown(scheduler)}: {why}") from error
+        what = f"scheduler is {shown(scheduler)}, where no Dask scheduler answers"
+        raise InputError(f"{what}: {why}", "scheduler") from error
 
 
 @contextmanager

@@ -27,15 +27,15 @@ class Case:
         return f"{self.layer} of {self.golden.name}, {self.inputs} × {self.outputs}"
 
 
-def parse_case(text: str) -> Case:
-    """`folder:layer:16x16` (inputs x outputs). Raises InputError."""
+def parse_case(option: str, text: str) -> Case:
+    """`folder:layer:16x16` (inputs x outputs), given to `option`. Raises InputError."""
     try:
         folder, layer, size = text.rsplit(":", 2)
         inputs, outputs = (int(number) for number in size.split("x"))
         if min(inputs, outputs) < 1:
             raise ValueError
     except ValueError as error:
-        raise InputError(f"CASES has {text!r}; allowed: folder:layer:inputs x outputs, as x:conv1:16x8") from error
+        raise InputError(f"{option} has {text!r}; allowed: folder:layer:inputs x outputs, as x:conv1:16x8") from error
     return Case(Path(folder), layer, inputs, outputs)
 
 

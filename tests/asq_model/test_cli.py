@@ -49,23 +49,23 @@ def test_golden_of_several_networks(small_recipe, small_golden, tmp_path, monkey
 
 
 def test_widths_of_several_networks_are_checked(refused):
-    assert "WIDTHS is 3; allowed" in refused("asq_model", "export", "--widths", "3")
-    assert "WIDTHS is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "export", "--widths", "3x3,9x3")
-    assert "ABITS is 4, but WIDTHS is '3x3'" in refused("asq_model", "export", "--widths", "3x3", "--abits", 4)
+    assert "--widths is 3; allowed" in refused("asq_model", "export", "--widths", "3")
+    assert "--widths is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "export", "--widths", "3x3,9x3")
+    assert "--abits is 4, but --widths is 3x3" in refused("asq_model", "export", "--widths", "3x3", "--abits", 4)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--bits", 4)
-    assert "BITS is 4, but checkpoint" in said and "trained with BITS=3" in said
+    assert "--bits is 4, but checkpoint" in said and "was trained with 3" in said
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--levels", "extended")
-    assert "LEVELS is extended" in said
+    assert "--levels is extended" in said
 
 
 def test_bad_options_are_refused(refused, tmp_path):
-    assert "BITS is 9 for post weights; allowed: 2 to 6" in refused("asq_model", "train", "--bits", 9)
-    assert "BITS is x; allowed: integers" in refused("asq_model", "train", "--bits", "x")
-    assert "ABITS is 1; allowed: 2 to 8" in refused("asq_model", "train", "--abits", 1)
-    assert "LEVELS is 'wide'" in refused("asq_model", "train", "--levels", "wide")
+    assert "--bits is 9 for post weights; allowed: 2 to 6" in refused("asq_model", "train", "--bits", 9)
+    assert "--bits is x; allowed: integers" in refused("asq_model", "train", "--bits", "x")
+    assert "--abits is 1; allowed: 2 to 8" in refused("asq_model", "train", "--abits", 1)
+    assert "--levels is 'wide'" in refused("asq_model", "train", "--levels", "wide")
     assert "No such command 'traim'" in refused("asq_model", "traim")
     (tmp_path / "file").write_text("")
     assert "cannot write" in refused("asq_model", "train", "--out", tmp_path / "file" / "x.safetensors")

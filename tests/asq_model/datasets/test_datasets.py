@@ -174,7 +174,7 @@ def test_a_spoilt_cifar10_file_is_named(layout, spoil, said, binary, python, tmp
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match="no CIFAR-10 in"):
         load_dataset("cifar10", tmp_path)
-    with pytest.raises(InputError, match="needs the folder that it lies in: --data"):
+    with pytest.raises(InputError, match="needs data_folder, the folder that it lies in"):
         load_dataset("cifar10")
     with pytest.raises(InputError, match=r"dataset is 'mnist'; allowed: digits, cifar10, imagenet"):
         load_dataset("mnist")

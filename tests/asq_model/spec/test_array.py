@@ -34,16 +34,16 @@ def test_names_and_latency():
 @pytest.mark.parametrize(
     "mac, sizes, said",
     [
-        ({}, (0, 8), "ROWS is 0; allowed: 1 to 64"),
-        ({}, (8, 65), "COLUMNS is 65"),
-        ({}, (8, 8, 4), "STAGES is 4; allowed: 1 to 3"),
-        ({"unit": "uniform-adders"}, (8, 8, 3), "STAGES is 3 for unit uniform-adders; allowed: post,"),
-        ({"unit": "uniform-shared"}, (8, 8, 3), "STAGES is 3 for weights of 3 bits; allowed: 4 and more"),
-        ({"unit": "uniform"}, (8, 8, 2), "STAGES is 2 for unit uniform"),
-        ({"unit": "uniform-sign"}, (8, 8, 2), "STAGES is 2 for weights of 3 bits"),
-        ({"unit": "serial"}, (8, 8), "UNIT is serial"),
-        ({"unit": "post-sorted"}, (8, 8), "UNIT is post-sorted"),
-        ({"lanes": 2}, (8, 8), "LANES, SHARED and GATED are of units"),
+        ({}, (0, 8), "rows is 0; allowed: 1 to 64"),
+        ({}, (8, 65), "columns is 65"),
+        ({}, (8, 8, 4), "stages is 4; allowed: 1 to 3"),
+        ({"unit": "uniform-adders"}, (8, 8, 3), "stages is 3 for unit uniform-adders; allowed: post,"),
+        ({"unit": "uniform-shared"}, (8, 8, 3), "stages is 3 for weights of 3 bits; allowed: 4 and more"),
+        ({"unit": "uniform"}, (8, 8, 2), "stages is 2 for unit uniform"),
+        ({"unit": "uniform-sign"}, (8, 8, 2), "stages is 2 for weights of 3 bits"),
+        ({"unit": "serial"}, (8, 8), "unit is serial"),
+        ({"unit": "post-sorted"}, (8, 8), "unit is post-sorted"),
+        ({"lanes": 2}, (8, 8), "lanes, shared and gated are of units"),
     ],
 )
 def test_impossible_arrays_are_refused_by_name(mac, sizes, said):

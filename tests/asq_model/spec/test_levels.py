@@ -88,14 +88,14 @@ def test_e2m1_is_the_float_of_the_microscaling_formats():
 @pytest.mark.parametrize(
     "family, bits, kind, said",
     [
-        ("post", 7, "symmetric", "BITS is 7 for post weights; allowed: 2 to 6"),
-        ("post", 1, "symmetric", "BITS is 1"),
+        ("post", 7, "symmetric", "bits is 7 for post weights; allowed: 2 to 6"),
+        ("post", 1, "symmetric", "bits is 1"),
         ("pot", 9, "symmetric", "use uniform"),
         ("uniform", 9, "", "allowed: 2 to 8"),
         ("uniform", 4, "extended", "only one level set"),
-        ("post", 4, "wide", "LEVELS is 'wide'; allowed: symmetric, extended, asymmetric"),
-        ("float", 4, "", "level family is 'float'"),
-        ("e2m1", 3, "", "BITS is 3 for e2m1 weights; allowed: 4 to 4"),
+        ("post", 4, "wide", "kind is 'wide'; allowed: symmetric, extended, asymmetric"),
+        ("float", 4, "", "family is 'float'"),
+        ("e2m1", 3, "", "bits is 3 for e2m1 weights; allowed: 4 to 4"),
     ],
 )
 def test_impossible_sets_are_refused_by_name(family, bits, kind, said):

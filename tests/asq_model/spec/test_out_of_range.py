@@ -55,7 +55,7 @@ def test_numbers_that_are_no_integers():
 def test_more_terms_than_the_accumulator_is_for():
     spec = MacSpec(depth=3)
     assert spec.dot(ints(2, 2, 2), ints(7, 7, 7)) == 3 * 2 * 7 * 4
-    with pytest.raises(InputError, match="a dot product has 4 terms; allowed: DEPTH, 3"):
+    with pytest.raises(InputError, match="a dot product has 4 terms; allowed: up to the depth, 3"):
         spec.dot(np.full(4, 2), np.full(4, 7))
 
 
@@ -72,9 +72,9 @@ def test_an_array_s_operands():
 
 def test_an_accumulator_too_small_for_one_pass_or_one_beat():
     """−16 came out for 112."""
-    with pytest.raises(InputError, match="DEPTH is 1 and ROWS 2; allowed: a depth of at least the rows"):
+    with pytest.raises(InputError, match="depth is 1 and rows is 2; allowed: a depth of at least the rows"):
         ArraySpec(MacSpec("post", 3, depth=1), 2, 1)
-    with pytest.raises(InputError, match="LANES is 4 and DEPTH 3; allowed: a depth of at least the lanes"):
+    with pytest.raises(InputError, match="lanes is 4 and depth is 3; allowed: a depth of at least the lanes"):
         MacSpec(depth=3, lanes=4)
     assert ArraySpec(MacSpec("post", 3, depth=2), 2, 1).sums(np.full((2, 1), 2), ints(7, 7))["sum"] == [112]
     MacSpec(depth=4, lanes=4)

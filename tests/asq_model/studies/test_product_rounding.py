@@ -177,7 +177,7 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     out.write_text(out.read_text().replace('"gained": 0', '"gained": 1', 1))
     said = refused("asq_model", "arithmetic", small_checkpoint, "--out", out)
     assert f"accuracies by arithmetic {out} cannot be used: it was changed since" in said
-    assert "ONLY is 'post'; allowed: post-exact, post frac 4" in refused(
+    assert "--only is 'post'; allowed: post-exact, post frac 4" in refused(
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")

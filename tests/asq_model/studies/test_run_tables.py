@@ -184,9 +184,9 @@ def test_a_run_that_cannot_start_says_why(tmp_path):
 
 
 def test_what_a_table_needs_is_said(refused, tmp_path):
-    assert "table 5 needs the folder that its images lie in" in refused("asq_model", "reproduce", 5)
+    assert "table 5 needs --data, the folder that its images lie in" in refused("asq_model", "reproduce", 5)
     said = refused("asq_model", "reproduce", 2, "--data", tmp_path)
-    assert "table 2 starts from published weights" in said
+    assert "table 2 needs --from, a folder with published weights" in said
     start = tmp_path / "x.safetensors"
     said = refused("asq_model", "reproduce", 3, "--data", tmp_path, "--from", start)
     assert "x.safetensors does not exist" in said

@@ -87,17 +87,17 @@ def test_a_layer_that_does_not_fit_is_named(layers):
     with pytest.raises(InputError, match="layer fc has no rescale"):
         contents_of(BlockSpec("rescale"), layers["fc"])
     for spec, said in (
-        (BlockSpec("adapter", 32), r"CHANNELS is 32; layer block3\.conv2 needs 64"),
-        (BlockSpec("adapter", hidden=15), r"HIDDEN is 15; layer block3\.conv2 needs 16"),
-        (BlockSpec("adapter", precision=12), r"PRECISION is 12; layer block3\.conv2 was exported with 20"),
-        (BlockSpec("adapter-step", buffer=255), r"BUFFER is 255; layer block3\.conv2 needs 256"),
-        (BlockSpec("adapter", 66, lanes=33), r"LANES is 33; layer block3\.conv2 has 64 channels"),
-        (BlockSpec("rescale", pixels=2), r"PIXELS is 2; layer block3\.conv2 needs 4"),
-        (BlockSpec("rescale", total_bits=8), r"TOTAL is 8; layer block3\.conv2"),
+        (BlockSpec("adapter", 32), r"channels is 32; layer block3\.conv2 needs 64"),
+        (BlockSpec("adapter", hidden=15), r"hidden is 15; layer block3\.conv2 needs 16"),
+        (BlockSpec("adapter", precision=12), r"precision is 12; layer block3\.conv2 was exported with 20"),
+        (BlockSpec("adapter-step", buffer=255), r"buffer is 255; layer block3\.conv2 needs 256"),
+        (BlockSpec("adapter", 66, lanes=33), r"lanes is 33; layer block3\.conv2 has 64 channels"),
+        (BlockSpec("rescale", pixels=2), r"pixels is 2; layer block3\.conv2 needs 4"),
+        (BlockSpec("rescale", total_bits=8), r"total_bits is 8; layer block3\.conv2"),
     ):
         with pytest.raises(InputError, match=said):
             contents_of(spec, layers["block3.conv2"])
-    with pytest.raises(InputError, match="UNIT is 'quantiser'; only adapter, adapter-step, rescale hold"):
+    with pytest.raises(InputError, match="unit is 'quantiser'; only adapter, adapter-step, rescale hold"):
         contents_of(BlockSpec("quantiser"), layers["block3.conv2"])
 
 
@@ -125,10 +125,10 @@ def test_the_command(small_golden, command, refused, tmp_path):
     assert side["top"] == "adapter_step_c32p16_a3_block2_conv2" and side["inputs"]["constants"]["hidden"] == 8
     assert side["inputs"]["size"] == {"words": 32, "pixels": 16}
     assert f"module {side['top']}(" in (tmp_path / f"{side['top']}.v").read_text()
-    assert "LAYER is 'conv9'; allowed: conv, block1.conv1" in refused(*words, "--layer", "conv9")
+    assert "--layer is 'conv9'; allowed: conv, block1.conv1" in refused(*words, "--layer", "conv9")
     adapter = 8 * (32 + 7) + 29
     assert {row["of"]: row["cycles"] for row in side["timing"]["latency"]} == {"o": adapter + 6, "s": adapter + 2}
-    assert "GOLDEN and LAYER go together" in refused(*words)
-    assert "ABITS is 4, but GOLDEN is given, and layer block2.conv2 has its own" in refused(
+    assert "--golden and --layer go together" in refused(*words)
+    assert "--abits is 4, but --golden is given, and layer block2.conv2 has its own" in refused(
         *words, "--layer", "block2.conv2", "--abits", 4
     )

@@ -146,8 +146,8 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
     assert command(*asked, "--error", "0").stdout.startswith(f"{slower.name}: 41 LUTs")
     assert command(*asked, "--abits", "3").stdout.startswith("post_mac_w4a3_f0: 10 LUTs")
     assert command(*asked, "--form", "array8x8").stdout.startswith("uniform_array8x8_w4a4: 900 LUTs")
-    assert "that can be compared has DEVICE asic, BITS 4, ABITS 4" in refused(*asked[:4], "--device", "asic")
-    assert "BITS 3, ABITS 3" in refused(*asked, "--bits", "3")
+    assert "that can be compared has --device asic, --bits 4, --abits 4" in refused(*asked[:4], "--device", "asic")
+    assert "--bits 3, --abits 3" in refused(*asked, "--bits", "3")
 
 
 def test_the_commands(command, refused, small_golden, build_root, tmp_path):
@@ -169,9 +169,9 @@ def test_the_commands(command, refused, small_golden, build_root, tmp_path):
     assert best.stdout.startswith("uniform_sign_mac_w3a3: ")
     assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
     assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
-    assert "UNITS has 'x'; allowed: post," in refused("sim", "sweep", small_golden, "--units", "x")
-    assert "BITS is a; allowed: integers from 2 to 8" in refused("sim", "sweep", small_golden, "--bits", "a")
-    assert "WIDTHS is 3; allowed" in refused("sim", "synth", small_golden, "--widths", "3")
+    assert "--units has 'x'; allowed: post," in refused("sim", "sweep", small_golden, "--units", "x")
+    assert "--bits is a; allowed: integers from 2 to 8" in refused("sim", "sweep", small_golden, "--bits", "a")
+    assert "--widths is 3; allowed" in refused("sim", "synth", small_golden, "--widths", "3")
     scheduler = ["--scheduler", "tcp://127.0.0.1:9"]
     message = refused("sim", "sweep", small_golden, *grid, "--root", tmp_path, "--out", tmp_path, *scheduler)
-    assert "no Dask scheduler answers at SCHEDULER tcp://127.0.0.1:9" in message
+    assert "--scheduler is tcp://127.0.0.1:9, where no Dask scheduler answers" in message

@@ -210,7 +210,7 @@ def test_a_plan():
     assert not set(slow) & set(tasks)
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
     assert measured_fully == plan[(4, 4), "array8x8"]
-    for wrong, said in (("tree:4x4", "PLAN has 'tree'"), ("mac:4", "WIDTHS is 4;"), ("mac", "WIDTHS is ''")):
+    for wrong, said in (("tree:4x4", "--plan has 'tree'"), ("mac:4", "--plan is 4;"), ("mac", "--plan is ''")):
         with pytest.raises(InputError, match=said):
             parse_plan(wrong)
-    assert parse_widths("3x3,4x8") == [(3, 3), (4, 8)]
+    assert parse_widths("--widths", "3x3,4x8") == [(3, 3), (4, 8)]

@@ -118,9 +118,9 @@ def test_one_unit_and_one_layer_alone(build_root, capsys):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--unit", "spam"], "UNIT is 'spam'; allowed: post, post-exact, pot, apot, e2m1, uniform, serial"),
-        (["--layer", "spam"], "LAYER is 'spam'; allowed: block1.conv1, block2.conv1, block3.downsample.0, fc"),
-        (["--layer", "fc", "--unit", "post"], "LAYER is fc, which has nothing for UNIT post"),
+        (["--unit", "spam"], "--unit is 'spam'; allowed: post, post-exact, pot, apot, e2m1, uniform, serial"),
+        (["--layer", "spam"], "--layer is 'spam'; allowed: block1.conv1, block2.conv1, block3.downsample.0, fc"),
+        (["--layer", "fc", "--unit", "post"], "--layer is fc, which has nothing for --unit post"),
     ],
 )
 def test_what_there_is_not_is_refused(words, said, refused):

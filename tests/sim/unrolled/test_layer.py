@@ -139,7 +139,7 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
 
 
 def test_cases(golden):
-    case = parse_case(f"{golden}:small:4x2")
+    case = parse_case("CASES", f"{golden}:small:4x2")
     found = list(problems(case))
     assert [key for key, *_ in found] == list(FORMS)
     assert all(
@@ -147,11 +147,11 @@ def test_cases(golden):
     )
     for wrong in ("small:4x2", f"{golden}:small:4", f"{golden}:small:0x2", f"{golden}:small:axb"):
         with pytest.raises(InputError, match="CASES has"):
-            parse_case(wrong)
+            parse_case("CASES", wrong)
     with pytest.raises(InputError, match=r"layer is 'none'; .* has with POST weights: small"):
-        list(problems(parse_case(f"{golden}:none:4x4")))
+        list(problems(parse_case("CASES", f"{golden}:none:4x4")))
     with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
-        list(problems(parse_case(f"{golden}:small:5x4")))
+        list(problems(parse_case("CASES", f"{golden}:small:5x4")))
 
 
 def test_the_page(monkeypatch, golden, tmp_path):
@@ -169,7 +169,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
         return rows if placed else {key: LayerFigures(row.graph) for key, row in rows.items()}
 
     monkeypatch.setattr("sim.unrolled.page.measure_layer", measured)
-    cases = [parse_case(f"{golden}:small:{size}") for size in ("4x4", "2x2")]
+    cases = [parse_case("CASES", f"{golden}:small:{size}") for size in ("4x4", "2x2")]
     found = report(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
     text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
