@@ -60,7 +60,7 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
 @click.option("--rate", "quantised_rate", type=RATE, help="First learning rate quantised.")
 @click.option("--product-frac", type=Integer(), help="Bits of √2·a in training, -1 to 12.  [default: exact]")
 @click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
-@click.option("--step-gradient", help="numel or features: what LSQ's gradient scale counts.  [default: numel]")
+@click.option("--step-gradient", help="numel, features or unscaled: LSQ's gradient scale.  [default: numel]")
 @click.option("--batch", type=Integer(1), help="Images per update, of all processes together.")
 @click.option("--validation", type=Integer(0), help="Hold that many training images back and test on them instead.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads per process.")

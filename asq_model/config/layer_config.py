@@ -11,7 +11,7 @@ from asq_model.spec.mac import MAX_FRAC, MIN_FRAC
 
 WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
 ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")
-STEP_GRADIENTS = ("numel", "features")
+STEP_GRADIENTS = ("numel", "features", "unscaled")
 ADAPTER_STARTS = ("active", "authors")
 
 
@@ -26,7 +26,7 @@ class LayerConfig:
     activation_bits: 2 to 8. signed: whether the input can be negative (codes −2^(b−1) … 2^(b−1) − 1).
     per_channel: one weight scale per output channel, or one per tensor.
     step_gradient: N of LSQ's gradient scale 1/√(N·p) for activations: `numel` of the batch, as the public codes have
-        it, or the `features` of one sample, as LSQ's paper has it.
+        it, or the `features` of one sample, as LSQ's paper has it; `unscaled`: no scale, as ASQ's β has none.
     adapter_layers: 1 or 2, or 0 for the paper's rule (one below 8 input channels, else two).
     adapter_ratio: input channels per neuron of a two-layer adapter's hidden layer.
     adapter_start: how that hidden layer starts: `active`, so that its neurons respond to the inputs, or as the

@@ -142,8 +142,8 @@ class LsqActivation(ActivationQuantiser):
             raise InputError("its step has no start yet: give convert() an example, or train on a batch first")
 
     def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
-        """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x."""
-        if not torch.is_grad_enabled() or exporting():
+        """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x; by 1 if `unscaled`."""
+        if self.step_gradient == "unscaled" or not torch.is_grad_enabled() or exporting():
             return parameter  # and in an export the batch is a symbol
         count = x.numel() * world_size() if self.step_gradient == "numel" else x.shape[1:].numel()
         return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))

@@ -1,14 +1,52 @@
-"""The record of networks trained out on one GPU: a ceiling in full precision, and quantised rows that start from it.
+"""The record of networks trained out on a GPU: a ceiling in full precision, and quantised rows that start from it.
 
-Rows of one seed saw the same images in the same order. Free of torch.
+Runs of one seed saw the same images in the same order. Free of torch.
 """
 
-from typing import NotRequired, TypedDict
+from collections.abc import Iterable
+from typing import NamedTuple, NotRequired, TypedDict
 
-from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Whole, Width, Word
 from asq_model.common.result_schemas import REMEDY, RecipeRecord, Seed, Versions
 
-Key = tuple[int, str, str, str]  # bits, family, kind, activations
+
+class Row(NamedTuple):
+    """A line of the table: how weights and activations are quantised, and what LSQ's gradient scale counts."""
+
+    bits: int
+    activation_bits: int
+    family: str
+    kind: str
+    activations: str
+    step_gradient: str = "numel"
+
+    @property
+    def precision(self) -> str:
+        """The bits of weights and activations, such as W4A8."""
+        return f"W{self.bits}A{self.activation_bits}"
+
+    @property
+    def label(self) -> str:
+        """The method's name, as the paper writes it, with its level set; LSQ-features has another gradient scale."""
+        scale = "" if self.step_gradient == "numel" else f"-{self.step_gradient}"
+        weights = {"uniform": ""}.get(self.family, f" + {self.family.upper()}") + (
+            f" ({self.kind})" if self.kind else ""
+        )
+        return self.activations.upper() + scale + weights
+
+
+Groups = dict[Row, dict[int, float]]  # each line's percentages by seed
+
+
+class Session(TypedDict):
+    """A use of a device: the program that trained, its commit, and for how many seconds the device was held."""
+
+    day: Word
+    device: Line
+    commit: Line
+    program: Line
+    versions: Versions
+    seconds: Positive
 
 
 class Trial(TypedDict):
@@ -23,6 +61,7 @@ class Trained(Trial):
     """A training and its test.
 
     train_correct: of train_seen augmented images in the last epoch. seconds: on the device, with others beside it.
+    session: the place of its session in the record's list.
     weights, zeros, terms: of quantised networks between first and last layer, how many weights there are, how many are
     zero, and how many signed powers of two (times 1 or √2) all have together. frozen: images right with each layer's β
     held at its mean. again: images right when a CPU tested the network once more.
@@ -32,6 +71,7 @@ class Trained(Trial):
     train_correct: Count
     train_seen: Whole
     seconds: Positive
+    session: Count
     digest: Digest
     weights: NotRequired[Whole]
     zeros: NotRequired[Count]
@@ -44,57 +84,66 @@ class Trained(Trial):
 class TrainedOut(TypedDict):
     """The trainings of the record and how they were done.
 
-    trials: before; control: the ceiling trained on in full precision as the rows are; curve: rows of other lengths.
-    step_ms: a step's time on the device, by how it was done. held: seconds that the device was held for all of it.
-    agreement: largest difference of a loss in the first 20 steps between the captured step and the layers run one by
-    one, by kind.
+    trials: before; control: the ceiling trained on in full precision as the rows are; curve: rows of other lengths;
+    repeats: rows trained once more.
+    pixels, data: of the images; labels by `cifar10_copy.labels_digest`.
+    step_ms: a step's time on the device, by how it was done. agreement: largest difference of a loss in the first 20
+    steps between the captured step and the layers run one by one, by kind.
     """
 
-    commit: Line
-    device: Line
-    versions: Versions
+    sessions: list[Session]
     pixels: dict[Word, Digest]
     data: Digest
-    note: Text
     trials: list[Trial]
     ceiling: Trained
     control: list[Trained]
     rows: list[Trained]
     curve: list[Trained]
-    held: Positive
+    repeats: list[Trained]
     step_ms: dict[Line, Positive]
     agreement: dict[Line, Amount]
 
 
 def check(study: TrainedOut) -> None:
-    """Raises ValueError for counts that cannot be, or two trainings of the same."""
+    """Raises ValueError for counts that cannot be, two trainings of the same, or a session that is not there."""
     seen = set()
     for part, runs in (("rows", study["rows"]), ("curve", study["curve"]), ("control", study["control"])):
         for run in runs:
-            what = part, key(run), epochs(run), seed(run)
+            what = part, row_of(run), epochs(run), seed(run)
             if what in seen:
                 raise ValueError(f"{what} is there twice")
             seen.add(what)
-    trained = [study["ceiling"], *study["rows"], *study["curve"], *study["control"]]
+    trained = [study["ceiling"], *study["rows"], *study["curve"], *study["control"], *study["repeats"]]
     for trial in [*study["trials"], *trained]:
-        if trial["correct"] > trial["images"]:
-            raise ValueError(
-                f"{key(trial)} seed {seed(trial)} has {trial['correct']} right of {trial['images']} images"
-            )
+        check_counts(trial, trial["correct"])
     for run in trained:
-        if run.get("frozen", 0) > run["images"]:
-            raise ValueError(f"{key(run)} seed {seed(run)} has {run['frozen']} right of {run['images']} images")
+        check_counts(run, run.get("frozen", 0))
         if run.get("zeros", 0) > run.get("weights", 0):
-            raise ValueError(f"{key(run)} seed {seed(run)} has more zeros than weights")
+            raise ValueError(f"{row_of(run)} seed {seed(run)} has more zeros than weights")
+        if run["session"] >= len(study["sessions"]):
+            raise ValueError(f"{row_of(run)} seed {seed(run)} is of session {run['session']}, which is not there")
 
 
-TRAINED_OUT = Kind("networks trained out", TrainedOut, remedy=REMEDY, megabytes=16, check=check)
+def check_counts(run: Trial, correct: int) -> None:
+    """Raises ValueError for more images right than there are."""
+    if correct > run["images"]:
+        raise ValueError(f"{row_of(run)} seed {seed(run)} has {correct} right of {run['images']} images")
 
 
-def key(run: Trial) -> Key:
+TRAINED_OUT = Kind("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, check=check)
+
+
+def row_of(run: Trial) -> Row:
     """The line of the table that a run belongs to."""
     recipe = run["recipe"]
-    return recipe["weight_bits"], recipe["family"], recipe["kind"], recipe["activations"]
+    return Row(
+        recipe["weight_bits"],
+        recipe["activation_bits"],
+        recipe["family"],
+        recipe["kind"],
+        recipe["activations"],
+        recipe.get("step_gradient", "numel"),
+    )
 
 
 def seed(run: Trial) -> Seed:
@@ -112,16 +161,14 @@ def percent(run: Trial) -> float:
     return 100 * run["correct"] / run["images"]
 
 
-def label(row: Key) -> str:
-    """The method's name, as the paper writes it, with its level set."""
-    _, family, kind, activations = row
-    weights = {"uniform": ""}.get(family, f" + {family.upper()}") + (f" ({kind})" if kind else "")
-    return activations.upper() + weights
+def frozen_change(run: Trained) -> float:
+    """By how many points a run's accuracy changes when each layer's β is held at its mean."""
+    return 100 * (run["frozen"] - run["correct"]) / run["images"]
 
 
-def by_row(runs: list[Trained]) -> dict[Key, dict[int, float]]:
+def by_row(runs: Iterable[Trained]) -> Groups:
     """Each line's percentages by seed."""
-    found: dict[Key, dict[int, float]] = {}
+    groups: Groups = {}
     for run in runs:
-        found.setdefault(key(run), {})[seed(run)] = percent(run)
-    return found
+        groups.setdefault(row_of(run), {})[seed(run)] = percent(run)
+    return groups

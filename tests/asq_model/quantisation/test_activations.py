@@ -22,7 +22,7 @@ def sample(seed, channels=3, requires_grad=True):
     return torch.randn(5, channels, 4, 4, dtype=torch.float64).requires_grad_(requires_grad)
 
 
-@pytest.mark.parametrize("convention", ["numel", "features"])
+@pytest.mark.parametrize("convention", ["numel", "features", "unscaled"])
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("signed", [False, True])
 def test_lsq(bits, signed, convention):
@@ -31,7 +31,7 @@ def test_lsq(bits, signed, convention):
     low, high = uniform_bounds(bits, signed)
     quantiser(x)
     assert torch.isclose(quantiser.step, 2 * x.abs().mean() / high**0.5)
-    count = x.numel() if convention == "numel" else 48
+    count = {"numel": x.numel(), "features": 48, "unscaled": 1 / high}[convention]
     step = reference.scaled_gradient(quantiser.step, 1 / (count * high) ** 0.5)
     reference.check(quantiser, reference.uniform(x, step, low, high), x, quantiser.step)
 

@@ -448,7 +448,7 @@ def test_modes_and_devices_survive(net, images):
         ),
         ({"adapter_layers": 3}, "adapter_layers is 3; allowed: 0, 1, 2"),
         ({"adapter_start": "alive"}, "adapter_start is 'alive'; allowed: active, authors"),
-        ({"step_gradient": "batch"}, "step_gradient is 'batch'; allowed: numel, features"),
+        ({"step_gradient": "batch"}, "step_gradient is 'batch'; allowed: numel, features, unscaled"),
     ],
 )
 def test_impossible_configurations_are_refused_by_name(fields, said):

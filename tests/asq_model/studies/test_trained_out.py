@@ -1,83 +1,111 @@
-"""The page on networks trained out: what it says follows from the runs, by statistics checked against scipy."""
+"""The record of networks trained out and its page: what is said follows from the runs."""
 
 import pytest
 from conftest import ROOT
-from scipy import stats
 
 from asq_model.common.records import checked_content, read_record
-from asq_model.studies.paired_comparisons import fallen, holm, paired, spread, verdict
-from asq_model.studies.trained_out import TRAINED_OUT, by_row, key, label, percent, seed
-from asq_model.studies.trained_out_page import lead_of, render_page
+from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, percent, row_of, seed
+from asq_model.studies.trained_out_adaptation import adaptation_section, lead_sentences
+from asq_model.studies.trained_out_claims import compare, pairs_by_claim
+from asq_model.studies.trained_out_page import findings, render_page
+from asq_model.studies.trained_out_tables import repeats_section
 
 STUDY = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
-LSQ, ASQ = (4, "uniform", "", "lsq"), (4, "uniform", "", "asq")
-POST = (4, "post", "symmetric", "lsq")
+LSQ, ASQ = Row(4, 4, "uniform", "", "lsq"), Row(4, 4, "uniform", "", "asq")
+FEATURES = LSQ._replace(step_gradient="features")
 
 
-def test_a_difference_of_two_lines_is_tested_as_scipy_tests_pairs():
-    groups = {LSQ: {0: 80.0, 1: 81.0, 2: 80.4}, ASQ: {0: 80.9, 1: 81.2, 2: 81.3}}
-    difference, error, freedom, p = paired(groups, ASQ, LSQ)
-    found = stats.ttest_rel(list(groups[ASQ].values()), list(groups[LSQ].values()))
-    assert (difference / error, freedom, p) == pytest.approx((found.statistic, found.df, found.pvalue))
+def groups_of(lines):
+    """Six percentages about each line's mean, the same in another order for each line."""
+    spread = [0.0, 0.2, -0.1, 0.1, -0.2, 0.0]
+    return {
+        row: {number: mean + spread[(number * place) % 7 - 1] for number in range(1, 7)}
+        for place, (row, mean) in enumerate(lines.items(), 1)
+    }
 
 
-def test_what_a_seed_does_to_every_line_is_no_spread():
-    groups = {row: {number: base + 3.0 * number for number in range(4)} for row, base in ((LSQ, 80), (ASQ, 81))}
-    del groups[ASQ][3]
-    deviation, freedom = spread(groups, 4)
-    assert deviation == pytest.approx(0, abs=1e-9) and freedom == 2
+def test_a_line_is_named_as_the_paper_names_it():
+    assert Row(3, 3, "post", "extended", "asq").label == "ASQ + POST (extended)"
+    assert FEATURES.label == "LSQ-features" and Row(4, 8, "apot", "", "lsq").label == "LSQ + APOT"
+    assert Row(4, 8, "apot", "", "lsq").precision == "W4A8"
 
 
-def test_a_line_with_a_collapsed_run_is_compared_with_none():
-    groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.5, 1: 40.0}, POST: {0: 80.1, 1: 81.3}}
-    assert fallen(groups[ASQ]) == [1] and not fallen(groups[LSQ])
-    assert paired(groups, ASQ, LSQ) is None
-    assert paired(groups, POST, LSQ) is not None
-    assert paired(groups, POST, ASQ) is None and paired(groups, (3, "pot", "symmetric", "lsq"), LSQ) is None
+@pytest.mark.parametrize(
+    "part, change, message",
+    [
+        ("rows", {"correct": 10_001}, "right of"),
+        ("repeats", {"frozen": 10_001}, "right of"),
+        ("curve", {"zeros": 10**6}, "more zeros"),
+        ("control", {"session": 99}, "is of session 99"),
+    ],
+)
+def test_a_record_with_an_impossible_run_is_refused(part, change, message):
+    broken = STUDY | {part: [STUDY[part][0] | change, *STUDY[part][1:]]}
+    with pytest.raises(ValueError, match=message):
+        checked_content(TRAINED_OUT, broken)
 
 
-def test_holm_decides_step_by_step_and_intervals_say_the_same():
-    tests = [(1.0, 0.1, 30, p) for p in (0.001, 0.02, 0.03, 0.2)]  # 0.05/4, 0.05/3: the second fails, and all after it
-    tests = [(float(stats.t.isf(p / 2, 30)) * error, error, freedom, p) for _, error, freedom, p in tests]
-    found = holm(tests)
-    assert [decided for _, decided in found] == [True, False, False, False]
-    assert all((abs(test[0]) > half_width) == decided for test, (half_width, decided) in zip(tests, found, strict=True))
-    assert holm(tests[::-1]) == found[::-1]
-
-
-def test_a_verdict_says_how_many_seeds_would_tell():
-    assert verdict((0.5, 0.1, 9, 0.001), 4, 0.3, True) == "holds"
-    assert verdict((-0.5, 0.1, 9, 0.001), 4, 0.3, True) == "**does not hold**"
-    assert verdict((0.1, 0.1, 9, 0.3), 4, 0.3, False) == "cannot be told; about 36 seeds would"
-    assert verdict((0.0, 0.1, 9, 1.0), 4, 0.3, False) == "cannot be told; more than 1000 seeds would"
-
-
-def test_a_record_with_impossible_or_doubled_runs_is_refused():
-    for part, change in (("rows", {"correct": 10_001}), ("curve", {"zeros": 10**6})):
-        broken = STUDY | {part: [STUDY[part][0] | change, *STUDY[part][1:]]}
-        with pytest.raises(ValueError, match=r"right of|more zeros"):
-            checked_content(TRAINED_OUT, broken)
+def test_a_record_with_a_run_twice_is_refused():
     with pytest.raises(ValueError, match="twice"):
         checked_content(TRAINED_OUT, STUDY | {"control": STUDY["control"][:1] * 2})
+
+
+def test_claims_are_about_lines_that_differ_in_one_thing():
+    rows = [LSQ, FEATURES, ASQ, Row(4, 4, "post", "symmetric", "asq"), Row(4, 4, "post", "extended", "asq")]
+    pairs = {}
+    for claim, pair in pairs_by_claim(rows):
+        pairs.setdefault(claim, []).append(pair)
+    assert pairs["ASQ > LSQ"][0] == (ASQ, LSQ) and pairs["ASQ > LSQ-features"][0] == (ASQ, FEATURES)
+    assert pairs["LSQ-features > LSQ"] == [(FEATURES, LSQ)]
+    assert pairs["POST > uniform"] == [(rows[3], ASQ), (rows[4], ASQ)]
+    assert pairs["POST > POT"] == [(rows[3], rows[3]._replace(family="pot"))]
+    assert "LSQ-unscaled > LSQ" not in pairs
+
+
+def test_what_is_left_of_asq_s_lead_is_computed():
+    groups = groups_of({LSQ: 80.0, FEATURES: 81.0, ASQ: 81.0})
+    (sentence,) = lead_sentences(groups)
+    assert sentence.startswith("- **W4A4**: ASQ leads LSQ by +1.00 ± ") and "LSQ-features by +0.00 ± " in sentence
+    assert sentence.endswith("(cannot be told).") and sentence.count("(holds)") == 1
+    assert not list(lead_sentences(groups_of({LSQ: 80.0, ASQ: 81.0})))
+    both = compare(groups, together=True)
+    assert [row.claim for row in both] == ["ASQ > LSQ", "ASQ > LSQ-features", "LSQ-features > LSQ"]
+    assert [row.pairs for row in both] == [row.pairs for row in compare(groups, together=False)]
 
 
 def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     low = STUDY["rows"][0] | {"correct": 1000}
     text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
-    assert f"W4A4 {label(LSQ)} with seed 0 (10.00 %)" in text
-    assert "collapsed" not in render_page(STUDY | {"rows": [run for run in STUDY["rows"] if percent(run) > 70]})
+    assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text
+    high = [run for run in STUDY["rows"] if percent(run) > 70 and (row_of(run), seed(run)) != (ASQ, 0)]
+    text = render_page(STUDY | {"rows": high})
+    assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ;" in text
     assert "Trained for 20 epochs, W4A4 ASQ + POST (symmetric) with seed 0 loses 0.19." in text
-    assert "Not measured." in render_page(
-        STUDY | {"rows": [{name: value for name, value in run.items() if name != "frozen"} for run in STUDY["rows"]]}
-    )
 
 
-def test_a_lead_is_over_the_same_seed_and_weights():
-    run = next(run for run in STUDY["rows"] if key(run) == ASQ and seed(run) == 1)
-    assert lead_of([run], {LSQ: {0: 0.0, 1: percent(run) - 2.5}}).endswith("LSQ is +2.50 points on average.")
-    assert lead_of([run], {LSQ: {0: 0.0}}) == ""
+def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
+    without = [{name: value for name, value in run.items() if name != "frozen"} for run in STUDY["rows"]]
+    assert "held at its mean" not in str(list(adaptation_section(STUDY | {"rows": without})))
+    assert "held at its mean" in str(list(adaptation_section(STUDY)))
 
 
-def test_every_line_of_the_table_starts_from_the_ceiling_with_the_same_seeds():
+def test_a_run_made_again_is_set_beside_the_first():
+    first = next(run for run in STUDY["rows"] if row_of(run) == ASQ and seed(run) == 1)
+    again = first | {"correct": first["correct"] + 5}
+    far = first | {"correct": first["correct"] - 500}
+    (sentence,), table = repeats_section(STUDY | {"repeats": [again, far]})
+    assert "1 of 2 runs made again lie in" in sentence
+    assert "| +0.05 |" in table[2] and "| -5.00 |" in table[3]
+    assert not list(repeats_section(STUDY | {"repeats": []}))
+
+
+def test_readme_says_what_the_comparisons_say():
+    told = {row.claim: row for row in compare(by_row(STUDY["rows"]), together=True) if row.precision == "W4A4"}
+    text = findings(STUDY)
+    assert f"ASQ over LSQ {told['ASQ > LSQ'].difference} (holds)" in text
+    assert told["POST > uniform"].difference in text
+
+
+def test_every_line_of_the_table_has_the_first_seeds():
     seeds = {row: sorted(values) for row, values in by_row(STUDY["rows"]).items()}
-    assert all(found == list(range(len(found))) and len(found) >= 3 for found in seeds.values())
+    assert all(found == list(range(len(found))) and len(found) >= 4 for found in seeds.values())

@@ -1,0 +1,85 @@
+"""Whether ASQ gains by adapting: its lead over LSQ with other gradient scales, and with every β held at its mean."""
+
+from collections.abc import Iterator
+from statistics import mean
+
+from asq_model.common.markdown import table_lines
+from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, frozen_change, row_of
+from asq_model.studies.trained_out_claims import Comparison, compare
+
+SCALES = {
+    "numel": "N counted over the whole batch, as public codes have it",
+    "features": "N counted in one image, as LSQ's paper has it",
+    "unscaled": "no scale, as β has none",
+}
+LEADS = ("ASQ > LSQ", "ASQ > LSQ-features", "ASQ > LSQ-unscaled")
+
+
+def explanation(groups: Groups) -> str:
+    """What the names of the lines with other gradient scales mean."""
+    scales = [scale for scale in SCALES if any(row.step_gradient == scale for row in groups)]
+    names = (f"{'LSQ' if scale == 'numel' else f'LSQ-{scale}'} has {SCALES[scale]}" for scale in scales)
+    return (
+        "LSQ multiplies the gradient of its step by 1/√(N·p): " + "; ".join(names) + ". ASQ's β moves without such a"
+        " scale, so a lead of ASQ over LSQ may come from adapting to the image, or from a step that is free to move."
+    )
+
+
+def lead_sentences(groups: Groups) -> Iterator[str]:
+    """Yield, for each precision, what is left of ASQ's lead over LSQ when LSQ's gradient is scaled otherwise."""
+    leads = {(row.precision, row.claim): row for row in compare(groups, together=True) if row.claim in LEADS}
+    for precision in dict.fromkeys(precision for precision, _ in leads):
+        found = [leads[precision, claim] for claim in LEADS if (precision, claim) in leads]
+        if len(found) > 1:
+            words = (f"{row.claim.removeprefix('ASQ > ')} by {lead(row)}" for row in found)
+            yield f"- **{precision}**: ASQ leads {', '.join(words)}."
+
+
+def lead(row: Comparison) -> str:
+    """ASQ's lead in words, with its interval and whether it is one."""
+    return f"{row.difference} points ({row.outcome})"
+
+
+def scales_table(groups: Groups) -> list[str]:
+    """The mean accuracy of LSQ and ASQ by gradient scale, for weights with more than one scale."""
+    rows = [row for row in groups if row.activations == "asq" and row.step_gradient == "numel"]
+    columns = [(activations, scale) for activations in ("lsq", "asq") for scale in SCALES]
+    columns = [key for key in columns if any((row.activations, row.step_gradient) == key for row in groups)]
+    cells = []
+    for row in rows:
+        others = [row._replace(activations=activations, step_gradient=scale) for activations, scale in columns]
+        if any(other in groups and other.step_gradient != "numel" for other in others):
+            weights = row._replace(activations="").label.removeprefix(" + ") or "uniform"
+            accuracies = [f"{mean(groups[other].values()):.2f}" if other in groups else "–" for other in others]
+            cells.append([row.precision, weights, *accuracies])
+    names = [Row(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
+    return table_lines(("", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
+
+
+def frozen_table(study: TrainedOut) -> list[str]:
+    """What the same ASQ networks score with every layer's β held at its mean."""
+    runs = [run for run in study["rows"] if "frozen" in run]
+    changes: dict[Row, list[float]] = {}
+    for run in runs:
+        changes.setdefault(row_of(run), []).append(frozen_change(run))
+    cells = [
+        [row.precision, row.label, len(values), f"{min(values):+.2f}", f"{mean(values):+.2f}", f"{max(values):+.2f}"]
+        for row, values in changes.items()
+    ]
+    return table_lines(("", "method", "networks", "least", "mean change, points", "most"), cells, "llrrrr")
+
+
+def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield the paragraphs on what ASQ's lead comes from."""
+    groups = by_row(study["rows"])
+    if any(row.step_gradient != "numel" for row in groups):
+        yield [explanation(groups)]
+        yield list(lead_sentences(groups))
+        yield scales_table(groups)
+    changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
+    if changes:
+        yield [
+            f"With each layer's β held at its mean over 1,024 training images, {len(changes)} networks change by"
+            f" {min(changes):+.2f} to {max(changes):+.2f} points, {mean(changes):+.2f} on average."
+        ]
+        yield frozen_table(study)

@@ -1,0 +1,108 @@
+"""What networks trained out say of the paper's claims, and of what else could explain them. Free of torch.
+
+Each claim sets lines of the table against others that differ in one thing. Twice: for each pair of lines, and for all
+pairs of one precision together.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from asq_model.common.markdown import table_lines
+from asq_model.config.layer_config import STEP_GRADIENTS
+from asq_model.studies.paired_comparisons import (
+    Interval,
+    Pair,
+    PairedTest,
+    compare_pairs,
+    holm,
+    is_comparable,
+    seeds_needed,
+    verdict,
+)
+from asq_model.studies.trained_out import Groups, Row
+
+RIVALS = {"uniform": "", "pot": "symmetric", "apot": "", "e2m1": ""}  # of POST, with the kind that is compared
+
+
+class Comparison(NamedTuple):
+    """A claim about pairs of lines of one precision, its test and its corrected interval."""
+
+    claim: str
+    precision: str
+    pairs: list[Pair]
+    test: PairedTest
+    interval: Interval
+
+    @property
+    def outcome(self) -> str:
+        """Whether the claim holds here."""
+        return verdict(self.test, self.interval)
+
+    @property
+    def difference(self) -> str:
+        """The difference with its interval, in points."""
+        return f"{self.test.difference:+.2f} ± {self.interval.half_width:.2f}"
+
+
+def pairs_by_claim(rows: Iterable[Row]) -> Iterator[tuple[str, Pair]]:
+    """Yield each claim's pairs among the table's lines."""
+    rows = list(rows)
+    for scale in STEP_GRADIENTS:
+        for row in rows:
+            if row.activations == "asq" and row.step_gradient == "numel":
+                rival = row._replace(activations="lsq", step_gradient=scale)
+                yield f"ASQ > {rival._replace(family='uniform', kind='').label}", (row, rival)
+    for row in rows:
+        if row.activations == "asq" and row.step_gradient == "features":
+            yield "ASQ-features > LSQ-features", (row, row._replace(activations="lsq"))
+    for row in rows:
+        if row.activations == "lsq" and row.step_gradient != "numel":
+            yield f"LSQ-{row.step_gradient} > LSQ", (row, row._replace(step_gradient="numel"))
+    for family, kind in RIVALS.items():
+        for row in rows:
+            of_all_kinds = family == "uniform" or row.kind == "symmetric"
+            if row.family == "post" and row.step_gradient == "numel" and of_all_kinds:
+                yield (
+                    f"POST > {family if family == 'uniform' else family.upper()}",
+                    (row, row._replace(family=family, kind=kind)),
+                )
+
+
+def compare(groups: Groups, together: bool) -> list[Comparison]:
+    """Every comparison that the runs allow, corrected for how many they are.
+
+    together: one comparison of all pairs of a claim and a precision instead of one a pair.
+    """
+    asked: dict[tuple[str, str, Pair | None], list[Pair]] = {}
+    for claim, pair in pairs_by_claim(groups):
+        if is_comparable(groups, pair):
+            asked.setdefault((claim, pair[0].precision, None if together else pair), []).append(pair)
+    tests = {key: test for key, pairs in asked.items() if (test := compare_pairs(groups, pairs)) is not None}
+    intervals = holm(list(tests.values()))
+    return [
+        Comparison(claim, precision, asked[claim, precision, pair], test, interval)
+        for ((claim, precision, pair), test), interval in zip(tests.items(), intervals, strict=True)
+    ]
+
+
+def summary_table(groups: Groups) -> list[str]:
+    """Each claim at each precision, all its pairs of lines together."""
+    cells = [
+        [row.claim, row.precision, len(row.pairs), row.test.runs, row.difference, row.outcome]
+        for row in compare(groups, together=True)
+    ]
+    return table_lines(("claim", "", "pairs of lines", "pairs of runs", "difference, points", ""), cells, "llrrrl")
+
+
+def pairs_table(groups: Groups) -> list[str]:
+    """Every pair of lines that a claim is about."""
+    cells = []
+    for row in compare(groups, together=False):
+        ((one, other),) = row.pairs
+        outcome = row.outcome
+        if not row.interval.decided:
+            outcome += f"; {seeds_needed(row.test, row.interval, row.test.runs)} would"
+        cells.append(
+            [row.claim, row.precision, f"{one.label} against {other.label}", row.test.runs, row.difference, outcome]
+        )
+    return table_lines(("claim", "", "", "seeds", "difference, points", ""), cells, "lllrrl")

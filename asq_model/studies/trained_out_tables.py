@@ -1,0 +1,119 @@
+"""The tables on networks trained out: accuracies, longer trainings, trainings made again, trials, sessions."""
+
+from collections.abc import Iterator
+from statistics import mean, stdev
+from typing import Literal
+
+from asq_model.common.markdown import table_lines
+from asq_model.studies.paired_comparisons import CONFIDENCE, fallen, spread
+from asq_model.studies.trained_out import Trained, TrainedOut, by_row, epochs, percent, row_of, seed
+
+ACCURACY_COLUMNS = (
+    "",
+    "method",
+    "stored bits",
+    "zero weights",
+    "terms a weight",
+    "top-1, %",
+    "top-5, %",
+    "training, %",
+    "seeds",
+    "to the ceiling",
+    "to the control",
+)
+
+
+def averaged(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
+    """The mean of a count per weight over a line's runs, as text."""
+    shares = [run[name] / run["weights"] for run in runs if name in run]
+    return f"{mean(shares):.2f}" if shares else "–"
+
+
+def accuracy_table(study: TrainedOut) -> list[str]:
+    """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
+    ceiling, control = percent(study["ceiling"]), mean(map(percent, study["control"]))
+    cells = []
+    for row in by_row(study["rows"]):
+        runs = [run for run in study["rows"] if row_of(run) == row]
+        values = [percent(run) for run in runs]
+        five = mean(100 * run["top_5"] / run["images"] for run in runs)
+        training = mean(100 * run["train_correct"] / run["train_seen"] for run in runs)
+        weights = runs[0].get("stored_bits", "–"), averaged(runs, "zeros"), averaged(runs, "terms")
+        deviation = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+        accuracy = f"{mean(values):.2f}{deviation}", f"{five:.2f}", f"{training:.2f}", len(runs)
+        distances = f"{mean(values) - ceiling:+.2f}", f"{mean(values) - control:+.2f}"
+        cells.append([row.precision, row.label, *weights, *accuracy, *distances])
+    return table_lines(ACCURACY_COLUMNS, cells, "llrrrrrrrrr")
+
+
+def collapsed_runs(study: TrainedOut) -> list[str]:
+    """The runs that collapsed, in words."""
+    return [
+        f"{row.precision} {row.label} with seed {number} ({values[number]:.2f} %)"
+        for row, values in by_row(study["rows"]).items()
+        for number in fallen(values)
+    ]
+
+
+def curve_table(study: TrainedOut) -> list[str]:
+    """Accuracy by epochs, each line's first seed."""
+    rows = list(dict.fromkeys(row_of(run) for run in study["curve"]))
+    runs = [run for run in [*study["curve"], *study["rows"]] if row_of(run) in rows and seed(run) == 0]
+    lengths = sorted({epochs(run) for run in runs})
+    by_length = {(row_of(run), epochs(run)): percent(run) for run in runs}
+    cells = []
+    for row in rows:
+        accuracies = (f"{by_length[row, length]:.2f}" if (row, length) in by_length else "–" for length in lengths)
+        cells.append([f"{row.precision} {row.label}", *accuracies])
+    return table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
+
+
+def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield what became of runs that were trained once more, in a sentence and a table."""
+    from scipy.stats import t
+
+    groups, first_runs = by_row(study["rows"]), {(row_of(run), seed(run)): run for run in study["rows"]}
+    cells, inside = [], 0
+    for run in study["repeats"]:
+        row, first = row_of(run), first_runs[row_of(run), seed(run)]
+        deviation, freedom = spread(groups, row.precision)
+        half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
+        change = percent(run) - percent(first)
+        inside += abs(change) <= half_width
+        both = f"{percent(first):.2f}", f"{percent(run):.2f}"
+        places = f"{first['session']} and {run['session']}"
+        cells.append([row.precision, row.label, seed(run), places, *both, f"{change:+.2f}", f"± {half_width:.2f}"])
+    if cells:
+        yield [
+            "Sums on the device have no fixed order: a run made again differs, and pairing runs by seed gains little."
+            f" {inside} of {len(cells)} runs made again lie in the {100 * CONFIDENCE:.0f} % interval of a difference"
+            " of two runs."
+        ]
+        titles = ("", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
+        yield table_lines(titles, cells, "llrlrrrr")
+
+
+def trials_table(study: TrainedOut) -> list[str]:
+    """The table of the trainings that the recipes were chosen by."""
+    cells = []
+    for run in study["trials"]:
+        recipe, quantised, row = run["recipe"], run["recipe"]["quantised_epochs"], row_of(run)
+        name = f"{row.precision} {row.label}" if quantised else "full precision"
+        rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
+        cells.append([name, epochs(run), f"{rate:g}", f"{recipe['weight_decay']:g}", f"{percent(run):.2f}"])
+    titles = "network", "epochs", "rate", "weight decay", "right of the images held back, %"
+    return table_lines(titles, cells, "lrrrr")
+
+
+def sessions_table(study: TrainedOut) -> list[str]:
+    """Which program trained what, at which commit, and for how long a device was held."""
+    trained = [study["ceiling"], *study["control"], *study["rows"], *study["curve"], *study["repeats"]]
+    cells = []
+    for number, session in enumerate(study["sessions"]):
+        runs = [run for run in trained if run["session"] == number]
+        versions = ", ".join(f"{library} {version}" for library, version in session["versions"].items())
+        made = session["program"], f"`{session['commit']}`", session["device"], versions
+        work = len(runs), sum(map(epochs, runs)), f"{session['seconds'] / 60:.0f}"
+        cells.append([number, session["day"], *made, *work])
+    titles = ("session", "day", "program", "commit", "device", "versions", "runs", "epochs", "minutes")
+    return table_lines(titles, cells, "rlllllrrr")

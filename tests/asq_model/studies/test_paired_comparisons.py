@@ -1,0 +1,85 @@
+"""Differences between lines of a study, by statistics checked against scipy."""
+
+import pytest
+from scipy import stats
+
+from asq_model.studies.paired_comparisons import (
+    Interval,
+    PairedTest,
+    compare_pairs,
+    fallen,
+    holm,
+    is_comparable,
+    seeds_needed,
+    spread,
+    verdict,
+)
+from asq_model.studies.trained_out import Row
+
+LSQ, ASQ = Row(4, 4, "uniform", "", "lsq"), Row(4, 4, "uniform", "", "asq")
+POST = Row(4, 4, "post", "symmetric", "lsq")
+
+
+def paired_test(difference: float, p: float) -> PairedTest:
+    """A test of 30 degrees of freedom with that p."""
+    error = abs(difference) / float(stats.t.isf(p / 2, 30)) if difference else 0.1
+    return PairedTest(difference, error, 30, p, 4)
+
+
+def test_a_difference_of_two_lines_is_tested_as_scipy_tests_pairs():
+    groups = {LSQ: {0: 80.0, 1: 81.0, 2: 80.4}, ASQ: {0: 80.9, 1: 81.2, 2: 81.3}}
+    test = compare_pairs(groups, [(ASQ, LSQ)])
+    found = stats.ttest_rel(list(groups[ASQ].values()), list(groups[LSQ].values()))
+    assert (test.difference / test.error, test.freedom, test.p) == pytest.approx(
+        (found.statistic, found.df, found.pvalue)
+    )
+    assert test.runs == 3
+
+
+def test_the_error_of_pairs_together_counts_a_line_that_they_share():
+    """The shared line's errors add up where those of lines of their own average out."""
+    groups = {
+        row: {number: 80 + place + (number - place) ** 2 / 9 for number in range(4)}
+        for place, row in enumerate((LSQ, ASQ, POST))
+    }
+    deviation, _ = spread(groups, "W4A4")
+    test = compare_pairs(groups, [(ASQ, LSQ), (POST, LSQ)])
+    single = [compare_pairs(groups, [(row, LSQ)]) for row in (ASQ, POST)]
+    assert test.difference == pytest.approx(sum(one.difference for one in single) / 2)
+    assert test.error == pytest.approx(deviation * (4 * (1 / 8) ** 2 * 2 + 4 * (1 / 4) ** 2) ** 0.5)
+    assert test.runs == 8 and compare_pairs(groups, []) is None
+
+
+def test_what_a_seed_does_to_every_line_is_no_spread():
+    groups = {row: {number: base + 3.0 * number for number in range(4)} for row, base in ((LSQ, 80), (ASQ, 81))}
+    del groups[ASQ][3]
+    groups[LSQ._replace(activation_bits=8)] = {0: 10.0, 1: 99.0}
+    deviation, freedom = spread(groups, "W4A4")
+    assert deviation == pytest.approx(0, abs=1e-9) and freedom == 2
+
+
+def test_a_line_with_a_collapsed_run_is_compared_with_none():
+    groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.5, 1: 40.0}, POST: {0: 80.1, 1: 81.3}}
+    assert fallen(groups[ASQ]) == [1] and not fallen(groups[LSQ])
+    assert compare_pairs(groups, [(ASQ, LSQ)]) is None
+    assert compare_pairs(groups, [(POST, LSQ)]) == compare_pairs(groups, [(POST, LSQ), (ASQ, LSQ)]) is not None
+    assert is_comparable(groups, (POST, LSQ)) and not is_comparable(groups, (POST, ASQ))
+    assert not is_comparable(groups, (POST, LSQ._replace(bits=3)))
+
+
+def test_holm_decides_step_by_step_and_intervals_say_the_same():
+    tests = [
+        paired_test(1.0, p) for p in (0.001, 0.02, 0.03, 0.2)
+    ]  # 0.05/4, 0.05/3: the second fails, and all after it
+    intervals = holm(tests)
+    assert [interval.decided for interval in intervals] == [True, False, False, False]
+    assert all((1.0 > interval.half_width) == interval.decided for interval in intervals)
+    assert holm(tests[::-1]) == intervals[::-1]
+
+
+def test_a_verdict_and_how_many_seeds_would_tell():
+    assert verdict(paired_test(0.5, 0.001), Interval(0.3, True)) == "holds"
+    assert verdict(paired_test(-0.5, 0.001), Interval(0.3, True)) == "**does not hold**"
+    assert verdict(paired_test(0.1, 0.3), Interval(0.3, False)) == "cannot be told"
+    assert seeds_needed(paired_test(0.1, 0.3), Interval(0.3, False), 4) == "about 36 seeds"
+    assert seeds_needed(paired_test(0.0, 1.0), Interval(0.3, False), 4) == "more than 1000 seeds"
