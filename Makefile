@@ -8,17 +8,17 @@ READY := $(VENV)/.ready
 
 # The options of each command: `bits` is passed as --bits and set by BITS; a name in capitals is words without an option.
 # Only what is given is passed on, so that the defaults stay in one place, the command line programs.
-options.export := bits abits levels seed ckpt data force
+options.export := bits abits kind seed ckpt data force
 options.run := unit layer waves force
-options.verilog := unit bits abits levels frac depth signed-act channels pixels precision lanes shared gated rows columns \
+options.verilog := unit bits abits kind frac depth signed-act channels pixels precision lanes shared gated rows columns \
 	stages total hidden buffer golden layer
 options.asq := area
 options.synth := GOLDEN widths forms targets dsp seeds liberty scheduler
-options.sweep := GOLDEN bits abits units levels fracs lanes sides targets seeds liberty scheduler
+options.sweep := GOLDEN bits abits units kinds fracs lanes sides targets seeds liberty scheduler
 options.recommend := device bits abits error form
 options.report := GOLDEN devices plan known seeds liberty scheduler
 options.unrolled := CASES seeds
-options.train := bits abits levels seed data force network dataset family activations from epochs threads device
+options.train := bits abits kind seed data force network dataset family activations from epochs threads device
 options.onnx := CKPT data
 options.reproduce := TABLE data from network epochs seeds jobs
 options.parity := CKPT data images precision

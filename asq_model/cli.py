@@ -30,7 +30,7 @@ def network_options(command):
         [
             click.option("--bits", "weight_bits", type=Integer(), help="Of weights.  [default: 3 or the checkpoint's]"),
             click.option("--abits", "activation_bits", type=Integer(), help="Of activations.  [default: as --bits]"),
-            click.option("--levels", "kind", help="symmetric, extended or asymmetric.  [default: symmetric]"),
+            click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: symmetric]"),
             click.option("--seed", type=Integer(0), help="Of all random numbers.  [default: 0, or the checkpoint's]"),
             DATA,
             switch("--force", "1: do it again even if nothing changed."),

@@ -78,7 +78,7 @@ def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[
     help=f"Weight bits: 2-6, uniform and serial 2-8, e2m1 4.  [default: {DEFAULT_BITS}]",
 )
 @click.option("--abits", "activation_bits", type=Integer(), help="Activation bits, 1-8.  [default: as --bits]")
-@click.option("--levels", help="symmetric, extended or asymmetric (POST and POT units).")
+@click.option("--kind", help="Of levels: symmetric, extended or asymmetric (POST and POT units).")
 @click.option("--frac", type=Integer(), help=f"Fraction bits, -1 (post only) to 12.  [default: {DEFAULT_FRAC}]")
 @click.option("--depth", type=Integer(), help=f"Longest dot product, in terms.  [default: {DEFAULT_DEPTH}]")
 @click.option("--signed-act", "signed_activation", type=Switch(), help="1: signed activations.  [default: 0]")

@@ -119,7 +119,7 @@ def csv_text(rows: list[Row]) -> str:
 @click.option(
     "--units", default="post,pot,apot,uniform,uniform-sign", show_default=True, help=f"Of {', '.join(UNITS)}."
 )
-@click.option("--levels", default="symmetric", show_default=True, help=f"Of {', '.join(KINDS)}.")
+@click.option("--kinds", default="symmetric", show_default=True, help=f"Of {', '.join(KINDS)}.")
 @click.option("--fracs", default="-1,0,2", show_default=True, help="Fraction bits, of the units that have them.")
 @click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
@@ -130,7 +130,7 @@ def csv_text(rows: list[Row]) -> str:
 @SCHEDULER
 @ROOT
 def sweep_command(
-    golden, bits, abits, units, levels, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
+    golden, bits, abits, units, kinds, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
 ):
     """Measure a grid of designs.
 
@@ -139,27 +139,27 @@ def sweep_command(
     """
     from sim.reports.hardware_plots import draw_sweep
 
-    units, levels = parse_choices("--units", units, UNITS), parse_choices("--levels", levels, KINDS)
+    units, kinds = parse_choices("--units", units, UNITS), parse_choices("--kinds", kinds, KINDS)
     targets = parse_choices("--targets", targets, TARGETS)
     check_targets("--targets", targets)
     listed = f"--units is {','.join(units)}, none of which has a choice"
     if not set(units) & set(ROUNDING):
         refuse_options(listed, "--fracs")
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
-        refuse_options(listed, "--levels")
+        refuse_options(listed, "--kinds")
     golden = golden or shipped_folders()
     made = swept(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
         units,
-        levels,
+        kinds,
         parse_integers("--fracs", fracs, MIN_FRAC, MAX_FRAC),
         parse_integers("--lanes", lanes, 1, MAX_LANES),
         parse_integers("--sides", sides, 1, MAX_SIDE),
     )
     if not made:
         raise InputError(
-            "no design can be made of these --bits, --abits, --units, --levels, --fracs, --lanes and --sides"
+            "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
     found = report_failures(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
     write_text(out / "table.csv", csv_text(found.rows))

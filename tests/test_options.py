@@ -130,7 +130,7 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["sim", "sweep", "--lanes", "nan"], "--lanes is nan; allowed: integers from 1 to 256"),
         (["sim", "sweep", "--units", "posst"], "--units has 'posst'; allowed: post,"),
         (["sim", "sweep", "--units", "pot", "--fracs", "2"], "--fracs is 2, but --units is pot, none of which has a"),
-        (["sim", "sweep", "--units", "apot", "--levels", "extended"], "--levels is extended, but --units is apot"),
+        (["sim", "sweep", "--units", "apot", "--kinds", "extended"], "--kinds is extended, but --units is apot"),
         (["sim", "recommend", "--device", "x"], "--device has 'x'; allowed: ice40,"),
         (["sim", "recommend", "--error", "nan"], "--error is nan; allowed: numbers from 0"),
         (["sim", "report", "--plan", "mac:3y3"], "--plan is 3y3; allowed"),

@@ -20,7 +20,7 @@ OPTIONS = {
     "weight_bits": "--bits",
     "activation_bits": "--abits",
     "family": "--family",
-    "kind": "--levels",
+    "kind": "--kind",
     "activations": "--activations",
     "seed": "--seed",
     "batch": "--batch",

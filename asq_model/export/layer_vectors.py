@@ -6,7 +6,7 @@ integer specification. A unit with another level set than the trained one gets t
 its own set afterwards, by least squares per channel: the same workload, not a trained network of that kind.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from asq_model.config.fingerprints import PRODUCTS_PER_LAYER
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.layers import QuantConv1d, Quantised, QuantisedConvolution
-from asq_model.spec.golden_manifest import LayerContent, UnitEntry
+from asq_model.spec.golden_manifest import LayerContent, UnitEntry, stored_spec
 from asq_model.spec.golden_vectors import layer_units
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
@@ -148,7 +148,7 @@ def compute_unit_results(
         arrays[f"expected_{unit.name}"] = expected
         difference = expected * scale[sample.channels] * sample.steps / 2.0**unit.result_frac - sample.reference
         entries[unit.name] = UnitEntry(
-            spec=asdict(unit),
+            spec=stored_spec(unit),
             level_set=unit.level_set.name,
             weights="trained" if has_all(unit.level_set, trained) else "least squares, not trained",
             difference_rms=float(np.sqrt(np.mean(difference**2))) / relative_to,

@@ -61,7 +61,7 @@ class ArraySpec:
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "ArraySpec":
         """The array of the parameters that `dataclasses.asdict` makes of one."""
-        return cls(MacSpec.of(parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
+        return cls(MacSpec(**parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
 
     @property
     def unit(self) -> str:

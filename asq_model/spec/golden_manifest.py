@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Literal, NotRequired, TypedDict, cast
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
 import msgspec
 from msgspec import Meta
@@ -130,11 +130,18 @@ class Manifest(TypedDict):
     maps: list[MapsEntry]
 
 
+def stored_spec(spec: MacSpec) -> dict[str, Any]:
+    """A unit's parameters as a manifest stores them: format 3 calls the kind of the level set `levels`."""
+    return {"levels" if name == "kind" else name: value for name, value in asdict(spec).items()}
+
+
 def spec_of(unit: UnitEntry) -> MacSpec:
     """A unit with its parameters. Raises InputError."""
     try:
-        spec = MacSpec.of(unit["spec"])
-        if asdict(spec) != unit["spec"]:
+        parameters: dict[str, Any]
+        parameters = {"kind" if name == "levels" else name: value for name, value in unit["spec"].items()}
+        spec = MacSpec(**parameters)
+        if stored_spec(spec) != unit["spec"]:
             raise InputError("it lacks parameters, or has them in another form than this program writes")
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"a unit's spec cannot be: {error}") from error

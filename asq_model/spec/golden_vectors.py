@@ -24,7 +24,7 @@ from asq_model.common.files import (
     write_json,
 )
 from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpack_arrays
-from asq_model.spec.golden_manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest
+from asq_model.spec.golden_manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest, spec_of
 from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
 from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
 
@@ -95,9 +95,7 @@ class GoldenLayer:
     def trained(self) -> LevelSet:
         """The level set that the layer's weights were trained with."""
         units = self.entry["units"].values()
-        return next(
-            MacSpec.of(unit["spec"]).level_set for unit in units if unit["level_set"] == self.entry["level_set"]
-        )
+        return next(spec_of(unit).level_set for unit in units if unit["level_set"] == self.entry["level_set"])
 
     def codes(self, levels: LevelSet) -> np.ndarray:
         """Weight codes, int [C, N]: those stored for a level set, else those nearest to the trained weights.

@@ -31,10 +31,8 @@ activation beside it (`multiples`: √2·a, 3·a) comes with the operand, from a
 a zero activation makes a product's sign zero too, so that it does not toggle; results are the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -85,14 +83,15 @@ def signed_width(low: int, high: int) -> int:
 class MacSpec:
     """A multiply-accumulate unit with all its parameters. Raises InputError for a combination that cannot be.
 
-    `levels` ("" = the default, symmetric) is for POST and POT units, `frac` (None = the default) for those that round,
-    `shared` for those with `multiples`, `gated` for those with a sign of their own. `depth` counts terms, not cycles.
+    `kind` of the level set ("": the default, symmetric) is for POST and POT units, `frac` (None: the default) for those
+    that round, `shared` for those with `multiples`, `gated` for those with a sign of their own. `depth` counts terms,
+    not cycles.
     """
 
     unit: str = "post"
     weight_bits: int = 3
     activation_bits: int = 3
-    levels: str = ""
+    kind: str = ""
     frac: int | None = None
     depth: int = DEFAULT_DEPTH
     signed_activation: bool = False
@@ -103,11 +102,11 @@ class MacSpec:
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, UNITS)
         family = FAMILY_OF_UNIT[self.unit]
-        if family in EXPONENTIAL and not self.levels:
-            object.__setattr__(self, "levels", "symmetric")
-        elif family not in EXPONENTIAL and self.levels:
-            raise InputError(f"levels is {self.levels!r}, but unit {self.unit} has only one level set", "levels")
-        with fields_named({"bits": "weight_bits", "kind": "levels"}):
+        if family in EXPONENTIAL and not self.kind:
+            object.__setattr__(self, "kind", "symmetric")
+        elif family not in EXPONENTIAL and self.kind:
+            raise InputError(f"kind is {self.kind!r}, but unit {self.unit} has only one level set", "kind")
+        with fields_named({"bits": "weight_bits"}):
             _ = self.level_set
         check_range("activation_bits", self.activation_bits, 1, 8)
         check_range("depth", self.depth, 1, MAX_DEPTH)
@@ -142,11 +141,6 @@ class MacSpec:
             raise InputError(f"frac is {self.frac}, but {why}", "frac")
         object.__setattr__(self, "frac", fixed)
 
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> "MacSpec":
-        """The unit of the parameters that `dataclasses.asdict` makes of one. Raises TypeError for other names."""
-        return cls(**parameters)
-
     @property
     def frac_bits(self) -> int:
         """`frac`, which is an integer once the unit is made."""
@@ -156,10 +150,10 @@ class MacSpec:
     @property
     def name(self) -> str:
         """Name of the module and of its files; choices other than the defaults show in it."""
-        kind = "mac" if self.lanes == 1 else f"dot{self.lanes}"
-        parts = [f"{self.unit.replace('-', '_')}_{kind}_w{self.weight_bits}a{self.activation_bits}"]
-        if self.levels not in ("", "symmetric"):
-            parts.append(self.levels)
+        form = "mac" if self.lanes == 1 else f"dot{self.lanes}"
+        parts = [f"{self.unit.replace('-', '_')}_{form}_w{self.weight_bits}a{self.activation_bits}"]
+        if self.kind not in ("", "symmetric"):
+            parts.append(self.kind)
         if self.unit in ROUNDING and self.frac_bits != DEFAULT_FRAC:
             parts.append("fm1" if self.frac_bits < 0 else f"f{self.frac_bits}")
         if self.depth != DEFAULT_DEPTH:
@@ -175,7 +169,7 @@ class MacSpec:
     @cached_property
     def level_set(self) -> LevelSet:
         """The levels and codes of the unit's weights."""
-        kind = "sign-magnitude" if self.unit in SIGN_MAGNITUDE else self.levels
+        kind = "sign-magnitude" if self.unit in SIGN_MAGNITUDE else self.kind
         return LevelSet(FAMILY_OF_UNIT[self.unit], self.weight_bits, kind)
 
     @property

@@ -124,7 +124,7 @@ def is_rival(design: Design) -> bool:
 def title(design: Design) -> str:
     """A design's name in a table: unit, level set, fraction bits, what else was chosen."""
     mac = mac_of(design)
-    parts = [f"`{mac.unit}`", mac.levels if mac.levels != "symmetric" else ""]
+    parts = [f"`{mac.unit}`", mac.kind if mac.kind != "symmetric" else ""]
     parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
     parts += ["gated" if mac.gated else ""]
     parts += [f"{STAGES[design.stages]} stages" if isinstance(design, ArraySpec) and design.stages > 1 else ""]

@@ -26,7 +26,7 @@ def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_pa
     out = tmp_path / "golden"
     done = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out)
     assert done.returncode == 0 and done.stdout.strip() == str(out)
-    asked = ("--bits", 3, "--levels", "symmetric")
+    asked = ("--bits", 3, "--kind", "symmetric")
     again = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, *asked)
     assert again.returncode == 0 and "is up to date" in again.stderr
     (out / "fc.npz").write_bytes(b"")
@@ -57,15 +57,15 @@ def test_widths_of_several_networks_are_checked(refused):
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--bits", 4)
     assert "--bits is 4, but checkpoint" in said and "was trained with 3" in said
-    said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--levels", "extended")
-    assert "--levels is extended" in said
+    said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--kind", "extended")
+    assert "--kind is extended" in said
 
 
 def test_bad_options_are_refused(refused, tmp_path):
     assert "--bits is 9 for post weights; allowed: 2 to 6" in refused("asq_model", "train", "--bits", 9)
     assert "--bits is x; allowed: integers" in refused("asq_model", "train", "--bits", "x")
     assert "--abits is 1; allowed: 2 to 8" in refused("asq_model", "train", "--abits", 1)
-    assert "--levels is 'wide'" in refused("asq_model", "train", "--levels", "wide")
+    assert "--kind is 'wide'" in refused("asq_model", "train", "--kind", "wide")
     assert "No such command 'traim'" in refused("asq_model", "traim")
     (tmp_path / "file").write_text("")
     assert "cannot write" in refused("asq_model", "train", "--out", tmp_path / "file" / "x.safetensors")

@@ -171,7 +171,7 @@ def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
         (["--golden", "x", "--layer", "y", "--bits", 4], "--bits is 4, but --golden is given, and layer y has its own"),
         (["--golden", "x"], "--golden and --layer go together"),
         (["--gated", "yes"], "--gated is yes; allowed: 0, 1"),
-        (["--levels", "wide"], "--levels is 'wide'; allowed: symmetric,"),
+        (["--kind", "wide"], "--kind is 'wide'; allowed: symmetric,"),
         (["--abits", 0], "--abits is 0; allowed: 1 to 8"),
         (["--frac", 13], "--frac is 13; allowed: -1 to 12"),
         (["--depth", 0], "--depth is 0; allowed: 1 to"),

@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +14,9 @@ from asq_model.export.golden_layers import count_post_correct, export, export_ne
 from asq_model.export.layer_vectors import least_squares_codes
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observe_inputs
+from asq_model.spec.golden_manifest import spec_of, stored_spec
 from asq_model.spec.golden_vectors import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.levels import LevelSet
-from asq_model.spec.mac import MacSpec
 from asq_model.training.load import load_model
 
 
@@ -43,8 +42,8 @@ def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(s
     """Exact units of the trained weights agree with torch to float32; `post` and `post-exact` within their bound."""
     for layer in read_golden(small_golden):
         for name, unit in layer.entry["units"].items():
-            spec = MacSpec(**unit["spec"])
-            assert spec.name == name and asdict(spec) == unit["spec"]
+            spec = spec_of(unit)
+            assert spec.name == name and stored_spec(spec) == unit["spec"]
             expected = layer.expected(spec)
             np.testing.assert_array_equal(
                 expected, spec.dot(layer.codes(spec.level_set)[layer.channels], layer.activations)
@@ -177,7 +176,7 @@ def test_any_converted_network_is_exported(tmp_path):
     assert layers[1].activations.dtype == np.int8 and layers[1].activations.min() < 0
     for golden in layers:
         for unit in golden.entry["units"].values():
-            spec = MacSpec(**unit["spec"])
+            spec = spec_of(unit)
             assert spec.signed_activation
             if unit["weights"] == "trained" and spec.unit in ("uniform", "serial"):
                 assert unit["difference_rms"] < 1e-5

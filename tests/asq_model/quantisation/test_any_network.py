@@ -14,8 +14,8 @@ from asq_model.export.onnx import differences, export_onnx
 from asq_model.quantisation.convert import convert, inner_layers, quantised_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit
 from asq_model.quantisation.observe import observe_inputs
+from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_maps
-from asq_model.spec.mac import MacSpec
 
 CLASSES = 4
 
@@ -186,7 +186,7 @@ def check_golden(folder) -> None:
     for layer in read_golden(folder):
         assert layer.entry["torch_rms"] > 0
         for unit in layer.entry["units"].values():
-            spec = MacSpec(**unit["spec"])
+            spec = spec_of(unit)
             if unit["weights"] == "trained" and spec.unit in ("uniform", "post-exact"):
                 assert unit["difference_rms"] < (1e-4 if spec.unit == "uniform" else 0.02), layer.name
     for maps in read_maps(folder):

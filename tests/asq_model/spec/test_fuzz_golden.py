@@ -4,7 +4,6 @@ import io
 import json
 import tracemalloc
 import zipfile
-from dataclasses import asdict
 from shutil import copytree
 
 import numpy as np
@@ -16,7 +15,7 @@ from mutants import FUZZED, ODD, damaged, mutants, read_or_refused
 from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.spec import golden_vectors
-from asq_model.spec.golden_manifest import checked_manifest
+from asq_model.spec.golden_manifest import checked_manifest, stored_spec
 from asq_model.spec.golden_vectors import MANIFEST, manifest_digest, read_golden, read_manifest, read_maps, write_layer
 from asq_model.spec.mac import MacSpec
 
@@ -62,7 +61,7 @@ def whole(tmp_path_factory):
     """The smallest golden vectors: one layer, with maps."""
     folder, rng = tmp_path_factory.mktemp("golden") / "whole", np.random.default_rng(0)
     units = {
-        spec.name: {"spec": asdict(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        spec.name: {"spec": stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
         | {"difference_rms": 0.5, "difference_max": 1.0}
         for spec in SPECS
     }

@@ -148,7 +148,7 @@ def test_cycle_formulas():
     [
         ({}, "post_mac_w3a3"),
         ({"unit": "post-exact", "weight_bits": 4, "activation_bits": 8}, "post_exact_mac_w4a8"),
-        ({"levels": "extended", "frac": 0, "depth": 10, "signed_activation": True}, "post_mac_w3a3_extended_f0_d10_sa"),
+        ({"kind": "extended", "frac": 0, "depth": 10, "signed_activation": True}, "post_mac_w3a3_extended_f0_d10_sa"),
         ({"unit": "uniform", "weight_bits": 8, "activation_bits": 8}, "uniform_mac_w8a8"),
     ],
 )
@@ -174,7 +174,7 @@ def test_names_show_what_is_not_default(kwargs, name):
             "and activation_bits are 3 and 6 for unit uniform-table",
         ),
         ({"unit": "pot", "frac": 2}, "frac is 2, but unit pot has no choice of fraction bits"),
-        ({"unit": "uniform", "levels": "extended"}, "only one level set"),
+        ({"unit": "uniform", "kind": "extended"}, "only one level set"),
     ],
 )
 def test_impossible_units_are_refused_by_name(kwargs, said):

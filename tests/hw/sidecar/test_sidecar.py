@@ -58,8 +58,8 @@ def macs():
         family = FAMILY_OF_UNIT[unit]
         for bits in range(MIN_BITS[family], MAX_BITS[family] + 1):
             for kind in KINDS if family in EXPONENTIAL else ("",):
-                yield from (dict(unit=unit, weight_bits=bits, activation_bits=width, levels=kind) for width in (3, 8))
-                yield dict(unit=unit, weight_bits=bits, activation_bits=5, levels=kind, depth=9, signed_activation=True)
+                yield from (dict(unit=unit, weight_bits=bits, activation_bits=width, kind=kind) for width in (3, 8))
+                yield dict(unit=unit, weight_bits=bits, activation_bits=5, kind=kind, depth=9, signed_activation=True)
         four = dict(unit=unit, weight_bits=4, activation_bits=4, depth=12)
         yield from (four | dict(frac=frac, signed_activation=True) for frac in range(-1, 13) if unit in ROUNDING)
         yield from (four | dict(lanes=lanes) for lanes in (2, 3, 8) if unit != "serial")

@@ -1,13 +1,12 @@
 """Unrolled layers: the netlists are the matrices, a wrong one is refused, and what the page says of them."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from conftest import ROOT, with_runtime
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
+from asq_model.spec.golden_manifest import stored_spec
 from asq_model.spec.golden_vectors import FORMAT, write_layer, write_manifest
 from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
@@ -52,7 +51,7 @@ def golden(root):
     arrays |= {"steps": np.ones(vectors), "torch": np.zeros(vectors)}
     for unit in ("post", "post-exact", "pot", "apot", "uniform"):
         spec = MacSpec(unit, 4, 4)
-        about = {"spec": asdict(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        about = {"spec": stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
         units[spec.name] = about | {"difference_rms": 0.0, "difference_max": 0.0}
         arrays[f"codes_{spec.level_set.name}"] = POST_CODES
         arrays[f"scales_{spec.level_set.name}"] = np.ones(channels)
