@@ -29,6 +29,7 @@ COMMANDS = {
     "parity": ("asq_model.cli", "parity"),
     "arithmetic": ("asq_model.cli", "arithmetic"),
     "reproduce": ("asq_model.cli", "reproduce"),
+    "trained-out": ("asq_model.cli", "trained-out"),
     "figures": ("asq_model.cli", "figures"),
     "bench": ("asq_model.cli", "bench"),
 }

@@ -19,6 +19,7 @@ from asq_model.quantisation.straight_through import (
     FakeQuantise,
     Round,
     ScaleGradient,
+    call,
     exporting,
     positive,
     uniform_bounds,
@@ -74,8 +75,8 @@ class ActivationQuantiser(nn.Module):
     def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
         """The quantised input x̂, given the step and the offset."""
         if isinstance(offset, float):
-            return FakeQuantise.apply(x, step, self.low, self.high)
-        return FakeQuantise.apply(x - offset, step, self.low, self.high) + offset
+            return call(FakeQuantise, x, step, self.low, self.high)
+        return call(FakeQuantise, x - offset, step, self.low, self.high) + offset
 
     @torch.no_grad()
     def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,6 +112,7 @@ class LsqActivation(ActivationQuantiser):
         super().__init__(bits, signed)
         self.adapter = adapter
         self.step_gradient, self.scale_beta_gradient = step_gradient, scale_beta_gradient
+        self.settled = False  # whether the start is final, so that nobody need look at `started`
         self.step = nn.Parameter(torch.ones(()))
         # A number, not a flag: averages of networks (EMA, SWA) subtract buffers.
         self.register_buffer("started", torch.tensor(float(NOT_STARTED)))
@@ -133,13 +135,22 @@ class LsqActivation(ActivationQuantiser):
 
     def start_if_needed(self, x: Tensor) -> None:
         """Start from a batch in training. Raises InputError in evaluation where nothing was started."""
-        if exporting() or not x.numel():
+        if self.settled or exporting() or not x.numel():
             return
         if self.training:
             if self.started < FROM_BATCH:
                 self.start(InputStatistics.of(x), FROM_BATCH)
         elif self.started == NOT_STARTED and x.any():
             raise InputError("its step has no start yet: give convert() an example, or train on a batch first")
+
+    def settle(self) -> None:
+        """Take the step's start as final: later batches are not waited for to see whether it is.
+
+        Raises InputError unless a batch started it.
+        """
+        if self.started < FROM_BATCH:
+            raise InputError("its step was not started by the first batch")
+        self.settled = True
 
     def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
         """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x; by 1 if `unscaled`."""

@@ -62,7 +62,8 @@ class Quantised(nn.Module):
     bfloat16 would move the thresholds. The configuration is part of the state dict, as the bytes of its JSON: a state
     does not load into a layer that is quantised otherwise.
 
-    name: where the layer stands in its network, for messages.
+    name: where the layer stands in its network, for messages. recomputes: whether the backward pass quantises the input
+    anew instead of keeping the quantised one.
     """
 
     CHANNEL_AXIS: ClassVar[int]  # of the input
@@ -75,6 +76,7 @@ class Quantised(nn.Module):
         super().__init__(*args, **kwargs)
         self.config = config
         self.name = type(self).__name__
+        self.recomputes = True
         self.activation_quantiser = activation_quantiser(config, channels, self.CHANNEL_AXIS)
         self.weight_quantiser = weight_quantiser(config, self.weight.shape[0])
         if config.product_frac is not None:
@@ -162,7 +164,7 @@ class Quantised(nn.Module):
             quantised = self.activation_quantiser.on_grid(x, *grid)
             weight = self.weight_quantiser(self.weight)
             added = self.rounding(x, weight) if self.config.product_frac is not None else 0
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if not (self.recomputes and torch.is_grad_enabled()) or torch.compiler.is_compiling():
             return self.operation(quantised, weight, self.bias) + added
         with recompute(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid)):
             return self.operation(quantised, weight, self.bias) + added

@@ -4,11 +4,22 @@ Backward passes recompute from the input what forward threw away: a training ste
 that the network without it would not keep. They are written in few passes over memory, which is what they cost.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 SMALLEST_STEP = 1e-8  # keeps x/s and w/α finite for an all-zero tensor
+# What does the work of a function here on a CUDA device, where it is to be done by one kernel each.
+CUDA_FUNCTIONS: dict[Any, type[Function]] = {}
+
+
+def call(function: type[Function], x: Tensor, *others: Any) -> Tensor:
+    """Apply a function, or on a CUDA device what does its work there."""
+    if x.is_cuda and function in CUDA_FUNCTIONS:
+        function = CUDA_FUNCTIONS[function]
+    return function.apply(x, *others)
 
 
 class FakeQuantise(Function):
@@ -97,6 +108,8 @@ def positive(step: Tensor) -> Tensor:
     A step that an update pushed below zero means its size, so it never inverts the quantiser; one that is below the
     smallest still learns, and can grow again.
     """
+    if step.is_cuda and positive in CUDA_FUNCTIONS:
+        return CUDA_FUNCTIONS[positive].apply(step)
     magnitude = torch.where(step < 0, -step, step)  # abs() has no gradient at 0
     return magnitude + (magnitude.clamp_min(SMALLEST_STEP) - magnitude).detach()
 

@@ -14,6 +14,7 @@ from asq_model.quantisation.straight_through import (
     NearestLevel,
     Round,
     ScaleGradient,
+    call,
     nearest_level,
     positive,
 )
@@ -85,7 +86,7 @@ class UniformWeight(ScaledWeight):
 
     def forward(self, w: Tensor) -> Tensor:
         g = 1 / sqrt(self.rows(w).shape[1] * self.high)
-        return FakeQuantise.apply(w, self.channel_scale(w, g), self.low, self.high)
+        return call(FakeQuantise, w, self.channel_scale(w, g), self.low, self.high)
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,7 +121,7 @@ class LevelSetWeight(ScaledWeight):
 
     def forward(self, w: Tensor) -> Tensor:
         alpha = self.channel_scale(w, 1 / sqrt(self.rows(w).shape[1]))
-        return NearestLevel.apply(w, alpha, self.levels, self.midpoints)
+        return call(NearestLevel, w, alpha, self.levels, self.midpoints)
 
     @torch.no_grad()
     def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:

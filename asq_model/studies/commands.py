@@ -77,6 +77,35 @@ def reproduce(number, out, results, **options):
         raise InputError(f"{len(content['failed'])} of {len(content['failed']) + len(content['runs'])} runs failed")
 
 
+@click.command("trained-out", epilog="Example: asq-post trained-out --data cifar10/ --from ceiling.safetensors")
+@DATA
+@click.option("--from", "start", type=PATH, help="The ceiling's checkpoint.  [default: trained now, or in OUT]")
+@click.option("--plan", type=PATH, help="A plan of runs, TOML.  [default: that of docs/results/trained-out.md]")
+@click.option("--device", default="cuda", show_default=True, help="cuda, or cpu for a few small runs.")
+@click.option("--side-by-side", type=Integer(1, 64), default=10, show_default=True, help="Runs that share the device.")
+@click.option("--seconds", type=Integer(1), help="Begin no run that would not end within them.")
+@click.option("--commit", default="", help="Of the program, for the record.  [default: what git says]")
+@click.option(
+    "--out", type=OUTPUT, default=Path("build/trained-out"), show_default=True, help="Checkpoints of the runs."
+)
+@click.option(
+    "--results", type=OUTPUT, default=Path("docs/results/trained-out.json"), show_default=True, help="The record."
+)
+def trained_out(data_folder, start, plan, device, side_by_side, seconds, commit, out, results):
+    """Train networks out on a GPU.
+
+    Does the runs of PLAN that RESULTS does not have yet, several side by side, and adds each to RESULTS when it ends.
+    `make pages` then writes the page.
+    """
+    from asq_model.studies.run_trained_out import Queue, run_plan
+    from asq_model.studies.trained_out_plan import PLAN
+
+    limit = float("inf") if seconds is None else float(seconds)
+    queue = Queue(data_folder, results, out, start, device, side_by_side, limit, commit)
+    for line in run_plan(plan or PLAN, queue):
+        click.echo(line)
+
+
 @click.command(epilog="Example: asq-post bench --rounds 5")
 @click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
@@ -200,4 +229,4 @@ def pages(results):
         click.echo(path)
 
 
-studies = [reproduce, bench, figures, parity, arithmetic, pages]
+studies = [reproduce, trained_out, bench, figures, parity, arithmetic, pages]

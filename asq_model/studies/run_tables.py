@@ -150,7 +150,10 @@ def find_commit() -> str:
     """
     options = ["--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     command = ["git", "-C", str(PACKAGES / "asq_model"), "describe", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError:  # no git
+        return "unknown"
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Whole, Width, Word
 from asq_model.common.result_schemas import REMEDY, RecipeRecord, Seed, Versions
+from asq_model.config.layer_config import STEP_GRADIENTS
 
 
 class Row(NamedTuple):
@@ -35,11 +36,14 @@ class Row(NamedTuple):
         return self.activations.upper() + scale + weights
 
 
+FAMILIES = ("uniform", "post", "pot", "apot", "e2m1", "dorefa")
+KINDS = ("", "sign-magnitude", "symmetric", "asymmetric", "extended")
+ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa")
 Groups = dict[Row, dict[int, float]]  # each line's percentages by seed
 
 
 class Session(TypedDict):
-    """A use of a device: the program that trained, its commit, and for how many seconds the device was held."""
+    """A use of a device: the program that trained, its commit, and for how many seconds it had the device."""
 
     day: Word
     device: Line
@@ -144,6 +148,18 @@ def row_of(run: Trial) -> Row:
         recipe["activations"],
         recipe.get("step_gradient", "numel"),
     )
+
+
+def place(run: Trial) -> tuple[int, ...]:
+    """Where a run stands in the table: by bits, level set, activations, gradient scale, epochs and seed."""
+    row = row_of(run)
+    names = (
+        (FAMILIES, row.family),
+        (KINDS, row.kind),
+        (ACTIVATIONS, row.activations),
+        (STEP_GRADIENTS, row.step_gradient),
+    )
+    return -row.bits, row.activation_bits, *(order.index(name) for order, name in names), epochs(run), seed(run)
 
 
 def seed(run: Trial) -> Seed:

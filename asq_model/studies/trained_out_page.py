@@ -24,7 +24,7 @@ from asq_model.studies.trained_out_tables import (
     curve_table,
     repeats_section,
     sessions_table,
-    trials_table,
+    trials_section,
 )
 
 BLOCK = "accuracy"  # of README
@@ -97,13 +97,18 @@ def how_each_row_starts(study: TrainedOut) -> str:
 def opening(study: TrainedOut) -> Iterator[list[str]]:
     """Yield the paragraphs above the table of accuracies."""
     ceiling, recipe = study["ceiling"], study["ceiling"]["recipe"]
-    control = mean(map(percent, study["control"]))
+    control = [percent(run) for run in study["control"]]
     yield yardsticks([study["data"]])
     yield [
         f"**The ceiling**: full precision, {epochs(ceiling)} epochs of SGD, batch {recipe['batch']}, cosine from"
         f" {recipe['full_precision_rate']:g}, weight decay {recipe['weight_decay']:g}, seed {recipe['seed']}:"
-        f" **{percent(ceiling):.2f} %** (digest `{ceiling['digest'][:12]}`). Trained on like the rows below, but in"
-        f" full precision, it scores {control:.2f} % on average of {len(study['control'])} seeds: the control."
+        f" **{percent(ceiling):.2f} %** (digest `{ceiling['digest'][:12]}`)."
+        + (
+            f" Trained on like the rows below, but in full precision, it scores {mean(control):.2f} % on average of"
+            f" {len(control)} seeds: the control."
+            if control
+            else ""
+        )
     ]
     yield [how_each_row_starts(study)]
 
@@ -145,37 +150,39 @@ def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
     """Yield the section on programs, devices and times."""
     again = [run for run in [study["ceiling"], *study["rows"]] if "again" in run]
     equal = sum(run["again"] == run["correct"] for run in again)
+    agreement = ", ".join(f"{kind} {value:.1e}" for kind, value in study["agreement"].items())
     yield [
         "The layers are this program's own. The whole step is one CUDA graph, and several runs share the device."
-        " Convolutions multiply in TF32 in training, as torch has it on this device, and in float32 in the test."
-        " Largest difference of a loss in the first 20 steps from the layers run one by one, all in float32: "
-        + ", ".join(f"{kind} {value:.1e}" for kind, value in study["agreement"].items())
-        + f". Of {len(again)} networks tested once more by a CPU, {equal} have the same number of images right."
+        " Convolutions multiply in TF32 in training, as torch has it on such a device, and in float32 in the test."
+        + (
+            " Largest difference of a loss in the first 20 steps from the layers run one by one, all in float32:"
+            f" {agreement}."
+            if agreement
+            else ""
+        )
+        + (f" Of {len(again)} networks tested once more by a CPU, {equal} have the same number right." if again else "")
     ]
     yield sessions_table(study)
     costs = [[how, f"{cost:.2f}"] for how, cost in study["step_ms"].items()]
-    yield table_lines(("a step of batch 256, alone on the device", "ms"), costs, "lr")
+    if costs:
+        yield table_lines(("a step of batch 256, alone on the device", "ms"), costs, "lr")
+
+
+def sections(study: TrainedOut) -> Iterator[tuple[str, list[list[str]]]]:
+    """Yield each section's title and paragraphs."""
+    yield "Which claims hold", list(claims(study))
+    yield "Does ASQ gain by adapting", list(adaptation_section(study))
+    yield "Would more epochs change it", [curve_table(study)] if study["curve"] else []
+    yield "The same run made again", list(repeats_section(study))
+    yield "How recipes were chosen", list(trials_section(study))
+    yield "How it was trained", list(how_it_was_trained(study))
 
 
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
     """The page on networks trained out."""
-    parts: list[list[str]] = [
-        ["# ResNet-8 on CIFAR-10, trained out"],
-        [f"Made from the runs in `{name}` by `make pages`."],
-        *opening(study),
-        *accuracies(study),
-        ["## Which claims hold"],
-        *claims(study),
-        ["## Does ASQ gain by adapting"],
-        *adaptation_section(study),
-        ["## Would more epochs change it"],
-        curve_table(study),
-        ["## The same run made again"],
-        *repeats_section(study),
-        ["## How recipes were chosen"],
-        [f"On {study['trials'][0]['images']} of the training images, held back; one seed, so differences are rough."],
-        trials_table(study),
-        ["## How it was trained"],
-        *how_it_was_trained(study),
-    ]
+    parts = [["# ResNet-8 on CIFAR-10, trained out"], [f"Made from the runs in `{name}` by `make pages`."]]
+    parts += [*opening(study), *accuracies(study)]
+    for title, paragraphs in sections(study):
+        if paragraphs:
+            parts += [[f"## {title}"], *paragraphs]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

@@ -31,7 +31,7 @@ def averaged(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
 
 def accuracy_table(study: TrainedOut) -> list[str]:
     """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
-    ceiling, control = percent(study["ceiling"]), mean(map(percent, study["control"]))
+    ceiling, control = percent(study["ceiling"]), [percent(run) for run in study["control"]]
     cells = []
     for row in by_row(study["rows"]):
         runs = [run for run in study["rows"] if row_of(run) == row]
@@ -41,7 +41,8 @@ def accuracy_table(study: TrainedOut) -> list[str]:
         weights = runs[0].get("stored_bits", "–"), averaged(runs, "zeros"), averaged(runs, "terms")
         deviation = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
         accuracy = f"{mean(values):.2f}{deviation}", f"{five:.2f}", f"{training:.2f}", len(runs)
-        distances = f"{mean(values) - ceiling:+.2f}", f"{mean(values) - control:+.2f}"
+        to_control = f"{mean(values) - mean(control):+.2f}" if control else "–"
+        distances = f"{mean(values) - ceiling:+.2f}", to_control
         cells.append([row.precision, row.label, *weights, *accuracy, *distances])
     return table_lines(ACCURACY_COLUMNS, cells, "llrrrrrrrrr")
 
@@ -93,8 +94,11 @@ def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
         yield table_lines(titles, cells, "llrlrrrr")
 
 
-def trials_table(study: TrainedOut) -> list[str]:
-    """The table of the trainings that the recipes were chosen by."""
+def trials_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield the trainings that the recipes were chosen by, in a sentence and a table."""
+    if not study["trials"]:
+        return
+    yield [f"On {study['trials'][0]['images']} of the training images, held back; one seed, so differences are rough."]
     cells = []
     for run in study["trials"]:
         recipe, quantised, row = run["recipe"], run["recipe"]["quantised_epochs"], row_of(run)
@@ -102,7 +106,7 @@ def trials_table(study: TrainedOut) -> list[str]:
         rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
         cells.append([name, epochs(run), f"{rate:g}", f"{recipe['weight_decay']:g}", f"{percent(run):.2f}"])
     titles = "network", "epochs", "rate", "weight decay", "right of the images held back, %"
-    return table_lines(titles, cells, "lrrrr")
+    yield table_lines(titles, cells, "lrrrr")
 
 
 def sessions_table(study: TrainedOut) -> list[str]:

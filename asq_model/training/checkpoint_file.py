@@ -27,13 +27,15 @@ def digest(tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
     return total.hexdigest()
 
 
-def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict[str, Any]) -> None:
-    """Write tensors and configuration (anything JSON holds), all or nothing."""
+def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+    """Write tensors and configuration (anything JSON holds), all or nothing; return their digest."""
     from safetensors.numpy import save
 
     config = {"format": FORMAT} | config
-    contents = save(tensors, {"config": canonical_json(config | {"digest": digest(tensors, config)})})
+    config["digest"] = digest(tensors, config)
+    contents = save(tensors, {"config": canonical_json(config)})
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+    return config["digest"]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:

@@ -165,19 +165,24 @@ def train_step(state: TrainingState, images: Tensor, labels: Tensor) -> tuple[fl
     return loss.item(), int((logits.argmax(1) == labels).sum())
 
 
-def evaluate(state: TrainingState) -> dict[str, Any]:
-    """Test the trained network; return the configuration that its checkpoint has."""
-    recipe, dataset, device = state.recipe, state.dataset, state.device
-    config = {
-        "network": recipe.network,
-        "classes": dataset.classes,
-        "recipe": asdict(recipe),
+def describe(state: TrainingState) -> dict[str, Any]:
+    """The configuration that a checkpoint has, but for what a test says."""
+    return {
+        "network": state.recipe.network,
+        "classes": state.dataset.classes,
+        "recipe": asdict(state.recipe),
         "start": state.start_digest,
         "layers": {name: record(layer) for name, layer in layer_configs(state.model).items()},
         "fingerprint": state.fingerprint,
-        "train_images": len(dataset.train),
-        "test_images": len(dataset.test),
+        "train_images": len(state.dataset.train),
+        "test_images": len(state.dataset.test),
     }
+
+
+def evaluate(state: TrainingState) -> dict[str, Any]:
+    """Test the trained network; return the configuration that its checkpoint has."""
+    recipe, dataset, device = state.recipe, state.dataset, state.device
+    config = describe(state)
     if not state.full_precision_state:
         return config | {"full_precision_correct": count_correct(state.model, dataset.test, device)}
     full_precision = build(recipe.network, dataset.classes)

@@ -1,0 +1,71 @@
+"""The kernels compute what the functions of `straight_through` do: in Triton's interpreter, where Triton is there."""
+
+import os
+
+import pytest
+import torch
+
+os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined
+pytest.importorskip("triton", reason="Triton comes with torch for CUDA only")
+
+from asq_model.gpu.fused_functions import FusedFakeQuantise, FusedNearestLevel, FusedPositive, fused_functions
+from asq_model.quantisation.straight_through import CUDA_FUNCTIONS, FakeQuantise, NearestLevel, positive
+from asq_model.spec.levels import LevelSet
+
+
+def results(function, arguments, moved):
+    """The result of a function and its gradients with respect to the first arguments."""
+    leaves = [argument.clone().requires_grad_() for argument in arguments[:moved]]
+    result = function(*leaves, *arguments[moved:])
+    gradient = torch.randn(result.shape, generator=torch.Generator().manual_seed(1))
+    return result.detach(), *torch.autograd.grad(result, leaves, gradient)
+
+
+def check_same(one, other, arguments, moved):
+    """The same result, bit for bit, and gradients but for the order of sums."""
+    (result, *gradients), (expected, *others) = results(one, arguments, moved), results(other, arguments, moved)
+    assert torch.equal(result, expected)
+    for gradient, wanted in zip(gradients, others, strict=True):
+        torch.testing.assert_close(gradient, wanted, rtol=1e-4, atol=1e-4)
+
+
+def sample(*shape):
+    """Normal values of a seed, channels last."""
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return values.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "step, low, high",
+    [(torch.tensor(0.3), 0, 15), (torch.rand(4, 1, 1, 1) + 0.1, -8, 7), (torch.rand(4, 1, 1, 1) + 0.1, 0, 3)],
+)
+def test_fake_quantise(step, low, high):
+    for x in (sample(4, 8, 16, 16) * 2, sample(4, 3, 5, 7), torch.tensor([0.15, 0.45, -0.15, 4.5]).view(4, 1, 1, 1)):
+        check_same(FusedFakeQuantise.apply, FakeQuantise.apply, (x, step, low, high), 2)
+
+
+@pytest.mark.parametrize(
+    "family, bits, kind",
+    [("post", 4, "symmetric"), ("post", 2, "asymmetric"), ("post", 4, "extended"), ("apot", 4, ""), ("e2m1", 4, "")],
+)
+def test_nearest_level(family, bits, kind):
+    level_set = LevelSet(family, bits, kind)
+    levels, midpoints = (torch.tensor(values).float() for values in (level_set.levels, level_set.midpoints))
+    w = sample(16, 8, 3, 3)
+    check_same(FusedNearestLevel.apply, NearestLevel.apply, (w, torch.rand(16, 1, 1, 1) + 0.5, levels, midpoints), 2)
+    ties = torch.cat([midpoints, levels, -midpoints]).view(1, -1)
+    check_same(FusedNearestLevel.apply, NearestLevel.apply, (ties, torch.ones(1, 1), levels, midpoints), 2)
+
+
+@pytest.mark.parametrize("steps", [torch.tensor([-0.3, 0.2, 0.0, 1e-9, -1e-9]), torch.tensor(-0.3)])
+def test_positive(steps):
+    result, gradient = results(FusedPositive.apply, (steps,), 1)
+    expected, wanted = results(positive, (steps,), 1)
+    torch.testing.assert_close(result, expected, rtol=1e-6, atol=0)
+    assert torch.equal(gradient, wanted)
+
+
+def test_functions_are_fused_for_a_while_only():
+    with fused_functions():
+        assert CUDA_FUNCTIONS[FakeQuantise] is FusedFakeQuantise
+    assert not CUDA_FUNCTIONS

@@ -1,0 +1,54 @@
+"""Trainings side by side end as each would alone."""
+
+import sys
+
+import pytest
+import torch
+
+from asq_model.common.errors import InputError
+from asq_model.gpu.device_queue import DeviceQueue, training_device
+from asq_model.gpu.side_by_side import Job, train_side_by_side
+
+
+def test_runs_side_by_side_are_those_that_run_alone(digits, quantised):
+    recipes = [quantised(seed=seed, activations=activations) for seed in (0, 1) for activations in ("lsq", "asq")]
+    recipes.append(quantised(full_precision_epochs=3, quantised_epochs=0))
+    alone = [next(train_side_by_side([Job(recipe, recipe)], digits, 1)) for recipe in recipes]
+    together = {finished.job.what: finished for finished in train_side_by_side([Job(r, r) for r in recipes], digits, 3)}
+    assert set(together) == set(recipes)
+    for one in alone:
+        other = together[one.job.what]
+        assert (one.counts, one.train_correct) == (other.counts, other.train_correct)
+        for parameter, same in zip(one.training.model.parameters(), other.training.model.parameters(), strict=True):
+            assert torch.equal(parameter, same)
+    assert alone[-1].counts[0] > 180  # of 360
+
+
+def test_an_epoch_of_fewer_updates_than_are_done_before_a_capture(digits, quantised):
+    (finished,) = train_side_by_side([Job(1, quantised(batch=1024, quantised_epochs=2))], digits, 1)
+    assert finished.training.epoch == 1 and finished.training.ended
+
+
+def test_no_run_begins_that_would_not_end(digits, quantised):
+    jobs = [Job(number, quantised(seed=number, activations="lsq")) for number in range(3)]
+    assert list(train_side_by_side(jobs, digits, 2, seconds=0)) == []
+
+
+def test_devices_that_are_not_there(monkeypatch):
+    assert training_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="device is 'tpu'; allowed: cpu, cuda"):
+        training_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device is cuda, but torch finds no CUDA device; allowed here: cpu"):
+        training_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setitem(sys.modules, "triton", None)
+    with pytest.raises(InputError, match="device is cuda, whose kernels need Triton: pip install triton"):
+        training_device("cuda")
+
+
+def test_a_cpu_s_queue_has_nothing_pending():
+    queue = DeviceQueue(torch.device("cpu"))
+    with queue.in_use():
+        queue.mark()
+    assert queue.pending() == 0

@@ -1,0 +1,136 @@
+"""The queue of networks that are trained out, on the digits: it goes on where it was, and refuses what does not fit."""
+
+from dataclasses import replace
+
+import pytest
+
+from asq_model.common.errors import InputError
+from asq_model.common.records import read_record, write_record
+from asq_model.studies.run_trained_out import Queue, run_plan
+from asq_model.studies.trained_out import TRAINED_OUT, row_of, seed
+from asq_model.studies.trained_out_page import render_page
+from asq_model.training.load import load_model
+from asq_model.training.trained_network import read_trained
+
+PLAN = """
+network = "digits"
+dataset = "digits"
+batch = 256
+epochs = 1
+rates = { W3 = 0.04 }
+
+[ceiling]
+epochs = 2
+rate = 0.1
+weight_decay = 0.0005
+
+[[runs]]
+precisions = ["W3A3"]
+weights = ["uniform", "post symmetric"]
+activations = ["lsq", "asq"]
+seeds = [0]
+"""
+ONE_MORE = """
+[[runs]]
+part = "repeats"
+precisions = ["W3A3"]
+activations = ["asq"]
+seeds = [0]
+
+[[runs]]
+part = "control"
+precisions = ["W3A3"]
+seeds = [1]
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a plan, its record and its checkpoints; and the lines that were said."""
+    folder = tmp_path_factory.mktemp("trained-out")
+    (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
+    queue = Queue(None, folder / "record.json", folder / "checkpoints", device="cpu", side_by_side=3, commit="abc")
+    return folder, queue, list(run_plan(folder / "plan.toml", queue))
+
+
+def test_a_new_record_begins_with_its_ceiling(trained):
+    _, queue, lines = trained
+    study = read_record(queue.results, TRAINED_OUT)
+    assert lines[0] == f"ceiling: {100 * study['ceiling']['correct'] / 360:.2f} %"
+    assert len(lines) == 5 and lines[-1].startswith("4 of 4: rows W3A3 ")
+    assert [row_of(run).label for run in study["rows"]] == [
+        "LSQ",
+        "ASQ",
+        "LSQ + POST (symmetric)",
+        "ASQ + POST (symmetric)",
+    ]
+    (session,) = study["sessions"]
+    assert (session["program"], session["commit"]) == ("asq-post trained-out", "abc")
+    for run in study["rows"]:
+        assert run["stored_bits"] == 3 and 0 < run["zeros"] < run["weights"]
+        assert ("frozen" in run) == (row_of(run).activations == "asq")
+    assert render_page(study, "record.json").startswith("# ResNet-8")
+
+
+def test_each_run_is_a_checkpoint_that_starts_from_the_ceiling(trained):
+    _, queue, _ = trained
+    study = read_record(queue.results, TRAINED_OUT)
+    paths = sorted(queue.checkpoints.glob("*.safetensors"))
+    assert len(paths) == 5
+    configs = {config["digest"]: config for _, config in map(read_trained, paths)}
+    for run in study["rows"]:
+        config = configs[run["digest"]]
+        assert (config["start"], config["quantised_correct"]) == (study["ceiling"]["digest"], run["correct"])
+        assert config["full_precision_correct"] == study["ceiling"]["correct"]
+    load_model(paths[-1])
+
+
+def test_only_what_is_missing_is_done(trained, tmp_path):
+    _, queue, _ = trained
+    more = tmp_path / "more.toml"
+    more.write_text(PLAN + ONE_MORE, encoding="utf-8")
+    results = tmp_path / "record.json"
+    results.write_bytes(queue.results.read_bytes())
+    lines = list(run_plan(more, replace(queue, results=results)))
+    assert len(lines) == 2 and {line.split(": ")[1].split()[0] for line in lines} == {"repeats", "control"}
+    study = read_record(results, TRAINED_OUT)
+    assert len(study["rows"]) == 4 and [seed(run) for run in study["control"]] == [1]
+    (again,) = study["repeats"]
+    (first,) = [run for run in study["rows"] if row_of(run) == row_of(again)]
+    assert again["session"] == 1 and again["digest"] == first["digest"]  # on a CPU the same to the last bit
+    assert list(run_plan(more, replace(queue, results=queue.results, seconds=0))) == [
+        "2 runs are left for want of time"
+    ]
+    before = results.read_bytes()
+    assert list(run_plan(more, replace(queue, results=results))) == [] and results.read_bytes() == before
+
+
+def test_a_start_that_is_not_the_ceiling_is_refused(trained, tmp_path):
+    folder, queue, _ = trained
+    other = next(queue.checkpoints.glob("rows_*"))
+    plan = folder / "plan.toml"
+    with pytest.raises(InputError, match=r"start has digest .*; .* starts from"):
+        next(run_plan(plan, replace(queue, start=other)))
+    with pytest.raises(InputError, match="start is needed, the checkpoint with digest"):
+        next(run_plan(plan, replace(queue, checkpoints=tmp_path)))
+    with pytest.raises(InputError, match=r"start is given, but .* is not there"):
+        next(run_plan(plan, replace(queue, start=other, results=tmp_path / "none.json")))
+
+
+def test_other_images_are_refused(trained, tmp_path):
+    folder, queue, _ = trained
+    study = read_record(queue.results, TRAINED_OUT)
+    results = tmp_path / "record.json"
+    write_record(results, TRAINED_OUT, study | {"pixels": study["pixels"] | {"test": "0" * 64}})
+    with pytest.raises(InputError, match="data_folder has other test images than the record"):
+        list(run_plan(folder / "plan.toml", replace(queue, results=results)))
+
+
+def test_the_command_says_what_it_needs(refused, command, trained, tmp_path):
+    folder, queue, _ = trained
+    plan = ("--plan", folder / "plan.toml", "--results", queue.results, "--out", queue.checkpoints)
+    done = command("asq_model", "trained-out", *plan, "--device", "cpu")
+    assert done.returncode == 0 and done.stdout == ""
+    assert "--device is cuda, but torch finds no CUDA device" in refused("asq_model", "trained-out", *plan)
+    said = refused("asq_model", "trained-out", "--plan", tmp_path / "none.toml", "--device", "cpu")
+    assert "cannot read plan" in said

@@ -1,0 +1,80 @@
+"""The plan of the networks that are trained out: it makes the record's recipes again, and knows what is missing."""
+
+import pytest
+from conftest import ROOT
+
+from asq_model.common.errors import InputError
+from asq_model.common.records import read_record
+from asq_model.config.recipe import Recipe
+from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out_plan import LISTS, PLAN, RunKey, missing_runs, read_plan
+
+STUDY = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
+TEXT = PLAN.read_text(encoding="utf-8")
+
+
+def test_the_plan_makes_every_recipe_of_the_record_again():
+    planned = {}
+    for run in read_plan(PLAN):
+        planned.setdefault(run.part, []).append(run.recipe)
+    assert Recipe.from_record(STUDY["ceiling"]["recipe"]) == planned["ceiling"][0]
+    for part in LISTS:
+        assert STUDY[part]
+        for run in STUDY[part]:
+            assert Recipe.from_record(run["recipe"]) in planned[part]
+
+
+def test_no_run_is_planned_twice_but_repeats():
+    runs = [run for run in read_plan(PLAN) if run.part != "repeats"]
+    assert len({run.key for run in runs}) == len({run.name for run in runs}) == len(runs)
+
+
+def test_what_is_missing_is_what_the_record_lacks():
+    plan = read_plan(PLAN)
+    before = missing_runs(plan, STUDY)
+    fewer = STUDY | {"rows": STUDY["rows"][1:], "repeats": STUDY["repeats"][1:]}
+    lacking = [run for run in missing_runs(plan, fewer) if run not in before or run.part == "repeats"]
+    assert {run.key for run in lacking if run.part == "rows"} == {key_of("rows", STUDY["rows"][0])}
+    repeats = [run.key for run in missing_runs(plan, fewer) if run.part == "repeats"]
+    assert repeats.count(key_of("repeats", STUDY["repeats"][0])) >= 1
+    assert len(repeats) == len([run for run in before if run.part == "repeats"]) + 1
+    empty = STUDY | {part: [] for part in LISTS}
+    assert missing_runs(plan, empty) == [run for run in plan if run.part != "ceiling"]
+
+
+def key_of(part, run):
+    """The key of a run of the record."""
+    recipe = Recipe.from_record(run["recipe"])
+    return next(planned.key for planned in read_plan(PLAN) if (planned.part, planned.recipe) == (part, recipe))
+
+
+def test_a_run_is_known_by_all_that_differs():
+    run = read_plan(PLAN)[-1]
+    assert isinstance(run.key, RunKey) and run.key.epochs == run.recipe.epochs
+    assert run.name.startswith(f"{run.part}_resnet8_") and run.name.endswith(f"_e{run.recipe.epochs}")
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('part = "control"', 'part = "others"', "Invalid enum value 'others'"),
+        ('"W4A4", "W3A3", "W2A2", "W4A8"', '"W9A4"', "`str` matching regex"),
+        ("W2 = 0.08", "W8 = 0.08", "rates has no W2"),
+        ('"pot symmetric", "apot"', '"pot odd"', "odd"),
+        ("batch = 256", "batch = 256\nbatsch = 1", "unknown field `batsch`"),
+        ("batch = 256", "batch = ", "Invalid value"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_in_a_line(tmp_path, old, new, message):
+    path = tmp_path / "plan.toml"
+    assert old in TEXT
+    path.write_text(TEXT.replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_plan(path)
+    assert str(error.value).startswith(f"plan {path}: ") and message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_plan_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read plan .*none\.toml"):
+        read_plan(tmp_path / "none.toml")
