@@ -35,6 +35,21 @@ def lead_sentences(groups: Groups) -> Iterator[str]:
             yield f"- **{precision}**: ASQ leads {', '.join(words)}."
 
 
+def conclusion(groups: Groups) -> str:
+    """At which precisions ASQ leads LSQ, and at which of them also an LSQ whose step is as free as β."""
+    compared = compare(groups, together=True)
+    against = {claim: [row for row in compared if row.claim == claim] for claim in (LEADS[0], LEADS[-1])}
+    leads = {claim: [row.precision for row in rows if row.outcome == "holds"] for claim, rows in against.items()}
+    both = [row.precision for row in against[LEADS[-1]]]
+    if not both:
+        return ""
+    words = {claim: ", ".join(name for name in names if name in both) or "none" for claim, names in leads.items()}
+    return (
+        f"Of {', '.join(both)}, ASQ's lead over LSQ holds at {words[LEADS[0]]}; its lead over LSQ-unscaled holds at"
+        f" {words[LEADS[-1]]}. A lead that LSQ-unscaled does away with is not one of adapting to the image."
+    )
+
+
 def lead(row: Comparison) -> str:
     """ASQ's lead in words, with its interval and whether it is one."""
     return f"{row.difference} points ({row.outcome})"
@@ -75,6 +90,7 @@ def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:
     if any(row.step_gradient != "numel" for row in groups):
         yield [explanation(groups)]
         yield list(lead_sentences(groups))
+        yield [conclusion(groups)]
         yield scales_table(groups)
     changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
     if changes:

@@ -5,6 +5,7 @@ pairs of one precision together.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 from asq_model.common.markdown import table_lines
@@ -47,25 +48,21 @@ class Comparison(NamedTuple):
 def pairs_by_claim(rows: Iterable[Row]) -> Iterator[tuple[str, Pair]]:
     """Yield each claim's pairs among the table's lines."""
     rows = list(rows)
-    for scale in STEP_GRADIENTS:
-        for row in rows:
-            if row.activations == "asq" and row.step_gradient == "numel":
-                rival = row._replace(activations="lsq", step_gradient=scale)
-                yield f"ASQ > {rival._replace(family='uniform', kind='').label}", (row, rival)
+    published = [row for row in rows if row.step_gradient == "numel"]
+    for scale, row in product(STEP_GRADIENTS, published):
+        if row.activations == "asq":
+            rival = row._replace(activations="lsq", step_gradient=scale)
+            yield f"ASQ > {rival._replace(family='uniform', kind='').label}", (row, rival)
     for row in rows:
-        if row.activations == "asq" and row.step_gradient == "features":
+        if (row.activations, row.step_gradient) == ("asq", "features"):
             yield "ASQ-features > LSQ-features", (row, row._replace(activations="lsq"))
-    for row in rows:
-        if row.activations == "lsq" and row.step_gradient != "numel":
-            yield f"LSQ-{row.step_gradient} > LSQ", (row, row._replace(step_gradient="numel"))
-    for family, kind in RIVALS.items():
-        for row in rows:
-            of_all_kinds = family == "uniform" or row.kind == "symmetric"
-            if row.family == "post" and row.step_gradient == "numel" and of_all_kinds:
-                yield (
-                    f"POST > {family if family == 'uniform' else family.upper()}",
-                    (row, row._replace(family=family, kind=kind)),
-                )
+    for scale, row in product(STEP_GRADIENTS[1:], rows):
+        if (row.activations, row.step_gradient) == ("lsq", scale):
+            yield f"LSQ-{scale} > LSQ", (row, row._replace(step_gradient="numel"))
+    for (family, kind), row in product(RIVALS.items(), published):
+        if row.family == "post" and (family == "uniform" or row.kind == "symmetric"):
+            name = family if family == "uniform" else family.upper()
+            yield f"POST > {name}", (row, row._replace(family=family, kind=kind))
 
 
 def compare(groups: Groups, together: bool) -> list[Comparison]:

@@ -1,5 +1,6 @@
 """The page on networks trained out, made from its record, and what README says of it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from statistics import mean
 
@@ -18,6 +19,7 @@ from asq_model.studies.trained_out import (
 )
 from asq_model.studies.trained_out_adaptation import adaptation_section
 from asq_model.studies.trained_out_claims import compare, pairs_table, summary_table
+from asq_model.studies.trained_out_plan import PLAN, missing_runs, read_plan
 from asq_model.studies.trained_out_tables import (
     accuracy_table,
     collapsed_runs,
@@ -37,6 +39,7 @@ LOSSES = {
 CLAIMS = {  # that README tells of
     "ASQ > LSQ": "ASQ over LSQ",
     "ASQ > LSQ-features": "ASQ over LSQ with the gradient scale of LSQ's paper",
+    "ASQ > LSQ-unscaled": "ASQ over LSQ with no gradient scale",
     "POST > uniform": "POST over uniform",
 }
 
@@ -163,9 +166,13 @@ def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
         + (f" Of {len(again)} networks tested once more by a CPU, {equal} have the same number right." if again else "")
     ]
     yield sessions_table(study)
+    missing = Counter(f"{run.key.row.precision} {run.key.row.label}" for run in missing_runs(read_plan(PLAN), study))
+    if missing:
+        runs = "; ".join(f"{line} {count}" for line, count in missing.items())
+        yield [f"Runs of the plan that are not done yet: {runs}."]
     costs = [[how, f"{cost:.2f}"] for how, cost in study["step_ms"].items()]
     if costs:
-        yield table_lines(("a step of batch 256, alone on the device", "ms"), costs, "lr")
+        yield table_lines(("a step of batch 256, alone on the device (session 0)", "ms"), costs, "lr")
 
 
 def sections(study: TrainedOut) -> Iterator[tuple[str, list[list[str]]]]:

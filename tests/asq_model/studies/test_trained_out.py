@@ -4,8 +4,9 @@ import pytest
 from conftest import ROOT
 
 from asq_model.common.records import checked_content, read_record
-from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, percent, row_of, seed
-from asq_model.studies.trained_out_adaptation import adaptation_section, lead_sentences
+from asq_model.studies.paired_comparisons import fallen
+from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, row_of, seed
+from asq_model.studies.trained_out_adaptation import adaptation_section, conclusion, lead_sentences
 from asq_model.studies.trained_out_claims import compare, pairs_by_claim
 from asq_model.studies.trained_out_page import findings, render_page
 from asq_model.studies.trained_out_tables import repeats_section
@@ -73,11 +74,27 @@ def test_what_is_left_of_asq_s_lead_is_computed():
     assert [row.pairs for row in both] == [row.pairs for row in compare(groups, together=False)]
 
 
+def test_a_lead_that_a_free_step_does_away_with_is_told():
+    unscaled = LSQ._replace(step_gradient="unscaled")
+    lead = conclusion(groups_of({LSQ: 80.0, unscaled: 80.1, ASQ: 81.0}))
+    assert lead.startswith("Of W4A4, ASQ's lead over LSQ holds at W4A4; its lead over LSQ-unscaled holds at W4A4.")
+    assert "over LSQ-unscaled holds at none." in conclusion(groups_of({LSQ: 80.0, unscaled: 81.0, ASQ: 81.0}))
+    assert conclusion(groups_of({LSQ: 80.0, ASQ: 81.0})) == ""
+
+
+def test_the_page_tells_what_of_the_plan_is_missing():
+    rows = [run for run in STUDY["rows"] if (row_of(run), seed(run)) != (ASQ, 0)]
+    assert "not done yet: " in render_page(STUDY | {"rows": rows})
+    assert "W4A4 ASQ 1" in render_page(STUDY | {"rows": rows}).partition("not done yet: ")[2].splitlines()[0]
+
+
 def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     low = STUDY["rows"][0] | {"correct": 1000}
     text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
     assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text
-    high = [run for run in STUDY["rows"] if percent(run) > 70 and (row_of(run), seed(run)) != (ASQ, 0)]
+    groups = by_row(STUDY["rows"])
+    high = [run for run in STUDY["rows"] if not fallen(groups[row_of(run)]) and (row_of(run), seed(run)) != (ASQ, 0)]
+    high = [run for run in high if row_of(run) != ASQ or seed(run) < 4]
     text = render_page(STUDY | {"rows": high})
     assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ;" in text
     assert "Trained for 20 epochs, W4A4 ASQ + POST (symmetric) with seed 0 loses 0.19." in text
@@ -108,4 +125,4 @@ def test_readme_says_what_the_comparisons_say():
 
 def test_every_line_of_the_table_has_the_first_seeds():
     seeds = {row: sorted(values) for row, values in by_row(STUDY["rows"]).items()}
-    assert all(found == list(range(len(found))) and len(found) >= 4 for found in seeds.values())
+    assert all(found == list(range(len(found))) and len(found) >= 2 for found in seeds.values())
