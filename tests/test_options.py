@@ -62,7 +62,7 @@ def test_beyond_its_bounds_is_refused(package, command, param):
 
 
 # Text that may be right whatever it is: sentences, addresses, names of what is in a file.
-FREE_TEXT = {"note", "layer", "scheduler", "test"}
+FREE_TEXT = {"note", "layer", "scheduler", "test", "commit"}
 
 
 def is_bounded_by_the_library(param):
@@ -113,6 +113,8 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["asq_model", "export", "--data", "x"], "--data is x, but the digits network has its images from"),
         (["asq_model", "reproduce", "1", "--jobs", "2"], "--jobs is 2, but TABLE is 1, which is computed, not trained"),
         (["asq_model", "reproduce", "5", "--data", "x", "--network", "digits"], "network digits does not take"),
+        (["asq_model", "trained-out", "--device", "tpu"], "--device is 'tpu'; allowed: cpu, cuda"),
+        (["asq_model", "trained-out", "--device", "cpu", "--plan", "none"], "plan none: cannot read plan none"),
         (["asq_model", "parity", "--precision", "9"], "--precision is 9; allowed: integers from 12 to 20"),
         (["asq_model", "parity", "--data", "x"], "--data is x, but the digits network has its images"),
         (["asq_model", "arithmetic", "--only", "x"], "--only is 'x'; allowed: post-exact"),
@@ -208,6 +210,7 @@ def test_verilog_needs_no_extra(tmp_path):
         ("train", ["asq_model", "bench"]),
         ("train", ["asq_model", "parity"]),
         ("train", ["asq_model", "arithmetic"]),
+        ("train", ["asq_model", "trained-out"]),
         ("plot", ["asq_model", "figures"]),
         ("train", ["asq_model", "onnx", "x"]),
         ("sim", ["sim", "tools"]),

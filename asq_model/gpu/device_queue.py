@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from asq_model.common.errors import InputError, check_choice
+from asq_model.common.extras import how_to_install
 
 
 class DeviceQueue:
@@ -51,5 +52,5 @@ def training_device(name: str) -> torch.device:
         try:
             import triton  # noqa: F401
         except ImportError as error:
-            raise InputError("device is cuda, whose kernels need Triton: pip install triton", "device") from error
+            raise InputError(f"device is cuda, but {how_to_install('triton')}", "device") from error
     return torch.device(name)

@@ -89,9 +89,9 @@ def find_start(study: TrainedOut | None, ceiling: PlannedRun, queue: Queue) -> P
     if queue.start is None and not trained_here.exists():
         raise InputError(f"start is needed, the checkpoint with digest {wanted[:12]} that {queue.results} has", "start")
     path = queue.start or trained_here
-    found = read_tensors(path)[1]
-    if found != wanted:
-        raise InputError(f"start has digest {found[:12]}; {queue.results} starts from {wanted[:12]}", "start")
+    digest = read_tensors(path)[1]
+    if digest != wanted:
+        raise InputError(f"start has digest {digest[:12]}; {queue.results} starts from {wanted[:12]}", "start")
     return path
 
 

@@ -29,9 +29,9 @@ def lead_sentences(groups: Groups) -> Iterator[str]:
     """Yield, for each precision, what is left of ASQ's lead over LSQ when LSQ's gradient is scaled otherwise."""
     leads = {(row.precision, row.claim): row for row in compare(groups, together=True) if row.claim in LEADS}
     for precision in dict.fromkeys(precision for precision, _ in leads):
-        found = [leads[precision, claim] for claim in LEADS if (precision, claim) in leads]
-        if len(found) > 1:
-            words = (f"{row.claim.removeprefix('ASQ > ')} by {lead(row)}" for row in found)
+        rows = [leads[precision, claim] for claim in LEADS if (precision, claim) in leads]
+        if len(rows) > 1:
+            words = (f"{row.claim.removeprefix('ASQ > ')} by {lead(row)}" for row in rows)
             yield f"- **{precision}**: ASQ leads {', '.join(words)}."
 
 

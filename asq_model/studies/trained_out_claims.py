@@ -70,14 +70,14 @@ def compare(groups: Groups, together: bool) -> list[Comparison]:
 
     together: one comparison of all pairs of a claim and a precision instead of one a pair.
     """
-    asked: dict[tuple[str, str, Pair | None], list[Pair]] = {}
+    pairs_of: dict[tuple[str, str, Pair | None], list[Pair]] = {}
     for claim, pair in pairs_by_claim(groups):
         if is_comparable(groups, pair):
-            asked.setdefault((claim, pair[0].precision, None if together else pair), []).append(pair)
-    tests = {key: test for key, pairs in asked.items() if (test := compare_pairs(groups, pairs)) is not None}
+            pairs_of.setdefault((claim, pair[0].precision, None if together else pair), []).append(pair)
+    tests = {key: test for key, pairs in pairs_of.items() if (test := compare_pairs(groups, pairs)) is not None}
     intervals = holm(list(tests.values()))
     return [
-        Comparison(claim, precision, asked[claim, precision, pair], test, interval)
+        Comparison(claim, precision, pairs_of[claim, precision, pair], test, interval)
         for ((claim, precision, pair), test), interval in zip(tests.items(), intervals, strict=True)
     ]
 

@@ -48,8 +48,8 @@ def findings(study: TrainedOut) -> str:
     """What README says of accuracy, in a few lines."""
     groups, ceiling = by_row(study["rows"]), percent(study["ceiling"])
     losses = [f"{name} lose {ceiling - mean(groups[row].values()):.2f} points" for name, row in LOSSES.items()]
-    told = [row for row in compare(groups, together=True) if row.precision == "W4A4" and row.claim in CLAIMS]
-    claimed = [f"{CLAIMS[row.claim]} {row.difference} ({row.outcome.strip('*')})" for row in told]
+    compared = [row for row in compare(groups, together=True) if row.precision == "W4A4" and row.claim in CLAIMS]
+    claimed = [f"{CLAIMS[row.claim]} {row.difference} ({row.outcome.strip('*')})" for row in compared]
     changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
     return "\n".join(
         (

@@ -43,7 +43,9 @@ def test_devices_that_are_not_there(monkeypatch):
         training_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setitem(sys.modules, "triton", None)
-    with pytest.raises(InputError, match="device is cuda, whose kernels need Triton: pip install triton"):
+    with pytest.raises(
+        InputError, match=r"device is cuda, but triton is not installed .*; pip install 'asq-post\[gpu\]'"
+    ):
         training_device("cuda")
 
 
