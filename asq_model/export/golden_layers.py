@@ -5,7 +5,7 @@ A folder of them holds one file of dot products and one of feature maps for each
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,22 +15,24 @@ from torch import nn
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file
+from asq_model.common.tensor_file import digest
 from asq_model.config.fingerprints import EXPORT_IMAGES, EXPORT_SEED, export_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_maps import make_all_maps
-from asq_model.export.integer_network import NETWORKS, make_integer_network
+from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
 from asq_model.export.layer_vectors import make_layer_vectors
+from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.mac_unit_layers import on_unit
 from asq_model.quantisation.observe import Example, check_example, observe_inputs
 from asq_model.spec.golden_manifest import Accuracy, LayerContent, LayerEntry, LayerFile, Manifest
-from asq_model.spec.golden_vectors import FORMAT, invalidate, write_layer, write_manifest
+from asq_model.spec.golden_vectors import FORMAT, GRAPH_FILE, invalidate, write_layer, write_manifest
+from asq_model.spec.graph.file import write_graph
+from asq_model.spec.graph.graph import Graph
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.network import IntegerNetwork
-from asq_model.training.checkpoint_file import digest
 from asq_model.training.evaluate import count_correct
 from asq_model.training.load import as_arrays, load_quantised
 from asq_model.training.monitor import observe_layer_states
@@ -71,20 +73,36 @@ def warn_of_constant_steps(model: nn.Module, images: Example) -> None:
             warnings.warn(f"layer {name}: {state.constant}; its activations are quantised as by lsq", stacklevel=3)
 
 
+def try_graph(
+    model: nn.Module, images: Example, scale: Callable[[torch.Tensor], torch.Tensor] | None = None
+) -> Graph | None:
+    """A network's graph, calibrated on these images, or None for one that has no integer form: a warning says why."""
+    try:
+        if not isinstance(images, torch.Tensor):
+            raise InputError(f"the network takes {type(images).__name__}; allowed in integers: one tensor")
+        return make_graph(model, images, scale=scale).graph
+    except InputError as error:
+        warnings.warn(f"no integer graph: {error}; each layer is exported on its own", stacklevel=3)
+        return None
+
+
 def export_network(
     model: nn.Module,
     images: Example,
     folder: Path,
     about: dict[str, Any] | None = None,
-    integers: tuple[IntegerNetwork, np.ndarray] | None = None,
+    graph: Graph | None = None,
+    samples: np.ndarray | None = None,
 ) -> Manifest:
     """Write golden vectors of any converted network, run on `images`, to a folder; return the manifest.
 
     `images`: samples on the first axis; several arguments as a tuple or a dictionary. `about`: what else the manifest
-    shall say, such as the `network`'s name and its `accuracy` (`test_images`, `quantised_correct`). `integers`: the
-    network in integers, and the images as uint8, for the feature maps. Of a layer that is called several times, the
-    vectors are of its first call; layers that the network does not use have none, and are named in the manifest.
-    Warns where an adapter does not adapt. Raises InputError for layers that hardware here does not take.
+    shall say, such as the `network`'s name and its `accuracy` (`test_images`, `quantised_correct`). `graph`: the
+    network in integers, with the images as it takes them (`samples`); it is made of the network, calibrated on these
+    images, where none is given, and written beside the vectors. Where a network has no integer form, a warning says
+    why, and there is no graph: each layer is then exported on its own. Of a layer that is called several times, the
+    vectors are of its first call; layers that the network does not use have none, and are named in the manifest. Warns
+    where an adapter does not adapt. Raises InputError for layers that hardware here does not take.
     """
     check_example(images)
     layers = quantised_layers(model)
@@ -95,6 +113,9 @@ def export_network(
     first = (inner_layers(model) or layers)[0][1].config
     kind = first.kind if first.weights in EXPONENTIAL else KINDS[0]
     warn_of_constant_steps(model.eval(), images)
+    if graph is None and (graph := try_graph(model, images)) is not None:
+        assert isinstance(images, torch.Tensor)
+        samples = graph.input.integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
     invalidate(folder)
     entries: list[LayerEntry] = []
     for name, arrays, entry in make_all_vectors(model, kind, images):
@@ -102,7 +123,7 @@ def export_network(
         entries.append({**entry, **file})
     maps = [
         {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
-        for name, arrays, entry in make_all_maps(model, images, *(integers or ()))
+        for name, arrays, entry in make_all_maps(model, images, graph, samples)
     ]
     used = {entry["name"] for entry in entries}
     manifest: dict[str, Any] = {
@@ -120,6 +141,9 @@ def export_network(
         "maps": maps,
         "unused": [name for name, _ in layers if name not in used],
     }
+    if graph is not None:
+        write_graph(folder / GRAPH_FILE, graph)
+        manifest["graph"] = {"file": GRAPH_FILE, "sha256": sha256_file(folder / GRAPH_FILE)}
     if "checkpoint_digest" not in (about or {}):
         manifest["checkpoint_digest"] = digest(as_arrays(model.state_dict()), {})
     written = cast(Manifest, manifest | (about or {}))
@@ -153,7 +177,8 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
         "network": config["network"],
         "accuracy": accuracy,
     }
-    integers = None
-    if isinstance(model, NETWORKS) and isinstance(dataset.train, MemorySplit) and isinstance(test, MemorySplit):
-        integers = make_integer_network(model, dataset.train), test.images.numpy()
-    return export_network(model, images, folder, about, integers)
+    graph = samples = None
+    if isinstance(dataset.train, MemorySplit) and isinstance(test, MemorySplit):
+        train = dataset.train.part(torch.arange(min(len(dataset.train), CALIBRATION_IMAGES)))
+        graph, samples = try_graph(model, train.scaled(train.images), train.scaled), test.images.numpy()
+    return export_network(model, images, folder, about, graph, samples)

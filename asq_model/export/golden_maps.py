@@ -12,14 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.integer_network import binary_point, layer_quantiser
+from asq_model.export.integer_layer import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
 from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
-from asq_model.spec.network import Block, IntegerNetwork, Layer, Trace
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.tensor import Trace
 
 MAP_WORDS = 8192  # of a layer's maps that are exported whole: at least 2 maps, at most 8
 SUMMED_MAPS = 64  # whose channel sums are
@@ -45,19 +47,24 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
         if name not in inputs:
             continue
         x = inputs[name]
-        point = binary_point(max(x.abs().max().item(), 2.0**-16), precision.bits)
+        point = binary_point(x.abs().max().item(), precision.bits)
         maps = layer.maps(x).double().numpy()
         codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
         quantiser = layer_quantiser(layer, x, point, codes[0, 0].size, precision)
         yield Seen(name, layer, quantiser, codes, x)
 
 
-def observe_network_layers(network: IntegerNetwork, model: nn.Module, images: Example, trace: Trace) -> Iterator[Seen]:
-    """Yield what each layer of an integer network saw that was run with this trace."""
-    sources = dict(quantised_layers(model))
-    inputs = observe_inputs(model, quantised_layers(model), images)
-    for layer in network.layers():
-        yield Seen(layer.name, sources[layer.name], layer.quantiser, trace.inputs[layer.name], inputs[layer.name])
+def observe_graph_layers(graph: Graph, model: nn.Module, images: Example, trace: Trace) -> Iterator[Seen]:
+    """Yield what each layer of a graph saw that was run with this trace, in order of definition.
+
+    Of a layer that stands at several places, the first one.
+    """
+    layers = quantised_layers(model)
+    nodes = {node.name: node for node in graph.convolutions()}
+    inputs = observe_inputs(model, layers, images)
+    for name, layer in layers:
+        if name in nodes:
+            yield Seen(name, layer, nodes[name].quantiser, trace.inputs[name], inputs[name])
 
 
 def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
@@ -128,56 +135,55 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
     return arrays, entry
 
 
-def rescale_entry(layer: Layer, trace: Trace, blocks: dict[str, Block], maps: int) -> tuple[dict, dict | None]:
+def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[dict, dict | None]:
     """A layer's rescale: (arrays, manifest entry).
 
-    There is none for the classifier, whose logits are compared as sums.
+    There is none for an output that keeps all its bits, the logits: they are compared as sums.
     """
-    if layer.name not in trace.outputs:
+    rescale, side, outputs = node.rescale, trace.sides.get(node.name), trace.outputs[node.name][:maps]
+    if rescale.bits > Precision().bits:
         return {}, None
-    rescale, side, outputs = layer.rescale, trace.sides.get(layer.name), trace.outputs[layer.name][:maps]
     arrays = {
-        "totals": trace.sums[layer.name][:maps],
+        "totals": trace.sums[node.name][:maps],
         "outputs": outputs.astype(np.int32),
         "multipliers": rescale.multiplier,
         "biases": rescale.bias,
     }
     if side is not None:
         arrays["sides"] = side[:maps].astype(np.int32)
-    block = next((block for block in blocks.values() if block.shortcut is layer), None)
     entry = {
         "channels": outputs.shape[1],
         "pixels": outputs[0, 0].size,
-        "total_bits": int(np.abs(trace.sums[layer.name]).max()).bit_length() + 1,
+        "total_bits": int(np.abs(trace.sums[node.name]).max()).bit_length() + 1,
         "bias_bits": int(np.abs(rescale.bias).max()).bit_length() + 1,
         "scale_shift": rescale.scale_shift,
         "shift": rescale.shift,
-        "align": blocks[layer.name].align if layer.name in blocks else 0,
-        "relu": block is None,
+        "align": node.align,
+        "relu": node.relu,
     }
     for what in ("scale_shift", "shift", "align"):
         if not 0 <= entry[what] < 1 << SHIFT_BITS:
-            raise InputError(f"layer {layer.name} has a rescale whose {what} is {entry[what]}; allowed: 0 to 63")
+            raise InputError(f"layer {node.name} has a rescale whose {what} is {entry[what]}; allowed: 0 to 63")
     return arrays, entry
 
 
 def make_all_maps(
-    model: nn.Module, images: Example, network: IntegerNetwork | None = None, pixels: np.ndarray | None = None
+    model: nn.Module, images: Example, graph: Graph | None = None, samples: np.ndarray | None = None
 ) -> Iterator[tuple[str, dict, dict]]:
     """Yield (name, arrays, manifest entry) of every quantised layer that the network uses.
 
-    images: what torch takes, samples on the first axis; pixels: the same as uint8, for the integer `network`.
+    images: what torch takes, samples on the first axis; samples: the same as the graph takes them.
     """
     images = map_tensors(images, lambda x: x[:SUMMED_MAPS])
-    if network is None or pixels is None:
+    if graph is None or samples is None:
         for seen in observe_layers(model, images):
             arrays, entry = quantiser_entry(seen)
             yield seen.name, arrays, entry | {"rescale": None}
         return
     trace = Trace(keep=True)
-    network(pixels[:SUMMED_MAPS], trace)
-    blocks = {block.second.name: block for block in network.blocks}
-    for layer, seen in zip(network.layers(), observe_network_layers(network, model, images, trace), strict=True):
+    graph(samples[:SUMMED_MAPS], trace)
+    nodes = {node.name: node for node in graph.convolutions()}
+    for seen in observe_graph_layers(graph, model, images, trace):
         arrays, entry = quantiser_entry(seen)
-        more, rescale = rescale_entry(layer, trace, blocks, len(arrays["inputs"]))
+        more, rescale = rescale_entry(nodes[seen.name], trace, len(arrays["inputs"]))
         yield seen.name, arrays | more, entry | {"rescale": rescale}

@@ -7,11 +7,13 @@ its own set afterwards, by least squares per channel: the same workload, not a t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from asq_model.common.errors import InputError
 from asq_model.config.fingerprints import PRODUCTS_PER_LAYER
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.layers import QuantConv1d, Quantised, QuantisedConvolution
@@ -41,6 +43,32 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
         x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)
     fields = nn.functional.unfold(x, kernel, dilation, 0, stride)
     return fields.view(len(x), layer.groups, -1, fields.shape[2])
+
+
+def layer_geometry(layer: Quantised) -> dict[str, Any]:
+    """A layer's kernel, stride, padding, dilation and groups, as a node of a graph has them; a line is a column of
+    maps.
+
+    Raises InputError, naming the layer, for padding that is not zeros.
+    """
+    if not isinstance(layer, QuantisedConvolution):
+        return {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
+    if layer.padding_mode != "zeros":
+        raise InputError(f"layer {layer.name} has {layer.padding_mode} padding; allowed in integers: zeros")
+    margins = layer._reversed_padding_repeated_twice  # of the last axis, then of the one before
+    pairs = [tuple(margins[index : index + 2]) for index in range(0, len(margins), 2)][::-1]
+    pairs += [(0, 0)] * (2 - len(pairs))
+
+    def two(numbers: tuple[int, ...]) -> tuple[int, int]:
+        return numbers[0], numbers[1] if len(numbers) == 2 else 1
+
+    return {
+        "kernel": two(layer.kernel_size),
+        "stride": two(layer.stride),
+        "padding": (*pairs[0], *pairs[1]),
+        "dilation": two(layer.dilation),
+        "groups": layer.groups,
+    }
 
 
 def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

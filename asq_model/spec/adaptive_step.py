@@ -10,7 +10,9 @@ from math import frexp
 import numpy as np
 
 from asq_model.common.errors import InputError, check_range
+from asq_model.common.records import Width
 from asq_model.spec.fixed_point import bounds, check_room, largest, mantissas, round_shift, saturate
+from asq_model.spec.formats import Bits, Point, Positive64, Shift
 
 BETA_LIMIT = 16  # β saturates at this
 BIAS_BITS = 8  # an adapter's bias may be 2^8 times as large as the sum of its products
@@ -81,7 +83,7 @@ class IntegerDense:
 
     weights: np.ndarray
     bias: np.ndarray
-    shift: int
+    shift: Shift
 
     @classmethod
     def from_real(
@@ -123,9 +125,9 @@ class IntegerAdapter:
 
     hidden: IntegerDense | None
     output: IntegerDense
-    floor: int
-    point: int
-    hidden_bits: int
+    floor: Positive64
+    point: Shift
+    hidden_bits: Bits
 
     @classmethod
     def from_real(
@@ -158,6 +160,23 @@ class IntegerAdapter:
             raise InputError(f"its adapter has parameters up to {most:.3g}, which leave β {point} fraction bits")
         return cls(hidden, output, max(1, round(floor * 2**bits)), bits, precision.hidden_bits)
 
+    def check(self, channels: int) -> None:
+        """Raises InputError unless the layers are for so many channels, fit each other, and give one β."""
+        size = channels
+        for dense in (self.hidden, self.output):
+            if dense is not None:
+                outputs = len(dense.bias) if dense.bias.ndim == 1 else 0
+                if dense.weights.shape != (outputs, size) or {dense.weights.dtype, dense.bias.dtype} != {
+                    np.dtype(np.int64)
+                }:
+                    raise InputError(
+                        f"its adapter has weights {dense.weights.dtype} {list(dense.weights.shape)} and biases"
+                        f" {list(dense.bias.shape)}; allowed: int64 [neurons, {size}] and [neurons]"
+                    )
+                size = outputs
+        if size != 1:
+            raise InputError(f"its adapter has {size} outputs; allowed: 1")
+
     @property
     def ceiling(self) -> int:
         """The largest β, at its binary point."""
@@ -178,18 +197,28 @@ class IntegerQuantiser:
     input.
     """
 
-    bits: int
+    bits: Width
     signed: bool
-    mantissa: int
-    point: int
+    mantissa: Positive64
+    point: Point
     adapter: IntegerAdapter | None
 
     @classmethod
     def from_real(
-        cls, bits: int, signed: bool, step: float, point: int, adapter: IntegerAdapter | None, precision: Precision
+        cls,
+        bits: int,
+        signed: bool,
+        step: float,
+        point: int,
+        adapter: IntegerAdapter | None,
+        precision: Precision,
+        gain: int = 1,
     ) -> "IntegerQuantiser":
-        """The quantiser of the real step s of a layer whose input has binary point `point`."""
-        mantissa = min(max(round(step * 2.0 ** (point + GUARD)), 1), (1 << precision.mantissa_bits) - 1)
+        """The quantiser of the real step s of a layer whose input has binary point `point`.
+
+        gain: how many times larger than real the input is.
+        """
+        mantissa = min(max(round(step * gain * 2.0 ** (point + GUARD)), 1), (gain << precision.mantissa_bits) - 1)
         return cls(bits, signed, mantissa, point, adapter)
 
     def step(self, x: np.ndarray) -> np.ndarray:

@@ -12,11 +12,10 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import Amount, Count, Digest, Line, Whole, Width, Word
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import MAX_CHANNELS, MAX_PIXELS
+from asq_model.spec.formats import Bits, Int64
 from asq_model.spec.mac import MAX_DEPTH, MacSpec
 
-Int64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-Bits = Annotated[int, Meta(ge=1, le=64)]
-Shift = Annotated[int, Meta(ge=0, lt=1 << SHIFT_BITS)]
+ShiftInput = Annotated[int, Meta(ge=0, lt=1 << SHIFT_BITS)]
 Channels = Annotated[int, Meta(ge=1, le=MAX_DEPTH)]
 Real = Annotated[float, Meta(ge=-1e300, le=1e300)]
 FileName = Annotated[str, Meta(max_length=255, pattern=r"\A[^/\x00-\x1f\x7f]+\.npz\Z")]
@@ -26,6 +25,13 @@ class LayerFile(TypedDict):
     """A file beside the manifest."""
 
     file: FileName
+    sha256: Digest
+
+
+class GraphFile(TypedDict):
+    """The network in integers, a file beside the manifest (`asq_model.spec.graph.file`)."""
+
+    file: Literal["graph.safetensors"]
     sha256: Digest
 
 
@@ -64,8 +70,8 @@ class AdapterEntry(TypedDict):
     """An adapter's constants as integers; `hidden`: its hidden units, or 0."""
 
     hidden: Annotated[int, Meta(ge=0, le=MAX_CHANNELS)]
-    hidden_shift: Shift
-    output_shift: Shift
+    hidden_shift: ShiftInput
+    output_shift: ShiftInput
     output_bias: Int64
     floor: Count
 
@@ -77,9 +83,9 @@ class RescaleEntry(TypedDict):
     pixels: Annotated[int, Meta(ge=1, le=MAX_PIXELS)]
     total_bits: Bits
     bias_bits: Bits
-    scale_shift: Shift
-    shift: Shift
-    align: Shift
+    scale_shift: ShiftInput
+    shift: ShiftInput
+    align: ShiftInput
     relu: bool
 
 
@@ -126,6 +132,7 @@ class Manifest(TypedDict):
     checkpoint_digest: Digest
     fingerprint: NotRequired[Digest]
     checkpoint_sha256: NotRequired[Digest]
+    graph: NotRequired[GraphFile]
     layers: list[LayerEntry]
     maps: list[MapsEntry]
 

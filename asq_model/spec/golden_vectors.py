@@ -24,12 +24,21 @@ from asq_model.common.files import (
     write_json,
 )
 from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpack_arrays
-from asq_model.spec.golden_manifest import LayerEntry, LayerFile, Manifest, MapsEntry, checked_manifest, spec_of
+from asq_model.spec.golden_manifest import (
+    GraphFile,
+    LayerEntry,
+    LayerFile,
+    Manifest,
+    MapsEntry,
+    checked_manifest,
+    spec_of,
+)
 from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
 from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
+GRAPH_FILE = "graph.safetensors"  # the network in integers, beside its vectors
 MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
 Arrays = dict[str, np.ndarray]
 Entry = TypeVar("Entry", LayerEntry, MapsEntry)
@@ -169,7 +178,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"golden manifest {path} cannot be used: {error}") from error
 
 
-def checked_bytes(folder: Path, entry: LayerFile) -> bytes:
+def checked_bytes(folder: Path, entry: LayerFile | GraphFile) -> bytes:
     """A file's contents. Raises InputError for one that is missing or not the one that was exported."""
     path = folder / entry["file"]
     if not path.is_file():
@@ -185,9 +194,11 @@ def checked_bytes(folder: Path, entry: LayerFile) -> bytes:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Raises InputError for a layer file that is missing or not the one that was exported."""
+    """Raises InputError for a file that is missing or not the one that was exported."""
     for entry in [*manifest["layers"], *manifest["maps"]]:
         checked_bytes(folder, entry)
+    if "graph" in manifest:
+        checked_bytes(folder, manifest["graph"])
 
 
 def read_arrays(folder: Path, entry: Entry, check: Callable[[Entry, Arrays], None]) -> Arrays:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asq_model.spec.fixed_point import check_room, largest, round_shift, saturate
+from asq_model.spec.formats import Bits, Shift
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Rescale:
 
     multiplier: np.ndarray
     bias: np.ndarray
-    scale_shift: int
-    shift: int
-    bits: int
+    scale_shift: Shift
+    shift: Shift
+    bits: Bits
 
     def scales(self, step: np.ndarray) -> np.ndarray:
         """The scale K of each image and channel, int64 [N, C], from the image's step S."""

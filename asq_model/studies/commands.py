@@ -165,13 +165,15 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     from asq_model.studies.integer_parity_page import PARITY, ParityReport, render_network, render_page
 
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
-    networks = []
+    networks, nodes = [], []
     for checkpoint, chosen in product(read_or_train(checkpoints, data_folder), precisions):
         with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            networks.append(measure_parity(checkpoint, images, data_folder, chosen, bar.update))
-        click.echo(render_network(networks[-1]))
+            measured, differences = measure_parity(checkpoint, images, data_folder, chosen, bar.update)
+        networks.append(measured)
+        nodes.append(differences)
+        click.echo(render_network(measured, differences))
     if out is not None:
-        report: ParityReport = {"note": note, "networks": networks}
+        report: ParityReport = {"note": note, "networks": networks, "nodes": nodes}
         write_record(out.with_suffix(".json"), PARITY, report)
         write_text(out.with_suffix(".md"), render_page(report))
 

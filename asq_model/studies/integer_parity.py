@@ -14,64 +14,93 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
-from asq_model.datasets import MemorySplit, load_in_memory
-from asq_model.export.integer_network import make_integer_network
-from asq_model.quantisation import ActivationQuantiser
+from asq_model.datasets import load_in_memory
+from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
+from asq_model.export.node_differences import node_differences
+from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import quantised_layers
+from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.adaptive_step import GUARD, Precision
 from asq_model.spec.fixed_point import saturate
-from asq_model.spec.network import IntegerNetwork, Layer, Trace
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.tensor import Trace
 from asq_model.studies.integer_parity_page import LayerParity, Parity
 from asq_model.training.load import load_quantised
 
 BATCH = 100
 
 
-def round_input(x: Tensor, layer: Layer, network: IntegerNetwork, trace: Trace) -> tuple[np.ndarray, int]:
-    """Torch's input of a layer at the integer layer's binary point, and how many values saturated."""
-    if layer is network.stem:
-        return trace.inputs[layer.name], 0  # the image itself, which both have
-    given = np.rint(network.gain(layer) * x.double().numpy() * 2.0**layer.quantiser.point).astype(np.int64)
-    given = given.reshape((*x.shape, 1, 1)[:4])  # a linear layer's input is a map of one pixel
-    return (given, 0) if layer is network.classifier else saturate(given, layer.rescale.bits)
+def round_input(layer: Quantised, x: Tensor, node: Convolution, graph: Graph, trace: Trace) -> tuple[np.ndarray, int]:
+    """Torch's input of a layer in the integers of its node's input, and how many values saturated."""
+    form = graph.input_of(node)
+    if node.inputs[0] == graph.input.name and graph.input.table is not None:
+        return trace.inputs[node.name], 0  # the image itself, which both have
+    given = np.rint(np.ldexp(form.gain * layer.maps(x).double().numpy(), form.point)).astype(np.int64)
+    return saturate(given, form.bits)
 
 
 def compare_layer(
-    parity: LayerParity, layer: Layer, network: IntegerNetwork, source: ActivationQuantiser, x: Tensor, trace: Trace
+    parity: LayerParity, layer: Quantised, x: Tensor, node: Convolution, graph: Graph, trace: Trace
 ) -> None:
-    """Add a layer's batch to `parity`. `source`: torch's quantiser, `x` its input."""
-    wanted, wanted_step = (array.numpy() for array in source.codes(x))
-    quantiser = layer.quantiser
-    given, outside = round_input(x, layer, network, trace)
+    """Add a layer's batch to `parity`. x: torch's input of the layer."""
+    codes, torch_step = layer.activation_quantiser.codes(x)
+    wanted = layer.maps(codes).numpy()
+    quantiser = node.quantiser
+    given, outside = round_input(layer, x, node, graph, trace)
     parity.saturated += outside
     step = quantiser.step(given)
-    codes = quantiser.codes(given, step)
     parity.codes += wanted.size
-    parity.given_input += int((codes.reshape(wanted.shape) == wanted).sum())
-    parity.in_network += int((trace.codes[layer.name].reshape(wanted.shape) == wanted).sum())
+    parity.given_input += int((quantiser.codes(given, step) == wanted).sum())
+    parity.in_network += int((trace.codes[node.name] == wanted).sum())
     parity.ties += int(quantiser.ties(given, step).sum())
-    real = step * 2.0 ** -(quantiser.point + GUARD) / network.gain(layer)
-    parity.step_error = max(parity.step_error, float(np.abs(real / wanted_step - 1).max()))
+    real = np.ldexp(step.astype(np.float64), -(quantiser.point + GUARD)) / graph.input_of(node).gain
+    parity.step_error = max(parity.step_error, float(np.abs(real / torch_step.numpy() - 1).max()))
 
 
-def compare_batch(parity: Parity, model: nn.Module, network: IntegerNetwork, test: MemorySplit) -> None:
-    """Add a batch of test images to `parity`."""
-    images, labels = test.scaled(test.images), test.labels.numpy()
+def compare_batch(
+    parity: Parity, model: nn.Module, graph: Graph, images: Tensor, samples: np.ndarray, labels: np.ndarray
+) -> None:
+    """Add a batch to `parity`. images: as torch takes them; samples: the same as the graph takes them."""
     trace = Trace(keep=True)
-    integer = network(test.images.numpy(), trace).argmax(1)
-    sources = dict(quantised_layers(model))
+    integer = graph(samples, trace).reshape(len(samples), -1).argmax(1)
+    layers = dict(quantised_layers(model))
     inputs = observe_inputs(model, quantised_layers(model), images)
     with torch.no_grad():
-        wanted = model(images).argmax(1).numpy()
-    for layer in network.layers():
-        source = sources[layer.name].activation_quantiser
-        compare_layer(parity.layers[layer.name], layer, network, source, inputs[layer.name], trace)
-    parity.images += len(test)
+        wanted = model(images).flatten(1).argmax(1).numpy()
+    for node in graph.convolutions():
+        if node.name in parity.layers:
+            compare_layer(parity.layers[node.name], layers[node.name], inputs[node.name], node, graph, trace)
+    parity.images += len(samples)
     parity.torch_correct += int((wanted == labels).sum())
     parity.integer_correct += int((integer == labels).sum())
     parity.same_class += int((integer == wanted).sum())
-    parity.saturated_outputs += sum(trace.saturated.values())
+    parity.saturated_outputs += sum(trace.saturated[node.name] for node in graph.convolutions())
+
+
+def start_parity(name: str, model: nn.Module, graph: Graph, precision: Precision) -> Parity:
+    """A comparison of no images yet; of a layer that stands at several places, the first one is compared."""
+    layers = dict(quantised_layers(model))
+    compared = {node.name: LayerParity() for node in graph.convolutions() if node.name in layers}
+    return Parity(name, precision, compared)
+
+
+def compare_network(
+    model: nn.Module, images: Tensor, labels: Tensor, name: str = "network", precision: Precision | None = None
+) -> Parity:
+    """Compare any converted network with its integers, which are calibrated on these images.
+
+    images: real inputs [N, ...]. labels: classes [N]. Raises InputError for a network that has no integer form.
+    """
+    precision = precision or Precision()
+    graph = make_graph(model.eval(), images, precision).graph
+    parity = start_parity(name, model, graph, precision)
+    for start in range(0, len(images), BATCH):
+        part = images[start : start + BATCH]
+        samples = graph.input.integers(part.reshape(len(part), *full_shape(tuple(part.shape[1:]))).numpy())
+        compare_batch(parity, model, graph, part, samples, labels[start : start + BATCH].numpy())
+    return parity
 
 
 def measure_parity(
@@ -80,17 +109,24 @@ def measure_parity(
     data_folder: Path | None,
     precision: Precision | None = None,
     progress: Callable[[int], object] = lambda count: None,
-) -> Parity:
-    """Compare a checkpoint's integer network with torch on the test set's first images. Raises InputError."""
+) -> tuple[Parity, dict[str, float]]:
+    """Compare a checkpoint's network in integers with torch on the test set's first images.
+
+    Returns how well the layers agree, and how far every node's output is from torch's, given torch's inputs, as a part
+    of its size (`node_differences`). Raises InputError.
+    """
     model, config = load_quantised(checkpoint)
     dataset = load_in_memory(str(config["recipe"]["data"]), data_folder)
     precision = precision or Precision()
     train, test = dataset
-    network = make_integer_network(model, train, precision)
-    parity = Parity(checkpoint.stem, precision, {layer.name: LayerParity() for layer in network.layers()})
+    calibration = train.part(torch.arange(min(len(train), CALIBRATION_IMAGES)))
+    network = make_graph(model, calibration.scaled(calibration.images), precision, train.scaled)
+    parity = start_parity(checkpoint.stem, model, network.graph, precision)
     parity.data = labels_digest(test.labels.numpy())
     images = min(images, len(test))
     for start in range(0, images, BATCH):
-        compare_batch(parity, model, network, test.part(torch.arange(start, min(start + BATCH, images))))
-        progress(min(BATCH, images - start))
-    return parity
+        part = test.part(torch.arange(start, min(start + BATCH, images)))
+        compare_batch(parity, model, network.graph, part.scaled(part.images), part.images.numpy(), part.labels.numpy())
+        progress(len(part))
+    compared = test.part(torch.arange(min(images, BATCH)))
+    return parity, node_differences(network, model, compared.scaled(compared.images))

@@ -1,7 +1,8 @@
 """The results page of `asq_model.studies.integer_parity`, made from a report, never typed. Free of torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
@@ -18,6 +19,8 @@ COLUMNS = (
     "ties",
     "inputs saturated",
 )
+
+NODE_COLUMNS = ("node", "difference from torch, given its inputs (root mean square, relative)")
 
 
 @dataclass
@@ -51,8 +54,11 @@ class Parity:
     data: Line = ""  # the whole test set's labels by `labels_digest`
 
 
-def render_network(parity: Parity) -> str:
-    """The section on one network: counts, and a table of its layers."""
+def render_network(parity: Parity, nodes: Mapping[str, float] | None = None) -> str:
+    """The section on one network: counts, and a table of its layers.
+
+    nodes: how far each node's output is from torch's, for a table of its own.
+    """
     total = parity.images
     rows = []
     for name, layer in parity.layers.items():
@@ -68,14 +74,20 @@ def render_network(parity: Parity) -> str:
         "",
         *table_lines(COLUMNS, rows, "lrrrrrr"),
     ]
+    if nodes:
+        lines += ["", *table_lines(NODE_COLUMNS, [[name, f"{value:.1e}"] for name, value in nodes.items()], "lr")]
     return "\n".join(lines)
 
 
 class ParityReport(TypedDict):
-    """The content of the results file. note: what else the page says of the data."""
+    """The content of the results file.
+
+    note: what else the page says of the data. nodes: for each network how far each node's output is from torch's.
+    """
 
     note: Text
     networks: list[Parity]
+    nodes: NotRequired[list[dict[Line, Amount]]]
 
 
 def check_parity(report: ParityReport) -> None:
@@ -83,6 +95,8 @@ def check_parity(report: ParityReport) -> None:
     for parity in report["networks"]:
         if not parity.images or not all(layer.codes for layer in parity.layers.values()):
             raise ValueError(f"nothing of {parity.name} was compared")
+    if len(report.get("nodes", report["networks"])) != len(report["networks"]):
+        raise ValueError("it has nodes of more or fewer networks than it compares")
 
 
 PARITY = Kind("report on parity", ParityReport, remedy=REMEDY, megabytes=64, check=check_parity)
@@ -97,4 +111,6 @@ def render_page(report: ParityReport) -> str:
         " ([why](../integer-spec.md#parity)). Made by `make parity`."
     )
     notes = [*filter(None, [report["note"]]), *yardsticks(parity.data for parity in networks)]
-    return "\n\n".join(["# Parity of the integer network", explained, *notes, *map(render_network, networks)]) + "\n"
+    nodes = report.get("nodes") or [dict[str, float]() for _ in networks]
+    sections = [render_network(parity, found) for parity, found in zip(networks, nodes, strict=True)]
+    return "\n\n".join(["# Parity of the integer network", explained, *notes, *sections]) + "\n"

@@ -25,7 +25,7 @@ from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, Run,
 from asq_model.config.fingerprints import versions
 from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.studies.paper_tables import TABLES, Row
-from asq_model.training.checkpoint_file import read_file, read_tensors
+from asq_model.training.checkpoint_file import CHECKPOINT, read_tensors
 from asq_model.training.trained_network import Trained, read_trained
 
 Task = tuple[str, Row, int]  # network, row of the table, seed
@@ -160,7 +160,7 @@ def find_commit() -> str:
 def read_start(network: str, path: Path) -> Start:
     """What is known of the full-precision weights in a file: digest, and of our own checkpoints recipe and result."""
     _, digest = read_tensors(path)
-    if read_file(path)[1] is None:
+    if CHECKPOINT.read_unverified(path)[1] is None:
         return {"network": network, "digest": digest}  # a file from elsewhere
     config = read_trained(path)[1]
     if config["network"] != network or config["layers"]:

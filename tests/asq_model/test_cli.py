@@ -79,7 +79,8 @@ def test_a_checkpoint_of_an_older_version_is_made_again(small_checkpoint, tmp_pa
     tensors, config = checkpoint_file.read_checkpoint(small_checkpoint)
     config.pop("digest")
     config.pop("format")
-    monkeypatch.setattr(checkpoint_file, "FORMAT", 1)
+    older = replace(checkpoint_file.CHECKPOINT, format=1)
+    monkeypatch.setattr(checkpoint_file, "CHECKPOINT", older)
     checkpoint_file.write_checkpoint(tmp_path / "old", tensors, config)
     monkeypatch.undo()
     assert read_for_retraining(tmp_path / "old") == {} and read_for_retraining(small_checkpoint)["fingerprint"]

@@ -13,11 +13,12 @@ from PIL import Image
 from safetensors.numpy import save
 
 from asq_model.common.errors import InputError
+from asq_model.common.tensor_file import digest
 from asq_model.config.layer_config import LayerConfig, record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import cifar10
 from asq_model.datasets.image_file import FORMATS, read_image
-from asq_model.training.checkpoint_file import digest, read_checkpoint, write_checkpoint
+from asq_model.training.checkpoint_file import read_checkpoint, write_checkpoint
 from asq_model.training.trained_network import read_trained
 
 pytestmark = pytest.mark.fuzz

@@ -7,9 +7,11 @@ from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.fixed_point import mantissas, round_shift
+from asq_model.spec.graph.elementwise import Input
+from asq_model.spec.graph.graph import Graph
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import UNITS, MacSpec
-from asq_model.spec.network import IntegerNetwork, Products
+from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 from asq_model.spec.sqrt2 import sqrt2_table
 
@@ -132,9 +134,12 @@ def test_a_factor_that_is_no_number(value):
 
 
 def test_operands_of_an_integer_network():
-    products = Products(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 7, 2)
-    assert products.sums(np.array([[[7.0], [7.0]]])).item() == 28 + 40
+    products = Products(np.array([[1, 0]], np.int32), np.array([[0, 1]], np.int32), 7, 2)
+    assert products.sums(np.array([[[[7.0], [7.0]]]])).item() == 28 + 40
     with pytest.raises(InputError, match="activation codes have the magnitude 8; allowed: 7 or less"):
-        products.sums(np.array([[[0.0], [-8.0]]]))  # would be looked up at the table's other end
-    with pytest.raises(InputError, match="images are of type int64; allowed: uint8"):
-        IntegerNetwork(None, 1, None, (), None)(np.full((1, 1, 1, 1), -1))
+        products.sums(np.array([[[[0.0], [-8.0]]]]))  # would be looked up at the table's other end
+    graph = Graph((Input(name="input", inputs=(), shape=(1, 1, 1), bits=8, point=0, table=None),))
+    with pytest.raises(InputError, match="node input: input is of type uint8; allowed: int64"):
+        graph(np.full((1, 1, 1, 1), 1, np.uint8))
+    with pytest.raises(InputError, match="node input: the input's numbers are 128 to 128; allowed: -128 to 127"):
+        graph(np.full((1, 1, 1, 1), 128))

@@ -9,13 +9,14 @@ import torch
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.integer_network import make_integer_network
+from asq_model.export import integer_graph
+from asq_model.export.integer_graph import make_graph
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.spec import adaptive_step as asq
 from asq_model.spec.adaptive_step import BETA_LIMIT, Precision
+from asq_model.spec.graph.tensor import Trace, pad, windows
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.network import Trace, patches
 from asq_model.studies.integer_parity import measure_parity
 from asq_model.studies.pages import render_record
 from asq_model.training.load import load_quantised
@@ -28,12 +29,14 @@ def digits():
 
 @pytest.fixture(scope="module")
 def network(small_checkpoint, digits):
-    return make_integer_network(load_quantised(small_checkpoint)[0], digits.train)
+    return make_graph(
+        load_quantised(small_checkpoint)[0], digits.train.scaled(digits.train.images), None, digits.train.scaled
+    ).graph
 
 
 def test_the_integer_network_agrees_with_torch(small_checkpoint):
     """All 360 digits. Given torch's input, codes differ only where 16 bits put a value on another side."""
-    found = measure_parity(small_checkpoint, 360, None)
+    found, nodes = measure_parity(small_checkpoint, 360, None)
     # Two epochs leave many images between two classes; how many depends on the last bits of this machine's training.
     assert found.images == 360 and found.same_class >= 345
     assert abs(found.integer_correct - found.torch_correct) <= 10
@@ -42,14 +45,21 @@ def test_the_integer_network_agrees_with_torch(small_checkpoint):
         assert layer.given_input / layer.codes > 0.999, name
         assert layer.step_error < 1e-4 and layer.in_network <= layer.codes
     assert found.layers["conv"].in_network == found.layers["conv"].codes  # the image itself is exact
+    assert nodes.keys() >= {"conv", "mean", "fc"} and max(nodes.values()) < 0.02
+
+
+def patches(codes, layer):
+    """The operands of every dot product, int [N, terms, positions]."""
+    fields = windows(pad(codes, layer.padding), layer.kernel, layer.stride, layer.dilation)
+    return fields.transpose(0, 1, 4, 5, 2, 3).reshape(len(codes), layer.products.even.shape[1], -1)
 
 
 def test_sums_are_those_of_the_hardware_s_specification(network, digits):
     """Every product that the network adds up, once more by `MacSpec.dot`: `post-exact` inside, `uniform` outside."""
     trace = Trace(keep=True)
     network(digits.test.images[:3].numpy(), trace)
-    for layer in network.layers():
-        fields = patches(trace.codes[layer.name], layer.kernel, layer.stride, layer.padding)
+    for layer in network.convolutions():
+        fields = patches(trace.codes[layer.name], layer)
         low_bit = layer.products.odd is not None
         spec = MacSpec(
             "post-exact" if low_bit else "uniform",
@@ -63,8 +73,8 @@ def test_sums_are_those_of_the_hardware_s_specification(network, digits):
         for channel in (0, len(even) - 1):
             odds = np.zeros(even.shape[1], int) if odd is None else odd[channel]
             codes = np.array([table[int(e), int(o)] for e, o in zip(even[channel], odds, strict=True)])
-            expected = spec.dot(codes, fields[:, :, 0].astype(int))
-            np.testing.assert_array_equal(layer.products.sums(fields)[:, channel, 0], expected)
+            expected = spec.dot(codes, fields[:, :, 0])
+            np.testing.assert_array_equal(trace.sums[layer.name][:, channel].reshape(3, -1)[:, 0], expected)
 
 
 def test_there_is_no_float_after_the_pixels(network, digits):
@@ -74,7 +84,7 @@ def test_there_is_no_float_after_the_pixels(network, digits):
     assert logits.dtype == np.int64
     for values in (*trace.inputs.values(), *trace.steps.values(), *trace.codes.values()):
         assert values.dtype == np.int64
-    for layer in network.layers():
+    for layer in network.convolutions():
         rescale = layer.rescale
         assert rescale.multiplier.dtype == rescale.bias.dtype == np.int64
         assert type(rescale.scale_shift) is type(rescale.shift) is int
@@ -88,21 +98,20 @@ def test_there_is_no_float_after_the_pixels(network, digits):
 
 def test_no_sum_can_overflow(network):
     """The largest that an accumulator can hold, from the codes' range: within 63 bits, and in float64 exact."""
-    for layer in network.layers():
-        largest = layer.products.largest
-        even = np.abs(layer.products.even).sum(1).max() * largest
-        odd = 0 if layer.products.odd is None else np.abs(layer.products.odd).sum(1).max() * largest
+    for layer in network.convolutions():
+        even, odd = layer.products.reach
         assert even < 2**53 and odd < 2**53
         steps = layer.quantiser.mantissa * (BETA_LIMIT if layer.quantiser.adapter else 1)
         rescale = layer.rescale
         scales = int(np.abs(rescale.scales(np.array([steps]))).max())
         total = ((even + 2 * odd) * 2**layer.products.frac) * scales
-        side = 1 << rescale.bits - 1 + max(0, rescale.shift)
+        side = 1 << rescale.bits - 1 + rescale.shift if len(layer.inputs) == 2 else 0
         assert total + int(np.abs(rescale.bias).max()) + side < 2**63
 
 
 def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
-    plain = measure_parity(small_checkpoint, 100, None)
+    """A graph is refused that does not do what torch does; measured all the same, its layers show it."""
+    plain, _ = measure_parity(small_checkpoint, 100, None)
 
     def wrong(*words, real=asq.IntegerDense.from_real):
         layer, point = real(*words)
@@ -111,7 +120,10 @@ def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
         return replace(layer, weights=changed), point
 
     monkeypatch.setattr(asq.IntegerDense, "from_real", wrong)
-    found = measure_parity(small_checkpoint, 100, None)
+    with pytest.raises(InputError, match=r"node block\d\.conv\d differs from torch by"):
+        measure_parity(small_checkpoint, 100, None)
+    monkeypatch.setattr(integer_graph, "check_nodes", lambda *_: None)
+    found, _ = measure_parity(small_checkpoint, 100, None)
     layer, before = found.layers["block2.conv1"], plain.layers["block2.conv1"]
     assert layer.step_error > 10 * before.step_error and layer.given_input < before.given_input
 
@@ -123,7 +135,10 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
         "division",
         lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
-    found = measure_parity(small_checkpoint, 100, None)
+    with pytest.raises(InputError, match=r"node \S+ differs from torch by"):
+        measure_parity(small_checkpoint, 100, None)
+    monkeypatch.setattr(integer_graph, "check_nodes", lambda *_: None)
+    found, _ = measure_parity(small_checkpoint, 100, None)
     assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
 
 
@@ -132,7 +147,7 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
 def test_other_residual_networks(name, weights):
     """Signed first layer, biases, both kinds of shortcut: layer by layer on random images."""
     from asq_model.datasets import MemorySplit
-    from asq_model.studies.integer_parity import LayerParity, Parity, compare_batch
+    from asq_model.studies.integer_parity import compare_batch, start_parity
 
     torch.manual_seed(0)
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
@@ -141,28 +156,26 @@ def test_other_residual_networks(name, weights):
     with torch.no_grad():
         convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images))
         model.train()(split.scaled(images))
-    integers = make_integer_network(model.eval(), split)
-    found = Parity(name, Precision(), {layer.name: LayerParity() for layer in integers.layers()})
-    compare_batch(found, model, integers, split)
+    graph = make_graph(model.eval(), split.scaled(images), None, split.scaled).graph
+    found = start_parity(name, model, graph, Precision())
+    compare_batch(found, model, graph, split.scaled(images), images.numpy(), split.labels.numpy())
     for layer_name, layer in found.layers.items():
         assert layer.given_input / layer.codes > 0.999, layer_name
     assert found.same_class >= 36
 
 
 def test_what_has_no_integer_form_is_said(digits):
-    with pytest.raises(InputError, match="network is MobileNetV2; integers are made of a quantised DigitsNet, ResNet8"):
-        make_integer_network(build("mobilenetv2", 10), digits.train)
-    with pytest.raises(InputError, match="network is DigitsNet"):
-        make_integer_network(build("digits", 10), digits.train)
-    model = build("digits", 10)
     images = digits.train.scaled(digits.train.images[:8])
+    with pytest.raises(InputError, match="DigitsNet has no quantised layer; integers are made of a converted network"):
+        make_graph(build("digits", 10), images)
+    model = build("digits", 10)
     convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 has lsq\+ activations; integers need asq or lsq"):
-        make_integer_network(model.eval(), digits.train)
+        make_graph(model.eval(), images)
     model = build("digits", 10)
     convert(model, QuantConfig(LayerConfig(product_frac=-1)), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
-        make_integer_network(model.eval(), digits.train)
+        make_graph(model.eval(), images)
 
 
 def test_the_command(command, refused, small_checkpoint, tmp_path):

@@ -1,0 +1,170 @@
+"""Turn a trained network into a graph of integers: traced, calibrated, batch norm folded, binary points aligned.
+
+A layer takes with it what follows it: batch norm, the other branch of a residual block, ReLU. Everything else becomes
+nodes of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from torch import Tensor, nn
+
+from asq_model.common.errors import InputError
+from asq_model.export.calibration import Calibration, byte_values, calibrate
+from asq_model.export.integer_nodes import NodeMaker
+from asq_model.export.node_differences import IntegerNetwork, check_nodes
+from asq_model.export.operations import Affine, Bound, Layer, NegativeSlope, Operation, Sum
+from asq_model.export.trace_network import TracedNetwork, trace_network
+from asq_model.quantisation.convert import quantised_layers
+from asq_model.spec.adaptive_step import Precision
+from asq_model.spec.fixed_point import saturate
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.graph import Graph
+
+CALIBRATION_IMAGES = 256
+RESULT = Operation("result", (), "", "")  # what uses the network's output
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A layer with the operations that it takes with it, in order."""
+
+    layer: Layer
+    affine: tuple[Affine, ...]
+    sum: Sum | None
+    bound: Bound | None
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All of them."""
+        ends = [operation for operation in (self.sum, self.bound) if operation is not None]
+        return [self.layer, *self.affine, *ends]
+
+    @property
+    def trunk(self) -> Operation:
+        """The last operation before a sum."""
+        return self.affine[-1] if self.affine else self.layer
+
+
+def find_consumers(traced: TracedNetwork) -> dict[str, list[Operation]]:
+    """The operations that use each operation's output; the network's own output counts as one."""
+    consumers: dict[str, list[Operation]] = {operation.name: [] for operation in traced.operations}
+    for operation in traced.operations:
+        for name in operation.inputs:
+            consumers[name].append(operation)
+    consumers[traced.output].append(RESULT)
+    return consumers
+
+
+def find_chains(traced: TracedNetwork) -> list[Chain]:
+    """The layers with what each takes with it. Of a sum's branches the one that runs last takes the sum."""
+    consumers = find_consumers(traced)
+    claimed: set[str] = set()
+
+    def only_consumer(operation: Operation) -> Operation | None:
+        users = consumers[operation.name]
+        return users[0] if len(users) == 1 else None
+
+    chains = []
+    for layer in reversed([operation for operation in traced.operations if isinstance(operation, Layer)]):
+        affine: list[Affine] = []
+        last: Operation = layer
+        while isinstance(following := only_consumer(last), Affine):
+            affine.append(following)
+            last = following
+        total = bound = None
+        if isinstance(following, Sum) and following.name not in claimed and following.signs == (1, 1):
+            claimed.add(following.name)
+            last = total = following
+            following = only_consumer(last)
+        if isinstance(following, Bound) and following.low == 0:
+            bound = following
+        chains.append(Chain(layer, tuple(affine), total, bound))
+    return chains[::-1]
+
+
+def make_graph(
+    model: nn.Module,
+    images: Tensor,
+    precision: Precision | None = None,
+    scale: Callable[[Tensor], Tensor] | None = None,
+) -> IntegerNetwork:
+    """Turn a converted network into a graph of integers.
+
+    images: real inputs [N, ...] that decide binary points; up to the first 256 are used. scale: what turns images of
+    bytes into the network's inputs, so that the graph can take bytes. Raises InputError, naming the operation or layer,
+    for a network that has no integer form.
+    """
+    network = translate_network(model, images, precision or Precision())
+    if scale is not None:
+        values = byte_values(scale, network.graph.input.shape[0])
+        network = replace(network, graph=take_bytes(network.graph, model, values))
+    check_nodes(network, model, images)
+    return network
+
+
+def translate_network(model: nn.Module, images: Tensor, precision: Precision) -> IntegerNetwork:
+    """Trace, calibrate and turn into nodes."""
+    if not quantised_layers(model):
+        raise InputError(f"{type(model).__name__} has no quantised layer; integers are made of a converted network")
+    if len(images) < 2:
+        raise InputError(f"there are {len(images)} calibration images; allowed: 2 or more")
+    traced = trace_network(model, images)
+    seen = calibrate(traced, model, images[:CALIBRATION_IMAGES])
+    maker = NodeMaker(seen, precision)
+    chains = find_chains(traced)
+    ends = {chain.operations[-1].name: chain for chain in chains}
+    inside = {operation.name for chain in chains for operation in chain.operations}
+    consumers = find_consumers(traced)
+    for operation in traced.operations:
+        if operation.name in ends:
+            chain = ends[operation.name]
+            final = chain.trunk.name == traced.output and len(consumers[traced.output]) == 1
+            add_chain(maker, chain, range_after(operation, consumers, seen), final)
+        elif operation.name not in inside:
+            maker.add(operation, range_after(operation, consumers, seen))
+    maker.finish(traced.output)
+    values = {maker.names[operation.name]: operation.value for operation in traced.operations if operation.value}
+    return IntegerNetwork(Graph(tuple(maker.nodes)), traced, values)
+
+
+def add_chain(maker: NodeMaker, chain: Chain, peak: float, final: bool) -> None:
+    """Add a layer with what it takes with it. peak: how large the output becomes."""
+    side = None
+    if chain.sum is not None:
+        left, right = chain.sum.inputs
+        side = right if left == chain.trunk.name else left
+    maker.add_layer(chain.layer, chain.affine, side, chain.bound, peak, final)
+    node = maker.nodes[-1].name  # the layer's, or that of a bound above
+    maker.names.update({operation.name: node for operation in chain.operations})
+
+
+def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
+    """A graph that takes images of bytes. values: what each byte means, float32 [C, 256].
+
+    A value that its bits put on the other side of an edge between two codes moves back by a unit, where only one layer
+    sees the image and its step is fixed: a byte that fills the background of many images would carry the difference to
+    all of them.
+    """
+    table = graph.input.integers(values.double().numpy())
+    users = [node for node in graph.nodes if graph.input.name in node.inputs]
+    if len(users) == 1 and isinstance(users[0], Convolution) and users[0].quantiser.adapter is None:
+        source = dict(quantised_layers(model))[users[0].name.split(":")[0]].activation_quantiser
+        wanted = source.codes(values[None, :, :, None])[0][0, :, :, 0].numpy()
+        maps = table[None, :, :, None]
+        codes = users[0].quantiser.codes(maps, users[0].quantiser.step(maps))[0, :, :, 0]
+        table, _ = saturate(table + np.sign(wanted - codes).astype(np.int64), graph.input.bits)
+    first = msgspec.structs.replace(graph.input, table=table)
+    return Graph((first, *graph.nodes[1:]))
+
+
+def range_after(operation: Operation, consumers: dict[str, list[Operation]], seen: Calibration) -> float:
+    """How large the output of an operation becomes; where only a bound uses it, how large what the bound leaves is."""
+    users, own = consumers[operation.name], seen.peaks.get(operation.value, 0.0)
+    if len(users) == 1 and isinstance(users[0], Bound):
+        return seen.peaks[users[0].value]
+    if len(users) == 1 and isinstance(users[0], NegativeSlope):  # its slope may be above 1
+        return max(own, seen.peaks[users[0].value])
+    return own

@@ -1,0 +1,93 @@
+"""Each node of a graph against torch's own values: what a node makes of torch's inputs, rounded to its formats.
+
+What differs is the node's own arithmetic. A node that was translated wrongly shows here, whatever it does to the
+result.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from asq_model.common.errors import InputError
+from asq_model.export.trace_network import TracedNetwork, run_program
+from asq_model.export.translator import Axes
+from asq_model.spec.fixed_point import saturate
+from asq_model.spec.graph.elementwise import Input
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.tensor import Tensor as Format
+from asq_model.spec.graph.tensor import Trace
+
+CHECKED_IMAGES = 8
+LARGEST_DIFFERENCE = 0.05  # root mean square over that of torch's values; rounding makes less than a thousandth
+
+
+@dataclass(frozen=True)
+class IntegerNetwork:
+    """A network's graph, with what it was made from.
+
+    values: by node, the name of torch's node whose output it stands for.
+    """
+
+    graph: Graph
+    traced: TracedNetwork
+    values: dict[str, str]
+
+
+def as_maps(tensor: Tensor, axes: Axes) -> np.ndarray:
+    """A tensor of torch as maps [N, channels, rows, columns], float64. axes: where its axes lie in them."""
+    places = [axes.index(axis) + 1 for axis in range(3) if axis in axes]
+    others = [dim for dim, axis in enumerate(axes, 1) if axis is None]
+    moved = tensor.detach().double().permute(0, *places, *others)
+    sizes = [tensor.shape[axes.index(axis) + 1] if axis in axes else 1 for axis in range(3)]
+    return moved.reshape(len(tensor), *sizes).numpy()
+
+
+def as_integers(reals: np.ndarray, form: Format) -> np.ndarray:
+    """Real values in a tensor's format, rounded and saturated."""
+    scaled = np.rint(np.ldexp(reals * form.gain, form.point))
+    return saturate(np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64), form.bits)[0]
+
+
+def real_values(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, np.ndarray]:
+    """What torch has for each node's output, by node, float64 maps; nodes that only reorder values have none."""
+    nodes: dict[str, str] = {value: node for node, value in network.values.items()}
+    found: dict[str, np.ndarray] = {}
+
+    def see(name: str, output: Tensor, inputs: list[Any]) -> None:
+        if name in nodes:
+            found[nodes[name]] = as_maps(output, network.traced.axes[name]).copy()
+
+    run_program(network.traced, model, images, see)
+    return found
+
+
+def node_differences(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, float]:
+    """How far each node's output is from torch's, given torch's inputs: root mean square, as a part of torch's own."""
+    graph, reals = network.graph, real_values(network, model, images)
+    given: dict[str, np.ndarray] = {}
+    differences: dict[str, float] = {}
+    for node in graph.nodes:
+        form = graph.tensors[node.name]
+        if not isinstance(node, Input):
+            made = node.run([given[name] for name in node.inputs], Trace())
+            if node.name not in reals:
+                given[node.name] = made
+                continue
+            wanted = reals[node.name]
+            error = np.ldexp(made.astype(np.float64), -form.point) / form.gain - wanted
+            size = np.sqrt(np.mean(wanted**2))
+            differences[node.name] = float(np.sqrt(np.mean(error**2)) / size) if size else float(np.abs(error).max())
+        given[node.name] = as_integers(reals[node.name], form)
+    return differences
+
+
+def check_nodes(network: IntegerNetwork, model: nn.Module, images: Tensor) -> None:
+    """Raises InputError, naming the node, where a graph does not do what torch does."""
+    for name, difference in node_differences(network, model, images[:CHECKED_IMAGES]).items():
+        if difference > LARGEST_DIFFERENCE:
+            raise InputError(
+                f"node {name} differs from torch by {difference:.2g} of its values' size, given its input; allowed:"
+                f" {LARGEST_DIFFERENCE}. The network has something that was translated wrongly: please report it"
+            )

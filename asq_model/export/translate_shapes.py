@@ -1,0 +1,301 @@
+"""What torch's operations on shapes become: pooling, padding, slices, and what only reads a tensor otherwise."""
+
+import operator
+from math import prod
+from typing import Any
+
+import torch
+from torch import fx
+
+from asq_model.export.operations import Mean, Move
+from asq_model.export.translate_values import arguments_of
+from asq_model.export.translator import Axes, Handler, Shape, Translator, Value, full_shape, operation_name
+from asq_model.spec.graph.movement import MaxPool, Pad, Reshape, Slice
+from asq_model.spec.graph.tensor import Margins, Pair
+
+Node = MaxPool | Reshape | Pad | Slice
+
+
+def sizes_of(node: fx.Node) -> tuple[int, ...]:
+    """The sizes of a node's tensor without the batch. Raises TypeError where one depends on the batch."""
+    return tuple(int(size) for size in node.meta["val"].shape[1:])
+
+
+def keeps_batch(node: fx.Node, source: fx.Node) -> bool:
+    """Whether a node's first axis is the batch still."""
+    shape, before = node.meta["val"].shape, source.meta["val"].shape
+    return bool(len(shape)) and str(shape[0]) == str(before[0])
+
+
+def add_move(translator: Translator, node: fx.Node, value: Value, move: Node, maps: Shape, axes: Axes) -> None:
+    """Add an operation that moves or chooses values."""
+    operation = Move(translator.name(node), (value.operation,), translator.where(node), node.name, move)
+    translator.add(node, operation, maps, axes)
+
+
+def translate_view(translator: Translator, node: fx.Node) -> None:
+    """view, reshape, flatten, unflatten, squeeze, unsqueeze: the values in torch's order, read into another shape."""
+    source = node.args[0]
+    value = translator.value(node, source)
+    assert isinstance(source, fx.Node)
+    if not keeps_batch(node, source):
+        translator.refuse(node, "mixes samples of the batch with other axes; allowed: the batch stays the first axis")
+    sizes = sizes_of(node)
+    kept = [(axis, size) for axis, size in zip(value.axes, value.sizes, strict=True) if size != 1]
+    if [size for _, size in kept] == [size for size in sizes if size != 1]:
+        remaining = iter([axis for axis, _ in kept])
+        axes = tuple(None if size == 1 else next(remaining) for size in sizes)
+        translator.same(node, Value(value.operation, value.maps, named_axes(axes)))
+        return
+    shape = [size for size in sizes if size != 1]
+    if len(shape) > 3:
+        translator.refuse(node, f"makes {len(shape)} axes behind the batch; allowed: up to 3")
+    order = [axis for axis in value.axes if axis is not None]
+    order += [axis for axis in range(3) if axis not in order]
+    count = iter(range(3))
+    axes = tuple(None if size == 1 else next(count) for size in sizes)
+    moved = translator.moved(node, value, (order[0], order[1], order[2]), full_shape(tuple(shape)), named_axes(axes))
+    translator.same(node, moved)
+
+
+def named_axes(axes: Axes) -> Axes:
+    """Axes of size 1 given those of the maps that are left, in order: [N, C, 1, 1] is then as a convolution has it."""
+    free = iter([axis for axis in range(3) if axis not in axes])
+    return tuple(next(free, None) if axis is None else axis for axis in axes)
+
+
+def translate_permute(translator: Translator, node: fx.Node) -> None:
+    """permute, transpose, movedim: the same maps, other axes."""
+    arguments = arguments_of(node)
+    value = translator.value(node, node.args[0])
+    count = len(value.axes) + 1
+    order = list(range(count))
+    if operation_name(node) == "permute":
+        order = [dim % count for dim in arguments["dims"]]
+    elif operation_name(node) == "movedim":
+        moved = torch.empty((1, *range(2, count + 1)), device="meta").movedim(
+            arguments["source"], arguments["destination"]
+        )
+        order = [size - 1 for size in moved.shape]
+    else:
+        first, second = arguments["dim0"] % count, arguments["dim1"] % count
+        order[first], order[second] = order[second], order[first]
+    if order[0] != 0:
+        translator.refuse(node, "moves the batch; allowed: the batch stays the first axis")
+    axes = tuple(value.axis(dim) for dim in order[1:])
+    translator.same(node, Value(value.operation, value.maps, axes))
+
+
+def pair(numbers: Any, dims: int) -> Pair:
+    """Numbers of a window as (rows, columns); a window along one axis is one of rows."""
+    numbers = [numbers] if isinstance(numbers, int) else list(numbers)
+    numbers = numbers * dims if len(numbers) == 1 else numbers
+    return (numbers[0], numbers[1] if dims == 2 else 1)
+
+
+def pooled(
+    translator: Translator, node: fx.Node, dims: int, defaults: dict[str, Any]
+) -> tuple[Value, Pair, Pair, Margins, Pair]:
+    """A pooling's tensor, kernel, stride, margins and dilation. Raises InputError for one that rounds its size up."""
+    arguments = defaults | arguments_of(node)
+    value = translator.arranged(
+        node, translator.value(node, arguments.get("self", node.args[0])), tuple(range(dims + 1))
+    )
+    kernel = pair(arguments["kernel_size"], dims)
+    stride = pair(arguments["stride"] or arguments["kernel_size"], dims)
+    rows, columns = pair(arguments["padding"], dims)
+    columns = columns if dims == 2 else 0
+    dilation = pair(arguments["dilation"], dims)
+    places = [
+        (size + 2 * margin - d * (k - 1) - 1) // s + 1
+        for size, margin, d, k, s in zip(value.maps[1:], (rows, columns), dilation, kernel, stride, strict=True)
+    ]
+    if full_shape(sizes_of(node)) != (value.maps[0], *places):
+        translator.refuse(node, "has ceil_mode; allowed: windows that are whole")
+    return value, kernel, stride, (rows, rows, columns, columns), dilation
+
+
+def translate_max_pool(translator: Translator, node: fx.Node) -> None:
+    dims = 1 if "1d" in operation_name(node) else 2
+    value, kernel, stride, margins, dilation = pooled(translator, node, dims, {"dilation": 1})
+    move = MaxPool(name="", inputs=(), kernel=kernel, stride=stride, padding=margins, dilation=dilation)
+    add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
+
+
+def translate_average_pool(translator: Translator, node: fx.Node) -> None:
+    dims = 1 if "1d" in operation_name(node) else 2
+    arguments = arguments_of(node)
+    value, kernel, stride, margins, _ = pooled(translator, node, dims, {"dilation": 1})
+    if arguments.get("divisor_override") not in (None, prod(kernel)):
+        translator.refuse(node, "has a divisor of its own; allowed: the window's size")
+    if any(margins) and not arguments.get("count_include_pad", True):
+        translator.refuse(node, "leaves padding out of its means; allowed: count_include_pad=True")
+    add_mean(translator, node, value, kernel, stride, margins, value.axes)
+
+
+def add_mean(
+    translator: Translator, node: fx.Node, value: Value, kernel: Pair, stride: Pair, margins: Margins, axes: Axes
+) -> None:
+    """Add the mean of each window; the tensor itself where a window is one value."""
+    sizes = zip(value.maps[1:], (margins[0] + margins[1], margins[2] + margins[3]), kernel, stride, strict=True)
+    places = [(size + margin - k) // s + 1 for size, margin, k, s in sizes]
+    maps = (value.maps[0], places[0], places[1])
+    if kernel == stride == (1, 1) and not any(margins):
+        translator.same(node, Value(value.operation, value.maps, axes))
+        return
+    name, where = translator.name(node), translator.where(node)
+    translator.add(node, Mean(name, (value.operation,), where, node.name, kernel, stride, margins), maps, axes)
+
+
+def adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[Value, Pair]:
+    """The tensor and window of a pooling to a given size. Raises InputError where its windows would overlap."""
+    value = translator.arranged(node, translator.value(node, node.args[0]), tuple(range(dims + 1)))
+    sizes = full_shape(sizes_of(node))[1:]
+    if any(size % wanted for size, wanted in zip(value.maps[1:], sizes, strict=True)):
+        translator.refuse(node, f"pools maps of {value.maps[1:]} to {sizes}; allowed: sizes that divide them")
+    return value, (value.maps[1] // sizes[0], value.maps[2] // sizes[1])
+
+
+def translate_adaptive_average_pool(translator: Translator, node: fx.Node) -> None:
+    value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
+    add_mean(translator, node, value, kernel, kernel, (0, 0, 0, 0), value.axes)
+
+
+def translate_adaptive_max_pool(translator: Translator, node: fx.Node) -> None:
+    value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
+    move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
+    add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
+
+
+def reduced_axes(translator: Translator, node: fx.Node) -> tuple[Value, Pair, Axes]:
+    """The tensor, window and remaining axes of a mean or maximum over whole axes."""
+    arguments = arguments_of(node)
+    value = translator.value(node, node.args[0])
+    dims = arguments.get("dim")
+    dims = list(range(len(value.axes) + 1)) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
+    dims = [dim % (len(value.axes) + 1) for dim in dims]
+    reduced = [value.axis(dim) for dim in dims]
+    if 0 in dims or 0 in reduced:
+        translator.refuse(node, "reduces the batch or the channels; allowed: rows and columns of maps")
+    kernel = (value.maps[1] if 1 in reduced else 1, value.maps[2] if 2 in reduced else 1)
+    kept = [axis for dim, axis in enumerate(value.axes, 1) if dim not in dims or arguments.get("keepdim")]
+    return value, kernel, tuple(kept)
+
+
+def translate_mean(translator: Translator, node: fx.Node) -> None:
+    value, kernel, axes = reduced_axes(translator, node)
+    if arguments_of(node).get("dtype") not in (None, torch.float32, torch.float64):
+        translator.refuse(node, "gives another type; allowed: float32")
+    add_mean(translator, node, value, kernel, kernel, (0, 0, 0, 0), axes)
+
+
+def translate_maximum(translator: Translator, node: fx.Node) -> None:
+    value, kernel, axes = reduced_axes(translator, node)
+    move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
+    maps = (value.maps[0], value.maps[1] // kernel[0], value.maps[2] // kernel[1])
+    add_move(translator, node, value, move, maps, axes)
+
+
+def translate_pad(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    if arguments.get("mode", "constant") != "constant" or arguments.get("value") not in (None, 0, 0.0):
+        translator.refuse(node, "pads otherwise than with zeros; allowed: zeros")
+    value = translator.value(node, node.args[0])
+    margins = {0: (0, 0), 1: (0, 0), 2: (0, 0)}
+    padding = list(arguments["pad"])
+    for index in range(0, len(padding), 2):
+        dim = len(value.axes) - index // 2
+        axis = value.axes[dim - 1] if dim else None
+        before, after = padding[index : index + 2]
+        if before < 0 or after < 0 or (axis is None and (before or after)):
+            translator.refuse(node, f"has padding {padding}; allowed: 0 or more, not along the batch")
+        if axis is not None:
+            margins[axis] = (before, after)
+    pad = Pad(name="", inputs=(), channels=margins[0], margins=(*margins[1], *margins[2]))
+    maps = [size + sum(margins[axis]) for axis, size in enumerate(value.maps)]
+    add_move(translator, node, value, pad, (maps[0], maps[1], maps[2]), value.axes)
+
+
+def cut(
+    translator: Translator, node: fx.Node, value: Value, dim: int, start: int, stop: int, step: int
+) -> tuple[Slice, Shape]:
+    """The slice of a tensor along torch's axis `dim`, and the shape of its maps."""
+    axis = value.axis(dim)
+    if axis is None:
+        translator.refuse(node, f"cuts axis {dim} of size 1; allowed: an axis with values")
+    starts, stops, steps = [0, 0, 0], list(value.maps), [1, 1, 1]
+    starts[axis], stops[axis], steps[axis] = start, stop, step
+    maps = [len(range(*bounds)) for bounds in zip(starts, stops, steps, strict=True)]
+    triples = [(numbers[0], numbers[1], numbers[2]) for numbers in (starts, stops, steps, maps)]
+    return Slice(name="", inputs=(), starts=triples[0], stops=triples[1], steps=triples[2]), triples[3]
+
+
+def translate_slice(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    value = translator.value(node, node.args[0])
+    dim = arguments["dim"] % (len(value.axes) + 1)
+    if dim == 0:
+        if keeps_batch(node, node.all_input_nodes[0]):
+            translator.same(node, value)
+            return
+        translator.refuse(node, "cuts the batch; allowed: other axes")
+    start, stop, step = slice(arguments["start"], arguments["end"], arguments["step"]).indices(value.sizes[dim - 1])
+    if (start, stop, step) == (0, value.sizes[dim - 1], 1):
+        translator.same(node, value)
+        return
+    move, maps = cut(translator, node, value, dim, start, stop, step)
+    add_move(translator, node, value, move, maps, value.axes)
+
+
+def translate_split(translator: Translator, node: fx.Node) -> None:
+    """split, chunk: the parts are cut where they are taken, `translate_part`."""
+    arguments = arguments_of(node)
+    value = translator.value(node, node.args[0])
+    dim = arguments["dim"] % (len(value.axes) + 1)
+    if dim == 0:
+        translator.refuse(node, "splits the batch; allowed: other axes")
+    start = 0
+    parts = []
+    for part in node.meta["val"]:
+        size = int(part.shape[dim])
+        move, maps = cut(translator, node, value, dim, start, start + size, 1)
+        name, where = translator.name(node), translator.where(node)
+        translator.operations.append(Move(name, (value.operation,), where, "", move))
+        parts.append(Value(name, maps, value.axes))
+        start += size
+    translator.parts[node] = parts
+
+
+def translate_part(translator: Translator, node: fx.Node) -> None:
+    """One of several tensors that an operation gives."""
+    source, index = node.args
+    assert isinstance(source, fx.Node) and isinstance(index, int)
+    translator.same(node, translator.parts[source][index])
+
+
+def translate_expand(translator: Translator, node: fx.Node) -> None:
+    value = translator.value(node, node.args[0])
+    if sizes_of(node) != value.sizes:
+        translator.refuse(node, "repeats values; allowed: tensors of the same size")
+    translator.same(node, value)
+
+
+SHAPES: dict[str, Handler] = {
+    **dict.fromkeys(
+        ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"), translate_view
+    ),
+    **dict.fromkeys(("permute", "transpose", "movedim"), translate_permute),
+    **dict.fromkeys(("max_pool2d", "max_pool1d"), translate_max_pool),
+    **dict.fromkeys(("avg_pool2d", "avg_pool1d"), translate_average_pool),
+    **dict.fromkeys(("adaptive_avg_pool2d", "adaptive_avg_pool1d"), translate_adaptive_average_pool),
+    **dict.fromkeys(("adaptive_max_pool2d", "adaptive_max_pool1d"), translate_adaptive_max_pool),
+    "mean": translate_mean,
+    "amax": translate_maximum,
+    "pad": translate_pad,
+    "constant_pad_nd": translate_pad,
+    "slice": translate_slice,
+    **dict.fromkeys(("split", "split_with_sizes", "chunk"), translate_split),
+    operator.getitem.__name__: translate_part,
+    "expand": translate_expand,
+    "expand_as": translate_expand,
+}

@@ -1,0 +1,246 @@
+"""What torch's operations on values become: layers, batch norm, sums, constants, activation functions."""
+
+from math import inf
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from asq_model.export.operations import Affine, Bound, Curve, Join, NegativeSlope, Sum
+from asq_model.export.translator import Handler, Translator, Value, operation_name
+
+CURVES = (
+    *("silu", "gelu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "elu", "selu", "celu", "softplus", "mish"),
+    *("softsign", "log_sigmoid", "logsigmoid"),
+)
+
+
+def arguments_of(node: fx.Node) -> dict[str, Any]:
+    """A node's arguments by the names that torch's schema gives them, defaults included."""
+    target: Any = node.target
+    schema = target._schema.arguments
+    named = {argument.name: argument.default_value for argument in schema if argument.has_default_value()}
+    named |= {argument.name: value for argument, value in zip(schema, node.args, strict=False)}
+    return named | dict(node.kwargs)
+
+
+def by_channel(translator: Translator, node: fx.Node, value: Value, constant: object) -> np.ndarray:
+    """A constant as one number for each channel, float64 [C]. Raises InputError for one that varies otherwise."""
+    channels = value.maps[0]
+    constant = translator.constants.get(constant, constant) if isinstance(constant, fx.Node) else constant
+    if isinstance(constant, (int, float)):
+        return np.full(channels, float(constant))
+    if not isinstance(constant, Tensor):
+        translator.refuse(node, f"takes a {type(constant).__name__}; allowed: a number, or one for each channel")
+    numbers = constant.detach().double().cpu()
+    if numbers.numel() == 1:
+        return np.full(channels, numbers.item())
+    sizes = [1] * (len(value.axes) + 1 - numbers.dim()) + list(numbers.shape)
+    varying = [axis for axis, size in enumerate(sizes) if size > 1]
+    if len(sizes) == len(value.axes) + 1 and varying and all(axis > 0 and value.axis(axis) == 0 for axis in varying):
+        return numbers.reshape(-1).numpy().copy()
+    translator.refuse(
+        node, f"takes a constant of shape {list(constant.shape)}; allowed: one number, or one for each channel"
+    )
+
+
+def add_affine(translator: Translator, node: fx.Node, value: Value, factor: np.ndarray, offset: np.ndarray) -> None:
+    """Add a factor and an offset; the tensor itself where they change nothing."""
+    if (factor == 1).all() and (offset == 0).all():
+        translator.same(node, value)
+        return
+    name, where = translator.name(node), translator.where(node)
+    affine = Affine(name, (value.operation,), where, node.name, factor, offset)
+    translator.add(node, affine, value.maps, value.axes)
+
+
+def translate_layer(translator: Translator, node: fx.Node) -> None:
+    translator.add_layer(node)
+
+
+def translate_batch_norm(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    value = translator.value(node, arguments["input"])
+    if value.axis(1) not in (0, None):
+        value = translator.arranged(node, value, tuple(range(len(value.axes))))
+    parts = {key: arguments[key] for key in ("weight", "bias", "running_mean", "running_var")}
+    if parts["running_mean"] is None or parts["running_var"] is None or arguments.get("training"):
+        translator.refuse(node, "uses the batch's own mean; allowed: running statistics, in eval mode")
+    numbers = {
+        key: by_channel(translator, node, value, default if part is None else reshaped(translator, part, value))
+        for (key, part), default in zip(parts.items(), (1, 0, 0, 1), strict=True)
+    }
+    factor = numbers["weight"] / np.sqrt(numbers["running_var"] + arguments["eps"])
+    add_affine(translator, node, value, factor, numbers["bias"] - numbers["running_mean"] * factor)
+
+
+def reshaped(translator: Translator, part: fx.Node, value: Value) -> Tensor:
+    """A vector of numbers for torch's axis 1, in a shape that broadcasts over the tensor."""
+    vector: Tensor = translator.constants[part]
+    return vector.detach().reshape(-1, *(1,) * (len(value.axes) - 1))
+
+
+def translate_sum(translator: Translator, node: fx.Node, sign: int) -> None:
+    arguments = arguments_of(node)
+    left, right = arguments["self"], arguments["other"]
+    scale = arguments.get("alpha", 1)
+    if left in translator.values and right in translator.values:
+        if scale != 1:
+            translator.refuse(node, f"adds with alpha {scale}; allowed: 1, or a multiplication before it")
+        add_sum(translator, node, translator.values[left], translator.values[right], sign)
+    elif left in translator.values:
+        value = translator.values[left]
+        offset = sign * scale * by_channel(translator, node, value, right)
+        add_affine(translator, node, value, np.ones(value.maps[0]), offset)
+    else:
+        value = translator.value(node, right)
+        offset = by_channel(translator, node, value, left)
+        add_affine(translator, node, value, np.full(value.maps[0], float(sign * scale)), offset)
+
+
+def add_sum(translator: Translator, node: fx.Node, left: Value, right: Value, sign: int) -> None:
+    """Add two tensors. Raises InputError for those of different sizes."""
+    if left.sizes != right.sizes:
+        sizes = f"{list(left.sizes)} and {list(right.sizes)}"
+        translator.refuse(node, f"adds tensors of the sizes {sizes}; allowed: the same size, or expand one before")
+    right = translator.arranged(node, right, left.axes)
+    if right.maps != left.maps:
+        left = translator.arranged(node, left, tuple(range(len(left.axes))))
+        right = translator.arranged(node, right, left.axes)
+    name, inputs = translator.name(node), (left.operation, right.operation)
+    translator.add(node, Sum(name, inputs, translator.where(node), node.name, (1, sign)), left.maps, left.axes)
+
+
+def translate_add(translator: Translator, node: fx.Node) -> None:
+    translate_sum(translator, node, 1)
+
+
+def translate_subtract(translator: Translator, node: fx.Node) -> None:
+    translate_sum(translator, node, -1)
+
+
+def translate_multiply(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    left, right = arguments["self"], arguments["other"]
+    if left in translator.values and right in translator.values:
+        translator.refuse(
+            node,
+            "multiplies two tensors that the input decides; allowed: a constant factor",
+        )
+    value, constant = (
+        (translator.values[left], right) if left in translator.values else (translator.value(node, right), left)
+    )
+    factor = by_channel(translator, node, value, constant)
+    add_affine(translator, node, value, factor, np.zeros(value.maps[0]))
+
+
+def translate_divide(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    if arguments["self"] not in translator.values or arguments["other"] in translator.values:
+        translator.refuse(node, "divides by a tensor that the input decides; allowed: a constant divisor")
+    if arguments.get("rounding_mode") is not None:
+        translator.refuse(node, "rounds its quotient; allowed: no rounding mode")
+    value = translator.values[arguments["self"]]
+    factor = 1 / by_channel(translator, node, value, arguments["other"])
+    add_affine(translator, node, value, factor, np.zeros(value.maps[0]))
+
+
+def translate_negate(translator: Translator, node: fx.Node) -> None:
+    value = translator.value(node, node.args[0])
+    add_affine(translator, node, value, np.full(value.maps[0], -1.0), np.zeros(value.maps[0]))
+
+
+def translate_bound(translator: Translator, node: fx.Node) -> None:
+    """relu, relu6, hardtanh, clamp, clamp_min, clamp_max."""
+    arguments = arguments_of(node)
+    value = translator.value(node, arguments["self"])
+    kind = operation_name(node).removesuffix("_")
+    low: Any
+    high: Any
+    if kind == "relu":
+        low, high = 0.0, inf
+    elif kind == "relu6":
+        low, high = 0.0, 6.0
+    elif kind == "hardtanh":
+        low, high = arguments["min_val"], arguments["max_val"]
+    else:
+        low, high = arguments.get("min"), arguments.get("max")
+    bounds = (-inf if low is None else low, inf if high is None else high)
+    if not all(isinstance(bound, (int, float)) for bound in bounds):
+        translator.refuse(node, "takes a tensor as a bound; allowed: numbers")
+    bound = Bound(translator.name(node), (value.operation,), translator.where(node), node.name, *map(float, bounds))
+    translator.add(node, bound, value.maps, value.axes)
+
+
+def translate_slope(translator: Translator, node: fx.Node) -> None:
+    """leaky_relu and prelu."""
+    arguments = arguments_of(node)
+    value = translator.value(node, arguments["self"])
+    if operation_name(node).startswith("prelu"):
+        if value.axis(1) not in (0, None):
+            value = translator.arranged(node, value, tuple(range(len(value.axes))))
+        slopes = by_channel(translator, node, value, reshaped(translator, arguments["weight"], value))
+    else:
+        slopes = by_channel(translator, node, value, arguments["negative_slope"])
+    slope = NegativeSlope(translator.name(node), (value.operation,), translator.where(node), node.name, slopes)
+    translator.add(node, slope, value.maps, value.axes)
+
+
+def translate_curve(translator: Translator, node: fx.Node) -> None:
+    value = translator.value(node, node.args[0])
+    target: Any = node.target
+    rest, named = node.args[1:], dict(node.kwargs)
+    if any(isinstance(argument, fx.Node) for argument in (*rest, *named.values())):
+        translator.refuse(node, "takes a tensor as a parameter; allowed: numbers")
+
+    def function(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return target(x, *rest, **named)
+
+    curve = Curve(translator.name(node), (value.operation,), translator.where(node), node.name, function)
+    translator.add(node, curve, value.maps, value.axes)
+
+
+def translate_join(translator: Translator, node: fx.Node) -> None:
+    arguments = arguments_of(node)
+    values = [translator.value(node, argument) for argument in arguments["tensors"]]
+    dim = arguments["dim"] % (len(values[0].axes) + 1)
+    axes = values[0].axes
+    if dim == 0 or values[0].axis(dim) not in (0, None):
+        translator.refuse(node, f"joins tensors along axis {dim}; allowed: along the channels")
+    if values[0].axis(dim) is None:
+        axes = tuple(range(len(axes)))
+    values = [translator.arranged(node, value, axes) for value in values]
+    maps = (sum(value.maps[0] for value in values), *values[0].maps[1:])
+    join = Join(translator.name(node), tuple(value.operation for value in values), translator.where(node), node.name)
+    translator.add(node, join, maps, axes)
+
+
+def translate_identity(translator: Translator, node: fx.Node) -> None:
+    """What changes no value in eval mode: dropout, clones, casts between floats."""
+    kind = node.meta["val"]
+    if not kind.is_floating_point():
+        translator.refuse(node, f"gives {kind.dtype}; allowed: floating point")
+    translator.same(node, translator.value(node, node.args[0]))
+
+
+IDENTITIES = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "clone", "contiguous", "detach")
+VALUES: dict[str, Handler] = {
+    "layer": translate_layer,
+    "quantise": translate_layer,
+    "batch_norm": translate_batch_norm,
+    "add": translate_add,
+    "sub": translate_subtract,
+    "mul": translate_multiply,
+    "div": translate_divide,
+    "neg": translate_negate,
+    "prelu": translate_slope,
+    "leaky_relu": translate_slope,
+    "cat": translate_join,
+    "concat": translate_join,
+    "concatenate": translate_join,
+    **dict.fromkeys(("relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max", "clip"), translate_bound),
+    **dict.fromkeys(CURVES, translate_curve),
+    **dict.fromkeys((*IDENTITIES, "alias", "_to_copy", "to", "lift_fresh_copy", "type_as"), translate_identity),
+}
