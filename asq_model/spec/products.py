@@ -12,7 +12,7 @@ from asq_model.spec.fixed_point import largest
 from asq_model.spec.sqrt2 import sqrt2_table
 
 EXACT = ((np.float32, 24), (np.float64, 53))  # floats that hold every integer of so many bits
-LARGEST_ODD = 1 << 26  # of a sum of odd parts: there is a table with √2 times each
+LARGEST_ODD = 1 << 24  # of a sum of odd parts: there is a table with √2 times each
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ class Products:
 def multiply(factors: np.ndarray, operands: np.ndarray) -> np.ndarray:
     """The products of matrices [C', terms] and [N, groups, terms, positions]: [N, C', positions], in BLAS's floats."""
     n, groups, terms, positions = operands.shape
-    rows = factors.reshape(groups, -1, terms)
+    rows = factors.reshape(groups, len(factors) // groups, terms)
     return (rows @ operands.astype(factors.dtype, copy=False)).reshape(n, len(factors), positions)

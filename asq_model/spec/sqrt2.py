@@ -19,7 +19,13 @@ def times_sqrt2(x: int, frac: int) -> int:
 def sqrt2_table(activations: np.ndarray, frac: int) -> np.ndarray:
     """round(√2 · a · 2^frac) of each activation, int64: the contents of the POST look-up table."""
     values, index = np.unique(checked_integers("numbers to multiply by √2", activations, *INT64), return_inverse=True)
-    return np.array([times_sqrt2(int(a), frac) for a in values], np.int64)[index].reshape(np.shape(activations))
+    estimates = np.ldexp(values * 2**0.5, frac)
+    # A float is enough but where it holds too few bits, and near to a half, where it may round to the other side.
+    large = np.abs(estimates) >= 2.0**42
+    table = np.rint(np.where(large, 0, estimates)).astype(np.int64)
+    unsure = large | (np.abs(np.abs(estimates - table) - 0.5) < 2.0**-8)
+    table[unsure] = [times_sqrt2(int(a), frac) for a in values[unsure]]
+    return table[index].reshape(np.shape(activations))
 
 
 def sqrt2_halves(high: np.ndarray, low: np.ndarray, frac: int) -> tuple[np.ndarray, np.ndarray, int]:

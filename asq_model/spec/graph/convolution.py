@@ -96,7 +96,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         sums = self.sums(codes)
         for kept, values in ((trace.inputs, x), (trace.steps, step), (trace.codes, codes), (trace.sums, sums)):
             trace.keep_as(kept, self.name, values)
-        flat = sums.reshape(*sums.shape[:2], -1)
+        flat = sums.reshape(*sums.shape[:2], sums.shape[2] * sums.shape[3])
         total = self.rescale.total(flat, step).reshape(sums.shape)
         if len(inputs) == 2:
             trace.keep_as(trace.sides, self.name, inputs[1])
@@ -116,7 +116,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         else:
             terms = channels // self.groups * self.kernel[0] * self.kernel[1]
             operands = fields.transpose(0, 1, 4, 5, 2, 3).reshape(n, self.groups, terms, rows * columns)
-            return self.products.sums(operands).reshape(n, -1, rows, columns)
+            return self.products.sums(operands).reshape(n, len(self.products.even), rows, columns)
         assert even is not None
         return self.products.combine(even, odd)
 
@@ -128,7 +128,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         for i in range(self.kernel[0]):
             for j in range(self.kernel[1]):
                 total += fields[:, :, None, :, :, i, j] * weights[None, :, :, i, j, None, None]
-        return total.reshape(n, -1, rows, columns)
+        return total.reshape(n, len(factors), rows, columns)
 
 
 class Quantise(Node, frozen=True, kw_only=True, tag="quantise"):

@@ -46,6 +46,15 @@ def test_sqrt2_table_keeps_shape():
     np.testing.assert_array_equal(sqrt2_table(a, 2), [[0, 6], [-17, 40]])
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(-1, 20))
+def test_sqrt2_tables_are_correctly_rounded(seed, frac):
+    """Numbers of all sizes, and those whose products lie nearest to a half."""
+    rng = np.random.default_rng(seed)
+    numbers = np.concatenate([rng.integers(-(1 << bits), 1 << bits, 20) for bits in (8, 20, 30, 40)])
+    numbers = np.concatenate([numbers, worst_cases(1 << 40)])
+    assert sqrt2_table(numbers, frac).tolist() == [times_sqrt2(int(x), frac) for x in numbers]
+
+
 def worst_cases(limit):
     """Integers x whose x·√2 lies nearest to a half: solutions of (2x)²·2 − (2m+1)² = −1 and their neighbours."""
     found, p, q = [], 1, 1  # convergents p/q of √2
