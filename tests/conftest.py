@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
+from few_golden import write_few
 from hypothesis import settings
 
 from asq_model.common import command_line
@@ -52,6 +53,12 @@ def pytest_collection_finish(session):
 def build_root() -> Path:
     """One build folder for all workers: a configuration is built once, and a later run of the tests reuses it."""
     return ROOT / "build" / "test"
+
+
+def some(value, usual, name: str):
+    """A parameter of a test, or a tuple of several: tried each time if it is among the usual, else by `make verify`."""
+    values = value if isinstance(value, tuple) else (value,)
+    return pytest.param(*values, id=name, marks=[] if value in usual else [pytest.mark.exhaustive])
 
 
 def with_runtime(folder: Path, build_root: Path) -> Path:
@@ -166,3 +173,8 @@ def small_golden(small_checkpoint, made_once) -> Path:
         export(small_checkpoint, path)
 
     return made_once("small", make)
+
+
+@pytest.fixture(scope="session")
+def few_golden(small_golden, made_once) -> Path:
+    return made_once("few", lambda path: write_few(small_golden, path))

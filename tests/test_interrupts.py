@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from conftest import ROOT
 
+BEGIN_S = 120  # a program that is not interrupted by then never will be
 # Stand-ins: what is measured waits in a program of its own, as synthesis does.
 SYNTH = """
 import subprocess, sys
@@ -50,6 +52,25 @@ if __name__ == "__main__":
 """
 
 
+def heed_interrupts():
+    """In a child process: what a shell starts in the background would ignore Ctrl-C, and so would all its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def wait_for_begun(process):
+    """Read what a program says until its first child has begun; end it and fail where none does in time."""
+    said = []
+    limit = threading.Timer(BEGIN_S, os.killpg, (process.pid, signal.SIGKILL))
+    limit.start()
+    for line in process.stderr:
+        said.append(line)
+        if "begun" in line:
+            limit.cancel()
+            return
+    limit.cancel()
+    pytest.fail(f"no child began within {BEGIN_S} s: {''.join(said)}")
+
+
 @pytest.mark.parametrize("program", [SYNTH, POOL], ids=["synth", "pool"])
 def test_one_line_and_nothing_left_running(program, tmp_path):
     script = tmp_path / "program.py"
@@ -61,13 +82,16 @@ def test_one_line_and_nothing_left_running(program, tmp_path):
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         start_new_session=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 -- it only sets a signal's handler
     )
-    for line in process.stderr:
-        if "begun" in line:
-            break
+    wait_for_begun(process)
     time.sleep(1)  # the second child begins, too
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        _, said = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 130, said
     lines = [line for line in said.split("\n") if line and "begun" not in line]
     assert lines == ["interrupted"], said
@@ -89,5 +113,6 @@ def test_while_a_command_loads():
         "run('late', 'late')"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, preexec_fn=heed_interrupts)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")

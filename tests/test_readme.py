@@ -50,15 +50,27 @@ def test_what_readme_says_was_found_comes_from_the_rows():
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
 
 
-def test_a_network_of_one_s_own_from_training_to_golden_vectors(tmp_path, build_root):
-    manifest = run_example(GUIDES["own-network.md"], tmp_path)
+@pytest.fixture(scope="module")
+def own_network(tmp_path_factory):
+    """The folder in which the guide's example ran, and the manifest that it wrote."""
+    folder = tmp_path_factory.mktemp("own")
+    return folder, run_example(GUIDES["own-network.md"], folder)
+
+
+def test_a_network_of_one_s_own_from_training_to_golden_vectors(own_network):
+    folder, manifest = own_network
     assert manifest["accuracy"]["quantised_correct"] > 0.9 * manifest["accuracy"]["test_images"]
-    layers = {layer.name: layer.entry["level_set"] for layer in read_golden(tmp_path / "build" / "golden" / "mine")}
+    layers = {layer.name: layer.entry["level_set"] for layer in read_golden(folder / "build" / "golden" / "mine")}
     assert layers == {"0": "uniform8", "3": "post4", "7": "post4", "9": "uniform8"}
+
+
+@pytest.mark.exhaustive
+def test_the_blocks_of_a_network_of_one_s_own_are_simulated(own_network, build_root):
+    folder, manifest = own_network
     blocks = block_specs(manifest)
     assert [spec.unit for spec in blocks].count("adapter-step") == 1
     for spec in blocks:
-        outcome = run_job(Job(spec, tmp_path / "build" / "golden" / "mine"), build_root)
+        outcome = run_job(Job(spec, folder / "build" / "golden" / "mine"), build_root)
         assert outcome.passed, outcome.failures()
 
 

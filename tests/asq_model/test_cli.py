@@ -34,6 +34,7 @@ def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_pa
     assert command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
 
 
+@pytest.mark.exhaustive
 def test_golden_of_several_networks(small_recipe, small_golden, tmp_path, monkeypatch):
     """Trained at the same time they are, byte for byte, what each is alone; what is there is not made again."""
     from asq_model.artifacts import export_digits_network, export_digits_networks

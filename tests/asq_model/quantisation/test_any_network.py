@@ -187,7 +187,7 @@ NOT_AS_A_WHOLE = {  # and why: their layers are exported one by one
     "group norm": "operation group_norm .* has no integer form here",
 }
 # Those that differ in operators or shapes: torch's exporter takes seconds for each.
-AS_ONNX = ("VGG", "MobileNetV2", "attention", "branches", "1-D", "Hardswish")
+AS_ONNX = ("VGG", "MobileNetV2", "branches", "1-D", "Hardswish")
 LAYER = LayerConfig("post", 4, activations="asq", activation_bits=4)
 
 
@@ -234,24 +234,35 @@ def check_graph(folder, net, images) -> None:
         assert layer.given_input > 0.998 * layer.codes, name
 
 
-@pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")  # torch may copy
-@pytest.mark.filterwarnings("ignore:layer .* is .* for all")  # three steps do not teach every adapter to vary
-@pytest.mark.parametrize("kind", NETWORKS)
-def test_networks_go_from_conversion_to_golden_vectors_and_onnx(kind, tmp_path):
+def converted(kind: str) -> tuple[nn.Module, torch.Tensor]:
+    """The network in eval mode, trained a moment, and its images."""
     torch.manual_seed(3)
     net, images = NETWORKS[kind](), torch.randn(12, *INPUTS.get(kind, (3, 8, 8)))
     done = convert(net, QuantConfig(LAYER), images, for_export=True)
     assert not done.left and len(done.quantised) >= 3
     train(net, images, 40 if kind == "MLPerf's autoencoder" else 3)  # or its bottleneck is zero for all
+    return net.eval(), images
+
+
+@pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel")  # torch may copy
+@pytest.mark.filterwarnings("ignore:layer .* is .* for all")  # three steps do not teach every adapter to vary
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_networks_go_from_conversion_to_golden_vectors(kind, tmp_path):
+    net, images = converted(kind)
     with pytest.warns(UserWarning, match=NOT_AS_A_WHOLE[kind]) if kind in NOT_AS_A_WHOLE else nullcontext():
-        export_network(net.eval(), images, tmp_path)
+        export_network(net, images, tmp_path)
     check_golden(tmp_path)
     if kind not in NOT_AS_A_WHOLE:
         check_graph(tmp_path, net, images)
     assert [layer.name for layer in read_golden(tmp_path)] == [name for name, _ in quantised_layers(net)]
-    if kind in AS_ONNX:
-        export_onnx(net, images[:2], tmp_path / "net.onnx")
-        assert differences(tmp_path / "net.onnx", net, images).median() < 1e-3
+
+
+@pytest.mark.xdist_group("onnx")
+@pytest.mark.parametrize("kind", ["attention", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in AS_ONNX)])
+def test_networks_go_from_conversion_to_onnx(kind, tmp_path):
+    net, images = converted(kind)
+    export_onnx(net, images[:2], tmp_path / "net.onnx")
+    assert differences(tmp_path / "net.onnx", net, images).median() < 1e-3
 
 
 def test_export_holds_for_every_start_of_small_adapters(tmp_path):

@@ -19,6 +19,7 @@ from asq_model.studies.paper_tables import TABLES
 from asq_model.training.checkpoint_file import read_checkpoint
 
 CLASSES = ("cat", "dog", "owl")
+OTHERS = ("resnet18", "resnet34", "resnet20")
 
 
 @pytest.fixture(scope="module")
@@ -35,42 +36,41 @@ def images(tmp_path_factory):
     return folder
 
 
-def train(images, network, out, processes=0, epochs=(0, 1)):
+def words_of(images, network, out, epochs=(0, 1)):
+    """The words of a training command."""
     start = images / f"{network}.safetensors"
     if not start.exists():
         torch.manual_seed(0)
         save_file(build(network, len(CLASSES)).state_dict(), start)
-    words = ["-m", "asq_model", "train", "--network", network, "--dataset", "imagenet", "--data", str(images)]
-    words += [
-        "--from",
-        str(start),
-        "--full-epochs",
-        str(epochs[0]),
-        "--epochs",
-        str(epochs[1]),
-        "--batch",
-        "4",
-        "--out",
-        str(out),
-    ]
+    full, quantised = epochs
+    options = {"network": network, "dataset": "imagenet", "data": images, "from": start, "out": out, "batch": 4}
+    options |= {"full-epochs": full, "epochs": quantised}
+    return ["asq_model", "train", *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def train(words, processes):
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes else []
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launch, *words]
+    command = [sys.executable, *launch, "-m", *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
 
 
-@pytest.mark.parametrize("network", ["resnet18", "resnet34", "mobilenetv2", "resnet20"])
-def test_one_epoch_of_every_network(network, images, tmp_path):
+@pytest.mark.parametrize(
+    "network", ["mobilenetv2", *(pytest.param(other, marks=pytest.mark.exhaustive) for other in OTHERS)]
+)
+def test_one_epoch_of_every_network(network, images, command, tmp_path):
     out = tmp_path / "x.safetensors"
-    done = train(images, network, out)
+    words = words_of(images, network, out)
+    done = command(*words)
     assert done.returncode == 0, done.stderr
     _, config = read_checkpoint(out)
     assert config["classes"] == 3 and config["train_images"] == 9 and config["test_images"] == 3
     assert config["quantised_top_5"] == 3  # of three classes, the label is among the first five
-    again = train(images, network, out)
+    again = command(*words)
     assert "is up to date" in again.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     """Two of Table 3's rows, on a network that is quick to train: both runs made, the page written, nothing twice."""
     start = tmp_path / "start"
@@ -87,6 +87,7 @@ def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     assert "--batch 4" in text and "weights from elsewhere" in text and "Failed runs" not in text
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("epochs", "limit"), [((1, 0), 0.03), ((0, 1), 1)])
 def test_two_processes_share_a_batch(epochs, limit, images, tmp_path):
     """And move the weights as one process does, up to the order of float32's sums.
@@ -97,7 +98,7 @@ def test_two_processes_share_a_batch(epochs, limit, images, tmp_path):
     results = []
     for processes in (0, 2):
         out = tmp_path / f"{processes}.safetensors"
-        done = train(images, "resnet20", out, processes, epochs)
+        done = train(words_of(images, "resnet20", out, epochs), processes)
         assert done.returncode == 0, done.stderr
         results.append(read_checkpoint(out))
     (one, config), (two, other) = results
@@ -111,6 +112,7 @@ def test_two_processes_share_a_batch(epochs, limit, images, tmp_path):
     assert distance(one, two) < limit * distance(one, start)
 
 
+@pytest.mark.exhaustive
 def test_a_killed_run_goes_on(images, tmp_path):
     """Killed after its first epoch of two, it does only the second, with the result of a run that was not killed."""
     code = (

@@ -30,18 +30,24 @@ def study(tmp_path_factory):
     return folder
 
 
-def test_every_figure_is_drawn_the_same_twice(study, command, tmp_path):
-    for out in ("a", "b"):
-        done = command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path / out)
-        assert done.returncode == 0, done.stderr
-    text = (tmp_path / "a" / "figures.md").read_text(encoding="utf-8")
+def test_every_figure_is_drawn(study, command, tmp_path):
+    done = command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "figures.md").read_text(encoding="utf-8")
     assert "ASQ at 2 bits: " in text and all(f"figure{number}.png" in text for number in FIGURES)
     assert list(CAPTIONS) == list(FIGURES)
     for number in FIGURES:
+        with Image.open(tmp_path / f"figure{number}.png") as image:
+            assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+@pytest.mark.exhaustive
+def test_every_figure_is_drawn_the_same_twice(study, command, tmp_path):
+    for out in ("a", "b"):
+        command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path / out)
+    for number in FIGURES:
         first, second = (tmp_path / out / f"figure{number}.png" for out in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
-        with Image.open(first) as image:
-            assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
 
 
 def test_checkpoints_in_the_wrong_place_are_refused(study, refused, tmp_path):

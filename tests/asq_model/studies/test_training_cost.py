@@ -29,6 +29,7 @@ def test_networks_take_turns(monkeypatch):
     assert not torch.equal(made[0].conv1.weight, build("resnet8", 10).conv1.weight)
 
 
+@pytest.mark.exhaustive
 def test_peak_memory_is_measured_in_a_process_of_its_own():
     """A step at batch 128 holds every layer's activations: some hundred MiB, of which this process sees nothing."""
     before = training_cost.read_memory("VmHWM")

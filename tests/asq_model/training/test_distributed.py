@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from conftest import ROOT
 
+from asq_model.common.errors import InputError
+from asq_model.datasets import load_dataset
 from asq_model.distributed import GlobalBatchNorm2d
+from asq_model.training import state
 from asq_model.training.checkpoint_file import read_checkpoint
 
 TRAIN = """
@@ -23,7 +27,8 @@ from asq_model.common.errors import InputError
 if sys.argv[4:] == ["apart"]:
     import asq_model.training.state
     asq_model.training.state.share_batch_norms = lambda model: None
-recipe = Recipe(full_precision_epochs=1, quantised_epochs=1, batch=int(sys.argv[2]), activations=sys.argv[3])
+fields = {"batch": int(sys.argv[2]), "activations": sys.argv[3], "validation": 1117}  # a quarter of the images
+recipe = Recipe(full_precision_epochs=0, quantised_epochs=1, **fields)
 try:
     train(recipe, Path(sys.argv[1]))
 except InputError as error:
@@ -40,6 +45,7 @@ def run(processes, out, batch=64, activations="asq", *more):
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("activations", ["asq", "pact"])
 def test_two_processes_give_the_result_of_one(activations, tmp_path):
     """Two processes give the result of one; float64 keeps the order of sums far below the rounding of a code."""
@@ -53,6 +59,7 @@ def test_two_processes_give_the_result_of_one(activations, tmp_path):
         assert config[count] == other[count]
 
 
+@pytest.mark.exhaustive
 def test_batch_norms_of_their_own_would_be_seen(tmp_path):
     """The comparison above can fail: here each process normalises its own part of the batch."""
     results = []
@@ -62,7 +69,14 @@ def test_batch_norms_of_their_own_would_be_seen(tmp_path):
     assert np.abs(results[0] - results[1]).max() > 1e-3
 
 
-def test_a_batch_that_does_not_divide_is_refused(tmp_path):
+def test_a_batch_that_does_not_divide_is_refused(small_recipe, monkeypatch):
+    monkeypatch.setattr(state, "world_size", lambda: 2)
+    with pytest.raises(InputError, match="batch is 63; allowed: a multiple of the 2 processes"):
+        state.TrainingState(replace(small_recipe, batch=63), load_dataset("digits"))
+
+
+@pytest.mark.exhaustive
+def test_every_process_is_told_of_a_batch_that_does_not_divide(tmp_path):
     done = run(2, tmp_path / "x.safetensors", batch=63)
     assert done.returncode != 0 and "batch is 63; allowed: a multiple of the 2 processes" in done.stdout
 

@@ -25,7 +25,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("after", [1, 2])
+@pytest.mark.parametrize("after", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 def test_a_killed_run_resumes_to_the_same_bytes(after, small_recipe, small_checkpoint, tmp_path):
     """Killed in full precision and right after the first quantised epoch."""
     recipe = replace(small_recipe, full_precision_epochs=1, quantised_epochs=1)
@@ -45,7 +45,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(after, small_recipe, small_check
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
+@pytest.mark.parametrize("hash_seed", ["1", pytest.param("2", marks=pytest.mark.exhaustive)])
 def test_checkpoint_and_golden_vectors_are_the_same_bytes_in_another_process(
     hash_seed, small_checkpoint, small_golden, small_recipe, tmp_path
 ):
@@ -130,6 +130,7 @@ def test_every_seed_and_epoch_has_an_order_of_its_own():
     assert len(draws) == 20
 
 
+@pytest.mark.exhaustive
 def test_two_seeds_of_a_method_without_random_weights_differ(small_recipe, tmp_path):
     """LSQ from the same start: only the order and the augmentation are left to make a difference."""
     full = tmp_path / "full"

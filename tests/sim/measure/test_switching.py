@@ -94,6 +94,7 @@ def test_the_figure_by_hand():
         figures(MODULE, COUNTS, products=5)
 
 
+@pytest.mark.exhaustive
 def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, monkeypatch):
     for kept in (build_root / "synth" / f"{SPEC.name}-energy").glob("energy-*.json"):
         kept.unlink()
@@ -104,6 +105,7 @@ def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, 
     assert measure_switching(SPEC, small_golden, build_root, FEW) == found
 
 
+@pytest.mark.exhaustive
 def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_root):
     counts = toggles(build_root / "synth" / f"{SPEC.name}-energy")
     words = stimulus(SPEC, small_golden, FEW).words
@@ -113,6 +115,7 @@ def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_r
     assert counts["i__valid"] == 1 and counts["i__ready"] == counts["rst"] == 0
 
 
+@pytest.mark.exhaustive
 def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root, monkeypatch):
     mapped = switching.netlist
 
@@ -129,6 +132,7 @@ def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root,
         measure_switching(SPEC, small_golden, build_root, FEW + 1)
 
 
+@pytest.mark.exhaustive
 def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
     spec = ArraySpec(MacSpec("post", 3, 3, frac=-1), 4, 2)
     found = measure_switching(spec, small_golden, build_root, FEW)

@@ -22,6 +22,7 @@ from sim.vectors.shipped import shipped_folder
 pytestmark = pytest.mark.xdist_group("negative")
 SPEC = MacSpec("post", 4, 4)
 GOLDEN = shipped_folder((4, 4))
+NARROW = shipped_folder((3, 3))
 
 
 def broken(spec, pattern, replacement, folder):
@@ -46,30 +47,38 @@ def value_at(vcd, signal, nanoseconds):
     return found
 
 
-def test_a_wrong_product_is_told_with_its_cycle_and_operands_and_its_waveform_shows_it(
-    mutants_root, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.setattr(verilator, "waveform", lambda: "vcd")
-    monkeypatch.setattr(bench_runner, "waveform", lambda: "vcd")
-    verilog = broken(SPEC, r"(root = )7'h28;", r"\g<1>7'h29;", tmp_path)  # an entry of the table of √2·a
-    outcome = run_job(Job(SPEC, GOLDEN, ("golden",), verilog), mutants_root)
-    (line,) = outcome.failures()
-    layer, vector, expected, got, pairs, log = re.match(
-        rf"{SPEC.name} golden: \d+ wrong results; (\S+) vector (\d+): expected (-?\d+), got (-?\d+);.* the first at"
-        r" \d+ ns, cycle \d+, of codes × activations ([\d× ]+) … \(\d+ of them\); .* log (\S+)$",
+@pytest.fixture
+def wrong(mutants_root, tmp_path):
+    """The outcome of a unit with a wrong entry in the table of √2·a, on one layer."""
+    verilog = broken(SPEC, r"(root = )7'h28;", r"\g<1>7'h29;", tmp_path)
+    return run_job(Job(SPEC, GOLDEN, ("golden",), verilog, "block2.conv1"), mutants_root)
+
+
+def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong):
+    (line,) = wrong.failures()
+    vector, expected, got, pairs, log = re.match(
+        rf"{SPEC.name} golden: \d+ wrong results; block2.conv1 vector (\d+): expected (-?\d+), got (-?\d+);.* the first"
+        r" at \d+ ns, cycle \d+, of codes × activations ([\d× ]+) … \(\d+ of them\); .* log (\S+)$",
         line,
     ).groups()
-    assert outcome.log.is_file() and log == str(outcome.log)
-    first = outcome.found["golden"]["failures"][0]
-    assert (first["layer"], first["vector"]) == (layer, int(vector))
+    assert wrong.log.is_file() and log == str(wrong.log)
+    first = wrong.found["golden"]["failures"][0]
+    assert (first["layer"], first["vector"]) == ("block2.conv1", int(vector))
     assert SPEC.dot(first["codes"], first["activations"]) == int(expected) != int(got)
     assert pairs.split() == [f"{c}×{a}" for c, a in zip(first["codes"], first["activations"], strict=True)][:12]
+    words = shlex.split(wrong.again())
+    assert words[:4] == ["python", "-m", "sim", "again"]
+    assert words[-4:] == ["--test", "golden", "--layer", "block2.conv1"]
 
+
+@pytest.mark.exhaustive
+def test_its_waveform_shows_it(wrong, mutants_root, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(verilator, "waveform", lambda: "vcd")
+    monkeypatch.setattr(bench_runner, "waveform", lambda: "vcd")
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(outcome.again())
-    assert words[:4] == ["python", "-m", "sim", "again"] and words[-4:] == ["--test", "golden", "--layer", layer]
+    words = shlex.split(wrong.again())[4:]
     with pytest.raises(SystemExit) as ended:
-        cli.again.main([*words[4:], "--root", str(mutants_root)], standalone_mode=False)
+        cli.again.main([*words, "--root", str(mutants_root)], standalone_mode=False)
     said = capsys.readouterr()
     assert ended.value.code == 1 and "alone, with a waveform: python -m sim again " in said.err
     time = int(re.search(r"the first at (\d+) ns", said.err).group(1))
@@ -77,7 +86,7 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands_and_its_waveform_sh
     assert wave.endswith("waves.vcd")
     shown = value_at(Path(wave), r"o__payload", time)
     half = 1 << SPEC.result_width - 1
-    assert (shown ^ half) - half == int(got)
+    assert (shown ^ half) - half == wrong.found["golden"]["failures"][0]["got"]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +117,11 @@ def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, s
 
 
 def test_one_unit_and_one_layer_alone(build_root, capsys):
-    words = [str(GOLDEN), "--root", str(build_root), "--unit", "uniform", "--layer", "block2.conv1"]
+    words = [str(NARROW), "--root", str(build_root), "--unit", "uniform", "--layer", "block2.conv1"]
     cli.run.main(words, standalone_mode=False)
-    assert "uniform_mac_w4a4" in capsys.readouterr().err
-    job = read_job(next((build_root / "sim" / "bench_uniform_mac_w4a4").glob("run-*/job.json")))
-    assert job.spec == MacSpec("uniform", 4, 4)
+    assert "uniform_mac_w3a3" in capsys.readouterr().err
+    job = read_job(next((build_root / "sim" / "bench_uniform_mac_w3a3").glob("run-*/job.json")))
+    assert job.spec == MacSpec("uniform", 3, 3)
 
 
 @pytest.mark.parametrize(
