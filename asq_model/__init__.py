@@ -11,18 +11,25 @@ if TYPE_CHECKING:
     from asq_model.config.layer_config import LayerConfig, QuantConfig
     from asq_model.datasets import load_dataset
     from asq_model.export.golden_layers import export_network
+    from asq_model.export.integer_graph import make_graph
     from asq_model.export.onnx import export_onnx
     from asq_model.quantisation.convert import convert
+    from asq_model.studies.integer_parity import compare_network
 
 __version__ = "0.2.0"
-__all__ = ["LayerConfig", "QuantConfig", "__version__", "convert", "export_network", "export_onnx", "load_dataset"]
+__all__ = [
+    *("LayerConfig", "QuantConfig", "__version__", "compare_network", "convert", "export_network", "export_onnx"),
+    *("load_dataset", "make_graph"),
+]
 MODULES = {
     "LayerConfig": "config.layer_config",
     "QuantConfig": "config.layer_config",
+    "compare_network": "studies.integer_parity",
     "convert": "quantisation.convert",
     "export_network": "export.golden_layers",
     "export_onnx": "export.onnx",
     "load_dataset": "datasets",
+    "make_graph": "export.integer_graph",
 }
 
 

@@ -24,16 +24,19 @@ GUIDES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs"
 
 
 def run_example(text, folder):
-    """Run the first Python example of a page in a folder; its manifest of golden vectors."""
-    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    """Run a page's first Python example in a folder, and those of its own that go on with it: a network that is compared
+    with its integers. Returns its manifest of golden vectors, and what was printed."""
+    first, *others = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    code = first + "".join(other for other in others if "compare_network" in other)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return read_manifest(folder / "build" / "golden" / "mine")
+    return read_manifest(folder / "build" / "golden" / "mine"), done.stdout
 
 
 def test_readme_s_network_is_exported(tmp_path):
-    manifest = run_example(README, tmp_path)
+    manifest, printed = run_example(README, tmp_path)
+    assert "the same class: 360 (100.00%)" in printed
     assert [layer["name"] for layer in manifest["layers"]] == ["0", "2", "5", "7"]
 
 
@@ -52,13 +55,14 @@ def test_what_readme_says_was_found_comes_from_the_rows():
 
 @pytest.fixture(scope="module")
 def own_network(tmp_path_factory):
-    """The folder in which the guide's example ran, and the manifest that it wrote."""
+    """The folder in which the guide's example ran, the manifest that it wrote, and what it printed."""
     folder = tmp_path_factory.mktemp("own")
-    return folder, run_example(GUIDES["own-network.md"], folder)
+    return folder, *run_example(GUIDES["own-network.md"], folder)
 
 
 def test_a_network_of_one_s_own_from_training_to_golden_vectors(own_network):
-    folder, manifest = own_network
+    folder, manifest, printed = own_network
+    assert re.search(r"the same class: (360|35\d) ", printed) and "(360, 10, 1, 1)" in printed
     assert manifest["accuracy"]["quantised_correct"] > 0.9 * manifest["accuracy"]["test_images"]
     layers = {layer.name: layer.entry["level_set"] for layer in read_golden(folder / "build" / "golden" / "mine")}
     assert layers == {"0": "uniform8", "3": "post4", "7": "post4", "9": "uniform8"}
@@ -66,9 +70,9 @@ def test_a_network_of_one_s_own_from_training_to_golden_vectors(own_network):
 
 @pytest.mark.exhaustive
 def test_the_blocks_of_a_network_of_one_s_own_are_simulated(own_network, build_root):
-    folder, manifest = own_network
+    folder, manifest, _ = own_network
     blocks = block_specs(manifest)
-    assert [spec.unit for spec in blocks].count("adapter-step") == 1
+    assert [spec.unit for spec in blocks].count("adapter-step") == [spec.unit for spec in blocks].count("rescale") == 1
     for spec in blocks:
         outcome = run_job(Job(spec, folder / "build" / "golden" / "mine"), build_root)
         assert outcome.passed, outcome.failures()

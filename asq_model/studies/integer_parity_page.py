@@ -53,6 +53,9 @@ class Parity:
     saturated_outputs: Count = 0
     data: Line = ""  # the whole test set's labels by `labels_digest`
 
+    def __str__(self) -> str:
+        return render_network(self)
+
 
 def render_network(parity: Parity, nodes: Mapping[str, float] | None = None) -> str:
     """The section on one network: counts, and a table of its layers.
