@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    *("LayerConfig", "QuantConfig", "__version__", "compare_network", "convert", "export_network", "export_onnx"),
-    *("load_dataset", "make_graph"),
+    "LayerConfig",
+    "QuantConfig",
+    "__version__",
+    "compare_network",
+    "convert",
+    "export_network",
+    "export_onnx",
+    "load_dataset",
+    "make_graph",
 ]
 MODULES = {
     "LayerConfig": "config.layer_config",

@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser):
     parser.addoption("--exhaustive", action="store_true", help="every configuration, not a few of each")
+    parser.addoption(
+        "--triton", action="store_true", help="kernels in Triton's interpreter: pip install 'asq-post[gpu]'"
+    )
 
 
 def pytest_configure(config):
@@ -27,6 +30,11 @@ def pytest_configure(config):
     settings.register_profile("usual", max_examples=60, derandomize=True)
     settings.register_profile("exhaustive", max_examples=400, derandomize=True)
     settings.load_profile("exhaustive" if exhaustive else "usual")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Kernels are tested where Triton is asked for: it comes with torch for CUDA only."""
+    return True if collection_path.name == "test_fused_functions.py" and not config.getoption("triton") else None
 
 
 def pytest_collection_modifyitems(config, items):

@@ -24,8 +24,10 @@ GUIDES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs"
 
 
 def run_example(text, folder):
-    """Run a page's first Python example in a folder, and those of its own that go on with it: a network that is compared
-    with its integers. Returns its manifest of golden vectors, and what was printed."""
+    """Run a page's first Python example in a folder, and the one that goes on with `compare_network`.
+
+    Returns the manifest of golden vectors, and what was printed.
+    """
     first, *others = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     code = first + "".join(other for other in others if "compare_network" in other)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

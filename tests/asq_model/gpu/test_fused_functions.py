@@ -1,4 +1,4 @@
-"""The kernels compute what the functions of `straight_through` do: in Triton's interpreter, where Triton is there."""
+"""The kernels compute what the functions of `straight_through` do, in Triton's interpreter: `pytest --triton`."""
 
 import os
 
@@ -6,7 +6,6 @@ import pytest
 import torch
 
 os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined
-pytest.importorskip("triton", reason="Triton comes with torch for CUDA only")
 
 from asq_model.gpu.fused_functions import FusedFakeQuantise, FusedNearestLevel, FusedPositive, fused_functions
 from asq_model.quantisation.straight_through import CUDA_FUNCTIONS, FakeQuantise, NearestLevel, positive
