@@ -84,6 +84,8 @@ def reshaped(translator: Translator, part: fx.Node, value: Value) -> Tensor:
 def translate_sum(translator: Translator, node: fx.Node, sign: int) -> None:
     arguments = arguments_of(node)
     left, right = arguments["self"], arguments["other"]
+    if operation_name(node) == "rsub":
+        left, right = right, left
     scale = arguments.get("alpha", 1)
     if left in translator.values and right in translator.values:
         if scale != 1:
@@ -232,6 +234,7 @@ VALUES: dict[str, Handler] = {
     "batch_norm": translate_batch_norm,
     "add": translate_add,
     "sub": translate_subtract,
+    "rsub": translate_subtract,
     "mul": translate_multiply,
     "div": translate_divide,
     "neg": translate_negate,
