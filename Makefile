@@ -32,6 +32,9 @@ commands.asq := export asq
 commands.test := pytest
 commands.verify := pytest
 
+# A worker for each of two cores; tests that share a folder or a tool that takes long to load stay together.
+TESTING := -n 2 --dist loadgroup --durations=15
+
 UPPER = $(subst -,_,$(shell echo '$(1)' | tr a-z A-Z))
 variables = $(call UPPER,$(options.$(1)))
 # The command line's only: an environment has names of its own, such as a terminal's COLUMNS.
@@ -114,13 +117,13 @@ figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to
 pages: $(VENV)/.synth ## write docs/results anew from the records there, measuring nothing
 	@$(PY) -m asq_model pages && $(PY) -m sim pages
 
-test: $(VENV)/.synth ## run the whole test suite
+test: $(VENV)/.synth ## run the test suite, minutes; what took longest is listed (PYTEST)
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup $(call options,pytest)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING) $(call options,pytest)
 
-verify: $(VENV)/.synth ## run every configuration and many more examples of the fuzz tests
+verify: $(VENV)/.synth ## run the rest: every configuration, many more examples of the fuzz tests (PYTEST)
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest -n 2 --dist loadgroup --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING) --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
 
 bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)
