@@ -37,7 +37,7 @@ def test_designs_are_of_their_form_each_once_with_rivals(widths, form):
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(InputError, match="FORMS has 'tree'; allowed: mac, dot16"):
+    with pytest.raises(InputError, match="form is 'tree'; allowed: mac, dot16"):
         designs((4, 4), "tree")
 
 
