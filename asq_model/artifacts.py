@@ -1,9 +1,10 @@
 """Checkpoints and golden vectors, made when they are missing or when what they depend on has changed."""
 
 import os
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stderr
+from io import StringIO
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, OtherFormat
+from asq_model.common.progress import progress_bar
 from asq_model.config.fingerprints import export_fingerprint, recipe_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
@@ -73,14 +75,15 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
     return out
 
 
-def export_digits_network(recipe: Recipe, force: bool, line: int = 0) -> Path:
-    """Make the golden vectors of the digits network where they are not there yet.
-
-    line: of the terminal, for progress below that of others that train at the same time.
-    """
-    if sys.stderr.isatty():
-        os.environ["TQDM_POSITION"] = str(line)
+def export_digits_network(recipe: Recipe, force: bool) -> Path:
+    """Make the golden vectors of the digits network where they are not there yet."""
     return export_if_needed(train_if_needed(recipe, None, force), None, None, force)
+
+
+def export_in_silence(recipe: Recipe, force: bool) -> Path:
+    """The same in a child process, whose parent shows the progress of all."""
+    with redirect_stderr(StringIO()):
+        return export_digits_network(recipe, force)
 
 
 def export_digits_networks(recipes: list[Recipe], force: bool) -> list[Path]:
@@ -91,9 +94,13 @@ def export_digits_networks(recipes: list[Recipe], force: bool) -> list[Path]:
         # A fork would copy torch's threads.
         with ProcessPoolExecutor(workers, get_context("spawn"), end_on_interrupt) as pool:
             with interrupts_held():
-                started = pool.map(export_digits_network, missing, repeat(force), range(len(missing)))
+                started = pool.map(export_in_silence, missing, repeat(force))
             try:
-                list(started)
+                with progress_bar("networks") as bar:
+                    bar.expect(len(missing))
+                    for folder in started:
+                        bar.say(f"{folder} is exported")
+                        bar.advance()
             except BrokenProcessPool as error:
                 raise InputError("a process that trained a network was killed, for want of memory perhaps") from error
         force = False

@@ -10,14 +10,16 @@ import click
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.option_types import OUTPUT, PATH, Commands, switch
+from asq_model.common.progress import progress_bar
 from asq_model.common.records import write_record
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
-from sim.hardware_commands import ROOT, hardware, progress
+from sim.hardware_commands import ROOT, hardware
 from sim.reports.adaptation import adaptation, cycle_rows
-from sim.reports.simulation import summary, write_reports
+from sim.reports.simulation import write_reports
+from sim.reports.summary import summary
 from sim.runner.bench_runner import Job, Outcome, read_job, run_jobs
 from sim.runner.network_units import block_specs, golden_specs
 from sim.runner.verilator import verilator, waveform
@@ -65,12 +67,16 @@ def asq(golden, root, out, area, note):
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
     if area:
         macs_of(manifest)  # refuses now what it would refuse after the simulation
-    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, False, progress)
+    outcomes = simulate_all([Job(spec, golden) for spec in specs], root, False)
     failures = [failure for outcome in outcomes for failure in outcome.failures()]
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
     out = out or Workspace(root).report(golden) / "asq.md"
     rows = adaptation(golden, outcomes)
+    areas = []
+    if area:
+        with progress_bar("synthesising") as bar:
+            areas = area_reports(manifest, specs, root, bar)
     found: AsqReport = {
         "network": manifest["network"],
         "weight_bits": manifest["weight_bits"],
@@ -79,7 +85,7 @@ def asq(golden, root, out, area, note):
         "note": note,
         "blocks": compared(outcomes),
         "cycles": cycle_rows(manifest, outcomes),
-        "areas": area_reports(manifest, specs, root, progress) if area else [],
+        "areas": areas,
     }
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
@@ -110,10 +116,10 @@ def run(golden, root, unit, layer, waves, force):
         jobs = [
             Job(spec, golden, layer=layer, waves=waves) for spec in choose_specs(golden, manifest, specs, unit, layer)
         ]
-        finish(run_jobs(jobs, root, force, progress))
+        finish(simulate_all(jobs, root, force))
         return
     click.echo(f"simulating {len(specs)} units on {manifest['products']} golden products", err=True)
-    outcomes = run_jobs([Job(spec, golden) for spec in specs], root, force, progress)
+    outcomes = simulate_all([Job(spec, golden) for spec in specs], root, force)
     parts = outcomes[: len(units)], outcomes[len(units) :]
     folder = Workspace(root).report(golden)
     written = write_reports(folder, manifest, golden, *parts)
@@ -122,7 +128,7 @@ def run(golden, root, unit, layer, waves, force):
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if waves and failed:
         click.echo("again with waveforms, the first test that failed of each:", err=True)
-        outcomes = run_jobs([outcome.alone() for outcome in failed], root, True, progress)
+        outcomes = simulate_all([outcome.alone() for outcome in failed], root, True)
     finish(outcomes)
 
 
@@ -143,7 +149,13 @@ def again(job, root, test, layer, waves):
         raise InputError(f"--test is {test!r}; allowed: {', '.join(told.tests)}")
     if layer is not None and tests != ("golden",):
         raise InputError(f"--layer is {layer}, but --test is {test}, which takes no golden vectors")
-    finish(run_jobs([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True, progress))
+    finish(simulate_all([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True))
+
+
+def simulate_all(jobs: Sequence[Job], root: Path, force: bool) -> list[Outcome]:
+    """Run test benches, with a bar."""
+    with progress_bar("simulating") as bar:
+        return run_jobs(list(jobs), root, force, bar)
 
 
 def choose_specs(
@@ -175,7 +187,7 @@ def finish(outcomes: list[Outcome]) -> None:
         if outcome.waves is not None:
             click.echo(outcome.waves)
         if outcome.waves is not None and waveform() == "vcd":
-            progress("in VCD: the headers of lz4 and zlib, which FST needs, are not installed")
+            click.echo("in VCD: the headers of lz4 and zlib, which FST needs, are not installed", err=True)
         if not outcome.passed:
             for line in [*outcome.failures(), f"alone, with a waveform: {outcome.again()}"]:
                 click.echo(line, err=True)

@@ -11,12 +11,15 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.measured_blocks import write_block
 from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, given_options, refuse_unused, switch
+from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
+from asq_model.common.terminal import paragraph, text_of_markdown
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_FRAC, MAX_LANES, MIN_FRAC, ROUNDING, UNITS
 from sim.explore.design_rows import ASIC, REPORT, TABLE, TARGETS, Measured, Row, columns_of
 from sim.explore.design_space import FORMS, FULL_WIDTHS, designs, swept
+from sim.explore.measure_design import Task
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks, tasks_of
 from sim.explore.sweep import Found, sweep
@@ -33,16 +36,16 @@ LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.
 SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
 
 
-def progress(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def report_failures(found: Found) -> Found:
-    """Raises InputError, with the first failure, if every task failed; says how many did otherwise."""
+def measure_all(tasks: list[Task], root: Path, scheduler: str | None, known_only: bool = False) -> Found:
+    """Measure designs, with a bar; say which failed. Raises InputError, with the first failure, if all did."""
+    with progress_bar("measuring") as bar:
+        found = sweep(tasks, root, bar, scheduler, known_only)
     if found.failures and not found.rows:
         raise InputError(found.failures[0].error)
     for failure in found.failures:
-        progress(f"  failed: {failure.name} {failure.target}: {failure.error}")
+        click.echo(f"  failed: {failure.name} {failure.target}: {failure.error}", err=True)
+    if found.rows:
+        click.echo(f"figures of {len(found.rows)} designs, {len(found.failures)} failed", err=True)
     return found
 
 
@@ -76,8 +79,8 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
 
     Each design first passes its test bench on the GOLDEN vectors (or those that come with this package). Prints tables.
     """
-    from sim.reports.hardware_page import dsp_lines, table
-    from sim.reports.hardware_prose import TITLES
+    from sim.reports.hardware_page import columns_for, dsp_lines, table
+    from sim.reports.hardware_prose import SHORT, TITLES
 
     pairs, forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
     targets = parse_choices("--targets", targets, TARGETS)
@@ -93,12 +96,14 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
         tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
-    found = report_failures(sweep(tasks, root, progress, scheduler))
+    found = measure_all(tasks, root, scheduler)
+    names = SHORT | {ASIC: "gates"}
     for width, form in members:
-        click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits\n")
-        click.echo(table(found.rows, width, form) + "\n")
+        for target in targets:
+            click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits, {names[target]}:\n")
+            click.echo(text_of_markdown(table(found.rows, width, form, columns_for(target))) + "\n")
     for line in dsp_lines(found.rows):
-        click.echo(line)
+        click.echo(paragraph(line))
 
 
 def csv_text(rows: list[Row]) -> str:
@@ -161,7 +166,7 @@ def sweep_command(
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    found = report_failures(sweep(tasks_of(made, targets, golden, seeds, liberty), root, progress, scheduler))
+    found = measure_all(tasks_of(made, targets, golden, seeds, liberty), root, scheduler)
     write_text(out / "table.csv", csv_text(found.rows))
     write_record(out / "table.json", TABLE, Measured(rows=found.rows, failures=found.failures))
     draw_sweep(found.rows, targets, out)
@@ -217,8 +222,8 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     golden = golden or shipped_folders()
     tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
-    found = report_failures(sweep(tasks, root, progress, scheduler, known))
-    slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, progress, known_only=True)
+    found = measure_all(tasks, root, scheduler, known)
+    slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, known_only=True)
     found.rows += slow.rows
     found.left_out += slow.left_out
     if not found.rows:
@@ -248,7 +253,8 @@ def unrolled(cases, larger, out, seeds, root):
     simulated = [parse_case("--larger", case) for case in larger]
     for case in [*measured, *simulated]:
         find_layer(case)
-    found = unrolled_report(measured, simulated, seeds, root, progress)
+    with progress_bar("layers") as bar:
+        found = unrolled_report(measured, simulated, seeds, root, bar)
     write_record(out.with_suffix(".json"), UNROLLED, found)
     write_text(out, page(found))
     click.echo(out)

@@ -9,6 +9,8 @@ from asq_model.artifacts import train_if_needed
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Integer, given_options, refuse_unused
+from asq_model.common.progress import progress_bar
+from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_THREADS, recipe_of
 from asq_model.spec.adaptive_step import LEAST_PRECISION, MOST_PRECISION, Precision
 from asq_model.studies.adapter_overhead import table_1
@@ -59,14 +61,15 @@ def reproduce(number, out, results, **options):
     """
     if number == 1:
         refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
-        click.echo(table_1())
+        click.echo(text_of_markdown(table_1()))
         return
     from asq_model.studies.run_tables import prepare_study, run_study
     from asq_model.studies.tables_page import render_page, results_name
 
     study = prepare_study(number, out, **options)
     target = results / results_name(study.table)
-    content = run_study(study, target)
+    with progress_bar("runs") as bar:
+        content = run_study(study, target, bar)
     for failure in content["failed"]:
         what = f"{failure['network']} {failure['label']} {failure['bits']} bits seed {failure['seed']}"
         click.echo(f"failed: {what}: {failure['error']}", err=True)
@@ -120,8 +123,9 @@ def bench(rounds, threads, out):
     from asq_model.studies.training_cost import measure_training_cost
     from asq_model.studies.training_cost_page import render_page, render_table
 
-    report = measure_training_cost(rounds, threads)
-    click.echo(render_table(report))
+    with progress_bar("training steps") as bar:
+        report = measure_training_cost(rounds, threads, bar)
+    click.echo(text_of_markdown(render_table(report)))
     if out is not None:
         write_record(out.with_suffix(".json"), BENCH, report)
         write_text(out.with_suffix(".md"), render_page(report))
@@ -158,8 +162,6 @@ def parity(checkpoints, data_folder, images, precision, out, note):
 
     Runs each CHECKPOINT's network in integers only, and compares every layer; without any, the digits network.
     """
-    from tqdm import tqdm
-
     from asq_model.common.records import write_record
     from asq_model.studies.integer_parity import measure_parity
     from asq_model.studies.integer_parity_page import PARITY, ParityReport, render_network, render_page
@@ -167,11 +169,11 @@ def parity(checkpoints, data_folder, images, precision, out, note):
     precisions = [Precision(bits) for bits in precision or [Precision().bits]]
     networks, nodes = [], []
     for checkpoint, chosen in product(read_or_train(checkpoints, data_folder), precisions):
-        with tqdm(total=images, unit="image", desc="parity", delay=1) as bar:
-            measured, differences = measure_parity(checkpoint, images, data_folder, chosen, bar.update)
+        with progress_bar(f"parity of {checkpoint.stem}") as bar:
+            measured, differences = measure_parity(checkpoint, images, data_folder, chosen, bar)
         networks.append(measured)
         nodes.append(differences)
-        click.echo(render_network(measured, differences))
+        click.echo(text_of_markdown(render_network(measured, differences)))
     if out is not None:
         report: ParityReport = {"note": note, "networks": networks, "nodes": nodes}
         write_record(out.with_suffix(".json"), PARITY, report)
@@ -191,31 +193,24 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
     Runs each CHECKPOINT's network with the products as hardware rounds them, and counts right answers; without any, the
     digits network.
     """
-    from tqdm import tqdm
-
     from asq_model.common.records import read_record, write_record
     from asq_model.common.result_schemas import ARITHMETIC
     from asq_model.studies.product_rounding import NAMES, measure_arithmetics
-    from asq_model.studies.product_rounding_page import merge_rows, render_page, table_by_network
+    from asq_model.studies.product_rounding_page import merge_rows, render_page, terminal_tables
 
     for name in only:
         if name not in NAMES:
             raise InputError(f"--only is {name!r}; allowed: {', '.join(NAMES)}")
     known = read_record(out, ARITHMETIC) if out is not None and out.exists() else None
     checkpoints, rows = read_or_train(checkpoints, data_folder), []
-    with tqdm(unit="run", desc="arithmetic", delay=1) as bar:
-
-        def progress(name: str) -> None:
-            bar.set_postfix_str(f"{checkpoint.stem}, {name}", refresh=False)
-            bar.update()
-
+    with progress_bar("arithmetics") as bar:
         for checkpoint in checkpoints:
-            rows += measure_arithmetics(checkpoint, images, data_folder, only, progress)
+            rows += measure_arithmetics(checkpoint, images, data_folder, only, bar)
             if out is not None:
                 study = merge_rows(rows, known, note)
                 write_record(out, ARITHMETIC, study)
                 write_text(out.with_suffix(".md"), render_page(study, out.name))
-    click.echo("\n".join(table_by_network(rows)))
+    click.echo(terminal_tables(rows))
 
 
 @click.command(epilog="Example: asq-post pages")

@@ -6,7 +6,6 @@ that differs moves the sums of all that see it, some of those lie near a thresho
 layer to layer. What they do to the result is measured by the classes.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.progress import SILENT, Bar
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
 from asq_model.export.node_differences import node_differences
@@ -108,7 +108,7 @@ def measure_parity(
     images: int,
     data_folder: Path | None,
     precision: Precision | None = None,
-    progress: Callable[[int], object] = lambda count: None,
+    bar: Bar = SILENT,
 ) -> tuple[Parity, dict[str, float]]:
     """Compare a checkpoint's network in integers with torch on the test set's first images.
 
@@ -124,9 +124,10 @@ def measure_parity(
     parity = start_parity(checkpoint.stem, model, network.graph, precision)
     parity.data = labels_digest(test.labels.numpy())
     images = min(images, len(test))
+    bar.expect(images)
     for start in range(0, images, BATCH):
         part = test.part(torch.arange(start, min(start + BATCH, images)))
         compare_batch(parity, model, network.graph, part.scaled(part.images), part.images.numpy(), part.labels.numpy())
-        progress(len(part))
+        bar.advance(len(part))
     compared = test.part(torch.arange(min(images, BATCH)))
     return parity, node_differences(network, model, compared.scaled(compared.images))

@@ -4,7 +4,7 @@ Each arithmetic is a run of its own through the network: a low-bit layer's sums 
 The error of the sums is measured one layer at a time, on the inputs that the layer has in torch.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_dataset
@@ -78,7 +79,7 @@ def measure_arithmetics(
     images: int | None,
     data_folder: Path | None,
     only: Collection[str] = (),
-    progress: Callable[[str], object] = lambda name: None,
+    bar: Bar = SILENT,
 ) -> list[ArithmeticRow]:
     """Count a network's right answers in torch and in each arithmetic of its family. Raises InputError.
 
@@ -93,8 +94,10 @@ def measure_arithmetics(
     data = labels_digest(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
+    arithmetics = [each for each in ARITHMETICS.get(recipe.family, ()) if not only or each.name in only]
+    bar.expect(1 + len(arithmetics))
     in_torch = find_correct(model, test)
-    progress(TORCH)
+    bar.advance(note=f"{checkpoint.stem}, {TORCH}")
     rows: list[ArithmeticRow] = []
 
     def add(name: str, unit: str | None, frac: int | None, correct: Tensor, error: float | None) -> None:
@@ -123,11 +126,9 @@ def measure_arithmetics(
         )
 
     add(TORCH, None, None, in_torch, None)
-    for arithmetic in ARITHMETICS.get(recipe.family, ()):
-        if only and arithmetic.name not in only:
-            continue
+    for arithmetic in arithmetics:
         correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
         error = measure_error(model, first, arithmetic)
         add(arithmetic.name, arithmetic.unit, arithmetic.frac, correct, error)
-        progress(arithmetic.name)
+        bar.advance(note=f"{checkpoint.stem}, {arithmetic.name}")
     return rows

@@ -1,11 +1,13 @@
 """The page on accuracy by product rounding, and what each rounding costs: made from the rows. Free of torch."""
 
+from itertools import groupby
 from math import sqrt
 from statistics import mean, stdev
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
+from asq_model.common.terminal import text_table
 from asq_model.config.fingerprints import versions
 
 Group = tuple[str, str, str, int, str, str, int]  # weights, network, activations, their bits, arithmetic, data, images
@@ -65,9 +67,9 @@ def with_spread(values: list[float], sign: str = "") -> str:
     return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
-    """The table of every network and arithmetic, mean and standard deviation over seeds."""
-    cells = []
+def cells_by_network(rows: list[ArithmeticRow]) -> list[list[object]]:
+    """The cells of every network and arithmetic, mean and standard deviation over seeds, in `COLUMNS`."""
+    cells: list[list[object]] = []
     for (trained, network, activations, bits, arithmetic, _, images), runs in group_rows(rows).items():
         accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
         errors = [run["rms_error"] for run in runs if run["rms_error"] is not None]
@@ -81,7 +83,21 @@ def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
             ]
         quantiser = f"{activations.upper()}, {bits} bits"
         cells.append([network, trained, quantiser, arithmetic, images, accuracy, *changes, len(runs)])
-    return table_lines(COLUMNS, cells, "llllrrrrrrr")
+    return cells
+
+
+def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
+    """The table of every network and arithmetic in Markdown."""
+    return table_lines(COLUMNS, cells_by_network(rows), "llllrrrrrrr")
+
+
+def terminal_tables(rows: list[ArithmeticRow]) -> str:
+    """A table of arithmetics for each network, as narrow as a terminal is."""
+    parts = []
+    for network, lines in groupby(cells_by_network(rows), lambda cells: (*cells[:3], cells[4])):
+        table = text_table((COLUMNS[3], *COLUMNS[5:]), [[cells[3], *cells[5:]] for cells in lines], "lrrrrrr")
+        parts.append("{}, {} weights, {}, {} images:\n\n".format(*network) + table)
+    return "\n\n".join(parts)
 
 
 def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:

@@ -5,26 +5,23 @@ others along, and several go side by side. Free of torch.
 """
 
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BufferedReader
 from itertools import product
 from pathlib import Path
 from threading import Lock
 from typing import cast
 
-import click
-
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES
+from asq_model.common.progress import SILENT, Bar, progress_bar
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, Run, RunTask, Start, StudyResults
 from asq_model.config.fingerprints import versions
 from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.studies.paper_tables import TABLES, Row
+from asq_model.studies.train_command import run_train, words_of
 from asq_model.training.checkpoint_file import CHECKPOINT, read_tensors
 from asq_model.training.trained_network import Trained, read_trained
 
@@ -72,18 +69,13 @@ class Study:
             data="cifar10" if self.table == 4 else "imagenet",
         )
 
-    def train(self, network: str, row: Row, seed: int) -> Trained:
+    def train(self, network: str, row: Row, seed: int, bar: Bar) -> Trained:
         """Train a run unless its checkpoint is there; return the checkpoint's configuration. Raises InputError."""
         recipe = self.recipe(network, row, seed)
         out = self.folder.resolve() / f"{recipe.name}.safetensors"
         paths = {"--from": self.start[network].resolve(), "--out": out, "--data": self.data_folder.resolve()}
-        run_train([*recipe.command_line(), *self.options, *words_of(paths)], quiet=self.jobs > 1)
+        run_train([*recipe.command_line(), *self.options, *words_of(paths)], SILENT if self.jobs > 1 else bar)
         return read_trained(out)[1]
-
-
-def words_of(options: Mapping[str, object]) -> list[str]:
-    """Options and their values as a command line has them; those without a value are left out."""
-    return [word for name, value in options.items() if value is not None for word in (name, str(value))]
 
 
 def prepare_study(
@@ -116,31 +108,14 @@ def prepare_study(
         recipe = recipe_of(networks[0], full_precision_epochs=full_epochs, quantised_epochs=0)
         start = folder / f"{recipe.name}.safetensors"
         paths = {"--data": data_folder.resolve(), "--out": start.resolve()}
-        run_train([*recipe.command_line(), *words_of(paths | passed_on)])
+        with progress_bar("networks") as bar:
+            bar.expect(1)
+            run_train([*recipe.command_line(), *words_of(paths | passed_on)], bar)
     paths_by_network = {name: start / f"{name}.safetensors" if start.is_dir() else start for name in networks}
     given = {"--network": network, "--full-epochs": full_epochs, "--epochs": epochs, "--seeds": seeds} | passed_on
     command = f"python -m asq_model reproduce {number} {' '.join(words_of(given))}"
     options = tuple(words_of(passed_on))
     return Study(table, networks, paths_by_network, data_folder, folder, epochs, seeds, jobs, options, command, note)
-
-
-def run_train(words: Sequence[str], quiet: bool = False) -> None:
-    """Run the `train` command in a process of its own, its progress passed on unless `quiet`.
-
-    Raises InputError with the last line that it printed.
-    """
-    command = [sys.executable, "-m", "asq_model", "train", *words]
-    printed = b""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=PACKAGES) as process:
-        stderr = cast(BufferedReader, process.stderr)
-        while chunk := stderr.read1(4096):
-            printed = (printed + chunk)[-4096:]
-            if not quiet:
-                sys.stderr.buffer.write(chunk)
-                sys.stderr.flush()
-    if process.returncode:
-        lines = printed.decode(errors="replace").strip().splitlines() or [f"train ended with {process.returncode}"]
-        raise InputError(lines[-1].removeprefix("error: "))
 
 
 def find_commit() -> str:
@@ -197,15 +172,16 @@ def empty_results(study: Study) -> StudyResults:
     }
 
 
-def run_study(study: Study, results: Path) -> StudyResults:
+def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     """Do all runs of a table, each seed's before the next seed's; return what is in `results` after each of them."""
     tasks, content, one_at_a_time = study.tasks, empty_results(study), Lock()
+    bar.expect(len(tasks))
 
     def order(run: RunTask) -> int:
         return tasks.index(task_of(run))
 
     def run(network: str, row: Row, seed: int) -> None:
-        outcome = do_run(study, network, row, seed)
+        outcome = do_run(study, network, row, seed, bar)
         failed = "error" in outcome
         with one_at_a_time:
             if failed:
@@ -214,7 +190,8 @@ def run_study(study: Study, results: Path) -> StudyResults:
                 content["runs"] = sorted([*content["runs"], cast(Run, outcome)], key=order)
             done = len(content["runs"]) + len(content["failed"])
             what = f"{network} {row.label} {row.bits} bits {row.kind} seed {seed}"
-            click.echo(f"{done} of {len(tasks)}: {what}{' FAILED' if failed else ''}", err=True)
+            bar.say(f"{done} of {len(tasks)}: {what}{' FAILED' if failed else ''}")
+            bar.advance()
             write_record(results, STUDY, content)
 
     with ThreadPoolExecutor(study.jobs) as pool:
@@ -227,7 +204,7 @@ def run_study(study: Study, results: Path) -> StudyResults:
     return content
 
 
-def do_run(study: Study, network: str, row: Row, seed: int) -> Run | FailedRun:
+def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | FailedRun:
     """Train one run; what the page needs of its checkpoint, or why there is none."""
     task: RunTask = {
         "network": network,
@@ -239,7 +216,7 @@ def do_run(study: Study, network: str, row: Row, seed: int) -> Run | FailedRun:
         "seed": seed,
     }
     try:
-        config = study.train(network, row, seed)
+        config = study.train(network, row, seed, bar)
     except InputError as error:
         return {**task, "error": str(error)}
     return {

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.result_schemas import BenchReport
 from asq_model.config.fingerprints import versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
@@ -108,15 +109,17 @@ class Stepper:
         return time.perf_counter() - start
 
 
-def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int) -> dict[str, float]:
+def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int, bar: Bar = SILENT) -> dict[str, float]:
     """The median seconds of each network's training step, the networks taking turns."""
     steppers = {name: Stepper(make()) for name, make in makers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
+    bar.expect((rounds + 2) * len(steppers))
     for turn in range(rounds + 2):
         for name, stepper in steppers.items():
             seconds = stepper.step()
             if turn >= 2:  # the first ones set up steps, momentum and oneDNN's kernels
                 times[name].append(seconds)
+            bar.advance(note=name)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -164,12 +167,12 @@ def measure_peak_memory(name: str, threads: int) -> float:
         process.join()
 
 
-def measure_training_cost(rounds: int, threads: int) -> BenchReport:
+def measure_training_cost(rounds: int, threads: int, bar: Bar = SILENT) -> BenchReport:
     """Measure the cost of every candidate; the report also says what it was measured with."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     makers = candidates()
-    times = measure_step_times(makers, rounds)
+    times = measure_step_times(makers, rounds, bar)
     return {
         "network": NETWORK,
         "batch": BATCH,

@@ -6,18 +6,18 @@ are looked at once, when all training is done. Under `torchrun` the processes sh
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from math import cos, pi
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from asq_model.common.errors import InputError, check_choice
+from asq_model.common.progress import SILENT, TRAINING, Bar, progress_bar
 from asq_model.config.layer_config import record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset, load_dataset
@@ -87,19 +87,12 @@ def train_epochs(
     state.resume(resume_path)
     state.save(resume_path)  # a folder that cannot be written to is better found out now
     log = Log(log_folder if rank() == 0 else None, state.epoch)
-    with tqdm(
-        total=recipe.epochs * state.steps,
-        initial=state.epoch * state.steps,
-        unit="step",
-        desc="training",
-        disable=rank() > 0,
-        mininterval=0.2 if sys.stderr.isatty() else 20,  # seconds; a log file does not need more
-    ) as bar:
+    with progress_bar(TRAINING, quiet=rank() > 0) as bar:
+        bar.expect(recipe.epochs * state.steps, done=state.epoch * state.steps)
         while state.epoch < recipe.epochs:
             if state.epoch == recipe.full_precision_epochs:
                 state.start_quantised()
-                if rank() == 0:
-                    tqdm.write(str(state.conversion), file=sys.stderr)
+                bar.say(str(state.conversion))
             loss, accuracy = train_epoch(state, bar)
             state.save(resume_path)
             scalars = {"loss": loss, "accuracy": accuracy, "rate": state.optimiser.param_groups[0]["lr"]}
@@ -108,7 +101,7 @@ def train_epochs(
     log.close()
 
 
-def train_epoch(state: TrainingState, bar: tqdm | None = None) -> tuple[float, float]:
+def train_epoch(state: TrainingState, bar: Bar = SILENT) -> tuple[float, float]:
     """Train on all training images once: (mean loss, accuracy), of this process's part."""
     recipe = state.recipe
     state.parallel.train()
@@ -120,10 +113,8 @@ def train_epoch(state: TrainingState, bar: tqdm | None = None) -> tuple[float, f
             group["lr"] = learning_rate(recipe, state.epoch, step / state.steps)
         loss, correct = train_step(state, images, labels)
         total, hits, seen = total + loss * len(labels), hits + correct, seen + len(labels)
-        if bar is not None:
-            phase = "full precision" if state.epoch < recipe.full_precision_epochs else "quantised"
-            bar.set_postfix_str(f"{phase}, loss {total / seen:.3f}, accuracy {hits / seen:.1%}", refresh=False)
-            bar.update()
+        phase = "full precision" if state.epoch < recipe.full_precision_epochs else "quantised"
+        bar.advance(note=f"{phase}, loss {total / seen:.3f}, right {hits / seen:.1%}")
     state.epoch += 1
     return total / seen, hits / seen
 
@@ -209,4 +200,4 @@ def warn_of_adapters(state: TrainingState) -> None:
         if layer.constant:
             warnings.append(f"{layer.constant}; its activations are quantised as by lsq")
         for warning in warnings:
-            tqdm.write(f"warning: {name}: {warning}", file=sys.stderr)
+            click.echo(f"warning: {name}: {warning}", err=True)

@@ -10,15 +10,20 @@ from asq_model.spec.mac import MacSpec
 from hw.multipliers import activation_shape, multiple_shapes
 
 
-def operand_layout(spec: MacSpec) -> data.StructLayout:
-    """What a unit takes in a cycle: a weight code, an activation and, if the unit shares them, its multiples, and
-    whether they end their dot product; with several lanes, `operands` is an array of such pairs.
-    """
+def pair_layout(spec: MacSpec) -> data.StructLayout:
+    """What one lane takes: a weight code, an activation and, if the unit shares them, the activation's multiples."""
     pair = {"weight": spec.level_set.code_bits, "activation": activation_shape(spec)}
-    pair |= multiple_shapes(spec) if spec.shared else {}
+    return data.StructLayout(pair | (multiple_shapes(spec) if spec.shared else {}))
+
+
+def operand_layout(spec: MacSpec) -> data.StructLayout:
+    """What a unit takes in a cycle: a pair, and whether it ends its dot product; with several lanes, `operands` is an
+    array of pairs.
+    """
+    pair = pair_layout(spec)
     if spec.lanes == 1:
-        return data.StructLayout(pair | {"last": 1})
-    return data.StructLayout({"operands": data.ArrayLayout(data.StructLayout(pair), spec.lanes), "last": 1})
+        return data.StructLayout(pair.members | {"last": 1})
+    return data.StructLayout({"operands": data.ArrayLayout(pair, spec.lanes), "last": 1})
 
 
 def terms_layout(term: Mapping[str, Shape], lanes: int) -> data.StructLayout:

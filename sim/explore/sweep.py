@@ -6,7 +6,7 @@ A killed sweep goes on where it was: each row is written when it comes, under th
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, shown
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, write_record
 from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
 from sim.explore.design_space import products_per_cycle
@@ -95,7 +96,7 @@ def local_client() -> "Iterator[Client]":
 def sweep(
     tasks: list[Task],
     root: Path,
-    progress: Callable[[str], None],
+    bar: Bar = SILENT,
     scheduler: str | None = None,
     known_only: bool = False,
 ) -> Found:
@@ -108,7 +109,7 @@ def sweep(
     rows: dict[Path, Row | Failure] = {path: row for path, row in known.items() if row is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
-        rows |= measure_missing(missing, root, progress, scheduler)
+        rows |= measure_missing(missing, root, bar, scheduler)
     found = Found()
     for path, task in dict(zip(paths, tasks, strict=True)).items():
         row = rows.get(path)
@@ -130,14 +131,15 @@ def state_of(row: Row | Failure) -> str:
 
 
 def measure_missing(
-    missing: dict[Path, Task], root: Path, progress: Callable[[str], None], scheduler: str | None
+    missing: dict[Path, Task], root: Path, bar: Bar, scheduler: str | None
 ) -> dict[Path, Row | Failure]:
     """Rows by the files that they are kept in; a failure is not kept, the next time it may succeed."""
     from distributed import as_completed
 
     rows: dict[Path, Row | Failure] = {}
     with client_of(scheduler) as client:
-        progress(f"measuring {len(missing)} of them, the rest is known")
+        bar.say(f"measuring {len(missing)} of them, the rest is known")
+        bar.expect(len(missing))
         pending = {
             client.submit(
                 attempt,
@@ -158,5 +160,6 @@ def measure_missing(
             rows[path] = row
             if isinstance(row, Row):
                 write_record(path, ROW, row, path.stem)
-            progress(f"  {number}/{len(missing)} {missing[path].name:44} {state_of(row)}")
+            bar.say(f"  {number}/{len(missing)} {missing[path].name:44} {state_of(row)}")
+            bar.advance()
     return rows

@@ -5,7 +5,6 @@ script.
 """
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, reported_os_errors, sha256_file
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Kind, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
 from sim.measure.tools import flat, yosys
@@ -108,14 +108,13 @@ def count_cells(verilog: Path, top: str, family: str, script: str, folder: Path)
     return counted
 
 
-def areas(
-    units: dict[str, Path], family: str, dsp: bool, root: Path, progress: Callable[[str], None]
-) -> dict[str, Area]:
+def areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar = SILENT) -> dict[str, Area]:
     """`area` of each module, from its Verilog file, side by side."""
 
     def run(top: str) -> Area:
         found = area(units[top], top, family, dsp, root)
-        progress(f"  {top:32} {family:6} {'DSP' if dsp else '   '} {found.luts} LUTs, {found.ffs} FFs")
+        bar.say(f"  {top:32} {family:6} {'DSP' if dsp else '   '} {found.luts} LUTs, {found.ffs} FFs")
+        bar.advance()
         return found
 
     tops = list(units)

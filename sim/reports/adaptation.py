@@ -12,9 +12,7 @@ from asq_model.spec.golden_vectors import read_maps
 from sim.runner.bench_runner import Outcome
 from sim.runner.outcomes import LayerFindings
 
-IMAGES = 3  # in the summary
 MACS = (1, 64)  # multiplying side by side, that the adapter's time is compared with
-STEP_COLUMNS = (("layer", "layer"), *((f"image_{index}", f"image {index}") for index in range(IMAGES)))
 CYCLE_COLUMNS = (
     ("layer", "layer"),
     ("words", "values a map"),
@@ -60,17 +58,10 @@ def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
     return rows
 
 
-def step_rows(rows: list[dict]) -> list[dict]:
-    """Rows of the summary: β and step by RTL / by torch, of the first images."""
-    return [
-        {"layer": row["layer"]}
-        | {
-            f"image_{k}": f"{row['rtl_betas'][k]:.5f} {row['rtl_steps'][k]:.5f}"
-            f" / {row['torch_betas'][k]:.5f} {row['torch_steps'][k]:.5f}"
-            for k in range(min(IMAGES, len(row["rtl_betas"])))
-        }
-        for row in rows
-    ]
+def step_rows(rows: list[dict]) -> list[list[str]]:
+    """Rows of the summary: layer, β by RTL and by torch, step by RTL and by torch, of the first image."""
+    keys = ("rtl_betas", "torch_betas", "rtl_steps", "torch_steps")
+    return [[row["layer"], *(f"{row[key][0]:.5f}" for key in keys)] for row in rows]
 
 
 class CycleRow(TypedDict):
@@ -103,7 +94,13 @@ def cycle_rows(manifest: Manifest, outcomes: list[Outcome]) -> list[CycleRow]:
     ]
 
 
+def cycle_shares(rows: list[CycleRow]) -> list[dict[str, object]]:
+    """Cycles, with the latency of β as a share of the time that the layer's products take."""
+    return [
+        {**row} | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows
+    ]
+
+
 def cycle_table(rows: list[CycleRow]) -> str:
-    """A table of cycles, the latency of β as a share of the time that the layer's products take."""
-    shown = [row | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows]
-    return markdown_table(shown, CYCLE_COLUMNS)
+    """The table of cycles in Markdown."""
+    return markdown_table(cycle_shares(rows), CYCLE_COLUMNS)

@@ -1,6 +1,5 @@
 """The page on what adaptation costs in hardware: cycles, area and its share, and the picture of β."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -8,6 +7,7 @@ from msgspec import structs
 
 from asq_model.common.files import write_text
 from asq_model.common.markdown import markdown_table
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
@@ -133,9 +133,7 @@ def quantisers(found: dict[str, Area], bits: int) -> Pair:
     return {"bits": bits, "division": division.luts, "reciprocal": reciprocal.luts, "blocks": reciprocal.dsps}
 
 
-def area_reports(
-    manifest: Manifest, blocks: list[BlockSpec], root: Path, progress: Callable[[str], None]
-) -> list[AreaReport]:
+def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: Bar = SILENT) -> list[AreaReport]:
     """The blocks and two MACs of the network's bits: for each FPGA family, with and without multiplier blocks."""
     macs, workspace = macs_of(manifest), Workspace(root)
     verilog = {spec.name: workspace.verilog(spec) for spec in macs}
@@ -144,9 +142,10 @@ def area_reports(
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
     reports: list[AreaReport] = []
+    bar.expect(2 * len(FPGA_FAMILIES) * len(verilog | others))
     for family in FPGA_FAMILIES:
         for dsp in (False, True):
-            found = areas(verilog | others, family, dsp, root, progress)
+            found = areas(verilog | others, family, dsp, root, bar)
             pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
             reports.append(
                 {

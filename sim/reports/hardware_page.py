@@ -1,6 +1,6 @@
 """The page on what POST costs and gains in hardware, in Markdown: the verdict first, then every figure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from asq_model.common.markdown import markdown_table
@@ -36,7 +36,13 @@ def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
     return found
 
 
-def table(rows: list[Row], widths: tuple[int, int], form: str) -> str:
+def columns_for(target: str) -> list[tuple[str, str]]:
+    """The columns of one target's table."""
+    own = ("gates",) if target == "asic" else (target, f"{target}_mhz", f"{target}_gain")
+    return [column for column in COLUMNS if column[0] in ("unit", *own, "error")]
+
+
+def table(rows: list[Row], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS) -> str:
     """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
     groups = {target: group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
     rivals = {target: best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
@@ -59,7 +65,7 @@ def table(rows: list[Row], widths: tuple[int, int], form: str) -> str:
                 mark = "**" if row is rival else ""
                 line[f"{target}_gain"] = f"{mark}{row.per_lut / rival.per_lut:.2f}{mark}"
         lines.append(line)
-    return markdown_table(lines, COLUMNS)
+    return markdown_table(lines, columns)
 
 
 def dsp_lines(rows: list[Row]) -> list[str]:

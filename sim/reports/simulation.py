@@ -1,6 +1,5 @@
-"""What a run says in the end: the summary, the throughput table, and both as files."""
+"""The files of a run's report: findings of every bench as JSON, throughput as JSON and Markdown, a picture of β."""
 
-from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
 from asq_model.common.markdown import markdown_table
-from asq_model.spec.golden_manifest import Accuracy, Manifest
+from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.mac import MacSpec
-from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
-from sim.reports.adaptation import STEP_COLUMNS, adaptation, cycle_rows, cycle_table, step_rows
+from sim.reports.adaptation import adaptation, cycle_rows
 from sim.runner.bench_runner import Outcome
 from sim.runner.outcomes import Counters
 
@@ -91,96 +89,6 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
             if found and found["operands"] == row["products"]:
                 row[f"speedup_over_{rival}"] = found["cycles"] / row["cycles"]
     return rows
-
-
-def accuracy_lines(accuracy: Accuracy) -> list[str]:
-    """The network's accuracy on the held-out images, by the arithmetic used."""
-    names = {
-        "full_precision_correct": "full precision",
-        "quantised_correct": "quantised (fake-quantised in torch)",
-        "post_correct": f"quantised, products as unit post makes them (FRAC={accuracy.get('post_frac')})",
-    }
-    total = accuracy["test_images"]
-    correct: dict[str, Any] = {**accuracy}
-    return [
-        f"  {correct[key] / total:7.2%}  {correct[key]} of {total}  {name}"
-        for key, name in names.items()
-        if key in correct
-    ]
-
-
-def difference_lines(manifest: Manifest) -> list[str]:
-    """How far each unit's results are from torch's fake-quantised ones, where the weights are the trained ones."""
-    worst: dict[str, float] = {}
-    for layer in manifest["layers"]:
-        for name, unit in layer["units"].items():
-            if unit["weights"] == "trained":
-                worst[name] = max(worst.get(name, 0.0), unit["difference_rms"])
-    return [f"  {name:24} {value:9.2e}" for name, value in worst.items()]
-
-
-def bench_lines(outcome: Outcome) -> list[str]:
-    """How a unit's bench went."""
-    golden = outcome.found.get("golden", {"vectors": 0, "failed": 0})
-    counters = golden.get("counters")
-    products = f" ({counters['operands']} products)" if counters else ""
-    state = "passed" if outcome.passed else "FAILED"
-    checked = f"golden {golden['vectors']} checked, {golden['failed']} failed{products}"
-    others = outcome.vectors - golden["vectors"]
-    return [
-        f"  {outcome.job.spec.name:28} {state}  {checked}; others {others} checked",
-        *(f"    {failure}" for failure in outcome.failures()),
-    ]
-
-
-def asq_lines(manifest: Manifest, golden: Path, blocks: list[Outcome]) -> list[str]:
-    """β, steps and cycles of ASQ's blocks."""
-    rows = step_rows(adaptation(golden, blocks))
-    if not rows:
-        return []
-    return [
-        "",
-        "β and step of the first images, RTL / torch:",
-        markdown_table(rows, STEP_COLUMNS),
-        "",
-        "What the adapter costs in cycles, measured:",
-        cycle_table(cycle_rows(manifest, blocks)),
-        ASQ_CYCLES_NOTE,
-    ]
-
-
-def network_line(manifest: Manifest) -> str:
-    """The network's name, how many of its layers have which widths and weights, and how many adapt their step."""
-    kinds = Counter(
-        (layer["weight_bits"], layer["activation_bits"], layer["level_set"]) for layer in manifest["layers"]
-    )
-    layers = [f"{count} × W{weights}A{bits} {levels}" for (weights, bits, levels), count in sorted(kinds.items())]
-    adapters = sum(entry["adapter"] is not None for entry in manifest["maps"])
-    return f"Network: {manifest['network']}; layers: {', '.join(layers)}; {adapters} with ASQ's adapter"
-
-
-def summary(manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
-    """What the user reads at the end of `make sim`. units: the multiply-accumulate ones."""
-    lines = [network_line(manifest)]
-    if manifest["accuracy"]:
-        lines += ["Accuracy on held-out images:", *accuracy_lines(manifest["accuracy"])]
-    if differences := difference_lines(manifest):
-        lines += ["Integer results against torch's, trained weights (rms difference / rms output, worst layer):"]
-        lines += differences
-    lines += ["", "Benches (dot products):"]
-    for outcome in units:
-        lines += bench_lines(outcome)
-    if blocks:
-        lines += ["", "Benches of ASQ's blocks (words out, steps):"]
-    for outcome in blocks:
-        lines += bench_lines(outcome)
-    if all(outcome.passed for outcome in [*units, *blocks]):
-        for operands, outcomes in by_operands(units).items():
-            heading = f"Throughput on the golden vectors of the {widths_title(operands)} layers"
-            lines += ["", f"{heading}, by the hardware cycle counter:", markdown_table(throughput(outcomes), COLUMNS)]
-        lines += ["", CYCLES_NOTE.replace("`", "")]
-        lines += asq_lines(manifest, golden, blocks)
-    return "\n".join(lines)
 
 
 def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from subprocess import CalledProcessError
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES, fingerprint, locked, reported_os_errors, sha256_file, source_paths
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, read_record, write_record
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
@@ -189,16 +189,18 @@ def read_job(path: Path) -> Job:
     return Job(spec, golden, tuple(told["tests"]), verilog, told["layer"])
 
 
-def run_jobs(jobs: list[Job], root: Path, force: bool, progress: Callable[[str], None]) -> list[Outcome]:
+def run_jobs(jobs: list[Job], root: Path, force: bool, bar: Bar = SILENT) -> list[Outcome]:
     """Run jobs on all cores, the first one alone until its build has made the objects that the others share."""
     outcomes: dict[Job, Outcome] = {}
 
     def finish(job: Job, outcome: Outcome) -> None:
         outcomes[job] = outcome
         state = "unchanged" if outcome.cached else "passed" if outcome.passed else "FAILED"
-        progress(f"  {job.spec.name:28} {state:10} {outcome.vectors} vectors ({len(outcomes)} of {len(jobs)} units)")
+        bar.say(f"  {job.spec.name:28} {state:10} {outcome.vectors} vectors ({len(outcomes)} of {len(jobs)} units)")
+        bar.advance()
 
     if jobs:
+        bar.expect(len(jobs))
         finish(jobs[0], run_job(jobs[0], root, force))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         pending = {pool.submit(run_job, job, root, force): job for job in jobs[1:]}

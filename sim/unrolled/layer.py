@@ -4,7 +4,6 @@ Every netlist is simulated against the integer specification before anything of 
 """
 
 import statistics
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Digest, Kind, Whole, remembered
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, placings
@@ -126,9 +126,7 @@ def place_layer(problem: Problem, graph: Graph, seeds: int, root: Path) -> Clock
     return Clock(max(rates), statistics.median(rates)) if rates else None
 
 
-def measure_layer(
-    case: Case, placed: bool, seeds: int, root: Path, progress: Callable[[str], None]
-) -> dict[str, LayerFigures]:
+def measure_layer(case: Case, placed: bool, seeds: int, root: Path, bar: Bar = SILENT) -> dict[str, LayerFigures]:
     """Every form of a case, solved and simulated; if `placed`, synthesised and placed too. Raises InputError."""
     figures = {}
     for key, problem, activations in problems(case):
@@ -139,5 +137,6 @@ def measure_layer(
             luts = {family: area(source, problem.name, family, False, root).luts for family in FPGA_FAMILIES}
             clock = None if problem.form.how == "parts" else place_layer(problem, graph, seeds, root)
             figures[key] = LayerFigures(graph, luts, clock)
-        progress(f"  {problem.name:64} {graph.cost:.0f} adder bits")
+        bar.say(f"  {problem.name:64} {graph.cost:.0f} adder bits")
+        bar.advance()
     return figures

@@ -1,10 +1,10 @@
 """The page on layers as adders alone, made from a report: each form's figures, and these over the rival's."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from asq_model.common.markdown import markdown_table
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import TIMEOUT_S
@@ -109,15 +109,14 @@ def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> Case
     }
 
 
-def report(
-    cases: list[Case], larger: list[Case], seeds: int, root: Path, progress: Callable[[str], None]
-) -> UnrolledReport:
+def report(cases: list[Case], larger: list[Case], seeds: int, root: Path, bar: Bar = SILENT) -> UnrolledReport:
     """Measure `cases`, synthesised and placed, and `larger` ones, which are solved and simulated only.
 
     Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
     """
     solver = solver_version()
-    found = {case: measure_layer(case, case in cases, seeds, root, progress) for case in [*cases, *larger]}
+    bar.expect(len([*cases, *larger]) * len(FORMS))
+    found = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
     return {
         "solver": solver,
         "hard_dc": SOLVER["hard_dc"],

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from amaranth.hdl import unsigned
 
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec
-from hw.multipliers import activation_shape, multiple_shapes
-from sim.vectors.packing import packed
+from hw.mac.operands import operand_layout, pair_layout
+from sim.vectors.packing import WordPacker
 
 
 @dataclass(frozen=True)
@@ -42,25 +41,23 @@ class Workload:
         return len(self.codes)
 
     def words(self, spec: MacSpec) -> list[int]:
-        """Operands as the unit's input payload packs them: the first lane lowest, then `last`; in a lane the weight
-        lowest, then the activation and the multiples that come with it. A dot product is filled up with zero weights.
-        Raises InputError for codes and activations that do not fit.
+        """Operands as words of the unit's `operand_layout`, the first lane lowest.
+
+        A dot product is filled up with zero weights. Raises InputError for codes and activations that do not fit.
         """
         fields = {"weight": self.codes, "activation": self.activations.astype(np.int64)}
-        shapes = {"weight": unsigned(spec.level_set.code_bits), "activation": activation_shape(spec)}
         if spec.shared:
             patterns = spec.patterns(self.activations)
             fields |= {name: table[patterns] for name, table in spec.multiples.items()}
-            shapes |= multiple_shapes(spec)
-        pairs = packed(np.stack(list(fields.values()), -1), list(shapes.values()))
-        place = sum(shape.width for shape in shapes.values())
+        pair, last = WordPacker(pair_layout(spec)), 1 << operand_layout(spec)["last"].offset
+        pairs, place = pair.words(np.stack([fields[name] for name in pair.names], -1)), pair_layout(spec).size
         zero = int(spec.level_set.codes[spec.level_set.values[spec.level_set.codes] == 0][0])
         words = []
         for start, end in zip(np.concatenate([[0], self.ends[:-1]]).tolist(), self.ends.tolist(), strict=True):
             beats = [pairs[first : min(first + spec.lanes, end)] for first in range(start, end, spec.lanes)]
             beats[-1] += [zero] * (spec.lanes - len(beats[-1]))
             words += [sum(pair << lane * place for lane, pair in enumerate(beat)) for beat in beats]
-            words[-1] |= 1 << spec.lanes * place
+            words[-1] |= last
         return words
 
     def beats(self, spec: MacSpec) -> int:

@@ -30,7 +30,6 @@ def test_run_reports_what_it_measured(command, golden, root):
     done = command("sim", "run", golden, "--root", root)
     assert done.returncode == 0, done.stderr
     folder, benches = root / "report" / golden.name, 13 if golden.name == "few" else 14
-    assert f"Written to {folder}: sim.json, throughput.json, throughput.md, beta.png" in done.stdout
     report = json.loads((folder / "sim.json").read_text())
     manifest = read_manifest(golden)
     assert report["passed"] and report["accuracy"] == manifest["accuracy"]
@@ -49,7 +48,11 @@ def test_run_reports_what_it_measured(command, golden, root):
     assert rows["post"]["speedup_over_serial"] == pytest.approx(3, abs=0.01)
     text = (folder / "throughput.md").read_text()
     assert CYCLES_NOTE in text and all(f"| {row['module']} " in text for row in rows.values())
-    assert "post_mac_w3a3" in done.stdout and "0 failed" in done.stdout
+    *shown, written = done.stdout.splitlines()
+    assert sum(" passed " in line for line in shown) == benches and "FAILED" not in done.stdout
+    assert written == f"Written to {folder}: sim.json, throughput.json, throughput.md, beta.png"
+    assert max(map(len, shown)) <= 80 and "\x1b" not in done.stdout + done.stderr
+    assert any(line.startswith("post_mac_w3a3 ") for line in shown)
     adaptive = [maps["name"] for maps in manifest["maps"] if maps["adapter"] is not None]
     assert [row["layer"] for row in report["adaptation"]] == adaptive and len(adaptive) >= 2
     for row in report["adaptation"]:

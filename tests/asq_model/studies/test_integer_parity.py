@@ -182,6 +182,6 @@ def test_the_command(command, refused, small_checkpoint, tmp_path):
     done = command("asq_model", "parity", small_checkpoint, "--images", 50, "--out", tmp_path / "parity.md")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "parity.md").read_text(encoding="utf-8")
-    assert "| block3.downsample.0 |" in done.stdout and "50 test images" in page
+    assert "\nblock3.downsample.0 " in done.stdout and "50 test images" in page
     assert render_record(tmp_path / "parity.json") == page and "75.48" not in page
     assert "does not exist" in refused("asq_model", "parity", tmp_path / "none")

@@ -161,7 +161,7 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     out = tmp_path / "found.json"
     done = command("asq_model", "arithmetic", small_checkpoint, "--images", 50, "--out", out, "--note", "Small.")
     assert done.returncode == 0, done.stderr
-    assert "| post frac -1 |" in done.stdout
+    assert "\npost frac -1 " in done.stdout and max(map(len, done.stdout.splitlines())) <= 80
     rows = read_record(out, ARITHMETIC)["rows"]
     assert [(row["unit"], row["frac"]) for row in rows] == [(None, None), *map(astuple, ARITHMETICS["post"])]
     digits = labels_digest(load_dataset("digits").test.labels.numpy())

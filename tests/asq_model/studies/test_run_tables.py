@@ -4,6 +4,7 @@ import pytest
 
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.errors import InputError
+from asq_model.common.progress import SILENT, LogBar
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.config.recipe import Recipe, recipe_of
@@ -142,7 +143,7 @@ def test_runs_are_known_by_their_task():
 def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):
     """The rows of POT fail: the page says so, the command fails, and the other rows are there."""
 
-    def train(self, network, row, seed):
+    def train(self, network, row, seed, bar):
         if row.family == "pot":
             raise InputError("no space left")
         fields = {"quantised_correct": 800, "quantised_top_5": 990, "test_images": 1000}
@@ -155,7 +156,7 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     config = full_precision_config() | {"recipe": recipe, "full_precision_correct": 900}
     write_checkpoint(start, {}, config)
     plan = Study(4, (NETWORK,), {NETWORK: start}, tmp_path, tmp_path, epochs=1, seeds=2, jobs=4)
-    found = run_study(plan, tmp_path / "results.json")
+    found = run_study(plan, tmp_path / "results.json", LogBar("runs"))
     assert len(found["failed"]) == 6 and len(found["runs"]) == 2 * len(TABLES[4].rows) - 6
     assert read_record(tmp_path / "results.json", STUDY) == found
     assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
@@ -180,7 +181,7 @@ def test_a_start_that_is_not_the_network_in_full_precision_is_refused(config, tm
 
 def test_a_run_that_cannot_start_says_why(tmp_path):
     with pytest.raises(InputError, match="network is 'lenet'; allowed: digits"):
-        run_train(["--network", "lenet"], quiet=True)
+        run_train(["--network", "lenet"], SILENT)
 
 
 def test_what_a_table_needs_is_said(refused, tmp_path):

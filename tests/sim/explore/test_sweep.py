@@ -82,7 +82,7 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(few_golden, t
     tasks = [Task(SPEC, "xc7", (few_golden,)), Task(MacSpec("pot", 3, 3), "xc7", (few_golden,))]
     asked = []
 
-    def fake(missing, root, progress, scheduler):
+    def fake(missing, root, bar, scheduler):
         asked.append(len(missing))
         rows = {}
         for path, task in missing.items():
@@ -97,19 +97,19 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(few_golden, t
 
     monkeypatch.setattr(sweep, "measure_missing", fake)
     for _ in range(2):
-        found = sweep.sweep(tasks, tmp_path, lambda line: None)
+        found = sweep.sweep(tasks, tmp_path)
         assert (len(found.rows), len(found.failures)) == (1, 1)
     assert asked == [2, 1]
     (path,) = (tmp_path / "rows").iterdir()
     whole = path.read_text()
     for damage in (('"luts": 1', '"luts": 2'), ('"luts"', '"lutz"'), ("}", "")):
         path.write_text(whole.replace(*damage))
-        sweep.sweep(tasks, tmp_path, lambda line: None)
+        sweep.sweep(tasks, tmp_path)
         assert asked.pop() == 2, f"a row with {damage[1]} was believed"
     path.rename(path.with_name(f"{'0' * 64}.json"))
-    sweep.sweep(tasks, tmp_path, lambda line: None)
+    sweep.sweep(tasks, tmp_path)
     assert asked.pop() == 2
-    found = sweep.sweep(tasks, tmp_path, lambda line: None, known_only=True)
+    found = sweep.sweep(tasks, tmp_path, known_only=True)
     assert not found.failures and [row.name for row in found.left_out] == ["pot_mac_w3a3"]
 
 

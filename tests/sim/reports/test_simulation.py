@@ -3,7 +3,8 @@
 import pytest
 
 from asq_model.spec.mac import MacSpec
-from sim.reports.simulation import by_operands, network_line, throughput, widths_title
+from sim.reports.simulation import by_operands, throughput, widths_title
+from sim.reports.summary import accuracy_table, bench_table, network_line, throughput_table
 from sim.runner.bench_runner import Job, Outcome
 
 PRODUCTS = 1000
@@ -62,3 +63,22 @@ def test_the_network_is_described_by_its_layers():
     manifest = {"network": "mine", "layers": layers, "maps": [{"adapter": None}, {"adapter": {"hidden": 4}}]}
     said = "Network: mine; layers: 2 × W3A3 post3, 1 × W4A3 post3, 1 × W8A8 uniform8; 1 with ASQ's adapter"
     assert network_line(manifest) == said
+
+
+def test_tables_fit_a_terminal_of_80_columns():
+    specs = [MacSpec(unit, 3, 3, depth=1152, signed_activation=True) for unit in ("post-exact", "uniform", "serial")]
+    outcomes = [outcome(spec, 112_976) for spec in specs]
+    tables = throughput_table(outcomes), bench_table(outcomes)
+    assert max(len(line) for table in tables for line in table.split("\n")) <= 80
+    assert all(spec.name in table for spec in specs for table in tables)
+    accuracy = {"test_images": 360, "full_precision_correct": 354, "post_frac": 2, "post_correct": 90}
+    lines = accuracy_table(accuracy).split("\n")
+    assert lines[-1].startswith("quantised, products as unit post makes them (F = 2)") and "90  25.00%" in lines[-1]
+    assert len(lines) == 4 and max(map(len, lines)) <= 80
+
+
+def test_a_bench_that_failed_says_why_below_the_table():
+    failed = Outcome(Job(MacSpec("post", 3, 3)), {"golden": "3 wrong results"}, {}, cached=False)
+    lines = bench_table([outcome(MacSpec("pot", 3, 3)), failed]).split("\n")
+    assert "passed" in lines[-3] and "FAILED" in lines[-2]
+    assert lines[-1] == f"post_mac_w3a3 golden: 3 wrong results; log {failed.log}"

@@ -169,7 +169,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
 
     monkeypatch.setattr("sim.unrolled.page.measure_layer", measured)
     cases = [parse_case("CASES", f"{golden}:small:{size}") for size in ("4x4", "2x2")]
-    found = report(cases[:1], cases[1:], 2, tmp_path, lambda line: None)
+    found = report(cases[:1], cases[1:], 2, tmp_path)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
     text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
