@@ -92,8 +92,11 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         x = inputs[0]
         step = self.quantiser.step(x)
-        codes = self.quantiser.codes(x, step)
-        sums = self.sums(codes)
+        return self.multiply(self.quantiser.codes(x, step), step, inputs, trace)
+
+    def multiply(self, codes: np.ndarray, step: np.ndarray, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """The output, from the codes of the input and its step."""
+        x, sums = inputs[0], self.sums(codes)
         for kept, values in ((trace.inputs, x), (trace.steps, step), (trace.codes, codes), (trace.sums, sums)):
             trace.keep_as(kept, self.name, values)
         flat = sums.reshape(*sums.shape[:2], sums.shape[2] * sums.shape[3])
@@ -145,5 +148,8 @@ class Quantise(Node, frozen=True, kw_only=True, tag="quantise"):
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         (x,) = inputs
         step = self.quantiser.step(x)
-        codes = self.quantiser.codes(x, step)
+        return self.restore(self.quantiser.codes(x, step), step, trace)
+
+    def restore(self, codes: np.ndarray, step: np.ndarray, trace: Trace) -> np.ndarray:
+        """The values that codes stand for."""
         return trace.cut(self.name, round_shift(codes * step.reshape(-1, 1, 1, 1), GUARD), self.bits)
