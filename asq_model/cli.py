@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from asq_model.artifacts import check_fits, export_digits_networks, export_if_needed, train_if_needed
+from asq_model.artifacts import GOLDEN, check_fits, export_digits_networks, export_if_needed, train_if_needed
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import shown
 from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Commands, Integer, Real, refuse_unused, switch
@@ -141,6 +141,24 @@ def onnx(checkpoint, data_folder, out):
     out = out or Path("build/onnx") / f"{checkpoint.stem}.onnx"
     images, agreeing = export_and_compare(checkpoint, out, data_folder)
     click.echo(f"onnxruntime gives torch's logits for {agreeing} of {images} test images", err=True)
+    click.echo(out)
+
+
+@cli.command("import", epilog="Example: asq-post import network.onnx --inputs images.npy")
+@click.argument("file", type=PATH, metavar="FILE")
+@click.option("--inputs", type=PATH, help="Inputs as .npy, [N, ...], N >= 2.  [default: random numbers]")
+@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<file's name>]")
+def import_network(file, inputs, out):
+    """Bring a quantised network from QONNX.
+
+    Reads QONNX, or ONNX with QuantizeLinear, as Brevitas writes them. Compares the network in integers with torch,
+    writes golden vectors and the graph to a folder, and prints its path.
+    """
+    from asq_model.exchange.compare_import import import_and_compare
+    from asq_model.export.golden_layers import file_stem
+
+    out = out or GOLDEN / file_stem(file.stem)
+    click.echo(import_and_compare(file, inputs, out), err=True)
     click.echo(out)
 
 

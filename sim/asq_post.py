@@ -14,6 +14,7 @@ from asq_model.common.option_types import Commands
 COMMANDS = {
     "train": ("asq_model.cli", "train"),
     "export": ("asq_model.cli", "export"),
+    "import": ("asq_model.cli", "import"),
     "verilog": ("hw.cli", "verilog"),
     "sim": ("sim.cli", "run"),
     "again": ("sim.cli", "again"),

@@ -1,0 +1,74 @@
+"""Import a network, compare it in integers with torch, and write its golden vectors: the command `asq-post import`."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import check_file
+from asq_model.exchange.import_network import import_qonnx
+from asq_model.export.golden_layers import export_network, file_stem
+from asq_model.export.integer_graph import make_graph
+from asq_model.export.node_differences import node_differences
+from asq_model.export.translator import full_shape
+from asq_model.quantisation import LsqActivation
+from asq_model.quantisation.layers import Quantised
+from asq_model.studies.integer_parity import BATCH, compare_network
+from asq_model.studies.integer_parity_page import render_network
+
+RANDOM_INPUTS, SEED = 256, 7
+MADE_UP = f"Inputs: {RANDOM_INPUTS} of random numbers (seed {SEED}) over the range of the network's first quantiser."
+NO_LABELS = "Right is what torch says: the inputs have no labels."
+
+
+def first_range(network: fx.GraphModule) -> tuple[float, float]:
+    """The smallest and the largest value that the network's quantisers of its input stand for; −1 to 1 without one."""
+    given = next(iter(network.graph.nodes))
+    ends: list[float] = []
+    for node in given.users:
+        module = network.get_submodule(str(node.target)) if node.op == "call_module" else None
+        quantiser = module.activation_quantiser if isinstance(module, Quantised) else module
+        if isinstance(quantiser, LsqActivation):
+            ends += [quantiser.low * quantiser.step.item(), quantiser.high * quantiser.step.item()]
+    return (min(ends), max(ends)) if ends else (-1.0, 1.0)
+
+
+def random_inputs(network: fx.GraphModule) -> Tensor:
+    """Inputs of an imported network, evenly distributed over what its first quantiser takes."""
+    low, high = first_range(network)
+    generator = torch.Generator().manual_seed(SEED)
+    return low + (high - low) * torch.rand(RANDOM_INPUTS, *network.meta["sizes"], generator=generator)
+
+
+def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
+    """The inputs in a `.npy` file, [N, ...] of these sizes, N ≥ 2. Raises InputError for anything else."""
+    check_file(path, "file of inputs", megabytes=4096)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (EOFError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"file of inputs {path} is no .npy file of numbers: {reason[:200]}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape[1:] != sizes or len(array) < 2:
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"
+        raise InputError(f"file of inputs {path} holds {found}; allowed: numbers [N, {', '.join(map(str, sizes))}]")
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def import_and_compare(path: Path, inputs: Path | None, folder: Path) -> str:
+    """Import a file, write golden vectors and the graph to a folder, return the parity page of the network.
+
+    Raises InputError for a file that is not supported, or a network that has no integer form.
+    """
+    network = import_qonnx(path)
+    images = random_inputs(network) if inputs is None else read_inputs(inputs, network.meta["sizes"])
+    with torch.no_grad():
+        classes = network(images).flatten(1).argmax(1)
+    integer = make_graph(network, images)
+    parity = compare_network(network, images, classes, file_stem(path.stem))
+    nodes = node_differences(integer, network, images[:BATCH])
+    samples = integer.graph.input.integers(images.reshape(len(images), *full_shape(network.meta["sizes"])).numpy())
+    export_network(network, images, folder, {"network": file_stem(path.stem)}, integer.graph, samples)
+    notes = [*([MADE_UP] if inputs is None else []), NO_LABELS]
+    return "\n\n".join([render_network(parity, nodes), " ".join(notes)])

@@ -1,0 +1,51 @@
+"""What ONNX's nodes become that reduce windows or whole axes."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from asq_model.exchange.layer_nodes import symmetric_padding
+from asq_model.exchange.network_builder import NetworkBuilder
+from asq_model.exchange.shape_nodes import axes_of
+
+
+def window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int], list[int]]:
+    """A pooling's kernel, strides, padding and dilations. Raises InputError for one that torch does not have."""
+    attributes = builder.node.attributes
+    kernel = attributes["kernel_shape"]
+    strides, dilations = (attributes.get(key) or [1] * len(kernel) for key in ("strides", "dilations"))
+    padding, before = symmetric_padding(builder, len(kernel))
+    if before or attributes.get("ceil_mode", 0) or len(kernel) not in (1, 2):
+        builder.node.refuse("has padding on one side, ceil_mode or more than 2 axes; allowed: none of them")
+    return kernel, strides, padding, dilations
+
+
+def translate_max_pool(builder: NetworkBuilder) -> None:
+    kernel, strides, padding, dilations = window(builder)
+    kind: Callable[..., nn.Module] = nn.MaxPool1d if len(kernel) == 1 else nn.MaxPool2d
+    pool = kind(*(numbers if len(kernel) == 2 else numbers[0] for numbers in (kernel, strides, padding, dilations)))
+    builder.apply(pool, builder.activation(), keeps_quantiser=True)
+
+
+def translate_average_pool(builder: NetworkBuilder) -> None:
+    kernel, strides, padding, _ = window(builder)
+    counts = bool(builder.node.attributes.get("count_include_pad", 0)) or not any(padding)
+    kind: Callable[..., nn.Module] = nn.AvgPool1d if len(kernel) == 1 else nn.AvgPool2d
+    sizes = (tuple(numbers) if len(kernel) == 2 else numbers[0] for numbers in (kernel, strides, padding))
+    builder.apply(kind(*sizes, count_include_pad=counts), builder.activation())
+
+
+def translate_global_pool(builder: NetworkBuilder) -> None:
+    one_axis = builder.activation().example.dim() == 3
+    if builder.node.operator == "GlobalMaxPool":
+        builder.apply(nn.AdaptiveMaxPool1d(1) if one_axis else nn.AdaptiveMaxPool2d(1), builder.activation(), True)
+    else:
+        builder.apply(nn.AdaptiveAvgPool1d(1) if one_axis else nn.AdaptiveAvgPool2d(1), builder.activation())
+
+
+def translate_reduce_mean(builder: NetworkBuilder) -> None:
+    axes = axes_of(builder)
+    if not axes:
+        builder.node.refuse("reduces all axes; allowed: named ones")
+    builder.compute(torch.mean, [builder.activation()], (axes, bool(builder.node.attributes.get("keepdims", 1))))

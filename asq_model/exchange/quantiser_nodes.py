@@ -1,0 +1,196 @@
+"""What the quantising nodes of QONNX, and of standard ONNX as Brevitas writes it (QCDQ), become."""
+
+from dataclasses import replace
+from math import inf, log2
+
+import numpy as np
+import torch
+
+from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder, UniformQuantiser
+from asq_model.quantisation import uniform_bounds
+
+FEWEST, MOST = 2, 8  # bits of a quantised activation
+WIDEST = 32  # bits of a quantised constant: biases
+
+
+def scalar(builder: NetworkBuilder, index: int, what: str) -> float:
+    """An input that is one constant number."""
+    values = builder.constant(index, what).values
+    if values.size != 1:
+        builder.node.refuse(f"has a {what} of shape {list(values.shape)}; allowed for an activation: one number")
+    return float(values.reshape(()))
+
+
+def check_scale(builder: NetworkBuilder, scale: np.ndarray) -> np.ndarray:
+    """A scale. Raises InputError unless it is positive."""
+    if not scale.size or not (scale > 0).all():
+        builder.node.refuse("has a scale that is not positive")
+    return scale
+
+
+def check_zero_point(builder: NetworkBuilder, index: int) -> None:
+    """Raises InputError unless the zero point is 0."""
+    if builder.has(index) and builder.constant(index, "zero point").values.any():
+        builder.node.refuse("has a zero point other than 0; allowed: 0")
+
+
+def integer_range(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
+    """The smallest and the largest integer, as QONNX defines them."""
+    low, high = uniform_bounds(bits, signed)
+    return (low + narrow, high) if signed else (low, high - narrow)
+
+
+def pend(builder: NetworkBuilder, value: Activation, quantiser: UniformQuantiser) -> None:
+    """Let the node's output be a tensor behind a quantiser. Raises InputError for bits that layers do not take."""
+    if not FEWEST <= quantiser.bits <= MOST:
+        builder.node.refuse(f"has an activation of {quantiser.bits} bits; allowed: {FEWEST} to {MOST}")
+    source = builder.real(value)
+    builder.give(Activation(source, value.example, quantiser, builder.node.name))
+
+
+def quantise_constant(
+    builder: NetworkBuilder, constant: Constant, scale: np.ndarray, bits: int, low: int, high: int
+) -> Constant:
+    """A constant on a grid, ties to even."""
+    if not 1 <= bits <= WIDEST:
+        builder.node.refuse(f"has a constant of {bits} bits; allowed: 1 to {WIDEST}")
+    values = constant.values.astype(np.float32)
+    scales = np.broadcast_to(check_scale(builder, scale).astype(np.float32), values.shape)
+    integers = np.rint(np.clip(values / scales, low, high))
+    return Constant(integers.astype(np.float32) * scales, integers.astype(np.int64), scales, bits)
+
+
+def translate_quant(builder: NetworkBuilder) -> None:
+    """Quant and IntQuant."""
+    node = builder.node
+    signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
+    rounding = str(node.attributes.get("rounding_mode", "ROUND")).upper()
+    if rounding not in ("ROUND", "HALF_EVEN"):
+        node.refuse(f"rounds by {rounding}; allowed: ROUND (ties to even)")
+    check_zero_point(builder, 2)
+    width = builder.constant(3, "bit width").values
+    if width.size != 1 or not 1 <= float(width.reshape(())) <= WIDEST or float(width.reshape(())) % 1:
+        node.refuse(f"has a bit width other than a whole number; allowed: 1 to {WIDEST}")
+    bits = int(width.reshape(()))
+    value = builder.value(0)
+    if isinstance(value, Constant):
+        scale = builder.constant(1, "scale").values
+        if bits == 1 and signed:
+            builder.give(as_signs(builder, value, scale))
+        else:
+            builder.give(quantise_constant(builder, value, scale, bits, *integer_range(bits, signed, narrow)))
+        return
+    step = scalar(builder, 1, "scale")
+    check_scale(builder, np.array(step))
+    if narrow:
+        node.refuse("has an activation with a narrow range; allowed: narrow=0")
+    pend(builder, builder.activation(), UniformQuantiser(step, bits, signed))
+
+
+def as_signs(builder: NetworkBuilder, constant: Constant, scale: np.ndarray) -> Constant:
+    """A constant's signs times the scale; 0 counts as positive."""
+    scales = np.broadcast_to(check_scale(builder, scale).astype(np.float32), constant.values.shape)
+    integers = np.where(constant.values >= 0, 1, -1)
+    return Constant(integers.astype(np.float32) * scales, integers, scales, 2)
+
+
+def translate_bipolar(builder: NetworkBuilder) -> None:
+    """BipolarQuant of weights."""
+    value = builder.value(0)
+    if not isinstance(value, Constant):
+        builder.node.refuse("has an activation of −1 and 1, which has no code 0; allowed for weights only")
+    builder.give(as_signs(builder, value, builder.constant(1, "scale").values))
+
+
+def translate_trunc(builder: NetworkBuilder) -> None:
+    """Trunc that rounds down: on the grid of its input that is rounding after half a step was taken off.
+
+    With 2^k input steps in an output step, n input steps give ⌊n/2^k⌋, which is (n − (2^k − 1)/2)/2^k rounded: no tie.
+    """
+    node = builder.node
+    if len(node.inputs) != 6:
+        node.refuse("is of version 1 of QONNX's operators; allowed: version 2, which has an output scale")
+    check_zero_point(builder, 2)
+    steps = scalar(builder, 1, "scale"), scalar(builder, 4, "output scale")
+    check_scale(builder, np.array(steps))
+    shift = round(log2(steps[1] / steps[0]))
+    rounding = str(node.attributes.get("rounding_mode", "FLOOR")).upper()
+    if rounding != "FLOOR" or not 0 <= shift <= 16 or node.attributes.get("narrow", 0):
+        node.refuse("rounds otherwise than down, by a step below 1, or to a narrow range; allowed: FLOOR, narrow=0")
+    if abs(steps[1] / (steps[0] * 2.0**shift) - 1) > 1e-4:
+        node.refuse("has an output scale that is no power of two times its scale")
+    bits, value = int(scalar(builder, 5, "output bit width")), builder.activation()
+    offset = ((1 << shift) - 1) / 2 * steps[0]
+    source = builder.graph.call_function(torch.sub, (builder.real(value), offset))
+    quantiser = UniformQuantiser(steps[1], bits, bool(node.attributes.get("signed", 1)))
+    pend(builder, Activation(source, value.example), quantiser)
+
+
+def along(builder: NetworkBuilder, numbers: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of `QuantizeLinear` in a shape that broadcasts over a tensor's: along the node's axis."""
+    if numbers.size == 1:
+        return numbers.reshape(())
+    axis = int(builder.node.attributes.get("axis", 1))
+    if numbers.ndim != 1 or not -len(shape) <= axis < len(shape) or numbers.size != shape[axis]:
+        builder.node.refuse(f"has a scale of shape {list(numbers.shape)}; allowed: one number, or one for each channel")
+    return numbers.reshape([-1 if index == axis % len(shape) else 1 for index in range(len(shape))])
+
+
+def stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
+    """Bits and sign of `QuantizeLinear`'s integers, which are those of its zero point."""
+    kind = builder.constant(2, "zero point").values.dtype if builder.has(2) else np.dtype(np.uint8)
+    if kind not in (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int32)):
+        builder.node.refuse(f"gives {kind}; allowed: int8, uint8")
+    return 8 * kind.itemsize, kind.kind == "i"
+
+
+def translate_quantize_linear(builder: NetworkBuilder) -> None:
+    """QuantizeLinear: the integers of a constant, or of an activation."""
+    check_zero_point(builder, 2)
+    bits, signed = stored_type(builder)
+    value = builder.value(0)
+    if isinstance(value, Constant):
+        scale = along(builder, builder.constant(1, "scale").values, value.values.shape)
+        quantised = quantise_constant(builder, value, scale, bits, *uniform_bounds(bits, signed))
+        assert quantised.integers is not None
+        builder.give(Constant(quantised.integers, bits=bits))
+        return
+    step = scalar(builder, 1, "scale")
+    check_scale(builder, np.array(step))
+    pend(builder, builder.activation(), UniformQuantiser(step, bits, signed))
+    given = builder.tensors[builder.node.outputs[0]]
+    assert isinstance(given, Activation)
+    given.integer = True
+
+
+def signed_bits(low: int, high: int) -> int:
+    """The bits of a signed integer that can be `low` and `high`."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+def translate_clip_of_integers(builder: NetworkBuilder, value: Activation, low: float, high: float) -> None:
+    """Clip between QuantizeLinear and DequantizeLinear: fewer bits than the integers' type has."""
+    assert value.pending is not None
+    bits = round(log2(high - low + 1)) if 0 < high - low < inf else 0
+    signed = low < 0
+    if not FEWEST <= bits <= value.pending.bits or (low, high) != uniform_bounds(bits, signed):
+        builder.node.refuse(f"bounds integers to [{low:g}, {high:g}]; allowed: all of 2 to 8 bits (no narrow range)")
+    builder.give(replace(value, pending=replace(value.pending, bits=bits, signed=signed)))
+
+
+def translate_dequantize_linear(builder: NetworkBuilder) -> None:
+    """DequantizeLinear: of a constant the integers and scales, of an activation what its quantiser says already."""
+    check_zero_point(builder, 2)
+    value = builder.value(0)
+    if isinstance(value, Constant):
+        integers = value.values
+        if integers.dtype.kind not in "iu":
+            builder.node.refuse(f"takes {integers.dtype}; allowed: integers")
+        scale = along(builder, check_scale(builder, builder.constant(1, "scale").values), integers.shape)
+        scales = np.broadcast_to(scale.astype(np.float32), integers.shape)
+        values = integers.astype(np.float32) * scales
+        builder.give(Constant(values, integers.astype(np.int64), scales, value.bits or 8 * integers.dtype.itemsize))
+        return
+    if not value.integer or value.pending is None or value.pending.step != scalar(builder, 1, "scale"):
+        builder.node.refuse("has no QuantizeLinear of the same scale before it")
+    builder.give(replace(value, integer=False, name=builder.node.name))

@@ -1,0 +1,61 @@
+"""What ONNX's nodes on values become: torch's modules and functions, and constants that are computed here."""
+
+from collections.abc import Callable
+from math import inf, isfinite, prod
+
+import numpy as np
+import torch
+from torch import nn
+
+from asq_model.exchange.network_builder import LARGEST, Activation, Constant, NetworkBuilder
+from asq_model.exchange.quantiser_nodes import signed_bits, translate_clip_of_integers
+
+UNARY: dict[str, Callable[[], nn.Module]] = {
+    "Relu": nn.ReLU,
+    "Sigmoid": nn.Sigmoid,
+    "Tanh": nn.Tanh,
+    "HardSwish": nn.Hardswish,
+}
+ARITHMETIC: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., np.ndarray]]] = {
+    "Add": (torch.add, np.add),
+    "Sub": (torch.sub, np.subtract),
+    "Mul": (torch.mul, np.multiply),
+    "Div": (torch.div, np.divide),
+}
+
+
+def translate_unary(builder: NetworkBuilder) -> None:
+    builder.apply(UNARY[builder.node.operator](), builder.activation())
+
+
+def translate_leaky_relu(builder: NetworkBuilder) -> None:
+    builder.apply(nn.LeakyReLU(builder.node.attributes.get("alpha", 0.01)), builder.activation())
+
+
+def translate_clip(builder: NetworkBuilder) -> None:
+    """Clip: of integers it says how many bits they have."""
+    value = builder.value(0)
+    bounds = [float(builder.constant(i, "bound").values.reshape(())) if builder.has(i) else None for i in (1, 2)]
+    low, high = (-inf if bounds[0] is None else bounds[0]), (inf if bounds[1] is None else bounds[1])
+    if isinstance(value, Activation) and value.integer:
+        translate_clip_of_integers(builder, value, low, high)
+    elif isinstance(value, Activation):
+        builder.apply(nn.Hardtanh(low, high), builder.activation())
+    else:
+        values = np.clip(value.values, low, high).astype(value.values.dtype)
+        whole = values.dtype.kind in "iu" and isfinite(low) and isfinite(high)
+        builder.give(Constant(values, bits=signed_bits(int(low), int(high)) if whole else value.bits))
+
+
+def translate_arithmetic(builder: NetworkBuilder) -> None:
+    """Add, Sub, Mul, Div: of constants at once."""
+    function, compute = ARITHMETIC[builder.node.operator]
+    left, right = builder.value(0), builder.value(1)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        if prod(np.broadcast_shapes(left.values.shape, right.values.shape)) > LARGEST:
+            builder.node.refuse(f"makes a constant of more than {LARGEST} values")
+        builder.give(Constant(np.asarray(compute(left.values, right.values))))
+        return
+    builder.compute(
+        function, [builder.activation(i) if isinstance(v, Activation) else v for i, v in enumerate((left, right))]
+    )

@@ -1,0 +1,143 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from brevitas_networks import NETWORKS, SAMPLES, execute, truncated, write
+from click.testing import CliRunner
+
+from asq_model import import_qonnx
+from asq_model.cli import cli
+from asq_model.common.errors import InputError
+from asq_model.exchange.compare_import import random_inputs, read_inputs
+from asq_model.export.integer_graph import make_graph
+from asq_model.quantisation import LsqActivation
+from asq_model.quantisation.convert import quantised_layers
+from asq_model.spec.golden_vectors import read_golden, read_manifest
+from asq_model.spec.graph.convolution import Quantise
+from asq_model.spec.graph.file import read_graph
+from asq_model.studies.integer_parity import compare_network
+
+FLOAT_ROUNDING = 1e-6  # sums of some hundred products of numbers about 1, in another order
+CASES = [
+    *((name, form, False) for name in ("cnv", "depthwise", "residual") for form in ("qonnx", "qcdq")),
+    ("bipolar", "qonnx", False),
+    ("truncated", "qonnx", False),
+    ("cnv", "qonnx", True),
+    pytest.param("residual", "qcdq", True, marks=pytest.mark.exhaustive),
+]
+
+
+@pytest.mark.parametrize("name, form, dynamo", CASES)
+def test_a_network_of_brevitas_computes_what_qonnx_s_executor_does(name, form, dynamo, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model, images = (NETWORKS | {"truncated": truncated})[name]()
+    path = write(model, images, tmp_path / "x.onnx", form, dynamo)
+    network = import_qonnx(path)
+    with torch.no_grad():
+        found, wanted = network(images), model(images)
+    wanted = wanted if isinstance(wanted, torch.Tensor) else wanted.value
+    assert wanted.std() > 0.05
+    np.testing.assert_allclose(found[:SAMPLES], execute(path, images, monkeypatch)["output"], atol=FLOAT_ROUNDING)
+    np.testing.assert_allclose(found, wanted, atol=FLOAT_ROUNDING)
+    parity = compare_network(network, images, wanted.argmax(1))
+    assert parity.same_class >= len(images) - 1
+    for layer in parity.layers.values():
+        assert layer.given_input >= 0.9995 * layer.codes and layer.step_error < 1e-5
+
+
+def brevitas_file(name, folder, form="qonnx"):
+    torch.manual_seed(0)
+    model, images = NETWORKS[name]()
+    return model, images, write(model, images, folder / f"{name}.onnx", form, dynamo=False)
+
+
+@pytest.mark.parametrize("form", ["qonnx", "qcdq"])
+def test_weight_codes_are_the_file_s(form, tmp_path):
+    model, _, path = brevitas_file("cnv", tmp_path, form)
+    theirs = [layer for layer in model if hasattr(layer, "quant_weight")]
+    ours = quantised_layers(import_qonnx(path))
+    assert [layer.config.weight_bits for _, layer in ours] == [4, 2, 3]
+    assert [layer.config.per_channel for _, layer in ours] == [True, False, False]
+    for (_, layer), wanted in zip(ours, theirs, strict=True):
+        codes, scale = layer.weight_quantiser.codes(layer.weight)
+        integers = layer.weight_quantiser.level_set.even[codes.numpy()]
+        np.testing.assert_array_equal(integers, wanted.quant_weight().int().numpy())
+        np.testing.assert_array_equal(scale.numpy(), wanted.quant_weight().scale.detach().flatten().numpy())
+
+
+def test_weights_of_minus_one_and_one(tmp_path):
+    _, layer = quantised_layers(import_qonnx(brevitas_file("bipolar", tmp_path)[2]))[0]
+    codes, _ = layer.weight_quantiser.codes(layer.weight)
+    assert set(layer.weight_quantiser.level_set.even[codes.numpy()].flatten()) == {-1, 1}
+    assert layer.config.weight_bits == 2
+
+
+def test_a_quantiser_before_a_sum_stands_alone(tmp_path):
+    _, images, path = brevitas_file("residual", tmp_path)
+    network = import_qonnx(path)
+    alone = [module for module in network.children() if isinstance(module, LsqActivation)]
+    nodes = [node for node in make_graph(network, images).graph.nodes if isinstance(node, Quantise)]
+    assert len(alone) == len(nodes) == 2  # both branches; the layers take the others
+
+
+def test_an_imported_network_trains_and_keeps_its_steps(tmp_path):
+    model, images, path = brevitas_file("cnv", tmp_path)
+    network = import_qonnx(path)
+    wanted = model(images).argmax(1)
+    optimiser = torch.optim.SGD(network.train().parameters(), lr=0.01)
+    steps = {name: layer.activation_quantiser.step.item() for name, layer in quantised_layers(network)}
+    losses = []
+    for _ in range(8):
+        loss = torch.nn.functional.cross_entropy(network(images), wanted)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    for name, layer in quantised_layers(network):
+        assert layer.activation_quantiser.step.item() == pytest.approx(steps[name], rel=0.2)
+    again = import_qonnx(path)
+    again.load_state_dict(copy.deepcopy(network).state_dict())
+    torch.testing.assert_close(again(images), network.eval()(images))
+
+
+def test_the_command_writes_golden_vectors_and_says_how_well_integers_agree(tmp_path):
+    _, images, path = brevitas_file("depthwise", tmp_path)
+    np.save(tmp_path / "images.npy", images.numpy())
+    words = ["import", str(path), "--inputs", str(tmp_path / "images.npy"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.stdout.strip() == str(tmp_path / "out")
+    assert "64 (100.00%)" in done.stderr and "random" not in done.stderr
+    manifest = read_manifest(tmp_path / "out")
+    layers = [name for name, _ in quantised_layers(import_qonnx(path))]
+    assert manifest["network"] == "depthwise" and [layer.name for layer in read_golden(tmp_path / "out")] == layers
+    graph, _ = read_graph(tmp_path / "out" / manifest["graph"]["file"])
+    assert len(list(graph.convolutions())) == len(layers)
+
+
+def test_made_up_inputs_are_over_the_range_of_the_first_quantiser_and_said_to_be(tmp_path):
+    _, _, path = brevitas_file("bipolar", tmp_path)
+    network = import_qonnx(path)
+    step = quantised_layers(network)[0][1].activation_quantiser.step.item()
+    inputs = random_inputs(network)
+    assert inputs.shape[1:] == (2, 16) and torch.equal(inputs, random_inputs(network))
+    assert inputs.min().item() == pytest.approx(-128 * step, rel=0.01)
+    assert inputs.max().item() == pytest.approx(127 * step, rel=0.01)
+    done = CliRunner().invoke(cli, ["import", str(path), "--out", str(tmp_path / "out")], catch_exceptions=False)
+    assert "256 of random numbers (seed 7)" in done.stderr
+
+
+def test_inputs_of_another_shape_or_kind_are_refused(tmp_path):
+    path = tmp_path / "x.npy"
+    for array, said in (
+        (np.zeros((4, 3, 8)), r"float64 \[4, 3, 8\]; allowed: numbers \[N, 3, 8, 8\]"),
+        (np.zeros((1, 3, 8, 8)), r"\[1, 3, 8, 8\]; allowed"),
+        (np.array([{}]), "is no .npy file of numbers"),
+    ):
+        np.save(path, array)
+        with pytest.raises(InputError, match=said):
+            read_inputs(path, (3, 8, 8))
+    path.write_bytes(b"not an array")
+    with pytest.raises(InputError, match=r"is no \.npy file of numbers"):
+        read_inputs(path, (3, 8, 8))
