@@ -4,7 +4,7 @@ from asq_model.common.command_line import run
 
 
 def main() -> None:
-    """Run the hardware commands as `asq-hw`."""
+    """Run the commands of `hw.cli`."""
     run("hw.cli", "python -m hw")
 
 

@@ -143,13 +143,13 @@ def again(job, root, test, layer, waves):
 
     JOB is the file in the folder of the bench that ran before.
     """
-    told = read_job(job)
-    tests = (test,) if test else told.tests if layer is None else ("golden",)
-    if not set(tests) <= set(told.tests):
-        raise InputError(f"--test is {test!r}; allowed: {', '.join(told.tests)}")
+    before = read_job(job)
+    tests = (test,) if test else before.tests if layer is None else ("golden",)
+    if not set(tests) <= set(before.tests):
+        raise InputError(f"--test is {test!r}; allowed: {', '.join(before.tests)}")
     if layer is not None and tests != ("golden",):
         raise InputError(f"--layer is {layer}, but --test is {test}, which takes no golden vectors")
-    finish(simulate_all([replace(told, tests=tests, layer=layer or told.layer, waves=waves)], root, True))
+    finish(simulate_all([replace(before, tests=tests, layer=layer or before.layer, waves=waves)], root, True))
 
 
 def simulate_all(jobs: Sequence[Job], root: Path, force: bool) -> list[Outcome]:

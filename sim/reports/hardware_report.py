@@ -25,7 +25,8 @@ from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughpu
 from sim.reports.hardware_prose import TITLES, text, widths_text
 from sim.reports.headline import HEADLINE, PICTURE, draw_headline
 from sim.reports.html import write_html
-from sim.unrolled.page import UNROLLED, told
+from sim.unrolled.page import UNROLLED
+from sim.unrolled.page import findings as unrolled_findings
 
 LANE = Path(__file__).with_name("array_lane.svg")
 SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
@@ -71,7 +72,7 @@ def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
 def unrolled_section(results: Path) -> str:
     """What was found of unrolled layers, in a sentence, and where it is; empty without it."""
     path = results / "unrolled.json"
-    return text("unrolled", told=told(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
+    return text("unrolled", told=unrolled_findings(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
 
 
 def made_by(seeds: int, liberty: Path | None) -> Made:

@@ -39,8 +39,8 @@ def findings(rows: list[Row]) -> str:
     columns = [(key, title) for key, title in columns if key == "what" or key in FPGA_FAMILIES]
     above = [gain for _, gains in lines(rows) for gain in gains.values() if gain is not None]
     won = sum(gain > 1 for gain in above)
-    told = f"POST is ahead of the best uniform design that we can build in {won} of {len(above)} comparisons"
-    return f"{told} (LUT6: per LUT, no clock).\n\n{markdown_table(table, columns)}\n"
+    sentence = f"POST is ahead of the best uniform design that we can build in {won} of {len(above)} comparisons"
+    return f"{sentence} (LUT6: per LUT, no clock).\n\n{markdown_table(table, columns)}\n"
 
 
 def draw_headline(rows: list[Row], out: Path) -> None:

@@ -30,7 +30,7 @@ BENCHES = {MacSpec: "mac_bench", ArraySpec: "array_bench", BlockSpec: "asq_bench
 SEED = 1
 # Failed assertions of the benches are explained by their values. To do so for all that they import takes seconds a run.
 EXPLAINED = {"COCOTB_REWRITE_ASSERTION_FILES": "*_bench.py"}
-JOB = "job.json"  # in a run's folder: what its bench is told
+JOB = "job.json"  # in a run's folder, for its bench to read
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
 
 
 def job_file_of(job: Job, result: Path) -> JobFile:
-    """What the bench of a job is told."""
+    """The file that a job's bench reads."""
     return {
         "kind": BENCHES[type(job.spec)],
         "spec": asdict(job.spec),
@@ -176,17 +176,17 @@ def job_file_of(job: Job, result: Path) -> JobFile:
 
 
 def read_job(path: Path) -> Job:
-    """The job that a bench was told. Raises InputError."""
-    told = read_record(path, JOB_FILE)
+    """The job that a bench was given. Raises InputError."""
+    stored = read_record(path, JOB_FILE)
     kinds = {kind: spec for spec, kind in BENCHES.items()}
     try:
-        kind = kinds[told["kind"]]
-        spec = ArraySpec.of(told["spec"]) if kind is ArraySpec else kind(**told["spec"])
+        kind = kinds[stored["kind"]]
+        spec = ArraySpec.of(stored["spec"]) if kind is ArraySpec else kind(**stored["spec"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{JOB_FILE.title} {path} names no unit of this program: {error}") from error
-    golden = Path(told["golden"]) if told["golden"] else None
-    verilog = Path(told["verilog"]) if told["verilog"] else None
-    return Job(spec, golden, tuple(told["tests"]), verilog, told["layer"])
+    golden = Path(stored["golden"]) if stored["golden"] else None
+    verilog = Path(stored["verilog"]) if stored["verilog"] else None
+    return Job(spec, golden, tuple(stored["tests"]), verilog, stored["layer"])
 
 
 def run_jobs(jobs: list[Job], root: Path, force: bool, bar: Bar = SILENT) -> list[Outcome]:

@@ -13,7 +13,7 @@ from asq_model.common.records import Count, Kind, Line, Word
 
 
 class JobFile(TypedDict):
-    """What a bench is told: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
+    """The file that a bench reads: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
     vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found.
     """
 

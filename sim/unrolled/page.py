@@ -165,10 +165,10 @@ def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
     return markdown_table(shown, tuple(columns))
 
 
-def told(cases: list[CaseReport]) -> str:
-    """What the cases come to: LUTs of those that are placed, adder bits of all, by the number of inputs."""
+def findings(cases: list[CaseReport]) -> str:
+    """The findings in sentences: LUTs of the cases that are placed, adder bits of all, by the number of inputs."""
     placed = [case for case in cases if case["placed"]]
-    said = (
+    text = (
         "LUTs were not measured."
         if not placed
         else (
@@ -178,7 +178,7 @@ def told(cases: list[CaseReport]) -> str:
             f" {span(placed, 'apot', LUTS)}."
         )
     )
-    said += " √2 is four adders an output in any layer. In adder bits, two graphs and √2 take these times uniform's: "
+    text += " √2 is four adders an output in any layer. In adder bits, two graphs and √2 take these times uniform's: "
     by_inputs: dict[int, list[CaseReport]] = {}
     for case in sorted(cases, key=lambda case: case["inputs"]):
         by_inputs.setdefault(case["inputs"], []).append(case)
@@ -186,7 +186,7 @@ def told(cases: list[CaseReport]) -> str:
         ", ".join(f"{span(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items())
         for key in ("pair", "tabled0")
     )
-    return f"{said}{pairs}; √2·a per input at F = 0: {tabled}."
+    return f"{text}{pairs}; √2·a per input at F = 0: {tabled}."
 
 
 def page(found: UnrolledReport) -> str:
@@ -222,7 +222,7 @@ def page(found: UnrolledReport) -> str:
     ]
     if placed:
         lines += [f"LUTs over uniform's, {families}:", "", trend(placed, LUTS), ""]
-    lines += [told(cases), ""]
+    lines += [findings(cases), ""]
     for case in placed:
         lines += [f"## {title(case)}", "", table(case), ""]
     return "\n".join(lines).rstrip() + "\n"

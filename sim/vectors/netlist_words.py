@@ -19,7 +19,9 @@ SEED = 1  # which tiles of a layer an array gets
 
 @dataclass(frozen=True)
 class Stimulus:
-    """words: of a unit, its input payloads; of an array, `i.payload`, `load.payload`, `i.valid` and `load.valid`, the
+    """What drives the gates, and what they must answer.
+
+    words: of a unit, its input payloads; of an array, `i.payload`, `load.payload`, `i.valid` and `load.valid`, the
     first lowest. expected: the signed sums of all result words one after the other, each with the name of its dot
     product. widths: of the sums in one result word, the first lowest. products: how many all this makes.
     """

@@ -16,7 +16,7 @@ from sim.unrolled.adder_graph import FORMS, Problem, verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
-from sim.unrolled.page import UNROLLED, page, report, told
+from sim.unrolled.page import UNROLLED, findings, page, report
 
 # One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("unrolled")
@@ -184,6 +184,6 @@ def test_the_page(monkeypatch, golden, tmp_path):
 def test_what_is_told_of_layers_that_were_not_placed():
     found = read_record(ROOT / "docs" / "results" / "unrolled.json", UNROLLED)
     larger = [case for case in found["cases"] if not case["placed"]]
-    said = told(larger)
+    said = findings(larger)
     assert said.startswith("LUTs were not measured.") and "1.00 to 1.07 at 144 inputs" in said
     assert "## " not in page(found | {"cases": larger})
