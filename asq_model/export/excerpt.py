@@ -15,7 +15,7 @@ LAYERS = ("block1.conv1", "block2.conv1", "block3.downsample.0", "fc")
 
 
 def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) -> Manifest:
-    """Copy these layers of golden vectors, without feature maps, to a folder; return its manifest.
+    """Copy these layers of golden vectors, without feature maps and graph, to a folder; return its manifest.
 
     Raises InputError for damaged vectors, and a layer that they do not have.
     """
@@ -29,6 +29,7 @@ def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) 
         copy_file(golden / entry["file"], folder / entry["file"])
     products = sum(entry["products"] for entry in chosen)
     excerpt: Manifest = {**manifest, "layers": chosen, "maps": [], "products": products}
+    excerpt.pop("graph", None)
     write_manifest(folder, excerpt)
     return excerpt
 

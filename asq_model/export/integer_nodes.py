@@ -44,18 +44,14 @@ class NodeMaker:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
-    def append(self, node: Node) -> Tensor:
-        """Append a node; returns the format of its output."""
+    def append(self, node: Node) -> None:
+        """Append a node that gives the output of the operation that it is called after."""
         try:
             self.tensors[node.name] = node.output([self.tensors[name] for name in node.inputs])
         except InputError as error:
             raise InputError(f"node {node.name}: {error}") from error
         self.nodes.append(node)
-        return self.tensors[node.name]
-
-    def node_of(self, operation: str) -> str:
-        """The name of the node that gives an operation's output."""
-        return self.names[operation]
+        self.names[node.name] = node.name
 
     def mean_of(self, operation: str) -> str:
         """The same, of a node that gives values and not sums that stand for means: the mean is then rounded."""
@@ -103,7 +99,6 @@ class NodeMaker:
             name=operation.name, inputs=(), shape=operation.shape, bits=bits, point=binary_point(peak, bits), table=None
         )
         self.append(node)
-        self.names[operation.name] = node.name
 
     @add.register
     def _(self, operation: ops.RoundActivations, peak: float) -> None:
@@ -112,13 +107,11 @@ class NodeMaker:
         point = self.tensors[source].point
         quantiser = make_quantiser(operation.module, reach, point, operation.positions, self.precision)
         self.append(Quantise(name=operation.name, inputs=(source,), quantiser=quantiser, bits=self.precision.bits))
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Affine, peak: float) -> None:
         source = self.names[operation.inputs[0]]
         self.append(self.scale(operation.name, source, operation.factor, operation.offset, peak))
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Sum, peak: float) -> None:
@@ -136,7 +129,6 @@ class NodeMaker:
             point=point,
         )
         self.append(node)
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Bound, peak: float) -> None:
@@ -151,7 +143,6 @@ class NodeMaker:
         high = most if isinf(operation.high) else round(operation.high * 2.0**tensor.point)
         clip = Clip(name=operation.name, inputs=(source,), low=max(low, least), high=min(high, most))
         self.append(clip)
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.NegativeSlope, peak: float) -> None:
@@ -161,7 +152,6 @@ class NodeMaker:
         self.append(
             LeakyRelu(name=operation.name, inputs=(source,), multiplier=multiplier, shift=min(shift, 62), bits=bits)
         )
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Curve, peak: float) -> None:
@@ -181,7 +171,6 @@ class NodeMaker:
             point=point,
         )
         self.append(node)
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Join, peak: float) -> None:
@@ -195,7 +184,6 @@ class NodeMaker:
             point=min(points),
         )
         self.append(node)
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Mean, peak: float) -> None:
@@ -210,13 +198,11 @@ class NodeMaker:
             padding=operation.padding,
         )
         self.append(node)
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Move, peak: float) -> None:
         source = self.names[operation.inputs[0]]
         self.append(msgspec.structs.replace(operation.node, name=operation.name, inputs=(source,)))
-        self.names[operation.name] = operation.name
 
     @add.register
     def _(self, operation: ops.Layer, peak: float) -> None:
@@ -237,9 +223,8 @@ class NodeMaker:
         """
         module, quantiser = layer.module, layer.module.activation_quantiser
         check_layer(layer.name, module)
-        source = (self.names if quantiser.adapter is None else {layer.inputs[0]: self.mean_of(layer.inputs[0])})[
-            layer.inputs[0]
-        ]
+        # An adapter sees means of the values themselves; without one, sums that stand for means do.
+        source = self.names[layer.inputs[0]] if quantiser.adapter is None else self.mean_of(layer.inputs[0])
         tensor = self.tensors[source]
         with module.naming():
             reach = self.seen.reaches.get(layer.value, 0.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mutants import FUZZED
 from safetensors.numpy import load
 
 from asq_model.common.errors import InputError
@@ -80,6 +81,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.fuzz
+@FUZZED
 @given(st.data())
 def test_a_file_whose_digest_was_made_again_is_checked_all_the_same(tmp_path_factory, data):
     """Any number, name, type or array of it changed: refused in one line, or a graph that runs or says why not."""
