@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asq_model.config.layer_config import LayerConfig, QuantConfig
     from asq_model.datasets import load_dataset
+    from asq_model.exchange.export_qonnx import export_qonnx
     from asq_model.exchange.import_network import import_qonnx
     from asq_model.export.golden_layers import export_network
     from asq_model.export.integer_graph import make_graph
@@ -26,6 +27,7 @@ __all__ = [
     "convert",
     "export_network",
     "export_onnx",
+    "export_qonnx",
     "import_qonnx",
     "load_dataset",
     "make_graph",
@@ -37,6 +39,7 @@ MODULES = {
     "convert": "quantisation.convert",
     "export_network": "export.golden_layers",
     "export_onnx": "export.onnx",
+    "export_qonnx": "exchange.export_qonnx",
     "import_qonnx": "exchange.import_network",
     "load_dataset": "datasets",
     "make_graph": "export.integer_graph",

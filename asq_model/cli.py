@@ -9,6 +9,7 @@ from asq_model.artifacts import GOLDEN, check_fits, export_digits_networks, expo
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import shown
 from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Commands, Integer, Real, refuse_unused, switch
+from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
 from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, studies
@@ -130,17 +131,24 @@ def inspect(checkpoint):
 @cli.command(epilog="Example: asq-post onnx build/checkpoint/digits_post3_a3_seed0.safetensors")
 @click.argument("checkpoint", type=PATH, metavar="CKPT")
 @DATA
+@switch("--qonnx", "1: as QONNX, for FINN and hls4ml; of networks without adapters.")
 @click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
-def onnx(checkpoint, data_folder, out):
+def onnx(checkpoint, data_folder, qonnx, out):
     """Write a trained network as ONNX.
 
-    Runs the file in onnxruntime on test images, compares it with torch, and prints its path.
+    Runs the file in onnxruntime on test images, or reads the QONNX back, compares it with torch, and prints its path.
     """
-    from asq_model.export.onnx import export_and_compare
+    out = out or Path("build/onnx") / f"{checkpoint.stem}{'.qonnx' if qonnx else ''}.onnx"
+    if qonnx:
+        from asq_model.exchange.export_qonnx import export_and_read_back
 
-    out = out or Path("build/onnx") / f"{checkpoint.stem}.onnx"
-    images, agreeing = export_and_compare(checkpoint, out, data_folder)
-    click.echo(f"onnxruntime gives torch's logits for {agreeing} of {images} test images", err=True)
+        images, agreeing = export_and_read_back(checkpoint, out, data_folder)
+    else:
+        from asq_model.export.onnx import export_and_compare
+
+        images, agreeing = export_and_compare(checkpoint, out, data_folder)
+    reader = "the file, read back," if qonnx else "onnxruntime"
+    click.echo(f"{reader} gives torch's logits for {agreeing} of {images} test images", err=True)
     click.echo(out)
 
 
@@ -158,7 +166,7 @@ def import_network(file, inputs, out):
     from asq_model.export.golden_layers import file_stem
 
     out = out or GOLDEN / file_stem(file.stem)
-    click.echo(import_and_compare(file, inputs, out), err=True)
+    click.echo(text_of_markdown(import_and_compare(file, inputs, out)), err=True)
     click.echo(out)
 
 

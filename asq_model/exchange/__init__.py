@@ -1,1 +1,1 @@
-"""Networks from other tools: QONNX, the format of Brevitas, FINN and hls4ml."""
+"""Networks from and for other tools: QONNX, the format of Brevitas, FINN and hls4ml."""

@@ -11,6 +11,7 @@ import logging
 import warnings
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,31 +74,46 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
     its output `logits`. Raises InputError if the network cannot be written, or only for batches of one size.
     """
     inputs = (example,) if isinstance(example, Tensor) else tuple(example)
-    names = [INPUT] if len(inputs) == 1 else [f"{INPUT}_{index}" for index in range(len(inputs))]
     batch = torch.export.Dim("N")
-    try:
-        with torch.no_grad(), quiet_exporter():
-            program = torch.onnx.export(
-                store_quantised_weights(model),
-                inputs,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=names,
-                output_names=[OUTPUT],
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
-                verbose=False,
-            )
-    except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise InputError(f"{type(model).__name__} cannot be written as ONNX: {reason}") from error
-    assert program is not None
-    proto = remove_metadata(program.model_proto)
+    proto = run_exporter(
+        store_quantised_weights(model), inputs, type(model).__name__, tuple({0: batch} for _ in inputs)
+    )
     for given in proto.graph.input:
         if not given.type.tensor_type.shape.dim[0].dim_param:
             raise InputError(
                 f"{type(model).__name__} can be written as ONNX for batches of {len(inputs[0])} samples only: it takes"
                 " the number of samples for a constant; len(x) does so, x.shape[0] does not"
             )
+    write_model(path, proto)
+
+
+def run_exporter(model: nn.Module, inputs: tuple[Tensor, ...], name: str, shapes: tuple[Any, ...] | None) -> Any:
+    """What torch's exporter makes of a model, without its notes. name: for errors. shapes: of free sizes.
+
+    Raises InputError if the model cannot be written.
+    """
+    names = [INPUT] if len(inputs) == 1 else [f"{INPUT}_{index}" for index in range(len(inputs))]
+    try:
+        with torch.no_grad(), quiet_exporter():
+            program = torch.onnx.export(
+                model,
+                inputs,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=[OUTPUT],
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(f"{name} cannot be written as ONNX: {reason}") from error
+    assert program is not None
+    return remove_metadata(program.model_proto)
+
+
+def write_model(path: Path, proto: Any) -> None:
+    """Write a model of ONNX, all or nothing, the same bytes every time."""
     contents = proto.SerializeToString(deterministic=True)
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 
@@ -116,7 +132,7 @@ def quiet_exporter():
         logger.setLevel(level)
 
 
-def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, float]:
+def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, int]:
     """Export a checkpoint's network and compare onnxruntime with torch on the test set's first images.
 
     Returns (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
