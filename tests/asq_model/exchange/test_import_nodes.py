@@ -5,7 +5,7 @@ import onnx
 import pytest
 import torch
 from brevitas_networks import execute
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -247,6 +247,7 @@ def whole_file(tmp_path_factory):
 
 
 @pytest.mark.fuzz
+@settings(deadline=None)
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damage_is_survived_or_refused_in_one_line(changes, whole_file):
     path, contents = whole_file
