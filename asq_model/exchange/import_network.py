@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import fx
 
-from asq_model.common.errors import InputError
-from asq_model.exchange import layer_nodes, pooling_nodes, quantiser_nodes, shape_nodes, value_nodes
+from asq_model.common.errors import InputError, shown
+from asq_model.exchange import layer_nodes, pooling_nodes, quantiser_nodes, shape_nodes, threshold_nodes, value_nodes
 from asq_model.exchange.network_builder import Constant, NetworkBuilder
 from asq_model.exchange.onnx_file import read_onnx
 from asq_model.quantisation.convert import quantised_layers
@@ -22,6 +22,7 @@ QUANTISERS: dict[str, Handler] = {
     "IntQuant": quantiser_nodes.translate_quant,
     "BipolarQuant": quantiser_nodes.translate_bipolar,
     "Trunc": quantiser_nodes.translate_trunc,
+    "MultiThreshold": threshold_nodes.translate_multi_threshold,
 }
 STANDARD: dict[str, Handler] = {
     "QuantizeLinear": quantiser_nodes.translate_quantize_linear,
@@ -83,11 +84,11 @@ def translate(builder: NetworkBuilder) -> None:
     handlers = QUANTISERS if node.domain in QONNX_DOMAINS else STANDARD if node.domain in ("", "ai.onnx") else {}
     handler = handlers.get(node.operator)
     if handler is None:
-        node.refuse(f"of domain {node.domain or 'ai.onnx'} is not supported")
+        node.refuse(f"of domain {shown(node.domain or 'ai.onnx')} is not supported")
     try:
         handler(builder)
     except InputError:
         raise
     except (ArithmeticError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"node {node.name} ({node.operator}) does not fit its inputs: {lines[0][:200]}") from error
+        raise InputError(f"{node.label} does not fit its inputs: {lines[0][:200]}") from error

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from asq_model.common.errors import shown
 from asq_model.config.layer_config import LayerConfig
 from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder
 from asq_model.exchange.quantiser_nodes import signed_bits
@@ -77,7 +78,7 @@ def symmetric_padding(builder: NetworkBuilder, dims: int) -> tuple[list[int], li
     """A window's padding, the same on both sides, and what is to be padded before: (last axis' left, right, …)."""
     attributes = builder.node.attributes
     if attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID", ""):
-        builder.node.refuse(f"has auto_pad {attributes['auto_pad']}; allowed: pads")
+        builder.node.refuse(f"has auto_pad {shown(attributes['auto_pad'])}; allowed: pads")
     pads = attributes.get("pads") or [0] * (2 * dims)
     if len(pads) != 2 * dims or not all(0 <= pad < 1 << 12 for pad in pads):
         builder.node.refuse(f"has pads {pads[:8]}; allowed: 0 to 4095, two for each axis")

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.common.files import read_bytes
 
 LARGEST_MB = 1024
@@ -26,9 +26,14 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
 
+    @property
+    def label(self) -> str:
+        """The node in a message: its name and operator, on one line whatever they are."""
+        return f"node {shown(self.name)} ({shown(self.operator)})"
+
     def refuse(self, why: str) -> NoReturn:
         """Raises InputError that names the node and its operator."""
-        raise InputError(f"node {self.name} ({self.operator}) {why}")
+        raise InputError(f"{self.label} {why}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def attribute_value(name: str, attribute: Any) -> Any:
     from onnx import AttributeProto, helper
 
     if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
-        raise InputError(f"node {name} holds a graph of its own in {attribute.name}; allowed: nodes without branches")
+        raise InputError(f"node {shown(name)} holds a graph of its own; allowed: nodes without branches")
     value = helper.get_attribute_value(attribute)
     if attribute.type == AttributeProto.TENSOR:
         return as_array(value)
@@ -125,6 +130,6 @@ def input_sizes(value: Any) -> tuple[int, ...]:
         raise InputError(f"input {value.name!r} is not float32; allowed: float32")
     first, *others = [dim.dim_value for dim in kind.shape.dim] or [0]
     if not others or not all(0 < size < 1 << 16 for size in others) or not 0 <= first < 1 << 16:
-        sizes = ", ".join(dim.dim_param or str(dim.dim_value) for dim in kind.shape.dim)
+        sizes = ", ".join(shown(dim.dim_param or dim.dim_value) for dim in kind.shape.dim)
         raise InputError(f"input {value.name!r} has shape [{sizes}]; allowed: sizes behind the batch that are numbers")
     return (first or 1, *others)

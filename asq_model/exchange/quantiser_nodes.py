@@ -6,6 +6,7 @@ from math import inf, log2
 import numpy as np
 import torch
 
+from asq_model.common.errors import shown
 from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder, UniformQuantiser
 from asq_model.quantisation import uniform_bounds
 
@@ -66,7 +67,7 @@ def translate_quant(builder: NetworkBuilder) -> None:
     signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
     rounding = str(node.attributes.get("rounding_mode", "ROUND")).upper()
     if rounding not in ("ROUND", "HALF_EVEN"):
-        node.refuse(f"rounds by {rounding}; allowed: ROUND (ties to even)")
+        node.refuse(f"rounds by {shown(rounding)}; allowed: ROUND (ties to even)")
     check_zero_point(builder, 2)
     width = builder.constant(3, "bit width").values
     if width.size != 1 or not 1 <= float(width.reshape(())) <= WIDEST or float(width.reshape(())) % 1:

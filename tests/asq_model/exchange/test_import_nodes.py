@@ -13,6 +13,7 @@ from asq_model.common.errors import InputError
 from asq_model.exchange.import_network import import_qonnx
 from asq_model.exchange.onnx_file import read_onnx
 from asq_model.quantisation.convert import quantised_layers
+from asq_model.quantisation.observe import observe_inputs
 
 DOMAIN = "qonnx.custom_op.general"
 RNG = np.random.default_rng(0)
@@ -36,6 +37,8 @@ CONSTANTS = {
     "i8_low": np.int8(-7),
     "i8_high": np.int8(7),
     "wide": np.full((4, 3, 3, 3), 200, np.float32),
+    "even": (np.array([[-2.2], [-1.1], [0.3]]) + np.array([[0.5], [0.25], [0.4]]) * np.arange(7)).astype(np.float32),
+    "uneven": np.array([[0, 1, 3]], np.float32),
     "axes": np.array([2, 3]),
     "shape": np.array([1, 2, -1]),
     "mixing": np.array([2, -1]),
@@ -111,6 +114,20 @@ def test_nodes_compute_what_qonnx_s_executor_does(after, tmp_path, monkeypatch):
         np.testing.assert_allclose(found[index : index + 1], wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("attributes", [{}, {"out_scale": 0.5, "out_bias": -2.0}])
+def test_evenly_spaced_thresholds_are_a_quantiser(attributes, tmp_path, monkeypatch):
+    nodes = [node("MultiThreshold", ["x", "even"], "q", DOMAIN, out_dtype="UINT3", **attributes), *LAYER[1:]]
+    path = file_of(tmp_path, nodes)
+    images = torch.randn(1, 3, 6, 6)
+    network = import_qonnx(path)
+    found = execute(path, images, monkeypatch)
+    np.testing.assert_allclose(network(images).detach(), found["output"], atol=1e-5)
+    ((name, layer),) = quantised_layers(network)
+    assert (layer.config.activation_bits, layer.config.signed) == (3, bool(attributes))
+    codes, _ = layer.activation_quantiser.codes(observe_inputs(network, [(name, layer)], images)[name])
+    assert len(codes.unique()) == 8
+
+
 def test_a_layer_behind_joined_tensors_of_one_quantiser_takes_it(tmp_path):
     nodes = [quant("x", "q"), node("Concat", ["q", "q"], "j", axis=3), WEIGHT, node("Conv", ["j", "w"], "y")]
     ((_, layer),) = quantised_layers(import_qonnx(file_of(tmp_path, nodes)))
@@ -130,9 +147,29 @@ REFUSED = {
         [node("BipolarQuant", ["x", "one"], "y", DOMAIN)],
         r"the_BipolarQuant \(BipolarQuant\) has an activation of −1 and 1",
     ),
-    "thresholds": (
+    "float": (
+        [node("FloatQuant", ["x", "one"], "y", DOMAIN)],
+        r"the_FloatQuant \(FloatQuant\) of domain qonnx.custom_op.general is not supported",
+    ),
+    "uneven": (
+        [node("MultiThreshold", ["x", "uneven"], "y", DOMAIN)],
+        r"the_MultiThreshold \(MultiThreshold\) has thresholds that are not evenly spaced",
+    ),
+    "five thresholds": (
         [node("MultiThreshold", ["x", "matrix"], "y", DOMAIN)],
-        r"the_MultiThreshold \(MultiThreshold\) of domain qonnx.custom_op.general is not supported",
+        r"\(MultiThreshold\) has thresholds of shape \[3, 5\]; allowed: \[channels, 2\^bits - 1\]",
+    ),
+    "count from 1": (
+        [node("MultiThreshold", ["x", "even"], "y", DOMAIN, out_bias=1.0)],
+        r"\(MultiThreshold\) counts from 1; allowed: 0",
+    ),
+    "channels last": (
+        [node("MultiThreshold", ["x", "even"], "y", DOMAIN, data_layout="NHWC")],
+        r"\(MultiThreshold\) has its channels on another axis",
+    ),
+    "line break": (
+        [helper.make_node("Softmax", ["x"], ["y"], "two\nlines")],
+        r"node 'two\\nlines' \(Softmax\) of domain ai.onnx",
     ),
     "old trunc": (
         [node("Trunc", ["x", "one", "zero", "eight", "four"], "y", DOMAIN)],
