@@ -89,6 +89,6 @@ def translate(builder: NetworkBuilder) -> None:
         handler(builder)
     except InputError:
         raise
-    except (ArithmeticError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # numpy and torch raise many kinds for shapes and numbers that do not fit
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{node.label} does not fit its inputs: {lines[0][:200]}") from error

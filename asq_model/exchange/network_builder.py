@@ -20,6 +20,7 @@ from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.activations import FROM_BATCH
 
 LARGEST = 1 << 28  # values of a tensor
+LARGEST_COMPUTED = 1 << 24  # values of a constant that is larger than those that it is made of
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class NetworkBuilder:
     def finish(self, name: str) -> fx.GraphModule:
         """The network, whose output is that tensor."""
         value = self.tensors[name]
-        if isinstance(value, Constant):
-            self.node.refuse("gives the network's output, which no input decides")
+        if isinstance(value, Constant) or value.integer:
+            self.node.refuse("gives integers or a constant for the network's output; allowed: real numbers")
         self.graph.output(self.real(value))
         self.graph.lint()
         return fx.GraphModule(self.root, self.graph, "ImportedNetwork").eval()
@@ -122,7 +123,9 @@ class NetworkBuilder:
         return value
 
     def give(self, value: Value) -> None:
-        """Set the node's output."""
+        """Set the node's output. Raises InputError for constants that are not finite."""
+        if isinstance(value, Constant) and not np.isfinite(value.values).all():
+            self.node.refuse("gives values that are not finite")
         self.tensors[self.node.outputs[0]] = value
 
     def real(self, value: Activation) -> fx.Node:
@@ -178,6 +181,11 @@ class NetworkBuilder:
         example = function(examples, *rest) if joined else function(*examples, *rest)
         given = (arguments, *rest) if joined else (*arguments, *rest)
         self.give_shaped(self.graph.call_function(function, given), example, keeper)
+
+    def check_size(self, count: int) -> None:
+        """Raises InputError for a constant that is computed and larger than any real one."""
+        if count > LARGEST_COMPUTED:
+            self.node.refuse(f"makes a constant of {count} values; allowed: {LARGEST_COMPUTED}")
 
     def give_shaped(self, source: fx.Node, example: Tensor, keeper: Activation | None) -> None:
         """Set the node's output. Raises InputError where it would be too large."""

@@ -29,7 +29,9 @@ def translate_max_pool(builder: NetworkBuilder) -> None:
 
 
 def translate_average_pool(builder: NetworkBuilder) -> None:
-    kernel, strides, padding, _ = window(builder)
+    kernel, strides, padding, dilations = window(builder)
+    if any(dilation != 1 for dilation in dilations):
+        builder.node.refuse(f"has dilations {dilations[:8]}; allowed: 1")
     counts = bool(builder.node.attributes.get("count_include_pad", 0)) or not any(padding)
     kind: Callable[..., nn.Module] = nn.AvgPool1d if len(kernel) == 1 else nn.AvgPool2d
     sizes = (tuple(numbers) if len(kernel) == 2 else numbers[0] for numbers in (kernel, strides, padding))

@@ -174,7 +174,8 @@ def translate_clip_of_integers(builder: NetworkBuilder, value: Activation, low: 
     assert value.pending is not None
     bits = round(log2(high - low + 1)) if 0 < high - low < inf else 0
     signed = low < 0
-    if not FEWEST <= bits <= value.pending.bits or (low, high) != uniform_bounds(bits, signed):
+    lowest, highest = uniform_bounds(value.pending.bits, value.pending.signed)
+    if bits < FEWEST or (low, high) != uniform_bounds(bits, signed) or low < lowest or high > highest:
         builder.node.refuse(f"bounds integers to [{low:g}, {high:g}]; allowed: all of 2 to 8 bits (no narrow range)")
     builder.give(replace(value, pending=replace(value.pending, bits=bits, signed=signed)))
 

@@ -76,6 +76,7 @@ def translate_concatenation(builder: NetworkBuilder) -> None:
     values = [builder.value(index) for index in range(len(builder.node.inputs))]
     constants = [value for value in values if isinstance(value, Constant)]
     if len(constants) == len(values):
+        builder.check_size(sum(value.values.size for value in constants))
         builder.give(Constant(np.concatenate([np.atleast_1d(value.values) for value in constants], axis)))
         return
     tensors = [builder.activation(index) for index in range(len(values))]
@@ -118,4 +119,5 @@ def translate_gather(builder: NetworkBuilder) -> None:
     """Gather of constants: a size of a shape."""
     values, indices = builder.constant(0, "tensor"), builder.constant(1, "index")
     axis = int(builder.node.attributes.get("axis", 0))
+    builder.check_size(values.values.size * indices.values.size)
     builder.give(Constant(np.asarray(np.take(values.values, indices.values, axis))))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from asq_model.exchange.network_builder import LARGEST, Activation, Constant, NetworkBuilder
+from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder
 from asq_model.exchange.quantiser_nodes import signed_bits, translate_clip_of_integers
 
 UNARY: dict[str, Callable[[], nn.Module]] = {
@@ -52,9 +52,11 @@ def translate_arithmetic(builder: NetworkBuilder) -> None:
     function, compute = ARITHMETIC[builder.node.operator]
     left, right = builder.value(0), builder.value(1)
     if isinstance(left, Constant) and isinstance(right, Constant):
-        if prod(np.broadcast_shapes(left.values.shape, right.values.shape)) > LARGEST:
-            builder.node.refuse(f"makes a constant of more than {LARGEST} values")
-        builder.give(Constant(np.asarray(compute(left.values, right.values))))
+        size = prod(np.broadcast_shapes(left.values.shape, right.values.shape))
+        if size > max(left.values.size, right.values.size):
+            builder.check_size(size)
+        with np.errstate(all="ignore"):
+            builder.give(Constant(np.asarray(compute(left.values, right.values))))
         return
     builder.compute(
         function, [builder.activation(i) if isinstance(v, Activation) else v for i, v in enumerate((left, right))]

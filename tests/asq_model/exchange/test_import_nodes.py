@@ -34,6 +34,7 @@ CONSTANTS = {
     "i8": np.int8(0),
     "u8": np.uint8(0),
     "u8_five": np.uint8(5),
+    "i16_high": np.int16(255),
     "i8_low": np.int8(-7),
     "i8_high": np.int8(7),
     "wide": np.full((4, 3, 3, 3), 200, np.float32),
@@ -65,7 +66,7 @@ def file_of(folder, nodes, sizes=(1, 3, 6, 6)):
     used = {name for each in nodes for name in each.input}
     constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in CONSTANTS.items() if name in used]
     graph = helper.make_graph(nodes, "network", inputs, [output], constants)
-    domains = [helper.make_opsetid("", 18), helper.make_opsetid(DOMAIN, 2)]
+    domains = [helper.make_opsetid("", 19), helper.make_opsetid(DOMAIN, 2)]
     model = helper.make_model(graph, opset_imports=domains, ir_version=10)
     path = folder / "x.onnx"
     onnx.save(model, path)
@@ -227,6 +228,24 @@ REFUSED = {
     "narrow clip": (
         [node("QuantizeLinear", ["x", "one", "i8"], "q"), node("Clip", ["q", "i8_low", "i8_high"], "y")],
         r"the_Clip \(Clip\) bounds integers to \[-7, 7\]",
+    ),
+    "clip above the type": (
+        [node("QuantizeLinear", ["x", "one", "i8"], "q"), node("Clip", ["q", "zero", "i16_high"], "y")],
+        r"the_Clip \(Clip\) bounds integers to \[0, 255\]",
+    ),
+    "integers at the end": (
+        [*LAYER, node("QuantizeLinear", ["y", "one", "i8"], "z")],
+        r"\(QuantizeLinear\) gives integers or a constant for the network's output",
+    ),
+    "bounds that cross": ([node("Clip", ["x", "two", "one"], "y")], r"the_Clip \(Clip\) does not fit its inputs"),
+    "dilated mean": (
+        [*LAYER, node("AveragePool", ["y"], "z", kernel_shape=[2, 2], dilations=[2, 2])],
+        r"the_AveragePool \(AveragePool\) has dilations \[2, 2\]",
+    ),
+    "by zero": ([node("Div", ["one", "zero"], "y")], r"the_Div \(Div\) gives values that are not finite"),
+    "growing": (
+        [helper.make_node("Concat", ["kernel"] * (1 << 18), ["y"], "the_Concat", axis=0)],
+        r"the_Concat \(Concat\) makes a constant of 28311552 values; allowed: 16777216",
     ),
     "other scale": (
         [node("QuantizeLinear", ["x", "one", "i8"], "q"), node("DequantizeLinear", ["q", "two", "i8"], "y")],
