@@ -114,6 +114,18 @@ def truncated() -> tuple[nn.Module, Tensor]:
     return started(model, torch.randn(64, 3, 8, 8)), torch.randn(64, 3, 8, 8)
 
 
+def biased() -> tuple[nn.Module, Tensor]:
+    """Biases of integers, and quantisers that are part of a layer."""
+    layers, quant = brevitas()
+    model = nn.Sequential(
+        layers.QuantIdentity(act_quant=quant.Int8ActPerTensorFloat, return_quant_tensor=True),
+        layers.QuantConv2d(3, 8, 3, bias=True, bias_quant=quant.Int32Bias, weight_bit_width=4),
+        *(nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten()),  # batch norm: of bare integers many are ties
+        layers.QuantLinear(288, 5, True, input_quant=quant.Uint8ActPerTensorFloat, weight_bit_width=4),
+    )
+    return started(model, torch.randn(64, 3, 8, 8)), torch.randn(64, 3, 8, 8)
+
+
 NETWORKS = {"cnv": cnv, "depthwise": depthwise, "residual": residual, "bipolar": bipolar}
 
 

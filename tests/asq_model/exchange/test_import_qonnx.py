@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from brevitas_networks import NETWORKS, SAMPLES, execute, truncated, write
+from brevitas_networks import NETWORKS, SAMPLES, biased, execute, truncated, write
 from click.testing import CliRunner
 
 from asq_model import import_qonnx
@@ -44,6 +44,20 @@ def test_a_network_of_brevitas_computes_what_qonnx_s_executor_does(name, form, d
     assert parity.same_class >= len(images) - 1
     for layer in parity.layers.values():
         assert layer.given_input >= 0.9995 * layer.codes and layer.step_error < 1e-5
+
+
+@pytest.mark.parametrize("form", ["qonnx", "qcdq"])
+def test_biases_of_integers_and_quantisers_within_layers(form, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model, images = biased()
+    path = write(model, images, tmp_path / "x.onnx", form, dynamo=False)
+    network = import_qonnx(path)
+    found = network(images[:SAMPLES]).detach()
+    np.testing.assert_allclose(found, execute(path, images, monkeypatch)["output"], atol=FLOAT_ROUNDING)
+    (_, first), _ = quantised_layers(network)
+    grid = first.bias / (first.activation_quantiser.step * first.weight_quantiser.scale)
+    assert grid.abs().max() > 10
+    np.testing.assert_allclose(grid.detach(), grid.detach().round(), atol=1e-2)  # the file's scale is rounded too
 
 
 def brevitas_file(name, folder, form="qonnx"):
