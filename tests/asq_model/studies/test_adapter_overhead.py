@@ -19,4 +19,6 @@ def test_resnet18_has_its_published_size():
 
 
 def test_the_command_prints_the_table(command):
-    assert command("asq_model", "reproduce", 1).stdout.strip() == table_1()
+    lines = [line.split() for line in command("asq_model", "reproduce", 1).stdout.splitlines()]
+    for row in table_1().splitlines()[2:]:
+        assert row.replace("|", " ").split() in lines
