@@ -112,5 +112,6 @@ def check_nodes(network: IntegerNetwork, model: nn.Module, images: Tensor) -> No
         if difference > LARGEST_DIFFERENCE:
             raise InputError(
                 f"node {name} differs from torch by {difference:.2g} of its values' size, given its input; allowed:"
-                f" {LARGEST_DIFFERENCE}. The network has something that was translated wrongly: please report it"
+                f" {LARGEST_DIFFERENCE}. Many values lie exactly between two codes, as averages of integers do, or"
+                " something was translated wrongly: then please report it"
             )
