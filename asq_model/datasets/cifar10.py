@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.common.files import read_bytes
 from asq_model.datasets.in_memory import MemorySplit
 
@@ -158,5 +158,6 @@ class InertUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in INERT:
-            raise InputError(f"{module}.{name} has no place in a CIFAR-10 batch; nothing of it is read")
+            wanted = shown(f"{module}.{name}")
+            raise InputError(f"{wanted} has no place in a CIFAR-10 batch; nothing of it is read")
         return INERT[module, name]

@@ -101,6 +101,8 @@ class MacSpec:
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, UNITS)
+        if not isinstance(self.kind, str):
+            raise InputError(f"kind is {self.kind!r}; allowed: a name, or nothing", "kind")
         family = FAMILY_OF_UNIT[self.unit]
         if family in EXPONENTIAL and not self.kind:
             object.__setattr__(self, "kind", "symmetric")
