@@ -16,7 +16,8 @@ from asq_model.quantisation.convert import inner_layers, replace_layers
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.layers import Quantised, look_up
 from asq_model.spec.levels import EXPONENTIAL
-from asq_model.spec.mac import FAMILY_OF_UNIT, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT
 
 APART = ("post-exact", "post-sorted")  # sum even and odd terms apart, until √2 multiplies the odd sum
 FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, and so is a sum that nowhere exceeds it

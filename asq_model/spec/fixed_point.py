@@ -33,6 +33,11 @@ def bounds(bits: int, signed: bool) -> tuple[int, int]:
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
+def signed_width(low: int, high: int) -> int:
+    """Bits of the narrowest two's complement number that holds every integer from `low` to `high`."""
+    return max((-low - 1 if low < 0 else low).bit_length(), (-high - 1 if high < 0 else high).bit_length()) + 1
+
+
 def largest(x: np.ndarray) -> int:
     """The largest magnitude in x, 0 where there is none."""
     x = np.asarray(x)

@@ -34,7 +34,8 @@ from asq_model.spec.golden_manifest import (
     spec_of,
 )
 from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
-from asq_model.spec.mac import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"

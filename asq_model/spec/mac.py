@@ -37,33 +37,11 @@ from functools import cached_property
 import numpy as np
 
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named
-from asq_model.spec.fixed_point import checked_integers
+from asq_model.spec.fixed_point import checked_integers, signed_width
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.sqrt2 import sqrt2_table, times_sqrt2
+from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, SIGN_MAGNITUDE, TWOS_COMPLEMENT, UNITS
 
-FAMILY_OF_UNIT = {
-    "post": "post",
-    "post-exact": "post",
-    "post-sorted": "post",
-    "post-three-halves": "post",
-    "pot": "pot",
-    "apot": "apot",
-    "e2m1": "e2m1",
-    "uniform": "uniform",
-    "uniform-sign": "uniform",
-    "uniform-adders": "uniform",
-    "uniform-shared": "uniform",
-    "uniform-table": "uniform",
-    "uniform-booth": "uniform",
-    "serial": "uniform",
-}
-UNITS = tuple(FAMILY_OF_UNIT)
-# Units that differ in what they compute: golden vectors hold their results. The others compute the same by another
-# circuit, or round otherwise.
-GOLDEN_UNITS = ("post", "post-exact", "pot", "apot", "e2m1", "uniform", "serial")
-SIGN_MAGNITUDE = ("uniform-sign", "uniform-adders", "uniform-shared")
-TWOS_COMPLEMENT = ("uniform", "uniform-table", "uniform-booth", "serial")  # weights have no sign bit of their own
-ROUNDING = ("post", "post-exact")  # results are rounded to `frac` fraction bits, which can be chosen
 DEFAULT_FRAC = 2
 # The largest convolution of the CIFAR ResNets and of MLPerf Tiny's ResNet-8: 64 channels × 3 × 3.
 DEFAULT_DEPTH = 576
@@ -72,11 +50,6 @@ MAX_DEPTH = 1 << 20
 MAX_LANES = 256
 WHOLE_TABLE_BITS = 4  # √2·a of activations up to this width is one table: the inputs of the smallest LUT
 MAX_TABLE_BITS = 8  # weight and activation together, for a table of products, which doubles with each bit
-
-
-def signed_width(low: int, high: int) -> int:
-    """Bits of the narrowest two's complement number that holds every integer from `low` to `high`."""
-    return max((-low - 1 if low < 0 else low).bit_length(), (-high - 1 if high < 0 else high).bit_length()) + 1
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
-from asq_model.spec.mac import FAMILY_OF_UNIT, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT
 
 # What stands for √2 in a unit's own levels.
 ROOTS = {"post-three-halves": ("3/2", 1.5)}

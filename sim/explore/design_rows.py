@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Width, Word
-from asq_model.spec.mac import UNITS
+from asq_model.spec.units import UNITS
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED
 from sim.measure.switching import Switching
 from sim.measure.yosys_area import Area

@@ -12,7 +12,7 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import markdown_table
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.spec.levels import EXPONENTIAL
-from asq_model.spec.mac import SIGN_MAGNITUDE
+from asq_model.spec.units import SIGN_MAGNITUDE
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.mac import MacSpec, signed_width
+from asq_model.spec.fixed_point import signed_width
+from asq_model.spec.mac import MacSpec
 from asq_model.spec.sqrt2 import sqrt2_table
 from sim.measure.templates import fill_template
 

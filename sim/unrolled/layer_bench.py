@@ -9,7 +9,7 @@ from amaranth.hdl import signed, unsigned
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import reported_os_errors
-from asq_model.spec.mac import signed_width
+from asq_model.spec.fixed_point import signed_width
 from sim.measure.templates import fill_template
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import compiler_version, verilator

@@ -11,7 +11,8 @@ import pytest
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import FAMILY_OF_UNIT, UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT, UNITS
 from hw.emit import emit
 from sim.runner.verilator import WAIVERS, verilator
 

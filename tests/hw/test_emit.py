@@ -12,7 +12,8 @@ from formulas import cycles_of_case
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
-from asq_model.spec.mac import UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import UNITS
 from hw.emit import emit
 
 FORMS = [

@@ -11,7 +11,8 @@ from conftest import ROOT
 from sidecar_model import field_of, packed
 
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
-from asq_model.spec.mac import TWOS_COMPLEMENT, UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import TWOS_COMPLEMENT, UNITS
 from hw.cli import cli
 
 PAGE = (ROOT / "docs" / "verilog.md").read_text(encoding="utf-8")

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
+from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import FAMILY_OF_UNIT, MAX_TABLE_BITS, ROUNDING, UNITS, MacSpec, signed_width
+from asq_model.spec.mac import MAX_TABLE_BITS, MacSpec
 from asq_model.spec.sqrt2 import sqrt2_constant, sqrt2_halves, sqrt2_table, times_sqrt2
+from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 
 getcontext().prec = 80
 ROOT = Decimal(2).sqrt()

@@ -10,10 +10,11 @@ from asq_model.spec.fixed_point import mantissas, round_shift
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.levels import LevelSet
-from asq_model.spec.mac import UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.units import UNITS
 
 TOP = (1 << 63) - 1
 

@@ -16,7 +16,8 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import FAMILY_OF_UNIT, ROUNDING, TWOS_COMPLEMENT, UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, TWOS_COMPLEMENT, UNITS
 from hw.emit import emit
 from hw.sidecar import SCHEMA
 

@@ -6,7 +6,8 @@ import pytest
 from conftest import some
 
 from asq_model.spec.array import ArraySpec
-from asq_model.spec.mac import UNITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import UNITS
 from hw.emit import emit
 from sim.runner.bench_runner import Job, run_job
 
