@@ -11,7 +11,8 @@ from asq_model.common.option_types import OUTPUT, PATH, Commands, Integer, Switc
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.spec.golden_vectors import read_maps
-from asq_model.spec.mac import DEFAULT_DEPTH, DEFAULT_FRAC, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.mac_parameters import DEFAULT_DEPTH, DEFAULT_FRAC
 from asq_model.spec.units import UNITS
 from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit

@@ -16,7 +16,7 @@ from asq_model.common.records import read_record, write_record
 from asq_model.common.terminal import paragraph, text_of_markdown
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
-from asq_model.spec.mac import MAX_FRAC, MAX_LANES, MIN_FRAC
+from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 from sim.explore.design_rows import ASIC, REPORT, TABLE, TARGETS, Measured, Row, columns_of
 from sim.explore.design_space import FORMS, FULL_WIDTHS, designs, swept

@@ -5,7 +5,7 @@ import torch
 from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import Quantised
 from asq_model.spec.asq_blocks import MAX_CHANNELS
-from asq_model.spec.mac import MAX_DEPTH
+from asq_model.spec.mac_parameters import MAX_DEPTH
 
 
 def check_integer_operands(name: str, layer: Quantised) -> None:

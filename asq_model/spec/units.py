@@ -23,3 +23,5 @@ GOLDEN_UNITS = ("post", "post-exact", "pot", "apot", "e2m1", "uniform", "serial"
 SIGN_MAGNITUDE = ("uniform-sign", "uniform-adders", "uniform-shared")
 TWOS_COMPLEMENT = ("uniform", "uniform-table", "uniform-booth", "serial")  # weights have no sign bit of their own
 ROUNDING = ("post", "post-exact")  # results are rounded to `frac` fraction bits, which can be chosen
+# What a unit needs of an activation a beside it, by unit: round(√2·a·2^frac) or 3·a.
+MULTIPLE = {"post": "root", "post-three-halves": "triple", "e2m1": "triple", "uniform-shared": "triple"}

@@ -7,7 +7,8 @@ from itertools import product
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS
-from asq_model.spec.mac import MIN_FRAC, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.mac_parameters import MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
 
 Design = MacSpec | ArraySpec

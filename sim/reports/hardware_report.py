@@ -12,7 +12,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
-from asq_model.spec.mac import DEFAULT_DEPTH
+from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import REPORT, Description, Made, Report, Row
 from sim.explore.design_space import LARGE_SEEDS
 from sim.explore.ranking import group

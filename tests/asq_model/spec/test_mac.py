@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import MAX_TABLE_BITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.mac_parameters import MAX_TABLE_BITS
 from asq_model.spec.sqrt2 import sqrt2_constant, sqrt2_halves, sqrt2_table, times_sqrt2
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 

@@ -9,7 +9,8 @@ from conftest import some
 
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import MAX_TABLE_BITS, MacSpec
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.mac_parameters import MAX_TABLE_BITS
 from asq_model.spec.units import FAMILY_OF_UNIT, GOLDEN_UNITS, TWOS_COMPLEMENT
 from hw.mac.bit_serial import BitSerial
 from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape, multiplier
