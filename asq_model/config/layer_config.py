@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 
+from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_range, fields_named
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
@@ -61,8 +62,8 @@ class LayerConfig:
             ("adapter_start", self.adapter_start, ADAPTER_STARTS),
         ):
             check_choice(name, value, allowed)
-        if self.weights in EXPONENTIAL and not self.kind:
-            object.__setattr__(self, "kind", "symmetric")
+        if self.weights in EXPONENTIAL:
+            settle(self, kind=self.kind or "symmetric")
         if self.weights == "dorefa":
             check_range("weight_bits", self.weight_bits, 2, 8)
             if self.kind:

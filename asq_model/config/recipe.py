@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_range, fields_named
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.spec.levels import LevelSet
@@ -88,7 +89,7 @@ class Recipe:
             if not 0 <= getattr(self, name) <= most:  # nan is not
                 raise InputError(f"{name} is {getattr(self, name)}; allowed: 0 to {most:g}", name)
         with fields_named({"weights": "family"}):
-            object.__setattr__(self, "kind", self.layer.kind)
+            settle(self, kind=self.layer.kind)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

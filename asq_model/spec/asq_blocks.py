@@ -17,6 +17,7 @@ where a design ties them to constants).
 
 from dataclasses import dataclass, fields
 
+from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, HIDDEN_BITS, SCALE_BITS, Precision, accumulator_bits
 
@@ -63,9 +64,8 @@ class BlockSpec:
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, BLOCKS)
-        for field in fields(self):
-            if field.name not in ("unit", *PARAMETERS[self.unit]):
-                object.__setattr__(self, field.name, field.default)
+        own = ("unit", *PARAMETERS[self.unit])
+        settle(self, **{field.name: field.default for field in fields(self) if field.name not in own})
         check_range("channels", self.channels, 1, MAX_CHANNELS)
         check_range("pixels", self.pixels, 1, MAX_PIXELS)
         check_range("activation_bits", self.activation_bits, 1, 8)
@@ -77,12 +77,10 @@ class BlockSpec:
         if "channels" in PARAMETERS[self.unit] and self.channels % self.lanes:
             has = f"channels is {self.channels} and lanes is {self.lanes}"
             raise InputError(f"{has}; allowed: lanes that divide them", "channels", "lanes")
-        if self.hidden == 0:
-            object.__setattr__(self, "hidden", self.quarter)
+        settle(self, hidden=self.quarter if self.hidden == 0 else self.hidden)
         check_range("hidden", self.hidden, 1, MAX_CHANNELS)
         if self.unit == "adapter-step":
-            if self.buffer == 0:
-                object.__setattr__(self, "buffer", self.two_maps)
+            settle(self, buffer=self.two_maps if self.buffer == 0 else self.buffer)
             check_range("buffer", self.buffer, 4, 1 << 24)
 
     @property

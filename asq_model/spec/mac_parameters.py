@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.units import FAMILY_OF_UNIT, MULTIPLE, ROUNDING, SIGN_MAGNITUDE, TWOS_COMPLEMENT, UNITS
@@ -39,13 +40,7 @@ class MacParameters:
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, UNITS)
-        if not isinstance(self.kind, str):
-            raise InputError(f"kind is {self.kind!r}; allowed: a name, or nothing", "kind")
-        family = FAMILY_OF_UNIT[self.unit]
-        if family in EXPONENTIAL and not self.kind:
-            object.__setattr__(self, "kind", "symmetric")
-        elif family not in EXPONENTIAL and self.kind:
-            raise InputError(f"kind is {self.kind!r}, but unit {self.unit} has only one level set", "kind")
+        settle(self, kind=self._kind_in_effect())
         with fields_named({"bits": "weight_bits"}):
             _ = self.level_set
         check_range("activation_bits", self.activation_bits, 1, 8)
@@ -53,12 +48,42 @@ class MacParameters:
         check_range("lanes", self.lanes, 1, MAX_LANES)
         for name in ("signed_activation", "shared", "gated"):
             check_flag(name, getattr(self, name))
-        self._set_frac()
+        settle(self, frac=self._frac_in_effect())
+        self._check_lanes()
+        self._check_unit_has_choices()
+
+    def _kind_in_effect(self) -> str:
+        """The kind of the level set: the default where it is left open and the family has several."""
+        if not isinstance(self.kind, str):
+            raise InputError(f"kind is {self.kind!r}; allowed: a name, or nothing", "kind")
+        if FAMILY_OF_UNIT[self.unit] in EXPONENTIAL:
+            return self.kind or "symmetric"
+        if self.kind:
+            raise InputError(f"kind is {self.kind!r}, but unit {self.unit} has only one level set", "kind")
+        return ""
+
+    def _frac_in_effect(self) -> int:
+        """The fraction bits: the unit's own where there is no choice, the default where they are left open."""
+        if self.unit in ROUNDING:
+            frac = DEFAULT_FRAC if self.frac is None else self.frac
+            check_range("frac", frac, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
+            return frac
+        fixed = 1 if self.unit == "post-three-halves" else 0
+        if self.frac not in (None, fixed):
+            why = f"unit {self.unit} has no choice of fraction bits; leave it out"
+            raise InputError(f"frac is {self.frac}, but {why}", "frac")
+        return fixed
+
+    def _check_lanes(self) -> None:
+        """Raises InputError for more lanes than the unit or its dot products can have."""
         if self.lanes > 1 and self.unit == "serial":
             raise InputError(f"lanes is {self.lanes}, but unit serial has one lane", "lanes")
         if self.lanes > self.depth:
             has = f"lanes is {self.lanes} and depth is {self.depth}"
             raise InputError(f"{has}; allowed: a depth of at least the lanes", "lanes", "depth")
+
+    def _check_unit_has_choices(self) -> None:
+        """Raises InputError for `shared`, `gated` or widths that this unit cannot have."""
         if self.shared and self.unit not in MULTIPLE:
             why = f"unit {self.unit} needs nothing of an activation that could be shared"
             raise InputError(f"shared is 1, but {why}", "shared")
@@ -68,18 +93,6 @@ class MacParameters:
             names = "weight_bits", "activation_bits"
             has = f"{' and '.join(names)} are {self.weight_bits} and {self.activation_bits}"
             raise InputError(f"{has} for unit uniform-table; allowed: {MAX_TABLE_BITS} together", *names)
-
-    def _set_frac(self) -> None:
-        """Set `frac` to the unit's own where there is no choice, or to the default."""
-        if self.unit in ROUNDING:
-            object.__setattr__(self, "frac", DEFAULT_FRAC if self.frac is None else self.frac)
-            check_range("frac", self.frac_bits, MIN_FRAC if self.unit == "post" else 0, MAX_FRAC)
-            return
-        fixed = 1 if self.unit == "post-three-halves" else 0
-        if self.frac not in (None, fixed):
-            why = f"unit {self.unit} has no choice of fraction bits; leave it out"
-            raise InputError(f"frac is {self.frac}, but {why}", "frac")
-        object.__setattr__(self, "frac", fixed)
 
     @property
     def frac_bits(self) -> int:
