@@ -14,7 +14,7 @@ from asq_model.export.integer_graph import make_graph
 from asq_model.export.node_differences import node_differences
 from asq_model.export.translator import full_shape
 from asq_model.quantisation import LsqActivation
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.quantised import Quantised
 from asq_model.studies.integer_parity import BATCH, compare_network
 from asq_model.studies.integer_parity_page import render_network
 

@@ -14,7 +14,7 @@ from asq_model.export.onnx import CHECKED, TOLERANCE, run_exporter, run_torch, w
 from asq_model.export.opaque_layers import opaque_modules
 from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, UniformWeight
 from asq_model.quantisation.convert import replace_layers
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.quantised import Quantised
 from asq_model.training.load import load_quantised
 
 QUANT, VERSION = "qonnx.custom_op.general::Quant", 2

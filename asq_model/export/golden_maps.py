@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.export.integer_layer import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.config.fingerprints import PRODUCTS_PER_LAYER
 from asq_model.quantisation.exportable import check_exportable
-from asq_model.quantisation.layers import QuantConv1d, Quantised, QuantisedConvolution
+from asq_model.quantisation.layers import QuantConv1d, QuantisedConvolution
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.golden_manifest import LayerContent, UnitEntry, stored_spec
 from asq_model.spec.golden_vectors import layer_units
 from asq_model.spec.levels import LevelSet

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from asq_model.quantisation import ActivationQuantiser
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.quantised import Quantised
 
 LIBRARY = torch.library.Library("asq_post", "DEF")
 LIBRARY.define("layer(Tensor x, int index) -> Tensor")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from asq_model.quantisation import ActivationQuantiser
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.graph.movement import MaxPool, Pad, Reshape, Slice
 from asq_model.spec.graph.tensor import Margins, Pair
 

@@ -15,7 +15,8 @@ from torch import Tensor, fx, nn
 from asq_model.common.errors import InputError
 from asq_model.export.operations import Given, Layer, Move, Operation, RoundActivations
 from asq_model.quantisation import ActivationQuantiser
-from asq_model.quantisation.layers import Quantised, QuantLinear
+from asq_model.quantisation.layers import QuantLinear
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.graph.movement import Reshape
 
 Axes = tuple[int | None, ...]  # for each axis of a tensor but the batch that of the maps; None: one of size 1

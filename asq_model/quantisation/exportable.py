@@ -3,7 +3,7 @@
 import torch
 
 from asq_model.common.errors import InputError
-from asq_model.quantisation.layers import Quantised
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.asq_blocks import MAX_CHANNELS
 from asq_model.spec.mac_parameters import MAX_DEPTH
 

@@ -17,8 +17,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from asq_model.common.errors import InputError
-from asq_model.quantisation.layers import TWINS, WORKING_TYPES, Quantised
+from asq_model.quantisation.layers import TWINS
 from asq_model.quantisation.observe import Example, apply, evaluating
+from asq_model.quantisation.quantised import WORKING_TYPES, Quantised
 
 # Their parameters scale and shift; nothing here is a dot product.
 NORMALISATIONS = (

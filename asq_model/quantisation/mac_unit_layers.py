@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.quantisation.convert import inner_layers, replace_layers
 from asq_model.quantisation.exportable import check_integer_operands
-from asq_model.quantisation.layers import Quantised, look_up
+from asq_model.quantisation.quantised import Quantised, look_up
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.units import FAMILY_OF_UNIT

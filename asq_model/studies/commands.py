@@ -144,7 +144,8 @@ def figures(network, seed, study, start, data_folder, out, note):
 
     Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`.
     """
-    from asq_model.studies.paper_figures import draw_figures, load_networks
+    from asq_model.studies.figure_networks import load_networks
+    from asq_model.studies.paper_figures import draw_figures
 
     for path in draw_figures(load_networks(network, seed, study, start, data_folder), out, note):
         click.echo(path)

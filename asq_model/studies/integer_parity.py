@@ -19,8 +19,8 @@ from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
 from asq_model.export.node_differences import node_differences
 from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.layers import Quantised
 from asq_model.quantisation.observe import observe_inputs
+from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.adaptive_step import GUARD, Precision
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.graph.convolution import Convolution

@@ -6,7 +6,8 @@ from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
-from asq_model.studies.paper_figures import FIGURES, measure_errors
+from asq_model.studies.figure_networks import measure_errors
+from asq_model.studies.paper_figures import FIGURES
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.training.train import Run, train
 
