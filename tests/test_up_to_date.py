@@ -87,9 +87,9 @@ def test_a_key_covers_what_the_result_depends_on(modules, sources, exempt):
 
 
 def test_a_source_that_is_left_out_is_seen():
-    without = [source for source in measure_design.ROW_SOURCES if source.name != "design_space.py"]
+    without = [source for source in measure_design.ROW_SOURCES if source.name != "design.py"]
     seen = left_out(["sim.explore.measure_design"], [*without, *GENERATOR], STORAGE)
-    assert seen == ["sim/explore/design_space.py"]
+    assert seen == ["sim/explore/design.py"]
     without = [source for source in fingerprints.EXPORT_SOURCES if source.name != "spec"]
     assert "asq_model/spec/levels.py" in left_out(["asq_model.export.golden_layers"], without, STORAGE)
 

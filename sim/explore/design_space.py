@@ -1,158 +1,24 @@
 """What is compared: units, dot products and arrays, by the widths of weights and activations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import product
 
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
-from asq_model.spec.levels import EXPONENTIAL, KINDS
+from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
-
-Design = MacSpec | ArraySpec
+from sim.explore.design import STAGES, Design, is_rival
+from sim.explore.variants import Variant, macs, possible
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
 FULL_WIDTHS = (4, 4)  # where every variant is compared
 AS_TRAINED = ((3, 4), (5, 4))  # of arrays whose area is set beside the accuracy of networks with such weights
 FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
 LARGE_LANES = 64  # lanes of a dot product from which on only the best variants are compared
-STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
 NARROWEST = 3  # bits of weights whose arrays are as good in one stage
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One multiplier: a unit, the kind of its level set, and the fraction bits of its products, where it has a choice.
-
-    shared: the activation's multiples come with the operand. gated: a zero activation makes the sign zero.
-    """
-
-    unit: str
-    kind: str = ""
-    frac: int | None = None
-    shared: bool = False
-    gated: bool = False
-
-
-def post(*fracs: int) -> tuple[Variant, ...]:
-    """POST's multiplier with √2·a rounded to so many fraction bits."""
-    return tuple(Variant("post", "symmetric", frac) for frac in fracs)
-
-
-def shared(*variants: Variant) -> tuple[Variant, ...]:
-    return tuple(replace(variant, shared=True) for variant in variants)
-
-
-def gated(*variants: Variant) -> tuple[Variant, ...]:
-    return tuple(replace(variant, gated=True) for variant in variants)
-
-
-TWOS_COMPLEMENT = Variant("uniform")
-SIGN_MAGNITUDE = Variant("uniform-sign")
-ADDERS = Variant("uniform-adders")
-SHARED_MULTIPLES = Variant("uniform-shared")
-RIVALS = (
-    *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, SHARED_MULTIPLES),
-    *(Variant("uniform-table"), Variant("uniform-booth")),
-)
-THREE_HALVES = Variant("post-three-halves", "symmetric")
-SORTED = Variant("post-sorted", "symmetric")
-OTHER_LEVELS = (
-    THREE_HALVES,
-    Variant("post-exact", "symmetric"),
-    Variant("pot", "symmetric"),
-    Variant("apot"),
-    Variant("e2m1"),
-)
-# The variants that answer a question, the rivals first.
-VARIANTS = {
-    "which multiplier is the best alone": (*RIVALS, *post(2, 0, MIN_FRAC), *OTHER_LEVELS, SORTED),
-    "what the other kinds of level sets cost": (
-        *(Variant("post", kind, -1) for kind in KINDS[1:]),
-        *(Variant("pot", kind) for kind in KINDS[1:]),
-        *(Variant("post-sorted", kind) for kind in KINDS[1:]),
-    ),
-    "what a gated sign costs": gated(SIGN_MAGNITUDE, *post(MIN_FRAC), SORTED),
-    "how much faster than the paper's rival": (Variant("serial"),),
-    "which dot product is the best": (
-        *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, *post(2, 0, MIN_FRAC), *OTHER_LEVELS, SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC), THREE_HALVES, Variant("e2m1")),
-    ),
-    "how the best dot products do at other widths": (
-        *(SIGN_MAGNITUDE, ADDERS, *post(0, MIN_FRAC), SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
-    ),
-    "how the best large dot products do": (
-        *(SIGN_MAGNITUDE, ADDERS, SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
-    ),
-    "which array is the best": (
-        *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, SHARED_MULTIPLES),
-        *post(4, 3, 2, 1, 0, MIN_FRAC),
-        *OTHER_LEVELS,
-    ),
-    "how the best arrays do at other widths": (SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(MIN_FRAC)),
-    "how the best large arrays do": (SHARED_MULTIPLES, *post(MIN_FRAC)),
-    "what accuracy costs": (TWOS_COMPLEMENT, SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(0, MIN_FRAC)),
-}
-
-
-def mac_of(design: Design) -> MacSpec:
-    """What each of a design's products is."""
-    return design.mac if isinstance(design, ArraySpec) else design
-
-
-def form_of(design: Design) -> str:
-    """`mac`, `dot16`, `array8x8`, …"""
-    if isinstance(design, ArraySpec):
-        return f"array{design.rows}x{design.columns}"
-    return "mac" if design.lanes == 1 else f"dot{design.lanes}"
-
-
-def products_per_cycle(design: Design) -> float:
-    if isinstance(design, ArraySpec):
-        return design.rows * design.columns
-    return design.lanes / design.interval
-
-
-def is_rival(design: Design) -> bool:
-    """Whether its weights are uniform and it takes one cycle a product."""
-    return mac_of(design).level_set.family == "uniform" and design.unit != "serial"
-
-
-def title(design: Design) -> str:
-    """A design's name in a table: unit, level set, fraction bits, what else was chosen."""
-    mac = mac_of(design)
-    parts = [f"`{mac.unit}`", mac.kind if mac.kind != "symmetric" else ""]
-    parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
-    parts += ["gated" if mac.gated else ""]
-    parts += [f"{STAGES[design.stages]} stages" if isinstance(design, ArraySpec) and design.stages > 1 else ""]
-    return " ".join(filter(None, parts))
-
-
-def possible(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
-    """The unit, or nothing where it cannot be: too many bits for its weights."""
-    try:
-        yield MacSpec(
-            variant.unit,
-            *widths,
-            variant.kind,
-            variant.frac,
-            lanes=lanes,
-            shared=variant.shared,
-            gated=variant.gated,
-        )
-    except InputError:
-        return
-
-
-def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
-    """The units, or dot products, that answer a question of `VARIANTS`."""
-    for variant in VARIANTS[question]:
-        yield from possible(widths, variant, lanes)
 
 
 def units(widths: tuple[int, int]) -> Iterator[MacSpec]:

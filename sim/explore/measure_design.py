@@ -16,8 +16,8 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
+from sim.explore.design import Design, form_of, is_rival, mac_of, products_per_cycle, title
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
-from sim.explore.design_space import Design, form_of, is_rival, mac_of, products_per_cycle, title
 from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
 from sim.measure.nextpnr_clock import clock
@@ -27,7 +27,7 @@ from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job
 from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
 
-MEASURING = source_paths("sim/measure", "sim/explore/design_space.py", "sim/explore/measure_design.py")
+MEASURING = source_paths("sim/measure", "sim/explore/design.py", "sim/explore/measure_design.py")
 Operands = tuple[int, int, bool, tuple[Path, ...]]  # weight bits, activation bits, signed activations, golden vectors
 ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asq_model.common.command_line import parse_widths
+from sim.explore.design import Design
 from sim.explore.design_rows import ASIC, ENERGY
-from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, Design, designs, placings
+from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, designs, placings
 from sim.explore.measure_design import Task
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.option_lists import parse_choices

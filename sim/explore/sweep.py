@@ -16,8 +16,8 @@ from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, shown
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, write_record
+from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
-from sim.explore.design_space import products_per_cycle
 from sim.explore.measure_design import Task, description, inputs_of, measure
 from sim.workspace import Workspace
 

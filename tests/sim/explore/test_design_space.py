@@ -6,18 +6,9 @@ from msgspec import structs
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
+from sim.explore.design import form_of, products_per_cycle, title
 from sim.explore.design_rows import row_of
-from sim.explore.design_space import (
-    AS_TRAINED,
-    FORMS,
-    WIDTHS,
-    designs,
-    form_of,
-    placings,
-    products_per_cycle,
-    swept,
-    title,
-)
+from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, placings, swept
 from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, complete, front, gain, group, is_post, is_rival, recommended
 from sim.reports.accuracy_section import accuracy_points, accuracy_table, compare_arrays, mean_accuracies

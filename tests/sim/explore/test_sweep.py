@@ -12,8 +12,8 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.explore import measure_design, sweep
+from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, TABLE, Failure, Measured, failure_of, row_of
-from sim.explore.design_space import products_per_cycle
 from sim.explore.measure_design import Task, golden_for, inputs_of, measure, relative_error
 from sim.measure.yosys_area import Area
 

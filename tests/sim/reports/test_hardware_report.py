@@ -13,8 +13,9 @@ from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
+from sim.explore.design import form_of, is_rival, mac_of
 from sim.explore.design_rows import REPORT, failure_of, row_of
-from sim.explore.design_space import designs, form_of, is_rival, mac_of, placings
+from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
 from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks

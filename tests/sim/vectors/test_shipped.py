@@ -5,7 +5,8 @@ import pytest
 from asq_model.common.errors import InputError
 from asq_model.export.excerpt import LAYERS, write_excerpt
 from asq_model.spec.golden_vectors import read_golden, read_manifest
-from sim.explore.design_space import designs, mac_of
+from sim.explore.design import mac_of
+from sim.explore.design_space import designs
 from sim.explore.measure_design import golden_for
 from sim.explore.report_plan import WIDEST, parse_plan
 from sim.vectors.dot_products import golden_workloads

@@ -1,0 +1,41 @@
+"""One design that is compared, a unit or an array: its form, its name in tables, its products a cycle."""
+
+from asq_model.spec.array import ArraySpec
+from asq_model.spec.mac import MacSpec
+
+Design = MacSpec | ArraySpec
+
+STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
+
+
+def mac_of(design: Design) -> MacSpec:
+    """What each of a design's products is."""
+    return design.mac if isinstance(design, ArraySpec) else design
+
+
+def form_of(design: Design) -> str:
+    """`mac`, `dot16`, `array8x8`, …"""
+    if isinstance(design, ArraySpec):
+        return f"array{design.rows}x{design.columns}"
+    return "mac" if design.lanes == 1 else f"dot{design.lanes}"
+
+
+def products_per_cycle(design: Design) -> float:
+    if isinstance(design, ArraySpec):
+        return design.rows * design.columns
+    return design.lanes / design.interval
+
+
+def is_rival(design: Design) -> bool:
+    """Whether its weights are uniform and it takes one cycle a product."""
+    return mac_of(design).level_set.family == "uniform" and design.unit != "serial"
+
+
+def title(design: Design) -> str:
+    """A design's name in a table: unit, level set, fraction bits, what else was chosen."""
+    mac = mac_of(design)
+    parts = [f"`{mac.unit}`", mac.kind if mac.kind != "symmetric" else ""]
+    parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
+    parts += ["gated" if mac.gated else ""]
+    parts += [f"{STAGES[design.stages]} stages" if isinstance(design, ArraySpec) and design.stages > 1 else ""]
+    return " ".join(filter(None, parts))
