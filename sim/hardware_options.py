@@ -1,0 +1,48 @@
+"""What the commands that measure hardware share: options, their checks, and measuring itself with a bar."""
+
+from pathlib import Path
+
+import click
+
+from asq_model.common.errors import InputError
+from asq_model.common.option_types import OUTPUT, PATH, Integer, given_options, refuse_unused
+from asq_model.common.progress import progress_bar
+from sim.explore.design_rows import ASIC
+from sim.explore.measure_design import Task
+from sim.explore.sweep import Found, sweep
+from sim.measure.fpga_families import PLACED
+
+MOST_SEEDS = 1000
+GOLDEN = click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
+ROOT = click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+SEEDS = click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
+LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
+SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
+
+
+def measure_all(tasks: list[Task], root: Path, scheduler: str | None, known_only: bool = False) -> Found:
+    """Measure designs, with a bar; say which failed. Raises InputError, with the first failure, if all did."""
+    with progress_bar("measuring") as bar:
+        found = sweep(tasks, root, bar, scheduler, known_only)
+    if found.failures and not found.rows:
+        raise InputError(found.failures[0].error)
+    for failure in found.failures:
+        click.echo(f"  failed: {failure.name} {failure.target}: {failure.error}", err=True)
+    if found.rows:
+        click.echo(f"figures of {len(found.rows)} designs, {len(found.failures)} failed", err=True)
+    return found
+
+
+def refuse_options(why: str, *names: str) -> None:
+    """Raises InputError if the user gave one of these options, which `why` makes useless."""
+    given = given_options(click.get_current_context())
+    refuse_unused({name: value for name, value in given.items() if name in names}, why)
+
+
+def check_targets(name: str, targets: list[str]) -> None:
+    """Raises InputError for an option that none of these targets uses."""
+    listed = f"{name} is {','.join(targets)}"
+    if ASIC not in targets:
+        refuse_options(f"{listed}, without {ASIC}", "--liberty")
+    if not set(targets) & set(PLACED):
+        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "--seeds")

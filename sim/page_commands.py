@@ -1,0 +1,125 @@
+"""The commands that write pages on hardware: `report`, `unrolled` and `pages`."""
+
+from pathlib import Path
+
+import click
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import PACKAGES, write_text
+from asq_model.common.measured_blocks import write_block
+from asq_model.common.option_types import OUTPUT, Integer, switch
+from asq_model.common.progress import progress_bar
+from asq_model.common.records import read_record, write_record
+from sim.explore.design_rows import REPORT
+from sim.explore.design_space import FULL_WIDTHS
+from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks
+from sim.explore.sweep import sweep
+from sim.hardware_options import (
+    GOLDEN,
+    LIBERTY,
+    MOST_SEEDS,
+    ROOT,
+    SCHEDULER,
+    SEEDS,
+    check_targets,
+    measure_all,
+    refuse_options,
+)
+from sim.option_lists import parse_choices
+from sim.vectors.shipped import shipped_folder, shipped_folders
+
+RESULTS = PACKAGES / "docs" / "results"
+
+
+@click.command(epilog="Example: asq-post report --devices xc7")
+@GOLDEN
+@click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
+@click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
+@switch("--known", "1: show what was measured before, measure nothing.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
+@SEEDS
+@LIBERTY
+@SCHEDULER
+@ROOT
+def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
+    """Compare all designs on one page.
+
+    Writes OUT in Markdown with its pictures, and beside it the same as one HTML file.
+    """
+    from sim.reports.hardware_report import write_report
+
+    devices = parse_choices("--devices", devices, COMPARED)
+    check_targets("--devices", devices)
+    if known:
+        refuse_options("--known is 1, and nothing is measured", "--scheduler")
+    golden = golden or shipped_folders()
+    tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
+    found = measure_all(tasks, root, scheduler, known)
+    slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, known_only=True)
+    found.rows += slow.rows
+    found.left_out += slow.left_out
+    if not found.rows:
+        raise InputError("nothing of this --plan was measured before; leave --known out")
+    for path in write_report(found, RESULTS, out, seeds, liberty):
+        click.echo(path)
+
+
+@click.command(epilog="Example: asq-post unrolled --seeds 1")
+@click.argument("cases", nargs=-1, metavar="[CASES]...")
+@click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
+@click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
+@ROOT
+def unrolled(cases, larger, out, seeds, root):
+    """Measure layers as adder graphs.
+
+    Solves, synthesises and places each layer, and writes a page. CASES: folder:layer:INPUTSxOUTPUTS; without any, a
+    layer of the network that comes with this package.
+    """
+    from sim.unrolled.cases import find_layer, parse_case
+    from sim.unrolled.page import UNROLLED, page
+    from sim.unrolled.page import report as unrolled_report
+
+    default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
+    measured = [parse_case("CASES", case) for case in cases or (default,)]
+    simulated = [parse_case("--larger", case) for case in larger]
+    for case in [*measured, *simulated]:
+        find_layer(case)
+    with progress_bar("layers") as bar:
+        found = unrolled_report(measured, simulated, seeds, root, bar)
+    write_record(out.with_suffix(".json"), UNROLLED, found)
+    write_text(out, page(found))
+    click.echo(out)
+
+
+@click.command(epilog="Example: asq-post pages")
+@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results", help="Folder of records.")
+def pages(results):
+    """Write the pages on hardware anew.
+
+    Reads the records in RESULTS: what `report`, `unrolled` and `asq` measured.
+    """
+    from sim.reports import adaptation_page
+    from sim.reports.hardware_report import write_page
+    from sim.reports.headline import BLOCK, findings
+    from sim.unrolled.page import UNROLLED, page
+
+    unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
+    written = []
+    if unrolled_layers.is_file():
+        written.append(unrolled_layers.with_suffix(".md"))
+        write_text(written[-1], page(read_record(unrolled_layers, UNROLLED)))
+    if hardware_rows.is_file():
+        report = read_record(hardware_rows, REPORT)
+        written.append(write_page(report, results, hardware_rows.with_suffix(".md")))
+        readme = results.absolute().parents[1] / "README.md"
+        if readme.is_file():
+            write_block(readme, BLOCK, findings(report.rows))
+            written.append(readme)
+    for path in sorted(results.glob("asq*.json")):
+        written.append(path.with_suffix(".md"))
+        write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))
+    if not written:
+        raise InputError(f"{results} has none of hardware.json, unrolled.json, asq.json")
+    for path in written:
+        click.echo(path)
