@@ -1,4 +1,7 @@
-"""Exact sums of products of a layer: levels even + odd·√2 times activation codes, rounded once. Free of torch."""
+"""Sums of products of a layer: levels even + odd·√2 times activation codes. Free of torch.
+
+√2 is rounded once for each sum, or, as hardware with a look-up table has it, once for each activation.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +23,15 @@ class Products:
     """The weights of a layer as levels even + odd·√2: integers [C', terms], terms [channels of a group, rows, columns].
 
     odd: None where no level has an odd part. largest: magnitude of the largest activation code. frac: fraction bits
-    of the sums.
+    of the sums. roots: what stands for √2·a · 2^frac of each code a from −largest to largest, int64; None for sums of
+    which only the whole is rounded.
     """
 
     even: np.ndarray
     odd: np.ndarray | None
     largest: Annotated[int, Meta(ge=1, le=255)]
     frac: Annotated[int, Meta(ge=0, le=32)]
+    roots: np.ndarray | None = None
 
     def check(self) -> None:
         """Raises InputError unless the levels are integer matrices of one shape whose sums can be computed exactly."""
@@ -35,16 +40,27 @@ class Products:
                 raise InputError(f"its weights are {part.dtype} {list(part.shape)}; allowed: int32 [channels, terms]")
         if self.odd is not None and self.odd.shape != self.even.shape:
             raise InputError(f"its odd weights are {list(self.odd.shape)}; allowed: {list(self.even.shape)}")
+        if self.roots is not None:
+            self.check_roots(self.roots)
         for what, reach, limit in (("products", self.reach[0], 1 << 53), ("odd products", self.reach[1], LARGEST_ODD)):
             if reach >= limit:
                 raise InputError(f"its sums of {what} may reach {reach}; allowed: less than {limit}")
+
+    def check_roots(self, roots: np.ndarray) -> None:
+        """Raises InputError unless there is an integer near √2·a · 2^frac for each code."""
+        size = 2 * self.largest + 1
+        if roots.dtype != np.int64 or roots.shape != (size,):
+            raise InputError(f"its roots are {roots.dtype} {list(roots.shape)}; allowed: int64 [{size}]")
+        codes = np.arange(-self.largest, self.largest + 1)
+        if (np.abs(roots) > 2 * np.abs(codes) << self.frac).any():
+            raise InputError(f"its roots reach {largest(roots)}; allowed: up to twice the code, times 2^{self.frac}")
 
     @cached_property
     def reach(self) -> tuple[int, int]:
         """The largest magnitudes that an even and an odd sum can have."""
         parts = (self.even, np.zeros((1, 1), np.int64) if self.odd is None else self.odd)
-        even, odd = (int(np.abs(part.astype(np.int64)).sum(1).max()) * self.largest for part in parts)
-        return even, odd
+        even, odd = (int(np.abs(part.astype(np.int64)).sum(1).max()) for part in parts)
+        return even * self.largest, odd * (self.largest if self.roots is None else largest(self.roots))
 
     @cached_property
     def number_type(self) -> type[np.floating]:
@@ -72,7 +88,13 @@ class Products:
     def combine(self, even: np.ndarray, odd: np.ndarray | None) -> np.ndarray:
         """The sums of products, int64 with `frac` fraction bits, from the sums of their even and odd parts."""
         exact = even.astype(np.int64) << self.frac
-        return exact if odd is None else exact + self.rooted[odd.astype(np.int64) + self.reach[1]]
+        if odd is None or self.roots is not None:
+            return exact if odd is None else exact + odd.astype(np.int64)
+        return exact + self.rooted[odd.astype(np.int64) + self.reach[1]]
+
+    def odd_operands(self, codes: np.ndarray) -> np.ndarray:
+        """What odd levels multiply, in place of codes of any shape: the codes, or their roots."""
+        return codes if self.roots is None else self.roots[codes.astype(np.int64) + self.largest]
 
     def sums(self, operands: np.ndarray) -> np.ndarray:
         """Each dot product with codes [N, groups, terms, positions], int64 [N, C', positions].
@@ -82,7 +104,8 @@ class Products:
         """
         self.check_codes(operands)
         even, odd = self.factors
-        return self.combine(multiply(even, operands), None if odd is None else multiply(odd, operands))
+        odd_sums = None if odd is None else multiply(odd, self.odd_operands(operands))
+        return self.combine(multiply(even, operands), odd_sums)
 
 
 def multiply(factors: np.ndarray, operands: np.ndarray) -> np.ndarray:

@@ -1,18 +1,19 @@
 """ASQ's adapter: from channel sums to β and the step S = s·β, one map after another, with `lanes` multipliers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
-from amaranth.lib.memory import ReadPort, WritePort
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, lanes, step_layout, sums_layout
-from hw.asq.memories import adapter_load_layout, make_memory, neuron_layout, weights_layout
+from hw.asq.layouts import adapter_layout, index_shape, lanes, step_layout, sums_layout
+from hw.asq.memories import Row, adapter_load_layout, make_memory, neuron_layout, weights_layout
 from hw.asq.rounding import round_shift
 
 
@@ -24,6 +25,19 @@ class Ports:
     sum_out: ReadPort
     weight_out: ReadPort
     unit_out: ReadPort
+
+
+@dataclass(frozen=True)
+class Network:
+    """The memories of an adapter that serves several layers: depths and first rows of `weights` and `units`."""
+
+    depths: Mapping[str, int]
+    rows: Mapping[str, Sequence[Row]]
+
+
+def first_layout(network: Network) -> data.StructLayout:
+    """Where a layer's rows begin in each memory."""
+    return data.StructLayout({name: index_shape(depth) for name, depth in network.depths.items()})
 
 
 class Adapter(wiring.Component):
@@ -66,27 +80,32 @@ class Adapter(wiring.Component):
     words : In(range)
     constants : In(`adapter_layout`), constant while a map is inside, as `words`
     load : In(stream of `adapter_load_layout`), always ready; not while a map is inside
+    first : In(`first_layout`), constant while a map is inside
+        Only of an adapter with `network`: where the layer's weights and neurons begin.
 
-    contents: what the memories hold before anything is loaded; zeros without.
+    contents: what the memories hold before anything is loaded; zeros without. network: the rows of several layers'
+    memories, by name, one layer after the other; such an adapter has no `load`.
     """
 
-    def __init__(self, spec: BlockSpec, contents: Contents | None = None):
-        self.spec = spec
-        self.rows = contents.rows if contents else {}
-        super().__init__(
-            {
-                "i": In(stream.Signature(sums_layout(spec))),
-                "o": Out(stream.Signature(step_layout(spec))),
-                "words": In(range(spec.words + 1)),
-                "constants": In(adapter_layout(spec)),
-                "load": In(stream.Signature(adapter_load_layout(spec))),
-            }
-        )
+    def __init__(self, spec: BlockSpec, contents: Contents | None = None, network: Network | None = None):
+        self.spec, self.network = spec, network
+        self.rows = network.rows if network else contents.rows if contents else {}
+        ports = {
+            "i": In(stream.Signature(sums_layout(spec))),
+            "o": Out(stream.Signature(step_layout(spec))),
+            "words": In(range(spec.words + 1)),
+            "constants": In(adapter_layout(spec)),
+        }
+        if network:
+            ports["first"] = In(first_layout(network))
+        else:
+            ports["load"] = In(stream.Signature(adapter_load_layout(spec)))
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ports = self.memories(m)
-        r = Registers.create(self.spec)
+        r = Registers.create(self.spec, self.network.depths if self.network else None)
         is_last = r.word + 1 == self.words
         beat = Beat(is_last, Mux(is_last, 0, r.word + 1))
         m.d.comb += [
@@ -109,13 +128,20 @@ class Adapter(wiring.Component):
     def memories(self, m: Module) -> Ports:
         """The memories of sums, weights and neurons, the latter two written by `load`."""
         spec = self.spec
+        depths = self.network.depths if self.network else {"weights": spec.hidden * spec.words, "units": spec.hidden}
         m.submodules.sums = sums = make_memory(sums_layout(spec), spec.words)
         m.submodules.weights = weights = make_memory(
-            weights_layout(spec), spec.hidden * spec.words, self.rows.get("weights", ())
+            weights_layout(spec), depths["weights"], self.rows.get("weights", ())
         )
-        m.submodules.units = units = make_memory(neuron_layout(spec), spec.hidden, self.rows.get("units", ()))
+        m.submodules.units = units = make_memory(neuron_layout(spec), depths["units"], self.rows.get("units", ()))
         sum_in, sum_out = sums.write_port(), sums.read_port()
         weight_out, unit_out = weights.read_port(), units.read_port()
+        if not self.network:
+            self.load_rows(m, weights, units)
+        return Ports(sum_in, sum_out, weight_out, unit_out)
+
+    def load_rows(self, m: Module, weights: Memory, units: Memory) -> None:
+        """Write what `load` brings into the memories."""
         m.d.comb += self.load.ready.eq(1)
         for memory, chosen in ((weights, ~self.load.p.unit), (units, self.load.p.unit)):
             port = memory.write_port()
@@ -124,7 +150,6 @@ class Adapter(wiring.Component):
                 port.addr.eq(self.load.p.address),
                 port.data.eq(self.load.p.data),
             ]
-        return Ports(sum_in, sum_out, weight_out, unit_out)
 
     def multipliers(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
         """The products of all lanes, and their way into the accumulator: operands come from the memories a cycle after
@@ -150,7 +175,8 @@ class Adapter(wiring.Component):
             with m.If(self.i.valid):
                 m.d.sync += r.word.eq(beat.following)
                 with m.If(beat.is_last):
-                    m.d.sync += [r.address.eq(0), r.unit.eq(0)]
+                    first = (self.first.weights, self.first.units) if self.network else (0, 0)
+                    m.d.sync += [r.address.eq(first[0]), r.unit.eq(first[1])]
                     m.d.sync += [r.output.eq(self.constants.output_bias), r.is_output.eq(~self.constants.hidden.any())]
                     m.next = "UNIT"
 
@@ -187,7 +213,8 @@ class Adapter(wiring.Component):
         with m.State("ADD"):
             total = r.output + product
             m.d.sync += [r.output.eq(total), r.accumulator.eq(total), r.unit.eq(r.unit + 1)]
-            with m.If(r.unit + 1 == self.constants.hidden):
+            end = self.constants.hidden + self.first.units if self.network else self.constants.hidden
+            with m.If(r.unit + 1 == end):
                 m.d.sync += r.is_output.eq(1)
                 m.next = "SHIFT"
             with m.Else():

@@ -1,5 +1,6 @@
 """The registers of ASQ's adapter, by what they hold while a map is inside."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amaranth.hdl import Signal, Value, signed
@@ -28,10 +29,11 @@ class Registers:
     takes_activation: Signal  # the first multiplier takes a neuron's activation and its weight in the output
 
     @classmethod
-    def create(cls, spec: BlockSpec) -> "Registers":
-        """Registers as wide as the block needs."""
-        word, unit = index(spec.words), index(spec.hidden)
-        address = index(spec.hidden * spec.words)
+    def create(cls, spec: BlockSpec, depths: Mapping[str, int] | None = None) -> "Registers":
+        """Registers as wide as the block needs. depths: of memories that serve several layers."""
+        depths = depths or {"weights": spec.hidden * spec.words, "units": spec.hidden}
+        word, unit = index(spec.words), index(depths["units"])
+        address = index(depths["weights"])
         accumulator = Signal(signed(spec.accumulator_bits))
         output = Signal(signed(spec.accumulator_bits))
         is_output = Signal()

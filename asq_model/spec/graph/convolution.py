@@ -115,12 +115,13 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         fields = windows(padded, self.kernel, self.stride, self.dilation)
         n, channels, rows, columns = fields.shape[:4]
         if channels == self.groups and channels > 1:
-            even, odd = (None if part is None else self.depthwise(part, fields) for part in self.products.factors)
+            factors, odd_factors = self.products.factors
+            even = self.depthwise(factors, fields)
+            odd = None if odd_factors is None else self.depthwise(odd_factors, self.products.odd_operands(fields))
         else:
             terms = channels // self.groups * self.kernel[0] * self.kernel[1]
             operands = fields.transpose(0, 1, 4, 5, 2, 3).reshape(n, self.groups, terms, rows * columns)
             return self.products.sums(operands).reshape(n, len(self.products.even), rows, columns)
-        assert even is not None
         return self.products.combine(even, odd)
 
     def depthwise(self, factors: np.ndarray, fields: np.ndarray) -> np.ndarray:

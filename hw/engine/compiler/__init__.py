@@ -1,0 +1,1 @@
+"""From a graph of integers to an engine's program, the contents of its memories, and its cycles."""

@@ -1,0 +1,49 @@
+"""How many cycles each instruction takes: exactly, since nothing in the engine waits but for images and results."""
+
+from collections.abc import Mapping
+
+from asq_model.spec.asq_blocks import BlockSpec
+from hw.engine.collector import PIPELINE
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.finisher import FINISHER_LATENCY
+from hw.engine.lane import lane_latency
+from hw.engine.program import Kind, instruction_words
+from hw.engine.quantiser import QUANTISER_LATENCY
+from hw.engine.scaler import SCALER_LATENCY
+
+CONTROL = 4  # cycles to compare the checksum, start, see that all is idle, and end
+
+
+def writing(pieces: int, codes: bool) -> int:
+    """Cycles from an item to the last write of what it becomes."""
+    return FINISHER_LATENCY + (QUANTISER_LATENCY + pieces if codes else 1)
+
+
+def convolve_flush(spec: EngineSpec, steps: int, period: int, pieces: int, codes: bool) -> int:
+    """Cycles from the end of a layer's last tile until all is written."""
+    drained = 2 + lane_latency(spec) + 1 + spec.pixels * pieces
+    return max(0, drained + writing(pieces, codes) - (period - steps))
+
+
+def collect_flush(pieces: int, codes: bool) -> int:
+    """Cycles from the last step until all is written."""
+    return PIPELINE + writing(pieces, codes)
+
+
+def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
+    """Cycles for which an instruction keeps its part at work. size: what there is to do."""
+    if kind == Kind.CONVOLVE:
+        return spec.pixels + 1 + size["tiles"] * size["period"]
+    if kind == Kind.COLLECT:
+        return size["words"] * size["steps"]
+    if kind == Kind.SCALE:
+        return size["channels"] + SCALER_LATENCY
+    if kind == Kind.ADAPT:
+        block: BlockSpec = spec.adapter_block
+        return size["words"] + block.adapter_latency(size["words"], size["hidden"])
+    return 0
+
+
+def instruction_cycles(spec: EngineSpec, kind: Kind, busy: int, flush: int) -> int:
+    """Cycles from an instruction's fetch to the next one's."""
+    return instruction_words(spec) + 1 + CONTROL + busy + flush

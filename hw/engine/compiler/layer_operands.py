@@ -1,0 +1,213 @@
+"""How a layer is multiplied by an engine's arrays: the passes, the words of codes, and the rows of weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.convolution import Convolution
+from hw.engine.compiler.terms import (
+    Pass,
+    Slot,
+    Terms,
+    best_packing,
+    levels_of,
+    passes_of,
+    piece_bits_of,
+    radix_of,
+    split_weights,
+)
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
+from hw.engine.program import PIECE_BITS
+
+
+@dataclass(frozen=True)
+class Words:
+    """Which of a pixel's words the groups of output channels see: `count` of them, the next ones every `repeat` groups."""
+
+    count: int
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Operands:
+    """A layer's codes and weights as the engine has them.
+
+    pieces: words that a group of channels takes, one for each piece of its codes; 1 where a word is packed. slots: what
+    a packed word holds, or None. groups: of input channels. outputs: groups of output channels.
+    """
+
+    code_bits: int
+    signed: bool
+    pieces: int
+    slots: tuple[Slot, ...] | None
+    groups: int
+    outputs: int
+    words: Words
+    passes: tuple[Pass, ...]
+    terms: Terms
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of a pixel."""
+        return self.groups * self.pieces
+
+    @property
+    def splits(self) -> bool:
+        """Whether codes are stored in pieces."""
+        return self.slots is not None or self.pieces > 1
+
+    @property
+    def zero(self) -> int:
+        """What a code of zero is stored as."""
+        return 1 << self.code_bits - 1 if self.signed else 0
+
+    def piece_numbers(self, size: int) -> list[int]:
+        """The lowest piece of each channel of a word."""
+        return [slot.piece for slot in self.slots] + [0] * (size - len(self.slots)) if self.slots else [0] * size
+
+
+def find_words(node: Convolution, channels: int, size: int) -> Words:
+    """The words that each group of output channels needs; all of them where there is no regular pattern."""
+    every = -(-channels // size)
+    outputs = len(node.products.even)
+    inputs_each, outputs_each = channels // node.groups, outputs // node.groups
+    needs = []
+    for first in range(0, outputs, size):
+        last = min(first + size, outputs) - 1
+        low, high = first // outputs_each * inputs_each, (last // outputs_each + 1) * inputs_each
+        needs.append((low // size, -(-high // size)))
+    count = max(high - low for low, high in needs)
+    repeat = next((n for n, (low, _) in enumerate(needs) if low != needs[0][0]), len(needs))
+    regular = all(low >= (n // repeat) * count and high <= (n // repeat + 1) * count for n, (low, high) in enumerate(needs))
+    return Words(count, repeat) if regular and count < every else Words(every, len(needs))
+
+
+def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: bool) -> Operands:
+    """A layer's operands. Raises InputError for a layer that the engine's products cannot multiply."""
+    quantiser, products = node.quantiser, node.products
+    radix = radix_of(spec.mac, spec.channels)
+    piece_bits, own = piece_bits_of(spec.mac, radix), spec.mac.activation_bits
+    check_roots(spec, node)
+    terms = split_weights(spec.mac, radix, products.even, products.odd)
+    pieces = 1 if quantiser.bits <= own else -(-quantiser.bits // piece_bits)
+    if pieces > 1 and products.odd is not None:
+        raise InputError(f"has codes of {quantiser.bits} bits and levels with √2; allowed: up to {own} bits")
+    if pieces > MOST_PIECES:
+        raise InputError(f"has codes of {quantiser.bits} bits in {pieces} pieces; allowed: {MOST_PIECES}")
+    passes = passes_of(terms.counts, pieces, radix, piece_bits, spec.channels)
+    packing = None
+    if may_pack and pieces > 1 and node.groups == 1:
+        packing = best_packing(terms.counts, channels, pieces, radix, piece_bits, spec.channels)
+    slots = None
+    if packing and len(packing[1]) < len(passes):
+        slots, passes, pieces = tuple(packing[0]), packing[1], 1
+    if len(passes) > MOST_PASSES:
+        raise InputError(f"takes {len(passes)} passes; allowed: {MOST_PASSES}")
+    check_reach(spec, terms, passes, quantiser.bits)
+    size = spec.channels
+    words = find_words(node, channels, size)
+    groups, outputs = -(-channels // size), -(-len(products.even) // size)
+    return Operands(quantiser.bits, quantiser.signed, pieces, slots, groups, outputs, words, tuple(passes), terms)
+
+
+def check_roots(spec: EngineSpec, node: Convolution) -> None:
+    """Raises InputError unless √2 is rounded in the graph as the engine's products round it."""
+    products = node.products
+    if products.odd is None:
+        return
+    from asq_model.spec.graph.round_products import root_table  # the graph's own definition
+
+    frac = spec.mac.frac_bits
+    wanted = root_table(node.quantiser.bits, node.quantiser.signed, frac)
+    same = products.roots is not None and products.frac == max(frac, 0) and np.array_equal(products.roots, wanted)
+    if spec.mac.unit != "post" or not same:
+        raise InputError(f"has levels with √2 that are not rounded as the products of unit {spec.mac.unit} round them")
+
+
+def check_reach(spec: EngineSpec, terms: Terms, passes: Sequence[Pass], code_bits: int) -> None:
+    """Raises InputError unless the accumulators hold every sum on the way."""
+    digits = np.repeat(np.arange(len(terms.counts)), terms.counts)
+    scale = np.array([1 << radix_of(spec.mac, spec.channels) * int(digit) for digit in digits])
+    sizes = (terms.magnitudes * scale[:, None, None]).sum((0, 2))
+    reach = int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
+    if not spec.check_sum(reach):
+        raise InputError(f"has sums that may reach {reach}; allowed: {spec.accumulator_bits} bits")
+
+
+def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> list[int]:
+    """The rows of the weight memory for a layer, in the order in which they are read: code (row, column) lowest first.
+
+    For each group of output channels: passes, kernel rows and columns, words.
+    """
+    size, code_bits = spec.channels, spec.mac.level_set.code_bits
+    zero = levels_of(spec.mac.level_set)[0, 0]
+    outputs, kernel = len(node.products.even), node.kernel
+    codes = operands.terms.codes.reshape(-1, outputs, channels // node.groups, *kernel)
+    dense = np.full((len(codes), operands.outputs * size, operands.groups * size, *kernel), zero, np.int64)
+    inputs_each, outputs_each = channels // node.groups, outputs // node.groups
+    for group in range(node.groups):
+        here = slice(group * outputs_each, (group + 1) * outputs_each)
+        dense[:, here, group * inputs_each : (group + 1) * inputs_each] = codes[:, here]
+    padding = np.full((1, *dense.shape[1:]), zero, np.int64)
+    dense = np.concatenate([dense, padding])  # term −1 is none
+    rows = []
+    shifts = (np.arange(size * size, dtype=object) * code_bits).reshape(size, size)
+    for group in range(operands.outputs):
+        first = group // operands.words.repeat * operands.words.count
+        columns = slice(group * size, (group + 1) * size)
+        for number in operands.passes:
+            for ky in range(kernel[0]):
+                for kx in range(kernel[1]):
+                    for word in range(first, first + operands.words.count):
+                        tile = word_tile(operands, number, dense[:, columns, :, ky, kx], word, size)
+                        rows.append(int((tile.astype(object) << shifts).sum()))
+    return rows
+
+
+def word_tile(operands: Operands, number: Pass, weights: np.ndarray, word: int, size: int) -> np.ndarray:
+    """The codes that a word's channels meet in a pass, int [row, column]. weights: int [terms and none, G, channels]."""
+    if operands.slots is None:
+        inside = slice(word * size, (word + 1) * size)
+        return weights[number.terms[0], :, inside].T
+    tile = np.tile(weights[-1, :, 0], (size, 1))
+    for place, slot in enumerate(operands.slots):
+        tile[place] = weights[number.terms[place], :, slot.channel]
+    return tile
+
+
+def pass_fields(operands: Operands) -> dict[str, int]:
+    """The instruction's fields that name the passes."""
+    shifts = sum(number.shifted << place for place, number in enumerate(operands.passes))
+    pieces = sum(number.piece << PIECE_BITS * place for place, number in enumerate(operands.passes))
+    return {"last_pass": len(operands.passes) - 1, "shifts": shifts, "pieces": pieces, "piece_step": operands.groups}
+
+
+def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
+    """The instruction's fields that say how codes are written."""
+    numbers = operands.piece_numbers(spec.channels)
+    return {
+        "splits": int(operands.splits),
+        "slot_pieces": sum(piece << PIECE_BITS * place for place, piece in enumerate(numbers)),
+        "last_piece": operands.pieces - 1,
+        "piece_stride": operands.groups,
+        "code_bits": operands.code_bits,
+        "signed": int(operands.signed),
+    }
+
+
+def zero_word(spec: EngineSpec, operands: Operands) -> int:
+    """The word that stands for zeros. A layer of signed codes in several words has a piece that differs in each.
+
+    Raises InputError for those: the engine has one such word a layer.
+    """
+    bits = spec.mac.activation_bits
+    if operands.signed and operands.pieces > 1:
+        raise InputError("has signed codes in several words; allowed: an image of few channels, or fewer bits")
+    piece_bits = piece_bits_of(spec.mac, radix_of(spec.mac, spec.channels))
+    numbers = operands.piece_numbers(spec.channels)
+    pieces = [operands.zero >> piece * piece_bits & (1 << piece_bits) - 1 for piece in numbers]
+    if not operands.splits:
+        pieces = [operands.zero] * spec.channels
+    return sum(piece << bits * place for place, piece in enumerate(pieces))

@@ -1,0 +1,203 @@
+"""How a layer's weights and codes are multiplied by products that take fewer bits: passes of terms, highest first.
+
+A weight is a sum of levels of the products, each times a power of the radix: w = Σ level · 2^(s·k). A code is a sum of
+pieces: a = Σ piece · 2^(p·j). What has the same exponent s·k + p·j is added up in one pass, and the sum is shifted by s
+before the next, lower one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from asq_model.common.errors import InputError
+from asq_model.spec.levels import LevelSet
+from asq_model.spec.mac import MacSpec
+from hw.engine.engine_spec import WIDEST_CODE
+
+MOST_TERMS = 8  # of a weight
+Level = tuple[int, int]  # even and odd part
+
+
+def levels_of(level_set: LevelSet) -> dict[Level, int]:
+    """The code of each level, the lowest where several codes mean the same."""
+    codes = range(len(level_set.even) - 1, -1, -1)
+    return {(int(level_set.even[code]), int(level_set.odd[code])): code for code in codes}
+
+
+def budgets(digits: int, most: int) -> Iterator[tuple[int, ...]]:
+    """How many terms each digit may have, the fewest in all first."""
+    for total in range(1, most + 1):
+        for counts in product(range(total + 1), repeat=digits):
+            if sum(counts) == total:
+                yield counts
+
+
+def sums_of(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> dict[Level, tuple[Level, ...]]:
+    """Every weight that such terms add up to, with its terms: those of the lowest digit first."""
+    known: dict[Level, tuple[Level, ...]] = {(0, 0): ()}
+    for digit, count in enumerate(counts):
+        for _ in range(count):
+            following: dict[Level, tuple[Level, ...]] = {}
+            for (even, odd), terms in known.items():
+                for level in levels:
+                    scaled = even + (level[0] << radix_bits * digit), odd + (level[1] << radix_bits * digit)
+                    following.setdefault(scaled, (*terms, level))
+            known = following
+    return known
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a layer's weights. counts: terms of each digit. codes: int [terms, C', N], those of the lowest digit
+    first.
+    """
+
+    counts: tuple[int, ...]
+    codes: np.ndarray
+    magnitudes: np.ndarray  # of the levels, as the products multiply them: int [terms, C', N]
+
+
+def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarray | None) -> Terms:
+    """The fewest terms that make all weights of a layer. Raises InputError for weights that no terms make.
+
+    even, odd: levels, int [C', N].
+    """
+    levels = levels_of(mac.level_set)
+    odd = np.zeros_like(even) if odd is None else odd
+    pairs, index = np.unique(np.stack([even.ravel(), odd.ravel()]), axis=1, return_inverse=True)
+    wanted = [(int(e), int(o)) for e, o in pairs.T]
+    known_odd = any(o for _, o in wanted)
+    usable = tuple(level for level in levels if known_odd or not level[1])  # a root never makes an integer
+    most = max(abs(part) for pair in wanted for part in pair)
+    digits = max(1, -(-(most.bit_length() + 1) // radix_bits))
+    for counts in budgets(digits, MOST_TERMS):
+        known = sums_of(usable, counts, radix_bits)
+        if all(pair in known for pair in wanted):
+            chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
+            sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
+            shape = (sum(counts), *even.shape)
+            return Terms(counts, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
+    unmade = [pair for pair in wanted if pair not in sums_of(usable, (2,) * min(digits, 3), radix_bits)] or wanted
+    raise InputError(f"has a weight {unmade[0][0]} + {unmade[0][1]}·√2, of which unit {mac.unit} can make no sum")
+
+
+def piece_bits_of(mac: MacSpec, radix_bits: int) -> int:
+    """Bits of a code's piece: as many as the products take, in whole digits."""
+    return mac.activation_bits // radix_bits * radix_bits
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over a layer's operands: the piece of the codes, and for each channel of a word the term that it meets.
+
+    shifted: the sum is shifted before it. piece: of all channels. terms: the term of each slot's weight, or −1 for
+    none.
+    """
+
+    shifted: bool
+    piece: int
+    terms: tuple[int, ...]
+
+
+def passes_of(counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, slots: int) -> list[Pass]:
+    """The passes of a layer whose words hold one piece each: every term with every piece, by falling exponent."""
+    terms = [(digit, number) for number, digit in enumerate(np.repeat(np.arange(len(counts)), counts).tolist())]
+    pairs = [(radix_bits * digit + piece_bits * piece, piece, term) for digit, term in terms for piece in range(pieces)]
+    passes: list[Pass] = []
+    before = None
+    for exponent, piece, term in sorted(pairs, reverse=True):
+        passes += empty_passes(before, exponent, radix_bits, slots)
+        passes.append(Pass(before not in (None, exponent), piece, (term,) * slots))
+        before = exponent
+    return passes + ending_passes(before, radix_bits, slots)
+
+
+def empty_passes(before: int | None, exponent: int, radix_bits: int, slots: int) -> list[Pass]:
+    """Passes that only shift, where an exponent between two is missing."""
+    missing = 0 if before is None else (before - exponent) // radix_bits - 1
+    return [Pass(True, 0, (-1,) * slots)] * missing
+
+
+def ending_passes(before: int | None, radix_bits: int, slots: int) -> list[Pass]:
+    """Passes that only shift, where the lowest exponent is above zero."""
+    return [Pass(True, 0, (-1,) * slots)] * ((before or 0) // radix_bits)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a channel of a packed word holds: the value of which channel, which piece of its code, which copy."""
+
+    channel: int
+    piece: int
+    copy: int
+
+
+def packed_slots(channels: int, pieces: int, copies: int) -> list[Slot]:
+    """The slots of a word that holds all channels, pieces and copies at once."""
+    return [Slot(c, piece, copy) for copy in range(copies) for piece in range(pieces) for c in range(channels)]
+
+
+def packed_passes(
+    counts: Sequence[int], slots: Sequence[Slot], pieces: int, copies: int, radix_bits: int, piece_bits: int, size: int
+) -> list[Pass]:
+    """The passes of a layer whose words hold all pieces: in each, every slot meets the term of the pass's exponent."""
+    first = np.concatenate([[0], np.cumsum(counts)])
+    used = [digit for digit, count in enumerate(counts) if count]
+    exponents = {radix_bits * digit + piece_bits * piece for digit in used for piece in range(pieces)}
+    passes: list[Pass] = []
+    before = None
+    for exponent in sorted(exponents, reverse=True):
+        digits = {piece: (exponent - piece_bits * piece) // radix_bits for piece in range(pieces)}
+        counted = {piece: counts[d] if 0 <= d < len(counts) else 0 for piece, d in digits.items()}
+        rounds = max(1, -(-max(counted.values()) // copies))
+        for turn in range(rounds):
+            terms = [-1] * size
+            for place, slot in enumerate(slots):
+                number = turn * copies + slot.copy
+                if number < counted[slot.piece]:
+                    terms[place] = int(first[digits[slot.piece]]) + number
+            passes += empty_passes(before, exponent, radix_bits, size)
+            passes.append(Pass(before not in (None, exponent), 0, tuple(terms)))
+            before = exponent
+    return passes + ending_passes(before, radix_bits, size)
+
+
+def best_packing(
+    counts: Sequence[int], channels: int, pieces: int, radix_bits: int, piece_bits: int, size: int
+) -> tuple[list[Slot], list[Pass]] | None:
+    """The slots and passes of a word that holds all, with as many copies as take the fewest passes; None: no room."""
+    best = None
+    for copies in range(1, max(counts) + 1):
+        slots = packed_slots(channels, pieces, copies)
+        if len(slots) <= size:
+            passes = packed_passes(counts, slots, pieces, copies, radix_bits, piece_bits, size)
+            if best is None or len(passes) < len(best[1]):
+                best = slots, passes
+    return best
+
+
+IMAGE_CHANNELS = 3
+
+
+@lru_cache
+def radix_of(mac: MacSpec, size: int) -> int:
+    """The radix's bits with which a first layer of 8 bits on an image of three channels takes the fewest passes.
+
+    size: channels of a word.
+    """
+    weights = np.arange(-(1 << WIDEST_CODE - 1), 1 << WIDEST_CODE - 1)[:, None]
+    costs = {}
+    for bits in range(1, mac.activation_bits + 1):
+        try:
+            counts = split_weights(mac, bits, weights, None).counts
+        except InputError:  # more terms than are allowed
+            continue
+        piece_bits = piece_bits_of(mac, bits)
+        pieces = -(-WIDEST_CODE // piece_bits)
+        packing = best_packing(counts, IMAGE_CHANNELS, pieces, bits, piece_bits, size)
+        passes = packing[1] if packing else passes_of(counts, pieces, bits, piece_bits, size)
+        costs[bits] = len(passes) * (1 if packing else pieces)
+    return min(costs, key=lambda bits: (costs[bits], bits))

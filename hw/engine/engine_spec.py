@@ -1,0 +1,125 @@
+# amaranth: UnusedElaboratable=no
+# A product is made only to know its control bits.
+"""What an engine is made of: its products, the widths of its numbers, and the sizes of its memories."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from asq_model.common.errors import InputError, check_choice, check_range
+from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.asq_blocks import BETA_BITS, BlockSpec
+from asq_model.spec.mac import MacSpec, signed_width
+from hw.multipliers import PRODUCTS
+
+UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
+WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
+MOST_PIECES = 4  # of a code
+MOST_PASSES = 16  # of a layer over its operands
+WORD_BITS = 64  # of a program's word
+SIZE_BITS = 12  # of the sides of maps
+
+
+@dataclass(frozen=True)
+class Depths:
+    """How many rows each memory of an engine has; `docs/engine.md` says what a row holds."""
+
+    codes: int
+    values: int
+    weights: int
+    constants: int
+    multipliers: int
+    neurons: int
+    neuron_weights: int
+    program: int
+    inputs: int
+    results: int
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """An engine with all its parameters. Raises InputError for a combination that cannot be.
+
+    mac: what each product is. channels: G, a power of two: channels of a word, rows and columns of an array. pixels: P,
+    arrays, each with a pixel of its own. precision: bits of a layer's input (`Precision.bits`). value_bits: of a stored
+    value, at least those. scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map
+    whose step adapts. hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether
+    images are bytes that a table turns into values.
+    """
+
+    mac: MacSpec
+    channels: int
+    pixels: int
+    depths: Depths
+    precision: int = 16
+    value_bits: int = 16
+    accumulator_bits: int = 24
+    total_bits: int = 48
+    scale_bits: int = 24
+    map_channels: int = 64
+    map_pixels: int = 1024
+    hidden: int = 16
+    adapter: bool = True
+    byte_input: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("unit", self.mac.unit, UNITS)
+        check_choice("channels", self.channels, (2, 4, 8, 16, 32))
+        check_range("pixels", self.pixels, 1, 64)
+        check_range("precision", self.precision, 12, 20)
+        check_range("value_bits", self.value_bits, self.precision, 32)
+        check_range("accumulator_bits", self.accumulator_bits, 8, 32)
+        check_range("total_bits", self.total_bits, 32, 64)
+        check_range("scale_bits", self.scale_bits, 12, 32)
+        if self.mac.signed_activation:
+            raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")
+
+    @property
+    def code_word(self) -> int:
+        """Bits of a word of codes, one for each channel."""
+        return self.channels * self.mac.activation_bits
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of what is scaled: a sum of products, or a value that a pooling added up."""
+        return max(self.accumulator_bits, self.value_bits + 8)
+
+    @property
+    def step_bits(self) -> int:
+        """Bits of the step S, unsigned."""
+        return max(self.precision + GUARD + BETA_BITS, self.value_bits + 8 + GUARD)
+
+    @cached_property
+    def adapter_block(self) -> BlockSpec:
+        """The adapter, with a memory for the neurons of all layers."""
+        return BlockSpec(
+            unit="adapter",
+            channels=-(-self.map_channels // self.channels) * self.channels,
+            pixels=self.map_pixels,
+            precision=self.precision,
+            lanes=self.channels,
+            hidden=self.hidden,
+        )
+
+    @property
+    def sum_words(self) -> int:
+        """Words of channel sums, those of the widest map."""
+        return self.adapter_block.words
+
+    @cached_property
+    def control_bits(self) -> int:
+        """Bits of a decoded weight."""
+        return PRODUCTS[self.mac.unit](self.mac).control_bits()
+
+    @property
+    def tree_levels(self) -> int:
+        """Levels of a column's adder tree."""
+        return (self.channels - 1).bit_length()
+
+    @property
+    def products(self) -> int:
+        """Products a cycle."""
+        return self.pixels * self.channels**2
+
+    def check_sum(self, reach: int) -> bool:
+        """Whether the accumulators hold sums of that magnitude."""
+        return signed_width(-reach, reach) <= self.accumulator_bits

@@ -1,0 +1,92 @@
+"""What follows a sum or a value: times K, plus B, plus the side branch, shifted, rounded, kept between two bounds."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.engine.collector import values_layout
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.places import delayed, item_layout, target_layout
+from hw.engine.program import follow_fields
+
+FINISHER_LATENCY = 8  # cycles from an item to its values
+
+
+def scales_layout(spec: EngineSpec) -> data.ArrayLayout:
+    """A word of scales K, one for each channel of a group."""
+    return data.ArrayLayout(signed(spec.scale_bits), spec.channels)
+
+
+def totals_layout(spec: EngineSpec) -> data.ArrayLayout:
+    """A word of biases B, of acc · K + B, or of results."""
+    return data.ArrayLayout(signed(spec.total_bits), spec.channels)
+
+
+class Finisher(wiring.Component):
+    """Computes y = clamp(round_shift(x · K + B + side · 2^align, n), low, high) of every channel of a word.
+
+    Interval 1, latency `FINISHER_LATENCY`. Scales, biases and the side branch of an item come a cycle after it, from
+    memories.
+
+        x ─► reg ─► reg ─► × K ─► reg ─► reg ──────────────┐
+                                                           + ─► reg ─► >> n ─► reg ─► +½ ─► reg ─► clamp ─► reg ─► y
+        side ────► reg ─► << align ─► reg ─► + B ─► reg ───┘
+
+    Members
+    -------
+    follow : In(fields of the instruction)
+    valid : In(1), item : In(`item_layout`)
+    scales, biases, side : In(a word each), a cycle later
+    done : Out(1), target : Out(`target_layout`), values : Out(a word of totals)
+    """
+
+    def __init__(self, spec: EngineSpec):
+        self.spec = spec
+        super().__init__(
+            {
+                "follow": In(data.StructLayout(follow_fields(spec))),
+                "valid": In(1),
+                "item": In(item_layout(spec)),
+                "scales": In(scales_layout(spec)),
+                "biases": In(totals_layout(spec)),
+                "side": In(values_layout(spec)),
+                "done": Out(1),
+                "target": Out(target_layout(spec)),
+                "values": Out(totals_layout(spec)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.done.eq(delayed(m, self.valid, FINISHER_LATENCY, "valid")),
+            self.target.eq(delayed(m, self.item.target, FINISHER_LATENCY, "target")),
+        ]
+        for channel in range(self.spec.channels):
+            self.finish(m, channel)
+        return m
+
+    def finish(self, m: Module, channel: int) -> None:
+        """One channel's pipeline."""
+        spec, follow = self.spec, self.follow
+        total_shape = signed(spec.total_bits)
+
+        def register(value, name, shape=None):
+            held = Signal(shape or value.shape(), name=f"{name}_{channel}")
+            m.d.sync += held.eq(value)
+            return held
+
+        x = register(register(self.item.operands[channel], "operand"), "factor")
+        scale, bias = register(self.scales[channel], "scale"), register(self.biases[channel], "bias")
+        side = register(Mux(follow.has_side, self.side[channel], 0).as_signed(), "side")
+        product = register(register(x * scale, "product"), "product_held")
+        shifted = register((side << follow.align)[: spec.total_bits].as_signed(), "aligned", total_shape)
+        added = register(shifted + register(bias, "bias_held"), "added", total_shape)
+        plain = register(register(x, "plain"), "plain_held")
+        total = register(
+            Mux(follow.identity, plain, product) + Mux(follow.identity & ~follow.has_side, 0, added), "total", total_shape
+        )
+        halves = register(Cat(Const(0, 1), total).as_signed() >> follow.shift, "halves")
+        rounded = register((halves + 1) >> 1, "rounded", total_shape)
+        low, high = follow.low, follow.high
+        m.d.sync += self.values[channel].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))

@@ -1,0 +1,54 @@
+"""Where results go: the addresses of an output pixel's words, and an item on its way through what follows a sum."""
+
+from amaranth.hdl import Module, Signal, Value, signed, unsigned
+from amaranth.lib import data
+
+from hw.asq.layouts import index_shape
+from hw.engine.engine_spec import SIZE_BITS, EngineSpec
+from hw.engine.program import COUNT_BITS
+
+STEPS = {"value": "value_step", "side": "value_step", "code": "code_step", "result": "result_step"}
+
+
+def target_layout(spec: EngineSpec) -> data.StructLayout:
+    """Where an output pixel's word goes: addresses, its group of channels, pixels left with it."""
+    value = index_shape(spec.depths.values)
+    return data.StructLayout(
+        {
+            "value": value,
+            "side": value,
+            "code": index_shape(spec.depths.codes),
+            "result": index_shape(spec.depths.results),
+            "group": unsigned(SIZE_BITS),
+            "left": unsigned(COUNT_BITS),
+        }
+    )
+
+
+def first_target(follow: data.View, pixels: Value) -> dict[str, Value]:
+    """The target of an instruction's first word."""
+    return {name: follow[name] for name in STEPS} | {"left": pixels, "group": 0}
+
+
+def next_pixel(target: data.View, follow: data.View) -> dict[str, Value]:
+    """The target one pixel further, its group unchanged."""
+    return {name: target[name] + follow[step] for name, step in STEPS.items()} | {"left": target.left - 1}
+
+
+def operands_layout(spec: EngineSpec) -> data.ArrayLayout:
+    """A word of what is scaled: sums of products, or values."""
+    return data.ArrayLayout(signed(spec.operand_bits), spec.channels)
+
+
+def item_layout(spec: EngineSpec) -> data.StructLayout:
+    """A word of operands with its target."""
+    return data.StructLayout({"operands": operands_layout(spec), "target": target_layout(spec)})
+
+
+def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """A value some cycles later."""
+    for cycle in range(cycles):
+        held = Signal.like(value, name=f"{name}_{cycle}")
+        m.d.sync += held.eq(value)
+        value = held
+    return value

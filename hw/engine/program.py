@@ -1,0 +1,195 @@
+"""A program: instructions of named fields, packed into words with a checksum.
+
+A network is run by instructions, one after the other:
+
+=========  =====================================================================================================
+LOAD       the next image may come in
+CONVOLVE   all products of a layer, and what follows its sums
+COLLECT    values or the image, pooled if asked for, and what follows them: codes, or values again
+ADAPT      channel sums → the step S, by a layer's adapter
+SCALE      S → the scales K of a layer's channels
+FINISH     the results go out; the next image begins
+=========  =====================================================================================================
+
+What follows a sum or a value: times K, plus B, plus the side branch, shifted, rounded, kept between two bounds; then
+stored as a value, quantised to a code, added to its channel's sum, or kept as a result.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data
+
+from asq_model.spec.adaptive_step import SHIFT_BITS
+from hw.asq.layouts import adapter_layout, index_shape
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, WIDEST_CODE, WORD_BITS, EngineSpec
+
+COUNT_BITS = 20  # of pixels, of cycles of a period
+SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
+PIECE_BITS = (MOST_PIECES - 1).bit_length()
+START = 0x5EED_0F_A_900D_C0DE  # the checksum of a program that has no words
+
+
+class Kind(IntEnum):
+    """What an instruction does. Zero is none, so that an empty memory is no program."""
+
+    CONVOLVE = 1
+    COLLECT = 2
+    ADAPT = 3
+    SCALE = 4
+    FINISH = 5
+    LOAD = 6
+
+
+def window_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """Where a window lies and how it moves. Places are signed, since a window may begin before the map."""
+    size, place = unsigned(SIZE_BITS), signed(SIZE_BITS + 2)
+    step = index_shape(max(spec.depths.codes, spec.depths.values, spec.depths.inputs))
+    return {
+        "rows": size,  # of the map
+        "columns": size,
+        "last_column": size,  # of the output
+        "pixels": unsigned(COUNT_BITS),  # of the output
+        "first_row": place,
+        "first_column": place,
+        "row_stride": size,
+        "column_stride": size,
+        "row_dilation": size,
+        "column_dilation": size,
+        "last_kernel_row": size,
+        "last_kernel_column": size,
+        "source": step,  # address of the first window's first place
+        "column_step": step,  # from one window to the next
+        "row_step": step,  # from one row of windows to the next
+        "kernel_column_step": step,  # from a place's last word to the next place's first
+        "kernel_row_step": step,
+        "last_word": size,  # of a place
+    }
+
+
+def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What a layer multiplies, in which order."""
+    step = index_shape(max(spec.depths.codes, spec.depths.values, spec.depths.inputs))
+    return {
+        "weights": index_shape(spec.depths.weights),
+        "last_group": unsigned(SIZE_BITS),  # of output channels
+        "last_repeat": unsigned(SIZE_BITS),  # groups that see the same words
+        "last_pass": unsigned((MOST_PASSES - 1).bit_length()),
+        "shifts": unsigned(MOST_PASSES),  # passes before which the sum is shifted
+        "pieces": unsigned(MOST_PASSES * PIECE_BITS),  # the piece that each pass multiplies
+        "piece_step": step,
+        "zero": unsigned(spec.code_word),  # codes that stand for zero, beyond the margins
+        "period": unsigned(COUNT_BITS),  # cycles from one tile to the next, less 1
+    }
+
+
+def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What follows a sum or a value, and where it goes."""
+    code, value = index_shape(spec.depths.codes), index_shape(spec.depths.values)
+    return {
+        "constants": index_shape(spec.depths.constants),
+        "identity": unsigned(1),  # no K and no B
+        "shift": unsigned(SHIFT_BITS),
+        "align": unsigned(SHIFT_BITS),
+        "has_side": unsigned(1),
+        "side": value,
+        "low": signed(spec.total_bits),
+        "high": signed(spec.total_bits),
+        "writes_values": unsigned(1),
+        "value": value,
+        "value_step": unsigned(SIZE_BITS),
+        "writes_codes": unsigned(1),
+        "code": code,
+        "code_step": unsigned(SIZE_BITS),
+        "last_piece": unsigned(PIECE_BITS),
+        "piece_stride": code,
+        "splits": unsigned(1),  # codes are wider than the products take
+        "slot_pieces": unsigned(spec.channels * PIECE_BITS),  # the piece that each channel of a word takes, at least
+        "code_bits": unsigned(4),
+        "signed": unsigned(1),
+        "adapted": unsigned(1),  # the step is that of the last ADAPT
+        "step": unsigned(spec.step_bits),
+        "adds_channels": unsigned(1),
+        "writes_results": unsigned(1),
+        "result": index_shape(spec.depths.results),
+        "result_step": unsigned(SIZE_BITS),
+        "flush": unsigned(COUNT_BITS),  # cycles until all is written
+    }
+
+
+def collect_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What is done with the places of a window."""
+    return {"from_input": unsigned(1), "takes_largest": unsigned(1)}
+
+
+def adapt_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """A layer's adapter, and what its step multiplies."""
+    return {
+        "adapter": adapter_layout(spec.adapter_block).size,
+        "adapter_words": unsigned(SIZE_BITS),
+        "first_weight": index_shape(spec.depths.neuron_weights),
+        "first_neuron": index_shape(spec.depths.neurons),
+        "first_multiplier": index_shape(spec.depths.multipliers),
+        "last_multiplier": index_shape(spec.depths.multipliers),
+        "scale_shift": unsigned(SHIFT_BITS),
+    }
+
+
+def load_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What an image is: values a pixel, pixels, and which of a pixel's values each channel of a word takes."""
+    return {
+        "last_input": unsigned(SIZE_BITS),
+        "input_pixels": unsigned(COUNT_BITS),
+        "slots": unsigned(spec.channels * SLOT_BITS),
+    }
+
+
+def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What the results are: values a pixel, pixels; and the instruction that the next image begins with."""
+    return {
+        "last_output": unsigned(SIZE_BITS),
+        "output_pixels": unsigned(COUNT_BITS),
+        "next": index_shape(spec.depths.program),
+    }
+
+
+def instruction_layout(spec: EngineSpec) -> data.StructLayout:
+    """The fields of an instruction."""
+    fields = {"kind": unsigned(3)} | window_fields(spec) | convolve_fields(spec) | follow_fields(spec)
+    fields |= collect_fields(spec) | load_fields(spec) | finish_fields(spec)
+    return data.StructLayout(fields | (adapt_fields(spec) if spec.adapter else {}))
+
+
+def instruction_words(spec: EngineSpec) -> int:
+    """Words of an instruction; a checksum follows them."""
+    return -(-instruction_layout(spec).size // WORD_BITS)
+
+
+def rotate(word: int) -> int:
+    """A word rotated left by one place."""
+    return (word << 1 | word >> WORD_BITS - 1) & (1 << WORD_BITS) - 1
+
+
+def checksum(words: list[int]) -> int:
+    """The checksum of words: each is xored to what was before, rotated. Every changed bit changes it."""
+    total = START & (1 << WORD_BITS) - 1
+    for word in words:
+        total = rotate(total) ^ word
+    return total
+
+
+def pack(spec: EngineSpec, fields: Mapping[str, int]) -> list[int]:
+    """The words of an instruction, the lowest bits first, with their checksum. Fields that are not given are 0.
+
+    Raises ValueError for a number that its field does not hold.
+    """
+    layout = instruction_layout(spec)
+    for name, number in fields.items():
+        shape = Shape.cast(layout[name].shape)
+        low, high = (-(1 << shape.width - 1), 1 << shape.width - 1) if shape.signed else (0, 1 << shape.width)
+        if not low <= number < high:
+            raise ValueError(f"{name} is {number}; allowed: {low} to {high - 1}")
+    bits = layout.const(fields).as_bits()
+    words = [bits >> WORD_BITS * place & (1 << WORD_BITS) - 1 for place in range(instruction_words(spec))]
+    return [*words, checksum(words)]

@@ -1,0 +1,78 @@
+"""SCALE: from an image's step S to the scales K of a layer's channels, one a cycle with one multiplier."""
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.asq.layouts import index_shape
+from hw.asq.rounding import round_shift
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.places import delayed
+from hw.engine.program import follow_fields
+
+SCALER_LATENCY = 4  # cycles from a multiplier's address to its scale
+
+
+class Scaler(wiring.Component):
+    """Computes K = round_shift(M · S, m) for the multipliers M of one layer, in order.
+
+    Members
+    -------
+    first, last : In, addresses of multipliers; constants : In, the row of the first scales; shift : In, m
+    step : In
+    start : In(1)
+    busy : Out(1)
+    write : Out(1), address : Out, lane : Out, scale : Out
+    """
+
+    def __init__(self, spec: EngineSpec, multipliers: list[int]):
+        self.spec, self.multipliers = spec, multipliers
+        address = index_shape(spec.depths.multipliers)
+        follow = data.StructLayout(follow_fields(spec))
+        super().__init__(
+            {
+                "first": In(address),
+                "last": In(address),
+                "constants": In(follow["constants"].shape),
+                "shift": In(follow["shift"].shape),
+                "step": In(spec.step_bits),
+                "start": In(1),
+                "busy": Out(1),
+                "write": Out(1),
+                "address": Out(follow["constants"].shape),
+                "lane": Out(range(spec.channels)),
+                "scale": Out(signed(spec.scale_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        spec = self.spec
+        depth = max(spec.depths.multipliers, 2)
+        m.submodules.multipliers = memory = Memory(shape=signed(spec.precision), depth=depth, init=self.multipliers)
+        port = memory.read_port()
+        place, row, lane, active = Signal.like(self.first), Signal.like(self.constants), Signal.like(self.lane), Signal()
+        product = Signal(signed(spec.precision + spec.step_bits + 1))
+        held, rounded = Signal.like(product), Signal.like(self.scale)
+        m.d.comb += [port.addr.eq(place), self.scale.eq(rounded)]
+        m.d.sync += [
+            product.eq(port.data * self.step),
+            held.eq(product),
+            rounded.eq(round_shift(held, self.shift)),
+        ]
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), place.eq(self.first), row.eq(self.constants), lane.eq(0)]
+        with m.Elif(active):
+            m.d.sync += [place.eq(place + 1), lane.eq(lane + 1), active.eq(place != self.last)]
+            with m.If(lane == spec.channels - 1):
+                m.d.sync += row.eq(row + 1)
+        stages = Signal(SCALER_LATENCY)
+        m.d.sync += stages.eq(Cat(active, stages))
+        m.d.comb += [
+            self.write.eq(stages[-1]),
+            self.busy.eq(active | stages.any()),
+            self.address.eq(delayed(m, row, SCALER_LATENCY, "row")),
+            self.lane.eq(delayed(m, lane, SCALER_LATENCY, "lane")),
+        ]
+        return m
