@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.adapter import Adapter, Network
-from hw.asq.layouts import adapter_layout, index_shape, lanes
+from hw.asq.layouts import index_shape, lanes
 from hw.asq.memories import Row
 from hw.engine.collector import Collector, values_layout
 from hw.engine.convolver import Convolver
@@ -18,7 +18,7 @@ from hw.engine.engine_spec import WORD_BITS, EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
 from hw.engine.lane import Lane, decode_weights
 from hw.engine.loader import Loader
-from hw.engine.places import delayed, target_layout
+from hw.engine.places import delayed
 from hw.engine.program import (
     START,
     Kind,
@@ -340,8 +340,8 @@ class Engine(wiring.Component):
     ) -> None:
         """Fetch, check and start instructions, one after the other.
 
-            FETCH ──checksum right──► START ──► WORK ──all idle──► FLUSH ──► FETCH
-              └──wrong──► STOP          (waits for the image, or for the results to be taken)
+        FETCH ──checksum right──► START ──► WORK ──all idle──► FLUSH ──► FETCH
+          └──wrong──► STOP          (waits for the image, or for the results to be taken)
         """
         spec = self.spec
         words = instruction_words(spec)
@@ -374,7 +374,10 @@ class Engine(wiring.Component):
                     with m.Else():
                         m.next = "START"
                 with m.Elif(place.any()):
-                    m.d.sync += [packed.eq(Cat(packed, port.data) >> WORD_BITS), total.eq(total.rotate_left(1) ^ port.data)]
+                    m.d.sync += [
+                        packed.eq(Cat(packed, port.data) >> WORD_BITS),
+                        total.eq(total.rotate_left(1) ^ port.data),
+                    ]
             with m.State("START"):
                 m.d.sync += [flush.eq(instruction.flush), place.eq(0), total.eq(START & (1 << WORD_BITS) - 1)]
                 with m.If(~waits):

@@ -84,7 +84,9 @@ class Finisher(wiring.Component):
         added = register(shifted + register(bias, "bias_held"), "added", total_shape)
         plain = register(register(x, "plain"), "plain_held")
         total = register(
-            Mux(follow.identity, plain, product) + Mux(follow.identity & ~follow.has_side, 0, added), "total", total_shape
+            Mux(follow.identity, plain, product) + Mux(follow.identity & ~follow.has_side, 0, added),
+            "total",
+            total_shape,
         )
         halves = register(Cat(Const(0, 1), total).as_signed() >> follow.shift, "halves")
         rounded = register((halves + 1) >> 1, "rounded", total_shape)

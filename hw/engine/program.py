@@ -23,7 +23,7 @@ from amaranth.lib import data
 
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import adapter_layout, index_shape
-from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, WIDEST_CODE, WORD_BITS, EngineSpec
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, WORD_BITS, EngineSpec
 
 COUNT_BITS = 20  # of pixels, of cycles of a period
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel

@@ -66,7 +66,10 @@ class Quantiser(wiring.Component):
         for stage in reversed(range(WIDEST_CODE)):
             tried = Signal(width, name=f"tried_{stage}_{channel}")
             m.d.comb += tried.eq(rest - (step << stage + 1))
-            kept, found = Signal(width, name=f"kept_{stage}_{channel}"), Signal(WIDEST_CODE - stage, name=f"code_{stage}_{channel}")
+            kept, found = (
+                Signal(width, name=f"kept_{stage}_{channel}"),
+                Signal(WIDEST_CODE - stage, name=f"code_{stage}_{channel}"),
+            )
             m.d.sync += [kept.eq(Mux(tried[-1], rest, tried)), found.eq(Cat(~tried[-1], code))]
             rest, code = kept, found
         ones = (Const(1, 1) << self.follow.code_bits) - 1
@@ -85,5 +88,7 @@ class Quantiser(wiring.Component):
                 m.d.sync += self.write.eq(0)
         for channel, code in enumerate(held):
             own = follow.slot_pieces.word_select(channel, PIECE_BITS)
-            chosen = Array(code[low : low + self.piece_bits] for low in range(0, WIDEST_CODE, self.piece_bits))[own + piece]
+            chosen = Array(code[low : low + self.piece_bits] for low in range(0, WIDEST_CODE, self.piece_bits))[
+                own + piece
+            ]
             m.d.comb += self.codes.word_select(channel, bits).eq(Mux(follow.splits, chosen, code[:bits]))

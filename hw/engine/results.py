@@ -44,10 +44,16 @@ class Results(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.words = words = Memory(shape=totals_layout(self.spec), depth=max(self.spec.depths.results, 2), init=[])
+        m.submodules.words = words = Memory(
+            shape=totals_layout(self.spec), depth=max(self.spec.depths.results, 2), init=[]
+        )
         into, out = words.write_port(), words.read_port()
         finish = Signal.like(self.finish)
-        left, channel, lane = Signal.like(finish.output_pixels), Signal.like(finish.last_output), Signal(range(self.spec.channels))
+        left, channel, lane = (
+            Signal.like(finish.output_pixels),
+            Signal.like(finish.last_output),
+            Signal(range(self.spec.channels)),
+        )
         address, waits = Signal.like(self.address), Signal(2)  # for the memory's word
         m.d.comb += [
             into.en.eq(self.write),

@@ -52,7 +52,12 @@ class Scaler(wiring.Component):
         depth = max(spec.depths.multipliers, 2)
         m.submodules.multipliers = memory = Memory(shape=signed(spec.precision), depth=depth, init=self.multipliers)
         port = memory.read_port()
-        place, row, lane, active = Signal.like(self.first), Signal.like(self.constants), Signal.like(self.lane), Signal()
+        place, row, lane, active = (
+            Signal.like(self.first),
+            Signal.like(self.constants),
+            Signal.like(self.lane),
+            Signal(),
+        )
         product = Signal(signed(spec.precision + spec.step_bits + 1))
         held, rounded = Signal.like(product), Signal.like(self.scale)
         m.d.comb += [port.addr.eq(place), self.scale.eq(rounded)]

@@ -29,22 +29,23 @@ def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
 
 
 def round_node(node: Convolution, frac: int) -> Convolution:
-    """A layer with rounded roots, and what follows its sums for as many fraction bits as those have."""
-    products = node.products
+    """A layer with rounded roots, and what follows its sums for as many fraction bits as those have.
+
+    Where the output has fewer bits to lose than the sums, the multipliers make up for them.
+    """
+    products, rescale = node.products, node.rescale
     if products.odd is None or products.roots is not None:
         return node
     kept = max(frac, 0)
-    dropped = products.frac - kept  # the sums lose so many fraction bits; what is added to them loses them too
+    dropped = products.frac - kept
     roots = root_table(node.quantiser.bits, node.quantiser.signed, frac)
-    rescale = replace(
-        node.rescale, bias=round_shift(node.rescale.bias, dropped), shift=max(node.rescale.shift - dropped, 0)
-    )
-    assert node.rescale.shift >= dropped or node.rescale.shift == 0
-    point = node.point - dropped if node.rescale.shift == 0 else node.point
     rounded = Products(products.even, products.odd, products.largest, kept, roots)
-    return msgspec.structs.replace(
-        node, products=rounded, rescale=rescale, align=node.align - dropped if len(node.inputs) == 2 else 0, point=point
-    )
+    if dropped > rescale.shift:
+        wider = replace(rescale, multiplier=rescale.multiplier << dropped)
+        return msgspec.structs.replace(node, products=rounded, rescale=wider)
+    narrower = replace(rescale, bias=round_shift(rescale.bias, dropped), shift=rescale.shift - dropped)
+    align = node.align - dropped if len(node.inputs) == 2 else node.align
+    return msgspec.structs.replace(node, products=rounded, rescale=narrower, align=align)
 
 
 def round_products(graph: Graph, frac: int) -> Graph:

@@ -9,7 +9,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import BETA_LIMIT, IntegerQuantiser
 from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
+from asq_model.spec.graph.elementwise import Add, Input, Scale
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import MaxPool, SumPool
 from asq_model.spec.graph.tensor import Tensor
@@ -148,9 +148,7 @@ class Compiler:
         for name, rows in used.items():
             if rows > (depth := getattr(self.spec.depths, name)):
                 raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
-        image = Image(
-            words, self.weights, self.scales, self.biases, self.multipliers, self.neurons, self.byte_tables()
-        )
+        image = Image(words, self.weights, self.scales, self.biases, self.multipliers, self.neurons, self.byte_tables())
         radix = radix_of(self.spec.mac, self.spec.channels)
         piece_bits = piece_bits_of(self.spec.mac, radix)
         return Compiled(self.spec, tuple(self.instructions), image, used, radix, piece_bits)
@@ -406,14 +404,18 @@ class Compiler:
         }
         check_rows(adapter_layout(block), [constants], f"layer {node.name}'s adapter")
         if words > block.words or self.tensor(step.output).shape[1] * self.tensor(step.output).shape[2] > block.pixels:
-            raise InputError(f"layer {node.name} adapts to a map of {self.tensor(step.output).shape}; larger than allowed")
+            raise InputError(
+                f"layer {node.name} adapts to a map of {self.tensor(step.output).shape}; larger than allowed"
+            )
         fields = {
             "adapter": adapter_layout(block).const(constants).as_bits(),
             "adapter_words": words,
             "first_weight": len(self.neurons["weights"]),
             "first_neuron": len(self.neurons["units"]),
         }
-        self.add_neurons(first.weights, first.bias, adapter.output.weights[0] if hidden else np.zeros(1, np.int64), words)
+        self.add_neurons(
+            first.weights, first.bias, adapter.output.weights[0] if hidden else np.zeros(1, np.int64), words
+        )
         busy = cycles.busy_cycles(spec, Kind.ADAPT, {"words": words, "hidden": hidden})
         self.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0)
         channels = len(node.rescale.multiplier)
@@ -535,5 +537,7 @@ class Compiler:
         fields = {"last_output": channels - 1, "output_pixels": rows * columns, "next": first}
         self.add(Kind.FINISH, "results", fields, 0, 0)
         cost = cycles.instruction_cycles(self.spec, Kind.LOAD, 0, 0)
-        load = Instruction(Kind.LOAD, "the first image", self.load_fields() | {"kind": int(Kind.LOAD), "flush": 0}, cost)
+        load = Instruction(
+            Kind.LOAD, "the first image", self.load_fields() | {"kind": int(Kind.LOAD), "flush": 0}, cost
+        )
         self.instructions.insert(0, load)

@@ -24,7 +24,7 @@ from hw.engine.program import PIECE_BITS
 
 @dataclass(frozen=True)
 class Words:
-    """Which of a pixel's words the groups of output channels see: `count` of them, the next ones every `repeat` groups."""
+    """The words of a pixel that a group of output channels sees: `count` of them, the next every `repeat` groups."""
 
     count: int
     repeat: int
@@ -80,7 +80,9 @@ def find_words(node: Convolution, channels: int, size: int) -> Words:
         needs.append((low // size, -(-high // size)))
     count = max(high - low for low, high in needs)
     repeat = next((n for n, (low, _) in enumerate(needs) if low != needs[0][0]), len(needs))
-    regular = all(low >= (n // repeat) * count and high <= (n // repeat + 1) * count for n, (low, high) in enumerate(needs))
+    regular = all(
+        low >= (n // repeat) * count and high <= (n // repeat + 1) * count for n, (low, high) in enumerate(needs)
+    )
     return Words(count, repeat) if regular and count < every else Words(every, len(needs))
 
 
@@ -167,7 +169,10 @@ def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channel
 
 
 def word_tile(operands: Operands, number: Pass, weights: np.ndarray, word: int, size: int) -> np.ndarray:
-    """The codes that a word's channels meet in a pass, int [row, column]. weights: int [terms and none, G, channels]."""
+    """The codes that a word's channels meet in a pass, int [row, column].
+
+    weights: int [terms and none, G, channels].
+    """
     if operands.slots is None:
         inside = slice(word * size, (word + 1) * size)
         return weights[number.terms[0], :, inside].T

@@ -1,6 +1,5 @@
 """A graph as the engine's steps: nodes that are one instruction each, with what is joined to them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -11,7 +10,7 @@ from asq_model.spec.fixed_point import bounds
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
 from asq_model.spec.graph.graph import Graph, Operation
-from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, Slice, SumPool
+from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
 from asq_model.spec.graph.tensor import Tensor
 
 HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool)
@@ -46,52 +45,53 @@ def flatten_into(node: Reshape, layer: Convolution, shape: tuple[int, int, int])
     if not flat or layer.quantiser.adapter is not None:
         raise InputError(f"node {node.name}: the engine takes a reshape only before a linear layer of fixed step")
     # The flattened values are the map's, its axes in another order: column i of the weights is of place order[i].
-    place = np.arange(channels * rows * columns).reshape(channels, rows, columns)
-    place = place.transpose(node.order).ravel()
-
-    def moved(weights: np.ndarray | None) -> np.ndarray | None:
-        if weights is None:
-            return None
-        result = np.empty_like(weights)
-        result[:, place] = weights
-        return result
-
-    products = replace(layer.products, even=moved(layer.products.even), odd=moved(layer.products.odd))
+    places = np.arange(channels * rows * columns).reshape(channels, rows, columns).transpose(node.order).ravel()
+    even, odd = layer.products.even, layer.products.odd
+    products = replace(
+        layer.products, even=move_columns(even, places), odd=None if odd is None else move_columns(odd, places)
+    )
     return msgspec.structs.replace(layer, kernel=(rows, columns), products=products)
+
+
+def move_columns(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Weights whose column i stands at places[i]."""
+    result = np.empty_like(weights)
+    result[:, places] = weights
+    return result
 
 
 def steps_of(graph: Graph) -> list[Step]:
     """The steps of a graph, in order. Raises InputError, naming the node, for one that the engine has not."""
-    users: dict[str, list[Operation]] = {node.name: [] for node in graph.nodes}
-    for node in graph.nodes:
-        for name in node.inputs:
-            users[name].append(node)
-    alias: dict[str, str] = {}
+    users = [name for node in graph.nodes for name in node.inputs]
+    renamed: dict[str, str] = {}  # tensors that are another's values
     reshaped: dict[str, Reshape] = {}
     steps: list[Step] = []
     for node in graph.nodes:
-        inputs = tuple(alias.get(name, name) for name in node.inputs)
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
         if isinstance(node, Reshape):
             if node.shape == graph.input_of(node).shape and node.order == (0, 1, 2):
-                alias[node.name] = inputs[0]
+                renamed[node.name] = inputs[0]
             else:
                 reshaped[node.name] = node
             continue
-        if node.inputs and node.inputs[0] in reshaped and isinstance(node, Convolution):
-            reshape = reshaped[node.inputs[0]]
-            node = flatten_into(reshape, node, graph.tensors[reshape.inputs[0]].shape)
-            inputs = (alias.get(reshape.inputs[0], reshape.inputs[0]), *inputs[1:])
-        unknown = [name for name in node.inputs if name in reshaped and not isinstance(node, Convolution)]
-        if unknown or not isinstance(node, HANDLED) or (steps and isinstance(node, Input)):
-            raise InputError(f"node {node.name}: the engine has no {type(node).__name__.lower()} of this kind")
-        low, high = value_bounds(node, graph.tensors[node.name])
+        step = make_step(graph, node, inputs, reshaped)
         before = steps[-1] if steps else None
-        if isinstance(node, Clip) and before and before.output == inputs[0] and len(users[node.inputs[0]]) == 1:
-            low, high = min(max(before.low, low), high), max(min(before.high, high), low)
+        if isinstance(node, Clip) and before and before.output == inputs[0] and users.count(node.inputs[0]) == 1:
+            low, high = min(max(before.low, step.low), step.high), max(min(before.high, step.high), step.low)
             steps[-1] = replace(before, output=node.name, low=low, high=high)
-            continue
-        steps.append(Step(node, inputs, node.name, low, high))
+        else:
+            steps.append(step)
     return steps
 
 
-UNUSED: Sequence[type] = (Concatenate, Pad, Slice)
+def make_step(graph: Graph, node: Operation, inputs: tuple[str, ...], reshaped: dict[str, Reshape]) -> Step:
+    """The step of a node. Raises InputError for one that the engine has not."""
+    low, high = value_bounds(node, graph.tensors[node.name])
+    operation = node
+    if isinstance(node, Convolution) and inputs[0] in reshaped:
+        reshape = reshaped[inputs[0]]
+        operation = flatten_into(reshape, node, graph.tensors[reshape.inputs[0]].shape)
+        inputs = (reshape.inputs[0], *inputs[1:])
+    if not isinstance(node, HANDLED) or any(name in reshaped for name in inputs):
+        raise InputError(f"node {node.name}: the engine has no {type(node).__name__} of this kind")
+    return Step(operation, inputs, node.name, low, high)

@@ -49,6 +49,22 @@ def sums_of(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> 
     return known
 
 
+def makes_all(wanted: Sequence[Level], levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> bool:
+    """Whether such terms add up to all of the weights; of integers, found without the terms themselves."""
+    if any(odd for _, odd in wanted):
+        known = sums_of(levels, counts, radix_bits)
+        return all(pair in known for pair in wanted)
+    reach = max(max(abs(even) for even, _ in levels) << radix_bits * digit for digit in range(len(counts))) * sum(
+        counts
+    )
+    made = np.zeros(2 * reach + 1, bool)  # from −reach to reach
+    made[reach] = True
+    for digit, count in enumerate(counts):
+        for _ in range(count):
+            made = np.logical_or.reduce([np.roll(made, even << radix_bits * digit) for even, _ in levels])
+    return all(abs(even) <= reach and made[reach + even] for even, _ in wanted)
+
+
 @dataclass(frozen=True)
 class Terms:
     """The terms of a layer's weights. counts: terms of each digit. codes: int [terms, C', N], those of the lowest digit
@@ -74,8 +90,9 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
     most = max(abs(part) for pair in wanted for part in pair)
     digits = max(1, -(-(most.bit_length() + 1) // radix_bits))
     for counts in budgets(digits, MOST_TERMS):
-        known = sums_of(usable, counts, radix_bits)
-        if all(pair in known for pair in wanted):
+        if makes_all(wanted, usable, counts, radix_bits):
+            known = sums_of(usable, counts, radix_bits)
+            counts = counts[: max(place for place, count in enumerate(counts) if count) + 1]
             chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
             sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
             shape = (sum(counts), *even.shape)
