@@ -92,11 +92,11 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
     for counts in budgets(digits, MOST_TERMS):
         if makes_all(wanted, usable, counts, radix_bits):
             known = sums_of(usable, counts, radix_bits)
-            counts = counts[: max(place for place, count in enumerate(counts) if count) + 1]
+            used = counts[: max(place for place, count in enumerate(counts) if count) + 1]
             chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
             sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
-            shape = (sum(counts), *even.shape)
-            return Terms(counts, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
+            shape = (sum(used), *even.shape)
+            return Terms(used, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
     unmade = [pair for pair in wanted if pair not in sums_of(usable, (2,) * min(digits, 3), radix_bits)] or wanted
     raise InputError(f"has a weight {unmade[0][0]} + {unmade[0][1]}·√2, of which unit {mac.unit} can make no sum")
 
