@@ -9,7 +9,7 @@ from asq_model.common.errors import check_range
 from asq_model.spec.fixed_point import round_shift
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
-from asq_model.spec.mac import MAX_FRAC, MIN_FRAC
+from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.products import Products
 from asq_model.spec.sqrt2 import sqrt2_table
 
