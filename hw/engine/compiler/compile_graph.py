@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -40,13 +41,19 @@ ONE = (1, 1)
 
 @dataclass(frozen=True)
 class Instruction:
-    """An instruction with its fields, what it is for, its cycles, and the products that it makes."""
+    """An instruction with its fields, what it is for, its cycles, and the products that it makes.
+
+    tensor: the name of the tensor that is made or read word by word, if there is one; layer: the name of the layer
+    whose codes are made of it, or none.
+    """
 
     kind: Kind
     name: str
     fields: dict[str, int]
     cycles: int
     products: int = 0
+    tensor: str = ""
+    layer: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,10 +214,10 @@ class Compiler:
                 self.add_codes(step, use)
         self.free_unused(index, step)
 
-    def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, products: int = 0) -> None:
-        """Add an instruction."""
+    def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
+        """Add an instruction. about: its products, tensor and layer."""
         cost = cycles.instruction_cycles(self.spec, kind, busy, flush)
-        self.instructions.append(Instruction(kind, name, fields | {"kind": int(kind), "flush": flush}, cost, products))
+        self.instructions.append(Instruction(kind, name, fields | {"kind": int(kind), "flush": flush}, cost, **about))
 
     def free_unused(self, index: int, step: Step) -> None:
         """Take back the places of what no later step reads."""
@@ -304,7 +311,8 @@ class Compiler:
         busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
         flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
         products = node.products.even.size * output[0] * output[1]
-        self.add(Kind.CONVOLVE, node.name, fields, busy, flush, products)
+        layer = direct.step.node.name if direct else ""
+        self.add(Kind.CONVOLVE, node.name, fields, busy, flush, products=products, tensor=step.output, layer=layer)
 
     def side_address(self, step: Step, fields: Mapping[str, int]) -> int:
         """The first row of a step's side branch, which may have been handed over to its output."""
@@ -344,7 +352,9 @@ class Compiler:
         steps = max(kernel[0] * kernel[1] + side, pieces)
         size = {"words": output[0] * output[1] * groups, "steps": steps}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-        self.add(Kind.COLLECT, node.name, fields, busy, cycles.collect_flush(pieces, direct is not None))
+        flush = cycles.collect_flush(pieces, direct is not None)
+        layer = direct.step.node.name if direct else ""
+        self.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer)
 
     def ordered(self, step: Step) -> tuple[str, ...]:
         """The inputs of a sum, the one that is subtracted first: the side branch is added."""
@@ -381,7 +391,8 @@ class Compiler:
         fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
         size = {"words": rows * columns * groups, "steps": use.operands.pieces}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-        self.add(Kind.COLLECT, f"codes of {name}", fields, busy, cycles.collect_flush(use.operands.pieces, True))
+        flush = cycles.collect_flush(use.operands.pieces, True)
+        self.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
 
     def add_adaptation(self, step: Step, use: Use) -> None:
         """Add the instructions of a layer's adapter and of its scales."""
