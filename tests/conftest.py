@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     exhaustive = config.getoption("exhaustive")
-    settings.register_profile("usual", max_examples=60, derandomize=True)
+    settings.register_profile("usual", max_examples=25, derandomize=True)
     settings.register_profile("exhaustive", max_examples=400, derandomize=True)
     settings.load_profile("exhaustive" if exhaustive else "usual")
 
@@ -69,24 +69,10 @@ def some(value, usual, name: str):
     return pytest.param(*values, id=name, marks=[] if value in usual else [pytest.mark.exhaustive])
 
 
-def with_runtime(folder: Path, build_root: Path) -> Path:
-    """An empty build folder, but for Verilator's runtime, which takes long to compile and depends on no unit."""
-    (build_root / "runtime").mkdir(parents=True, exist_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        (folder / "runtime").symlink_to(build_root / "runtime", target_is_directory=True)
-    return folder
-
-
-@pytest.fixture
-def empty_root(build_root, tmp_path) -> Path:
-    return with_runtime(tmp_path / "build", build_root)
-
-
 @pytest.fixture(scope="session")
 def mutants_root(build_root) -> Path:
     """Where broken units are built, apart from the right ones of the same names."""
-    return with_runtime(build_root / "mutants", build_root)
+    return build_root / "mutants"
 
 
 @pytest.fixture

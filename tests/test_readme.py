@@ -62,6 +62,7 @@ def own_network(tmp_path_factory):
     return folder, *run_example(GUIDES["own-network.md"], folder)
 
 
+@pytest.mark.exhaustive  # README's shorter example takes the same way
 def test_a_network_of_one_s_own_from_training_to_golden_vectors(own_network):
     folder, manifest, printed = own_network
     assert re.search(r"the same class: (360|35\d) ", printed) and "(360, 10, 1, 1)" in printed

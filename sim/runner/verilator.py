@@ -15,10 +15,11 @@ from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
 from asq_model.common.files import fingerprint, reported_os_errors
 from asq_model.common.records import Digest, Kind, kept, write_record
+from asq_model.spec.mac import MacSpec
 from hw.emit import Spec, generator_fingerprint
 from hw.harness.bench_top import bench_name, bench_verilog
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
-from sim.workspace import Workspace
+from sim.workspace import Workspace, shared_runtimes
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 CONTROL = [WAIVERS, Path(__file__).with_name("visible.vlt")]
@@ -122,6 +123,21 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
         raise InputError(f"Verilator could not build {top}: {' '.join(last) or error} (see {log})") from error
 
 
+def tools_of(args: list[str]) -> dict[str, object]:
+    """All that a build is made with, beside its Verilog: versions and options."""
+    return {"verilator": verilator(), "compiler": compiler_version(), "args": [*args, *OPTIMISATION]}
+
+
+def prepare_runtime() -> None:
+    """Compile the runtime of benches for all build folders, unless that was done or there is no place for it."""
+    if shared_runtimes() is None or Workspace(Path()).runtime(tools_of(VERILATOR_OPTIONS)).exists():
+        return
+    print("compiling Verilator's runtime, once: a minute", file=sys.stderr)
+    spec = MacSpec("uniform", 2, 1, depth=1)  # whichever: each build compiles it if it is not there
+    with tempfile.TemporaryDirectory() as folder:
+        build(spec, Workspace(Path(folder)).verilog(spec), Path(folder))
+
+
 def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     """Build `spec`'s bench from its emitted Verilog, if `waves` so that it can write a waveform; return the folder with
     the executable.
@@ -129,7 +145,7 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     Nothing is done if the Verilog, the tools and the options are those of the build that is there.
     """
     args = [*VERILATOR_OPTIONS, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*args, *OPTIMISATION]}
+    tools = tools_of(args)
     top = bench_name(spec)
     workspace = Workspace(root)
     place = workspace.bench(spec, waves)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from few_specs import ONE_OF_EACH
 
 from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
@@ -18,14 +19,6 @@ from sim.runner.verilator import WAIVERS, verilator
 
 # One worker emits them all, and the first run of Yosys, which compiles itself, happens once.
 pytestmark = pytest.mark.xdist_group("accepted")
-
-
-def few_specs():
-    """Each unit, the arrays of the comparison's winner and rival, and each block."""
-    yield from (MacSpec(unit, 4, 4) for unit in UNITS)
-    yield from (ArraySpec(MacSpec(unit, 4, 4, signed_activation=True), 3, 2) for unit in ("post", "uniform-shared"))
-    yield MacSpec("post", 4, 8, lanes=2, shared=True)
-    yield from (BlockSpec(unit, 12, 7, 3, lanes=1 if unit == "rescale" else 4) for unit in BLOCKS)
 
 
 def every_spec():
@@ -57,8 +50,8 @@ def every_spec():
 
 @pytest.fixture(scope="module", params=["few", pytest.param("every", marks=pytest.mark.exhaustive)])
 def emitted(build_root, request):
-    """Paths of a few of all units, or of all of them, and the counter."""
-    specs = every_spec() if request.param == "every" else few_specs()
+    """Paths of one unit of each kind, or of all of them, and of the counter."""
+    specs = every_spec() if request.param == "every" else ONE_OF_EACH
     return [emit(spec, build_root / "verilog")[0] for spec in [*specs, None]]
 
 

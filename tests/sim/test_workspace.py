@@ -1,14 +1,32 @@
 """The build folder: no two things share a place, and what is made once is remembered."""
 
+import os
+import sys
+
+import pytest
+
 from asq_model.common.records import Count, Kind, remembered
 from asq_model.spec.mac import MacSpec
-from sim.workspace import Workspace
+from sim.workspace import Workspace, shared_runtimes
 
 SPEC = MacSpec("post", 3, 3)
 KIND = Kind("number", Count)
 
 
-def test_no_two_things_share_a_place(tmp_path):
+@pytest.fixture
+def without_environment(monkeypatch):
+    """As in a Python that is no virtual environment."""
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+
+
+def test_runtimes_are_shared_in_a_virtual_environment(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert Workspace(tmp_path / "build").runtime("tools").parent == shared_runtimes() == tmp_path / "verilator-runtime"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert shared_runtimes() is None and Workspace(tmp_path / "build").runtime("tools").parent.parent.name == "build"
+
+
+def test_no_two_things_share_a_place(tmp_path, without_environment):
     workspace = Workspace(tmp_path)
     places = [
         workspace.bench(SPEC),

@@ -59,9 +59,13 @@ def test_qonnx_s_executor_computes_what_torch_does(layer, make, tmp_path, monkey
     export_qonnx(model, images[:SAMPLES], path)
     found = execute(path, images, monkeypatch)["output"]
     np.testing.assert_allclose(found, outputs(model, images[:SAMPLES]), atol=1e-5)
-    again = path.read_bytes()
-    export_qonnx(model, images[:SAMPLES], path)
-    assert path.read_bytes() == again
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    model, images = converted(UNIFORM)
+    for name in ("one", "again"):
+        export_qonnx(model, images[:SAMPLES], tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "again").read_bytes()
 
 
 def test_uniform_weights_are_quantised_in_the_file_and_others_constants_with_a_note(tmp_path):

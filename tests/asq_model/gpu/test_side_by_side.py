@@ -11,7 +11,7 @@ from asq_model.gpu.side_by_side import Job, train_side_by_side
 
 
 def test_runs_side_by_side_are_those_that_run_alone(digits, quantised):
-    recipes = [quantised(seed=seed, activations=activations) for seed in (0, 1) for activations in ("lsq", "asq")]
+    recipes = [quantised(seed=0, activations="lsq"), quantised(seed=1, activations="lsq"), quantised(activations="asq")]
     recipes.append(quantised(full_precision_epochs=3, quantised_epochs=0))
     alone = [next(train_side_by_side([Job(recipe, recipe)], digits, 1)) for recipe in recipes]
     together = {finished.job.what: finished for finished in train_side_by_side([Job(r, r) for r in recipes], digits, 3)}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import some
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
@@ -142,8 +143,11 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
     assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
 
 
-@pytest.mark.parametrize("name", ["resnet8", "resnet20"])
-@pytest.mark.parametrize("weights", ["post", "uniform", "e2m1"])
+USUAL = (("resnet8", "post"), ("resnet8", "e2m1"), ("resnet20", "uniform"))
+CASES = [(name, weights) for name in ("resnet8", "resnet20") for weights in ("post", "uniform", "e2m1")]
+
+
+@pytest.mark.parametrize("name, weights", [some(case, USUAL, "-".join(case)) for case in CASES])
 def test_other_residual_networks(name, weights):
     """Signed first layer, biases, both kinds of shortcut: layer by layer on random images."""
     from asq_model.datasets import MemorySplit

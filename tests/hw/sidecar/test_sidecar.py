@@ -9,49 +9,21 @@ import json
 
 import jsonschema
 import pytest
+from few_specs import FEW
 from icarus_bench import simulate
 from sidecar_model import check, check_ready, plans
 
 from asq_model.common.errors import InputError
-from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
+from asq_model.spec.array import MAX_STAGES, ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, TWOS_COMPLEMENT, UNITS
+from asq_model.spec.units import FAMILY_OF_UNIT, MULTIPLE, ROUNDING, TWOS_COMPLEMENT, UNITS
 from hw.emit import emit
 from hw.sidecar import SCHEMA
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 BATCH = 30  # configurations in one process
-SHARING = ("post", "post-three-halves", "e2m1", "uniform-shared")
-
-FEW = {
-    "units": [
-        *(MacSpec(unit, 4, 4, depth=16, signed_activation=unit in UNITS[::2]) for unit in UNITS),
-        *(MacSpec(unit, 2, 1, depth=3) for unit in ("post", "pot", "uniform", "serial")),
-        *(MacSpec("post", 3, 8, kind, signed_activation=True) for kind in KINDS),
-        MacSpec("serial", 8, 8, depth=5),
-    ],
-    "options": [
-        *(MacSpec("post", 4, 5, frac=frac, depth=9) for frac in (-1, 0, 12)),
-        MacSpec("post-exact", 4, 4, "extended", frac=0, depth=9),
-        MacSpec("post-exact", 6, 8, frac=12),
-        *(MacSpec(unit, 4, 4, lanes=2, shared=True, depth=8) for unit in SHARING),
-        MacSpec("post", 4, 8, lanes=5, shared=True, gated=True, signed_activation=True),
-        *(MacSpec(unit, 4, 3, gated=True, lanes=3, depth=8) for unit in ("pot", "post-exact", "apot")),
-        MacSpec("post-sorted", 4, 4, "extended", lanes=4),
-    ],
-    "arrays": [
-        *(ArraySpec(MacSpec(unit, 4, 4, depth=8), 3, 2, stages) for unit in STAGED_UNITS for stages in (1, MAX_STAGES)),
-        ArraySpec(MacSpec("post", 4, 8, frac=-1, signed_activation=True), 4, 1, 2),
-        ArraySpec(MacSpec("uniform", 8, 8, depth=1), 1, 1),
-    ],
-    "blocks": [
-        *(BlockSpec(unit, 8, 6) for unit in BLOCKS),
-        *(BlockSpec(unit, 12, 5, 8, True, 12, 1 if unit == "rescale" else 4) for unit in BLOCKS),
-        *(BlockSpec(unit, 1, 1, 1) for unit in BLOCKS),
-    ],
-}
 
 
 def macs():
@@ -64,7 +36,7 @@ def macs():
         four = dict(unit=unit, weight_bits=4, activation_bits=4, depth=12)
         yield from (four | dict(frac=frac, signed_activation=True) for frac in range(-1, 13) if unit in ROUNDING)
         yield from (four | dict(lanes=lanes) for lanes in (2, 3, 8) if unit != "serial")
-        yield from (four | dict(shared=True, lanes=lanes) for lanes in (1, 3) if unit in SHARING)
+        yield from (four | dict(shared=True, lanes=lanes) for lanes in (1, 3) if unit in MULTIPLE)
         yield from (
             four | dict(gated=True, signed_activation=signed) for signed in (False, True) if unit not in TWOS_COMPLEMENT
         )

@@ -52,9 +52,9 @@ def liberty(tmp_path):
 
 
 @pytest.mark.parametrize("device", [some(name, ("ice40",), name) for name in DEVICES])
-def test_a_clock_is_measured_once_and_kept(device, tmp_path, monkeypatch):
+def test_a_clock_is_measured_once_and_kept(device, build_root, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
-    verilog, _ = emit(spec, tmp_path)
+    verilog, _ = emit(spec, build_root / "verilog")
     found = clock(spec, verilog, device, 2, tmp_path)
     assert 50 < found.median <= found.best < 1000
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: pytest.fail("synthesised again"))
@@ -75,9 +75,9 @@ def folding(bits: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("device", [some(name, ("ecp5",), name) for name in DEVICES])
-def test_what_is_placed_is_what_is_counted(device, tmp_path):
+def test_what_is_placed_is_what_is_counted(device, build_root, tmp_path):
     spec = MacSpec("post", 4, 4, depth=4)
-    verilog, sidecar = emit(spec, tmp_path)
+    verilog, sidecar = emit(spec, build_root / "verilog")
     netlist(spec, verilog, device, False, tmp_path, tmp_path)
     counted = area(verilog, spec.name, device, False, tmp_path)
     module = json.loads((tmp_path / "unit.json").read_text())["modules"][f"registered_{spec.name}"]
@@ -102,9 +102,9 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
         place_once(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
 
 
-def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
+def test_a_placing_that_does_not_end_is_left_out(build_root, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
-    verilog, _ = emit(spec, tmp_path)
+    verilog, _ = emit(spec, build_root / "verilog")
     monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
     assert clock(spec, verilog, "ice40", 3, tmp_path) == Clock(300.0, 250.0)
@@ -112,10 +112,10 @@ def test_a_placing_that_does_not_end_is_left_out(tmp_path, monkeypatch):
         clock(spec, verilog, "ecp5", 1, tmp_path)
 
 
-def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, tmp_path, monkeypatch):
+def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, build_root, tmp_path, monkeypatch):
     assert nand2_area(liberty) == 2.0
     spec = MacSpec("uniform", 2, 1, depth=4)
-    verilog, _ = emit(spec, tmp_path)
+    verilog, _ = emit(spec, build_root / "verilog")
     found = count_gate_equivalents(verilog, spec.name, liberty, tmp_path)
     stat = json.loads((tmp_path / "synth" / f"{spec.name}-gates" / "stat.json").read_text())
     cells = stat["modules"][f"\\{spec.name}"]["num_cells_by_type"]
@@ -124,17 +124,17 @@ def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, tmp_path, mon
     assert count_gate_equivalents(verilog, spec.name, liberty, tmp_path) == found
 
 
-def test_gate_equivalents_without_cells_are_transistors(tmp_path):
+def test_gate_equivalents_without_cells_are_transistors(build_root, tmp_path):
     spec = MacSpec("uniform", 2, 1, depth=4)
-    verilog, _ = emit(spec, tmp_path)
+    verilog, _ = emit(spec, build_root / "verilog")
     found = count_gate_equivalents(verilog, spec.name, None, tmp_path)
     stat = json.loads((tmp_path / "synth" / f"{spec.name}-generic" / "stat.json").read_text())
     module = stat["modules"][f"\\{spec.name}"]
     assert found == int(module["estimated_num_transistors"]) / 4 > 4 * module["num_cells_by_type"]["$_DFF_P_"]
 
 
-def test_a_liberty_file_that_cannot_be_used_is_named(liberty, tmp_path):
-    verilog, _ = emit(MacSpec(), tmp_path)
+def test_a_liberty_file_that_cannot_be_used_is_named(liberty, build_root, tmp_path):
+    verilog, _ = emit(MacSpec(), build_root / "verilog")
     with pytest.raises(InputError, match="cannot read liberty file"):
         nand2_area(tmp_path / "none.lib")
     (tmp_path / "empty.lib").write_text("library (empty) { }")

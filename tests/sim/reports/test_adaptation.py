@@ -42,8 +42,8 @@ def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
 
 
 @pytest.mark.parametrize("fabric", [some(name, ("ice40", "ecp5"), name) for name in FPGA_FAMILIES])
-def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
-    verilog, _ = emit(MacSpec(), tmp_path)
+def test_area_is_measured_once_and_kept(fabric, build_root, tmp_path, monkeypatch):
+    verilog, _ = emit(MacSpec(), build_root / "verilog")
     found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
     assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
     cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
@@ -53,16 +53,16 @@ def test_area_is_measured_once_and_kept(fabric, tmp_path, monkeypatch):
     assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found
 
 
-def test_a_multiplier_block_is_used_only_when_asked_for(tmp_path):
+def test_a_multiplier_block_is_used_only_when_asked_for(build_root, tmp_path):
     spec = MacSpec("uniform", 8, 8)
-    verilog, _ = emit(spec, tmp_path)
+    verilog, _ = emit(spec, build_root / "verilog")
     with_blocks, without = (area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
     assert with_blocks.dsps == 1 and without.dsps == 0 and without.luts > 2 * with_blocks.luts
 
 
-def test_a_synthesis_that_reports_nothing_has_failed(tmp_path, monkeypatch):
+def test_a_synthesis_that_reports_nothing_has_failed(build_root, tmp_path, monkeypatch):
     """A tool that stops early with exit 0; a tool that stops with an error."""
-    verilog, _ = emit(MacSpec(), tmp_path)
+    verilog, _ = emit(MacSpec(), build_root / "verilog")
     with pytest.raises(InputError, match=r"Yosys could not synthesise in .*-ice40"):
         area(verilog, "another_top", "ice40", False, tmp_path)
     monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: None)

@@ -9,22 +9,22 @@ from sim.runner import verilator
 SPEC = MacSpec("uniform", 2, 1, depth=4)
 
 
-def test_a_build_is_kept_while_the_verilog_is_the_same(empty_root, tmp_path, monkeypatch):
+def test_a_build_is_kept_while_the_verilog_is_the_same(tmp_path, monkeypatch):
     verilog, _ = emit(SPEC, tmp_path)
-    place = verilator.build(SPEC, verilog, empty_root)
+    place = verilator.build(SPEC, verilog, tmp_path)
 
     def built_again(*words):
         raise AssertionError("built again")
 
     monkeypatch.setattr(verilator, "cocotb_build", built_again)
-    assert verilator.build(SPEC, verilog, empty_root) == place
+    assert verilator.build(SPEC, verilog, tmp_path) == place
     monkeypatch.setattr(verilator, "generator_fingerprint", lambda: "a comment in hw/ was changed")
-    assert verilator.build(SPEC, verilog, empty_root) == place
+    assert verilator.build(SPEC, verilog, tmp_path) == place
     monkeypatch.setattr(verilator, "bench_verilog", lambda spec: pytest.fail("looked at the same sources twice"))
-    assert verilator.build(SPEC, verilog, empty_root) == place
+    assert verilator.build(SPEC, verilog, tmp_path) == place
     verilog.write_text(verilog.read_text() + "// changed\n")
     monkeypatch.undo()
     monkeypatch.setattr(verilator, "cocotb_build", built_again)
     with pytest.raises(AssertionError, match="built again"):
-        verilator.build(SPEC, verilog, empty_root)
+        verilator.build(SPEC, verilog, tmp_path)
     assert not (place / "stamps.json").exists()  # a build that was broken off does not count

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT, with_runtime
+from conftest import ROOT
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
@@ -18,7 +18,7 @@ from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, un
 from sim.unrolled.layer_bench import simulate
 from sim.unrolled.page import UNROLLED, findings, page, report
 
-# One worker: the first simulation compiles Verilator's runtime, the first run of each tool compiles it.
+# One worker: the first simulation compiles Verilator's runtime.
 pytestmark = pytest.mark.xdist_group("unrolled")
 
 # A row of even levels, one of odd ones, one of both, one of zeros and a sign: (POST) 1, −4, 2, 8; √2, −2√2 …
@@ -36,8 +36,8 @@ def toy(key: str) -> tuple[Problem, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory, build_root):
-    return with_runtime(tmp_path_factory.mktemp("unrolled"), build_root)
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("unrolled")
 
 
 @pytest.fixture(scope="module")
