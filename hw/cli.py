@@ -57,8 +57,8 @@ def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
     return ArraySpec(mac, **array) if array else mac
 
 
-def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[Spec, Contents]:
-    """A block for a layer of a network, as large as it needs unless the size is given, and its contents."""
+def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[Spec, Contents]:
+    """Make a block for a layer of a network, as large as it needs unless the size is given, with its contents."""
     maps = {maps.name: maps for maps in read_maps(golden)}
     if layer not in maps:
         raise InputError(f"--layer is {layer!r}; allowed: {', '.join(maps)}")
@@ -96,8 +96,8 @@ def filled(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[
 @click.option(
     "--total", "total_bits", type=Integer(), help=f"rescale: bits of sums.  [default: {BlockSpec.total_bits}]"
 )
-@click.option("--hidden", type=Integer(), help="Adapters: the most hidden units.  [default: a quarter of the channels]")
-@click.option("--buffer", type=Integer(), help="adapter-step: words that it holds.  [default: two of the largest maps]")
+@click.option("--hidden", type=Integer(), help="Adapters: the most hidden neurons.  [default: channels / 4]")
+@click.option("--buffer", type=Integer(), help="adapter-step: beats that it holds.  [default: two of the largest maps]")
 @click.option("--golden", type=PATH, help="Golden vectors of a network: its --layer's contents.")
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
@@ -116,6 +116,6 @@ def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **opti
     else:
         own = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
         refuse_unused(own, f"--golden is given, and layer {layer} has its own")
-        spec, contents = filled(unit, golden, layer, given)
+        spec, contents = block_for_layer(unit, golden, layer, given)
     for path in emit(spec, out, contents):
         click.echo(path)

@@ -80,7 +80,7 @@ def asq(golden, root, out, area, note):
     if area:
         with progress_bar("synthesising") as bar:
             areas = area_reports(manifest, specs, root, bar)
-    found: AsqReport = {
+    report: AsqReport = {
         "network": manifest["network"],
         "weight_bits": manifest["weight_bits"],
         "activation_bits": manifest["activation_bits"],
@@ -92,8 +92,8 @@ def asq(golden, root, out, area, note):
     }
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
-    write_record(out.with_suffix(".json"), ASQ, found)
-    write_text(out, page(found, picture.name))
+    write_record(out.with_suffix(".json"), ASQ, report)
+    write_text(out, page(report, picture.name))
     click.echo(out)
 
 

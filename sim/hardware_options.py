@@ -9,7 +9,7 @@ from asq_model.common.option_types import OUTPUT, PATH, Integer, given_options, 
 from asq_model.common.progress import progress_bar
 from sim.explore.design_rows import ASIC
 from sim.explore.measure_design import Task
-from sim.explore.sweep import Found, sweep
+from sim.explore.sweep import Swept, sweep
 from sim.measure.fpga_families import PLACED
 
 MOST_SEEDS = 1000
@@ -20,17 +20,17 @@ LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.
 SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
 
 
-def measure_all(tasks: list[Task], root: Path, scheduler: str | None, known_only: bool = False) -> Found:
+def measure_all(tasks: list[Task], root: Path, scheduler: str | None, known_only: bool = False) -> Swept:
     """Measure designs, with a bar; say which failed. Raises InputError, with the first failure, if all did."""
     with progress_bar("measuring") as bar:
-        found = sweep(tasks, root, bar, scheduler, known_only)
-    if found.failures and not found.rows:
-        raise InputError(found.failures[0].error)
-    for failure in found.failures:
+        swept = sweep(tasks, root, bar, scheduler, known_only)
+    if swept.failures and not swept.rows:
+        raise InputError(swept.failures[0].error)
+    for failure in swept.failures:
         click.echo(f"  failed: {failure.name} {failure.target}: {failure.error}", err=True)
-    if found.rows:
-        click.echo(f"figures of {len(found.rows)} designs, {len(found.failures)} failed", err=True)
-    return found
+    if swept.rows:
+        click.echo(f"figures of {len(swept.rows)} designs, {len(swept.failures)} failed", err=True)
+    return swept
 
 
 def refuse_options(why: str, *names: str) -> None:

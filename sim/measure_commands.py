@@ -59,13 +59,13 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
         tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
-    found = measure_all(tasks, root, scheduler)
+    swept_rows = measure_all(tasks, root, scheduler).rows
     names = SHORT | {ASIC: "gates"}
     for width, form in members:
         for target in targets:
             click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits, {names[target]}:\n")
-            click.echo(text_of_markdown(table(found.rows, width, form, columns_for(target))) + "\n")
-    for line in dsp_lines(found.rows):
+            click.echo(text_of_markdown(table(swept_rows, width, form, columns_for(target))) + "\n")
+    for line in dsp_lines(swept_rows):
         click.echo(paragraph(line))
 
 
@@ -116,7 +116,7 @@ def sweep_command(
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
         refuse_options(listed, "--kinds")
     golden = golden or shipped_folders()
-    made = swept(
+    grid = swept(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
         units,
@@ -125,14 +125,14 @@ def sweep_command(
         parse_integers("--lanes", lanes, 1, MAX_LANES),
         parse_integers("--sides", sides, 1, MAX_SIDE),
     )
-    if not made:
+    if not grid:
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    found = measure_all(tasks_of(made, targets, golden, seeds, liberty), root, scheduler)
-    write_text(out / "table.csv", csv_text(found.rows))
-    write_record(out / "table.json", TABLE, Measured(rows=found.rows, failures=found.failures))
-    draw_sweep(found.rows, targets, out)
+    result = measure_all(tasks_of(grid, targets, golden, seeds, liberty), root, scheduler)
+    write_text(out / "table.csv", csv_text(result.rows))
+    write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
+    draw_sweep(result.rows, targets, out)
     click.echo(out / "table.csv")
 
 

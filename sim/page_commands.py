@@ -54,13 +54,13 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     golden = golden or shipped_folders()
     tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
-    found = measure_all(tasks, root, scheduler, known)
+    measured = measure_all(tasks, root, scheduler, known)
     slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, known_only=True)
-    found.rows += slow.rows
-    found.left_out += slow.left_out
-    if not found.rows:
+    measured.rows += slow.rows
+    measured.left_out += slow.left_out
+    if not measured.rows:
         raise InputError("nothing of this --plan was measured before; leave --known out")
-    for path in write_report(found, RESULTS, out, seeds, liberty):
+    for path in write_report(measured, RESULTS, out, seeds, liberty):
         click.echo(path)
 
 
@@ -86,9 +86,9 @@ def unrolled(cases, larger, out, seeds, root):
     for case in [*measured, *simulated]:
         find_layer(case)
     with progress_bar("layers") as bar:
-        found = unrolled_report(measured, simulated, seeds, root, bar)
-    write_record(out.with_suffix(".json"), UNROLLED, found)
-    write_text(out, page(found))
+        layers = unrolled_report(measured, simulated, seeds, root, bar)
+    write_record(out.with_suffix(".json"), UNROLLED, layers)
+    write_text(out, page(layers))
     click.echo(out)
 
 

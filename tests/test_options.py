@@ -211,7 +211,7 @@ def test_verilog_needs_no_extra(tmp_path):
         ("train", ["asq_model", "parity"]),
         ("train", ["asq_model", "arithmetic"]),
         ("train", ["asq_model", "trained-out"]),
-        ("plot", ["asq_model", "figures"]),
+        ("train", ["asq_model", "figures"]),
         ("train", ["asq_model", "onnx", "x"]),
         ("sim", ["sim", "tools"]),
         ("sim", ["sim", "run", ROOT / "sim" / "golden" / "digits_post3_a3_seed0"]),

@@ -96,17 +96,17 @@ def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
     except InputError as error:
         raise InputError(f"{error}; {kind.remedy}") from error
     try:
-        found = msgspec.convert(stored, Envelope, strict=True)
-        if found.kind == kind.title and found.format != kind.format:
-            said = f"{kind.title} {path} has format {found.format}; this program reads {kind.format}: {kind.remedy}"
-            raise OtherFormat(said)
-        if found.kind != kind.title:
-            raise ValueError(f"it is of another kind, {found.kind[:40]!r}")
-        if found.digest != sealed(kind, found.content, found.inputs)["digest"]:
+        envelope = msgspec.convert(stored, Envelope, strict=True)
+        if envelope.kind == kind.title and envelope.format != kind.format:
+            versions = f"has format {envelope.format}; this program reads {kind.format}"
+            raise OtherFormat(f"{kind.title} {path} {versions}: {kind.remedy}")
+        if envelope.kind != kind.title:
+            raise ValueError(f"it is of another kind, {envelope.kind[:40]!r}")
+        if envelope.digest != sealed(kind, envelope.content, envelope.inputs)["digest"]:
             raise ValueError("it was changed since it was written: its digest does not match")
-        if inputs is not None and found.inputs != inputs:
+        if inputs is not None and envelope.inputs != inputs:
             raise ValueError("it was made from something else")
-        return checked_content(kind, found.content)
+        return checked_content(kind, envelope.content)
     except ValueError as error:  # msgspec's are among them
         raise InputError(f"{kind.title} {path} cannot be used: {error}; {kind.remedy}") from error
 

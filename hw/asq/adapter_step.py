@@ -29,7 +29,7 @@ class AdapterStep(wiring.Component):
 
     Members
     -------
-    i : In(stream of `values_layout`), word after word of the first pixel, then of the next
+    i : In(stream of `values_layout`), beat after beat of the first pixel, then of the next
     o : Out(stream of `codes_layout`), in the same order
     s : Out(stream of `step_layout`), each map's step, offered before its first code; the next map's codes wait until it
         is taken
@@ -67,7 +67,7 @@ class AdapterStep(wiring.Component):
             sums.size.eq(self.size),
             adapter.words.eq(self.size.words),
             adapter.constants.eq(self.constants),
-            # Every word goes both ways, at once.
+            # Every beat goes both ways, at once.
             sums.i.payload.eq(self.i.payload),
             buffer.w_data.eq(self.i.payload),
             sums.i.valid.eq(self.i.valid & buffer.w_rdy),

@@ -10,14 +10,14 @@ from hw.asq.memories import make_memory
 
 
 class ChannelSums(wiring.Component):
-    """Adds up each channel of a map that comes pixel by pixel. Interval 1 word.
+    """Adds up each channel of a map that comes pixel by pixel. Interval 1.
 
     A channel's sum is offered one cycle after its value of the last pixel; only then can a consumer that waits make the
     map wait. Maps follow each other without a gap.
 
     Members
     -------
-    i : In(stream of `values_layout`), word after word of the first pixel, then of the next
+    i : In(stream of `values_layout`), beat after beat of the first pixel, then of the next
     o : Out(stream of `sums_layout`), in the order of the channels
     size : In(`size_layout`)
     """

@@ -52,19 +52,21 @@ class ActivationQuantiser(wiring.Component):
         # The dividend lies in ±2^cut, S and half the range above that.
         width = signed(cut + bits + 2)
         for stage in range(bits):
-            kept = [Signal(width, name=f"rest_{stage}_{lane}") for lane in range(spec.lanes)]
-            found = [Signal(stage, name=f"code_{stage}_{lane}") if stage else Const(0, 0) for lane in range(spec.lanes)]
+            rests = [Signal(width, name=f"rest_{stage}_{lane}") for lane in range(spec.lanes)]
+            digits = [
+                Signal(stage, name=f"code_{stage}_{lane}") if stage else Const(0, 0) for lane in range(spec.lanes)
+            ]
             divisor_here = Signal(cut + 1, name=f"step_{stage}")
             with m.If(moves):
                 m.d.sync += [valids[stage].eq(valid), divisor_here.eq(divisor)]
-                m.d.sync += [here.eq(before) for here, before in zip(kept, rest, strict=True)]
-                m.d.sync += [here.eq(before) for here, before in zip(found, codes, strict=True) if stage]
+                m.d.sync += [here.eq(before) for here, before in zip(rests, rest, strict=True)]
+                m.d.sync += [here.eq(before) for here, before in zip(digits, codes, strict=True) if stage]
             tried = [Signal(width, name=f"tried_{stage}_{lane}") for lane in range(spec.lanes)]
             shift = bits - stage
-            m.d.comb += [t.eq(k - (divisor_here << shift)) for t, k in zip(tried, kept, strict=True)]
+            m.d.comb += [t.eq(k - (divisor_here << shift)) for t, k in zip(tried, rests, strict=True)]
             fits = [~t[-1] for t in tried]
-            rest = [Mux(fit, t, k) for fit, t, k in zip(fits, tried, kept, strict=True)]
-            codes = [Cat(fit, code) for fit, code in zip(fits, found, strict=True)]
+            rest = [Mux(fit, t, k) for fit, t, k in zip(fits, tried, rests, strict=True)]
+            codes = [Cat(fit, code) for fit, code in zip(fits, digits, strict=True)]
             divisor, valid = divisor_here, valids[stage]
         if spec.signed_activation:
             codes = [Cat(code[:-1], ~code[-1]) for code in codes]

@@ -18,7 +18,7 @@ def reciprocal_shift(spec: BlockSpec) -> int:
 
 
 def reciprocal_layout(spec: BlockSpec) -> data.StructLayout:
-    """A word of values, the step S at most 2^(P + G), and floor(2^k / 2S)."""
+    """A beat of values, the step S at most 2^(P + G), and floor(2^k / 2S)."""
     cut = spec.precision + GUARD
     return data.StructLayout(
         {"values": values_layout(spec), "step": unsigned(cut + 1), "reciprocal": unsigned(reciprocal_shift(spec))}

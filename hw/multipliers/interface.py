@@ -57,9 +57,9 @@ class MultiplesOf(wiring.Component):
     -------
     activation : In(activation_bits)
     root : Out
-        Of `post`: round(√2·a·2^frac), a table, or of wide activations the sum of two.
+        round(√2·a·2^frac), for `post`: a table, or for wide activations the sum of two.
     triple : Out
-        Of the other units that have one: 3·a, an adder.
+        3·a, for the other units that have a multiple: an adder.
     """
 
     def __init__(self, spec: MacSpec, registered: bool = False):
@@ -183,7 +183,7 @@ class Multiplier(wiring.Component):
     weight : In(code_bits)
     activation : In(activation_bits)
     root, triple : In
-        Of a `spec` that shares its multiples.
+        The activation's multiples, if `spec` shares them.
     value, carry, lane : Out
         As the product's.
     """
@@ -191,10 +191,10 @@ class Multiplier(wiring.Component):
     def __init__(self, spec: MacSpec, product: type[Product]):
         self.spec = spec
         self.product = product(spec)
-        given = multiple_shapes(spec) if spec.shared else {}
+        shared = multiple_shapes(spec) if spec.shared else {}
         super().__init__(
             {"weight": In(spec.level_set.code_bits), "activation": In(activation_shape(spec))}
-            | {name: In(shape) for name, shape in given.items()}
+            | {name: In(shape) for name, shape in shared.items()}
             | {name: Out(shape) for name, shape in self.product.outputs().items()}
         )
 

@@ -93,8 +93,6 @@ BEATS = {
     ("rescale", "load"): "a word of a memory; not while a map is inside",
     ("adapter-step", "load"): "a word of a memory; not while a map is inside",
 }
-
-
 # Ports of the same cycle that a stream's `ready` follows; of the others it comes from registers.
 READY_FOLLOWS = {
     ("mac", "i"): ["o__ready"],

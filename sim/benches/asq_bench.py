@@ -65,8 +65,8 @@ def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]
     pairs = [("word", layer.results, seen.results)] + ([("step", layer.steps, steps)] if STEPS_OUT else [])
     wrong = [
         (what, index, f"{layer.name} {what} {index}: expected {expected:#x}, got {got:#x}")
-        for what, right, found in pairs
-        for index, (expected, got) in enumerate(zip(right, found, strict=True))
+        for what, right, results in pairs
+        for index, (expected, got) in enumerate(zip(right, results, strict=True))
         if expected != got
     ]
     lines = [line for _, _, line in wrong]
@@ -105,8 +105,8 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict[str
     count = len(layer.words) // words
     # The word that the first result waits for: its own, or the map's last, or in a map's last pixel the first.
     waits_for = {"quantiser": 0, "rescale": 0, "channel-sums": words - results}.get(SPEC.unit, words - 1)
-    found = seen.offered_at[0] - seen.accepted_at[waits_for]
-    assert found == latency(maps), f"latency {found}, expected {latency(maps)}"
+    measured = seen.offered_at[0] - seen.accepted_at[waits_for]
+    assert measured == latency(maps), f"latency {measured}, expected {latency(maps)}"
     starts = seen.accepted_at[::words]
     gaps = [b - a for a, b in pairwise(starts)]
     busy = words
@@ -117,7 +117,7 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict[str
     ends = [seen.taken_at[results * (k + 1) - 1] for k in range(count)]
     return {
         "words": words,
-        "latency": found,
+        "latency": measured,
         "interval": max((b - a for a, b in pairwise(ends)), default=words),
     }
 
@@ -163,12 +163,12 @@ async def golden(dut: Dut) -> None:
 async def timing(dut: Dut) -> None:
     """Latency and interval are the formulas', on maps of several sizes and adapters of both forms."""
     await start(dut, INPUTS)
-    found = {}
+    figures = {}
     for maps in random_cases(SPEC, JOB["seed"], 6):
         layer = exchange_for(SPEC, maps)
         seen = await check(dut, maps)
-        found = check_timing(maps, layer, seen)
-    record("timing", {"vectors": 0} | found)
+        figures = check_timing(maps, layer, seen)
+    record("timing", {"vectors": 0} | figures)
 
 
 @bench_test

@@ -80,14 +80,14 @@ CLOCK = {"mhz", "mhz_median", "per_lut"}
 FIGURES = tuple(name for name in Row.__struct_fields__ if name not in Description.__struct_fields__)
 
 
-def failure_of(about: Description, error: str) -> Failure:
+def failure_of(design: Description, error: str) -> Failure:
     """The design as one that could not be measured."""
-    return Failure(**structs.asdict(about), error=error)
+    return Failure(**structs.asdict(design), error=error)
 
 
-def row_of(about: Description, **figures: Any) -> Row:
+def row_of(design: Description, **figures: Any) -> Row:
     """The design's row with these figures."""
-    return Row(**structs.asdict(about), **figures)
+    return Row(**structs.asdict(design), **figures)
 
 
 def columns_of(row: Row) -> dict[str, object]:
@@ -130,9 +130,9 @@ class Measured(Struct, frozen=True, kw_only=True):
     failures: list[Failure]
 
 
-def check_measured(found: Measured) -> None:
-    check_rows(found.rows)
-    for failure in found.failures:
+def check_measured(measured: Measured) -> None:
+    check_rows(measured.rows)
+    for failure in measured.failures:
         check_description(failure)
 
 
@@ -154,9 +154,9 @@ class Report(Measured, frozen=True, kw_only=True):
     left_out: list[Description]
 
 
-def check_report(found: Report) -> None:
-    check_measured(found)
-    for row in found.left_out:
+def check_report(report: Report) -> None:
+    check_measured(report)
+    for row in report.left_out:
         check_description(row)
 
 

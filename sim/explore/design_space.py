@@ -71,14 +71,14 @@ def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]
 def designs(widths: tuple[int, int], form: str) -> list[Design]:
     """Everything of one form at one width, the rivals first. Raises InputError."""
     if form == "mac":
-        made: Iterator[Design] = units(widths)
+        members: Iterator[Design] = units(widths)
     elif form.startswith("dot"):
-        made = dots(widths, int(form[3:]))
+        members = dots(widths, int(form[3:]))
     elif form.startswith("array"):
-        made = arrays(widths, int(form.partition("x")[2]))
+        members = arrays(widths, int(form.partition("x")[2]))
     else:
         raise InputError(f"form is {form!r}; allowed: {', '.join(FORMS)}", "form")
-    return list(dict.fromkeys(made))
+    return list(dict.fromkeys(members))
 
 
 def placings(design: Design, seeds: int) -> int:
@@ -107,14 +107,14 @@ def swept(
     """Every design in the product of these lists that can be. abits: if empty, as many as the weight has; kinds, fracs:
     for the units that have a choice.
     """
-    made: list[Design] = []
+    grid: list[Design] = []
     for unit, weight_bits in product(units, bits):
         own_kinds = kinds if FAMILY_OF_UNIT[unit] in EXPONENTIAL else [""]
         own_fracs: list[int] | list[None] = fracs if unit in ROUNDING else [None]
         for activation_bits, kind, frac in product(abits or [weight_bits], own_kinds, own_fracs):
             widths, variant = (weight_bits, activation_bits), Variant(unit, kind, frac)
             for count in lanes:
-                made += possible(widths, variant, count)
+                grid += possible(widths, variant, count)
             for side, spec in product(sides, list(possible(widths, variant))):
-                made += possible_array(spec, side, 1)
-    return list(dict.fromkeys(made))
+                grid += possible_array(spec, side, 1)
+    return list(dict.fromkeys(grid))

@@ -69,9 +69,9 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     keys = []
     for task in tasks:
         golden = own[operands_of(task)]
-        about = asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp
+        identity = asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp
         vectors = hashes[golden / MANIFEST] if golden else None
-        keys.append(fingerprint([common, *about, vectors, hashes[task.liberty] if task.liberty else None]))
+        keys.append(fingerprint([common, *identity, vectors, hashes[task.liberty] if task.liberty else None]))
     return keys
 
 
@@ -97,8 +97,8 @@ def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
 
 def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     """`golden_if_any`. Raises InputError, too, if none has."""
-    if found := golden_if_any(mac, folders):
-        return found
+    if (folder := golden_if_any(mac, folders)) is not None:
+        return folder
     widths = f"{mac.weight_bits} x {mac.activation_bits}"
     raise InputError(
         f"none of the golden vectors {', '.join(folder.name for folder in folders)} has layers of {widths} bits;"

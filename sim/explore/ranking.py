@@ -66,10 +66,12 @@ def complete(
     """Whether every design that is compared there, of those that are `wanted`, has its figures: LUTs, and a clock where
     it is placed.
     """
-    found = {row.name: row for row in group(rows, widths, form, target)}
-    wanted_designs = [(about.name, placed) for about, placed in compared_designs(widths, form, target) if wanted(about)]
+    measured = {row.name: row for row in group(rows, widths, form, target)}
+    wanted_designs = [
+        (design.name, placed) for design, placed in compared_designs(widths, form, target) if wanted(design)
+    ]
     return all(
-        name in found and found[name].luts is not None and (found[name].mhz is not None or not placed)
+        name in measured and measured[name].luts is not None and (measured[name].mhz is not None or not placed)
         for name, placed in wanted_designs
     )
 

@@ -28,7 +28,7 @@ CONNECT_S = 10  # a scheduler has to answer in
 
 
 @dataclass
-class Found:
+class Swept:
     """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
     in the tasks' order.
     """
@@ -99,7 +99,7 @@ def sweep(
     bar: Bar = SILENT,
     scheduler: str | None = None,
     known_only: bool = False,
-) -> Found:
+) -> Swept:
     """Measure all tasks that are not kept below `root`; with `known_only` leave those out instead.
 
     Raises InputError for a scheduler that does not answer.
@@ -110,16 +110,16 @@ def sweep(
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
         rows |= measure_missing(missing, root, bar, scheduler)
-    found = Found()
+    swept = Swept()
     for path, task in dict(zip(paths, tasks, strict=True)).items():
         row = rows.get(path)
         if row is None:
-            found.left_out.append(description(task))
+            swept.left_out.append(description(task))
         elif isinstance(row, Failure):
-            found.failures.append(row)
+            swept.failures.append(row)
         else:
-            found.rows.append(row)
-    return found
+            swept.rows.append(row)
+    return swept
 
 
 def state_of(row: Row | Failure) -> str:

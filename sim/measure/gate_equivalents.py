@@ -30,9 +30,9 @@ def nand2_area(liberty: Path) -> float:
     text = read_text(liberty, "liberty file", LIBERTY_MB)
     cells = re.findall(r'cell\s*\(\s*"?(\w+)"?\s*\)\s*\{(.*?)(?=\n\s*cell\s*\(|\Z)', text, re.S)
     areas = [
-        float(found.group(1))
+        float(area.group(1))
         for name, body in cells
-        if re.search(r"nand2(?!\d)", name, re.I) and (found := re.search(rf"\barea\s*:\s*({NUMBER})\s*[;\n]", body))
+        if re.search(r"nand2(?!\d)", name, re.I) and (area := re.search(rf"\barea\s*:\s*({NUMBER})\s*[;\n]", body))
     ]
     if not areas or not 0 < min(areas) <= max(areas) < math.inf:
         raise InputError(f"liberty file {liberty} has no cell named nand2 with an area")

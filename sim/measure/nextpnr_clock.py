@@ -73,12 +73,11 @@ def place_once(device: Device, seed: int, folder: Path) -> float | None:
     except subprocess.TimeoutExpired:
         return None
     try:
-        found = read_json(report, "report")
-        (clock,) = found["fmax"].values()
+        (clock,) = read_json(report, "report")["fmax"].values()
         return float(clock["achieved"])
     except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
-        said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
-        raise InputError(f"nextpnr made no report of {folder}: {said[-1]}") from error
+        errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
+        raise InputError(f"nextpnr made no report of {folder}: {errors[-1]}") from error
 
 
 def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:

@@ -81,8 +81,8 @@ def command(words: list[str], folder: Path) -> None:
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
-        said = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise InputError(f"{words[0]} failed in {folder}: {said}")
+        message = next((line for line in lines if "error" in line.lower()), lines[-1])
+        raise InputError(f"{words[0]} failed in {folder}: {message}")
 
 
 def build(folder: Path, runtime: Path) -> Path:
@@ -131,8 +131,8 @@ def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: P
 def saif_counts(text: str) -> dict[str, int]:
     """Toggles of each net of instance `unit`, `name` or `name[bit]`, in a SAIF file by Verilator."""
     unit = text.partition("(INSTANCE unit\n")[2]
-    found = re.findall(r"\((\S+) \(T0 .*\(TC (\d+)\)\)", unit)
-    return {name.replace("\\", ""): int(toggles) for name, toggles in found}
+    counts = re.findall(r"\((\S+) \(T0 .*\(TC (\d+)\)\)", unit)
+    return {name.replace("\\", ""): int(toggles) for name, toggles in counts}
 
 
 def toggles(folder: Path) -> dict[str, int]:

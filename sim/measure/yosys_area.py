@@ -84,8 +84,8 @@ def area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
         counted = count_cells(verilog, top, family, script, folder)
         return Synthesis(counted, mapped_digest(folder, family))
 
-    def still_whole(found: Synthesis) -> bool:
-        return found.mapped == mapped_digest(folder, family)
+    def still_whole(synthesis: Synthesis) -> bool:
+        return synthesis.mapped == mapped_digest(folder, family)
 
     return remembered(folder / "area.json", AREA, inputs, synthesise, still_whole).area
 
@@ -112,10 +112,10 @@ def areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar =
     """`area` of each module, from its Verilog file, side by side."""
 
     def run(top: str) -> Area:
-        found = area(units[top], top, family, dsp, root)
-        bar.say(f"  {top:32} {family:6} {'DSP' if dsp else '   '} {found.luts} LUTs, {found.ffs} FFs")
+        cells = area(units[top], top, family, dsp, root)
+        bar.say(f"  {top:32} {family:6} {'DSP' if dsp else '   '} {cells.luts} LUTs, {cells.ffs} FFs")
         bar.advance()
-        return found
+        return cells
 
     tops = list(units)
     first = [run(top) for top in tops[:1]]  # the first call of Yosys compiles it

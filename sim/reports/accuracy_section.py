@@ -152,14 +152,14 @@ def smallest_array(rows: Iterable[Row], target: str, measured: Measured) -> Row 
 
 def accuracy_points(rows: list[Row], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
     """The smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
-    found: dict[str, list[AccuracyPoint]] = {}
+    points: dict[str, list[AccuracyPoint]] = {}
     for target in FPGA_FAMILIES:
         for accuracy in accuracies:
             row = smallest_array(rows, target, accuracy.measured)
             if row is not None and row.luts is not None:
                 point = AccuracyPoint(row, accuracy, row.luts / row.products_per_cycle)
-                found.setdefault(target, []).append(point)
-    return found
+                points.setdefault(target, []).append(point)
+    return points
 
 
 def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
@@ -215,18 +215,18 @@ def compare_arrays(points: dict[str, list[AccuracyPoint]]) -> str:
             if (sentence := comparison(members, network, target)) is not None:
                 by_network.setdefault(network, []).append(sentence)
     sentences = "; ".join(f"{network} {', '.join(parts)}" for network, parts in by_network.items())
-    return text("equal", bits=FULL_WIDTHS[0], said=sentences) if sentences else ""
+    return text("equal", bits=FULL_WIDTHS[0], sentences=sentences) if sentences else ""
 
 
 def accuracy_words(points: dict[str, list[AccuracyPoint]], note: str) -> str:
     """What stands above the table: the comparison, what the figures are of, and the yardstick of a copy's images."""
     measured = [point.accuracy.measured for members in points.values() for point in members]
     quantiser, bits = ACTIVATIONS
-    about = text(
+    words = text(
         "accuracy",
-        told=compare_arrays(points),
+        comparison=compare_arrays(points),
         networks=", ".join(dict.fromkeys(entry.network for entry in measured)),
         images=" or ".join(map(str, dict.fromkeys(entry.images for entry in measured))),
         activations=f"{bits} bits ({quantiser.upper()})",
     )
-    return "\n\n".join(filter(None, [about, note, *yardsticks(entry.data for entry in measured)]))
+    return "\n\n".join(filter(None, [words, note, *yardsticks(entry.data for entry in measured)]))

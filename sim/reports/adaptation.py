@@ -33,25 +33,25 @@ def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, LayerFindings]:
         layer["layer"]: layer
         for outcome in outcomes
         if isinstance(outcome.job.spec, BlockSpec) and outcome.job.spec.unit == unit
-        for layer in outcome.found.get("golden", {}).get("layers", [])
+        for layer in outcome.findings.get("golden", {}).get("layers", [])
     }
 
 
 def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
     """β and step of each image as the RTL gave them, beside torch's, of every layer with an adapter."""
-    found = layers_of(outcomes, "adapter")
+    adapters = layers_of(outcomes, "adapter")
     rows = []
     for maps in read_maps(golden):
-        if maps.name not in found:
+        if maps.name not in adapters:
             continue
-        precision = found[maps.name]["precision"]
+        precision = adapters[maps.name]["precision"]
         scale = 2.0 ** -(maps.entry["point"] + GUARD)
         rows.append(
             {
                 "layer": maps.name,
-                "rtl_betas": [beta * 2.0**-precision for beta in found[maps.name]["betas"]],
+                "rtl_betas": [beta * 2.0**-precision for beta in adapters[maps.name]["betas"]],
                 "torch_betas": maps.arrays["torch_betas"].tolist(),
-                "rtl_steps": [step * scale for step in found[maps.name]["steps"]],
+                "rtl_steps": [step * scale for step in adapters[maps.name]["steps"]],
                 "torch_steps": maps.arrays["torch_steps"].tolist(),
             }
         )
@@ -102,5 +102,5 @@ def cycle_shares(rows: list[CycleRow]) -> list[dict[str, object]]:
 
 
 def cycle_table(rows: list[CycleRow]) -> str:
-    """The table of cycles in Markdown."""
+    """Cycles of every layer with an adapter, as a Markdown table."""
     return markdown_table(cycle_shares(rows), CYCLE_COLUMNS)

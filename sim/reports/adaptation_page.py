@@ -78,12 +78,12 @@ class AsqReport(TypedDict):
     areas: list[AreaReport]
 
 
-def check_asq(found: AsqReport) -> None:
+def check_asq(report: AsqReport) -> None:
     """Raises ValueError for areas on an unknown FPGA family, or without the modules that are set in relation."""
-    for areas_found in found["areas"]:
-        wanted = {*areas_found["steps"], areas_found["mac"], areas_found["rescale"] or areas_found["mac"]}
-        if areas_found["fabric"] not in FPGA_FAMILIES or not wanted <= areas_found["modules"].keys():
-            raise ValueError(f"areas on {areas_found['fabric']} are not whole")
+    for part in report["areas"]:
+        wanted = {*part["steps"], part["mac"], part["rescale"] or part["mac"]}
+        if part["fabric"] not in FPGA_FAMILIES or not wanted <= part["modules"].keys():
+            raise ValueError(f"areas on {part['fabric']} are not whole")
 
 
 ASQ = Kind("report on adaptation", AsqReport, remedy="`make asq` writes it", check=check_asq)
@@ -93,14 +93,14 @@ def rivals(workspace: Workspace) -> dict[str, Path]:
     """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
     from hw.asq.reciprocal_quantiser import ReciprocalQuantiser
 
-    found = {}
+    files = {}
     for bits in RIVAL_BITS:
         spec = BlockSpec("quantiser", activation_bits=bits)
-        found[spec.name] = workspace.verilog(spec)
+        files[spec.name] = workspace.verilog(spec)
         name = spec.name.replace("quantiser", "reciprocal")
-        found[name] = workspace.verilog_file(name)
-        write_text(found[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
-    return found
+        files[name] = workspace.verilog_file(name)
+        write_text(files[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
+    return files
 
 
 def adaptation_shares(modules: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
@@ -127,9 +127,9 @@ def macs_of(manifest: Manifest) -> list[MacSpec]:
     return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
 
 
-def quantisers(found: dict[str, Area], bits: int) -> Pair:
+def quantisers(modules: dict[str, Area], bits: int) -> Pair:
     """The two forms for codes of `bits` bits, of the areas by module."""
-    division, reciprocal = found[f"quantiser_a{bits}"], found[f"reciprocal_a{bits}"]
+    division, reciprocal = modules[f"quantiser_a{bits}"], modules[f"reciprocal_a{bits}"]
     return {"bits": bits, "division": division.luts, "reciprocal": reciprocal.luts, "blocks": reciprocal.dsps}
 
 
@@ -145,8 +145,8 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
     bar.expect(2 * len(FPGA_FAMILIES) * len(verilog | others))
     for family in FPGA_FAMILIES:
         for dsp in (False, True):
-            found = areas(verilog | others, family, dsp, root, bar)
-            pairs = [quantisers(found, bits) for bits in RIVAL_BITS]
+            modules = areas(verilog | others, family, dsp, root, bar)
+            pairs = [quantisers(modules, bits) for bits in RIVAL_BITS]
             reports.append(
                 {
                     "fabric": family,
@@ -154,7 +154,7 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
                     "steps": steps,
                     "rescale": rescale,
                     "mac": macs[0].name,
-                    "modules": {name: found[name] for name in verilog},
+                    "modules": {name: modules[name] for name in verilog},
                     "quantisers": pairs,
                 }
             )
@@ -166,17 +166,17 @@ def area_lines(reports: list[AreaReport]) -> list[str]:
     lines = []
     if reports:
         lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
-    for found in reports:
-        rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in found["modules"].items()]
+    for report in reports:
+        rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in report["modules"].items()]
         lines += [
-            f"### {FPGA_FAMILIES[found['fabric']].title}, {'with' if found['dsp'] else 'no'} multiplier blocks",
+            f"### {FPGA_FAMILIES[report['fabric']].title}, {'with' if report['dsp'] else 'no'} multiplier blocks",
             "",
         ]
         lines += [markdown_table(rows, AREA_COLUMNS), ""]
-        for step in found["steps"]:
-            share = adaptation_shares(found["modules"], step, found["rescale"], found["mac"])
+        for step in report["steps"]:
+            share = adaptation_shares(report["modules"], step, report["rescale"], report["mac"])
             lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
-        lines += [f"Quantiser, division against reciprocal: {compare_quantisers(found['quantisers'])}.", ""]
+        lines += [f"Quantiser, division against reciprocal: {compare_quantisers(report['quantisers'])}.", ""]
     return lines
 
 
@@ -185,29 +185,29 @@ def compared(outcomes: list[Outcome]) -> list[Compared]:
     return [
         {
             "module": outcome.job.spec.name,
-            "golden": outcome.found["golden"]["vectors"],
-            "made_up": outcome.vectors - outcome.found["golden"]["vectors"],
+            "golden": outcome.findings["golden"]["vectors"],
+            "made_up": outcome.vectors - outcome.findings["golden"]["vectors"],
             "passed": outcome.passed,
         }
         for outcome in outcomes
     ]
 
 
-def page(found: AsqReport, picture: str) -> str:
+def page(report: AsqReport, picture: str) -> str:
     """The page in Markdown. picture: the file name of the picture of β."""
     words = ", ".join(
-        f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in found["blocks"]
+        f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in report["blocks"]
     )
-    failed = [f"`{block['module']}`" for block in found["blocks"] if not block["passed"]]
+    failed = [f"`{block['module']}`" for block in report["blocks"] if not block["passed"]]
     verdict = f"**not all equal: {', '.join(failed)}**" if failed else "all equal"
-    name = f"`{found['network']}` W{found['weight_bits']}A{found['activation_bits']}"
+    name = f"`{report['network']}` W{report['weight_bits']}A{report['activation_bits']}"
     lines = [
         "# What adaptation costs in hardware",
         "",
-        f"Blocks as large as {name} needs (checkpoint `{found['checkpoint'][:12]}`), compared on its feature maps. Made"
-        " by `make asq`.",
+        f"Blocks as large as {name} needs (checkpoint `{report['checkpoint'][:12]}`), compared on its feature maps."
+        " Made by `make asq`.",
         "",
-        *([found["note"], ""] if found["note"] else []),
+        *([report["note"], ""] if report["note"] else []),
         f"Words and steps compared, {verdict}: {words}.",
         "",
         "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's ([table"
@@ -220,10 +220,10 @@ def page(found: AsqReport, picture: str) -> str:
         "",
         "## Cycles",
         "",
-        cycle_table(found["cycles"]),
+        cycle_table(report["cycles"]),
         "",
         CYCLES_NOTE,
         "",
-        *area_lines(found["areas"]),
+        *area_lines(report["areas"]),
     ]
     return "\n".join(lines).rstrip() + "\n"

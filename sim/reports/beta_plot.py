@@ -8,7 +8,7 @@ COLUMNS = 3
 
 
 def draw_betas(rows: list[dict], path: Path, title: str) -> None:
-    """Draw `asq_report.adaptation`'s rows as a PNG, the same bytes for the same rows. Raises InputError."""
+    """Draw the rows of `sim.reports.adaptation` as a PNG, the same bytes for the same rows. Raises InputError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

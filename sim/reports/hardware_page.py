@@ -29,11 +29,11 @@ COLUMNS = (
 
 def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
     """Rows by design and target, in the order in which designs come."""
-    found: dict[str, dict[str, Row]] = {}
+    designs: dict[str, dict[str, Row]] = {}
     for row in rows:
         if not row.dsp:
-            found.setdefault(row.name, {})[row.target] = row
-    return found
+            designs.setdefault(row.name, {})[row.target] = row
+    return designs
 
 
 def columns_for(target: str) -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def gating_words(rows: list[Row]) -> str:
     more = [luts - plain[key(row)] for row, luts in units if row.gated and key(row) in plain]
     if not more:
         return ""
-    return text("gating", said=f"{min(more)} to {max(more)} LUTs more a unit")
+    return text("gating", difference=f"{min(more)} to {max(more)} LUTs more a unit")
 
 
 def sections(
@@ -142,8 +142,8 @@ def sections(
     lines += ["## Multiplier blocks", "", *blocks, ""] if blocks else []
     energy = list(energy_lines(rows))
     if energy:
-        about = text("energy", gating=gating_words(rows), vectors=GOLDEN_VECTORS)
-        lines += ["## Energy, by a proxy", "", about, "", *energy]
+        words = text("energy", gating=gating_words(rows), vectors=GOLDEN_VECTORS)
+        lines += ["## Energy, by a proxy", "", words, "", *energy]
     lines += ["## Fully unrolled layers", "", unrolled, ""] if unrolled else []
     lines += ["## How the arrays are built", "", text("built"), ""]
     lines += ["## How each figure was obtained", "", how, ""]

@@ -90,10 +90,10 @@ def point_of(row: Row, x: float, y: float) -> Point:
 
 def series(points: Sequence[Point]) -> dict[str, list[int]]:
     """Indices of the points of each unit, called by unit and widths: `post 3 × 3 bits`."""
-    found: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for index, point in enumerate(points):
-        found.setdefault(f"{point.unit} {point.widths[0]} × {point.widths[1]} bits", []).append(index)
-    return found
+        indices.setdefault(f"{point.unit} {point.widths[0]} × {point.widths[1]} bits", []).append(index)
+    return indices
 
 
 def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
@@ -168,7 +168,7 @@ def draw(
 
 def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
-    shown = {
+    points = {
         title: [
             point_of(row, row.luts, row.mhz * row.products_per_cycle / 1000)
             for row in rows
@@ -176,16 +176,16 @@ def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | Non
         ]
         for title, rows in panels.items()
     }
-    draw(shown, path, ("LUTs", "products per second, 10⁹"), True, columns)
+    draw(points, path, ("LUTs", "products per second, 10⁹"), True, columns)
 
 
 def draw_error(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
     """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
-    shown = {
+    points = {
         title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
         for title, rows in panels.items()
     }
-    draw(shown, path, ("LUTs", "error of the results, % of their rms"), False, columns)
+    draw(points, path, ("LUTs", "error of the results, % of their rms"), False, columns)
 
 
 def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
@@ -206,10 +206,10 @@ def draw_swept(
     rows: list[Row], titles: dict[str, str], drawn: Callable[[dict[str, list[Row]], Path, int], None], path: Path
 ) -> None:
     """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays."""
-    shown = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
+    drawn_targets = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
     if rows:
-        panels = {title: members for title, members in panels_of(rows, shown).items() if members}
-        drawn(panels, path, len(shown))
+        panels = {title: members for title, members in panels_of(rows, drawn_targets).items() if members}
+        drawn(panels, path, len(drawn_targets))
     else:
         path.unlink(missing_ok=True)  # of an earlier sweep
 

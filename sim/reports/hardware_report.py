@@ -16,7 +16,7 @@ from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import REPORT, Description, Made, Report, Row
 from sim.explore.design_space import LARGE_SEEDS
 from sim.explore.ranking import group
-from sim.explore.sweep import Found
+from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
 from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_words, mean_accuracies
@@ -41,8 +41,8 @@ def pictures(rows: list[Row], folder: Path) -> list[str]:
         name = f"{widths[0]}x{widths[1]}"
         members = {FPGA_FAMILIES[target].title: group(rows, widths, "array8x8", target) for target in FPGA_FAMILIES}
         placed = {DEVICES[target].title: group(rows, widths, "array8x8", target) for target in DEVICES}
-        placed = {title: found for title, found in placed.items() if any(row.mhz is not None for row in found)}
-        members = {title: found for title, found in members.items() if found}
+        placed = {title: rows for title, rows in placed.items() if any(row.mhz is not None for row in rows)}
+        members = {title: rows for title, rows in members.items() if rows}
         if placed:
             draw_throughput(placed, folder / f"hardware-throughput-{name}.svg")
             lines += [f"![Throughput against area, 8 × 8 arrays, {name} bits](hardware-throughput-{name}.svg)", ""]
@@ -72,7 +72,7 @@ def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
 def unrolled_section(results: Path) -> str:
     """What was found of unrolled layers, in a sentence, and where it is; empty without it."""
     path = results / "unrolled.json"
-    return text("unrolled", told=unrolled_findings(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
+    return text("unrolled", findings=unrolled_findings(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
 
 
 def made_by(seeds: int, liberty: Path | None) -> Made:
@@ -121,8 +121,8 @@ def lost_lines(report: Report) -> list[str]:
         failed = [f"- {row.name}, {row.target}: {row.error}" for row in report.failures]
         lines += ["## Not measured", "", *failed, ""]
     if report.left_out:
-        about = text("left_out", large=LARGE_SEEDS)
-        lines += ["## Left out", "", about, "", *left_out_lines(report.left_out), ""]
+        words = text("left_out", large=LARGE_SEEDS)
+        lines += ["## Left out", "", words, "", *left_out_lines(report.left_out), ""]
     return lines
 
 
@@ -135,16 +135,16 @@ def write_page(report: Report, results: Path, out: Path) -> Path:
     accuracy = accuracy_section(rows, results, folder)
     draw_headline(rows, folder / PICTURE)
     headline = f"![{HEADLINE}]({PICTURE})"
-    shown = pictures(rows, folder)
+    plots = pictures(rows, folder)
     made = how(rows, report.made)
-    write_text(out, sections(rows, headline, shown, accuracy, unrolled_section(results), lost_lines(report), made))
+    write_text(out, sections(rows, headline, plots, accuracy, unrolled_section(results), lost_lines(report), made))
     return out
 
 
-def write_report(found: Found, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
+def write_report(swept: Swept, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
     """Write the rows, and the page of them as `out`; return what was written. Raises InputError."""
     made = made_by(seeds, liberty)
-    report = Report(made=made, rows=found.rows, failures=found.failures, left_out=found.left_out)
+    report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
     write_html(out, out.with_suffix(".html"))

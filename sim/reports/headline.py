@@ -24,8 +24,8 @@ POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
-        found = gains_on(rows, widths, form, FPGA_FAMILIES, which)
-        ratios = {family: ratio_of(gain) for family, gain in found.items()}
+        by_family = gains_on(rows, widths, form, FPGA_FAMILIES, which)
+        ratios = {family: ratio_of(gain) for family, gain in by_family.items()}
         yield f"{TITLES[form]}, {widths_text(widths)}", ratios
 
 

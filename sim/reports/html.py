@@ -15,8 +15,8 @@ PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 def inlined(html: str, folder: Path) -> str:
     """Pictures of SVG in place of references to them. Raises InputError for one that is missing."""
 
-    def picture(found: re.Match[str]) -> str:
-        path = folder / found.group(2)
+    def picture(reference: re.Match[str]) -> str:
+        path = folder / reference.group(2)
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -26,7 +26,7 @@ def inlined(html: str, folder: Path) -> str:
         # Names inside a picture are its own: those of two pictures in one page must not meet.
         name = re.sub(r"\W", "", path.stem)
         text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text[text.index("<svg") :])
-        return f'<figure role="img" aria-label="{found.group(1)}">{text}</figure>'
+        return f'<figure role="img" aria-label="{reference.group(1)}">{text}</figure>'
 
     return PICTURE.sub(picture, html)
 

@@ -68,7 +68,7 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
     rows: list[dict[str, Any]] = []
     rivals: dict[tuple[str, int], Counters] = {}
     for outcome in outcomes:
-        spec, counters = mac_spec(outcome), outcome.found["golden"]["counters"]
+        spec, counters = mac_spec(outcome), outcome.findings["golden"]["counters"]
         rivals[spec.unit, spec.depth] = counters
         rows.append(
             {
@@ -77,17 +77,17 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
                 "products": counters["operands"],
                 "cycles": counters["cycles"],
                 "cycles_per_product": counters["cycles"] / counters["operands"],
-                "latency": outcome.found["timing"]["latency"],
-                "interval": outcome.found["timing"]["interval"],
+                "latency": outcome.findings["timing"]["latency"],
+                "interval": outcome.findings["timing"]["interval"],
                 "input_stalls": counters["input_stalls"],
                 "output_stalls": counters["output_stalls"],
             }
         )
     for outcome, row in zip(outcomes, rows, strict=True):
         for rival in ("serial", "uniform"):
-            found = rivals.get((rival, mac_spec(outcome).depth))
-            if found and found["operands"] == row["products"]:
-                row[f"speedup_over_{rival}"] = found["cycles"] / row["cycles"]
+            counted = rivals.get((rival, mac_spec(outcome).depth))
+            if counted and counted["operands"] == row["products"]:
+                row[f"speedup_over_{rival}"] = counted["cycles"] / row["cycles"]
     return rows
 
 
@@ -117,7 +117,7 @@ def write_reports(
             "spec": asdict(outcome.job.spec),
             "passed": outcome.passed,
             "tests": outcome.tests,
-            "found": outcome.found,
+            "found": outcome.findings,
         }
         for outcome in [*units, *blocks]
     ]

@@ -57,7 +57,7 @@ def bench_table(outcomes: list[Outcome]) -> str:
     """How each bench went, and below the table why those failed that did."""
     rows, failures = [], []
     for outcome in outcomes:
-        golden = outcome.found.get("golden", {"vectors": 0, "failed": 0})
+        golden = outcome.findings.get("golden", {"vectors": 0, "failed": 0})
         counts = golden["vectors"], golden["failed"], outcome.vectors - golden["vectors"]
         products = [golden["counters"]["operands"]] if "counters" in golden else []
         rows.append([outcome.job.spec.name, "passed" if outcome.passed else "FAILED", *counts, *products])

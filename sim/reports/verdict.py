@@ -33,14 +33,14 @@ def listed(outcomes: Iterable[tuple[str, str]]) -> str:
     names: dict[str, list[str]] = {state: [] for state in (MET, MISSED, NOT_MEASURED)}
     for name, state in outcomes:
         names[state].append(name)
-    return " ".join(f"{state.capitalize()}: {', '.join(found)}." for state, found in names.items() if found)
+    return " ".join(f"{state.capitalize()}: {', '.join(members)}." for state, members in names.items() if members)
 
 
-def ratios(found: Gains) -> str:
+def ratios(by_target: Gains) -> str:
     """`1.05 on iCE40, not measured on ECP5`, of gains by target."""
     return ", ".join(
         f"{NOT_MEASURED if value is None else f'{value.ratio:.2f}'} on {SHORT[target]}"
-        for target, value in found.items()
+        for target, value in by_target.items()
     )
 
 
@@ -56,27 +56,27 @@ def gains_on(
     return {target: gain(rows, widths, form, target, ours, theirs) for target in targets}
 
 
-def ratio_of(found: Gain | None) -> float | None:
-    return None if found is None else found.ratio
+def ratio_of(value: Gain | None) -> float | None:
+    return None if value is None else value.ratio
 
 
 def verdict(rows: list[Row]) -> str:
     """How far ahead POST's array is, which aims that meets, what a unit alone is worth, and the paper's B-fold."""
     arrays = {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
-    said = "; ".join(f"{widths_text(widths)} {ratios(found)}" for widths, found in arrays.items())
+    ahead = "; ".join(f"{widths_text(widths)} {ratios(by_target)}" for widths, by_target in arrays.items())
     aims = listed(
         (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), AIMS[widths]))
-        for widths, found in arrays.items()
-        for target, value in found.items()
+        for widths, by_target in arrays.items()
+        for target, value in by_target.items()
     )
     folds = listed(
         (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), widths[0]))
-        for widths, found in serial_gains(rows).items()
-        for target, value in found.items()
+        for widths, by_target in serial_gains(rows).items()
+        for target, value in by_target.items()
     )
     return text(
         "verdict",
-        said=said,
+        ahead=ahead,
         aims=" and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items()),
         outcomes=aims,
         widths=widths_text(FULL_WIDTHS),
@@ -87,17 +87,18 @@ def verdict(rows: list[Row]) -> str:
 
 def with_post(form: str) -> list[tuple[int, int]]:
     """The widths at which POST designs are compared."""
-    return [widths for widths in WIDTHS if any(is_post(about) for about, _ in compared_designs(widths, form, "xc7"))]
+    return [widths for widths in WIDTHS if any(is_post(design) for design, _ in compared_designs(widths, form, "xc7"))]
 
 
 def serial_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
-    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is about."""
+    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is design."""
     return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
 
 
 def serial_lines(rows: list[Row]) -> list[str]:
     return [
-        f"- {widths_text(widths)}, aim {widths[0]}: {ratios(found)}" for widths, found in serial_gains(rows).items()
+        f"- {widths_text(widths)}, aim {widths[0]}: {ratios(by_target)}"
+        for widths, by_target in serial_gains(rows).items()
     ]
 
 
@@ -119,12 +120,12 @@ def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
             if (widths, form) not in measured or widths not in with_post(form):
                 continue
             line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
-            for target, found in gains_on(rows, widths, form, FPGA_FAMILIES, is_alone).items():
-                pair = f"{found.ratio:.2f}: {found.ours.title} over {found.theirs.title}" if found else NOT_MEASURED
+            for target, value in gains_on(rows, widths, form, FPGA_FAMILIES, is_alone).items():
+                pair = f"{value.ratio:.2f}: {value.ours.title} over {value.theirs.title}" if value else NOT_MEASURED
                 line[target] = pair
             line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
             line["sorted"] = "–"
-            if any(is_sorted(about) for about, _ in compared_designs(widths, form, "xc7")):
+            if any(is_sorted(design) for design, _ in compared_designs(widths, form, "xc7")):
                 of_sorted = gains_on(rows, widths, form, FPGA_FAMILIES, is_sorted).values()
                 line["sorted"] = ", ".join(f"{value.ratio:.2f}" if value else NOT_MEASURED for value in of_sorted)
             yield line
@@ -132,10 +133,10 @@ def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
 
 def placing_spread(rows: list[Row]) -> str:
     """How far the best of a design's placings lies above their median, where it does; empty without placings."""
-    said = []
+    parts = []
     for target in DEVICES:
         rates = [(row.mhz, row.mhz_median) for row in rows if row.target == target]
         spreads = [best / median - 1 for best, median in rates if best is not None and median is not None]
         if above := [spread for spread in spreads if spread > 0]:
-            said.append(f"{mean(above):.1%} on {SHORT[target]}, at most {max(above):.0%}")
-    return text("spread", said="; ".join(said)) if said else ""
+            parts.append(f"{mean(above):.1%} on {SHORT[target]}, at most {max(above):.0%}")
+    return text("spread", spreads="; ".join(parts)) if parts else ""

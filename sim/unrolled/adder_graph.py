@@ -167,7 +167,7 @@ def root_wires(problem: Problem, widths: list[int]) -> tuple[list[str], list[int
         raise InputError(
             f"sums of {problem.name} reach {reach}·√2; 181/128 rounds faithfully up to {0.5 / SQRT2_ERROR:.0f}"
         )
-    lines, found, cost = [], [], 0
+    lines, result_widths, cost = [], [], 0
     for row, (even, odd) in enumerate(zip(widths[:outputs], widths[outputs:], strict=True)):
         width = signed_width(
             math.floor(top * np.minimum(levels[row], 0).sum()) - 1,
@@ -188,8 +188,8 @@ def root_wires(problem: Problem, widths: list[int]) -> tuple[list[str], list[int
             )
             cost += bits - shift
         lines.append(f"wire [{width - 1}:0] y{row} = both{row}[{width + 4}:5];")
-        found.append(width)
-    return lines, found, cost
+        result_widths.append(width)
+    return lines, result_widths, cost
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,11 @@ class UnrolledReport(TypedDict):
     cases: list[CaseReport]
 
 
-def check_unrolled(found: UnrolledReport) -> None:
+def check_unrolled(report: UnrolledReport) -> None:
     """Raises ValueError for a case that lacks a form, or a figure that it must have."""
-    if not found["cases"]:
+    if not report["cases"]:
         raise ValueError("it has no case")
-    for case in found["cases"]:
+    for case in report["cases"]:
         wanted = {*BITS, *(LUTS if case["placed"] else ())}
         for form in FORMS:
             row = case["forms"].get(form)
@@ -116,16 +116,16 @@ def report(cases: list[Case], larger: list[Case], seeds: int, root: Path, bar: B
     """
     solver = solver_version()
     bar.expect(len([*cases, *larger]) * len(FORMS))
-    found = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
+    figures = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
     return {
         "solver": solver,
         "hard_dc": SOLVER["hard_dc"],
         "seeds": seeds,
         "placed_on": DEVICES[PLACED_ON].title,
         "timeout_s": TIMEOUT_S,
-        "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in found.values()),
+        "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in figures.values()),
         "note": "",
-        "cases": [case_report(case, rows, case in cases) for case, rows in found.items()],
+        "cases": [case_report(case, rows, case in cases) for case, rows in figures.items()],
     }
 
 
@@ -134,13 +134,13 @@ def title(case: CaseReport) -> str:
 
 
 def table(case: CaseReport) -> str:
-    shown = []
+    lines = []
     for key, row in case["forms"].items():
         cells = {family: f"{luts} ({row['over_uniform'][family]:.2f})" for family, luts in row["luts"].items()}
         rates = f"{row['clock']['best']:.0f} / {row['clock']['median']:.0f}" if row["clock"] else "–"
         line = {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": str(row["depth"]), "clock": rates}
-        shown.append(line | cells)
-    return markdown_table(shown, COLUMNS)
+        lines.append(line | cells)
+    return markdown_table(lines, COLUMNS)
 
 
 def span(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
@@ -155,14 +155,14 @@ def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
     columns += [
         (f"case_{index}", f"{case['layer']} {case['inputs']} × {case['outputs']}") for index, case in enumerate(cases)
     ]
-    shown = []
+    lines = []
     for key, form in FORMS.items():
         line = {"form": form.title}
         for index, case in enumerate(cases):
-            found = case["forms"][key]["over_uniform"]
-            line[f"case_{index}"] = " / ".join(f"{found[what]:.2f}" for what in whats)
-        shown.append(line)
-    return markdown_table(shown, tuple(columns))
+            over_uniform = case["forms"][key]["over_uniform"]
+            line[f"case_{index}"] = " / ".join(f"{over_uniform[what]:.2f}" for what in whats)
+        lines.append(line)
+    return markdown_table(lines, tuple(columns))
 
 
 def findings(cases: list[CaseReport]) -> str:

@@ -30,9 +30,9 @@ class Tile:
         cls, spec: ArraySpec, name: str, codes: np.ndarray, activations: np.ndarray, partial: np.ndarray | None = None
     ) -> "Tile":
         """A tile with the specification's results; without `partial` the partial sums that come in are zero."""
-        made = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
-        partial = np.zeros_like(made) if partial is None else partial
-        return cls(name, codes, activations, partial, made + partial)
+        sums = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
+        partial = np.zeros_like(sums) if partial is None else partial
+        return cls(name, codes, activations, partial, sums + partial)
 
     def load_words(self, spec: ArraySpec) -> list[int]:
         return packed(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
@@ -78,9 +78,9 @@ def extreme_tiles(spec: ArraySpec) -> Iterator[Tile]:
         codes = np.full((spec.rows, spec.columns), code)
         extremes = [spec.mac.activations.min(), spec.mac.activations.max()]
         activations = np.repeat(np.array(extremes)[:, None], spec.rows, 1)
-        made = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
+        sums = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
         for side in (1, -1):
             widths = np.array(spec.result_widths)
             end = (1 << widths - 1) - 1 if side > 0 else -(1 << widths - 1)
-            partial = np.where(made * side > 0, end - made, end)
+            partial = np.where(sums * side > 0, end - sums, end)
             yield Tile.of(spec, f"code {code} to the {'top' if side > 0 else 'bottom'}", codes, activations, partial)

@@ -33,12 +33,12 @@ class Stimulus:
 
     def check(self, name: str, results: list[int]) -> None:
         """Raises InputError unless these result words of the gates of `name` are those expected."""
-        found = [value for word in results for value in unpacked(word, self.widths)]
-        for (where, expected), got in zip(self.expected, found, strict=False):
+        values = [value for word in results for value in unpacked(word, self.widths)]
+        for (where, expected), got in zip(self.expected, values, strict=False):
             if got != expected:
                 raise InputError(f"gates of {name} compute wrongly: {where}: expected {expected}, got {got}")
-        if len(found) != len(self.expected):
-            raise InputError(f"gates of {name} gave {len(found)} results of {len(self.expected)}")
+        if len(values) != len(self.expected):
+            raise InputError(f"gates of {name} gave {len(values)} results of {len(self.expected)}")
 
 
 def shortened(workload: Workload, products: int) -> Workload:
@@ -85,9 +85,9 @@ def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimul
                 for vector, sums in enumerate(tile.expected.tolist())
                 for index, value in enumerate(sums)
             ]
-            made = len(tile.activations) * spec.rows * spec.columns
-            yield Stimulus(array_words(spec, tile), expected, spec.result_widths, made)
-            products -= made
+            count = len(tile.activations) * spec.rows * spec.columns
+            yield Stimulus(array_words(spec, tile), expected, spec.result_widths, count)
+            products -= count
 
 
 def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus:

@@ -60,9 +60,9 @@ def test_golden_maps(unit, few_golden, build_root):
     assert len(specs) == 6
     outcome = run_job(Job(specs[unit], few_golden), build_root)
     assert outcome.passed, outcome.failures()
-    layers = [layer["layer"] for layer in outcome.found["golden"]["layers"]]
+    layers = [layer["layer"] for layer in outcome.findings["golden"]["layers"]]
     assert len(layers) == {"rescale 3": 3}.get(unit, 2)
-    assert outcome.found["golden"]["failed"] == 0 < outcome.found["golden"]["vectors"]
+    assert outcome.findings["golden"]["failed"] == 0 < outcome.findings["golden"]["vectors"]
 
 
 def changed_copy(golden, folder, layer: str, array: str, index, bit: int):

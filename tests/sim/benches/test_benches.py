@@ -47,14 +47,14 @@ def test_unit(spec, build_root):
     outcome = run_job(Job(spec), build_root)
     assert outcome.passed, outcome.failures()
     assert set(outcome.tests) == {"timing", "products", "extremes", "stalls", "reset_midway"}
-    assert outcome.found["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
+    assert outcome.findings["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
 
 
 @pytest.mark.parametrize("spec", [some(spec, ARRAYS[:2], spec.name) for spec in ARRAYS])
 def test_array(spec, build_root):
     outcome = run_job(Job(spec), build_root)
     assert outcome.passed, outcome.failures()
-    assert outcome.found["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
+    assert outcome.findings["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
 
 
 @pytest.mark.exhaustive

@@ -32,7 +32,7 @@ def test_one_flipped_bit_in_one_golden_vector_is_found(few_golden, build_root, t
 
     outcome = run_job(Job(spec, tmp_path, ("golden",)), build_root)
     assert not outcome.passed
-    assert outcome.found["golden"]["failed"] == 1
+    assert outcome.findings["golden"]["failed"] == 1
     assert f"block2.conv1 vector 17: expected {right ^ 1}, got {right}" in outcome.tests["golden"]
 
 

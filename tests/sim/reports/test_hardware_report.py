@@ -19,7 +19,7 @@ from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
 from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks
-from sim.explore.sweep import Found
+from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.yosys_area import Area
 from sim.reports.hardware_prose import SHORT, TITLES, texts
@@ -77,7 +77,7 @@ def test_the_report(results, tmp_path):
     about = description(Task(designs((4, 4), "mac")[0], "ice40", ()))
     failure = failure_of(about, "no such tool")
     one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
-    write_report(Found(rows(), [failure], [about]), results, one, 2, None)
+    write_report(Swept(rows(), [failure], [about]), results, one, 2, None)
     write_page(read_record(one.with_suffix(".json"), REPORT), results, again)
     written = [{path.name: path.read_bytes() for path in folder.parent.iterdir()} for folder in (one, again)]
     assert {name: written[0][name] for name in written[1]} == written[1], "the page comes from its JSON"
@@ -103,7 +103,7 @@ def test_the_report(results, tmp_path):
 
 
 def test_without_accuracies_the_page_leaves_them_out(tmp_path):
-    write_report(Found(rows(), []), tmp_path / "none", tmp_path / "hardware.md", 1, tmp_path / "cells.lib")
+    write_report(Swept(rows(), []), tmp_path / "none", tmp_path / "hardware.md", 1, tmp_path / "cells.lib")
     page = (tmp_path / "hardware.md").read_text()
     assert "Accuracy at equal cost" not in page and "unrolled" not in page and "`cells.lib`" in page
     assert "75.48" not in page
@@ -113,7 +113,7 @@ def test_edited_accuracies_are_refused(results, tmp_path):
     path = results / "arithmetic.json"
     path.write_text(path.read_text().replace('"correct": 79', '"correct": 80'))
     with pytest.raises(InputError, match=r"accuracies .*arithmetic\.json cannot be used: it was changed since"):
-        write_report(Found(rows(), []), results, tmp_path / "hardware.md", 1, None)
+        write_report(Swept(rows(), []), results, tmp_path / "hardware.md", 1, None)
 
 
 # Every group that a verdict is about, with what it is called.

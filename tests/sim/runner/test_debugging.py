@@ -62,7 +62,7 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong):
         line,
     ).groups()
     assert wrong.log.is_file() and log == str(wrong.log)
-    first = wrong.found["golden"]["failures"][0]
+    first = wrong.findings["golden"]["failures"][0]
     assert (first["layer"], first["vector"]) == ("block2.conv1", int(vector))
     assert SPEC.dot(first["codes"], first["activations"]) == int(expected) != int(got)
     assert pairs.split() == [f"{c}×{a}" for c, a in zip(first["codes"], first["activations"], strict=True)][:12]
@@ -86,7 +86,7 @@ def test_its_waveform_shows_it(wrong, mutants_root, tmp_path, monkeypatch, capsy
     assert wave.endswith("waves.vcd")
     shown = value_at(Path(wave), r"o__payload", time)
     half = 1 << SPEC.result_width - 1
-    assert (shown ^ half) - half == wrong.found["golden"]["failures"][0]["got"]
+    assert (shown ^ half) - half == wrong.findings["golden"]["failures"][0]["got"]
 
 
 @pytest.mark.parametrize(
