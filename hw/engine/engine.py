@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -14,41 +14,49 @@ from hw.asq.memories import Row
 from hw.engine.collector import Collector, values_layout
 from hw.engine.convolver import Convolver
 from hw.engine.drain import Drain
-from hw.engine.engine_spec import WORD_BITS, EngineSpec
+from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
 from hw.engine.lane import Lane, decode_weights
 from hw.engine.loader import Loader
 from hw.engine.places import delayed
 from hw.engine.program import (
-    START,
+    ARRAY_KINDS,
+    VALUE_KINDS,
     Kind,
+    array_layout,
     collect_fields,
     convolve_fields,
     finish_fields,
     follow_fields,
-    instruction_layout,
-    instruction_words,
     load_fields,
+    value_layout,
     window_fields,
 )
 from hw.engine.quantiser import Quantiser
 from hw.engine.results import Results, result_layout
 from hw.engine.scaler import Scaler
+from hw.engine.sequencer import Sequencer, start_signals
 
 CODE_READ = 2  # cycles from a lane's address to its word in the lane's registers
 
 
 @dataclass(frozen=True)
 class Image:
-    """What the memories of an engine hold at first: the program, and what it works on."""
+    """What the memories of an engine hold at first: both programs, and what they work on."""
 
-    program: Sequence[int]
+    array_program: Sequence[int]
+    value_program: Sequence[int]
     weights: Sequence[int]
     scales: Sequence[Sequence[int]]
     biases: Sequence[Sequence[int]]
     multipliers: Sequence[int]
     neurons: Mapping[str, Sequence[Row]]
     tables: Sequence[int]
+
+
+def event_layout() -> data.StructLayout:
+    """An instruction is done: which kind."""
+    return data.StructLayout({"done": 1, "kind": 3})
 
 
 def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
@@ -68,17 +76,18 @@ class Engine(wiring.Component):
                  └───▲─────────────────────────────────────────────────────────────────────────────────┘
 
     Everything between two memories is a pipeline that never waits: a program's cycles are known before it runs
-    (`hw.engine.cycles`).
+    (`hw.engine.compiler.cycles`). Two programs run at the same time, on two images if steps adapt: each has a bank of
+    its own of values and of channel sums.
 
     Members
     -------
     i : In(stream of bytes, or of values)
         Images, pixel by pixel.
     o : Out(stream of `result_layout`)
-    done : Out(1)
-        An instruction is done. kind : Out, of which it is.
+    array, value : Out(`event_layout`)
+        What each program has just done.
     error : Out(1)
-        The program is damaged: the engine has stopped, and puts out nothing more.
+        A program is damaged: the engine has stopped, and puts out nothing more.
     values, codes : Out(`written_layout`)
         Only if `observed`: each word of values and of codes as it is made, for test benches.
     """
@@ -90,8 +99,8 @@ class Engine(wiring.Component):
         ports = {
             "i": In(stream.Signature(element)),
             "o": Out(stream.Signature(result_layout(spec))),
-            "done": Out(1),
-            "kind": Out(3),
+            "array": Out(event_layout()),
+            "value": Out(event_layout()),
             "error": Out(1),
         }
         if observed:
@@ -102,12 +111,19 @@ class Engine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec = self.spec
-        instruction = Signal(instruction_layout(spec))
-        starts = {kind: Signal(name=f"start_{kind.name.lower()}") for kind in Kind}
-        window = self.part(m, instruction, window_fields(spec), "window")
-        layer = self.part(m, instruction, convolve_fields(spec), "layer")
-        follow = self.part(m, instruction, follow_fields(spec), "follow")
-        collect = self.part(m, instruction, collect_fields(spec), "collect")
+        m.submodules.arrays = arrays = Sequencer(spec, array_layout(spec), ARRAY_KINDS, self.image.array_program)
+        m.submodules.others = others = Sequencer(spec, value_layout(spec), VALUE_KINDS, self.image.value_program)
+        starts = {**start_signals(m, others), **start_signals(m, arrays)}
+        array, value = arrays.instruction, others.instruction
+        through = Signal()  # values that are collected go through the finisher: the arrays rest
+        m.d.comb += through.eq(others.at_work & (value.kind == Kind.COLLECT) & value.finishes)
+        layer = self.part(m, array, convolve_fields(spec), "layer")
+        summed = self.part(m, array, follow_fields(spec), "summed")
+        follow = Signal.like(summed)  # of what is finished
+        collected = self.part(m, value, follow_fields(spec), "collected")
+        m.d.comb += follow.eq(Mux(through, collected, summed))
+        collecting = Signal()  # codes are made of what is collected
+        m.d.comb += collecting.eq(others.at_work & (value.kind == Kind.COLLECT))
 
         m.submodules.loader = loader = Loader(spec, list(self.image.tables))
         m.submodules.convolver = convolver = Convolver(spec)
@@ -118,71 +134,132 @@ class Engine(wiring.Component):
         m.submodules.results = results = Results(spec)
         wiring.connect(m, wiring.flipped(self.i), loader.i)
         wiring.connect(m, results.o, wiring.flipped(self.o))
-        group = Signal.like(layer.last_group)
         m.d.comb += [
-            loader.load.eq(self.part(m, instruction, load_fields(spec), "load")),
+            loader.load.eq(self.part(m, value, load_fields(spec), "load")),
             loader.start.eq(starts[Kind.LOAD]),
-            convolver.window.eq(window),
+            convolver.window.eq(self.part(m, array, window_fields(spec), "array_window")),
             convolver.layer.eq(layer),
             convolver.start.eq(starts[Kind.CONVOLVE]),
-            drain.follow.eq(follow),
-            drain.pixels.eq(window.pixels),
-            drain.last_group.eq(layer.last_group),
+            drain.follow.eq(summed),
+            drain.pixels.eq(array.pixels),
+            drain.last_group.eq(array.last_group),
             drain.start.eq(starts[Kind.CONVOLVE]),
-            collector.window.eq(window),
-            collector.follow.eq(follow),
-            collector.collect.eq(collect),
-            collector.last_group.eq(layer.last_group),
+            collector.window.eq(self.part(m, value, window_fields(spec), "value_window")),
+            collector.follow.eq(collected),
+            collector.collect.eq(self.part(m, value, collect_fields(spec), "collect")),
+            collector.last_group.eq(value.last_place_group),
             collector.start.eq(starts[Kind.COLLECT]),
             finisher.follow.eq(follow),
-            quantiser.follow.eq(follow),
-            results.finish.eq(self.part(m, instruction, finish_fields(spec), "finish")),
+            quantiser.follow.eq(Mux(collecting, collected, summed)),
+            results.finish.eq(self.part(m, array, finish_fields(spec), "finish")),
             results.start.eq(starts[Kind.FINISH]),
-            group.eq(finisher.target.group),
         ]
-        collecting = Signal()
-        with m.If(starts[Kind.COLLECT] | starts[Kind.CONVOLVE]):
-            m.d.sync += collecting.eq(starts[Kind.COLLECT])
         self.run_lanes(m, convolver, drain, quantiser, layer)
-        self.feed_finisher(m, collecting, collector, drain, finisher, loader, collect)
+        self.feed_finisher(m, arrays, others, through, collector, drain, finisher, loader)
+        self.quantise(m, collecting, through, collector, finisher, quantiser, follow)
         m.d.comb += [
             results.write.eq(finisher.done & follow.writes_results),
             results.address.eq(finisher.target.result),
             results.word.eq(finisher.values),
-            quantiser.valid.eq(finisher.done),
-            quantiser.address.eq(finisher.target.code),
-            *(q.eq(y) for q, y in zip(quantiser.values, finisher.values, strict=True)),
+            arrays.busy.eq((array.kind == Kind.CONVOLVE) & convolver.busy),
         ]
-        if self.observed:
-            m.d.comb += [
-                self.values.valid.eq(finisher.done),
-                self.values.stored.eq(follow.writes_values),
-                self.values.address.eq(Mux(follow.writes_values, finisher.target.value, finisher.target.result)),
-                self.values.word.eq(finisher.values),
-                self.codes.valid.eq(quantiser.write),
-                self.codes.stored.eq(1),
-                self.codes.address.eq(quantiser.code_address),
-                self.codes.word.eq(quantiser.codes),
-            ]
         step = Signal(spec.step_bits)
-        m.d.comb += quantiser.step.eq(Mux(follow.adapted, step, follow.step))
-        busy = {Kind.CONVOLVE: convolver.busy, Kind.COLLECT: collector.busy}
+        m.d.comb += quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step))
         scaler = None
+        adapting: Value = Const(0, 1)
         if spec.adapter:
             m.submodules.scaler = scaler = Scaler(spec, list(self.image.multipliers))
-            busy |= {Kind.ADAPT: self.adapt(m, instruction, starts[Kind.ADAPT], step, finisher, follow)}
-            busy |= {Kind.SCALE: scaler.busy}
+            adapting = self.adapt(
+                m, value, starts[Kind.ADAPT], step, finisher, follow, Mux(through, value.bank, array.bank)
+            )
             m.d.comb += [
-                scaler.first.eq(instruction.first_multiplier),
-                scaler.last.eq(instruction.last_multiplier),
-                scaler.constants.eq(instruction.constants),
-                scaler.shift.eq(instruction.scale_shift),
+                scaler.first.eq(value.first_multiplier),
+                scaler.last.eq(value.last_multiplier),
+                scaler.constants.eq(value.scales),
+                scaler.shift.eq(value.scale_shift),
                 scaler.step.eq(step),
                 scaler.start.eq(starts[Kind.SCALE]),
             ]
-        self.constants(m, finisher, collecting, collector, drain, follow, scaler)
-        self.sequence(m, instruction, starts, busy, loader.full, results.busy)
+        scaling = scaler.busy if scaler is not None else Const(0, 1)
+        busy = {Kind.COLLECT: collector.busy, Kind.ADAPT: adapting, Kind.SCALE: scaling}
+        m.d.comb += others.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any())
+        self.constants(m, finisher, through, collector, drain, follow, scaler)
+        self.coordinate(m, arrays, others, starts, loader, results.busy)
+        if self.observed:
+            self.observe(m, finisher, quantiser, follow)
         return m
+
+    def coordinate(
+        self,
+        m: Module,
+        arrays: Sequencer,
+        others: Sequencer,
+        starts: Mapping[Kind, Signal],
+        loader: Loader,
+        results_busy: Value,
+    ) -> None:
+        """What the programs wait for, and which images are there.
+
+        A program that may begin with an image waits for it if nothing else is under way, or if it has begun to come in.
+        """
+        there = Signal(2)  # an image is under way, by its bank
+        array, value = arrays.instruction, others.instruction
+        begins = (value.kind == Kind.COLLECT) & value.begins
+        alone = ~there.bit_select(~value.bank, 1).any()
+        with m.If(begins & (starts[Kind.COLLECT] | others.skipped)):
+            m.d.sync += there.bit_select(value.bank, 1).eq(starts[Kind.COLLECT])
+        is_there = {name: there.bit_select(which.bank, 1).any() for name, which in (("array", array), ("value", value))}
+        m.d.comb += [
+            arrays.met.eq(others.meets),
+            others.met.eq(arrays.meets),
+            arrays.ready.eq(~((array.kind == Kind.FINISH) | array.writes_results) | ~results_busy),
+            arrays.skips.eq(~is_there["array"] & (array.kind != Kind.NOTHING)),
+            others.ready.eq(~(begins & ~loader.full | value.writes_results & results_busy)),
+            others.skips.eq(
+                Mux(begins, ~loader.begun & ~alone, ~is_there["value"] & ~value.begins & (value.kind != Kind.NOTHING))
+            ),
+            self.error.eq(arrays.error | others.error),
+        ]
+        for event, sequencer in ((self.array, arrays), (self.value, others)):
+            m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.instruction.kind)]
+
+    def observe(self, m: Module, finisher: Finisher, quantiser: Quantiser, follow: data.View) -> None:
+        """Show test benches each word that is made."""
+        m.d.comb += [
+            self.values.valid.eq(finisher.done),
+            self.values.stored.eq(follow.writes_values),
+            self.values.address.eq(Mux(follow.writes_values, finisher.target.value, finisher.target.result)),
+            self.values.word.eq(finisher.values),
+            self.codes.valid.eq(quantiser.write),
+            self.codes.stored.eq(1),
+            self.codes.address.eq(quantiser.code_address),
+            self.codes.word.eq(quantiser.codes),
+        ]
+
+    def quantise(
+        self,
+        m: Module,
+        collecting: Signal,
+        through: Signal,
+        collector: Collector,
+        finisher: Finisher,
+        quantiser: Quantiser,
+        follow: data.View,
+    ) -> None:
+        """What is quantised: what the collector has read, or what comes out of the finisher."""
+        direct = Signal()
+        m.d.comb += [
+            direct.eq(collecting & ~through),
+            # Sums of which no codes are made may be under way when the collector begins.
+            quantiser.valid.eq(Mux(direct, collector.valid, finisher.done & follow.writes_codes)),
+            quantiser.address.eq(Mux(direct, collector.item.target.code, finisher.target.code)),
+            *(
+                value.eq(Mux(direct, read, finished))
+                for value, read, finished in zip(
+                    quantiser.values, collector.item.operands, finisher.values, strict=True
+                )
+            ),
+        ]
 
     def part(self, m: Module, instruction: data.View, fields: dict, name: str) -> data.View:
         """Some fields of the instruction."""
@@ -226,41 +303,55 @@ class Engine(wiring.Component):
     def feed_finisher(
         self,
         m: Module,
-        collecting: Signal,
+        arrays: Sequencer,
+        others: Sequencer,
+        through: Signal,
         collector: Collector,
         drain: Drain,
         finisher: Finisher,
         loader: Loader,
-        collect: data.View,
     ) -> None:
         """The memories of values and of the input, and what the finisher takes: sums, or what was collected."""
         spec, follow = self.spec, finisher.follow
-        m.submodules.values = values = Memory(shape=values_layout(spec), depth=max(spec.depths.values, 2), init=[])
         m.submodules.input = given = Memory(shape=values_layout(spec), depth=max(spec.depths.inputs, 2), init=[])
-        into, out, load, taken = values.write_port(), values.read_port(), given.write_port(), given.read_port()
+        load, taken = given.write_port(), given.read_port()
         from_values = Mux(collector.takes_side, collector.side_address, collector.address)
-        side = Signal(values_layout(spec))  # of an item that was collected
-        m.d.sync += side.eq(collector.side)
+        array, value = arrays.instruction, others.instruction
+        reads = []
+        for bank in range(spec.banks):
+            values = Memory(shape=values_layout(spec), depth=max(spec.depths.values, 2), init=[])
+            m.submodules[f"values_{bank}"] = values
+            into, out = values.write_port(), values.read_port()
+            written = Mux(through, value.bank, array.bank) == bank
+            drains = arrays.at_work & (array.bank == bank)
+            m.d.comb += [
+                into.en.eq(finisher.done & follow.writes_values & written),
+                into.addr.eq(finisher.target.value),
+                *(v.eq(y) for v, y in zip(into.data, finisher.values, strict=True)),
+                out.addr.eq(Mux(drains, drain.item.target.side, from_values)),
+            ]
+            reads.append(out.data)
+        side, read = (Signal(values_layout(spec), name=name) for name in ("side", "read"))
+        collected_side = Signal(values_layout(spec))
+        m.d.sync += collected_side.eq(collector.side)
         m.d.comb += [
+            side.eq(Mux(array.bank, reads[-1], reads[0])),
+            read.eq(Mux(value.bank, reads[-1], reads[0])),
             load.en.eq(loader.write),
             load.addr.eq(loader.address),
             load.data.eq(loader.word),
-            into.en.eq(finisher.done & follow.writes_values),
-            into.addr.eq(finisher.target.value),
-            *(v.eq(y) for v, y in zip(into.data, finisher.values, strict=True)),
-            out.addr.eq(Mux(collecting, from_values, drain.item.target.side)),
             taken.addr.eq(collector.address),
-            collector.read.eq(Mux(collect.from_input, taken.data, out.data)),
-            finisher.valid.eq(Mux(collecting, collector.valid, drain.valid)),
-            finisher.item.eq(Mux(collecting, collector.item, drain.item)),
-            finisher.side.eq(Mux(collecting, side, out.data)),
+            collector.read.eq(Mux(value.from_input, taken.data, read)),
+            finisher.valid.eq(Mux(through, collector.valid, drain.valid)),
+            finisher.item.eq(Mux(through, collector.item, drain.item)),
+            finisher.side.eq(Mux(through, collected_side, side)),
         ]
 
     def constants(
         self,
         m: Module,
         finisher: Finisher,
-        collecting: Signal,
+        through: Signal,
         collector: Collector,
         drain: Drain,
         follow: data.View,
@@ -269,13 +360,14 @@ class Engine(wiring.Component):
         """The memories of scales and biases: a row for each group of channels of a layer."""
         spec = self.spec
         depth = max(spec.depths.constants, 2)
-        m.submodules.scales = scales = Memory(shape=scales_layout(spec), depth=depth, init=self.image.scales)
+        every = depth * spec.banks  # each image has scales of its own
+        m.submodules.scales = scales = Memory(shape=scales_layout(spec), depth=every, init=self.image.scales)
         m.submodules.biases = biases = Memory(shape=totals_layout(spec), depth=depth, init=self.image.biases)
         scale_out, bias_out = scales.read_port(), biases.read_port()
-        row = follow.constants + Mux(collecting, collector.item.target.group, drain.item.target.group)
+        group = Mux(through, collector.item.target.group, drain.item.target.group)
         m.d.comb += [
-            scale_out.addr.eq(row),
-            bias_out.addr.eq(row),
+            scale_out.addr.eq(follow.scales + group),
+            bias_out.addr.eq(follow.biases + group),
             finisher.scales.eq(scale_out.data),
             finisher.biases.eq(bias_out.data),
         ]
@@ -295,31 +387,43 @@ class Engine(wiring.Component):
         step: Signal,
         finisher: Finisher,
         follow: data.View,
+        bank: Value,
     ) -> Signal:
-        """The channel sums and the adapter; returns whether it is at work."""
+        """The channel sums, a bank for each image, and the adapter; returns whether it is at work.
+
+        bank: of what is finished.
+        """
         spec, block = self.spec, self.spec.adapter_block
         network = Network({"weights": spec.depths.neuron_weights, "units": spec.depths.neurons}, self.image.neurons)
         m.submodules.adapter = adapter = Adapter(block, network=network)
-        shape = data.ArrayLayout(signed(block.sum_bits), spec.channels)
-        m.submodules.sums = sums = Memory(shape=shape, depth=max(spec.sum_words, 2), init=[])
-        into, out = sums.write_port(), sums.read_port(domain="comb")
         busy, word, sending = Signal(), Signal(index_shape(spec.sum_words)), Signal()
+        is_first = Signal()  # the map's first pixel
+        pixels = Signal.like(finisher.target.left)
+        m.d.comb += is_first.eq(finisher.target.left == pixels)
+        reads = []
+        for number in range(spec.banks):
+            shape = data.ArrayLayout(signed(block.sum_bits), spec.channels)
+            m.submodules[f"sums_{number}"] = sums = Memory(shape=shape, depth=max(spec.sum_words, 2), init=[])
+            into, out = sums.write_port(), sums.read_port(domain="comb")
+            taken = sending & (instruction.bank == number)
+            m.d.comb += [
+                into.en.eq(finisher.done & follow.adds_channels & (bank == number)),
+                into.addr.eq(finisher.target.group),
+                out.addr.eq(Mux(taken, word, finisher.target.group)),
+                *(i.eq(Mux(is_first, 0, o) + y) for i, o, y in zip(into.data, out.data, finisher.values, strict=True)),
+            ]
+            reads.append(out.data)
+        totals = Signal(reads[0].shape())
         m.d.comb += [
-            into.en.eq(finisher.done & follow.adds_channels),
-            into.addr.eq(finisher.target.group),
-            out.addr.eq(Mux(sending, word, finisher.target.group)),
+            pixels.eq(follow.map_pixels),
+            totals.eq(Mux(instruction.bank, reads[-1], reads[0])),
             adapter.i.valid.eq(sending),
-            *(lane.eq(total) for lane, total in zip(lanes(adapter.i.p), out.data, strict=True)),
+            *(lane.eq(total) for lane, total in zip(lanes(adapter.i.p), totals, strict=True)),
             adapter.words.eq(instruction.adapter_words),
             adapter.constants.eq(instruction.adapter),
             adapter.first.weights.eq(instruction.first_weight),
             adapter.first.units.eq(instruction.first_neuron),
             adapter.o.ready.eq(1),
-        ]
-        is_first = Signal()  # the map's first pixel
-        m.d.comb += is_first.eq(finisher.target.left == instruction.pixels)
-        m.d.comb += [
-            i.eq(Mux(is_first, 0, o) + y) for i, o, y in zip(into.data, out.data, finisher.values, strict=True)
         ]
         with m.If(start):
             m.d.sync += [busy.eq(1), sending.eq(1), word.eq(0)]
@@ -328,72 +432,3 @@ class Engine(wiring.Component):
         with m.If(adapter.o.valid):
             m.d.sync += [busy.eq(0), step.eq(adapter.o.p.step)]
         return busy
-
-    def sequence(
-        self,
-        m: Module,
-        instruction: data.View,
-        starts: Mapping[Kind, Signal],
-        busy: Mapping[Kind, Signal],
-        image_full: Signal,
-        results_busy: Signal,
-    ) -> None:
-        """Fetch, check and start instructions, one after the other.
-
-        FETCH ──checksum right──► START ──► WORK ──all idle──► FLUSH ──► FETCH
-          └──wrong──► STOP          (waits for the image, or for the results to be taken)
-        """
-        spec = self.spec
-        words = instruction_words(spec)
-        m.submodules.program = program = Memory(
-            shape=unsigned(WORD_BITS), depth=max(spec.depths.program, 2), init=self.image.program
-        )
-        port = program.read_port()
-        address, place, total = Signal(index_shape(spec.depths.program)), Signal(range(words + 2)), Signal(WORD_BITS)
-        packed = Signal(words * WORD_BITS)
-        flush = Signal.like(instruction.flush)
-        m.d.comb += [port.addr.eq(address), instruction.eq(packed), self.kind.eq(instruction.kind)]
-        kind = instruction.kind
-        waits = Signal()
-        m.d.comb += waits.eq(
-            (kind == Kind.COLLECT) & instruction.from_input & ~image_full
-            | ((kind == Kind.FINISH) | (instruction.writes_results & (kind != Kind.ADAPT))) & results_busy
-        )
-        known = [k for k in Kind if k in busy or k in (Kind.LOAD, Kind.FINISH)]
-        with m.FSM():
-            with m.State("RESET"):
-                m.d.sync += [place.eq(0), total.eq(START & (1 << WORD_BITS) - 1)]
-                m.next = "FETCH"
-            with m.State("FETCH"):  # a word comes a cycle after its address
-                m.d.sync += place.eq(place + 1)
-                with m.If(place <= words):
-                    m.d.sync += address.eq(address + 1)
-                with m.If(place == words + 1):
-                    with m.If(port.data != total):
-                        m.next = "STOP"
-                    with m.Else():
-                        m.next = "START"
-                with m.Elif(place.any()):
-                    m.d.sync += [
-                        packed.eq(Cat(packed, port.data) >> WORD_BITS),
-                        total.eq(total.rotate_left(1) ^ port.data),
-                    ]
-            with m.State("START"):
-                m.d.sync += [flush.eq(instruction.flush), place.eq(0), total.eq(START & (1 << WORD_BITS) - 1)]
-                with m.If(~waits):
-                    m.d.comb += [starts[k].eq(kind == k) for k in known]
-                    m.next = "WORK"
-                    with m.If(kind == Kind.FINISH):
-                        m.d.sync += address.eq(instruction.next)
-                    with m.If(~Cat(kind == k for k in known).any()):
-                        m.next = "STOP"
-            with m.State("WORK"):
-                with m.If(~Cat(busy.values()).any()):
-                    m.next = "FLUSH"
-            with m.State("FLUSH"):
-                m.d.sync += flush.eq(flush - 1)
-                with m.If(~flush.any()):
-                    m.d.comb += self.done.eq(1)
-                    m.next = "FETCH"
-            with m.State("STOP"):
-                m.d.comb += self.error.eq(1)

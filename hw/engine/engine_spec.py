@@ -15,7 +15,7 @@ UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "un
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
 MOST_PIECES = 4  # of a code
 MOST_PASSES = 16  # of a layer over its operands
-WORD_BITS = 64  # of a program's word
+WORD_BITS = (32, 64, 128, 256, 512)  # of a program's word
 SIZE_BITS = 12  # of the sides of maps
 
 
@@ -43,7 +43,7 @@ class EngineSpec:
     arrays, each with a pixel of its own. precision: bits of a layer's input (`Precision.bits`). value_bits: of a stored
     value, at least those. scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map
     whose step adapts. hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether
-    images are bytes that a table turns into values.
+    images are bytes that a table turns into values. word_bits: of a program's word, of which a few are an instruction.
     """
 
     mac: MacSpec
@@ -60,6 +60,7 @@ class EngineSpec:
     hidden: int = 16
     adapter: bool = True
     byte_input: bool = True
+    word_bits: int = 64
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)
@@ -70,6 +71,7 @@ class EngineSpec:
         check_range("accumulator_bits", self.accumulator_bits, 8, 32)
         check_range("total_bits", self.total_bits, 32, 64)
         check_range("scale_bits", self.scale_bits, 12, 32)
+        check_choice("word_bits", self.word_bits, WORD_BITS)
         if self.mac.signed_activation:
             raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")
 
@@ -109,6 +111,11 @@ class EngineSpec:
     def control_bits(self) -> int:
         """Bits of a decoded weight."""
         return PRODUCTS[self.mac.unit](self.mac).control_bits()
+
+    @property
+    def banks(self) -> int:
+        """Images under way at the same time, each with values and channel sums of its own."""
+        return 2 if self.adapter else 1
 
     @property
     def tree_levels(self) -> int:

@@ -23,8 +23,8 @@ class Loader(wiring.Component):
     -------
     i : In(stream of bytes, or of values)
     load : In(fields of the instruction), start : In(1)
-    full : Out(1)
-        The image is in the memory.
+    begun, full : Out(1)
+        A part of the image has come in; the image is in the memory.
     write : Out(1), address : Out, word : Out(a word of values)
     """
 
@@ -36,6 +36,7 @@ class Loader(wiring.Component):
                 "i": In(stream.Signature(element)),
                 "load": In(data.StructLayout(load_fields(spec))),
                 "start": In(1),
+                "begun": Out(1),
                 "full": Out(1),
                 "write": Out(1),
                 "address": Out(index_shape(spec.depths.inputs)),
@@ -66,6 +67,8 @@ class Loader(wiring.Component):
             self.write.eq(now.taken & now.ends),
             self.address.eq(address),
         ]
+        with m.If(taken):
+            m.d.sync += self.begun.eq(1)
         with m.If(now.taken):
             for slot, held in enumerate(self.word):
                 with m.If(load.slots.word_select(slot, SLOT_BITS) == now.place):
@@ -78,7 +81,7 @@ class Loader(wiring.Component):
             m.d.sync += self.full.eq(1)
         with m.If(self.start):
             m.d.sync += [load.eq(self.load), left.eq(self.load.input_pixels), channel.eq(0), place.eq(0)]
-            m.d.sync += [address.eq(0), self.full.eq(0)]
+            m.d.sync += [address.eq(0), self.begun.eq(0), self.full.eq(0)]
         return m
 
     def look_up(self, m: Module, channel: Signal) -> Signal:

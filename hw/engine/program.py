@@ -1,18 +1,23 @@
-"""A program: instructions of named fields, packed into words with a checksum.
+"""Programs: instructions of named fields, packed into words with a checksum.
 
-A network is run by instructions, one after the other:
+A network is run by two programs at the same time, one for the arrays and one for all else:
 
-=========  =====================================================================================================
-LOAD       the next image may come in
-CONVOLVE   all products of a layer, and what follows its sums
-COLLECT    values or the image, pooled if asked for, and what follows them: codes, or values again
-ADAPT      channel sums → the step S, by a layer's adapter
-SCALE      S → the scales K of a layer's channels
-FINISH     the results go out; the next image begins
-=========  =====================================================================================================
+=========  ========  ==============================================================================================
+CONVOLVE   arrays    all products of a layer, and what follows its sums
+FINISH     arrays    the results go out
+LOAD       values    the next image may come in
+COLLECT    values    values or the image, pooled if asked for, and what follows them: codes, or values again
+ADAPT      values    channel sums → the step S, by a layer's adapter
+SCALE      values    S → the scales K of a layer's channels
+NOTHING    both      wait for the other program
+=========  ========  ==============================================================================================
 
 What follows a sum or a value: times K, plus B, plus the side branch, shifted, rounded, kept between two bounds; then
 stored as a value, quantised to a code, added to its channel's sum, or kept as a result.
+
+Where steps adapt, a layer's codes cannot be made before its input is whole. Two images are then under way: while the
+arrays work on a layer of one, the other's next codes are made. An instruction that `meets` waits until the other
+program has come to one, too.
 """
 
 from collections.abc import Mapping
@@ -23,12 +28,12 @@ from amaranth.lib import data
 
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import adapter_layout, index_shape
-from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, WORD_BITS, EngineSpec
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, EngineSpec
 
 COUNT_BITS = 20  # of pixels, of cycles of a period
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
 PIECE_BITS = (MOST_PIECES - 1).bit_length()
-START = 0x5EED_0F_A_900D_C0DE  # the checksum of a program that has no words
+START = 0x5EED0FA900DC0DE1  # the checksum of a program that has no words
 
 
 class Kind(IntEnum):
@@ -40,6 +45,11 @@ class Kind(IntEnum):
     SCALE = 4
     FINISH = 5
     LOAD = 6
+    NOTHING = 7
+
+
+ARRAY_KINDS = (Kind.CONVOLVE, Kind.FINISH, Kind.NOTHING)
+VALUE_KINDS = (Kind.COLLECT, Kind.ADAPT, Kind.SCALE, Kind.LOAD, Kind.NOTHING)
 
 
 def window_fields(spec: EngineSpec) -> dict[str, Shape]:
@@ -88,7 +98,9 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What follows a sum or a value, and where it goes."""
     code, value = index_shape(spec.depths.codes), index_shape(spec.depths.values)
     return {
-        "constants": index_shape(spec.depths.constants),
+        "scales": index_shape(max(spec.depths.constants, 2) * spec.banks),
+        "biases": index_shape(spec.depths.constants),
+        "finishes": unsigned(1),  # values go through all of this; otherwise they are quantised as they are
         "identity": unsigned(1),  # no K and no B
         "shift": unsigned(SHIFT_BITS),
         "align": unsigned(SHIFT_BITS),
@@ -111,16 +123,16 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "adapted": unsigned(1),  # the step is that of the last ADAPT
         "step": unsigned(spec.step_bits),
         "adds_channels": unsigned(1),
+        "map_pixels": unsigned(COUNT_BITS),  # of the output
         "writes_results": unsigned(1),
         "result": index_shape(spec.depths.results),
         "result_step": unsigned(SIZE_BITS),
-        "flush": unsigned(COUNT_BITS),  # cycles until all is written
     }
 
 
 def collect_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What is done with the places of a window."""
-    return {"from_input": unsigned(1), "takes_largest": unsigned(1)}
+    return {"last_place_group": unsigned(SIZE_BITS), "from_input": unsigned(1), "takes_largest": unsigned(1)}
 
 
 def adapt_fields(spec: EngineSpec) -> dict[str, Shape]:
@@ -150,46 +162,59 @@ def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
     return {
         "last_output": unsigned(SIZE_BITS),
         "output_pixels": unsigned(COUNT_BITS),
-        "next": index_shape(spec.depths.program),
     }
 
 
-def instruction_layout(spec: EngineSpec) -> data.StructLayout:
-    """The fields of an instruction."""
-    fields = {"kind": unsigned(3)} | window_fields(spec) | convolve_fields(spec) | follow_fields(spec)
-    fields |= collect_fields(spec) | load_fields(spec) | finish_fields(spec)
-    return data.StructLayout(fields | (adapt_fields(spec) if spec.adapter else {}))
+def control_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What every instruction says to its sequencer."""
+    return {
+        "kind": unsigned(3),
+        "meets": unsigned(1),
+        "begins": unsigned(1),  # with a new image, if there is one; all others are for an image that is there
+        "bank": unsigned(1),  # which of the images
+        "jumps": unsigned(1),
+        "next": index_shape(spec.depths.program),
+        "flush": unsigned(COUNT_BITS),  # cycles until all is written
+    }
 
 
-def instruction_words(spec: EngineSpec) -> int:
+def array_layout(spec: EngineSpec) -> data.StructLayout:
+    """The fields of an instruction for the arrays."""
+    fields = control_fields(spec) | window_fields(spec) | convolve_fields(spec) | follow_fields(spec)
+    return data.StructLayout(fields | finish_fields(spec))
+
+
+def value_layout(spec: EngineSpec) -> data.StructLayout:
+    """The fields of an instruction for all else."""
+    fields = control_fields(spec) | window_fields(spec) | collect_fields(spec) | follow_fields(spec)
+    return data.StructLayout(fields | load_fields(spec) | (adapt_fields(spec) if spec.adapter else {}))
+
+
+def program_words(spec: EngineSpec, layout: data.StructLayout) -> int:
     """Words of an instruction; a checksum follows them."""
-    return -(-instruction_layout(spec).size // WORD_BITS)
+    return -(-layout.size // spec.word_bits)
 
 
-def rotate(word: int) -> int:
-    """A word rotated left by one place."""
-    return (word << 1 | word >> WORD_BITS - 1) & (1 << WORD_BITS) - 1
-
-
-def checksum(words: list[int]) -> int:
+def checksum(spec: EngineSpec, words: list[int]) -> int:
     """The checksum of words: each is xored to what was before, rotated. Every changed bit changes it."""
-    total = START & (1 << WORD_BITS) - 1
+    size, ones = spec.word_bits, (1 << spec.word_bits) - 1
+    total = START * (1 << 64 | 1) & ones
     for word in words:
-        total = rotate(total) ^ word
+        total = (total << 1 | total >> size - 1) & ones ^ word
     return total
 
 
-def pack(spec: EngineSpec, fields: Mapping[str, int]) -> list[int]:
+def pack(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int]) -> list[int]:
     """The words of an instruction, the lowest bits first, with their checksum. Fields that are not given are 0.
 
     Raises ValueError for a number that its field does not hold.
     """
-    layout = instruction_layout(spec)
     for name, number in fields.items():
         shape = Shape.cast(layout[name].shape)
         low, high = (-(1 << shape.width - 1), 1 << shape.width - 1) if shape.signed else (0, 1 << shape.width)
         if not low <= number < high:
             raise ValueError(f"{name} is {number}; allowed: {low} to {high - 1}")
     bits = layout.const(fields).as_bits()
-    words = [bits >> WORD_BITS * place & (1 << WORD_BITS) - 1 for place in range(instruction_words(spec))]
-    return [*words, checksum(words)]
+    size = spec.word_bits
+    words = [bits >> size * place & (1 << size) - 1 for place in range(program_words(spec, layout))]
+    return [*words, checksum(spec, words)]

@@ -80,7 +80,7 @@ class Quantiser(wiring.Component):
         follow, bits = self.follow, self.spec.mac.activation_bits
         piece, held = Signal.like(follow.last_piece), [Signal(WIDEST_CODE, name=f"held_{i}") for i in range(len(codes))]
         with m.If(valid):
-            m.d.sync += [self.write.eq(follow.writes_codes), piece.eq(0), self.code_address.eq(address)]
+            m.d.sync += [self.write.eq(1), piece.eq(0), self.code_address.eq(address)]
             m.d.sync += [h.eq(code) for h, code in zip(held, codes, strict=True)]
         with m.Else():
             m.d.sync += [piece.eq(piece + 1), self.code_address.eq(self.code_address + follow.piece_stride)]

@@ -34,13 +34,13 @@ class Scaler(wiring.Component):
             {
                 "first": In(address),
                 "last": In(address),
-                "constants": In(follow["constants"].shape),
+                "constants": In(follow["scales"].shape),
                 "shift": In(follow["shift"].shape),
                 "step": In(spec.step_bits),
                 "start": In(1),
                 "busy": Out(1),
                 "write": Out(1),
-                "address": Out(follow["constants"].shape),
+                "address": Out(follow["scales"].shape),
                 "lane": Out(range(spec.channels)),
                 "scale": Out(signed(spec.scale_bits)),
             }

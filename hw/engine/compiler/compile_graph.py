@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hw.asq.layouts import adapter_layout
 from hw.asq.memories import Row, neuron_layout, weights_layout
 from hw.engine.compiler import cycles
 from hw.engine.compiler.geometry import Window
+from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.layer_operands import (
     Operands,
     make_operands,
@@ -28,58 +30,52 @@ from hw.engine.compiler.layer_operands import (
     zero_word,
 )
 from hw.engine.compiler.regions import Regions
+from hw.engine.compiler.schedule import Clocks, Slot, Timed, program_of, schedule, time_slots
 from hw.engine.compiler.steps import Step, steps_of
 from hw.engine.compiler.terms import piece_bits_of, radix_of
 from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.loader import BYTE
-from hw.engine.program import SLOT_BITS, Kind, instruction_layout, pack
+from hw.engine.program import SLOT_BITS, Kind, array_layout, pack, value_layout
 
 NO_MARGIN = (0, 0, 0, 0)
 ONE = (1, 1)
 
 
 @dataclass(frozen=True)
-class Instruction:
-    """An instruction with its fields, what it is for, its cycles, and the products that it makes.
-
-    tensor: the name of the tensor that is made or read word by word, if there is one; layer: the name of the layer
-    whose codes are made of it, or none.
-    """
-
-    kind: Kind
-    name: str
-    fields: dict[str, int]
-    cycles: int
-    products: int = 0
-    tensor: str = ""
-    layer: str = ""
-
-
-@dataclass(frozen=True)
 class Compiled:
     """A compiled network: the engine that it is for, its instructions, and what its memories hold at first.
 
-    The first instruction is run once, the others for each image. used: rows of each memory that are in use.
+    instructions: those of one image, in order. slots: what is run again and again, for `images` images. timed: when
+    each instruction of a round starts, in cycles; period: cycles of a round, if images come in one value a cycle and
+    results are not waited for. used: rows of each memory that are in use.
     """
 
     spec: EngineSpec
     instructions: tuple[Instruction, ...]
+    slots: tuple[Slot, ...]
+    timed: tuple[Timed, ...]
+    period: int
+    images: int
     image: Image
     used: Mapping[str, int]
     radix_bits: int
     piece_bits: int
 
     @property
-    def cycles(self) -> int:
-        """Cycles from one image to the next, if neither images nor results are waited for."""
-        return sum(instruction.cycles for instruction in self.instructions[1:])
+    def cycles(self) -> float:
+        """Cycles from one image to the next, on average."""
+        return self.period / self.images
+
+    @property
+    def latency(self) -> int:
+        """Cycles of an image that is alone, from the last of its bytes to the last of its results."""
+        return sum(instruction.cycles for instruction in self.instructions)
 
     @property
     def utilisation(self) -> float:
-        """The part of the products that multiply the network's own operands."""
-        made = sum(instruction.products for instruction in self.instructions)
-        return made / (self.cycles * self.spec.products)
+        """The part of the products that multiply parts of the network's own operands."""
+        return sum(instruction.terms for instruction in self.instructions) / (self.cycles * self.spec.products)
 
 
 @dataclass(frozen=True)
@@ -126,8 +122,7 @@ class Compiler:
         self.steps = steps_of(self.graph)
         self.codes = Regions("codes", self.spec.depths.codes)
         self.values = Regions("values", self.spec.depths.values)
-        fields = instruction_layout(self.spec)
-        self.modulus = 1 << fields["source"].shape.width
+        self.modulus = 1 << array_layout(self.spec)["source"].shape.width
         self.constants = {step.output: self.add_constants(step) for step in self.steps}
         self.uses = {step.output: self.find_uses(step) for step in self.steps}
 
@@ -139,26 +134,73 @@ class Compiler:
             except InputError as error:
                 raise InputError(f"node {step.node.name}: {error}") from error
         self.finish()
-        words = [word for instruction in self.instructions for word in pack(self.spec, instruction.fields)]
+        banks = None
+        if self.spec.adapter:
+            banks = Banks(self.codes.used, len(self.biases), self.modulus)
+        slots = schedule(self.instructions, banks)
+        programs = {arrays: self.program(slots, arrays) for arrays in (True, False)}
         used = {
-            "codes": self.codes.used,
+            "codes": self.codes.used * self.spec.banks,
             "values": self.values.used,
             "weights": len(self.weights),
-            "constants": len(self.scales),
+            "constants": len(self.biases),
             "multipliers": len(self.multipliers),
             "neurons": len(self.neurons["units"]),
             "neuron_weights": len(self.neurons["weights"]),
-            "program": len(words),
+            "program": max(len(words) for words in programs.values()),
             "inputs": self.input_words,
             "results": self.result_words,
         }
         for name, rows in used.items():
             if rows > (depth := getattr(self.spec.depths, name)):
                 raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
-        image = Image(words, self.weights, self.scales, self.biases, self.multipliers, self.neurons, self.byte_tables())
+        image = Image(
+            programs[True],
+            programs[False],
+            self.weights,
+            self.scales * self.spec.banks,
+            self.biases,
+            self.multipliers,
+            self.neurons,
+            self.byte_tables(),
+        )
         radix = radix_of(self.spec.mac, self.spec.channels)
         piece_bits = piece_bits_of(self.spec.mac, radix)
-        return Compiled(self.spec, tuple(self.instructions), image, used, radix, piece_bits)
+        timed, period = self.time(slots)
+        return Compiled(
+            self.spec,
+            tuple(self.instructions),
+            tuple(slots),
+            tuple(timed),
+            period,
+            self.spec.banks,
+            image,
+            used,
+            radix,
+            piece_bits,
+        )
+
+    def time(self, slots: list[Slot]) -> tuple[list[Timed], int]:
+        """When each instruction of a round starts, and the cycles of a round."""
+        layouts = array_layout(self.spec), value_layout(self.spec)
+        nothing = [cycles.idle_cycles(self.spec, layout) for layout in layouts]
+        values = prod(self.graph.input.shape)
+        return time_slots(slots, Clocks(values + cycles.LOAD_DELAY), (nothing[0], nothing[1]))
+
+    def program(self, slots: list[Slot], arrays: bool) -> list[int]:
+        """The words of one of the two programs."""
+        spec = self.spec
+        layout = array_layout(spec) if arrays else value_layout(spec)
+        cost = cycles.idle_cycles(spec, layout)
+        nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, cost)
+        words: list[int] = []
+        if not arrays:  # the first image may come in
+            words += pack(spec, layout, self.load_fields() | {"kind": int(Kind.LOAD), "begins": 1})
+        first = len(words)
+        for instruction in program_of(slots, arrays, nothing):
+            fields = dict(instruction.fields)
+            words += pack(spec, layout, fields | ({"next": first} if "jumps" in fields else {}))
+        return words
 
     # What the steps need.
 
@@ -215,9 +257,10 @@ class Compiler:
         self.free_unused(index, step)
 
     def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
-        """Add an instruction. about: its products, tensor and layer."""
+        """Add an instruction. about: its products, terms, tensor and layer."""
         cost = cycles.instruction_cycles(self.spec, kind, busy, flush)
-        self.instructions.append(Instruction(kind, name, fields | {"kind": int(kind), "flush": flush}, cost, **about))
+        fields = fields | {"kind": int(kind), "flush": flush}
+        self.instructions.append(Instruction(kind, name, fields, cost, **about))
 
     def free_unused(self, index: int, step: Step) -> None:
         """Take back the places of what no later step reads."""
@@ -249,7 +292,7 @@ class Compiler:
         if direct is not None:
             fields |= self.code_fields(step, direct) | {"step": direct.quantiser.mantissa}
         fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
-        return fields
+        return fields | {"map_pixels": shape[1] * shape[2]}
 
     def place_values(self, index: int, step: Step, rows: int) -> int:
         """The first row for a step's values: those of its side branch if nothing else needs them any more."""
@@ -299,7 +342,8 @@ class Compiler:
             "last_repeat": operands.words.repeat - 1,
             "zero": zero_word(spec, operands),
             "period": period - 1,
-            "constants": self.constants[step.output],
+            "scales": self.constants[step.output],
+            "biases": self.constants[step.output],
             "shift": node.rescale.shift + extra,
         } | self.bound_fields(step)
         if len(step.inputs) == 2:
@@ -311,8 +355,8 @@ class Compiler:
         busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
         flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
         products = node.products.even.size * output[0] * output[1]
-        layer = direct.step.node.name if direct else ""
-        self.add(Kind.CONVOLVE, node.name, fields, busy, flush, products=products, tensor=step.output, layer=layer)
+        about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
+        self.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
 
     def side_address(self, step: Step, fields: Mapping[str, int]) -> int:
         """The first row of a step's side branch, which may have been handed over to its output."""
@@ -340,7 +384,8 @@ class Compiler:
         base = 0 if isinstance(node, Input) else self.values.first(source)
         window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, groups, 1)
         fields = window.fields(False, self.modulus) | self.target_fields(index, step) | self.rescale_fields(step)
-        fields |= {"last_group": groups - 1} | self.bound_fields(step)
+        fields |= {"last_place_group": groups - 1} | self.bound_fields(step)
+        fields |= {"begins": int(isinstance(node, Input)), "finishes": int(self.finishes(step))}
         fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
         side = int(isinstance(node, Add))
         if side:
@@ -352,9 +397,14 @@ class Compiler:
         steps = max(kernel[0] * kernel[1] + side, pieces)
         size = {"words": output[0] * output[1] * groups, "steps": steps}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-        flush = cycles.collect_flush(pieces, direct is not None)
+        flush = cycles.collect_flush(pieces, direct is not None, self.finishes(step))
         layer = direct.step.node.name if direct else ""
         self.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer)
+
+    def finishes(self, step: Step) -> bool:
+        """Whether what a step reads goes through the finisher; otherwise codes are made of it as it is."""
+        plain = isinstance(step.node, Input | MaxPool | SumPool)
+        return not plain or self.is_result(step) or self.needs_values(step)
 
     def ordered(self, step: Step) -> tuple[str, ...]:
         """The inputs of a sum, the one that is subtracted first: the side branch is added."""
@@ -363,13 +413,13 @@ class Compiler:
 
     def rescale_fields(self, step: Step) -> dict[str, int]:
         """What a step does with the values that it reads."""
-        node = step.node
+        node, rows = step.node, self.constants[step.output]
         if isinstance(node, Scale):
-            return {"constants": self.constants[step.output], "shift": node.shift}
+            return {"scales": rows, "biases": rows, "shift": node.shift}
         if isinstance(node, Add):
             aligns = node.aligns[::-1] if node.signs[1] < 0 else node.aligns
             more = max(0, -node.shift)
-            return {"constants": self.constants[step.output], "shift": node.shift + more, "align": aligns[1] + more}
+            return {"scales": rows, "biases": rows, "shift": node.shift + more, "align": aligns[1] + more}
         return {"identity": 1}
 
     def bound_fields(self, step: Step) -> dict[str, int]:
@@ -387,11 +437,11 @@ class Compiler:
             self.add_adaptation(step, use)
         window = Window((rows, columns), (rows, columns), ONE, ONE, ONE, NO_MARGIN, base, groups, 1)
         fields = window.fields(False, self.modulus) | self.code_fields(step, use)
-        fields |= {"identity": 1, "last_group": groups - 1} | self.bound_fields(step)
+        fields |= {"last_place_group": groups - 1}
         fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
         size = {"words": rows * columns * groups, "steps": use.operands.pieces}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-        flush = cycles.collect_flush(use.operands.pieces, True)
+        flush = cycles.collect_flush(use.operands.pieces, True, False)
         self.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
 
     def add_adaptation(self, step: Step, use: Use) -> None:
@@ -433,7 +483,7 @@ class Compiler:
         fields = {
             "first_multiplier": len(self.multipliers),
             "last_multiplier": len(self.multipliers) + channels - 1,
-            "constants": self.constants[use.step.output],
+            "scales": self.constants[use.step.output],
             "scale_shift": node.rescale.scale_shift,
         }
         self.multipliers += node.rescale.multiplier.tolist()
@@ -542,13 +592,6 @@ class Compiler:
         return table.reshape(-1, BYTE).ravel().tolist() if self.spec.byte_input and table is not None else []
 
     def finish(self) -> None:
-        """Put the first LOAD in front, and FINISH at the end."""
+        """End with FINISH."""
         channels, rows, columns = self.tensor(self.steps[-1].output).shape
-        first = len(pack(self.spec, {"kind": int(Kind.LOAD)}))
-        fields = {"last_output": channels - 1, "output_pixels": rows * columns, "next": first}
-        self.add(Kind.FINISH, "results", fields, 0, 0)
-        cost = cycles.instruction_cycles(self.spec, Kind.LOAD, 0, 0)
-        load = Instruction(
-            Kind.LOAD, "the first image", self.load_fields() | {"kind": int(Kind.LOAD), "flush": 0}, cost
-        )
-        self.instructions.insert(0, load)
+        self.add(Kind.FINISH, "results", {"last_output": channels - 1, "output_pixels": rows * columns}, 0, 0)

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping
 
+from amaranth.lib import data
+
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.engine.collector import PIPELINE
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import FINISHER_LATENCY
 from hw.engine.lane import lane_latency
-from hw.engine.program import Kind, instruction_words
+from hw.engine.program import ARRAY_KINDS, Kind, array_layout, program_words, value_layout
 from hw.engine.quantiser import QUANTISER_LATENCY
 from hw.engine.scaler import SCALER_LATENCY
 
+LOAD_DELAY = 2  # cycles from the last value of an image until the program sees it
 CONTROL = 4  # cycles to compare the checksum, start, see that all is idle, and end
 
 
-def writing(pieces: int, codes: bool) -> int:
+def writing(pieces: int, codes: bool, finishes: bool = True) -> int:
     """Cycles from an item to the last write of what it becomes."""
-    return FINISHER_LATENCY + (QUANTISER_LATENCY + pieces if codes else 1)
+    return FINISHER_LATENCY * finishes + (QUANTISER_LATENCY + pieces if codes else 1)
 
 
 def convolve_flush(spec: EngineSpec, steps: int, period: int, pieces: int, codes: bool) -> int:
@@ -25,9 +28,9 @@ def convolve_flush(spec: EngineSpec, steps: int, period: int, pieces: int, codes
     return max(0, drained + writing(pieces, codes) - (period - steps))
 
 
-def collect_flush(pieces: int, codes: bool) -> int:
+def collect_flush(pieces: int, codes: bool, finishes: bool) -> int:
     """Cycles from the last step until all is written."""
-    return PIPELINE + writing(pieces, codes)
+    return PIPELINE + writing(pieces, codes, finishes)
 
 
 def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
@@ -46,4 +49,10 @@ def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
 
 def instruction_cycles(spec: EngineSpec, kind: Kind, busy: int, flush: int) -> int:
     """Cycles from an instruction's fetch to the next one's."""
-    return instruction_words(spec) + 1 + CONTROL + busy + flush
+    layout = array_layout(spec) if kind in ARRAY_KINDS else value_layout(spec)
+    return idle_cycles(spec, layout) + busy + flush
+
+
+def idle_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Cycles of an instruction of a program that does nothing."""
+    return program_words(spec, layout) + 1 + CONTROL

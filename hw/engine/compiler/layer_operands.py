@@ -49,6 +49,12 @@ class Operands:
     terms: Terms
 
     @property
+    def parts(self) -> int:
+        """Products of the arrays that one of the layer's takes."""
+        pieces = max(slot.piece for slot in self.slots) + 1 if self.slots else self.pieces
+        return sum(self.terms.counts) * pieces
+
+    @property
     def pixel_words(self) -> int:
         """Words of a pixel."""
         return self.groups * self.pieces

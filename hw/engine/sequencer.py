@@ -1,0 +1,114 @@
+"""The sequencer: fetches, checks and starts the instructions of one program, one after the other."""
+
+from collections.abc import Mapping, Sequence
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.asq.layouts import index_shape
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.program import Kind, checksum, program_words
+
+
+class Sequencer(wiring.Component):
+    """Runs one of an engine's two programs.
+
+        FETCH ──checksum right──► START ──► WORK ──all idle──► FLUSH ──► FETCH
+          └──wrong──► STOP          │ waits for the image, for room for results, or for the other program
+                                    └──► FETCH: an instruction for an image that is not there
+
+    Members
+    -------
+    instruction : Out(its layout)
+        Constant from START to the end of FLUSH.
+    ready : In(1)
+        What the instruction in START waits for is there. meets : Out(1), met : In(1): it waits for the other program;
+        that one waits too.
+    skips : In(1)
+        The instruction in START is not for any image that is there. skipped : Out(1): it is left out in this cycle.
+    starts : Out(1), with the instruction's kind. busy : In(1)
+    at_work : Out(1)
+        From the cycle after `starts` to the end of FLUSH.
+    done : Out(1)
+    error : Out(1)
+    """
+
+    def __init__(self, spec: EngineSpec, layout: data.StructLayout, kinds: Sequence[Kind], words: Sequence[int]):
+        self.spec, self.layout, self.kinds, self.words = spec, layout, kinds, words
+        super().__init__(
+            {
+                "instruction": Out(layout),
+                "ready": In(1),
+                "meets": Out(1),
+                "met": In(1),
+                "skips": In(1),
+                "skipped": Out(1),
+                "starts": Out(1),
+                "busy": In(1),
+                "at_work": Out(1),
+                "done": Out(1),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word_bits, size = self.spec.word_bits, program_words(self.spec, self.layout)
+        m.submodules.program = program = Memory(
+            shape=unsigned(word_bits), depth=max(self.spec.depths.program, 2), init=self.words
+        )
+        port = program.read_port()
+        address, place = Signal(index_shape(self.spec.depths.program)), Signal(range(size + 2))
+        empty = checksum(self.spec, [])
+        total, packed = Signal(word_bits, init=empty), Signal(size * word_bits)
+        flush = Signal.like(self.instruction.flush)
+        kind = self.instruction.kind
+        m.d.comb += [port.addr.eq(address), self.instruction.eq(packed)]
+        with m.FSM():
+            with m.State("FETCH"):  # a word comes a cycle after its address
+                m.d.sync += place.eq(place + 1)
+                with m.If(place <= size):
+                    m.d.sync += address.eq(address + 1)
+                with m.If(place == size + 1):
+                    m.next = "START"
+                    with m.If((port.data != total) | ~Cat(kind == known for known in self.kinds).any()):
+                        m.next = "STOP"
+                with m.Elif(place.any()):
+                    m.d.sync += packed.eq(Cat(packed, port.data) >> word_bits)
+                    m.d.sync += total.eq(total.rotate_left(1) ^ port.data)
+            with m.State("START"):
+                m.d.sync += [flush.eq(self.instruction.flush), place.eq(0), total.eq(empty)]
+                m.d.comb += self.meets.eq(self.instruction.meets)
+                with m.If(~self.instruction.meets | self.met):
+                    m.d.sync += packed[self.layout["meets"].offset].eq(0)
+                    with m.If(self.skips):
+                        m.d.comb += self.skipped.eq(1)
+                        m.next = "FETCH"
+                    with m.Elif(self.ready):
+                        m.d.comb += self.starts.eq(1)
+                        m.next = "WORK"
+                    with m.If((self.skips | self.ready) & self.instruction.jumps):
+                        m.d.sync += address.eq(self.instruction.next)
+            with m.State("WORK"):
+                m.d.comb += self.at_work.eq(1)
+                with m.If(~self.busy):
+                    m.next = "FLUSH"
+            with m.State("FLUSH"):
+                m.d.comb += self.at_work.eq(1)
+                m.d.sync += flush.eq(flush - 1)
+                with m.If(~flush.any()):
+                    m.d.comb += self.done.eq(1)
+                    m.next = "FETCH"
+            with m.State("STOP"):
+                m.d.comb += self.error.eq(1)
+        return m
+
+
+def start_signals(m: Module, sequencer: Sequencer) -> Mapping[Kind, Signal]:
+    """A signal for each kind of instruction that a sequencer starts."""
+    starts = {kind: Signal(name=f"start_{kind.name.lower()}") for kind in sequencer.kinds}
+    kind = sequencer.instruction.kind
+    m.d.comb += [start.eq(sequencer.starts & (kind == which)) for which, start in starts.items()]
+    return starts
