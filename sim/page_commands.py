@@ -44,7 +44,8 @@ RESULTS = PACKAGES / "docs" / "results"
 def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     """Compare all designs on one page.
 
-    Writes OUT in Markdown with its pictures, and beside it the same as one HTML file.
+    Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
+    to explore.
     """
     from sim.reports.hardware_report import write_report
 

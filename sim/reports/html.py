@@ -1,14 +1,22 @@
-"""A Markdown page with its pictures as one HTML file that needs nothing else."""
+"""A Markdown page with its pictures, and a plot to explore, as one HTML file that needs nothing else."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
+from sim.reports.design_chart import PLACE, chart_script, vega_script
 from sim.reports.hardware_plots import INK, PAPER
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
 BACKGROUND = re.compile(rf'<g id="{PAPER}">.*?</g>', re.DOTALL)
+CHART = f"""<section class="chart" hidden>
+<h3>Every placed design</h3>
+<p>Choose what to see; point at a design for its figures, click a name to see only its designs, turn the wheel to come
+nearer. Up and to the left is better.</p>
+<div id="{PLACE}"></div>
+</section>"""
 PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 
 
@@ -26,13 +34,20 @@ def inlined(html: str, folder: Path) -> str:
         # Names inside a picture are its own: those of two pictures in one page must not meet.
         name = re.sub(r"\W", "", path.stem)
         text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text[text.index("<svg") :])
-        return f'<figure role="img" aria-label="{reference.group(1)}">{text}</figure>'
+        caption = reference.group(1)
+        return f'<figure role="img" aria-label="{caption}">{text}<figcaption>{caption}</figcaption></figure>'
 
     return PICTURE.sub(picture, html)
 
 
-def write_html(page: Path, out: Path) -> None:
-    """Write `page`, Markdown, as `out`. Raises InputError."""
+def with_chart(body: str) -> str:
+    """The page's body with the place of its plot, behind the pictures of what the page is about."""
+    before = body.find("<h2>", body.find("<h2>POST over uniform") + 1)
+    return f"{body[:before]}{CHART}\n{body[before:]}" if before > 0 else f"{body}\n{CHART}"
+
+
+def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> None:
+    """Write `page`, Markdown, as `out`. chart: a plot in Vega-Lite. Raises InputError."""
     from jinja2 import StrictUndefined, Template
     from markdown import markdown
 
@@ -40,5 +55,7 @@ def write_html(page: Path, out: Path) -> None:
     body = markdown(text, extensions=["tables", "sane_lists"], output_format="html")
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     title = text.partition("\n")[0].lstrip("# ")
+    body = inlined(body, page.parent)
     template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
-    write_text(out, template.render(title=title, body=inlined(body, page.parent)))
+    plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
+    write_text(out, template.render(title=title, body=with_chart(body) if chart else body, place=PLACE, **plot))
