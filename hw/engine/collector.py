@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.places import STEPS, first_target, item_layout, next_pixel, target_layout
+from hw.engine.places import first_target, item_layout, next_pixel, next_word, target_layout
 from hw.engine.program import collect_fields, follow_fields, window_fields
 from hw.engine.walker import Walker
 
@@ -13,15 +13,15 @@ PIPELINE = 3  # cycles from a step to the word that it ends
 
 
 def values_layout(spec: EngineSpec) -> data.ArrayLayout:
-    """A word of stored values, one for each channel of a group."""
-    return data.ArrayLayout(signed(spec.value_bits), spec.channels)
+    """A word of stored values, one for each lane."""
+    return data.ArrayLayout(signed(spec.value_bits), spec.lanes)
 
 
 class Collector(wiring.Component):
-    """Reads, for each output pixel and group of channels, the places of a window; their sum or largest goes on.
+    """Reads, for each output pixel and word of values, the places of a window; their sum or largest goes on.
 
     A step reads a place; after a window's last place a step more reads the side branch, if there is one, and no word
-    takes fewer steps than its codes have pieces.
+    takes fewer steps than the writing of its codes.
 
         step ─► reg ─► memory ─► sum or largest, side ─► item
 
@@ -44,7 +44,7 @@ class Collector(wiring.Component):
                 "window": In(window),
                 "follow": In(data.StructLayout(follow_fields(spec))),
                 "collect": In(data.StructLayout(collect_fields(spec))),
-                "last_group": In(target_layout(spec)["group"].shape),
+                "last_word": In(target_layout(spec)["word"].shape),
                 "start": In(1),
                 "busy": Out(1),
                 "address": Out(window["source"].shape),
@@ -63,7 +63,7 @@ class Collector(wiring.Component):
         m.submodules.walker = walker = Walker(self.spec)
         row, column = Signal.like(window.first_row), Signal.like(window.first_column)
         kernel_row, kernel_column = Signal.like(window.last_kernel_row), Signal.like(window.last_kernel_column)
-        tap, extra, ready = Signal.like(window.source), Signal.like(follow.last_piece), Signal()
+        tap, extra, ready = Signal.like(window.source), Signal.like(self.collect.last_step), Signal()
         sided = Signal()
         pixel, target = Signal(target_layout(self.spec)), Signal(target_layout(self.spec))
         in_window = Signal()  # the step reads a place of the window
@@ -74,8 +74,8 @@ class Collector(wiring.Component):
             walker.window.eq(window),
             walker.restart.eq(self.start),
         ]
-        spare = Signal()  # steps of this word are as many as its pieces, this one included
-        m.d.comb += spare.eq(extra == follow.last_piece)
+        spare = Signal()  # the word has as many steps as it takes at least, this one included
+        m.d.comb += spare.eq(extra == self.collect.last_step)
         reads_last = Signal()
         m.d.comb += reads_last.eq(Mux(follow.has_side, takes_side | sided, ~in_window | window_ends))
         m.d.comb += word_ends.eq(ready & reads_last & spare)
@@ -98,25 +98,25 @@ class Collector(wiring.Component):
                 with m.If(window_ends):
                     m.d.sync += in_window.eq(0)
             with m.If(word_ends):
-                self.next_word(m, walker, pixel, target, ready)
+                self.end_word(m, walker, pixel, target, ready)
                 m.d.sync += [kernel_row.eq(0), kernel_column.eq(0), row.eq(0), column.eq(0)]
                 m.d.sync += [extra.eq(0), sided.eq(0), in_window.eq(1)]
-                m.d.sync += tap.eq(Mux(target.group == self.last_group, 0, target.group + 1))
+                m.d.sync += tap.eq(Mux(target.word == self.last_word, 0, target.word + 1))
         self.read_places(m, walker, (row, column, tap), in_window & ready, takes_side, word_ends, target)
         return m
 
-    def next_word(self, m: Module, walker: Walker, pixel: data.View, target: data.View, ready: Signal) -> None:
-        """Go on to the pixel's next group of channels, or to the next pixel."""
-        with m.If(target.group == self.last_group):
+    def end_word(self, m: Module, walker: Walker, pixel: data.View, target: data.View, ready: Signal) -> None:
+        """Go on to the pixel's next word, or to the next pixel."""
+        with m.If(target.word == self.last_word):
             further = next_pixel(pixel, self.follow)
             m.d.comb += walker.advance.eq(1)
             for place in (pixel, target):
                 m.d.sync += [place[name].eq(value) for name, value in further.items()]
-            m.d.sync += target.group.eq(0)
+            m.d.sync += target.word.eq(0)
             with m.If(pixel.left == 1):
                 m.d.sync += [ready.eq(0), self.busy.eq(0)]
         with m.Else():
-            m.d.sync += [target[name].eq(target[name] + 1) for name in (*STEPS, "group")]
+            m.d.sync += [target[name].eq(value) for name, value in next_word(self.spec, target).items()]
 
     def read_places(
         self,

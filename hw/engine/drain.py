@@ -1,20 +1,20 @@
 """The way out of the lanes: whole sums are held, and leave pixel by pixel while the next tile is at work."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.engine.engine_spec import EngineSpec
+from hw.engine.engine_spec import SIZE_BITS, EngineSpec
 from hw.engine.lane import sums_layout
-from hw.engine.places import STEPS, first_target, item_layout, next_pixel, target_layout
-from hw.engine.program import COUNT_BITS, follow_fields
+from hw.engine.places import STEPS, first_target, item_layout, next_pixel, next_word, target_layout
+from hw.engine.program import COUNT_BITS, PIECE_BITS, follow_fields
 
 
 class Drain(wiring.Component):
     """Takes P words of sums at once and puts them out one by one, each with its target.
 
-    A word takes as many cycles as its codes have pieces. A tile's words take no longer than its products do: the
-    compiler sees to that.
+    A pixel's G sums are words of L each. They take a cycle a word, or as many as their codes have pieces. A tile's
+    words take no longer than its products do: the compiler sees to that.
 
     Members
     -------
@@ -32,7 +32,7 @@ class Drain(wiring.Component):
             {
                 "follow": In(follow),
                 "pixels": In(COUNT_BITS),
-                "last_group": In(target_layout(spec)["group"].shape),
+                "last_group": In(SIZE_BITS),
                 "start": In(1),
                 "whole": In(1),
                 "sums": In(data.ArrayLayout(sums_layout(spec), spec.pixels)),
@@ -43,36 +43,49 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layout = target_layout(self.spec)
-        tile, after, target = Signal(layout), Signal(layout), Signal(layout)  # of the tile, of the next, of the word
-        lane, piece, active = Signal(range(self.spec.pixels)), Signal.like(self.follow.last_piece), Signal()
-        held = Signal(data.ArrayLayout(sums_layout(self.spec), self.spec.pixels))
-        word_ends = piece == self.follow.last_piece
-        tile_ends = Signal()
+        spec, layout = self.spec, target_layout(self.spec)
+        beats = spec.beats
+        tile, after, target = Signal(layout), Signal(layout), Signal(layout)  # of the tile, of the next, of the words
+        lane, active = Signal(range(spec.pixels)), Signal()
+        beat, last_beat = Signal(PIECE_BITS + beats.bit_length()), Signal(PIECE_BITS + beats.bit_length())
+        held = Signal(data.ArrayLayout(sums_layout(spec), spec.pixels))
+        pixel_ends, tile_ends = Signal(), Signal()
+        chosen = Signal(sums_layout(spec))
         m.d.comb += [
-            tile_ends.eq(active & word_ends & (lane == self.spec.pixels - 1)),
-            self.valid.eq(active & ~piece.any() & target.left.any()),
-            self.item.target.eq(target),
-            *(o.eq(s) for o, s in zip(self.item.operands, held[lane], strict=True)),
+            last_beat.eq(Mux(self.follow.last_piece > beats - 1, self.follow.last_piece, beats - 1)),
+            pixel_ends.eq(active & (beat == last_beat)),
+            tile_ends.eq(pixel_ends & (lane == spec.pixels - 1)),
+            self.valid.eq(active & (beat < beats) & target.left.any()),
+            self.item.target.left.eq(target.left),
+            *(self.item.target[name].eq(value) for name, value in next_word(spec, target, beat).items()),
+            chosen.eq(held[lane]),
             after.eq(tile),
         ]
+        words = data.ArrayLayout(data.ArrayLayout(signed(spec.accumulator_bits), spec.lanes), beats)
+        word = data.View(words, chosen.as_value())[beat[: max((beats - 1).bit_length(), 1)]] if beats > 1 else chosen
+        m.d.comb += [operand.eq(total) for operand, total in zip(self.item.operands, word, strict=True)]
         further = next_pixel(target, self.follow)
+        left = Mux(target.left.any(), further["left"], 0)
+        is_last = (target.word >> beats.bit_length() - 1) == self.last_group
         with m.If(tile_ends):
-            with m.If(target.group == self.last_group):
-                m.d.comb += [after[name].eq(further[name] - target.group) for name in STEPS]
-                m.d.comb += [after.left.eq(Mux(target.left.any(), further["left"], 0)), after.group.eq(0)]
+            with m.If(is_last):
+                first = target.word
+                m.d.comb += [after[name].eq(further[name] - first) for name in ("value", "side", "result")]
+                m.d.comb += after.code.eq(further["code"] - (first >> beats.bit_length() - 1))
+                m.d.comb += [after.left.eq(left), after.word.eq(0)]
             with m.Else():
-                m.d.comb += after.group.eq(tile.group + 1)
+                m.d.comb += after.word.eq(tile.word + beats)
             m.d.sync += [tile.eq(after), active.eq(0)]
         with m.If(active):
-            m.d.sync += piece.eq(Mux(word_ends, 0, piece + 1))
-            with m.If(word_ends):
-                m.d.sync += [lane.eq(lane + 1), *(target[name].eq(further[name]) for name in STEPS)]
-                m.d.sync += target.left.eq(Mux(target.left.any(), further["left"], 0))
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(pixel_ends):
+                m.d.sync += [beat.eq(0), lane.eq(lane + 1), *(target[name].eq(further[name]) for name in STEPS)]
+                m.d.sync += target.left.eq(left)
         with m.If(self.whole):
-            m.d.sync += [active.eq(1), lane.eq(0), piece.eq(0), held.eq(self.sums)]
-            m.d.sync += [target[name].eq(after[name] + after.group) for name in STEPS]
-            m.d.sync += [target.left.eq(after.left), target.group.eq(after.group)]
+            start = Signal(layout)  # the first word of the next tile's group
+            m.d.comb += [start.eq(after), start.word.eq(0)]
+            m.d.sync += [active.eq(1), lane.eq(0), beat.eq(0), held.eq(self.sums), target.left.eq(after.left)]
+            m.d.sync += [target[name].eq(value) for name, value in next_word(spec, start, after.word).items()]
         with m.If(self.start):
             m.d.sync += [tile[name].eq(first) for name, first in first_target(self.follow, self.pixels).items()]
         return m

@@ -17,7 +17,7 @@ from hw.engine.drain import Drain
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
 from hw.engine.lane import Lane, decode_weights
-from hw.engine.loader import Loader
+from hw.engine.loader import Loader, image_layout
 from hw.engine.places import delayed
 from hw.engine.program import (
     ARRAY_KINDS,
@@ -147,7 +147,7 @@ class Engine(wiring.Component):
             collector.window.eq(self.part(m, value, window_fields(spec), "value_window")),
             collector.follow.eq(collected),
             collector.collect.eq(self.part(m, value, collect_fields(spec), "collect")),
-            collector.last_group.eq(value.last_place_group),
+            collector.last_word.eq(value.last_place_word),
             collector.start.eq(starts[Kind.COLLECT]),
             finisher.follow.eq(follow),
             quantiser.follow.eq(Mux(collecting, collected, summed)),
@@ -253,6 +253,7 @@ class Engine(wiring.Component):
             # Sums of which no codes are made may be under way when the collector begins.
             quantiser.valid.eq(Mux(direct, collector.valid, finisher.done & follow.writes_codes)),
             quantiser.address.eq(Mux(direct, collector.item.target.code, finisher.target.code)),
+            quantiser.beat.eq(Mux(direct, collector.item.target.word, finisher.target.word)),
             *(
                 value.eq(Mux(direct, read, finished))
                 for value, read, finished in zip(
@@ -313,7 +314,7 @@ class Engine(wiring.Component):
     ) -> None:
         """The memories of values and of the input, and what the finisher takes: sums, or what was collected."""
         spec, follow = self.spec, finisher.follow
-        m.submodules.input = given = Memory(shape=values_layout(spec), depth=max(spec.depths.inputs, 2), init=[])
+        m.submodules.input = given = Memory(shape=image_layout(spec), depth=max(spec.depths.inputs, 2), init=[])
         load, taken = given.write_port(), given.read_port()
         from_values = Mux(collector.takes_side, collector.side_address, collector.address)
         array, value = arrays.instruction, others.instruction
@@ -340,12 +341,21 @@ class Engine(wiring.Component):
             load.en.eq(loader.write),
             load.addr.eq(loader.address),
             load.data.eq(loader.word),
-            taken.addr.eq(collector.address),
-            collector.read.eq(Mux(value.from_input, taken.data, read)),
+            taken.addr.eq(collector.address >> spec.beats.bit_length() - 1),
+            collector.read.eq(
+                Mux(value.from_input, self.image_word(m, taken.data, collector.address), read.as_value())
+            ),
             finisher.valid.eq(Mux(through, collector.valid, drain.valid)),
             finisher.item.eq(Mux(through, collector.item, drain.item)),
             finisher.side.eq(Mux(through, collected_side, side)),
         ]
+
+    def image_word(self, m: Module, word: data.View, address: Value) -> Value:
+        """The values of an image's word that an address names, a cycle after it."""
+        beats = self.spec.beats
+        beat = Signal(range(max(beats, 2)))
+        m.d.sync += beat.eq(address % beats)
+        return word.as_value().word_select(beat, self.spec.lanes * self.spec.value_bits)
 
     def constants(
         self,
@@ -364,10 +374,10 @@ class Engine(wiring.Component):
         m.submodules.scales = scales = Memory(shape=scales_layout(spec), depth=every, init=self.image.scales)
         m.submodules.biases = biases = Memory(shape=totals_layout(spec), depth=depth, init=self.image.biases)
         scale_out, bias_out = scales.read_port(), biases.read_port()
-        group = Mux(through, collector.item.target.group, drain.item.target.group)
+        row = Mux(through, collector.item.target.word, drain.item.target.word)
         m.d.comb += [
-            scale_out.addr.eq(follow.scales + group),
-            bias_out.addr.eq(follow.biases + group),
+            scale_out.addr.eq(follow.scales + row),
+            bias_out.addr.eq(follow.biases + row),
             finisher.scales.eq(scale_out.data),
             finisher.biases.eq(bias_out.data),
         ]
@@ -402,14 +412,14 @@ class Engine(wiring.Component):
         m.d.comb += is_first.eq(finisher.target.left == pixels)
         reads = []
         for number in range(spec.banks):
-            shape = data.ArrayLayout(signed(block.sum_bits), spec.channels)
+            shape = data.ArrayLayout(signed(block.sum_bits), spec.lanes)
             m.submodules[f"sums_{number}"] = sums = Memory(shape=shape, depth=max(spec.sum_words, 2), init=[])
             into, out = sums.write_port(), sums.read_port(domain="comb")
             taken = sending & (instruction.bank == number)
             m.d.comb += [
                 into.en.eq(finisher.done & follow.adds_channels & (bank == number)),
-                into.addr.eq(finisher.target.group),
-                out.addr.eq(Mux(taken, word, finisher.target.group)),
+                into.addr.eq(finisher.target.word),
+                out.addr.eq(Mux(taken, word, finisher.target.word)),
                 *(i.eq(Mux(is_first, 0, o) + y) for i, o, y in zip(into.data, out.data, finisher.values, strict=True)),
             ]
             reads.append(out.data)

@@ -39,19 +39,28 @@ class Depths:
 class EngineSpec:
     """An engine with all its parameters. Raises InputError for a combination that cannot be.
 
-    mac: what each product is. channels: G, a power of two: channels of a word, rows and columns of an array. pixels: P,
-    arrays, each with a pixel of its own. precision: bits of a layer's input (`Precision.bits`). value_bits: of a stored
-    value, at least those. scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map
-    whose step adapts. hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether
-    images are bytes that a table turns into values. word_bits: of a program's word, of which a few are an instruction.
+    mac: what each product is. channels: G, a power of two: channels of a word of codes, rows and columns of an array.
+    pixels: P, arrays, each with a pixel of its own. lanes: L, a power of two up to G: values that are read, finished
+    and quantised a cycle; a word of values. precision: bits of a layer's input (`Precision.bits`). value_bits: of a
+    stored value, at least those; pool_bits: bits that a pooling's sums have more. least_shift, shift_bits: the shifts
+    of totals are the least to 2^shift_bits − 1 more, or none; least_align, align_bits: the same of side branches.
+    scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map whose step adapts.
+    hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether images are bytes
+    that a table turns into values. word_bits: of a program's word, of which a few are an instruction.
     """
 
     mac: MacSpec
     channels: int
     pixels: int
+    lanes: int
     depths: Depths
     precision: int = 16
     value_bits: int = 16
+    pool_bits: int = 8
+    least_shift: int = 8
+    shift_bits: int = 4
+    least_align: int = 8
+    align_bits: int = 4
     accumulator_bits: int = 24
     total_bits: int = 48
     scale_bits: int = 24
@@ -66,6 +75,12 @@ class EngineSpec:
         check_choice("unit", self.mac.unit, UNITS)
         check_choice("channels", self.channels, (2, 4, 8, 16, 32))
         check_range("pixels", self.pixels, 1, 64)
+        check_choice("lanes", self.lanes, tuple(1 << n for n in range(self.channels.bit_length())))
+        check_range("pool_bits", self.pool_bits, 0, 16)
+        check_range("least_shift", self.least_shift, 0, 40)
+        check_range("shift_bits", self.shift_bits, 0, 6)
+        check_range("least_align", self.least_align, 0, 40)
+        check_range("align_bits", self.align_bits, 0, 6)
         check_range("precision", self.precision, 12, 20)
         check_range("value_bits", self.value_bits, self.precision, 32)
         check_range("accumulator_bits", self.accumulator_bits, 8, 32)
@@ -82,13 +97,28 @@ class EngineSpec:
 
     @property
     def operand_bits(self) -> int:
-        """Bits of what is scaled: a sum of products, or a value that a pooling added up."""
-        return max(self.accumulator_bits, self.value_bits + 8)
+        """Bits of what is finished: a sum of products, or a value that a pooling added up."""
+        return max(self.accumulator_bits, self.pooled_bits)
+
+    @property
+    def pooled_bits(self) -> int:
+        """Bits of a value that a pooling added up."""
+        return self.value_bits + self.pool_bits
+
+    @property
+    def factor_bits(self) -> int:
+        """Bits of what is multiplied by a scale."""
+        return max(self.accumulator_bits, self.value_bits)
+
+    @property
+    def beats(self) -> int:
+        """Words of values that a word of codes is made of."""
+        return self.channels // self.lanes
 
     @property
     def step_bits(self) -> int:
         """Bits of the step S, unsigned."""
-        return max(self.precision + GUARD + BETA_BITS, self.value_bits + 8 + GUARD)
+        return max(self.precision + GUARD + BETA_BITS, self.pooled_bits + GUARD)
 
     @cached_property
     def adapter_block(self) -> BlockSpec:
@@ -98,7 +128,7 @@ class EngineSpec:
             channels=-(-self.map_channels // self.channels) * self.channels,
             pixels=self.map_pixels,
             precision=self.precision,
-            lanes=self.channels,
+            lanes=self.lanes,
             hidden=self.hidden,
         )
 

@@ -13,13 +13,13 @@ FINISHER_LATENCY = 8  # cycles from an item to its values
 
 
 def scales_layout(spec: EngineSpec) -> data.ArrayLayout:
-    """A word of scales K, one for each channel of a group."""
-    return data.ArrayLayout(signed(spec.scale_bits), spec.channels)
+    """A word of scales K, one for each lane."""
+    return data.ArrayLayout(signed(spec.scale_bits), spec.lanes)
 
 
 def totals_layout(spec: EngineSpec) -> data.ArrayLayout:
     """A word of biases B, of acc · K + B, or of results."""
-    return data.ArrayLayout(signed(spec.total_bits), spec.channels)
+    return data.ArrayLayout(signed(spec.total_bits), spec.lanes)
 
 
 class Finisher(wiring.Component):
@@ -62,25 +62,27 @@ class Finisher(wiring.Component):
             self.done.eq(delayed(m, self.valid, FINISHER_LATENCY, "valid")),
             self.target.eq(delayed(m, self.item.target, FINISHER_LATENCY, "target")),
         ]
-        for channel in range(self.spec.channels):
-            self.finish(m, channel)
+        for lane in range(self.spec.lanes):
+            self.finish(m, lane)
         return m
 
-    def finish(self, m: Module, channel: int) -> None:
-        """One channel's pipeline."""
+    def finish(self, m: Module, lane: int) -> None:
+        """One lane's pipeline."""
         spec, follow = self.spec, self.follow
         total_shape = signed(spec.total_bits)
 
         def register(value, name, shape=None):
-            held = Signal(shape or value.shape(), name=f"{name}_{channel}")
+            held = Signal(shape or value.shape(), name=f"{name}_{lane}")
             m.d.sync += held.eq(value)
             return held
 
-        x = register(register(self.item.operands[channel], "operand"), "factor")
-        scale, bias = register(self.scales[channel], "scale"), register(self.biases[channel], "bias")
-        side = register(Mux(follow.has_side, self.side[channel], 0).as_signed(), "side")
-        product = register(register(x * scale, "product"), "product_held")
-        shifted = register((side << follow.align)[: spec.total_bits].as_signed(), "aligned", total_shape)
+        x = register(register(self.item.operands[lane], "operand"), "factor")
+        scale, bias = register(self.scales[lane], "scale"), register(self.biases[lane], "bias")
+        side = register(Mux(follow.has_side, self.side[lane], 0).as_signed(), "side")
+        factor = x[: spec.factor_bits].as_signed()
+        product = register(register(factor * scale, "product"), "product_held")
+        aligned = (side << follow.align) << spec.least_align
+        shifted = register(aligned[: spec.total_bits].as_signed(), "aligned", total_shape)
         added = register(shifted + register(bias, "bias_held"), "added", total_shape)
         plain = register(register(x, "plain"), "plain_held")
         total = register(
@@ -88,7 +90,9 @@ class Finisher(wiring.Component):
             "total",
             total_shape,
         )
-        halves = register(Cat(Const(0, 1), total).as_signed() >> follow.shift, "halves")
+        doubled = Cat(Const(0, 1), total).as_signed()
+        moved = (doubled >> spec.least_shift) >> follow.shift
+        halves = register(Mux(follow.shifts_total, moved, doubled).as_signed(), "halves")
         rounded = register((halves + 1) >> 1, "rounded", total_shape)
         low, high = follow.low, follow.high
-        m.d.sync += self.values[channel].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))
+        m.d.sync += self.values[lane].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))

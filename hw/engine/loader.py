@@ -6,11 +6,15 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
-from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import SLOT_BITS, load_fields
 
 BYTE = 256  # entries of a channel's table
+
+
+def image_layout(spec: EngineSpec) -> data.ArrayLayout:
+    """A word of an image: the value of each channel of a word of codes."""
+    return data.ArrayLayout(signed(spec.value_bits), spec.channels)
 
 
 class Loader(wiring.Component):
@@ -25,7 +29,7 @@ class Loader(wiring.Component):
     load : In(fields of the instruction), start : In(1)
     begun, full : Out(1)
         A part of the image has come in; the image is in the memory.
-    write : Out(1), address : Out, word : Out(a word of values)
+    write : Out(1), address : Out, word : Out(`image_layout`)
     """
 
     def __init__(self, spec: EngineSpec, tables: list[int]):
@@ -40,7 +44,7 @@ class Loader(wiring.Component):
                 "full": Out(1),
                 "write": Out(1),
                 "address": Out(index_shape(spec.depths.inputs)),
-                "word": Out(values_layout(spec)),
+                "word": Out(image_layout(spec)),
             }
         )
 

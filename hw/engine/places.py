@@ -11,7 +11,7 @@ STEPS = {"value": "value_step", "side": "value_step", "code": "code_step", "resu
 
 
 def target_layout(spec: EngineSpec) -> data.StructLayout:
-    """Where an output pixel's word goes: addresses, its group of channels, pixels left with it."""
+    """Where a word of an output pixel goes: addresses, which of the pixel's words it is, pixels left with it."""
     value = index_shape(spec.depths.values)
     return data.StructLayout(
         {
@@ -19,7 +19,7 @@ def target_layout(spec: EngineSpec) -> data.StructLayout:
             "side": value,
             "code": index_shape(spec.depths.codes),
             "result": index_shape(spec.depths.results),
-            "group": unsigned(SIZE_BITS),
+            "word": unsigned(SIZE_BITS),
             "left": unsigned(COUNT_BITS),
         }
     )
@@ -27,17 +27,25 @@ def target_layout(spec: EngineSpec) -> data.StructLayout:
 
 def first_target(follow: data.View, pixels: Value) -> dict[str, Value]:
     """The target of an instruction's first word."""
-    return {name: follow[name] for name in STEPS} | {"left": pixels, "group": 0}
+    return {name: follow[name] for name in STEPS} | {"left": pixels, "word": 0}
 
 
 def next_pixel(target: data.View, follow: data.View) -> dict[str, Value]:
-    """The target one pixel further, its group unchanged."""
+    """The target one pixel further, its word's number unchanged."""
     return {name: target[name] + follow[step] for name, step in STEPS.items()} | {"left": target.left - 1}
 
 
+def next_word(spec: EngineSpec, target: data.View, words: Value | int = 1) -> dict[str, Value]:
+    """The target some words further in the same pixel. A word of codes is made of `spec.beats` words of values."""
+    beat = spec.beats.bit_length() - 1
+    word = target.word + words
+    code = target.code + (word >> beat) - (target.word >> beat)
+    return {name: target[name] + words for name in ("value", "side", "result", "word")} | {"code": code}
+
+
 def operands_layout(spec: EngineSpec) -> data.ArrayLayout:
-    """A word of what is scaled: sums of products, or values."""
-    return data.ArrayLayout(signed(spec.operand_bits), spec.channels)
+    """A word of what is finished: sums of products, or values."""
+    return data.ArrayLayout(signed(spec.operand_bits), spec.lanes)
 
 
 def item_layout(spec: EngineSpec) -> data.StructLayout:

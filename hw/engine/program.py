@@ -102,8 +102,9 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "biases": index_shape(spec.depths.constants),
         "finishes": unsigned(1),  # values go through all of this; otherwise they are quantised as they are
         "identity": unsigned(1),  # no K and no B
-        "shift": unsigned(SHIFT_BITS),
-        "align": unsigned(SHIFT_BITS),
+        "shifts_total": unsigned(1),
+        "shift": unsigned(spec.shift_bits),  # above the least
+        "align": unsigned(spec.align_bits),
         "has_side": unsigned(1),
         "side": value,
         "low": signed(spec.total_bits),
@@ -132,7 +133,12 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
 
 def collect_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What is done with the places of a window."""
-    return {"last_place_group": unsigned(SIZE_BITS), "from_input": unsigned(1), "takes_largest": unsigned(1)}
+    return {
+        "last_place_word": unsigned(SIZE_BITS),  # of values
+        "last_step": unsigned(PIECE_BITS),  # steps that a word takes at least, less 1
+        "from_input": unsigned(1),
+        "takes_largest": unsigned(1),
+    }
 
 
 def adapt_fields(spec: EngineSpec) -> dict[str, Shape]:
@@ -162,6 +168,7 @@ def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
     return {
         "last_output": unsigned(SIZE_BITS),
         "output_pixels": unsigned(COUNT_BITS),
+        "output_words": unsigned(SIZE_BITS),  # of a pixel
     }
 
 

@@ -22,21 +22,23 @@ class Quantiser(wiring.Component):
     Members
     -------
     follow : In(fields of the instruction), step : In, constant while the instruction is at work
-    valid : In(1), values : In(a word of value_bits + 8), address : In
+    valid : In(1), values : In(a word of pooled_bits), address : In, beat : In
+        Which of the words of values that a word of codes is made of.
     write : Out(1), code_address : Out, codes : Out(code_word)
     """
 
     def __init__(self, spec: EngineSpec, piece_bits: int):
         self.spec, self.piece_bits = spec, piece_bits
-        self.bits = spec.value_bits + 8
+        self.bits = spec.pooled_bits
         follow = data.StructLayout(follow_fields(spec))
         super().__init__(
             {
                 "follow": In(follow),
                 "step": In(spec.step_bits),
                 "valid": In(1),
-                "values": In(data.ArrayLayout(signed(self.bits), spec.channels)),
+                "values": In(data.ArrayLayout(signed(self.bits), spec.lanes)),
                 "address": In(follow["code"].shape),
+                "beat": In(range(spec.beats)),
                 "write": Out(1),
                 "code_address": Out(follow["code"].shape),
                 "codes": Out(spec.code_word),
@@ -51,29 +53,41 @@ class Quantiser(wiring.Component):
             step.eq(Mux((self.step >> cut).any(), 1 << cut, self.step)),
             half_range.eq(Mux(self.follow.signed, step << self.follow.code_bits, 0)),
         ]
-        codes = [self.divide(m, value, step, half_range, channel) for channel, value in enumerate(self.values)]
+        codes = [self.divide(m, value, step, half_range, lane) for lane, value in enumerate(self.values)]
         valid = delayed(m, self.valid, WIDEST_CODE + 1, "valid")
         address = delayed(m, self.address, WIDEST_CODE + 1, "address")
-        self.write_pieces(m, codes, valid, address)
+        beat = delayed(m, self.beat, WIDEST_CODE + 1, "beat") if self.spec.beats > 1 else self.beat
+        word = self.gather(m, codes, valid, beat)
+        self.write_pieces(m, word, valid & (beat == self.spec.beats - 1), address)
         return m
 
-    def divide(self, m: Module, value: Value, step: Value, half_range: Value, channel: int) -> Value:
+    def divide(self, m: Module, value: Value, step: Value, half_range: Value, lane: int) -> Value:
         """A code of WIDEST_CODE bits, cut to those of the instruction: a bit a stage, the highest first."""
         width = signed(self.bits + GUARD + WIDEST_CODE + 2)
-        rest = Signal(width, name=f"rest_{channel}")
+        rest = Signal(width, name=f"rest_{lane}")
         m.d.sync += rest.eq((value << GUARD + 1) + step + half_range)
         code: Value = Const(0, 0)
         for stage in reversed(range(WIDEST_CODE)):
-            tried = Signal(width, name=f"tried_{stage}_{channel}")
+            tried = Signal(width, name=f"tried_{stage}_{lane}")
             m.d.comb += tried.eq(rest - (step << stage + 1))
             kept, found = (
-                Signal(width, name=f"kept_{stage}_{channel}"),
-                Signal(WIDEST_CODE - stage, name=f"code_{stage}_{channel}"),
+                Signal(width, name=f"kept_{stage}_{lane}"),
+                Signal(WIDEST_CODE - stage, name=f"code_{stage}_{lane}"),
             )
             m.d.sync += [kept.eq(Mux(tried[-1], rest, tried)), found.eq(Cat(~tried[-1], code))]
             rest, code = kept, found
         ones = (Const(1, 1) << self.follow.code_bits) - 1
         return Mux((code >> self.follow.code_bits).any(), ones, code)[:WIDEST_CODE]
+
+    def gather(self, m: Module, codes: list[Value], valid: Value, beat: Value) -> list[Value]:
+        """A word of codes, whole with its last beat: those of the beats before are kept."""
+        word: list[Value] = []
+        for number in range(self.spec.beats - 1):
+            kept = [Signal(WIDEST_CODE, name=f"kept_{number}_{lane}") for lane in range(self.spec.lanes)]
+            with m.If(valid & (beat == number)):
+                m.d.sync += [k.eq(code) for k, code in zip(kept, codes, strict=True)]
+            word += kept
+        return word + codes
 
     def write_pieces(self, m: Module, codes: list[Value], valid: Value, address: Value) -> None:
         """Write a word's pieces, one a cycle, the lowest first."""

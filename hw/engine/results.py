@@ -52,9 +52,10 @@ class Results(wiring.Component):
         left, channel, lane = (
             Signal.like(finish.output_pixels),
             Signal.like(finish.last_output),
-            Signal(range(self.spec.channels)),
+            Signal(range(self.spec.lanes)),
         )
-        address, waits = Signal.like(self.address), Signal(2)  # for the memory's word
+        address, pixel = Signal.like(self.address), Signal.like(self.address)  # of a word, of its pixel's first
+        waits = Signal(2)  # for the memory's word
         m.d.comb += [
             into.en.eq(self.write),
             into.addr.eq(self.address),
@@ -62,19 +63,21 @@ class Results(wiring.Component):
             out.addr.eq(address),
             self.busy.eq(left.any()),
             self.o.valid.eq(left.any() & ~waits.any()),
-            self.o.payload.value.eq(out.data[lane]),
+            self.o.payload.value.eq(out.data[lane if self.spec.lanes > 1 else 0]),
             self.o.payload.last.eq((left == 1) & (channel == finish.last_output)),
         ]
         with m.If(waits.any()):
             m.d.sync += waits.eq(waits - 1)
         with m.If(self.o.valid & self.o.ready):
             pixel_ends = channel == finish.last_output
-            word_ends = pixel_ends | (lane == self.spec.channels - 1)
+            word_ends = pixel_ends | (lane == self.spec.lanes - 1)
             m.d.sync += [channel.eq(Mux(pixel_ends, 0, channel + 1)), lane.eq(Mux(word_ends, 0, lane + 1))]
             m.d.sync += left.eq(left - pixel_ends)
             with m.If(word_ends):
                 m.d.sync += [address.eq(address + 1), waits.eq(2)]
+            with m.If(pixel_ends):
+                m.d.sync += [address.eq(pixel + finish.output_words), pixel.eq(pixel + finish.output_words)]
         with m.If(self.start):
             m.d.sync += [finish.eq(self.finish), left.eq(self.finish.output_pixels), channel.eq(0), lane.eq(0)]
-            m.d.sync += [address.eq(0), waits.eq(2)]
+            m.d.sync += [address.eq(0), pixel.eq(0), waits.eq(2)]
         return m

@@ -1,10 +1,11 @@
 """SCALE: from an image's step S to the scales K of a layer's channels, one a cycle with one multiplier."""
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import index_shape
 from hw.asq.rounding import round_shift
 from hw.engine.engine_spec import EngineSpec
@@ -35,13 +36,13 @@ class Scaler(wiring.Component):
                 "first": In(address),
                 "last": In(address),
                 "constants": In(follow["scales"].shape),
-                "shift": In(follow["shift"].shape),
+                "shift": In(SHIFT_BITS),
                 "step": In(spec.step_bits),
                 "start": In(1),
                 "busy": Out(1),
                 "write": Out(1),
                 "address": Out(follow["scales"].shape),
-                "lane": Out(range(spec.channels)),
+                "lane": Out(range(spec.lanes)),
                 "scale": Out(signed(spec.scale_bits)),
             }
         )
@@ -69,8 +70,12 @@ class Scaler(wiring.Component):
         with m.If(self.start):
             m.d.sync += [active.eq(1), place.eq(self.first), row.eq(self.constants), lane.eq(0)]
         with m.Elif(active):
-            m.d.sync += [place.eq(place + 1), lane.eq(lane + 1), active.eq(place != self.last)]
-            with m.If(lane == spec.channels - 1):
+            m.d.sync += [
+                place.eq(place + 1),
+                lane.eq(Mux(lane == spec.lanes - 1, 0, lane + 1)),
+                active.eq(place != self.last),
+            ]
+            with m.If(lane == spec.lanes - 1):
                 m.d.sync += row.eq(row + 1)
         stages = Signal(SCALER_LATENCY)
         m.d.sync += stages.eq(Cat(active, stages))

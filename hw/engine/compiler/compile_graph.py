@@ -48,7 +48,7 @@ class Compiled:
 
     instructions: those of one image, in order. slots: what is run again and again, for `images` images. timed: when
     each instruction of a round starts, in cycles; period: cycles of a round, if images come in one value a cycle and
-    results are not waited for. used: rows of each memory that are in use.
+    results are taken at once. used: rows of each memory that are in use.
     """
 
     spec: EngineSpec
@@ -184,8 +184,10 @@ class Compiler:
         """When each instruction of a round starts, and the cycles of a round."""
         layouts = array_layout(self.spec), value_layout(self.spec)
         nothing = [cycles.idle_cycles(self.spec, layout) for layout in layouts]
-        values = prod(self.graph.input.shape)
-        return time_slots(slots, Clocks(values + cycles.LOAD_DELAY), (nothing[0], nothing[1]))
+        channels, rows, columns = self.tensor(self.steps[-1].output).shape
+        send = cycles.send_cycles(self.spec, channels, rows * columns)
+        clocks = Clocks(prod(self.graph.input.shape) + cycles.LOAD_DELAY, send)
+        return time_slots(slots, clocks, (nothing[0], nothing[1]))
 
     def program(self, slots: list[Slot], arrays: bool) -> list[int]:
         """The words of one of the two programs."""
@@ -204,9 +206,9 @@ class Compiler:
 
     # What the steps need.
 
-    def groups(self, name: str) -> int:
-        """Words of a tensor's pixel."""
-        return -(-self.tensor(name).shape[0] // self.spec.channels)
+    def words(self, name: str) -> int:
+        """Words of values of a tensor's pixel."""
+        return -(-self.tensor(name).shape[0] // self.spec.channels) * self.spec.beats
 
     def tensor(self, name: str) -> Tensor:
         return self.graph.tensors[name]
@@ -279,15 +281,15 @@ class Compiler:
         """Where a step's output goes, as values, codes or results."""
         fields: dict[str, int] = {}
         shape = self.tensor(step.output).shape
-        groups = self.groups(step.output)
+        words = self.words(step.output)
         if self.is_result(step):
-            fields |= {"writes_results": 1, "result": 0, "result_step": groups}
+            fields |= {"writes_results": 1, "result": 0, "result_step": words}
         elif self.needs_values(step):
             if self.tensor(step.output).bits > self.spec.value_bits:
                 bits = self.tensor(step.output).bits
                 raise InputError(f"gives values of {bits} bits; allowed: value_bits, {self.spec.value_bits}")
-            fields |= {"writes_values": 1, "value": self.place_values(index, step, groups * shape[1] * shape[2])}
-        fields["value_step"] = groups
+            fields |= {"writes_values": 1, "value": self.place_values(index, step, words * shape[1] * shape[2])}
+        fields["value_step"] = words
         direct = self.direct(step)
         if direct is not None:
             fields |= self.code_fields(step, direct) | {"step": direct.quantiser.mantissa}
@@ -334,7 +336,7 @@ class Compiler:
         fields |= self.target_fields(index, step)
         pieces = direct.operands.pieces if direct else 1
         steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
-        period = max(steps, spec.pixels * pieces, spec.pixels + 1)
+        period = max(steps, cycles.tile_words(spec, pieces), spec.pixels + 1)
         extra = self.extra_bits(node)
         fields |= {
             "weights": len(self.weights),
@@ -344,12 +346,13 @@ class Compiler:
             "period": period - 1,
             "scales": self.constants[step.output],
             "biases": self.constants[step.output],
-            "shift": node.rescale.shift + extra,
         } | self.bound_fields(step)
+        fields |= self.shift_fields(node.rescale.shift + extra)
         if len(step.inputs) == 2:
             if node.align < 0:
                 raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
-            fields |= {"has_side": 1, "align": node.align + extra, "side": self.side_address(step, fields)}
+            fields |= {"has_side": 1, "side": self.side_address(step, fields)}
+            fields |= self.align_fields(node.align + extra)
         self.weights += weight_rows(spec, node, operands, channels)
         tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
         busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
@@ -357,6 +360,22 @@ class Compiler:
         products = node.products.even.size * output[0] * output[1]
         about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
         self.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
+
+    def shift_fields(self, shift: int) -> dict[str, int]:
+        """The fields of a total's shift. Raises InputError for one that the engine has not."""
+        above = shift - self.spec.least_shift
+        if shift and not 0 <= above < 1 << self.spec.shift_bits:
+            most = self.spec.least_shift + (1 << self.spec.shift_bits) - 1
+            raise InputError(f"shifts totals by {shift}; allowed: 0, or {self.spec.least_shift} to {most}")
+        return {"shifts_total": 1, "shift": above} if shift else {}
+
+    def align_fields(self, align: int) -> dict[str, int]:
+        """The fields of a side branch's shift. Raises InputError for one that the engine has not."""
+        above = align - self.spec.least_align
+        if not 0 <= above < 1 << self.spec.align_bits:
+            most = self.spec.least_align + (1 << self.spec.align_bits) - 1
+            raise InputError(f"shifts its side branch by {align}; allowed: {self.spec.least_align} to {most}")
+        return {"align": above}
 
     def side_address(self, step: Step, fields: Mapping[str, int]) -> int:
         """The first row of a step's side branch, which may have been handed over to its output."""
@@ -380,11 +399,11 @@ class Compiler:
         if isinstance(node, MaxPool | SumPool):
             kernel, stride, padding = node.kernel, node.stride, node.padding
             dilation = node.dilation if isinstance(node, MaxPool) else ONE
-        groups = self.groups(source)
+        words = self.words(source)
         base = 0 if isinstance(node, Input) else self.values.first(source)
-        window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, groups, 1)
+        window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, words, 1)
         fields = window.fields(False, self.modulus) | self.target_fields(index, step) | self.rescale_fields(step)
-        fields |= {"last_place_group": groups - 1} | self.bound_fields(step)
+        fields |= {"last_place_word": words - 1} | self.bound_fields(step)
         fields |= {"begins": int(isinstance(node, Input)), "finishes": int(self.finishes(step))}
         fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
         side = int(isinstance(node, Add))
@@ -394,8 +413,9 @@ class Compiler:
             fields["source"] = first
         direct = self.direct(step)
         pieces = direct.operands.pieces if direct else 1
-        steps = max(kernel[0] * kernel[1] + side, pieces)
-        size = {"words": output[0] * output[1] * groups, "steps": steps}
+        least = -(-pieces // spec.beats)  # a word of codes takes as long as its pieces
+        fields["last_step"] = least - 1
+        size = {"words": output[0] * output[1] * words, "steps": max(kernel[0] * kernel[1] + side, least)}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
         flush = cycles.collect_flush(pieces, direct is not None, self.finishes(step))
         layer = direct.step.node.name if direct else ""
@@ -415,11 +435,12 @@ class Compiler:
         """What a step does with the values that it reads."""
         node, rows = step.node, self.constants[step.output]
         if isinstance(node, Scale):
-            return {"scales": rows, "biases": rows, "shift": node.shift}
+            return {"scales": rows, "biases": rows} | self.shift_fields(node.shift)
         if isinstance(node, Add):
             aligns = node.aligns[::-1] if node.signs[1] < 0 else node.aligns
             more = max(0, -node.shift)
-            return {"scales": rows, "biases": rows, "shift": node.shift + more, "align": aligns[1] + more}
+            shifts = self.shift_fields(node.shift + more) | self.align_fields(aligns[1] + more)
+            return {"scales": rows, "biases": rows} | shifts
         return {"identity": 1}
 
     def bound_fields(self, step: Step) -> dict[str, int]:
@@ -431,15 +452,16 @@ class Compiler:
         """Add the instructions that make a layer's codes of values that are whole: its step, its scales, its codes."""
         spec = self.spec
         _, rows, columns = self.tensor(step.output).shape
-        groups, base = self.groups(step.output), self.values.first(step.output)
+        words, base = self.words(step.output), self.values.first(step.output)
         name = use.step.node.name
         if use.adapts:
             self.add_adaptation(step, use)
-        window = Window((rows, columns), (rows, columns), ONE, ONE, ONE, NO_MARGIN, base, groups, 1)
+        window = Window((rows, columns), (rows, columns), ONE, ONE, ONE, NO_MARGIN, base, words, 1)
         fields = window.fields(False, self.modulus) | self.code_fields(step, use)
-        fields |= {"last_place_group": groups - 1}
+        least = -(-use.operands.pieces // spec.beats)
+        fields |= {"last_place_word": words - 1, "last_step": least - 1}
         fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
-        size = {"words": rows * columns * groups, "steps": use.operands.pieces}
+        size = {"words": rows * columns * words, "steps": least}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
         flush = cycles.collect_flush(use.operands.pieces, True, False)
         self.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
@@ -452,7 +474,7 @@ class Compiler:
             raise InputError(f"layer {node.name} has an adapter; this engine has none")
         if adapter.point != spec.precision:
             raise InputError(f"layer {node.name} has a β of {adapter.point} fraction bits; allowed: {spec.precision}")
-        block, words = spec.adapter_block, self.groups(step.output)
+        block, words = spec.adapter_block, self.words(step.output)
         first = adapter.hidden or adapter.output
         hidden = 0 if adapter.hidden is None else len(first.bias)
         constants = {
@@ -492,7 +514,7 @@ class Compiler:
 
     def add_neurons(self, weights: np.ndarray, biases: np.ndarray, outputs: np.ndarray, words: int) -> None:
         """Add the rows of a layer's adapter: int [J, C] weights, the biases of its neurons, their weights in β."""
-        size, block = self.spec.channels, self.spec.adapter_block
+        size, block = self.spec.lanes, self.spec.adapter_block
         padded = np.zeros((len(weights), words * size), np.int64)
         padded[:, : weights.shape[1]] = weights
         names = [name for name, _ in weights_layout(block)]
@@ -523,7 +545,7 @@ class Compiler:
             biases = np.zeros(channels, np.int64)
         else:
             return 0
-        size = self.spec.channels
+        size, lanes = self.spec.channels, self.spec.lanes
         for what, numbers, bits in (
             ("scale", scales, self.spec.scale_bits),
             ("bias", biases, self.spec.total_bits),
@@ -532,7 +554,7 @@ class Compiler:
                 raise InputError(f"node {node.name}: has a {what} of {largest(numbers)}; allowed: {bits} bits")
         for rows, numbers in ((self.scales, scales), (self.biases, biases)):
             padded = [*np.asarray(numbers).tolist(), *[0] * (-channels % size)]
-            rows += [padded[start : start + size] for start in range(0, len(padded), size)]
+            rows += [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
         return first
 
     def layer_constants(self, node: Convolution, largest_side: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -577,12 +599,12 @@ class Compiler:
     @property
     def input_words(self) -> int:
         _, rows, columns = self.graph.input.shape
-        return self.groups(self.steps[0].output) * rows * columns
+        return self.words(self.steps[0].output) // self.spec.beats * rows * columns
 
     @property
     def result_words(self) -> int:
         _, rows, columns = self.tensor(self.steps[-1].output).shape
-        return self.groups(self.steps[-1].output) * rows * columns
+        return self.words(self.steps[-1].output) * rows * columns
 
     def byte_tables(self) -> list[int]:
         """The values that bytes mean, a table for each channel of the image."""
@@ -594,4 +616,5 @@ class Compiler:
     def finish(self) -> None:
         """End with FINISH."""
         channels, rows, columns = self.tensor(self.steps[-1].output).shape
-        self.add(Kind.FINISH, "results", {"last_output": channels - 1, "output_pixels": rows * columns}, 0, 0)
+        fields = {"last_output": channels - 1, "output_pixels": rows * columns}
+        self.add(Kind.FINISH, "results", fields | {"output_words": self.words(self.steps[-1].output)}, 0, 0)

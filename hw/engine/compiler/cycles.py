@@ -13,6 +13,7 @@ from hw.engine.program import ARRAY_KINDS, Kind, array_layout, program_words, va
 from hw.engine.quantiser import QUANTISER_LATENCY
 from hw.engine.scaler import SCALER_LATENCY
 
+READ_WORD = 2  # cycles to read a word of results
 LOAD_DELAY = 2  # cycles from the last value of an image until the program sees it
 CONTROL = 4  # cycles to compare the checksum, start, see that all is idle, and end
 
@@ -22,15 +23,25 @@ def writing(pieces: int, codes: bool, finishes: bool = True) -> int:
     return FINISHER_LATENCY * finishes + (QUANTISER_LATENCY + pieces if codes else 1)
 
 
+def tile_words(spec: EngineSpec, pieces: int) -> int:
+    """Cycles in which a tile's sums leave: a word of values each, or as many as their codes have pieces."""
+    return spec.pixels * max(spec.beats, pieces)
+
+
 def convolve_flush(spec: EngineSpec, steps: int, period: int, pieces: int, codes: bool) -> int:
     """Cycles from the end of a layer's last tile until all is written."""
-    drained = 2 + lane_latency(spec) + 1 + spec.pixels * pieces
+    drained = 2 + lane_latency(spec) + 1 + tile_words(spec, pieces)
     return max(0, drained + writing(pieces, codes) - (period - steps))
 
 
 def collect_flush(pieces: int, codes: bool, finishes: bool) -> int:
     """Cycles from the last step until all is written."""
     return PIPELINE + writing(pieces, codes, finishes)
+
+
+def send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:
+    """Cycles from FINISH until results may be written again: those of a word leave one by one, after it was read."""
+    return 1 + pixels * (channels + READ_WORD * -(-channels // spec.lanes))
 
 
 def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:

@@ -88,12 +88,15 @@ class Timed:
 class Clocks:
     """The time of both programs while slots run one after the other.
 
-    load: cycles for an image to come in. loaded: when the image that comes in is whole.
+    load: cycles for an image to come in. loaded: when the image that comes in is whole. send: cycles for results to
+    go out, if they are taken at once. sent: when they have.
     """
 
     load: int
+    send: int
     now: int = 0
     loaded: int = 0
+    sent: int = 0
 
     def run(self, slot: Slot, nothing: tuple[int, int]) -> list[Timed]:
         """Run a slot; `now` is then the next meeting. nothing: cycles of a part that has no instruction."""
@@ -103,8 +106,12 @@ class Clocks:
             for instruction in part:
                 if instruction.kind == Kind.COLLECT and instruction.fields.get("begins"):
                     time = max(time, self.loaded)
+                if instruction.kind == Kind.FINISH or instruction.fields.get("writes_results"):
+                    time = max(time, self.sent)
                 if instruction.kind == Kind.LOAD:
                     self.loaded = time + self.load
+                if instruction.kind == Kind.FINISH:
+                    self.sent = time + self.send
                 timed.append(Timed(instruction, time))
                 time += instruction.cycles
             ends.append(time if part else time + cost)
