@@ -95,6 +95,13 @@ class Use:
         return self.quantiser.adapter is not None
 
     @property
+    def skips_pixels(self) -> bool:
+        """Whether the layer sees only some pixels of its input, so that no codes need be made of the others."""
+        node = self.step.node
+        assert isinstance(node, Convolution)
+        return node.kernel == ONE and node.padding == NO_MARGIN and node.stride != ONE
+
+    @property
     def codes(self) -> str:
         """The name of the codes in their memory."""
         return f"codes of {self.step.node.name}"
@@ -239,6 +246,10 @@ class Compiler:
         """The layer whose codes a step writes itself: the first of fixed step."""
         return next((use for use in self.uses[step.output] if not use.adapts), None)
 
+    def is_direct(self, use: Use) -> bool:
+        """Whether the step that makes a layer's input writes its codes itself, of every pixel."""
+        return any(use is self.direct(step) for step in self.steps)
+
     def is_result(self, step: Step) -> bool:
         return step is self.steps[-1]
 
@@ -292,7 +303,7 @@ class Compiler:
         fields["value_step"] = words
         direct = self.direct(step)
         if direct is not None:
-            fields |= self.code_fields(step, direct) | {"step": direct.quantiser.mantissa}
+            fields |= self.code_fields(direct, shape[1], shape[2]) | {"step": direct.quantiser.mantissa}
         fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
         return fields | {"map_pixels": shape[1] * shape[2]}
 
@@ -305,9 +316,8 @@ class Compiler:
                 return self.values.hand_over(name, step.output)
         return self.values.take(step.output, rows)
 
-    def code_fields(self, step: Step, use: Use) -> dict[str, int]:
-        """Where and how the codes of a layer's input are written."""
-        _, rows, columns = self.tensor(step.output).shape
+    def code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
+        """Where and how the codes of a layer's input are written, a map of so many rows and columns."""
         words = use.operands.pixel_words
         fields = {"writes_codes": 1, "code": self.codes.take(use.codes, words * rows * columns), "code_step": words}
         return fields | slot_fields(self.spec, use.operands)
@@ -320,11 +330,14 @@ class Compiler:
         operands, codes = use.operands, self.codes.first(use.codes)
         channels, *size = self.tensor(step.inputs[0]).shape
         _, *output = self.tensor(node.name).shape
+        stride = node.stride
+        if use.skips_pixels and not self.is_direct(use):
+            size, stride = output, ONE
         window = Window(
             (size[0], size[1]),
             (output[0], output[1]),
             node.kernel,
-            node.stride,
+            stride,
             node.dilation,
             node.padding,
             codes,
@@ -456,12 +469,16 @@ class Compiler:
         name = use.step.node.name
         if use.adapts:
             self.add_adaptation(step, use)
-        window = Window((rows, columns), (rows, columns), ONE, ONE, ONE, NO_MARGIN, base, words, 1)
-        fields = window.fields(False, self.modulus) | self.code_fields(step, use)
+        output, stride = (rows, columns), ONE
+        if use.skips_pixels:
+            assert isinstance(use.step.node, Convolution)
+            output, stride = self.tensor(name).shape[1:], use.step.node.stride
+        window = Window((rows, columns), output, ONE, stride, ONE, NO_MARGIN, base, words, 1)
+        fields = window.fields(False, self.modulus) | self.code_fields(use, *output)
         least = -(-use.operands.pieces // spec.beats)
         fields |= {"last_place_word": words - 1, "last_step": least - 1}
         fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
-        size = {"words": rows * columns * words, "steps": least}
+        size = {"words": output[0] * output[1] * words, "steps": least}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
         flush = cycles.collect_flush(use.operands.pieces, True, False)
         self.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
