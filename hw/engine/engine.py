@@ -324,7 +324,7 @@ class Engine(wiring.Component):
             m.submodules[f"values_{bank}"] = values
             into, out = values.write_port(), values.read_port()
             written = Mux(through, value.bank, array.bank) == bank
-            drains = arrays.at_work & (array.bank == bank)
+            drains = arrays.at_work & (array.kind == Kind.CONVOLVE) & (array.bank == bank)
             m.d.comb += [
                 into.en.eq(finisher.done & follow.writes_values & written),
                 into.addr.eq(finisher.target.value),
