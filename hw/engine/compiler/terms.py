@@ -8,7 +8,6 @@ before the next, lower one.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
 
@@ -30,9 +29,17 @@ def levels_of(level_set: LevelSet) -> dict[Level, int]:
 def budgets(digits: int, most: int) -> Iterator[tuple[int, ...]]:
     """How many terms each digit may have, the fewest in all first."""
     for total in range(1, most + 1):
-        for counts in product(range(total + 1), repeat=digits):
-            if sum(counts) == total:
-                yield counts
+        yield from splits(total, digits)
+
+
+def splits(total: int, digits: int) -> Iterator[tuple[int, ...]]:
+    """Every way to split a number of terms among digits."""
+    if digits == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        for others in splits(total - first, digits - 1):
+            yield first, *others
 
 
 def sums_of(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> dict[Level, tuple[Level, ...]]:
@@ -54,15 +61,20 @@ def makes_all(wanted: Sequence[Level], levels: Sequence[Level], counts: Sequence
     if any(odd for _, odd in wanted):
         known = sums_of(levels, counts, radix_bits)
         return all(pair in known for pair in wanted)
-    reach = max(max(abs(even) for even, _ in levels) << radix_bits * digit for digit in range(len(counts))) * sum(
-        counts
-    )
-    made = np.zeros(2 * reach + 1, bool)  # from −reach to reach
-    made[reach] = True
+    largest = max(abs(even) for even, _ in levels)
+    reach = sum(count * largest << radix_bits * digit for digit, count in enumerate(counts))
+    most = max(abs(even) for even, _ in wanted)
+    if reach < most or len(levels) ** sum(counts) < len(wanted):
+        return False
+    made = 1 << reach  # bit reach + w: whether a sum of terms is w
     for digit, count in enumerate(counts):
         for _ in range(count):
-            made = np.logical_or.reduce([np.roll(made, even << radix_bits * digit) for even, _ in levels])
-    return all(abs(even) <= reach and made[reach + even] for even, _ in wanted)
+            before, made = made, 0
+            for even, _ in levels:
+                shift = even << radix_bits * digit
+                made |= before << shift if shift >= 0 else before >> -shift
+    missing = sum({1 << reach + even for even, _ in wanted}) & ~made
+    return not missing
 
 
 @dataclass(frozen=True)
