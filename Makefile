@@ -13,6 +13,8 @@ options.run := unit layer waves force
 options.verilog := unit bits abits kind frac depth signed-act channels pixels precision lanes shared gated rows columns \
 	stages total hidden buffer golden layer
 options.asq := area
+options.graph := ckpt data images precision
+options.network := preset
 options.synth := GOLDEN widths forms targets dsp seeds liberty scheduler
 options.sweep := GOLDEN bits abits units kinds fracs lanes sides targets seeds liberty scheduler
 options.recommend := device bits abits error form
@@ -29,6 +31,7 @@ options.pytest := PYTEST
 # The commands of a target that is not called as its one command.
 commands.sim := export run
 commands.asq := export asq
+commands.network := graph network
 commands.test := pytest
 commands.verify := pytest
 
@@ -63,7 +66,7 @@ $(warning not used: $(ASIDE) of the environment; what make shall take stands beh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test verify bench docs lint clean
+.PHONY: help sim verilog asq network synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test verify bench docs lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -79,6 +82,10 @@ verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (U
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim asq "$$golden" $(call options,asq)
+
+network: $(READY) ## run a whole network on its engine in Verilator, compared value by value (CKPT, DATA, IMAGES, PRESET)
+	@$(PY) -m sim tools
+	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim network "$$graph" $(call options,network)
 
 synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
 	@$(PY) -m sim synth $(call options,synth)

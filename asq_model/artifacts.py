@@ -14,12 +14,14 @@ import click
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, OtherFormat
 from asq_model.common.progress import progress_bar
-from asq_model.config.fingerprints import export_fingerprint, recipe_fingerprint
+from asq_model.config.fingerprints import export_fingerprint, network_fingerprint, recipe_fingerprint
 from asq_model.config.recipe import Recipe
-from asq_model.spec.golden_vectors import MANIFEST, check_files, read_manifest
+from asq_model.spec.golden_vectors import GRAPH_FILE, MANIFEST, check_files, read_manifest
+from asq_model.spec.graph.file import read_graph
+from asq_model.spec.graph.samples import SAMPLES_FILE
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
 
-GOLDEN = Path("build/golden")
+GOLDEN, GRAPHS = Path("build/golden"), Path("build/graph")
 
 
 def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run) -> Path:
@@ -72,6 +74,30 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
     from asq_model.export.golden_layers import export
 
     export(checkpoint, out, data_folder)
+    return out
+
+
+def write_network_if_needed(
+    checkpoint: Path, out: Path | None, data_folder: Path | None, images: int | None, bits: int, force: bool
+) -> Path:
+    """Write a checkpoint's graph and test images unless they are up to date; return their folder."""
+    _, config = read_checkpoint(checkpoint)
+    out = out or GRAPHS / checkpoint.stem
+    wanted = network_fingerprint(config["digest"], images, bits)
+    if (out / GRAPH_FILE).exists() and not force:
+        try:
+            known = read_graph(out / GRAPH_FILE)[1].get("fingerprint")
+        except OtherFormat:
+            known = None
+        except InputError as error:
+            raise InputError(f"{error}; delete {out} or give --force to write it again") from error
+        if known == wanted and (out / SAMPLES_FILE).exists():
+            click.echo(f"{out} is up to date", err=True)
+            return out
+    from asq_model.export.network_graph import write_network
+
+    click.echo(f"writing the network of {checkpoint} in integers to {out}", err=True)
+    write_network(checkpoint, out, data_folder, images, bits)
     return out
 
 

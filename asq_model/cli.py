@@ -5,14 +5,21 @@ from pathlib import Path
 
 import click
 
-from asq_model.artifacts import GOLDEN, check_fits, export_digits_networks, export_if_needed, train_if_needed
+from asq_model.artifacts import (
+    GOLDEN,
+    check_fits,
+    export_digits_networks,
+    export_if_needed,
+    train_if_needed,
+    write_network_if_needed,
+)
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import shown
 from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Commands, Integer, Real, refuse_unused, switch
 from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
-from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, studies
+from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train, studies
 from asq_model.training.checkpoint_file import read_checkpoint
 
 DEFAULT_BITS = 3
@@ -150,6 +157,23 @@ def onnx(checkpoint, data_folder, qonnx, out):
     reader = "the file, read back," if qonnx else "onnxruntime"
     click.echo(f"{reader} gives torch's logits for {agreeing} of {images} test images", err=True)
     click.echo(out)
+
+
+@cli.command(epilog="Example: asq-post graph --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
+@click.option("--ckpt", type=PATH, help="Checkpoint of the network.  [default: the digits network's, trained now]")
+@DATA
+@click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all of the digits', else 20]")
+@click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
+@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
+@switch("--force", "1: do it again even if nothing changed.")
+def graph(ckpt, data_folder, images, precision, out, force):
+    """Write a network in integers.
+
+    Writes the graph of integers that a trained network becomes, and test images, for `asq-post network`. Prints the
+    folder.
+    """
+    (ckpt,) = read_or_train((ckpt,) if ckpt else (), data_folder)
+    click.echo(write_network_if_needed(ckpt, out, data_folder, images, precision, force))
 
 
 @cli.command("import", epilog="Example: asq-post import network.onnx --inputs images.npy")

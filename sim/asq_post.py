@@ -25,6 +25,8 @@ COMMANDS = {
     "recommend": ("sim.cli", "recommend"),
     "report": ("sim.cli", "report"),
     "unrolled": ("sim.cli", "unrolled"),
+    "graph": ("asq_model.cli", "graph"),
+    "network": ("sim.cli", "network"),
     "inspect": ("asq_model.cli", "inspect"),
     "onnx": ("asq_model.cli", "onnx"),
     "parity": ("asq_model.cli", "parity"),

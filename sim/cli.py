@@ -18,6 +18,7 @@ from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
 from sim.hardware_options import ROOT
 from sim.measure_commands import recommend, sweep_command, synth
+from sim.network_command import network
 from sim.page_commands import pages, report, unrolled
 from sim.reports.adaptation import adaptation, cycle_rows
 from sim.reports.simulation import write_reports
@@ -36,7 +37,7 @@ def cli():
     """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
 
-for command in (synth, sweep_command, recommend, report, unrolled, pages):
+for command in (network, synth, sweep_command, recommend, report, unrolled, pages):
     cli.add_command(command)
 
 

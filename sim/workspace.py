@@ -30,6 +30,7 @@ class Workspace:
     sim/<test bench>/          a test bench as built; in `run-<hash>/` what a run of its tests left
     synth/<module>-<what>/     a synthesis, a placing, a count of gates, or their switching
     unrolled/<module>/         a layer as adders
+    engine/<network>-<preset>/ an engine with a network in it: Verilog, simulator, what its simulation found
     runtime/<hash>/            objects of Verilator's runtime, unless they are shared (`shared_runtimes`)
     rows/<hash>.json           a measured row
     report/<golden vectors>/   reports on a network
@@ -80,6 +81,10 @@ class Workspace:
     def unrolled(self, module: str) -> Path:
         """The folder of a layer as adders."""
         return self.root / "unrolled" / module
+
+    def engine(self, network: str, preset: str) -> Path:
+        """The folder of an engine of a preset with a network in its memories."""
+        return self.root / "engine" / f"{network}-{preset}"
 
     def row(self, inputs: str) -> Path:
         """The file of a measured row, by the hash of all that it depends on."""

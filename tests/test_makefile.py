@@ -40,7 +40,7 @@ def lists():
 
 def calls():
     """(package, command, name of the list that it is given) of every command in a recipe."""
-    return re.findall(r"-m (asq_model|hw|sim) (\w+)(?: \"\$\$golden\")? \$\(call options,(\w+)\)", MAKEFILE)
+    return re.findall(r"-m (asq_model|hw|sim) (\w+)(?: \"\$\$(?:golden|graph)\")? \$\(call options,(\w+)\)", MAKEFILE)
 
 
 def known_variables():

@@ -8,6 +8,7 @@ from conftest import ROOT
 
 from asq_model.config import fingerprints
 from hw.emit import SOURCES as GENERATOR
+from sim.engine import simulate_network
 from sim.explore import measure_design
 from sim.measure import switching
 from sim.runner import bench_runner
@@ -20,6 +21,8 @@ BENCHES = [f"sim.benches.{name}" for name in set(bench_runner.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
 KEPT = {
     "a checkpoint": (["asq_model.training.train"], fingerprints.TRAINING_SOURCES, STORAGE),
+    "a network in integers": (["asq_model.export.network_graph"], fingerprints.EXPORT_SOURCES, STORAGE),
+    "a simulated network": (["sim.engine.simulate_network"], [*simulate_network.SOURCES, *GENERATOR], STORAGE),
     "golden vectors": (["asq_model.export.golden_layers"], fingerprints.EXPORT_SOURCES, STORAGE),
     "emitted Verilog": (["hw.emit", "hw.catalogue", "hw.cycle_counter"], GENERATOR, STORAGE),
     "a row of a comparison": (

@@ -36,3 +36,8 @@ def export_fingerprint(checkpoint_digest: str) -> str:
     """The hash of all that golden vectors depend on: the checkpoint, the sources, and the libraries' versions."""
     inputs = [checkpoint_digest, PRODUCTS_PER_LAYER, EXPORT_SEED, EXPORT_IMAGES, versions("torch", "numpy")]
     return fingerprint(inputs, EXPORT_SOURCES)
+
+
+def network_fingerprint(checkpoint_digest: str, images: int | None, bits: int) -> str:
+    """The hash of all that a network's graph and test images depend on. bits: of the integers."""
+    return fingerprint([export_fingerprint(checkpoint_digest), images, bits])

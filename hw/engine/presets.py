@@ -1,0 +1,151 @@
+"""Engines by name, and the engine that a name stands for with a network: its parameters, and the network compiled."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, convert
+
+from asq_model.common.errors import InputError, check_choice
+from asq_model.spec.adaptive_step import SHIFT_BITS
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.round_products import round_products
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT
+from hw.engine.compiler.compile_graph import Compiled, compile_graph
+from hw.engine.engine_spec import UNITS, Depths, EngineSpec
+
+PRESETS = Path(__file__).with_name("presets.toml")
+ENDLESS = 1 << 20  # rows, in which every memory's contents have room
+LEAST_ROWS = 2
+DEFAULT_BITS = 4  # of weights, which all units have
+FRAC = 0  # fraction bits of √2·a
+TRAINED = ("family", "kind", "weight_bits", "activation_bits")  # what a graph's file says of its inner layers
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True):
+    """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
+
+    lanes: 0: as many as channels.
+    """
+
+    about: str
+    channels: int
+    pixels: int
+    lanes: int = 0
+    depths: Depths | None = None
+    adapter: bool | None = None
+    map_channels: int | None = None
+    map_pixels: int | None = None
+    hidden: int | None = None
+
+
+@cache
+def presets() -> Mapping[str, Preset]:
+    """Every preset by its name."""
+    return convert(tomllib.loads(PRESETS.read_text(encoding="utf-8")), dict[str, Preset])
+
+
+def find_preset(name: str) -> Preset:
+    """A preset by its name. Raises InputError for one that does not exist."""
+    check_choice("preset", name, tuple(presets()))
+    return presets()[name]
+
+
+def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
+    """The products of an engine: those of a graph's own levels (`about`, what its file says), or those that are given.
+
+    given: fields of MacSpec. Raises InputError where neither says it.
+    """
+    chosen = dict(given)
+    if "unit" not in chosen:
+        family = about.get("family")
+        units = [unit for unit in UNITS if FAMILY_OF_UNIT[unit] == family]
+        if not units:
+            raise InputError(f"the graph's weights are of family {family}; give the engine's unit: {', '.join(UNITS)}")
+        chosen["unit"] = units[0]
+    same = FAMILY_OF_UNIT.get(chosen["unit"]) == about.get("family")
+    for name in TRAINED[1:]:
+        if name not in chosen and (same or name != "kind") and name in about:
+            chosen[name] = about[name]
+    if chosen["unit"] == "post":
+        chosen.setdefault("frac", FRAC)
+    try:
+        return MacSpec(**chosen)
+    except TypeError as error:
+        raise InputError(
+            f"the graph says { ({name: about.get(name) for name in TRAINED}) }; give unit and bits"
+        ) from error
+
+
+def check_products(given: Mapping[str, Any]) -> None:
+    """Raises InputError for fields of products that no engine can have, whatever the network."""
+    refused = None
+    for unit in [given["unit"]] if "unit" in given else UNITS:
+        try:
+            check_choice("unit", unit, UNITS)
+            MacSpec(**{"unit": unit, "weight_bits": DEFAULT_BITS, **given})
+            return
+        except InputError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+
+
+def adapting(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
+    """Of each layer whose step adapts the shape of its map, its hidden neurons, and the fraction bits of β."""
+    found = []
+    for node in graph.convolutions():
+        adapter = node.quantiser.adapter
+        if adapter is not None:
+            hidden = 0 if adapter.hidden is None else len(adapter.hidden.bias)
+            found.append((graph.input_of(node).shape, hidden, adapter.point))
+    return found
+
+
+def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
+    """The engine of a preset for a network. precision: bits of the network's integers."""
+    layers = adapting(graph)
+    sizes = {
+        "map_channels": max((shape[0] for shape, _, _ in layers), default=1),
+        "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),
+        "hidden": max((hidden for _, hidden, _ in layers), default=1) or 1,
+    }
+    sizes |= {name: own for name in sizes if (own := getattr(preset, name)) is not None}
+    endless = Depths(**dict.fromkeys((field.name for field in fields(Depths)), ENDLESS))
+    return EngineSpec(
+        mac,
+        preset.channels,
+        preset.pixels,
+        preset.lanes or preset.channels,
+        preset.depths or endless,
+        least_shift=0,
+        shift_bits=SHIFT_BITS,
+        least_align=0,
+        align_bits=SHIFT_BITS,
+        precision=precision,
+        value_bits=precision,
+        total_bits=3 * precision,
+        scale_bits=precision + 8,
+        adapter=bool(layers) if preset.adapter is None else preset.adapter,
+        byte_input=graph.input.table is not None,
+        **sizes,
+    )
+
+
+def compile_network(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> tuple[Graph, Compiled]:
+    """Compile a network for a preset. Returns the graph with √2 as the engine's products round it, and the program.
+
+    Raises InputError, naming the node, for what the engine has not or what does not fit.
+    """
+    if mac.unit == "post":
+        graph = round_products(graph, mac.frac_bits)
+    spec = engine_spec(preset, graph, mac, precision)
+    compiled = compile_graph(graph, spec)
+    for _ in range(0 if preset.depths else 2):  # narrower addresses make a shorter program
+        depths = Depths(**{name: max(LEAST_ROWS, rows) for name, rows in compiled.used.items()})
+        compiled = compile_graph(graph, replace(spec, depths=depths))
+    return graph, compiled

@@ -1,0 +1,83 @@
+"""From a compiled network to a simulator of its engine: Verilog, and what Verilator makes of it, each made once."""
+
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, reported_os_errors, write_text
+from asq_model.common.records import Digest, Kind, remembered
+from hw.emit import generator_fingerprint, to_verilog
+from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.engine import Engine
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
+from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
+from sim.workspace import Workspace
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+TOP = "engine"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was made: its content's hash."""
+
+    sha256: Digest
+
+
+VERILOG: Kind[Written] = Kind("engine's Verilog", Written)
+SIMULATOR: Kind[Written] = Kind("engine's simulator", Written)
+
+
+def describe(compiled: Compiled) -> str:
+    """The hash of all that an engine's Verilog follows from, besides the generator."""
+    return fingerprint([asdict(compiled.spec), asdict(compiled.image), compiled.radix_bits, compiled.piece_bits])
+
+
+def write_verilog(compiled: Compiled, folder: Path) -> Path:
+    """Write the Verilog of a network's engine that shows what it makes (`observed`); nothing if it is there."""
+    path = folder / f"{TOP}.v"
+
+    def write() -> Written:
+        engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, observed=True)
+        write_text(path, to_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
+        return Written(fingerprint([], [path]))
+
+    inputs = fingerprint([generator_fingerprint(), describe(compiled)])
+    remembered(folder / "verilog.json", VERILOG, inputs, write, lambda found: is_whole(path, found))
+    return path
+
+
+def is_whole(path: Path, found: Written) -> bool:
+    """Whether a file is as it was written."""
+    return path.is_file() and fingerprint([], [path]) == found.sha256
+
+
+def build_simulator(verilog: Path, folder: Path, root: Path) -> Path:
+    """Build the simulator of an engine's Verilog; nothing if it is there. Returns the executable.
+
+    root: the build folder, which has Verilator's runtime. Raises InputError when a tool fails.
+    """
+    place = folder / "simulator"
+    executable = place / f"V{TOP}"
+    options = [*VERILATOR_OPTIONS, "-Wno-fatal", "-Wno-lint"]
+    # As for test benches, which have the same runtime.
+    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
+    runtime = Workspace(root).runtime(tools)
+
+    def build() -> Written:
+        with reported_os_errors("build in", place):
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+        words = ["verilator", "--cc", "--exe", "--Mdir", str(place), *options, "--top", TOP]
+        done = subprocess.run([*words, str(verilog), str(HARNESS)], capture_output=True, text=True)
+        if done.returncode:
+            errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
+            raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
+        compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
+        return Written(fingerprint([], [executable]))
+
+    inputs = fingerprint([tools, options], [verilog, HARNESS])
+    remembered(folder / "simulator.json", SIMULATOR, inputs, build, lambda found: is_whole(executable, found))
+    return executable

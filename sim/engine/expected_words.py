@@ -1,0 +1,85 @@
+"""What an instruction has to write: each number with the address and the channel of the word that it stands in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.movement import Reshape
+from asq_model.spec.graph.tensor import Trace
+from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
+from hw.engine.program import PIECE_BITS, SLOT_BITS, Kind
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that is written: where, the place in the map that it is of, and the number. lane: its place in a word.
+
+    piece: of a code that is stored in several pieces.
+    """
+
+    address: int
+    lane: int
+    place: tuple[int, int, int]
+    piece: int
+    number: int
+
+
+def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int) -> np.ndarray:
+    """A layer's codes [C, H, W] as those of the map that it takes, which may have been flattened in between."""
+    codes, shape = trace.codes[layer][image], graph.tensors[tensor].shape
+    if codes.shape == shape:
+        return codes
+    nodes = {node.name: node for node in graph.nodes}
+    reshape = nodes[nodes[layer].inputs[0]]
+    assert isinstance(reshape, Reshape)
+    order = reshape.order
+    return codes.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarray) -> Iterator[Number]:
+    """The numbers of a map [C, H, W] that an instruction stores as values, or keeps as results."""
+    fields = instruction.fields
+    place = "value" if fields.get("writes_values") else "result"
+    first, step = fields[place], fields[f"{place}_step"]
+    _, _, columns = values.shape
+    for (channel, row, column), number in np.ndenumerate(values):
+        address = first + (row * columns + column) * step + channel // spec.lanes
+        yield Number(address, channel % spec.lanes, (channel, row, column), 0, int(number))
+
+
+def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[Number]:
+    """The pieces of the codes [C, H, W] that an instruction writes."""
+    fields, spec = instruction.fields, compiled.spec
+    if not fields.get("finishes") and instruction.kind == Kind.COLLECT:  # of the pixels that the layer sees
+        codes = codes[:, :: fields["row_stride"], :: fields["column_stride"]]
+    size, count, _, columns = spec.channels, *codes.shape
+    moved = codes + (fields["signed"] << fields["code_bits"] - 1)
+    mask = (1 << compiled.piece_bits) - 1 if fields["splits"] else (1 << WIDEST_CODE) - 1
+    for group in range(-(-count // size)):
+        for lane in range(size):
+            channel = lane_channel(compiled, instruction, group, lane)
+            if channel is None or channel >= count:
+                continue
+            own = fields["slot_pieces"] >> lane * PIECE_BITS & (1 << PIECE_BITS) - 1
+            for word in range(fields["last_piece"] + 1):
+                piece = own + word
+                offset = fields["code"] + group + word * fields["piece_stride"]
+                for (row, column), code in np.ndenumerate(moved[channel]):
+                    number = int(code) >> piece * compiled.piece_bits & mask
+                    address = offset + (row * columns + column) * fields["code_step"]
+                    yield Number(address, lane, (channel, row, column), piece, number)
+
+
+def lane_channel(compiled: Compiled, instruction: Instruction, group: int, lane: int) -> int | None:
+    """The channel that stands in a lane of a group's word, or none. A word of the image may hold one several times."""
+    if not instruction.fields.get("from_input"):
+        return group * compiled.spec.channels + lane
+    load = next(i for i in compiled.instructions if i.kind == Kind.LOAD)
+    slot = load.fields["slots"] >> lane * SLOT_BITS & (1 << SLOT_BITS) - 1
+    if load.fields["last_input"] >= compiled.spec.channels:
+        return group * compiled.spec.channels + slot
+    return slot if slot <= load.fields["last_input"] else None

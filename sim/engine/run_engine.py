@@ -1,0 +1,102 @@
+"""Running an engine's simulator: images in, and what the log of the harness says in the end."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import reported_os_errors
+from asq_model.common.progress import SILENT, Bar
+from asq_model.spec.graph.graph import Graph
+from hw.engine.engine_spec import EngineSpec
+
+ARRAYS, VALUES = "A", "B"  # the letters of the two programs in a log
+WORDS = {"R": "results", "V": "values", "C": "codes"}
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """How an engine is driven. sample: images whose values and codes are logged. most_cycles: then it has to be ready.
+
+    in_stalls, out_stalls: of 256 cycles those in which no number is offered, and no result taken. reset_at: the cycle
+    of a reset, after which all images are sent again; 0: none.
+    """
+
+    sample: int
+    most_cycles: int
+    in_stalls: int = 0
+    out_stalls: int = 0
+    reset_at: int = 0
+
+
+@dataclass
+class Log:
+    """What an engine did after the last reset, each with its cycle.
+
+    values, codes: words that were made. done: the kinds of instructions of each program, by its letter. error: the
+    cycle in which it stopped, or none. cycles: how many passed.
+    """
+
+    results: list[tuple[int, int]] = field(default_factory=list)
+    values: list[tuple[int, int]] = field(default_factory=list)
+    codes: list[tuple[int, int]] = field(default_factory=list)
+    done: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: {ARRAYS: [], VALUES: []})
+    error: int | None = None
+    cycles: int = 0
+
+
+def numbers_of(spec: EngineSpec, images: np.ndarray) -> np.ndarray:
+    """Images as an engine takes them: bit patterns, pixel by pixel, the channels of a pixel one after the other."""
+    bits = 8 if spec.byte_input else spec.value_bits
+    return np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.int64) & (1 << bits) - 1, np.uint32)
+
+
+def run_engine(
+    executable: Path,
+    spec: EngineSpec,
+    graph: Graph,
+    images: np.ndarray,
+    stimulus: Stimulus,
+    folder: Path,
+    bar: Bar = SILENT,
+) -> Log:
+    """Send images [N, C, H, W] through an engine, and read what it did. Leaves images and log in the folder.
+
+    Raises InputError when the simulator fails.
+    """
+    given, log = folder / "images.bin", folder / "log.txt"
+    with reported_os_errors("simulate in", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        given.write_bytes(numbers_of(spec, images).tobytes())
+    sizes = [int(np.prod(graph.input.shape)), int(np.prod(graph.result.shape))]
+    numbers = [*sizes, stimulus.sample, stimulus.most_cycles]
+    numbers += [stimulus.in_stalls, stimulus.out_stalls, stimulus.reset_at]
+    command = [str(executable.resolve()), str(given), str(log), *map(str, numbers)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for _ in process.stdout:  # a line an image
+            bar.advance(note="images through RTL")
+        said = process.stderr.read()
+    if process.returncode:
+        raise InputError(f"the simulator {executable} ended with {process.returncode}: {said.strip()[-200:]}")
+    return read_log(log)
+
+
+def read_log(path: Path) -> Log:
+    """What the harness logged (`harness.cpp` has the form)."""
+    log = Log()
+    with path.open() as lines:
+        for line in lines:
+            what, text, *word = line.split()
+            cycle = log.cycles = int(text)
+            if what in (ARRAYS, VALUES):
+                log.done[what].append((cycle, int(word[0])))
+            elif what in WORDS:
+                getattr(log, WORDS[what]).append((cycle, int(word[0], 16)))
+            elif what == "E":
+                log.error = cycle
+            elif what == "X":
+                log = Log()
+    return log

@@ -1,0 +1,144 @@
+"""A network on its engine: compiled, simulated on test images, compared, and what came of it kept by content."""
+
+from dataclasses import asdict, dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from asq_model.common.files import fingerprint, source_paths
+from asq_model.common.progress import Bar
+from asq_model.common.records import Count, Kind, Line, Whole, kept, write_record
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.mac import MacSpec
+from hw.emit import generator_fingerprint
+from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.presets import Preset, compile_network
+from hw.engine.program import Kind as Instructions
+from sim.engine.build_engine import build_simulator, write_verilog
+from sim.engine.compare_run import compare_run, results_of
+from sim.engine.run_engine import Log, Stimulus, run_engine
+from sim.runner.verilator import compiler_version, verilator
+
+SOURCES = source_paths("sim/engine", "sim/runner")
+SAMPLE = 10  # images of which every value and code is compared
+SPARE_CYCLES = 10_000  # beyond the prediction, for the first image's way in and the last results' way out
+PARTS = ("step", "scales", "codes")  # what comes before a layer's products
+
+
+class LayerCycles(Struct, frozen=True):
+    """What of an image's cycles a layer takes: to multiply, and to find its step and its codes."""
+
+    name: Line
+    products: Count
+    multiply: Count
+    prepare: Count
+
+
+class NetworkRun(Struct, frozen=True):
+    """What the simulation of a network found: an engine without a difference to its graph."""
+
+    images: Whole
+    compared: Whole  # images of which every stored value and code was compared
+    numbers: Whole  # results that were compared
+    engine_right: Count
+    graph_right: Count
+    period: Whole  # cycles for as many images as are under way
+    under_way: Whole  # images
+    latency: Whole  # cycles of an image that is alone, from the last of its numbers to the last of its results
+    engine_products: Whole  # a cycle
+    layers: list[LayerCycles]
+    rows: dict[str, tuple[Count, Count]]  # of each memory, in use and there
+
+
+NETWORK_RUN: Kind[NetworkRun] = Kind("simulation of a network", NetworkRun)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to be simulated: its graph, what it is given, the right classes, the engine's products and preset."""
+
+    graph: Graph
+    digest: str  # of graph and images
+    images: np.ndarray
+    labels: np.ndarray
+    mac: MacSpec
+    precision: int
+    preset: Preset
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a simulation: every difference that was found, or the run without one."""
+
+    run: NetworkRun | None
+    differences: list[str]
+
+
+def layer_of(instruction: Instruction) -> str:
+    """The layer that an instruction is for, or its own name: `step of conv` is for `conv`."""
+    part, _, layer = instruction.name.partition(" of ")
+    return layer if part in PARTS else instruction.name
+
+
+def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
+    """An image's instructions by the layer, or the operation, that they are for, in order."""
+    rows: dict[str, list[int]] = {}
+    for instruction in compiled.instructions:
+        row = rows.setdefault(layer_of(instruction), [0, 0, 0])
+        multiplies = instruction.kind == Instructions.CONVOLVE
+        row[0] += instruction.products
+        row[1 if multiplies else 2] += instruction.cycles
+    return [LayerCycles(name, *row) for name, row in rows.items()]
+
+
+def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> NetworkRun:
+    """What is kept of a run without differences."""
+    results, _ = results_of(log, compiled.spec.total_bits)
+    count = len(network.images)
+    size = len(results) // count
+    wanted = graph(network.images).reshape(count, -1).argmax(1)
+    return NetworkRun(
+        images=count,
+        compared=min(SAMPLE, count),
+        numbers=len(results),
+        engine_right=int((results.reshape(count, size).argmax(1) == network.labels).sum()),
+        graph_right=int((wanted == network.labels).sum()),
+        period=compiled.period,
+        under_way=compiled.images,
+        latency=compiled.latency,
+        engine_products=compiled.spec.products,
+        layers=layer_cycles(compiled),
+        rows={name: (used, getattr(compiled.spec.depths, name)) for name, used in compiled.used.items()},
+    )
+
+
+def simulate_network(network: Network, folder: Path, root: Path, bar: Bar) -> Found:
+    """Simulate a network unless that was done; folder: where all of it goes. Raises InputError for one that does not
+    fit, and when a tool fails.
+    """
+    count = len(network.images)
+    path = folder / "run.json"
+    tools = [verilator(), compiler_version(), generator_fingerprint()]
+    about = [network.digest, asdict(network.mac), network.precision, repr(network.preset)]
+    inputs = fingerprint([tools, about], SOURCES)
+    known = kept(path, NETWORK_RUN, inputs)
+    if known is not None:
+        return Found(known, [])
+    bar.say("compiling the network, writing Verilog")
+    path.unlink(missing_ok=True)
+    graph, compiled = compile_network(network.preset, network.graph, network.mac, network.precision)
+    verilog = write_verilog(compiled, folder)
+    bar.say("building the simulator")
+    executable = build_simulator(verilog, folder, root)
+    bar.expect(count)
+    stimulus = Stimulus(min(SAMPLE, count), ceil(compiled.cycles * (count + 1)) + compiled.latency + SPARE_CYCLES)
+    log = run_engine(executable, compiled.spec, graph, network.images, stimulus, folder, bar)
+    differences = compare_run(compiled, graph, network.images, log, stimulus.sample)
+    if differences:
+        return Found(None, differences)
+    found = run_of(network, graph, compiled, log)
+    write_record(path, NETWORK_RUN, found, inputs)
+    return Found(found, [])

@@ -1,0 +1,45 @@
+"""Small made-up networks that together have everything an engine runs."""
+
+from made_up_graphs import Maker
+
+from asq_model.spec.mac import MacSpec
+
+ROUND = (1, 1, 1, 1)  # a margin of one on each side
+
+
+def adapting_network(mac: MacSpec) -> Maker:
+    """Steps that adapt, with and without hidden neurons, a fixed one, a residual block, wider first and last layers."""
+    made = Maker(mac, (1, 4, 4))
+    first = made.conv("first", "input", 5, (3, 3), padding=ROUND, bits=8, signed=True, weight_bits=8)
+    left = made.conv("left", first, 5, (3, 3), padding=ROUND, hidden=3)
+    block = made.conv("block", left, 5, (3, 3), padding=ROUND, hidden=0, side=first)
+    down = made.conv("down", block, 6, (1, 1), (2, 2), hidden=2)
+    wide = made.conv("wide", block, 6, (2, 2), (2, 2), side=down)
+    pooled = made.sum_pool("mean", wide, (2, 2))
+    made.conv("last", pooled, 4, bits=8, weight_bits=8, relu=False, result_bits=30)
+    return made
+
+
+def steady_network(mac: MacSpec) -> Maker:
+    """Fixed steps: kernels of other shapes, strides, dilations, groups, poolings, sums, scalings, a flattened map."""
+    made = Maker(mac, (2, 6, 4), with_table=False)
+    first = made.conv("first", "input", 4, (3, 3), padding=ROUND, signed=True)
+    depth = made.conv("depthwise", first, 4, (3, 3), padding=ROUND, groups=4)
+    wide = made.conv("wide", depth, 6, (1, 3), padding=(0, 0, 2, 2), dilation=(1, 2))
+    grouped = made.conv("grouped", wide, 6, (3, 1), (2, 1), groups=3, bits=7, weight_bits=6)
+    pooled = made.max_pool("pooled", grouped, (2, 3), (1, 1), (0, 0, 1, 1))
+    scaled = made.scale("scaled", pooled)
+    kept = made.clip("kept", scaled, 0, 900)
+    point = made.conv("point", kept, 6, relu=False)
+    total = made.sum("total", kept, point, (1, -1))
+    less = made.sum("less", total, point, relu=True)
+    made.linear("last", less, 5, bits=2)
+    return made
+
+
+def tiny_network() -> Maker:
+    """Two layers."""
+    made = Maker(MacSpec("uniform-sign", 2, 2), (2, 2, 2), with_table=False)
+    first = made.conv("first", "input", 2)
+    made.conv("last", first, 2, (2, 2))
+    return made

@@ -1,0 +1,170 @@
+"""Made-up networks run on their engines as their graphs say, and what differs is found."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from networks import adapting_network, steady_network, tiny_network
+
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.mac import MacSpec
+from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.presets import Preset, compile_network
+from hw.engine.program import Kind
+from sim.engine.build_engine import build_simulator, write_verilog
+from sim.engine.compare_run import compare_run, results_of
+from sim.engine.run_engine import Log, Stimulus, run_engine
+
+pytestmark = pytest.mark.xdist_group("engines")  # they share folders
+IMAGES = 5
+PRECISION = 12
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network, compiled, with the simulator of its engine and images to run on it."""
+
+    graph: Graph
+    compiled: Compiled
+    executable: Path
+    folder: Path
+    images: np.ndarray
+
+    @property
+    def most_cycles(self) -> int:
+        return 3 * IMAGES * self.compiled.period + 4 * self.compiled.latency + 1000
+
+    def run(self, sample: int = IMAGES, **stimulus: int) -> Log:
+        """Run all images."""
+        how = Stimulus(sample, self.most_cycles, **stimulus)
+        return run_engine(self.executable, self.compiled.spec, self.graph, self.images, how, self.folder)
+
+    def compare(self, log: Log, **changed: object) -> list[str]:
+        """What differs, where the graph or what was compiled may be changed."""
+        given = {"compiled": self.compiled, "graph": self.graph} | changed
+        return compare_run(images=self.images, log=log, sample=IMAGES, **given)  # type: ignore[arg-type]
+
+
+def build(made, preset: Preset, folder: Path, root: Path, change=lambda compiled: compiled) -> Built:
+    """Compile a network and build its engine's simulator."""
+    graph, compiled = compile_network(preset, made.graph, made.mac, PRECISION)
+    compiled = change(compiled)
+    executable = build_simulator(write_verilog(compiled, folder), folder, root)
+    return Built(graph, compiled, executable, folder, made.some_images(IMAGES))
+
+
+NETWORKS = {"adapting": adapting_network, "steady": steady_network}
+MAC = MacSpec("post", 3, 3, frac=0)
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def built(request, build_root: Path) -> Built:
+    return build(NETWORKS[request.param](MAC), Preset("", 4, 2), build_root / "engine" / request.param, build_root)
+
+
+@pytest.fixture(scope="module")
+def log(built: Built) -> Log:
+    return built.run()
+
+
+def test_every_number_and_every_cycle_is_as_predicted(built: Built, log: Log) -> None:
+    """Results, stored values, codes and the times of all instructions are the graph's and the compiler's."""
+    assert built.compare(log) == []
+    assert len(log.values) > 100 and len(log.codes) > 100 and len(log.done["A"]) > IMAGES
+    finishes = [cycle for cycle, kind in log.done["A"] if kind == Kind.FINISH]
+    apart = built.compiled.images  # images that are under way together
+    intervals = {after - before for before, after in zip(finishes, finishes[apart:], strict=False)}
+    assert built.compiled.period in intervals
+
+
+@pytest.mark.parametrize("stimulus", [{"in_stalls": 200}, {"out_stalls": 240}, {"in_stalls": 100, "out_stalls": 200}])
+def test_both_streams_may_wait(built: Built, stimulus: dict) -> None:
+    """Images that come slowly and results that are taken slowly change no number."""
+    assert built.compare(built.run(**stimulus), stalls=True) == []
+
+
+@pytest.mark.parametrize("part", [0.3, 1.5])
+def test_a_reset_in_the_middle_of_an_image_starts_anew(built: Built, log: Log, part: float) -> None:
+    """After a reset, all is as after the first: the times, too."""
+    again = built.run(reset_at=int(part * built.compiled.latency))
+    assert built.compare(again) == []
+    assert (again.results, again.done) == (log.results, log.done)
+
+
+def changed_weight(graph: Graph) -> Graph:
+    """The graph with one bit of one weight changed."""
+    nodes = list(graph.nodes)
+    place = max(place for place, node in enumerate(nodes) if isinstance(node, Convolution))
+    node = nodes[place]
+    even = node.products.even.copy()
+    even[0, 0] ^= 1
+    nodes[place] = msgspec.structs.replace(node, products=replace(node.products, even=even))
+    return Graph(tuple(nodes))
+
+
+def test_a_weight_of_which_one_bit_differs_is_found(built: Built, log: Log) -> None:
+    lines = built.compare(log, graph=changed_weight(built.graph))
+    assert any(line.startswith("image ") and ": result 0 is " in line for line in lines)
+    assert any("CONVOLVE last: value channel 0, row 0, column 0 is" in line for line in lines)
+
+
+def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log) -> None:
+    def slower(part):
+        return [replace(each, cycles=each.cycles + (each.kind == Kind.CONVOLVE)) for each in part]
+
+    slots = tuple(replace(slot, arrays=slower(slot.arrays)) for slot in built.compiled.slots)
+    lines = built.compare(log, compiled=replace(built.compiled, slots=slots))
+    assert lines and "CONVOLVE first: done in cycle" in lines[0]
+
+
+@pytest.mark.parametrize("part", ["values", "codes"])
+def test_a_word_of_which_one_bit_differs_is_found(built: Built, log: Log, part: str) -> None:
+    words = getattr(log, part)
+    place = next(place for place, (_, word) in enumerate(words) if word & 2)
+    width = max(word for _, word in words).bit_length()
+    found = [built.compare(changed_log(log, part, place, bit)) for bit in range(0, width, 9)]
+    assert [line for lines in found for line in lines if f": {part[:-1]} channel" in line]
+    for lines in found:
+        assert len(lines) <= 2
+
+
+def changed_log(log: Log, part: str, place: int, bit: int) -> Log:
+    """The log with one bit of one word changed."""
+    words = list(getattr(log, part))
+    words[place] = words[place][0], words[place][1] ^ 1 << bit
+    return replace(log, **{part: words})
+
+
+def test_results_that_are_missing_and_a_mark_that_is_wrong_are_found(built: Built, log: Log) -> None:
+    assert any("results came out" in line for line in built.compare(replace(log, results=log.results[:-1])))
+    marked = 1 << built.compiled.spec.total_bits
+    results = [(cycle, word ^ marked) for cycle, word in log.results[:1]] + log.results[1:]
+    assert any("`last` is with results [0, " in line for line in built.compare(replace(log, results=results)))
+
+
+def damaged(program: str):
+    """A change of what is compiled: one bit of one word of a program."""
+
+    def change(compiled: Compiled) -> Compiled:
+        words = list(getattr(compiled.image, program))
+        words[len(words) // 2] ^= 1 << 40
+        return replace(compiled, image=replace(compiled.image, **{program: words}))
+
+    return change
+
+
+def test_a_damaged_program_ends_in_an_error_and_without_a_result(build_root: Path) -> None:
+    """Where a bit of one word is wrong, the engine stops."""
+    folder = build_root / "engine" / "damaged"
+    built = build(tiny_network(), Preset("", 2, 1), folder, build_root, damaged("array_program"))
+    log = built.run()
+    assert log.error is not None and log.results == []
+    assert f"the engine stopped with an error in cycle {log.error}" in built.compare(log)
+
+
+def test_results_of_no_run_are_none() -> None:
+    values, last = results_of(Log(), 48)
+    assert len(values) == len(last) == 0
