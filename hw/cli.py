@@ -16,6 +16,7 @@ from asq_model.spec.mac_parameters import DEFAULT_DEPTH, DEFAULT_FRAC
 from asq_model.spec.units import UNITS
 from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
+from hw.engine_command import engine
 
 DEFAULT_BITS = 3
 ARRAY_FIELDS = ("rows", "columns", "stages")  # rows or columns make it an array
@@ -25,6 +26,9 @@ OPERAND_FIELDS = ("activation_bits", "signed_activation")
 @click.group(cls=Commands)
 def cli() -> None:
     """Generate synthesizable Verilog of POST multiply-accumulate units and ASQ's step-size blocks."""
+
+
+cli.add_command(engine)
 
 
 def fields_of(unit: str) -> tuple[str, ...]:

@@ -29,18 +29,23 @@ TRAINED = ("family", "kind", "weight_bits", "activation_bits")  # what a graph's
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
 
-    lanes: 0: as many as channels.
+    lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. weights: of
+    the products that they were chosen for; a network brings its own.
     """
 
     about: str
     channels: int
     pixels: int
     lanes: int = 0
+    family: str = ""
+    blocks: int = 0
+    word_bits: int = 64
     depths: Depths | None = None
     adapter: bool | None = None
     map_channels: int | None = None
     map_pixels: int | None = None
     hidden: int | None = None
+    weights: dict[str, Any] = {}
 
 
 @cache
@@ -132,6 +137,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         scale_bits=precision + 8,
         adapter=bool(layers) if preset.adapter is None else preset.adapter,
         byte_input=graph.input.table is not None,
+        word_bits=preset.word_bits,
         **sizes,
     )
 

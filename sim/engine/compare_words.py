@@ -40,8 +40,10 @@ def compare_numbers(what: str, found: dict[int, int], wanted: Iterable[Number], 
     """
     differ, count, first, addresses = 0, 0, "", set()
     for number in wanted:
-        count += 1
         addresses.add(number.address)
+        if number.number is None:
+            continue
+        count += 1
         word = found.get(number.address)
         seen = None if word is None else lane_number(word, number.lane, bits, signed)
         if seen != number.number:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -18,14 +19,14 @@ from hw.engine.program import PIECE_BITS, SLOT_BITS, Kind
 class Number:
     """A number that is written: where, the place in the map that it is of, and the number. lane: its place in a word.
 
-    piece: of a code that is stored in several pieces.
+    piece: of a code that is stored in several pieces. number: None for channels beyond the map's, which may be any.
     """
 
     address: int
     lane: int
     place: tuple[int, int, int]
     piece: int
-    number: int
+    number: int | None
 
 
 def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int) -> np.ndarray:
@@ -49,6 +50,9 @@ def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarr
     for (channel, row, column), number in np.ndenumerate(values):
         address = first + (row * columns + column) * step + channel // spec.lanes
         yield Number(address, channel % spec.lanes, (channel, row, column), 0, int(number))
+    beyond = range(-(-len(values) // spec.lanes), step)
+    for word, pixel in product(beyond, range(values[0].size)):
+        yield Number(first + pixel * step + word, 0, (word * spec.lanes, *divmod(pixel, columns)), 0, None)
 
 
 def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[Number]:

@@ -39,7 +39,7 @@ def steady_network(mac: MacSpec) -> Maker:
 
 def tiny_network() -> Maker:
     """Two layers."""
-    made = Maker(MacSpec("uniform-sign", 2, 2), (2, 2, 2), with_table=False)
+    made = Maker(MacSpec("uniform-sign", 3, 3), (2, 2, 2), with_table=False)
     first = made.conv("first", "input", 2)
     made.conv("last", first, 2, (2, 2))
     return made

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from conftest import some
 from networks import adapting_network, steady_network, tiny_network
 
 from asq_model.spec.graph.convolution import Convolution
@@ -56,13 +57,24 @@ def build(made, preset: Preset, folder: Path, root: Path, change=lambda compiled
     return Built(graph, compiled, executable, folder, made.some_images(IMAGES))
 
 
-NETWORKS = {"adapting": adapting_network, "steady": steady_network}
-MAC = MacSpec("post", 3, 3, frac=0)
+# By name: a network, and the engine for it.
+ENGINES = {
+    "adapting-post": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2)),
+    "steady-post": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2)),
+    "adapting-uniform": (adapting_network, MacSpec("uniform-adders", 4, 4), Preset("", 8, 1, 1)),
+    "steady-uniform": (steady_network, MacSpec("uniform-shared", 3, 4), Preset("", 2, 3)),
+    "adapting-pot": (adapting_network, MacSpec("pot", 4, 3), Preset("", 4, 1, 4, word_bits=32)),
+    "steady-apot": (steady_network, MacSpec("apot", 4, 4), Preset("", 4, 4, 1)),
+    "adapting-e2m1": (adapting_network, MacSpec("e2m1", 4, 5), Preset("", 4, 3, 2)),
+    "steady-post-wide": (steady_network, MacSpec("post", 5, 6, frac=2), Preset("", 16, 1, 8, word_bits=128)),
+}
+USUAL = ("adapting-post", "steady-post")
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=[some(name, USUAL, name) for name in ENGINES])
 def built(request, build_root: Path) -> Built:
-    return build(NETWORKS[request.param](MAC), Preset("", 4, 2), build_root / "engine" / request.param, build_root)
+    network, mac, preset = ENGINES[request.param]
+    return build(network(mac), preset, build_root / "engine" / request.param, build_root)
 
 
 @pytest.fixture(scope="module")

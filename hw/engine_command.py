@@ -1,0 +1,75 @@
+"""The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_json, write_text
+from asq_model.common.option_types import OUTPUT, PATH, Integer
+from asq_model.spec.adaptive_step import Precision
+from asq_model.spec.golden_vectors import GRAPH_FILE
+from asq_model.spec.graph.file import read_graph
+from asq_model.spec.graph.graph import Graph
+from hw.emit import to_verilog
+from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
+
+DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
+OPTIONS = (
+    click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
+    click.option("--preset", default="sized", show_default=True, help=f"Engine: {', '.join(presets())}."),
+    click.option("--unit", help="Of the products.  [default: that of the network's own levels]"),
+    click.option("--bits", "weight_bits", type=Integer(), help="Of the products' weights.  [default: its own]"),
+    click.option("--abits", "activation_bits", type=Integer(), help="Of their activations.  [default: its own]"),
+    click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: the network's own]"),
+    click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
+)
+
+
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every command that takes a network and an engine."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, dict[str, Any]]:
+    """A network's graph, and what else an engine for it is made of: the products, the precision, the preset.
+
+    products: what the user gave of them. Raises InputError, before a file is read, for what no engine can be.
+    """
+    given = {name: value for name, value in products.items() if value is not None}
+    chosen: Preset = find_preset(preset)
+    check_products(given)
+    graph, about = read_graph(folder / GRAPH_FILE)
+    precision = about.get("precision", Precision().bits)
+    if not isinstance(precision, int):
+        raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
+    return graph, {"mac": products_of(about, given), "precision": precision, "preset": chosen}
+
+
+@click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
+@network_options
+@click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
+def engine(folder: Path, preset: str, out: Path, **products: Any) -> None:
+    """Write an engine with a network in it as Verilog.
+
+    GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog and of a JSON that describes ports,
+    memories and the cycles of every instruction.
+    """
+    from hw.engine.describe_engine import describe_engine
+    from hw.engine.engine import Engine
+
+    graph, how = read_network(folder, preset, products)
+    graph, compiled = compile_network(graph=graph, **how)
+    name = "engine"
+    component = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    stem = f"{folder.resolve().name}-{preset}"
+    header = f"{name}: runs the network {folder.resolve().name}; engine {preset}; ports: {stem}.json"
+    verilog, description = out / f"{stem}.v", out / f"{stem}.json"
+    write_text(verilog, to_verilog(component, name, header))
+    write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
+    for path in (verilog, description):
+        click.echo(path)
