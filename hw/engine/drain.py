@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.engine.engine_spec import SIZE_BITS, EngineSpec
+from hw.engine.engine_spec import EngineSpec
 from hw.engine.lane import sums_layout
 from hw.engine.places import STEPS, first_target, item_layout, next_pixel, next_word, target_layout
-from hw.engine.program import COUNT_BITS, PIECE_BITS, follow_fields
+from hw.engine.program import PIECE_BITS, follow_fields
 
 
 class Drain(wiring.Component):
@@ -31,8 +31,8 @@ class Drain(wiring.Component):
         super().__init__(
             {
                 "follow": In(follow),
-                "pixels": In(COUNT_BITS),
-                "last_group": In(SIZE_BITS),
+                "pixels": In(spec.count_bits),
+                "last_group": In(spec.size_bits),
                 "start": In(1),
                 "whole": In(1),
                 "sums": In(data.ArrayLayout(sums_layout(spec), spec.pixels)),

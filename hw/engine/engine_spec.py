@@ -16,7 +16,6 @@ WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take
 MOST_PIECES = 4  # of a code
 MOST_PASSES = 16  # of a layer over its operands
 WORD_BITS = (32, 64, 128, 256, 512)  # of a program's word
-SIZE_BITS = 12  # of the sides of maps
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class EngineSpec:
     of totals are the least to 2^shift_bits − 1 more, or none; least_align, align_bits: the same of side branches.
     scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map whose step adapts.
     hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether images are bytes
-    that a table turns into values. word_bits: of a program's word, of which a few are an instruction.
+    that a table turns into values. word_bits: of a program's word, of which a few are an instruction. size_bits: of the
+    sides of maps and of a pixel's words; count_bits: of the pixels of a map, and of the cycles of a tile.
     """
 
     mac: MacSpec
@@ -70,6 +70,8 @@ class EngineSpec:
     adapter: bool = True
     byte_input: bool = True
     word_bits: int = 64
+    size_bits: int = 12
+    count_bits: int = 20
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)
@@ -86,6 +88,8 @@ class EngineSpec:
         check_range("accumulator_bits", self.accumulator_bits, 8, 32)
         check_range("total_bits", self.total_bits, 32, 64)
         check_range("scale_bits", self.scale_bits, 12, 32)
+        check_range("size_bits", self.size_bits, 4, 12)
+        check_range("count_bits", self.count_bits, self.size_bits, 20)
         check_choice("word_bits", self.word_bits, WORD_BITS)
         if self.mac.signed_activation:
             raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")

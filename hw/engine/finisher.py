@@ -95,4 +95,5 @@ class Finisher(wiring.Component):
         halves = register(Mux(follow.shifts_total, moved, doubled).as_signed(), "halves")
         rounded = register((halves + 1) >> 1, "rounded", total_shape)
         low, high = follow.low, follow.high
-        m.d.sync += self.values[lane].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))
+        bounded = Mux(rounded < low, low, Mux(rounded > high, high, rounded))
+        m.d.sync += self.values[lane].eq(Mux(follow.bounded, bounded, rounded))

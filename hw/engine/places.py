@@ -4,8 +4,7 @@ from amaranth.hdl import Module, Signal, Value, signed, unsigned
 from amaranth.lib import data
 
 from hw.asq.layouts import index_shape
-from hw.engine.engine_spec import SIZE_BITS, EngineSpec
-from hw.engine.program import COUNT_BITS
+from hw.engine.engine_spec import EngineSpec
 
 STEPS = {"value": "value_step", "side": "value_step", "code": "code_step", "result": "result_step"}
 
@@ -19,8 +18,8 @@ def target_layout(spec: EngineSpec) -> data.StructLayout:
             "side": value,
             "code": index_shape(spec.depths.codes),
             "result": index_shape(spec.depths.results),
-            "word": unsigned(SIZE_BITS),
-            "left": unsigned(COUNT_BITS),
+            "word": unsigned(spec.size_bits),
+            "left": unsigned(spec.count_bits),
         }
     )
 

@@ -28,9 +28,8 @@ from amaranth.lib import data
 
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import adapter_layout, index_shape
-from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, SIZE_BITS, EngineSpec
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
 
-COUNT_BITS = 20  # of pixels, of cycles of a period
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
 PIECE_BITS = (MOST_PIECES - 1).bit_length()
 START = 0x5EED0FA900DC0DE1  # the checksum of a program that has no words
@@ -54,13 +53,13 @@ VALUE_KINDS = (Kind.COLLECT, Kind.ADAPT, Kind.SCALE, Kind.LOAD, Kind.NOTHING)
 
 def window_fields(spec: EngineSpec) -> dict[str, Shape]:
     """Where a window lies and how it moves. Places are signed, since a window may begin before the map."""
-    size, place = unsigned(SIZE_BITS), signed(SIZE_BITS + 2)
+    size, place = unsigned(spec.size_bits), signed(spec.size_bits + 2)
     step = index_shape(max(spec.depths.codes, spec.depths.values, spec.depths.inputs))
     return {
         "rows": size,  # of the map
         "columns": size,
         "last_column": size,  # of the output
-        "pixels": unsigned(COUNT_BITS),  # of the output
+        "pixels": unsigned(spec.count_bits),  # of the output
         "first_row": place,
         "first_column": place,
         "row_stride": size,
@@ -83,14 +82,14 @@ def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
     step = index_shape(max(spec.depths.codes, spec.depths.values, spec.depths.inputs))
     return {
         "weights": index_shape(spec.depths.weights),
-        "last_group": unsigned(SIZE_BITS),  # of output channels
-        "last_repeat": unsigned(SIZE_BITS),  # groups that see the same words
+        "last_group": unsigned(spec.size_bits),  # of output channels
+        "last_repeat": unsigned(spec.size_bits),  # groups that see the same words
         "last_pass": unsigned((MOST_PASSES - 1).bit_length()),
         "shifts": unsigned(MOST_PASSES),  # passes before which the sum is shifted
         "pieces": unsigned(MOST_PASSES * PIECE_BITS),  # the piece that each pass multiplies
         "piece_step": step,
         "zero": unsigned(spec.code_word),  # codes that stand for zero, beyond the margins
-        "period": unsigned(COUNT_BITS),  # cycles from one tile to the next, less 1
+        "period": unsigned(spec.count_bits),  # cycles from one tile to the next, less 1
     }
 
 
@@ -107,14 +106,15 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "align": unsigned(spec.align_bits),
         "has_side": unsigned(1),
         "side": value,
-        "low": signed(spec.total_bits),
-        "high": signed(spec.total_bits),
+        "bounded": unsigned(1),  # otherwise a total stays as it is
+        "low": signed(spec.pooled_bits),
+        "high": signed(spec.pooled_bits),
         "writes_values": unsigned(1),
         "value": value,
-        "value_step": unsigned(SIZE_BITS),
+        "value_step": unsigned(spec.size_bits),
         "writes_codes": unsigned(1),
         "code": code,
-        "code_step": unsigned(SIZE_BITS),
+        "code_step": unsigned(spec.size_bits),
         "last_piece": unsigned(PIECE_BITS),
         "piece_stride": code,
         "splits": unsigned(1),  # codes are wider than the products take
@@ -124,17 +124,17 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "adapted": unsigned(1),  # the step is that of the last ADAPT
         "step": unsigned(spec.step_bits),
         "adds_channels": unsigned(1),
-        "map_pixels": unsigned(COUNT_BITS),  # of the output
+        "map_pixels": unsigned(spec.count_bits),  # of the output
         "writes_results": unsigned(1),
         "result": index_shape(spec.depths.results),
-        "result_step": unsigned(SIZE_BITS),
+        "result_step": unsigned(spec.size_bits),
     }
 
 
 def collect_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What is done with the places of a window."""
     return {
-        "last_place_word": unsigned(SIZE_BITS),  # of values
+        "last_place_word": unsigned(spec.size_bits),  # of values
         "last_step": unsigned(PIECE_BITS),  # steps that a word takes at least, less 1
         "from_input": unsigned(1),
         "takes_largest": unsigned(1),
@@ -145,7 +145,7 @@ def adapt_fields(spec: EngineSpec) -> dict[str, Shape]:
     """A layer's adapter, and what its step multiplies."""
     return {
         "adapter": adapter_layout(spec.adapter_block).size,
-        "adapter_words": unsigned(SIZE_BITS),
+        "adapter_words": unsigned(spec.size_bits),
         "first_weight": index_shape(spec.depths.neuron_weights),
         "first_neuron": index_shape(spec.depths.neurons),
         "first_multiplier": index_shape(spec.depths.multipliers),
@@ -157,8 +157,8 @@ def adapt_fields(spec: EngineSpec) -> dict[str, Shape]:
 def load_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What an image is: values a pixel, pixels, and which of a pixel's values each channel of a word takes."""
     return {
-        "last_input": unsigned(SIZE_BITS),
-        "input_pixels": unsigned(COUNT_BITS),
+        "last_input": unsigned(spec.size_bits),
+        "input_pixels": unsigned(spec.count_bits),
         "slots": unsigned(spec.channels * SLOT_BITS),
     }
 
@@ -166,9 +166,9 @@ def load_fields(spec: EngineSpec) -> dict[str, Shape]:
 def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What the results are: values a pixel, pixels; and the instruction that the next image begins with."""
     return {
-        "last_output": unsigned(SIZE_BITS),
-        "output_pixels": unsigned(COUNT_BITS),
-        "output_words": unsigned(SIZE_BITS),  # of a pixel
+        "last_output": unsigned(spec.size_bits),
+        "output_pixels": unsigned(spec.count_bits),
+        "output_words": unsigned(spec.size_bits),  # of a pixel
     }
 
 
@@ -181,7 +181,7 @@ def control_fields(spec: EngineSpec) -> dict[str, Shape]:
         "bank": unsigned(1),  # which of the images
         "jumps": unsigned(1),
         "next": index_shape(spec.depths.program),
-        "flush": unsigned(COUNT_BITS),  # cycles until all is written
+        "flush": unsigned(spec.count_bits),  # cycles until all is written
     }
 
 
