@@ -60,6 +60,11 @@ class Operands:
         return self.groups * self.pieces
 
     @property
+    def piece_step(self) -> int:
+        """Words from a piece of a code to the next, if there are several: a small memory may have fewer."""
+        return self.groups if self.pieces > 1 else 0
+
+    @property
     def splits(self) -> bool:
         """Whether codes are stored in pieces."""
         return self.slots is not None or self.pieces > 1
@@ -89,7 +94,8 @@ def find_words(node: Convolution, channels: int, size: int) -> Words:
     regular = all(
         low >= (n // repeat) * count and high <= (n // repeat + 1) * count for n, (low, high) in enumerate(needs)
     )
-    return Words(count, repeat) if regular and count < every else Words(every, len(needs))
+    inside = -(-len(needs) // repeat) * count <= every  # the last group's words are all there
+    return Words(count, repeat) if regular and inside and count < every else Words(every, len(needs))
 
 
 def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: bool) -> Operands:
@@ -192,7 +198,12 @@ def pass_fields(operands: Operands) -> dict[str, int]:
     """The instruction's fields that name the passes."""
     shifts = sum(number.shifted << place for place, number in enumerate(operands.passes))
     pieces = sum(number.piece << PIECE_BITS * place for place, number in enumerate(operands.passes))
-    return {"last_pass": len(operands.passes) - 1, "shifts": shifts, "pieces": pieces, "piece_step": operands.groups}
+    return {
+        "last_pass": len(operands.passes) - 1,
+        "shifts": shifts,
+        "pieces": pieces,
+        "piece_step": operands.piece_step,
+    }
 
 
 def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
@@ -202,7 +213,7 @@ def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
         "splits": int(operands.splits),
         "slot_pieces": sum(piece << PIECE_BITS * place for place, piece in enumerate(numbers)),
         "last_piece": operands.pieces - 1,
-        "piece_stride": operands.groups,
+        "piece_stride": operands.piece_step,
         "code_bits": operands.code_bits,
         "signed": int(operands.signed),
     }
