@@ -1,0 +1,144 @@
+"""Layers of any shape, compiled: what the arrays would add up is what the graph has, and cycles follow from sizes."""
+
+import numpy as np
+import pytest
+from engine_model import convolve
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from made_up_graphs import Maker
+from networks import adapting_network, steady_network
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import LeakyRelu
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.movement import Concatenate
+from asq_model.spec.graph.tensor import Trace
+from asq_model.spec.mac import MacSpec
+from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.presets import Preset, compile_network
+from hw.engine.program import Kind
+from sim.engine.expected_words import expected_codes
+
+MACS = [
+    MacSpec("post", 3, 3, frac=0),
+    MacSpec("post", 4, 5, frac=-1),
+    MacSpec("pot", 3, 3),
+    MacSpec("apot", 4, 4),
+    MacSpec("e2m1", 4, 3),
+    MacSpec("uniform-adders", 4, 4),
+]
+KNOWN_LIMITS = ("passes; allowed", "levels with √2", "signed codes in several words", "pieces; allowed")
+
+
+def layer_words(compiled: Compiled, trace: Trace) -> dict[int, int]:
+    """The memory of codes as the image's instruction fills it: words by address, the lanes of other channels 0."""
+    instruction = next(each for each in compiled.instructions if each.layer)
+    words: dict[int, int] = {}
+    for number in expected_codes(compiled, instruction, trace.codes[instruction.layer][0]):
+        shift = number.lane * compiled.spec.mac.activation_bits
+        words[number.address] = words.get(number.address, 0) | number.number << shift
+    return words
+
+
+def totals(compiled: Compiled, sums: np.ndarray, first: int) -> np.ndarray:
+    """Sums times the scales of their channels, plus the biases, int [channels, pixels]; first: the row of the first."""
+    size = len(sums)
+    scales, biases = (
+        np.array(rows, object).ravel()[first * compiled.spec.lanes :][:size, None]
+        for rows in (compiled.image.scales, compiled.image.biases)
+    )
+    return sums.astype(object) * scales + biases
+
+
+@st.composite
+def layers(draw) -> tuple[Maker, Preset]:
+    """A network of one layer, and an engine."""
+    side = st.integers(1, 3)
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    channels, outputs = groups * draw(side), groups * draw(side)
+    kernel, dilation = (draw(side), draw(side)), (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    padding = tuple(draw(st.integers(0, reach[axis] + 1)) for axis in (0, 0, 1, 1))
+    size = tuple(draw(st.integers(reach[axis] + 1, reach[axis] + 4)) for axis in (0, 1))
+    made = Maker(draw(st.sampled_from(MACS)), (channels, *size), with_table=False, seed=draw(st.integers(0, 99)))
+    made.conv(
+        "layer",
+        "input",
+        outputs,
+        kernel,
+        (draw(side), draw(side)),
+        padding,  # type: ignore[arg-type]
+        dilation,
+        groups,
+        draw(st.sampled_from([None, None, 2, 5, 8])),
+        draw(st.booleans()),
+        draw(st.sampled_from([None, None, 2, 6])),
+        relu=False,
+    )
+    size = draw(st.sampled_from([2, 4, 8]))
+    return made, Preset("", size, draw(side), draw(st.sampled_from([1, 2, size])))
+
+
+@settings(deadline=None)
+@given(layers())
+def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Preset]) -> None:
+    made, preset = drawn
+    try:
+        graph, compiled = compile_network(preset, made.graph, made.mac, made.precision)
+    except InputError as error:
+        assert any(limit in str(error) for limit in KNOWN_LIMITS), error
+        assume(False)
+    trace = Trace(keep=True)
+    graph(made.images[:1], trace)
+    node = graph.nodes[-1]
+    assert isinstance(node, Convolution)
+    instruction = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+    sums = convolve(compiled, instruction, layer_words(compiled, trace))[: len(node.products.even)]
+    wanted = node.rescale.total(trace.sums["layer"].reshape(1, len(sums), -1), trace.steps["layer"])[0]
+    extra = compiled.spec.mac.result_frac - node.products.frac
+    found = totals(compiled, sums, instruction.fields["scales"])
+    assert (found == wanted.astype(object) << extra).all()
+    assert instruction.products == node.products.even.size * sums.shape[1]
+
+
+def test_cycles_of_a_layer_follow_from_its_sizes() -> None:
+    """Tiles of P pixels and G channels, each of as many cycles as there are words, kernel places and passes."""
+    made = Maker(MACS[0], (8, 5, 5), with_table=False)
+    made.conv("layer", "input", 8, (3, 3), padding=(1, 1, 1, 1))
+    for channels, pixels in ((4, 2), (8, 1), (4, 5)):
+        _, compiled = compile_network(Preset("", channels, pixels), made.graph, made.mac, made.precision)
+        layer = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+        tiles = -(-25 // pixels) * (8 // channels)
+        busy = tiles * 9 * (8 // channels)
+        nothing = next(each for each in compiled.instructions if each.kind == Kind.FINISH).cycles
+        assert layer.cycles == nothing + busy + pixels + 1 + layer.fields["flush"]
+        assert compiled.utilisation < 1
+
+
+def test_every_step_of_a_network_is_an_instruction() -> None:
+    for network, kinds in ((adapting_network, set(Kind) - {Kind.NOTHING}), (steady_network, {1, 2, 5, 6})):
+        _, compiled = compile_network(Preset("", 4, 2), network(MACS[0]).graph, MACS[0], 12)
+        assert {each.kind for each in compiled.instructions} == kinds
+        names = {node.name for node in network(MACS[0]).graph.nodes}
+        assert {each.tensor for each in compiled.instructions} - {""} <= names
+
+
+@pytest.mark.parametrize(
+    "node, said",
+    [
+        (
+            LeakyRelu(name="leaky", inputs=("layer",), multiplier=np.full(4, 3), shift=2, bits=12),
+            "node leaky: the engine has no LeakyRelu of this kind",
+        ),
+        (
+            Concatenate(name="both", inputs=("layer", "layer"), shifts=(0, 0), bits=12, point=0),
+            "node both: the engine has no Concatenate of this kind",
+        ),
+    ],
+)
+def test_what_the_engine_has_not_is_refused_by_name(node, said: str) -> None:
+    made = Maker(MACS[0], (2, 3, 3), with_table=False)
+    made.conv("layer", "input", 4)
+    with pytest.raises(InputError, match=said):
+        compile_network(Preset("", 4, 2), Graph((*made.nodes, node)), made.mac, made.precision)
