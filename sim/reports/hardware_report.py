@@ -137,8 +137,8 @@ def write_page(report: Report, results: Path, out: Path) -> Path:
     draw_headline(rows, folder / PICTURE)
     headline = f"![{HEADLINE}]({PICTURE})"
     plots = pictures(rows, folder)
-    made = how(rows, report.made)
-    write_text(out, sections(rows, headline, plots, accuracy, unrolled_section(results), lost_lines(report), made))
+    method = how(rows, report.made)
+    write_text(out, sections(rows, headline, plots, accuracy, unrolled_section(results), lost_lines(report), method))
     return out
 
 

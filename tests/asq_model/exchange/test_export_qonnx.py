@@ -61,6 +61,7 @@ def test_qonnx_s_executor_computes_what_torch_does(layer, make, tmp_path, monkey
     np.testing.assert_allclose(found, outputs(model, images[:SAMPLES]), atol=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_the_same_network_gives_the_same_bytes(tmp_path):
     model, images = converted(UNIFORM)
     for name in ("one", "again"):
