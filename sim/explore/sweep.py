@@ -85,7 +85,8 @@ def local_client() -> "Iterator[Client]":
 
     with interrupts_held():
         # A worker that ends is told in its task's row, not in the cluster's log.
-        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": None}
+        # Any port: another sweep on this machine may have Dask's usual one.
+        quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0"}
         cluster = LocalCluster(n_workers=os.cpu_count(), threads_per_worker=1, **quiet)
         client = Client(cluster)
         client.register_plugin(EndOnInterrupt())

@@ -5,6 +5,7 @@ the page stay.
 """
 
 import json
+from functools import cache
 from typing import Any
 
 from sim.explore.design_rows import Row
@@ -99,6 +100,7 @@ def chart_of(rows: list[Row]) -> dict[str, Any] | None:
     )
 
 
+@cache  # it takes seconds to put together
 def vega_script() -> str:
     """Vega and all that it needs as one script, which defines `vegaEmbed`."""
     import altair as alt

@@ -18,6 +18,8 @@ from asq_model.quantisation.activations import FROM_BATCH, InputStatistics
 from asq_model.quantisation.convert import convert, quantised_layers
 
 UNIFORM = LayerConfig("uniform", 4, activations="lsq", activation_bits=4)
+SIGN_MAGNITUDE = LayerConfig("uniform", 3, "sign-magnitude", activations="lsq", activation_bits=5, per_channel=False)
+PACT = LayerConfig("uniform", 8, activations="pact", activation_bits=8)
 
 
 def small():
@@ -46,12 +48,11 @@ def outputs(model, images):
 @pytest.mark.parametrize(
     "layer, make",
     [
-        (UNIFORM, lambda: build("digits", 10)),
-        (LayerConfig("uniform", 3, "sign-magnitude", activations="lsq", activation_bits=5, per_channel=False), small),
-        (LayerConfig("uniform", 8, activations="pact", activation_bits=8), small),
-        (LayerConfig("post", 4, activations="lsq"), small),
+        pytest.param(UNIFORM, lambda: build("digits", 10), id="residual"),
+        pytest.param(SIGN_MAGNITUDE, small, id="sign-magnitude", marks=pytest.mark.exhaustive),
+        pytest.param(PACT, small, id="pact", marks=pytest.mark.exhaustive),
+        pytest.param(LayerConfig("post", 4, activations="lsq"), small, id="post"),
     ],
-    ids=["residual", "sign-magnitude", "pact", "post"],
 )
 def test_qonnx_s_executor_computes_what_torch_does(layer, make, tmp_path, monkeypatch):
     model, images = converted(layer, make)

@@ -95,7 +95,7 @@ def two_convolutions() -> nn.Module:
 @pytest.mark.parametrize(
     "activations, network",
     [
-        ("lsq+", two_convolutions),
+        pytest.param("lsq+", two_convolutions, marks=pytest.mark.exhaustive),
         pytest.param("lsq+", lambda: build("mobilenetv2", 5), marks=pytest.mark.exhaustive),
         *(
             pytest.param(activations, lambda: build("resnet8", 5), marks=pytest.mark.exhaustive)

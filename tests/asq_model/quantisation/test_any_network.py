@@ -258,7 +258,8 @@ def test_networks_go_from_conversion_to_golden_vectors(kind, tmp_path):
 
 
 @pytest.mark.xdist_group("onnx")
-@pytest.mark.parametrize("kind", ["attention", *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in AS_ONNX)])
+@pytest.mark.exhaustive  # tests/asq_model/export/test_onnx.py has two networks for every run
+@pytest.mark.parametrize("kind", ["attention", *AS_ONNX])
 def test_networks_go_from_conversion_to_onnx(kind, tmp_path):
     net, images = converted(kind)
     export_onnx(net, images[:2], tmp_path / "net.onnx")
