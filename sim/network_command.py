@@ -51,7 +51,7 @@ def summary(run: NetworkRun) -> str:
     busy = f"{total[0] * run.under_way / (run.period * run.engine_products):.0%}"
     lines.append(["all", f"{total[0]:,}", f"{total[1]:,}", f"{busy} of all", f"{total[2]:,}"])
     titles = ["layer", "products", "cycles to multiply", "products busy", "cycles for step and codes"]
-    memories = [[name, f"{used:,}", f"{depth:,}"] for name, (used, depth) in run.rows.items()]
+    memories = [[memory.name, f"{memory.used:,}", f"{memory.rows:,}"] for memory in run.memories]
     right = f"{run.engine_right} of {run.images} right in RTL, {run.graph_right} in the graph"
     return "\n".join(
         [

@@ -37,6 +37,14 @@ class LayerCycles(Struct, frozen=True):
     prepare: Count
 
 
+class MemoryRows(Struct, frozen=True):
+    """How many rows a memory has, and how many of them are in use."""
+
+    name: Line
+    used: Count
+    rows: Count
+
+
 class NetworkRun(Struct, frozen=True):
     """What the simulation of a network found: an engine without a difference to its graph."""
 
@@ -50,7 +58,7 @@ class NetworkRun(Struct, frozen=True):
     latency: Whole  # cycles of an image that is alone, from the last of its numbers to the last of its results
     engine_products: Whole  # a cycle
     layers: list[LayerCycles]
-    rows: dict[str, tuple[Count, Count]]  # of each memory, in use and there
+    memories: list[MemoryRows]
 
 
 NETWORK_RUN: Kind[NetworkRun] = Kind("simulation of a network", NetworkRun)
@@ -111,7 +119,7 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> Netw
         latency=compiled.latency,
         engine_products=compiled.spec.products,
         layers=layer_cycles(compiled),
-        rows={name: (used, getattr(compiled.spec.depths, name)) for name, used in compiled.used.items()},
+        memories=[MemoryRows(name, used, getattr(compiled.spec.depths, name)) for name, used in compiled.used.items()],
     )
 
 
@@ -127,9 +135,9 @@ def simulate_network(network: Network, folder: Path, root: Path, bar: Bar) -> Fo
     known = kept(path, NETWORK_RUN, inputs)
     if known is not None:
         return Found(known, [])
-    bar.say("compiling the network, writing Verilog")
     path.unlink(missing_ok=True)
     graph, compiled = compile_network(network.preset, network.graph, network.mac, network.precision)
+    bar.say("writing Verilog")
     verilog = write_verilog(compiled, folder)
     bar.say("building the simulator")
     executable = build_simulator(verilog, folder, root)

@@ -107,17 +107,17 @@ def test_a_reset_in_the_middle_of_an_image_starts_anew(built: Built, log: Log, p
 
 
 def changed_weight(graph: Graph) -> Graph:
-    """The graph with one bit of one weight changed."""
+    """The graph with one bit of each weight of one channel changed."""
     nodes = list(graph.nodes)
     place = max(place for place, node in enumerate(nodes) if isinstance(node, Convolution))
     node = nodes[place]
     even = node.products.even.copy()
-    even[0, 0] ^= 1
+    even[0] ^= 1
     nodes[place] = msgspec.structs.replace(node, products=replace(node.products, even=even))
     return Graph(tuple(nodes))
 
 
-def test_a_weight_of_which_one_bit_differs_is_found(built: Built, log: Log) -> None:
+def test_weights_of_which_one_bit_differs_are_found(built: Built, log: Log) -> None:
     lines = built.compare(log, graph=changed_weight(built.graph))
     assert any(line.startswith("image ") and ": result 0 is " in line for line in lines)
     assert any("CONVOLVE last: value channel 0, row 0, column 0 is" in line for line in lines)
