@@ -1,17 +1,15 @@
 """The array: R × C multipliers around held weights, activations broadcast, a pipelined adder tree per column."""
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
+from hw.column import column_layout, column_of
+from hw.fpga.packed_multiples import PackedMultiples
+from hw.fpga.xc7 import CELL_INPUTS
 from hw.mac.adder_tree import AdderTree, add, carry_of
 from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
-
-
-def column_layout(spec: ArraySpec) -> data.StructLayout:
-    """The sums of one column, by name."""
-    return data.StructLayout({name: signed(width) for name, width in spec.sum_widths.items()})
 
 
 def stream_without_ready(shape: data.Layout) -> wiring.Signature:
@@ -89,7 +87,7 @@ class Array(wiring.Component):
         parts = {"activation": self.i.payload[row]}
         if self.spec.mac.multiples:
             splits = self.spec.mac.splits_root
-            m.submodules[f"multiples_{row}"] = multiples = MultiplesOf(self.spec.mac, splits)
+            m.submodules[f"multiples_{row}"] = multiples = self.multiples()
             m.d.comb += multiples.activation.eq(parts["activation"])
             if splits:  # the activation waits for its root
                 parts["activation"] = Signal.like(multiples.activation, name=f"waiting_{row}")
@@ -98,6 +96,10 @@ class Array(wiring.Component):
         held = {name: Signal.like(part, name=f"{name}_{row}") for name, part in parts.items()}
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
+
+    def multiples(self) -> wiring.Component:
+        """What makes the multiples of a row's activation."""
+        return MultiplesOf(self.spec.mac, self.spec.mac.splits_root)
 
     def delayed_load(self, m: Module) -> wiring.PureInterface:
         """`load` a cycle later, as late as activations that wait for their root."""
@@ -123,3 +125,59 @@ class Array(wiring.Component):
             m.d.sync += [term[name].eq(getattr(product, name)) for name in product.outputs()]
             m.d.comb += tree.i.p.terms[row].eq(term)
         return tree
+
+
+class MappedArray(Array):
+    """An array whose columns are made of an FPGA family's own cells; what it computes, and its ports, are the same.
+
+    A weight's control bits are loaded when they are used, some of them later than others, so that they need not wait
+    beside their products.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal(self.spec.latency)  # which stages hold something, the first one lowest
+        m.d.sync += held.eq(Cat(self.i.valid, held))
+        m.d.comb += [self.s.ready.eq(held[-2]), self.o.valid.eq(held[-1])]
+        rows = [self.row(m, row) for row in range(self.spec.rows)]
+        columns = [column_of(self.spec) for _ in range(self.spec.columns)]
+        load = self.delayed_load(m) if self.spec.mac.splits_root else self.load
+        valids = [load.valid]
+        for time in range(1, max(columns[0].control_times) + 1):
+            valids.append(Signal(name=f"load_valid_{time}"))
+            m.d.sync += valids[-1].eq(valids[-2])
+        for place, column in enumerate(columns):
+            m.submodules[f"column_{place}"] = column
+            weights = self.weights(m, place, column, load.payload[place], valids)
+            for row, (weight, parts) in enumerate(zip(weights, rows, strict=True)):
+                m.d.comb += column.control[row].eq(weight)
+                m.d.comb += [getattr(column, name)[row].eq(part) for name, part in parts.items()]
+            m.d.comb += [column.partial.eq(self.s.payload[place]), self.o.payload[place].eq(column.total)]
+        return m
+
+    def multiples(self) -> wiring.Component:
+        if self.spec.fpga_family == "xc7" and self.spec.mac.activation_bits <= CELL_INPUTS:
+            return PackedMultiples(self.spec.mac)
+        return super().multiples()
+
+    def weights(
+        self, m: Module, place: int, column: wiring.Component, code: Value, valids: list[Signal]
+    ) -> list[Signal]:
+        """The control bits of a column's weights, a word a row. valids: when a row is loaded, and some cycles later."""
+        times = column.control_times
+        before = Signal(len(times), name=f"loaded_{place}")  # the weight of the next row
+        decoded = column.decode(code, before)
+        with m.If(valids[0]):
+            m.d.sync += before.eq(decoded)
+        weights = [Signal(len(times), name=f"weight_{row}_{place}") for row in range(self.spec.rows)]
+        for bit, time in enumerate(times):
+            following = decoded[bit]
+            for step in range(time):
+                later = Signal(name=f"decoded_{place}_{bit}_{step}")
+                m.d.sync += later.eq(following)
+                following = later
+            with m.If(valids[time]):
+                for weight in weights:
+                    m.d.sync += weight[bit].eq(following)
+                    following = weight[bit]
+        return weights

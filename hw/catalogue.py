@@ -7,7 +7,8 @@ from amaranth.lib import wiring
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
-from hw.array import Array
+from asq_model.spec.mapping import GENERIC
+from hw.array import Array, MappedArray
 from hw.asq.adapter import Adapter
 from hw.asq.adapter_step import AdapterStep
 from hw.asq.channel_sums import ChannelSums
@@ -30,5 +31,5 @@ def component(spec: MacSpec | ArraySpec | BlockSpec, contents: Contents | None =
     if isinstance(spec, MacSpec):
         return Mac(spec)
     if isinstance(spec, ArraySpec):
-        return Array(spec)
+        return Array(spec) if spec.fpga_family == GENERIC else MappedArray(spec)
     return BLOCK_COMPONENTS[spec.unit](spec, *([contents] if contents else []))

@@ -13,13 +13,14 @@ from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.spec.golden_vectors import read_maps
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH, DEFAULT_FRAC
+from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
 from asq_model.spec.units import UNITS
 from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 from hw.engine_command import engine
 
 DEFAULT_BITS = 3
-ARRAY_FIELDS = ("rows", "columns", "stages")  # rows or columns make it an array
+ARRAY_FIELDS = ("rows", "columns", "stages", "fpga_family")  # rows or columns make it an array
 OPERAND_FIELDS = ("activation_bits", "signed_activation")
 
 
@@ -53,7 +54,7 @@ def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
     if unit in BLOCKS:
         return BlockSpec(unit, **given)
     array = {name: given[name] for name in ARRAY_FIELDS if name in given}
-    if list(array) == ["stages"]:
+    if array and not {"rows", "columns"} & set(array):
         refuse_unused(array, f"unit {unit} alone is no array", "--rows and --columns")
     chosen = {name: value for name, value in given.items() if name not in ARRAY_FIELDS}
     bits = chosen.setdefault("weight_bits", DEFAULT_BITS)
@@ -97,6 +98,9 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--rows", type=Integer(), help=f"Rows of an array.  [default: {ArraySpec.rows} if it is one]")
 @click.option("--columns", type=Integer(), help=f"Columns of an array.  [default: {ArraySpec.columns} if it is one]")
 @click.option("--stages", type=Integer(), help="Arrays: stages of a product.  [default: 1]")
+@click.option(
+    "--family", "fpga_family", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"
+)
 @click.option(
     "--total", "total_bits", type=Integer(), help=f"rescale: bits of sums.  [default: {BlockSpec.total_bits}]"
 )

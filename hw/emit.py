@@ -18,6 +18,8 @@ from asq_model.common.files import fingerprint, read_bytes, read_json, source_pa
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import GENERIC
+from hw.fpga import cell_models
 from hw.sidecar import sidecar_of
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ def header(spec: Spec, name: str) -> str:
         size = f"o__payload = s__payload + held weights x i__payload, {unit}"
         cycles = f"interval {spec.interval} cycle(s), latency {spec.latency} cycles"
         lines = [f"{spec.rows} x {spec.columns} array, unit {spec.unit}, {levels}", size, cycles]
+        if spec.fpga_family != GENERIC:
+            models = ", ".join(path.name for path in cell_models(spec))
+            lines.append(f"Made of cells of {spec.fpga_family}; models of them to simulate it with: hw/fpga/{models}")
     else:
         unit = f"in units of 2^-{spec.result_frac}"
         sums = f"o__payload = sum of weight x activation over the operands up to each `last`, {unit}"

@@ -7,7 +7,7 @@ import click
 from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.measured_blocks import write_block
-from asq_model.common.option_types import OUTPUT, Integer, switch
+from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
 from sim.explore.design_rows import REPORT
@@ -36,12 +36,13 @@ RESULTS = PACKAGES / "docs" / "results"
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
 @click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
 @switch("--known", "1: show what was measured before, measure nothing.")
+@click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
 @SEEDS
 @LIBERTY
 @SCHEDULER
 @ROOT
-def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
+def report(golden, plan, devices, known, onto, out, seeds, liberty, scheduler, root):
     """Compare all designs on one page.
 
     Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
@@ -53,6 +54,7 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     check_targets("--devices", devices)
     if known:
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
+    earlier = read_record(onto, REPORT) if onto else None
     golden = golden or shipped_folders()
     tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
     measured = measure_all(tasks, root, scheduler, known)
@@ -61,7 +63,7 @@ def report(golden, plan, devices, known, out, seeds, liberty, scheduler, root):
     measured.left_out += slow.left_out
     if not measured.rows:
         raise InputError("nothing of this --plan was measured before; leave --known out")
-    for path in write_report(measured, RESULTS, out, seeds, liberty):
+    for path in write_report(measured, RESULTS, out, seeds, liberty, earlier):
         click.echo(path)
 
 

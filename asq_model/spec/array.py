@@ -13,6 +13,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError, check_range
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import GENERIC, check_mapped, product_stages, tree_steps
 
 MAX_SIDE = 64
 MAX_STAGES = 3
@@ -26,15 +27,17 @@ class ArraySpec:
     """An array with all its parameters. Raises InputError for a combination that cannot be.
 
     mac: what each product is; its `depth` sets the width of the sums, over all passes. stages: parts of a product, each
-    but the last with a register behind it.
+    but the last with a register behind it. fpga_family: whose own cells it is made of; generic: Verilog for any tool.
     """
 
     mac: MacSpec
     rows: int = 8
     columns: int = 8
     stages: int = 1
+    fpga_family: str = GENERIC
 
     def __post_init__(self) -> None:
+        check_mapped(self.fpga_family, self.mac, self.stages)
         check_range("rows", self.rows, 1, MAX_SIDE)
         check_range("columns", self.columns, 1, MAX_SIDE)
         check_range("stages", self.stages, 1, MAX_STAGES)
@@ -61,7 +64,8 @@ class ArraySpec:
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "ArraySpec":
         """The array of the parameters that `dataclasses.asdict` makes of one."""
-        return cls(MacSpec(**parameters["mac"]), parameters["rows"], parameters["columns"], parameters["stages"])
+        own = {name: value for name, value in parameters.items() if name != "mac"}
+        return cls(MacSpec(**parameters["mac"]), **own)
 
     @property
     def unit(self) -> str:
@@ -72,7 +76,8 @@ class ArraySpec:
     def name(self) -> str:
         """Name of the module and of its files."""
         stages = f"_s{self.stages}" if self.stages > 1 else ""
-        return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages
+        family = "" if self.fpga_family == GENERIC else f"_{self.fpga_family}"
+        return self.mac.name.replace("_mac_", f"_array{self.rows}x{self.columns}_") + stages + family
 
     @property
     def interval(self) -> int:
@@ -83,10 +88,17 @@ class ArraySpec:
     def latency(self) -> int:
         """Cycles from accepting activations to offering their sums.
 
-        A register for them, one per stage of the products, one per level of the tree, one for the sum; one more where
-        √2·a is the sum of two tables.
+        A register for them, and those of a column; one more where √2·a is the sum of two tables.
         """
-        return 2 + self.mac.splits_root + self.stages + (self.rows - 1).bit_length()
+        return 1 + self.mac.splits_root + self.column_latency
+
+    @property
+    def column_latency(self) -> int:
+        """Cycles from a column's activations in registers to its sum: one per stage of the products, one per level of
+        the tree, one for the sum.
+        """
+        levels = len(tree_steps(self.fpga_family, self.mac, self.rows))
+        return product_stages(self.fpga_family, self.mac, self.stages) + levels + 1
 
     @property
     def sum_widths(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import GENERIC
 
 Design = MacSpec | ArraySpec
 
@@ -26,6 +27,16 @@ def products_per_cycle(design: Design) -> float:
     return design.lanes / design.interval
 
 
+def family_of(design: Design) -> str:
+    """The FPGA family of whose cells a design is made; `GENERIC` where any tool maps it."""
+    return design.fpga_family if isinstance(design, ArraySpec) else GENERIC
+
+
+def is_for(design: Design, target: str) -> bool:
+    """Whether a design can be measured on a target: one out of a family's own cells on that family only."""
+    return family_of(design) in (GENERIC, target)
+
+
 def is_rival(design: Design) -> bool:
     """Whether its weights are uniform and it takes one cycle a product."""
     return mac_of(design).level_set.family == "uniform" and design.unit != "serial"
@@ -38,4 +49,5 @@ def title(design: Design) -> str:
     parts += [f"F = {mac.frac}" if mac.unit in ("post", "post-exact") else "", "shared" if mac.shared else ""]
     parts += ["gated" if mac.gated else ""]
     parts += [f"{STAGES[design.stages]} stages" if isinstance(design, ArraySpec) and design.stages > 1 else ""]
+    parts += ["mapped" if family_of(design) != GENERIC else ""]
     return " ".join(filter(None, parts))

@@ -37,6 +37,7 @@ class Description(Struct, frozen=True, kw_only=True, omit_defaults=True):
     products_per_cycle: Positive
     target: Word
     dsp: bool
+    mapped: bool = False
 
     @property
     def widths(self) -> tuple[int, int]:

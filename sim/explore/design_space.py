@@ -8,6 +8,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MIN_FRAC
+from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
 from sim.explore.design import STAGES, Design, is_rival
 from sim.explore.variants import Variant, macs, possible
@@ -16,6 +17,7 @@ WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
 FULL_WIDTHS = (4, 4)  # where every variant is compared
 AS_TRAINED = ((3, 4), (5, 4))  # of arrays whose area is set beside the accuracy of networks with such weights
 FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
+MAPPED_FORMS = {"mapped8x8": "array8x8", "mapped16x16": "array16x16"}  # of a form only what is mapped by hand
 LARGE_LANES = 64  # lanes of a dot product from which on only the best variants are compared
 NARROWEST = 3  # bits of weights whose arrays are as good in one stage
 LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
@@ -60,12 +62,30 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
                 yield from possible_array(spec, side, stages)
 
 
-def possible_array(spec: MacSpec, side: int, stages: int) -> Iterator[ArraySpec]:
-    """The array, or nothing where it cannot be: a unit that takes several cycles, or has no place to be cut."""
+def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
+    """Square arrays out of the families' own cells: the best ones, and at `FULL_WIDTHS` the other level sets.
+
+    None of iCE40: its cells hold nothing of a product, so that its mapped arrays are as large as the generic ones.
+    """
+    for fpga_family, spec in product(("ecp5", "xc7"), macs(widths, "what cells of its own an array needs")):
+        best = is_rival(spec) or (spec.unit == "post" and spec.frac == MIN_FRAC)
+        if best or (widths == FULL_WIDTHS and side == 8):
+            yield from possible_array(spec, side, 1, fpga_family)
+
+
+def possible_array(spec: MacSpec, side: int, stages: int, fpga_family: str = GENERIC) -> Iterator[ArraySpec]:
+    """The array, or nothing where it cannot be: a unit that takes several cycles, has no place to be cut, or is not
+    arranged for a family's cells.
+    """
     try:
-        yield ArraySpec(spec, side, side, stages)
+        yield ArraySpec(spec, side, side, stages, fpga_family)
     except InputError:
         return
+
+
+def side_of(form: str) -> int:
+    """The side of a square array, of its form."""
+    return int(form.partition("x")[2])
 
 
 def designs(widths: tuple[int, int], form: str) -> list[Design]:
@@ -75,7 +95,7 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
     elif form.startswith("dot"):
         members = dots(widths, int(form[3:]))
     elif form.startswith("array"):
-        members = arrays(widths, int(form.partition("x")[2]))
+        members = arrays(widths, side_of(form))
     else:
         raise InputError(f"form is {form!r}; allowed: {', '.join(FORMS)}", "form")
     return list(dict.fromkeys(members))
@@ -89,9 +109,10 @@ def placings(design: Design, seeds: int) -> int:
         return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
     mac = design.mac
     fast = is_rival(design) or mac.unit == "apot" or (mac.unit == "post" and mac.frac_bits <= 0)
+    fast = fast and not (design.fpga_family != GENERIC and mac.unit == "apot")
     if not fast or (mac.weight_bits, mac.activation_bits) in AS_TRAINED:
         return 0
-    faster_in_stages = design.stages == 1 and mac.weight_bits > NARROWEST
+    faster_in_stages = design.stages == 1 and mac.weight_bits > NARROWEST and design.fpga_family == GENERIC
     return 1 if faster_in_stages else min(seeds, LARGE_SEEDS)
 
 

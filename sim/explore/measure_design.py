@@ -15,8 +15,9 @@ from asq_model.common.files import fingerprint, sha256_file, source_paths
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import GENERIC
 from hw.emit import generator_fingerprint
-from sim.explore.design import Design, form_of, is_rival, mac_of, products_per_cycle, title
+from sim.explore.design import Design, family_of, form_of, is_rival, mac_of, products_per_cycle, title
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
@@ -141,6 +142,7 @@ def description(task: Task) -> Description:
         products_per_cycle=products_per_cycle(design),
         target=task.target,
         dsp=task.dsp,
+        mapped=family_of(design) != GENERIC,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from sim.explore.design import is_for
 from sim.explore.design_rows import Description, Row
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import Task, description
@@ -57,6 +58,7 @@ def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[t
     return tuple(
         (description(Task(design, target, ())), target in DEVICES and placings(design, 1) > 0)
         for design in designs(widths, form)
+        if is_for(design, target)
     )
 
 

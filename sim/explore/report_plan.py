@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asq_model.common.command_line import parse_widths
-from sim.explore.design import Design
+from sim.explore.design import Design, is_for
 from sim.explore.design_rows import ASIC, ENERGY
-from sim.explore.design_space import FORMS, FULL_WIDTHS, LARGE_SEEDS, designs, placings
+from sim.explore.design_space import (
+    FORMS,
+    FULL_WIDTHS,
+    LARGE_SEEDS,
+    MAPPED_FORMS,
+    designs,
+    mapped_arrays,
+    placings,
+    side_of,
+)
 from sim.explore.measure_design import Task
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.option_lists import parse_choices
@@ -31,16 +40,23 @@ def tasks_of(
         Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
         for target in targets
         for design in members
+        if is_for(design, target)
     ]
 
 
 def parse_plan(text: str) -> Plan:
-    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError."""
+    """`mac:3x3,4x4 array8x8:4x4` as the designs of each width and form. Raises InputError.
+
+    `mapped8x8` stands for those of `array8x8` that are made of a family's own cells.
+    """
     plan: Plan = {}
     for part in text.split():
-        form, _, widths = part.partition(":")
-        (form,) = parse_choices("--plan", form, FORMS)
-        plan |= {(pair, form): designs(pair, form) for pair in parse_widths("--plan", widths)}
+        word, _, widths = part.partition(":")
+        (word,) = parse_choices("--plan", word, (*FORMS, *MAPPED_FORMS))
+        form = MAPPED_FORMS.get(word, word)
+        for pair in parse_widths("--plan", widths):
+            members = list(mapped_arrays(pair, side_of(form))) if word in MAPPED_FORMS else designs(pair, form)
+            plan[pair, form] = list(dict.fromkeys([*plan.get((pair, form), []), *members]))
     return plan
 
 
@@ -53,7 +69,8 @@ def report_tasks(
     tasks = []
     for (widths, form), members in plan.items():
         families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
-        tasks += [Task(design, name, golden, placings(design, seeds)) for name in families for design in members]
+        pairs = [(name, design) for name in families for design in members if is_for(design, name)]
+        tasks += [Task(design, name, golden, placings(design, seeds)) for name, design in pairs]
         if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
@@ -71,4 +88,5 @@ def slow_tasks(plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], see
         for name in devices
         if (name, form) in SLOW
         for design in members
+        if is_for(design, name)
     ]

@@ -82,6 +82,7 @@ VARIANTS = {
     ),
     "how the best arrays do at other widths": (SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(MIN_FRAC)),
     "how the best large arrays do": (SHARED_MULTIPLES, *post(MIN_FRAC)),
+    "what cells of its own an array needs": (SIGN_MAGNITUDE, *post(MIN_FRAC), *OTHER_LEVELS),
     "what accuracy costs": (TWOS_COMPLEMENT, SIGN_MAGNITUDE, SHARED_MULTIPLES, *post(0, MIN_FRAC)),
 }
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class FpgaFamily:
     """How Yosys synthesises for an FPGA family, and which of its cells are what, by the beginning of their names.
 
-    luts: LUTs that a cell takes. dsp_on, dsp_off: options with and without multiplier blocks.
+    luts: LUTs that a cell takes. own_cells: those that mapped arrays have, and library: where Yosys keeps them.
+    dsp_on, dsp_off: options with and without multiplier blocks.
     """
 
     title: str
@@ -17,13 +18,24 @@ class FpgaFamily:
     flip_flops: tuple[str, ...]
     memories: tuple[str, ...]
     multipliers: tuple[str, ...]
+    own_cells: tuple[str, ...]
+    library: str
     dsp_on: str = ""
     dsp_off: str = ""
 
 
 FPGA_FAMILIES = {
     "ice40": FpgaFamily(
-        "iCE40, LUT4", "synth_ice40", {"SB_LUT4": 1}, ("SB_CARRY",), ("SB_DFF",), ("SB_RAM40",), ("SB_MAC16",), "-dsp"
+        "iCE40, LUT4",
+        "synth_ice40",
+        {"SB_LUT4": 1},
+        ("SB_CARRY",),
+        ("SB_DFF",),
+        ("SB_RAM40",),
+        ("SB_MAC16",),
+        ("SB_LUT4", "SB_CARRY"),
+        "+/ice40/cells_sim.v",
+        "-dsp",
     ),
     "ecp5": FpgaFamily(
         "ECP5, LUT4",
@@ -33,6 +45,8 @@ FPGA_FAMILIES = {
         ("TRELLIS_FF",),
         ("DP16KD", "PDPW16KD"),
         ("MULT18X18D",),
+        ("CCU2C",),
+        "+/lattice/cells_sim_ecp5.v",
         dsp_off="-nodsp",
     ),
     "xc7": FpgaFamily(
@@ -43,6 +57,8 @@ FPGA_FAMILIES = {
         ("FD",),
         ("RAMB",),
         ("DSP48",),
+        ("LUT6_2", "CARRY4"),
+        "+/xilinx/cells_sim.v",
         dsp_off="-nodsp",
     ),
 }

@@ -16,9 +16,12 @@ def find_tool(name: str) -> str:
     return str(path)
 
 
-def flat(files: str, top: str) -> str:
-    """Script that reads Verilog as one module. Names are hidden: ABC, built for WebAssembly, dies of some of them."""
-    return f"read_verilog {files}; hierarchy -check -top {top}; proc; flatten; rename -hide"
+def flat(files: str, top: str, library: str = "") -> str:
+    """Script that reads Verilog as one module, which may have cells of a library. Names are hidden: ABC, built for
+    WebAssembly, dies of some of them.
+    """
+    cells = f"read_verilog -lib {library}; " if library else ""
+    return f"{cells}read_verilog {files}; hierarchy -check -top {top}; proc; flatten; rename -hide"
 
 
 def yosys(script: str, folder: Path) -> None:

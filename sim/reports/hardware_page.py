@@ -28,11 +28,11 @@ COLUMNS = (
 
 
 def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
-    """Rows by design and target, in the order in which designs come."""
+    """Rows by design and target, in the order in which designs come; mapped ones of all families are one design."""
     designs: dict[str, dict[str, Row]] = {}
     for row in rows:
         if not row.dsp:
-            designs.setdefault(row.name, {})[row.target] = row
+            designs.setdefault(row.title if row.mapped else row.name, {})[row.target] = row
     return designs
 
 

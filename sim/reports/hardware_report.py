@@ -142,10 +142,37 @@ def write_page(report: Report, results: Path, out: Path) -> Path:
     return out
 
 
-def write_report(swept: Swept, results: Path, out: Path, seeds: int, liberty: Path | None) -> list[Path]:
-    """Write the rows, and the page of them as `out`; return what was written. Raises InputError."""
+def joined(earlier: Report, added: Report) -> Report:
+    """A report with further rows, each in the place of an earlier one of its design and target.
+
+    Raises InputError where they were not made alike: by other tools, or with other placings.
+    """
+    for name in ("tools", "seeds", "frequency_mhz"):
+        before, now = getattr(earlier.made, name), getattr(added.made, name)
+        if before != now:
+            raise InputError(f"the earlier report has {name} {before}, this one {now}; make it all again")
+
+    def key(row: Description) -> tuple[str, str, bool]:
+        return row.name, row.target, row.dsp
+
+    rows = {key(row): row for row in [*earlier.rows, *added.rows]}
+    left_out = {key(row): row for row in [*earlier.left_out, *added.left_out] if key(row) not in rows}
+    failures = {key(row): row for row in [*earlier.failures, *added.failures] if key(row) not in rows}
+    return Report(
+        made=earlier.made, rows=[*rows.values()], failures=[*failures.values()], left_out=[*left_out.values()]
+    )
+
+
+def write_report(
+    swept: Swept, results: Path, out: Path, seeds: int, liberty: Path | None, earlier: Report | None = None
+) -> list[Path]:
+    """Write the rows, and the page of them as `out`; return what was written. earlier: a report that they are added to.
+    Raises InputError.
+    """
     made = made_by(seeds, liberty)
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
+    if earlier:
+        report = joined(earlier, report)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
     write_html(out, out.with_suffix(".html"), chart_of(report.rows))

@@ -17,6 +17,7 @@ from asq_model.common.files import fingerprint, reported_os_errors
 from asq_model.common.records import Digest, Kind, kept, write_record
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec, generator_fingerprint
+from hw.fpga import cell_models
 from hw.harness.bench_top import bench_name, bench_verilog
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.workspace import Workspace, shared_runtimes
@@ -149,12 +150,13 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     top = bench_name(spec)
     workspace = Workspace(root)
     place = workspace.bench(spec, waves)
-    sources = fingerprint([tools, generator_fingerprint(), top], [verilog, *CONTROL])
+    design = [verilog, *cell_models(spec)]
+    sources = fingerprint([tools, generator_fingerprint(), top], [*design, *CONTROL])
     stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
     if stamps and stamps.sources == sources:
         return place
     bench_text = bench_verilog(spec)
-    content = fingerprint([tools, bench_text], [verilog, *CONTROL])  # the same for many a change of the sources
+    content = fingerprint([tools, bench_text], [*design, *CONTROL])  # the same for many a change of the sources
     if stamps and stamps.content == content:
         write_record(place / "stamps.json", STAMPS, replace(stamps, sources=sources))
         return place
@@ -163,6 +165,6 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
         place.mkdir(parents=True)
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
-        cocotb_build([bench, verilog], top, place, workspace.runtime(tools), [*args, *map(str, CONTROL)], waves)
+        cocotb_build([bench, *design], top, place, workspace.runtime(tools), [*args, *map(str, CONTROL)], waves)
     write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
     return place
