@@ -130,8 +130,8 @@ class Compiler:
         self.codes = Regions("codes", self.spec.depths.codes)
         self.values = Regions("values", self.spec.depths.values)
         self.modulus = 1 << array_layout(self.spec)["source"].shape.width
-        self.constants = {step.output: self.add_constants(step) for step in self.steps}
         self.uses = {step.output: self.find_uses(step) for step in self.steps}
+        self.constants = {step.output: self.add_constants(step) for step in self.steps}
 
     def compile(self) -> Compiled:
         """Make all instructions."""
