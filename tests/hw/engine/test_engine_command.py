@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from networks import tiny_network
@@ -19,21 +20,25 @@ def network(tmp_path):
     return tmp_path / "graph"
 
 
-def test_an_engine_is_written_with_a_description(network, tmp_path, process):
-    words = ["engine", network, "--preset", "ice40up5k", "--out"]
-    first, second = (process("hw", *words, tmp_path / name) for name in ("first", "second"))
-    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    verilog, description = first.stdout.split()
-    for path in (verilog, description):
-        with open(path, "rb") as one, open(path.replace("first", "second"), "rb") as other:
-            assert one.read() == other.read()
-    with open(verilog) as text, open(description) as file:
-        ports = re.findall(r"^module engine\((.*)\);", text.read(), re.MULTILINE)
-        said = json.load(file)
+def test_an_engine_is_written_with_a_description(network, tmp_path, command):
+    done = command("hw", "engine", network, "--preset", "ice40up5k", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    verilog, description = map(Path, done.stdout.split())
+    ports = re.findall(r"^module engine\((.*)\);", verilog.read_text(), re.MULTILINE)
+    said = json.loads(description.read_text())
     assert said["module"] == "engine" and said["images_under_way"] == 1
     assert [{port["name"] for port in said["ports"]}] == [set(names.split(", ")) for names in ports]
     assert sum(each["products"] for each in said["instructions"]) == 2 * 2 * 4 + 2 * 2 * 4
     assert said["period"] > max(each["start"] for each in said["instructions"])
+
+
+@pytest.mark.exhaustive
+def test_the_same_graph_gives_the_same_bytes(network, tmp_path, process):
+    for name in ("first", "second"):
+        done = process("hw", "engine", network, "--preset", "ice40up5k", "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("first", "second"))
+    assert first == second and len(first) == 2
 
 
 def test_a_graph_that_is_not_there_is_one_line(tmp_path):

@@ -16,7 +16,7 @@ def adapting_network(mac: MacSpec) -> Maker:
     down = made.conv("down", block, 6, (1, 1), (2, 2), hidden=2)
     wide = made.conv("wide", block, 6, (2, 2), (2, 2), side=down)
     pooled = made.sum_pool("mean", wide, (2, 2))
-    made.conv("last", pooled, 4, bits=8, weight_bits=8, relu=False, result_bits=30)
+    made.conv("last", pooled, 4, bits=8, weight_bits=8, relu=False, result_bits=60)
     return made
 
 

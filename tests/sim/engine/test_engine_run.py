@@ -107,20 +107,18 @@ def test_a_reset_in_the_middle_of_an_image_starts_anew(built: Built, log: Log, p
 
 
 def changed_weight(graph: Graph) -> Graph:
-    """The graph with one bit of each weight of one channel changed."""
+    """The graph with one bit of each weight of the last layer changed."""
     nodes = list(graph.nodes)
     place = max(place for place, node in enumerate(nodes) if isinstance(node, Convolution))
     node = nodes[place]
-    even = node.products.even.copy()
-    even[0] ^= 1
-    nodes[place] = msgspec.structs.replace(node, products=replace(node.products, even=even))
+    nodes[place] = msgspec.structs.replace(node, products=replace(node.products, even=node.products.even ^ 1))
     return Graph(tuple(nodes))
 
 
 def test_weights_of_which_one_bit_differs_are_found(built: Built, log: Log) -> None:
     lines = built.compare(log, graph=changed_weight(built.graph))
-    assert any(line.startswith("image ") and ": result 0 is " in line for line in lines)
-    assert any("CONVOLVE last: value channel 0, row 0, column 0 is" in line for line in lines)
+    assert any(line.startswith("image ") and ": result " in line for line in lines)
+    assert any("CONVOLVE last: value channel " in line for line in lines)
 
 
 def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log) -> None:
