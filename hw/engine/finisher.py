@@ -95,5 +95,4 @@ class Finisher(wiring.Component):
         halves = register(Mux(follow.shifts_total, moved, doubled).as_signed(), "halves")
         rounded = register((halves + 1) >> 1, "rounded", total_shape)
         low, high = follow.low, follow.high
-        bounded = Mux(rounded < low, low, Mux(rounded > high, high, rounded))
-        m.d.sync += self.values[lane].eq(Mux(follow.bounded, bounded, rounded))
+        m.d.sync += self.values[lane].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))

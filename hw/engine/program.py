@@ -106,9 +106,8 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "align": unsigned(spec.align_bits),
         "has_side": unsigned(1),
         "side": value,
-        "bounded": unsigned(1),  # otherwise a total stays as it is
-        "low": signed(spec.pooled_bits),
-        "high": signed(spec.pooled_bits),
+        "low": signed(spec.total_bits),
+        "high": signed(spec.total_bits),
         "writes_values": unsigned(1),
         "value": value,
         "value_step": unsigned(spec.size_bits),
