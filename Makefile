@@ -15,6 +15,7 @@ options.verilog := unit bits abits kind frac depth signed-act channels pixels pr
 options.asq := area
 options.graph := ckpt data images precision
 options.network := preset
+options.bitstream := preset
 options.synth := GOLDEN widths forms targets dsp seeds liberty scheduler
 options.sweep := GOLDEN bits abits units kinds fracs lanes sides targets seeds liberty scheduler
 options.recommend := device bits abits error form
@@ -32,6 +33,7 @@ options.pytest := PYTEST
 commands.sim := export run
 commands.asq := export asq
 commands.network := graph network
+commands.bitstream := graph bitstream
 commands.test := pytest
 commands.verify := pytest
 
@@ -66,7 +68,7 @@ $(warning not used: $(ASIDE) of the environment; what make shall take stands beh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help sim verilog asq network synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test verify bench docs lint clean
+.PHONY: help sim verilog asq network bitstream synth sweep recommend report unrolled train export onnx reproduce parity arithmetic figures pages test verify bench docs lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -86,6 +88,9 @@ asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, pa
 network: $(READY) ## run a whole network on its engine in Verilator, compared value by value (CKPT, DATA, IMAGES, PRESET)
 	@$(PY) -m sim tools
 	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim network "$$graph" $(call options,network)
+
+bitstream: $(VENV)/.synth ## synthesise, place and pack a network's engine for a device (PRESET, CKPT, DATA)
+	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim bitstream "$$graph" $(call options,bitstream)
 
 synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
 	@$(PY) -m sim synth $(call options,synth)

@@ -27,6 +27,7 @@ COMMANDS = {
     "unrolled": ("sim.cli", "unrolled"),
     "graph": ("asq_model.cli", "graph"),
     "network": ("sim.cli", "network"),
+    "bitstream": ("sim.cli", "bitstream"),
     "engine": ("hw.cli", "engine"),
     "inspect": ("asq_model.cli", "inspect"),
     "onnx": ("asq_model.cli", "onnx"),

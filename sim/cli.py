@@ -16,6 +16,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
+from sim.bitstream_command import bitstream
 from sim.hardware_options import ROOT
 from sim.measure_commands import recommend, sweep_command, synth
 from sim.network_command import network
@@ -37,7 +38,7 @@ def cli():
     """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
 
-for command in (network, synth, sweep_command, recommend, report, unrolled, pages):
+for command in (network, bitstream, synth, sweep_command, recommend, report, unrolled, pages):
     cli.add_command(command)
 
 

@@ -29,8 +29,8 @@ TRAINED = ("family", "kind", "weight_bits", "activation_bits")  # what a graph's
 class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
 
-    lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. weights: of
-    the products that they were chosen for; a network brings its own.
+    lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. device:
+    nextpnr's options for it. weights: of the products that they were chosen for; a network brings its own.
     """
 
     about: str
@@ -39,6 +39,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     lanes: int = 0
     family: str = ""
     blocks: int = 0
+    device: tuple[str, ...] = ()
     word_bits: int = 64
     depths: Depths | None = None
     adapter: bool | None = None

