@@ -18,6 +18,8 @@ from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, is_up_to_date
+from sim.engine.build_engine import SIMULATOR, VERILOG
+from sim.engine.simulate_network import NETWORK_RUN
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
 from sim.measure.fpga_families import PLACED
 from sim.measure.gate_equivalents import GATES
@@ -36,6 +38,19 @@ HASH = "0123456789abcdef" * 4
 AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}
 COUNTERS = {"cycles": 9, "input_stalls": 0, "output_stalls": 0, "operands": 8, "results": 2}
 SWITCHED = {"per_product": 5.5, "toggles_per_product": 2.5, "nets": 30, "flip_flops": 9, "products": 100}
+NETWORK_FOUND = {
+    "images": 3,
+    "compared": 2,
+    "numbers": 6,
+    "engine_right": 2,
+    "graph_right": 2,
+    "period": 300,
+    "under_way": 2,
+    "latency": 400,
+    "engine_products": 16,
+    "layers": [{"name": "conv", "products": 500, "multiply": 90, "prepare": 20}],
+    "memories": [{"name": "codes", "used": 8, "rows": 16}],
+}
 FOUND = {
     "golden": {
         "vectors": 2,
@@ -61,7 +76,7 @@ def rows() -> list[dict]:
 
 
 ROWS = {row["target"]: row for row in rows()}
-FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__} | {"error": "no tool"}
+FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__ if key in ROWS["xc7"]} | {"error": "no tool"}
 VALUES = {
     JOB_FILE: {
         "kind": "mac",
@@ -79,6 +94,9 @@ VALUES = {
     SWITCHING: SWITCHED,
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
+    VERILOG: {"sha256": HASH},
+    SIMULATOR: {"sha256": HASH},
+    NETWORK_RUN: NETWORK_FOUND,
     OUTCOME: FOUND,
     ROW: ROWS["ice40"],
     TABLE: {"rows": [*ROWS.values()], "failures": [FAILURE]},
