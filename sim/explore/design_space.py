@@ -60,6 +60,7 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
         if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac == MIN_FRAC):
             for stages in STAGES:
                 yield from possible_array(spec, side, stages)
+    yield from mapped_arrays(widths, side)
 
 
 def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:

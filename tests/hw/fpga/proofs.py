@@ -15,6 +15,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
+from asq_model.spec.mapping import GENERIC
 from hw.column import column_of
 from hw.emit import to_verilog
 from hw.fpga.cells import AdderCells, Addition, Term
@@ -52,7 +53,9 @@ def proved(verilog: str, read_cells: str, goals: list[str], folder: Path) -> lis
 
 
 def yosys_cells(family: str) -> str:
-    """Yosys' command that reads its own models of a family's cells."""
+    """Yosys' command that reads its own models of a family's cells; of a generic design's there are none."""
+    if family == GENERIC:
+        return "design -reset"
     return f"read_verilog -overwrite {FPGA_FAMILIES[family].library}"
 
 

@@ -38,6 +38,7 @@ MAPPED = [
     if not (unit == "e2m1" and widths[0] == 3)
 ]
 QUICK = [("post", (4, 4), -1, "ecp5"), ("uniform-sign", (4, 4), None, "xc7")]
+COLUMNS = [*QUICK, ("post", (4, 4), -1, "ice40"), ("post", (4, 4), -1, "generic")]
 
 
 def both_models(cell):
@@ -71,7 +72,7 @@ def test_a_cell_s_model_is_that_of_yosys(cell, tmp_path):
     assert all(proved(verilog, f"{yosys_cells(family)}; read_verilog -overwrite own.v", goals, tmp_path))
 
 
-@pytest.mark.parametrize(("unit", "widths", "frac", "family"), QUICK)
+@pytest.mark.parametrize(("unit", "widths", "frac", "family"), COLUMNS)
 def test_a_product_and_the_partial_sum_are_right_for_all_inputs(unit, widths, frac, family, tmp_path):
     assert prove_column(array(unit, widths, frac, family, 1), tmp_path)
 

@@ -39,6 +39,8 @@ ARRAYS = [
     ArraySpec(MacSpec("post", 4, 4, frac=0), 2, 2, 2),
     ArraySpec(MacSpec("post-exact", 3, 3, signed_activation=True), 5, 1),
     ArraySpec(MacSpec("uniform-sign", 4, 4), 1, 4),
+    ArraySpec(MacSpec("post", 4, 4, frac=-1), 3, 2, fpga_family="ecp5"),
+    ArraySpec(MacSpec("uniform-sign", 4, 4), 4, 1, fpga_family="xc7"),
 ]
 
 
@@ -50,7 +52,7 @@ def test_unit(spec, build_root):
     assert outcome.findings["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
 
 
-@pytest.mark.parametrize("spec", [some(spec, ARRAYS[:2], spec.name) for spec in ARRAYS])
+@pytest.mark.parametrize("spec", [some(spec, ARRAYS[:2] + ARRAYS[-1:], spec.name) for spec in ARRAYS])
 def test_array(spec, build_root):
     outcome = run_job(Job(spec), build_root)
     assert outcome.passed, outcome.failures()
