@@ -32,15 +32,16 @@ def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
 def findings(rows: list[Row]) -> str:
     """The table of README: products per second and LUT, POST's best design over uniform's best."""
     table = [
-        {"what": what} | {family: NOT_MEASURED if gain is None else f"{gain:.2f}" for family, gain in gains.items()}
+        {"what": what} | {family: "–" if gain is None else f"{gain:.2f}" for family, gain in gains.items()}
         for what, gains in lines(rows)
     ]
-    columns = [("what", "products per second and LUT, POST over uniform"), *SHORT.items()]
+    columns = [("what", "products a second and LUT, POST over uniform"), *SHORT.items()]
     columns = [(key, title) for key, title in columns if key == "what" or key in FPGA_FAMILIES]
     above = [gain for _, gains in lines(rows) for gain in gains.values() if gain is not None]
     won = sum(gain > 1 for gain in above)
-    sentence = f"POST is ahead of the best uniform design that we can build in {won} of {len(above)} comparisons"
-    return f"{sentence} (LUT6: per LUT, no clock).\n\n{markdown_table(table, columns)}\n"
+    sentence = f"POST is ahead of the best uniform design we can build in {won} of {len(above)} comparisons"
+    missing = f"; –: {NOT_MEASURED}" if any(gain is None for _, gains in lines(rows) for gain in gains.values()) else ""
+    return f"{sentence} (LUT6: per LUT, no clock{missing}).\n\n{markdown_table(table, columns)}\n"
 
 
 def draw_headline(rows: list[Row], out: Path) -> None:
