@@ -5,7 +5,6 @@ import sys
 import click
 
 from asq_model.common.files import fingerprint
-from asq_model.common.progress import progress_bar
 from asq_model.common.terminal import text_table
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
@@ -30,8 +29,7 @@ def network(folder, preset, root, **products):
     images, labels = read_samples(folder / SAMPLES_FILE, graph.input)
     digest = fingerprint([], [folder / GRAPH_FILE, folder / SAMPLES_FILE])
     place = Workspace(root).engine(folder.resolve().name, preset)
-    with progress_bar("network") as bar:
-        found = simulate_network(Network(graph, digest, images, labels, **how), place, root, bar)
+    found = simulate_network(Network(graph, digest, images, labels, **how), place, root)
     if found.run is None:
         for line in found.differences[:SHOWN]:
             click.echo(line, err=True)

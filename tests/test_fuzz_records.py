@@ -18,6 +18,7 @@ from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, is_up_to_date
+from sim.engine.bitstream import BITSTREAM, USE
 from sim.engine.build_engine import SIMULATOR, VERILOG
 from sim.engine.simulate_network import NETWORK_RUN
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
@@ -94,6 +95,8 @@ VALUES = {
     SWITCHING: SWITCHED,
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
+    USE: {"area": AREA_OF_FEW, "netlist": HASH},
+    BITSTREAM: {"megahertz": 31.5, "sha256": HASH},
     VERILOG: {"sha256": HASH},
     SIMULATOR: {"sha256": HASH},
     NETWORK_RUN: NETWORK_FOUND,

@@ -77,7 +77,7 @@ def run_engine(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         for _ in process.stdout:  # a line an image
-            bar.advance(note="images through RTL")
+            bar.advance()
         said = process.stderr.read()
     if process.returncode:
         raise InputError(f"the simulator {executable} ended with {process.returncode}: {said.strip()[-200:]}")

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from asq_model.common.files import fingerprint, source_paths
-from asq_model.common.progress import Bar
+from asq_model.common.progress import progress_bar
 from asq_model.common.records import Count, Kind, Line, Whole, kept, write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
@@ -123,7 +123,7 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> Netw
     )
 
 
-def simulate_network(network: Network, folder: Path, root: Path, bar: Bar) -> Found:
+def simulate_network(network: Network, folder: Path, root: Path) -> Found:
     """Simulate a network unless that was done; folder: where all of it goes. Raises InputError for one that does not
     fit, and when a tool fails.
     """
@@ -137,13 +137,15 @@ def simulate_network(network: Network, folder: Path, root: Path, bar: Bar) -> Fo
         return Found(known, [])
     path.unlink(missing_ok=True)
     graph, compiled = compile_network(network.preset, network.graph, network.mac, network.precision)
-    bar.say("writing Verilog")
-    verilog = write_verilog(compiled, folder)
-    bar.say("building the simulator")
-    executable = build_simulator(verilog, folder, root)
-    bar.expect(count)
+    with progress_bar("building") as bar:
+        bar.say("writing Verilog")
+        verilog = write_verilog(compiled, folder)
+        bar.say("building the simulator")
+        executable = build_simulator(verilog, folder, root)
     stimulus = Stimulus(min(SAMPLE, count), ceil(compiled.cycles * (count + 1)) + compiled.latency + SPARE_CYCLES)
-    log = run_engine(executable, compiled.spec, graph, network.images, stimulus, folder, bar)
+    with progress_bar("images through RTL") as bar:
+        bar.expect(count)
+        log = run_engine(executable, compiled.spec, graph, network.images, stimulus, folder, bar)
     differences = compare_run(compiled, graph, network.images, log, stimulus.sample)
     if differences:
         return Found(None, differences)
