@@ -16,7 +16,7 @@ from hw.engine.compiler.compile_graph import Compiled
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
-from sim.engine.compare_run import compare_run, results_of
+from sim.engine.compare_run import compare_results, compare_run, results_of
 from sim.engine.run_engine import Log, Stimulus, run_engine
 
 pytestmark = pytest.mark.xdist_group("engines")  # they share folders
@@ -96,6 +96,15 @@ def test_every_number_and_every_cycle_is_as_predicted(built: Built, log: Log) ->
 def test_both_streams_may_wait(built: Built, stimulus: dict) -> None:
     """Images that come slowly and results that are taken slowly change no number."""
     assert built.compare(built.run(**stimulus), stalls=True) == []
+
+
+@pytest.mark.parametrize("in_stalls", [240, 250, 253, 255])
+def test_images_may_come_so_slowly_that_each_is_alone(built: Built, in_stalls: int) -> None:
+    """One that comes in while another is under way joins it or waits: results are the same, and none is lost."""
+    numbers = built.images.size
+    how = Stimulus(0, built.most_cycles + 400 * numbers, in_stalls=in_stalls)
+    log = run_engine(built.executable, built.compiled.spec, built.graph, built.images, how, built.folder)
+    assert list(compare_results(built.graph, built.images, log, built.compiled.spec.total_bits)) == []
 
 
 @pytest.mark.parametrize("part", [0.3, 1.5])
