@@ -4,7 +4,7 @@
 //   A cycle kind       an instruction of the arrays' program is done; B the same of the other program
 //   V cycle word       a word of values is made, while an image of the sample is at work; C the same of codes
 //   L cycle            the last number of an image went in
-//   E cycle            the engine has stopped with an error
+//   E cycle            the engine has stopped with an error; it is watched for some time more
 //   X cycle            reset; what stands before counts no more
 //   S cycle            the simulation ended: all results were taken, or the most cycles have passed
 //
@@ -19,6 +19,7 @@
 #include "verilated.h"
 
 constexpr int FINISH = 5;  // the kind of an image's last instruction
+constexpr long AFTERWARDS = 100000;  // cycles to see that an engine that has stopped stays so
 
 template <class T> void put(FILE* file, char what, long cycle, const T& word) {
   fprintf(file, "%c %ld %llx\n", what, cycle, static_cast<unsigned long long>(word));
@@ -58,14 +59,15 @@ int main(int count, char** words) {
   FILE* log = fopen(words[2], "w");
   if (!log) return 2;
   const size_t image_numbers = atol(words[3]), image_results = atol(words[4]);
-  const long sample = atol(words[5]), most_cycles = atol(words[6]), reset_at = atol(words[9]);
+  const long sample = atol(words[5]), reset_at = atol(words[9]);
+  long most_cycles = atol(words[6]);
   Stalls in{static_cast<unsigned>(atoi(words[7])), 1}, out{static_cast<unsigned>(atoi(words[8])), 2};
   const size_t results = numbers.size() / image_numbers * image_results;
 
   Vengine engine;
   size_t sent = 0, taken = 0;
   long finished = 0, cycle = 0, first = 0;  // `first`: the first cycle after reset
-  bool offered = false;
+  bool offered = false, stopped = false;
   engine.rst = 1;
   for (int level = 0; level < 2; ++level) engine.clk = level, engine.eval();
   for (; cycle < most_cycles && taken < results; ++cycle) {
@@ -97,9 +99,10 @@ int main(int count, char** words) {
         finished += engine.array >> 1 == FINISH;
       }
       if (is_valid(engine.value)) fprintf(log, "B %ld %d\n", cycle - first, engine.value >> 1);
-      if (engine.error) {
+      if (engine.error && !stopped) {
         fprintf(log, "E %ld\n", cycle - first);
-        break;
+        stopped = true;
+        if (most_cycles > cycle + AFTERWARDS) most_cycles = cycle + AFTERWARDS;
       }
     }
     engine.clk = 1;

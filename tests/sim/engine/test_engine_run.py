@@ -164,23 +164,18 @@ def test_results_that_are_missing_and_a_mark_that_is_wrong_are_found(built: Buil
     assert any("`last` is with results [0, " in line for line in built.compare(replace(log, results=results)))
 
 
-def damaged(program: str):
-    """A change of what is compiled: one bit of one word of a program."""
+@pytest.mark.parametrize("program", ["array_program", some("value_program", (), "value_program")])
+def test_a_damaged_program_ends_in_an_error_and_without_a_result(build_root: Path, program: str) -> None:
+    """Where a bit of one word is wrong, the engine stops, and stays so."""
 
-    def change(compiled: Compiled) -> Compiled:
+    def damage(compiled: Compiled) -> Compiled:
         words = list(getattr(compiled.image, program))
         words[len(words) // 2] ^= 1 << 40
         return replace(compiled, image=replace(compiled.image, **{program: words}))
 
-    return change
-
-
-def test_a_damaged_program_ends_in_an_error_and_without_a_result(build_root: Path) -> None:
-    """Where a bit of one word is wrong, the engine stops."""
-    folder = build_root / "engine" / "damaged"
-    built = build(tiny_network(), Preset("", 2, 1), folder, build_root, damaged("array_program"))
+    built = build(tiny_network(), Preset("", 2, 1), build_root / "engine" / f"damaged-{program}", build_root, damage)
     log = built.run()
-    assert log.error is not None and log.results == []
+    assert log.error is not None and log.results == [] and log.cycles > log.error + built.compiled.latency
     assert f"the engine stopped with an error in cycle {log.error}" in built.compare(log)
 
 
