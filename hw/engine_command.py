@@ -8,7 +8,7 @@ import click
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_json, write_text
-from asq_model.common.option_types import OUTPUT, PATH, Integer
+from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
@@ -52,21 +52,24 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
 @network_options
+@switch("--axi", "1: with AXI4-Stream for images and results, and registers by AXI4-Lite.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-def engine(folder: Path, preset: str, out: Path, **products: Any) -> None:
+def engine(folder: Path, preset: str, axi: bool, out: Path, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 
     GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog and of a JSON that describes ports,
     memories and the cycles of every instruction.
     """
+    from hw.engine.axi_engine import AxiEngine
     from hw.engine.describe_engine import describe_engine
     from hw.engine.engine import Engine
 
     graph, how = read_network(folder, preset, products)
     graph, compiled = compile_network(graph=graph, **how)
-    name = "engine"
-    component = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
-    stem = f"{folder.resolve().name}-{preset}"
+    name = "axi_engine" if axi else "engine"
+    plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    component = AxiEngine(plain) if axi else plain
+    stem = f"{folder.resolve().name}-{preset}" + "-axi" * axi
     header = f"{name}: runs the network {folder.resolve().name}; engine {preset}; ports: {stem}.json"
     verilog, description = out / f"{stem}.v", out / f"{stem}.json"
     write_text(verilog, to_verilog(component, name, header))

@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from amaranth.hdl import Shape
-from amaranth.lib import data
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from hw.engine.compiler.compile_graph import Compiled
-from hw.engine.engine import Engine
 from hw.engine.memory_map import memory_map
 
 FORMAT = 1
@@ -17,6 +16,7 @@ ROLES = {
     "i__payload": "a number of an image: pixel by pixel, the channels of a pixel one after the other",
     "i__valid": "there is a number",
     "i__ready": "the number is taken",
+    "takes_last": "the number that is taken next is an image's last",
     "o__payload": "a result: `value`, the channels of a pixel one after the other; `last` with an image's last",
     "o__valid": "there is a result",
     "o__ready": "the result is taken",
@@ -26,9 +26,19 @@ ROLES = {
     "clk": "clock, rising edge",
     "rst": "synchronous reset, 1 cycle; the memories keep their contents",
 }
+BUSES = {
+    "s_axis": "images, AXI4-Stream; TLAST with an image's last number",
+    "m_axis": "results, AXI4-Stream; TLAST with an image's last result",
+    "s_axil": "registers, AXI4-Lite",
+}
 
 
-def ports(engine: Engine) -> Iterator[dict[str, Any]]:
+def role_of(name: str) -> str:
+    """What a port is for."""
+    return ROLES[name] if name in ROLES else BUSES[name.rpartition("_")[0]]
+
+
+def ports(engine: wiring.Component) -> Iterator[dict[str, Any]]:
     """Every port of the Verilog module: name, direction, bits, fields if it has some, and what it is for."""
     yield from ({"name": name, "direction": "in", "bits": 1, "role": ROLES[name]} for name in ("clk", "rst"))
     for path, member, _ in engine.signature.flatten(engine):
@@ -39,7 +49,7 @@ def ports(engine: Engine) -> Iterator[dict[str, Any]]:
             "direction": "in" if member.flow == In else "out",
             "bits": Shape.cast(layout).width,
             "signed": Shape.cast(layout).signed,
-            "role": ROLES[name],
+            "role": role_of(name),
         }
         if isinstance(layout, data.Layout):
             entry["fields"] = [field_entry(str(key), field) for key, field in layout]
@@ -69,7 +79,7 @@ def instructions(compiled: Compiled) -> list[dict[str, Any]]:
     ]
 
 
-def describe_engine(name: str, engine: Engine, compiled: Compiled, image_channels: int) -> dict[str, Any]:
+def describe_engine(name: str, engine: wiring.Component, compiled: Compiled, image_channels: int) -> dict[str, Any]:
     """All that the JSON says of an engine with a network in its memories."""
     memories = []
     for memory in memory_map(compiled.spec, image_channels):

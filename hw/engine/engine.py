@@ -82,7 +82,7 @@ class Engine(wiring.Component):
     Members
     -------
     i : In(stream of bytes, or of values)
-        Images, pixel by pixel.
+        Images, pixel by pixel. takes_last : Out(1): the value that is taken next is an image's last.
     o : Out(stream of `result_layout`)
     array, value : Out(`event_layout`)
         What each program has just done.
@@ -99,6 +99,7 @@ class Engine(wiring.Component):
         ports = {
             "i": In(stream.Signature(element)),
             "o": Out(stream.Signature(result_layout(spec))),
+            "takes_last": Out(1),
             "array": Out(event_layout()),
             "value": Out(event_layout()),
             "error": Out(1),
@@ -137,6 +138,7 @@ class Engine(wiring.Component):
         m.d.comb += [
             loader.load.eq(self.part(m, value, load_fields(spec), "load")),
             loader.start.eq(starts[Kind.LOAD]),
+            self.takes_last.eq(loader.takes_last),
             convolver.window.eq(self.part(m, array, window_fields(spec), "array_window")),
             convolver.layer.eq(layer),
             convolver.start.eq(starts[Kind.CONVOLVE]),

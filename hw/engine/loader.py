@@ -27,6 +27,8 @@ class Loader(wiring.Component):
     -------
     i : In(stream of bytes, or of values)
     load : In(fields of the instruction), start : In(1)
+    takes_last : Out(1)
+        The value that is taken next is the image's last.
     begun, full : Out(1)
         A part of the image has come in; the image is in the memory.
     write : Out(1), address : Out, word : Out(`image_layout`)
@@ -40,6 +42,7 @@ class Loader(wiring.Component):
                 "i": In(stream.Signature(element)),
                 "load": In(data.StructLayout(load_fields(spec))),
                 "start": In(1),
+                "takes_last": Out(1),
                 "begun": Out(1),
                 "full": Out(1),
                 "write": Out(1),
@@ -52,7 +55,7 @@ class Loader(wiring.Component):
         m = Module()
         load = Signal.like(self.load)
         left, channel, place = Signal.like(load.input_pixels), Signal.like(load.last_input), Signal(SLOT_BITS)
-        m.d.comb += self.i.ready.eq(left.any())
+        m.d.comb += [self.i.ready.eq(left.any()), self.takes_last.eq((left == 1) & (channel == load.last_input))]
         taken = self.i.valid & self.i.ready
         pixel_ends = channel == load.last_input
         word_ends = pixel_ends | (place == self.spec.channels - 1)

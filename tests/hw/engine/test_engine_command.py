@@ -32,6 +32,16 @@ def test_an_engine_is_written_with_a_description(network, tmp_path, command):
     assert said["period"] > max(each["start"] for each in said["instructions"])
 
 
+def test_an_engine_behind_axi_names_every_port(network, tmp_path, command):
+    done = command("hw", "engine", network, "--preset", "ice40up5k", "--axi", "1", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    verilog, description = map(Path, done.stdout.split())
+    (names,) = re.findall(r"^module axi_engine\((.*)\);", verilog.read_text(), re.MULTILINE)
+    said = json.loads(description.read_text())
+    assert {port["name"] for port in said["ports"]} == set(names.split(", "))
+    assert said["module"] == "axi_engine"
+
+
 @pytest.mark.exhaustive
 def test_the_same_graph_gives_the_same_bytes(network, tmp_path, process):
     for name in ("first", "second"):
