@@ -53,10 +53,10 @@ def proved(verilog: str, read_cells: str, goals: list[str], folder: Path) -> lis
 
 
 def yosys_cells(family: str) -> str:
-    """Yosys' command that reads its own models of a family's cells; of a generic design's there are none."""
+    """Yosys' command that reads its own models of a family's cells, those that are used; a generic design has none."""
     if family == GENERIC:
         return "design -reset"
-    return f"read_verilog -overwrite {FPGA_FAMILIES[family].library}"
+    return f"read_verilog -defer -overwrite {FPGA_FAMILIES[family].library}"
 
 
 class ColumnProof(wiring.Component):
