@@ -36,9 +36,9 @@ def test_an_engine_behind_axi_names_every_port(network, tmp_path, command):
     done = command("hw", "engine", network, "--preset", "ice40up5k", "--axi", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     verilog, description = map(Path, done.stdout.split())
-    (names,) = re.findall(r"^module axi_engine\((.*)\);", verilog.read_text(), re.MULTILINE)
+    (names,) = re.findall(r"^module axi_engine\((.*?)\);", verilog.read_text(), re.MULTILINE | re.DOTALL)
     said = json.loads(description.read_text())
-    assert {port["name"] for port in said["ports"]} == set(names.split(", "))
+    assert {port["name"] for port in said["ports"]} == set(re.findall(r"\w+", names))
     assert said["module"] == "axi_engine"
 
 
