@@ -8,7 +8,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.memory_map import memory_map
 
 FORMAT = 1

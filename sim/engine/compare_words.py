@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine import written_layout
 from hw.engine.finisher import totals_layout
 from sim.engine.expected_words import Number

@@ -9,7 +9,7 @@ import numpy as np
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Reshape
 from asq_model.spec.graph.tensor import Trace
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 from hw.engine.program import PIECE_BITS, SLOT_BITS, Kind

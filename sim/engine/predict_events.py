@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from asq_model.spec.graph.graph import Graph
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.cycles import LOAD_DELAY, idle_cycles, send_cycles
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.schedule import program_of

@@ -13,7 +13,7 @@ from asq_model.common.records import Count, Kind, Line, Whole, kept, write_recor
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind as Instructions

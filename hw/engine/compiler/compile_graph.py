@@ -1,110 +1,44 @@
 """Compile a graph of integers for an engine: instructions, the contents of memories, and cycles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import BETA_LIMIT, IntegerQuantiser
-from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Input, Scale
+from asq_model.spec.graph.elementwise import Add, Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import MaxPool, SumPool
 from asq_model.spec.graph.tensor import Tensor
-from hw.asq.layer_contents import check_rows
-from hw.asq.layouts import adapter_layout
-from hw.asq.memories import Row, neuron_layout, weights_layout
 from hw.engine.compiler import cycles
-from hw.engine.compiler.geometry import Window
+from hw.engine.compiler.adaptation import Adaptation
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.layer_operands import (
-    Operands,
-    make_operands,
     pass_fields,
     slot_fields,
     weight_rows,
     zero_word,
 )
 from hw.engine.compiler.regions import Regions
+from hw.engine.compiler.rescaling import (
+    Constants,
+    align_fields,
+    bound_fields,
+    extra_bits,
+    rescale_fields,
+    shift_fields,
+)
 from hw.engine.compiler.schedule import Clocks, Slot, Timed, program_of, schedule, time_slots
 from hw.engine.compiler.steps import Step, steps_of
 from hw.engine.compiler.terms import piece_bits_of, radix_of
+from hw.engine.compiler.uses import Use, find_uses
 from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.loader import BYTE
 from hw.engine.program import SLOT_BITS, Kind, array_layout, pack, value_layout
-
-NO_MARGIN = (0, 0, 0, 0)
-ONE = (1, 1)
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """A compiled network: the engine that it is for, its instructions, and what its memories hold at first.
-
-    instructions: those of one image, in order. slots: what is run again and again, for `images` images. timed: when
-    each instruction of a round starts, in cycles; period: cycles of a round, if images come in one value a cycle and
-    results are taken at once. used: rows of each memory that are in use.
-    """
-
-    spec: EngineSpec
-    instructions: tuple[Instruction, ...]
-    slots: tuple[Slot, ...]
-    timed: tuple[Timed, ...]
-    period: int
-    images: int
-    image: Image
-    used: Mapping[str, int]
-    radix_bits: int
-    piece_bits: int
-
-    @property
-    def cycles(self) -> float:
-        """Cycles from one image to the next, on average."""
-        return self.period / self.images
-
-    @property
-    def latency(self) -> int:
-        """Cycles of an image that is alone, from the last of its bytes to the last of its results."""
-        return sum(instruction.cycles for instruction in self.instructions)
-
-    @property
-    def utilisation(self) -> float:
-        """The part of the products that multiply parts of the network's own operands."""
-        return sum(instruction.terms for instruction in self.instructions) / (self.cycles * self.spec.products)
-
-
-@dataclass(frozen=True)
-class Use:
-    """A layer that takes a tensor's codes."""
-
-    step: Step
-    operands: Operands
-
-    @property
-    def quantiser(self) -> IntegerQuantiser:
-        assert isinstance(self.step.node, Convolution)
-        return self.step.node.quantiser
-
-    @property
-    def adapts(self) -> bool:
-        return self.quantiser.adapter is not None
-
-    @property
-    def skips_pixels(self) -> bool:
-        """Whether the layer sees only some pixels of its input, so that no codes need be made of the others."""
-        node = self.step.node
-        assert isinstance(node, Convolution)
-        return node.kernel == ONE and node.padding == NO_MARGIN and node.stride != ONE
-
-    @property
-    def codes(self) -> str:
-        """The name of the codes in their memory."""
-        return f"codes of {self.step.node.name}"
 
 
 def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:
@@ -120,18 +54,18 @@ class Compiler:
     spec: EngineSpec
     instructions: list[Instruction] = field(default_factory=list)
     weights: list[int] = field(default_factory=list)
-    scales: list[list[int]] = field(default_factory=list)
-    biases: list[list[int]] = field(default_factory=list)
-    multipliers: list[int] = field(default_factory=list)
-    neurons: dict[str, list[Row]] = field(default_factory=lambda: {"weights": [], "units": []})
 
     def __post_init__(self) -> None:
         self.steps = steps_of(self.graph)
         self.codes = Regions("codes", self.spec.depths.codes)
         self.values = Regions("values", self.spec.depths.values)
         self.modulus = 1 << array_layout(self.spec)["source"].shape.width
-        self.uses = {step.output: self.find_uses(step) for step in self.steps}
-        self.constants = {step.output: self.add_constants(step) for step in self.steps}
+        channels = {step.output: self.tensor(step.output).shape[0] for step in self.steps}
+        self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.by_output()}
+        self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
+        self.rows = {  # of each step's scales and biases
+            step.output: self.constants.add(step, self.tensor(step.node.name).shape[0]) for step in self.steps
+        }
 
     def compile(self) -> Compiled:
         """Make all instructions."""
@@ -143,17 +77,17 @@ class Compiler:
         self.finish()
         banks = None
         if self.spec.adapter:
-            banks = Banks(self.codes.used, len(self.biases), self.modulus)
+            banks = Banks(self.codes.used, len(self.constants.biases), self.modulus)
         slots = schedule(self.instructions, banks)
         programs = {arrays: self.program(slots, arrays) for arrays in (True, False)}
         used = {
             "codes": self.codes.used * self.spec.banks,
             "values": self.values.used,
             "weights": len(self.weights),
-            "constants": len(self.biases),
-            "multipliers": len(self.multipliers),
-            "neurons": len(self.neurons["units"]),
-            "neuron_weights": len(self.neurons["weights"]),
+            "constants": len(self.constants.biases),
+            "multipliers": len(self.adaptation.multipliers),
+            "neurons": len(self.adaptation.neurons["units"]),
+            "neuron_weights": len(self.adaptation.neurons["weights"]),
             "program": max(len(words) for words in programs.values()),
             "inputs": self.input_words,
             "results": self.result_words,
@@ -165,10 +99,10 @@ class Compiler:
             programs[True],
             programs[False],
             self.weights,
-            self.scales * self.spec.banks,
-            self.biases,
-            self.multipliers,
-            self.neurons,
+            self.constants.scales * self.spec.banks,
+            self.constants.biases,
+            self.adaptation.multipliers,
+            self.adaptation.neurons,
             self.byte_tables(),
         )
         radix = radix_of(self.spec.mac, self.spec.channels)
@@ -213,29 +147,16 @@ class Compiler:
 
     # What the steps need.
 
+    def by_output(self) -> Iterator[tuple[str, Step]]:
+        """The steps with the names of their outputs."""
+        return ((step.output, step) for step in self.steps)
+
     def words(self, name: str) -> int:
         """Words of values of a tensor's pixel."""
         return -(-self.tensor(name).shape[0] // self.spec.channels) * self.spec.beats
 
     def tensor(self, name: str) -> Tensor:
         return self.graph.tensors[name]
-
-    def find_uses(self, step: Step) -> list[Use]:
-        """The layers that take the codes of a step's output."""
-        users = [other for other in self.steps if other.inputs and step.output in other.inputs]
-        layers = [u for u in users if isinstance(u.node, Convolution) and u.inputs[0] == step.output]
-        alone = isinstance(step.node, Input) and len(users) == 1 and len(layers) == 1
-        uses = []
-        for user in layers:
-            node = user.node
-            assert isinstance(node, Convolution)
-            may_pack = alone and node.quantiser.adapter is None
-            try:
-                channels = self.tensor(step.output).shape[0]
-                uses.append(Use(user, make_operands(self.spec, node, channels, may_pack)))
-            except InputError as error:
-                raise InputError(f"node {node.name}: {error}") from error
-        return uses
 
     def needs_values(self, step: Step) -> bool:
         """Whether a step's output is stored as values: all but the codes of the first layer of fixed step need it."""
@@ -350,22 +271,22 @@ class Compiler:
         pieces = direct.operands.pieces if direct else 1
         steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
         period = max(steps, cycles.tile_words(spec, pieces), spec.pixels + 1)
-        extra = self.extra_bits(node)
+        extra = extra_bits(spec, node)
         fields |= {
             "weights": len(self.weights),
             "last_group": operands.outputs - 1,
             "last_repeat": operands.words.repeat - 1,
             "zero": zero_word(spec, operands),
             "period": period - 1,
-            "scales": self.constants[step.output],
-            "biases": self.constants[step.output],
-        } | self.bound_fields(step)
-        fields |= self.shift_fields(node.rescale.shift + extra)
+            "scales": self.rows[step.output],
+            "biases": self.rows[step.output],
+        } | bound_fields(spec, step)
+        fields |= shift_fields(spec, node.rescale.shift + extra)
         if len(step.inputs) == 2:
             if node.align < 0:
                 raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
             fields |= {"has_side": 1, "side": self.side_address(step, fields)}
-            fields |= self.align_fields(node.align + extra)
+            fields |= align_fields(spec, node.align + extra)
         self.weights += weight_rows(spec, node, operands, channels)
         tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
         busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
@@ -374,33 +295,10 @@ class Compiler:
         about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
         self.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
 
-    def shift_fields(self, shift: int) -> dict[str, int]:
-        """The fields of a total's shift. Raises InputError for one that the engine has not."""
-        above = shift - self.spec.least_shift
-        if shift and not 0 <= above < 1 << self.spec.shift_bits:
-            most = self.spec.least_shift + (1 << self.spec.shift_bits) - 1
-            raise InputError(f"shifts totals by {shift}; allowed: 0, or {self.spec.least_shift} to {most}")
-        return {"shifts_total": 1, "shift": above} if shift else {}
-
-    def align_fields(self, align: int) -> dict[str, int]:
-        """The fields of a side branch's shift. Raises InputError for one that the engine has not."""
-        above = align - self.spec.least_align
-        if not 0 <= above < 1 << self.spec.align_bits:
-            most = self.spec.least_align + (1 << self.spec.align_bits) - 1
-            raise InputError(f"shifts its side branch by {align}; allowed: {self.spec.least_align} to {most}")
-        return {"align": above}
-
     def side_address(self, step: Step, fields: Mapping[str, int]) -> int:
         """The first row of a step's side branch, which may have been handed over to its output."""
         side = step.inputs[1]
         return self.values.first(side) if side in self.values.taken else fields["value"]
-
-    def extra_bits(self, node: Convolution) -> int:
-        """Fraction bits that the engine's sums have more than the graph's."""
-        extra = self.spec.mac.result_frac - node.products.frac
-        if extra < 0:
-            raise InputError(f"has sums of {node.products.frac} fraction bits; allowed: {self.spec.mac.result_frac}")
-        return extra
 
     def add_collection(self, index: int, step: Step) -> None:
         """Add the instruction of a step that reads values: the image, a pooling, a sum, a scaling."""
@@ -413,22 +311,27 @@ class Compiler:
             kernel, stride, padding = node.kernel, node.stride, node.padding
             dilation = node.dilation if isinstance(node, MaxPool) else ONE
         words = self.words(source)
+        if isinstance(node, Add) and node.signs[1] < 0:  # what is subtracted is read first: the side branch is added
+            source, beside = step.inputs[::-1]
+        else:
+            beside = step.inputs[-1] if isinstance(node, Add) else ""
         base = 0 if isinstance(node, Input) else self.values.first(source)
+        side_base = self.values.first(beside) if beside else 0
         window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, words, 1)
-        fields = window.fields(False, self.modulus) | self.target_fields(index, step) | self.rescale_fields(step)
-        fields |= {"last_place_word": words - 1} | self.bound_fields(step)
+        fields = (
+            window.fields(False, self.modulus)
+            | self.target_fields(index, step)
+            | rescale_fields(spec, step, self.rows[step.output])
+        )
+        fields |= {"last_place_word": words - 1} | bound_fields(spec, step)
         fields |= {"begins": int(isinstance(node, Input)), "finishes": int(self.finishes(step))}
         fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
-        side = int(isinstance(node, Add))
-        if side:
-            fields |= {"has_side": 1, "side": self.side_address(Step(node, self.ordered(step), "", 0, 0), fields)}
-            first = self.values.first(self.ordered(step)[0]) if self.ordered(step)[0] in self.values.taken else base
-            fields["source"] = first
+        fields |= {"has_side": 1, "side": side_base} if beside else {}
         direct = self.direct(step)
         pieces = direct.operands.pieces if direct else 1
         least = -(-pieces // spec.beats)  # a word of codes takes as long as its pieces
         fields["last_step"] = least - 1
-        size = {"words": output[0] * output[1] * words, "steps": max(kernel[0] * kernel[1] + side, least)}
+        size = {"words": output[0] * output[1] * words, "steps": max(kernel[0] * kernel[1] + bool(beside), least)}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
         flush = cycles.collect_flush(pieces, direct is not None, self.finishes(step))
         layer = direct.step.node.name if direct else ""
@@ -438,28 +341,6 @@ class Compiler:
         """Whether what a step reads goes through the finisher; otherwise codes are made of it as it is."""
         plain = isinstance(step.node, Input | MaxPool | SumPool)
         return not plain or self.is_result(step) or self.needs_values(step)
-
-    def ordered(self, step: Step) -> tuple[str, ...]:
-        """The inputs of a sum, the one that is subtracted first: the side branch is added."""
-        assert isinstance(step.node, Add)
-        return step.inputs[::-1] if step.node.signs[1] < 0 else step.inputs
-
-    def rescale_fields(self, step: Step) -> dict[str, int]:
-        """What a step does with the values that it reads."""
-        node, rows = step.node, self.constants[step.output]
-        if isinstance(node, Scale):
-            return {"scales": rows, "biases": rows} | self.shift_fields(node.shift)
-        if isinstance(node, Add):
-            aligns = node.aligns[::-1] if node.signs[1] < 0 else node.aligns
-            more = max(0, -node.shift)
-            shifts = self.shift_fields(node.shift + more) | self.align_fields(aligns[1] + more)
-            return {"scales": rows, "biases": rows} | shifts
-        return {"identity": 1}
-
-    def bound_fields(self, step: Step) -> dict[str, int]:
-        """The bounds of a step's output, which are never beyond what a total holds."""
-        low, high = bounds(self.spec.total_bits, True)
-        return {"low": max(step.low, low), "high": min(step.high, high)}
 
     def add_codes(self, step: Step, use: Use) -> None:
         """Add the instructions that make a layer's codes of values that are whole: its step, its scales, its codes."""
@@ -485,119 +366,16 @@ class Compiler:
 
     def add_adaptation(self, step: Step, use: Use) -> None:
         """Add the instructions of a layer's adapter and of its scales."""
-        spec, node, adapter = self.spec, use.step.node, use.quantiser.adapter
-        assert isinstance(node, Convolution) and adapter is not None
-        if not spec.adapter:
-            raise InputError(f"layer {node.name} has an adapter; this engine has none")
-        if adapter.point != spec.precision:
-            raise InputError(f"layer {node.name} has a β of {adapter.point} fraction bits; allowed: {spec.precision}")
-        block, words = spec.adapter_block, self.words(step.output)
-        first = adapter.hidden or adapter.output
-        hidden = 0 if adapter.hidden is None else len(first.bias)
-        constants = {
-            "hidden": hidden,
-            "hidden_shift": 0 if adapter.hidden is None else first.shift,
-            "output_shift": adapter.output.shift,
-            "output_bias": int(adapter.output.bias[0]),
-            "floor": adapter.floor,
-            "mantissa": use.quantiser.mantissa,
-        }
-        check_rows(adapter_layout(block), [constants], f"layer {node.name}'s adapter")
-        if words > block.words or self.tensor(step.output).shape[1] * self.tensor(step.output).shape[2] > block.pixels:
-            raise InputError(
-                f"layer {node.name} adapts to a map of {self.tensor(step.output).shape}; larger than allowed"
-            )
-        fields = {
-            "adapter": adapter_layout(block).const(constants).as_bits(),
-            "adapter_words": words,
-            "first_weight": len(self.neurons["weights"]),
-            "first_neuron": len(self.neurons["units"]),
-        }
-        self.add_neurons(
-            first.weights, first.bias, adapter.output.weights[0] if hidden else np.zeros(1, np.int64), words
-        )
-        busy = cycles.busy_cycles(spec, Kind.ADAPT, {"words": words, "hidden": hidden})
+        node, words = use.step.node, self.words(step.output)
+        assert isinstance(node, Convolution)
+        fields, hidden = self.adaptation.add_adapter(node.name, use.quantiser, words, self.tensor(step.output).shape)
+        busy = cycles.busy_cycles(self.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
         self.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0)
-        channels = len(node.rescale.multiplier)
-        fields = {
-            "first_multiplier": len(self.multipliers),
-            "last_multiplier": len(self.multipliers) + channels - 1,
-            "scales": self.constants[use.step.output],
-            "scale_shift": node.rescale.scale_shift,
-        }
-        self.multipliers += node.rescale.multiplier.tolist()
-        busy = cycles.busy_cycles(spec, Kind.SCALE, {"channels": channels})
+        fields = self.adaptation.add_multipliers(node, self.rows[use.step.output])
+        busy = cycles.busy_cycles(self.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
         self.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0)
 
-    def add_neurons(self, weights: np.ndarray, biases: np.ndarray, outputs: np.ndarray, words: int) -> None:
-        """Add the rows of a layer's adapter: int [J, C] weights, the biases of its neurons, their weights in β."""
-        size, block = self.spec.lanes, self.spec.adapter_block
-        padded = np.zeros((len(weights), words * size), np.int64)
-        padded[:, : weights.shape[1]] = weights
-        names = [name for name, _ in weights_layout(block)]
-        rows: list[Row] = [dict(zip(names, row, strict=True)) for row in padded.reshape(-1, size).tolist()]
-        units: list[Row] = [
-            {"bias": bias, "weight": weight} for bias, weight in zip(biases.tolist(), outputs.tolist(), strict=True)
-        ]
-        check_rows(weights_layout(block), rows, "an adapter's weights")
-        check_rows(neuron_layout(block), units, "an adapter's neurons")
-        self.neurons["weights"] += rows
-        self.neurons["units"] += units
-
     # Memories and the way in and out.
-
-    def add_constants(self, step: Step) -> int:
-        """Add the rows of a step's scales and biases; returns the first."""
-        node, first = step.node, len(self.scales)
-        channels = self.graph.tensors[node.name].shape[0]
-        if isinstance(node, Convolution):
-            scales, biases = self.layer_constants(node, largest_side=len(step.inputs) == 2)
-        elif isinstance(node, Scale):
-            scales, biases = node.multiplier, node.bias
-        elif isinstance(node, Add):
-            if len(node.inputs) != 2 or node.signs == (-1, -1):
-                raise InputError(f"node {node.name}: the engine adds two tensors, of which one may be subtracted")
-            sign, align = (node.signs[1], node.aligns[1]) if node.signs[1] < 0 else (node.signs[0], node.aligns[0])
-            scales = np.full(channels, sign << align + max(0, -node.shift))
-            biases = np.zeros(channels, np.int64)
-        else:
-            return 0
-        size, lanes = self.spec.channels, self.spec.lanes
-        for what, numbers, bits in (
-            ("scale", scales, self.spec.scale_bits),
-            ("bias", biases, self.spec.total_bits),
-        ):
-            if largest(numbers) >> bits - 1:
-                raise InputError(f"node {node.name}: has a {what} of {largest(numbers)}; allowed: {bits} bits")
-        for rows, numbers in ((self.scales, scales), (self.biases, biases)):
-            padded = [*np.asarray(numbers).tolist(), *[0] * (-channels % size)]
-            rows += [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
-        return first
-
-    def layer_constants(self, node: Convolution, largest_side: bool) -> tuple[np.ndarray, np.ndarray]:
-        """A layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
-        rescale, quantiser = node.rescale, node.quantiser
-        extra = self.extra_bits(node)
-        biases = rescale.bias << extra
-        step = np.array([quantiser.mantissa * (BETA_LIMIT if quantiser.adapter else 1)])
-        scales = rescale.scales(step)[0]
-        reach = (sum(node.products.reach) << node.products.frac) * largest(scales) + largest(rescale.bias)
-        reach += (1 << self.spec.value_bits - 1 << node.align) if largest_side else 0
-        if reach << extra >= 1 << self.spec.total_bits - 1 or largest(scales) >> self.spec.scale_bits - 1:
-            bits = (reach << extra).bit_length() + 1, largest(scales).bit_length() + 1
-            allowed = f"{self.spec.total_bits} and {self.spec.scale_bits}"
-            raise InputError(f"node {node.name}: has totals of {bits[0]} bits, scales of {bits[1]}; allowed: {allowed}")
-        if not quantiser.signed:
-            return (np.zeros_like(scales) if quantiser.adapter else scales), biases
-        if quantiser.adapter:
-            raise InputError(f"node {node.name}: has signed codes whose step adapts; the engine has unsigned ones only")
-        # Signed codes are moved by half their range; what that adds to the sums is taken from the biases.
-        middle = 1 << quantiser.bits - 1
-        moved = node.products.even.astype(np.int64).sum(1) * middle << self.spec.mac.result_frac
-        if node.products.odd is not None:
-            root = self.spec.mac.multiples["root"][middle] << max(-self.spec.mac.frac_bits, 0)
-            moved += node.products.odd.astype(np.int64).sum(1) * int(root)
-        return scales, biases - moved * scales
 
     def load_fields(self) -> dict[str, int]:
         """How an image's values become words."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from asq_model.spec.graph.tensor import Margins, Pair
 
+NO_MARGIN = (0, 0, 0, 0)
+ONE = (1, 1)
+
 
 @dataclass(frozen=True)
 class Window:

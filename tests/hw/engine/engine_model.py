@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.program import PIECE_BITS
 

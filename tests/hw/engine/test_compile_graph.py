@@ -15,7 +15,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Concatenate
 from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.expected_words import expected_codes

@@ -12,7 +12,7 @@ from networks import adapting_network, steady_network, tiny_network
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog

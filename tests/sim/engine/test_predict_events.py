@@ -4,7 +4,7 @@ from made_up_graphs import Maker
 from networks import adapting_network, steady_network
 
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.compile_graph import Compiled
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.predict_events import Event, predict_events

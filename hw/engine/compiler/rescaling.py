@@ -1,0 +1,131 @@
+"""What follows a step: scales and biases, a row for each word of values, and the shifts around them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asq_model.common.errors import InputError
+from asq_model.spec.adaptive_step import BETA_LIMIT
+from asq_model.spec.fixed_point import bounds, largest
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import Add, Scale
+from hw.engine.compiler.steps import Step
+from hw.engine.engine_spec import EngineSpec
+
+
+def extra_bits(spec: EngineSpec, node: Convolution) -> int:
+    """Fraction bits that the engine's sums have more than the graph's. Raises InputError where they have fewer."""
+    extra = spec.mac.result_frac - node.products.frac
+    if extra < 0:
+        raise InputError(f"has sums of {node.products.frac} fraction bits; allowed: {spec.mac.result_frac}")
+    return extra
+
+
+def shift_fields(spec: EngineSpec, shift: int) -> dict[str, int]:
+    """The fields of a total's shift. Raises InputError for one that the engine has not."""
+    above = shift - spec.least_shift
+    if shift and not 0 <= above < 1 << spec.shift_bits:
+        most = spec.least_shift + (1 << spec.shift_bits) - 1
+        raise InputError(f"shifts totals by {shift}; allowed: 0, or {spec.least_shift} to {most}")
+    return {"shifts_total": 1, "shift": above} if shift else {}
+
+
+def align_fields(spec: EngineSpec, align: int) -> dict[str, int]:
+    """The fields of a side branch's shift. Raises InputError for one that the engine has not."""
+    above = align - spec.least_align
+    if not 0 <= above < 1 << spec.align_bits:
+        most = spec.least_align + (1 << spec.align_bits) - 1
+        raise InputError(f"shifts its side branch by {align}; allowed: {spec.least_align} to {most}")
+    return {"align": above}
+
+
+def bound_fields(spec: EngineSpec, step: Step) -> dict[str, int]:
+    """The bounds of a step's output, which are never beyond what a total holds."""
+    low, high = bounds(spec.total_bits, True)
+    return {"low": max(step.low, low), "high": min(step.high, high)}
+
+
+def rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:
+    """What a step does with the values that it reads. row: of its scales and biases."""
+    node = step.node
+    if isinstance(node, Scale):
+        return {"scales": row, "biases": row} | shift_fields(spec, node.shift)
+    if isinstance(node, Add):
+        aligns = node.aligns[::-1] if node.signs[1] < 0 else node.aligns
+        more = max(0, -node.shift)
+        shifts = shift_fields(spec, node.shift + more) | align_fields(spec, aligns[1] + more)
+        return {"scales": row, "biases": row} | shifts
+    return {"identity": 1}
+
+
+def sum_scales(node: Add, channels: int) -> np.ndarray:
+    """The scales of a sum's first tensor, the one that is subtracted if there is one: a power of two."""
+    if len(node.inputs) != 2 or node.signs == (-1, -1):
+        raise InputError("the engine adds two tensors, of which one may be subtracted")
+    sign, align = (node.signs[1], node.aligns[1]) if node.signs[1] < 0 else (node.signs[0], node.aligns[0])
+    return np.full(channels, sign << align + max(0, -node.shift))
+
+
+def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np.ndarray]:
+    """A layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
+    rescale, quantiser = node.rescale, node.quantiser
+    extra = extra_bits(spec, node)
+    step = np.array([quantiser.mantissa * (BETA_LIMIT if quantiser.adapter else 1)])
+    scales, biases = rescale.scales(step)[0], rescale.bias << extra
+    reach = (sum(node.products.reach) << node.products.frac) * largest(scales) + largest(rescale.bias)
+    reach += (1 << spec.value_bits - 1 << node.align) if len(node.inputs) == 2 else 0
+    if reach << extra >= 1 << spec.total_bits - 1 or largest(scales) >> spec.scale_bits - 1:
+        bits = (reach << extra).bit_length() + 1, largest(scales).bit_length() + 1
+        allowed = f"{spec.total_bits} and {spec.scale_bits}"
+        raise InputError(f"has totals of {bits[0]} bits, scales of {bits[1]}; allowed: {allowed}")
+    if not quantiser.signed:
+        return (np.zeros_like(scales) if quantiser.adapter else scales), biases
+    if quantiser.adapter:
+        raise InputError("has signed codes whose step adapts; the engine has unsigned ones only")
+    return scales, biases - moved_sums(spec, node) * scales
+
+
+def moved_sums(spec: EngineSpec, node: Convolution) -> np.ndarray:
+    """What is added to a layer's sums when its signed codes are moved by half their range, int64 [C']."""
+    middle = 1 << node.quantiser.bits - 1
+    moved = node.products.even.astype(np.int64).sum(1) * middle << spec.mac.result_frac
+    if node.products.odd is not None:
+        root = spec.mac.multiples["root"][middle] << max(-spec.mac.frac_bits, 0)
+        moved += node.products.odd.astype(np.int64).sum(1) * int(root)
+    return moved
+
+
+@dataclass
+class Constants:
+    """The rows of the memories of scales and biases: each has a number for each lane."""
+
+    spec: EngineSpec
+    scales: list[list[int]] = field(default_factory=list)
+    biases: list[list[int]] = field(default_factory=list)
+
+    def add(self, step: Step, channels: int) -> int:
+        """Add the rows of a step's scales and biases; returns the first. Raises InputError, naming the node."""
+        node, first = step.node, len(self.scales)
+        try:
+            if isinstance(node, Convolution):
+                scales, biases = layer_constants(self.spec, node)
+            elif isinstance(node, Scale):
+                scales, biases = node.multiplier, node.bias
+            elif isinstance(node, Add):
+                scales, biases = sum_scales(node, channels), np.zeros(channels, np.int64)
+            else:
+                return 0
+            self.check("scale", scales, self.spec.scale_bits)
+            self.check("bias", biases, self.spec.total_bits)
+        except InputError as error:
+            raise InputError(f"node {node.name}: {error}") from error
+        size, lanes = self.spec.channels, self.spec.lanes
+        for rows, numbers in ((self.scales, scales), (self.biases, biases)):
+            padded = [*np.asarray(numbers).tolist(), *[0] * (-channels % size)]
+            rows += [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
+        return first
+
+    def check(self, what: str, numbers: np.ndarray, bits: int) -> None:
+        """Raises InputError for numbers of more bits."""
+        if largest(numbers) >> bits - 1:
+            raise InputError(f"has a {what} of {largest(numbers)}; allowed: {bits} bits")
