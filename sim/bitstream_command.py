@@ -8,7 +8,7 @@ from asq_model.common.files import write_text
 from asq_model.common.progress import progress_bar
 from hw.emit import to_verilog
 from hw.engine.engine import Engine
-from hw.engine.presets import compile_network, presets
+from hw.engine.presets import check_products, compile_network, find_preset, presets
 from hw.engine_command import network_options, read_network
 from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
 from sim.hardware_options import ROOT
@@ -26,8 +26,8 @@ def bitstream(folder, preset, root, **products):
     what it takes; places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints its
     clock.
     """
-    chosen = presets().get(preset)
-    if chosen is not None and not chosen.family:
+    check_products({name: value for name, value in products.items() if value is not None})
+    if not find_preset(preset).family:
         devices = [name for name, each in presets().items() if each.family]
         raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
     graph, how = read_network(folder, preset, products)

@@ -3,6 +3,7 @@
 A killed sweep goes on where it was: each row is written when it comes, under the hash of all that it depends on.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -59,7 +60,11 @@ def client_of(scheduler: str | None) -> "Iterator[Client]":
 
 
 def remote_client(scheduler: str) -> "Client":
-    """A client of the scheduler at an address. Raises InputError."""
+    """A client of the scheduler at an address. Raises InputError.
+
+    A client that fails is closed by its destructor; while another one starts, that would wait for ever. So it goes
+    here, before the error is raised, which holds nothing of it.
+    """
     from distributed import Client
     from distributed.comm.addressing import parse_address, parse_host_port
 
@@ -70,8 +75,8 @@ def remote_client(scheduler: str) -> "Client":
         return Client(scheduler, timeout=CONNECT_S)
     except Exception as error:  # of a dozen kinds, by protocol and what is installed for it
         why = str(error).partition("\n")[0] or type(error).__name__
-        what = f"scheduler is {shown(scheduler)}, where no Dask scheduler answers"
-        raise InputError(f"{what}: {why}", "scheduler") from error
+    gc.collect()
+    raise InputError(f"scheduler is {shown(scheduler)}, where no Dask scheduler answers: {why}", "scheduler")
 
 
 @contextmanager
