@@ -53,7 +53,7 @@ if __name__ == "__main__":
 
 
 def heed_interrupts():
-    """In a child process: what a shell starts in the background would ignore Ctrl-C, and so would all its children."""
+    """Let a child process end on Ctrl-C, which a process that a shell started in the background ignores."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -103,7 +103,7 @@ def check_products(given: Mapping[str, Any]) -> None:
 
 
 def adapting(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
-    """Of each layer whose step adapts the shape of its map, its hidden neurons, and the fraction bits of β."""
+    """List the layers whose step adapts: the shape of each one's input, its hidden neurons, β's fraction bits."""
     found = []
     for node in graph.convolutions():
         adapter = node.quantiser.adapter

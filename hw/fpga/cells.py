@@ -149,5 +149,8 @@ class AdderCells(ABC):
     def add_three(
         self, m: Module, name: str, total: Signal, bits: Sequence[Sequence[Term]], carries: Sequence[Value]
     ) -> None:
-        """Drive `total` with the sum of three numbers, three terms a place, and of up to two carries."""
-        raise NotImplementedError
+        """Drive `total` with the sum of three numbers, three terms a place, and of up to two carries.
+
+        Only families with a ternary adder have it; raises TypeError for the others.
+        """
+        raise TypeError(f"{type(self).__name__} has no adder of three numbers")

@@ -13,8 +13,10 @@ from hw.fpga.selecting import Bits, SelectingProduct, meaning
 
 
 class Lut4Product(SelectingProduct):
-    """With look-up tables of four inputs: a register after each choice, and the sign in the first, which has an input
-    left for it. Places that a shift leaves open get the sign.
+    """Multiplies by selecting and shifting in look-up tables of four inputs.
+
+    There is a register after each choice. The first table has an input left, which takes the sign. Places that a shift
+    leaves open get the sign.
     """
 
     def __init__(self, mac: MacSpec):

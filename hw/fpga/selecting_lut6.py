@@ -12,7 +12,10 @@ from hw.fpga.xc7 import packed
 
 
 class Lut6Product(SelectingProduct):
-    """With look-up tables of six inputs: two choices in one of them, and one register. Signs are left to the adder."""
+    """Multiplies by selecting and shifting in look-up tables of six inputs.
+
+    One table makes two choices, and there is one register. Signs are left to the adder.
+    """
 
     odd_first = True
 

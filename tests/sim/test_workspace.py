@@ -15,7 +15,7 @@ KIND = Kind("number", Count)
 
 @pytest.fixture
 def without_environment(monkeypatch):
-    """As in a Python that is no virtual environment."""
+    """Make this Python look like one that is no virtual environment."""
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
 
 

@@ -20,7 +20,7 @@ SMALL = Preset("", 4, 2, 2)
 
 @pytest.mark.parametrize("name", [name for name, preset in presets().items() if preset.blocks])
 def test_a_preset_s_memories_fit_its_device(name: str) -> None:
-    """With integers of 16 bits, and the channels of its data set's images."""
+    """A preset's memories, for integers of 16 bits and images of its data set, fit the blocks of its device."""
     preset = presets()[name]
     graph = steady_network(MAC).graph if preset.adapter is False else adapting_network(MAC).graph
     spec = replace(engine_spec(preset, graph, MacSpec(**preset.weights, frac=0), 16), byte_input=True)
