@@ -19,7 +19,7 @@ from asq_model.studies.trained_out import (
 )
 from asq_model.studies.trained_out_adaptation import adaptation_section
 from asq_model.studies.trained_out_claims import compare, pairs_table, summary_table
-from asq_model.studies.trained_out_plan import PLAN, missing_runs, read_plan
+from asq_model.studies.trained_out_plan import PLAN, PlannedRun, missing_runs, read_plan
 from asq_model.studies.trained_out_tables import (
     accuracy_table,
     collapsed_runs,
@@ -149,6 +149,13 @@ def claims(study: TrainedOut) -> Iterator[list[str]]:
     yield pairs_table(groups)
 
 
+def planned_line(run: PlannedRun) -> str:
+    """The name of the line that a planned run belongs to, with its length where lines of other lengths are there."""
+    part, row, _, length = run.key
+    name = "full precision" if part == "control" else f"{row.precision} {row.label}"
+    return name if part == "rows" else f"{name} for {length} epochs"
+
+
 def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
     """Yield the section on programs, devices and times."""
     again = [run for run in [study["ceiling"], *study["rows"]] if "again" in run]
@@ -166,7 +173,7 @@ def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
         + (f" Of {len(again)} networks tested once more by a CPU, {equal} have the same number right." if again else "")
     ]
     yield sessions_table(study)
-    missing = Counter(f"{run.key.row.precision} {run.key.row.label}" for run in missing_runs(read_plan(PLAN), study))
+    missing = Counter(map(planned_line, missing_runs(read_plan(PLAN), study)))
     if missing:
         runs = "; ".join(f"{line} {count}" for line, count in missing.items())
         yield [f"Runs of the plan that are not done yet: {runs}."]
