@@ -9,6 +9,7 @@ import click
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_json, write_text
 from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
+from asq_model.common.records import write_record
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
@@ -53,26 +54,35 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
 @network_options
 @switch("--axi", "1: with AXI4-Stream for images and results, and registers by AXI4-Lite.")
+@switch("--load", "1, with --axi 1: other networks can be loaded by AXI4-Lite; writes this one's words, too.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-def engine(folder: Path, preset: str, axi: bool, out: Path, **products: Any) -> None:
+def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 
     GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog and of a JSON that describes ports,
-    memories and the cycles of every instruction.
+    memories and the cycles of every instruction; with --load 1 of the words that load the network.
     """
+    if load and not axi:
+        raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
     from hw.engine.axi_engine import AxiEngine
     from hw.engine.describe_engine import describe_engine
     from hw.engine.engine import Engine
+    from hw.engine.load_words import LOAD_FILE, load_file
 
     graph, how = read_network(folder, preset, products)
     graph, compiled = compile_network(graph=graph, **how)
     name = "axi_engine" if axi else "engine"
-    plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, loaded=load, counted=axi)
     component = AxiEngine(plain) if axi else plain
-    stem = f"{folder.resolve().name}-{preset}" + "-axi" * axi
-    header = f"{name}: runs the network {folder.resolve().name}; engine {preset}; ports: {stem}.json"
+    network = folder.resolve().name
+    stem = f"{network}-{preset}" + "-axi" * axi + "-load" * load
+    header = f"{name}: runs the network {network}; engine {preset}; ports: {stem}.json"
     verilog, description = out / f"{stem}.v", out / f"{stem}.json"
     write_text(verilog, to_verilog(component, name, header))
     write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
-    for path in (verilog, description):
+    written = [verilog, description]
+    if load:
+        written.append(out / f"{stem}-words.json")
+        write_record(written[-1], LOAD_FILE, load_file(network, compiled))
+    for path in written:
         click.echo(path)

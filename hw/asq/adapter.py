@@ -1,6 +1,6 @@
 """ASQ's adapter: from channel sums to β and the step S = s·β, one map after another, with `lanes` multipliers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -29,10 +29,14 @@ class Ports:
 
 @dataclass(frozen=True)
 class Network:
-    """The memories of an adapter that serves several layers: depths and first rows of `weights` and `units`."""
+    """The memories of an adapter that serves several layers: depths and first rows of `weights` and `units`.
+
+    serve: adds a write port to a memory, given its name.
+    """
 
     depths: Mapping[str, int]
     rows: Mapping[str, Sequence[Row]]
+    serve: Callable[[Module, str, Memory], None] | None = None
 
 
 def first_layout(network: Network) -> data.StructLayout:
@@ -138,6 +142,9 @@ class Adapter(wiring.Component):
         weight_out, unit_out = weights.read_port(), units.read_port()
         if not self.network:
             self.load_rows(m, weights, units)
+        elif self.network.serve is not None:
+            self.network.serve(m, "weights", weights)
+            self.network.serve(m, "units", units)
         return Ports(sum_in, sum_out, weight_out, unit_out)
 
     def load_rows(self, m: Module, weights: Memory, units: Memory) -> None:

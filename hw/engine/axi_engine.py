@@ -5,20 +5,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine import Engine
+from hw.engine.instruction_counts import InstructionCounts
+from hw.engine.load_words import engine_number
+from hw.engine.memory_loader import MemoryLoader
+from hw.engine.registers import LOAD_BIT, REGISTERS, RESTART_BIT, VALUES_BIT, WRITABLE
 
 RESULT_BITS = 64  # of a result, sign extended
 DATA_BITS, ADDRESS_BITS = 32, 6  # of the registers
 OKAY, SLAVE_ERROR = 0, 2
-REGISTERS = {
-    "control": 0x00,  # writable: bit 0 restarts the engine and clears all counters
-    "status": 0x04,  # bit 0: a program is damaged; bit 1: an image's last value was not where TLAST was
-    "images_in": 0x08,
-    "images_out": 0x0C,
-    "cycles": 0x10,  # since the restart
-    "cycles_of_image": 0x14,  # between the last results of the last two images
-    "input_waits": 0x18,  # cycles in which a value was offered and not taken
-    "output_waits": 0x1C,  # cycles in which a result was offered and not taken
-}
 
 
 class AxiEngine(wiring.Component):
@@ -26,6 +20,9 @@ class AxiEngine(wiring.Component):
 
     TLAST marks an image's last value. Where it comes elsewhere the engine stops: nothing is taken and nothing leaves
     until it is restarted. The registers are `REGISTERS`; others, and writing to those that only tell, give SLVERR.
+
+    Where the engine can be loaded, bit 1 of `control` stops it, and the words of `hw.engine.load_words` go to `load`,
+    one after the other. It starts with the last if their checksum is right; otherwise it stays stopped.
 
     Members
     -------
@@ -36,6 +33,7 @@ class AxiEngine(wiring.Component):
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.number = engine_number(engine.spec, engine.radix_bits, engine.piece_bits)
         value = -(-len(engine.i.payload) // 8) * 8
         super().__init__(
             {
@@ -72,6 +70,8 @@ class AxiEngine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         restart, misplaced = Signal(), Signal()
+        control, load = Signal(2), Signal()  # bits of control that are set now; a word for `load` is there
+        expected = Signal()  # a word for `load` is expected
         m.submodules.engine = engine = ResetInserter(restart)(self.engine)
         takes, gives = Signal(), Signal()
         offered = Signal()  # a result that has been offered stays
@@ -91,11 +91,47 @@ class AxiEngine(wiring.Component):
         with m.If(takes & (self.s_axis_tlast != engine.takes_last)):
             m.d.sync += misplaced.eq(1)
         counters = self.count(m, takes, gives)
-        self.read(m, counters | {"status": Cat(engine.error, misplaced)})
-        self.write(m, restart)
+        damaged, waits = self.load_network(m, control, load, expected)
+        m.d.comb += restart.eq(control[RESTART_BIT] | waits)
+        instruction = Signal(VALUES_BIT + 1)
+        values = counters | {"status": Cat(engine.error, misplaced, damaged, waits)}
+        self.read(m, values | self.count_instructions(m, restart, instruction) | {"instruction": instruction})
+        self.write(m, control, load, expected, instruction)
         with m.If(restart):
             m.d.sync += [misplaced.eq(0), *(counter.eq(0) for counter in counters.values())]
         return m
+
+    def load_network(self, m: Module, control: Signal, load: Signal, expected: Signal) -> tuple[Value, Value]:
+        """Load a network; returns whether what came is damaged, and whether the engine waits for the rest of it."""
+        writer = self.engine.writer
+        if writer is None:
+            return Const(0, 1), Const(0, 1)
+        m.submodules.loader = loader = MemoryLoader(writer.sizes, self.number)
+        m.d.comb += [
+            loader.begin.eq(control[LOAD_BIT]),
+            loader.valid.eq(load),
+            loader.word.eq(self.s_axil_wdata),
+            self.engine.rows.eq(loader.rows),
+            expected.eq(loader.expects),
+        ]
+        return loader.damaged, ~loader.whole
+
+    def count_instructions(self, m: Module, restart: Signal, instruction: Signal) -> dict[str, Value]:
+        """The cycles of the instruction that is asked for, by their register's name."""
+        engine, counts = self.engine, {}
+        for name, event in (("array", engine.array), ("value", engine.value)):
+            m.submodules[f"{name}_counts"] = counts[name] = InstructionCounts(engine.spec, name)
+            m.d.comb += [
+                counts[name].count.eq(engine.counts[name]),
+                counts[name].event.eq(event),
+                counts[name].restart.eq(restart),
+                counts[name].number.eq(instruction),
+            ]
+        array, value = counts["array"], counts["value"]
+        return {
+            "instruction_cycles": Mux(instruction[VALUES_BIT], value.cycles, array.cycles),
+            "instruction_waits": Mux(instruction[VALUES_BIT], value.waits, array.waits),
+        }
 
     def count(self, m: Module, takes: Signal, gives: Signal) -> dict[str, Signal]:
         """The counters, by their register's name."""
@@ -129,13 +165,18 @@ class AxiEngine(wiring.Component):
                         value = values.get(name, Const(0, DATA_BITS))
                         m.d.sync += [self.s_axil_rdata.eq(value), self.s_axil_rresp.eq(OKAY)]
 
-    def write(self, m: Module, restart: Signal) -> None:
+    def write(self, m: Module, control: Signal, load: Signal, expected: Signal, instruction: Signal) -> None:
         """Answer a write: address and data are taken together, when no answer waits."""
         both = self.s_axil_awvalid & self.s_axil_wvalid & ~self.s_axil_bvalid
-        chosen = self.s_axil_awaddr == REGISTERS["control"]
+        chosen = {name: both & (self.s_axil_awaddr == REGISTERS[name]) for name in WRITABLE}
+        chosen["load"] &= expected & self.s_axil_wstrb.all()
         m.d.comb += [self.s_axil_awready.eq(both), self.s_axil_wready.eq(both)]
-        m.d.sync += restart.eq(both & chosen & self.s_axil_wstrb[0] & self.s_axil_wdata[0])
+        m.d.sync += control.eq(Mux(chosen["control"] & self.s_axil_wstrb[0], self.s_axil_wdata, 0))
+        m.d.comb += load.eq(chosen["load"])
+        with m.If(chosen["instruction"]):
+            m.d.sync += instruction.eq(self.s_axil_wdata)
         with m.If(self.s_axil_bvalid & self.s_axil_bready):
             m.d.sync += self.s_axil_bvalid.eq(0)
         with m.If(both):
-            m.d.sync += [self.s_axil_bvalid.eq(1), self.s_axil_bresp.eq(Mux(chosen, OKAY, SLAVE_ERROR))]
+            right = Cat(chosen.values()).any()
+            m.d.sync += [self.s_axil_bvalid.eq(1), self.s_axil_bresp.eq(Mux(right, OKAY, SLAVE_ERROR))]

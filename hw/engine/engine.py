@@ -34,9 +34,11 @@ from hw.engine.program import (
 )
 from hw.engine.quantiser import Quantiser
 from hw.engine.results import Results, result_layout
+from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler
-from hw.engine.sequencer import Sequencer, start_signals
+from hw.engine.sequencer import Sequencer, instruction_count, start_signals
 
+PROGRAMS = {"array": array_layout, "value": value_layout}
 CODE_READ = 2  # cycles from a lane's address to its word in the lane's registers
 
 
@@ -65,6 +67,15 @@ def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
     return data.StructLayout({"valid": 1, "stored": 1, "address": index_shape(place), "word": unsigned(bits)})
 
 
+def count_layout(spec: EngineSpec) -> data.StructLayout:
+    """Of each program: the number of the instruction that is at hand, whether it waits, whether it is left out now."""
+    counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
+    fields = {
+        name: data.StructLayout({"number": range(count), "waits": 1, "skipped": 1}) for name, count in counts.items()
+    }
+    return data.StructLayout(fields)
+
+
 class Engine(wiring.Component):
     """Runs a network for every image that comes in, and puts out its results.
 
@@ -90,11 +101,25 @@ class Engine(wiring.Component):
         A program is damaged: the engine has stopped, and puts out nothing more.
     values, codes : Out(`written_layout`)
         Only if `observed`: each word of values and of codes as it is made, for test benches.
+    rows : In(`row_layout`)
+        Only if `loaded`: rows of a network's memories to be written, while the engine is in reset.
+    counts : Out(`count_layout`)
+        Only if `counted`: what each program does with the instruction that it has at hand.
     """
 
-    def __init__(self, spec: EngineSpec, image: Image, radix_bits: int, piece_bits: int, observed: bool = False):
+    def __init__(
+        self,
+        spec: EngineSpec,
+        image: Image,
+        radix_bits: int,
+        piece_bits: int,
+        observed: bool = False,
+        loaded: bool = False,
+        counted: bool = False,
+    ):
         self.spec, self.image, self.radix_bits, self.piece_bits = spec, image, radix_bits, piece_bits
-        self.observed = observed
+        self.observed, self.counted = observed, counted
+        self.writer = RowWriter(sizes_of(spec, len(image.tables))) if loaded else None
         element = unsigned(8) if spec.byte_input else signed(spec.value_bits)
         ports = {
             "i": In(stream.Signature(element)),
@@ -107,13 +132,21 @@ class Engine(wiring.Component):
         if observed:
             words = {"values": totals_layout(spec).size, "codes": spec.code_word}
             ports |= {name: Out(written_layout(spec, bits)) for name, bits in words.items()}
+        if self.writer is not None:
+            ports["rows"] = In(row_layout(self.writer.sizes))
+        if counted:
+            ports["counts"] = Out(count_layout(spec))
         super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec = self.spec
-        m.submodules.arrays = arrays = Sequencer(spec, array_layout(spec), ARRAY_KINDS, self.image.array_program)
-        m.submodules.others = others = Sequencer(spec, value_layout(spec), VALUE_KINDS, self.image.value_program)
+        programs = self.image.array_program, self.image.value_program
+        arrays, others = (
+            Sequencer(spec, layout(spec), kinds, words, self.writer, self.counted)
+            for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
+        )
+        m.submodules.arrays, m.submodules.others = arrays, others
         starts = {**start_signals(m, others), **start_signals(m, arrays)}
         array, value = arrays.instruction, others.instruction
         through = Signal()  # values that are collected go through the finisher: the arrays rest
@@ -126,7 +159,7 @@ class Engine(wiring.Component):
         collecting = Signal()  # codes are made of what is collected
         m.d.comb += collecting.eq(others.at_work & (value.kind == Kind.COLLECT))
 
-        m.submodules.loader = loader = Loader(spec, list(self.image.tables))
+        m.submodules.loader = loader = Loader(spec, list(self.image.tables), self.writer)
         m.submodules.convolver = convolver = Convolver(spec)
         m.submodules.drain = drain = Drain(spec)
         m.submodules.collector = collector = Collector(spec)
@@ -170,7 +203,7 @@ class Engine(wiring.Component):
         scaler = None
         adapting: Value = Const(0, 1)
         if spec.adapter:
-            m.submodules.scaler = scaler = Scaler(spec, list(self.image.multipliers))
+            m.submodules.scaler = scaler = Scaler(spec, list(self.image.multipliers), self.writer)
             adapting = self.adapt(
                 m, value, starts[Kind.ADAPT], step, finisher, follow, Mux(through, value.bank, array.bank)
             )
@@ -189,6 +222,12 @@ class Engine(wiring.Component):
         self.coordinate(m, arrays, others, starts, loader, results.busy)
         if self.observed:
             self.observe(m, finisher, quantiser, follow)
+        if self.writer is not None:
+            m.d.comb += self.writer.row.eq(self.rows)
+        if self.counted:
+            for name, sequencer in (("array", arrays), ("value", others)):
+                count = self.counts[name]
+                m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
         return m
 
     def coordinate(
@@ -264,6 +303,10 @@ class Engine(wiring.Component):
             ),
         ]
 
+    def serve_neurons(self, m: Module, name: str, memory: Memory) -> None:
+        """Add a write port to one of the adapter's memories."""
+        serve(m, self.writer, {"weights": Section.NEURON_WEIGHTS, "units": Section.NEURONS}[name], memory)
+
     def part(self, m: Module, instruction: data.View, fields: dict, name: str) -> data.View:
         """Some fields of the instruction."""
         view = Signal(data.StructLayout(fields), name=name)
@@ -277,6 +320,7 @@ class Engine(wiring.Component):
         m.submodules.weights = weights = Memory(
             shape=unsigned(bits), depth=max(spec.depths.weights, 2), init=self.image.weights
         )
+        serve(m, self.writer, Section.WEIGHTS, weights)
         port = weights.read_port()
         control = Signal(spec.channels**2 * spec.control_bits)
         m.d.comb += port.addr.eq(convolver.weights)
@@ -375,6 +419,7 @@ class Engine(wiring.Component):
         every = depth * spec.banks  # each image has scales of its own
         m.submodules.scales = scales = Memory(shape=scales_layout(spec), depth=every, init=self.image.scales)
         m.submodules.biases = biases = Memory(shape=totals_layout(spec), depth=depth, init=self.image.biases)
+        serve(m, self.writer, Section.BIASES, biases)
         scale_out, bias_out = scales.read_port(), biases.read_port()
         row = Mux(through, collector.item.target.word, drain.item.target.word)
         m.d.comb += [
@@ -383,13 +428,19 @@ class Engine(wiring.Component):
             finisher.scales.eq(scale_out.data),
             finisher.biases.eq(bias_out.data),
         ]
-        if scaler is not None:
-            into = scales.write_port(granularity=1)
-            m.d.comb += [
-                into.en.eq(Mux(scaler.write, 1 << scaler.lane, 0)),
-                into.addr.eq(scaler.address),
-                *(word.eq(scaler.scale) for word in into.data),
-            ]
+        if scaler is None:
+            serve(m, self.writer, Section.SCALES, scales)
+            return
+        into = scales.write_port(granularity=1)
+        m.d.comb += [
+            into.en.eq(Mux(scaler.write, 1 << scaler.lane, 0)),
+            into.addr.eq(scaler.address),
+            *(word.eq(scaler.scale) for word in into.data),
+        ]
+        if self.writer is not None:
+            with m.If(self.writer.chosen(Section.SCALES)):
+                m.d.comb += [into.en.eq(~0), into.addr.eq(self.writer.row.address)]
+                m.d.comb += into.data.as_value().eq(self.writer.contents(Section.SCALES))
 
     def adapt(
         self,
@@ -406,7 +457,8 @@ class Engine(wiring.Component):
         bank: of what is finished.
         """
         spec, block = self.spec, self.spec.adapter_block
-        network = Network({"weights": spec.depths.neuron_weights, "units": spec.depths.neurons}, self.image.neurons)
+        depths = {"weights": spec.depths.neuron_weights, "units": spec.depths.neurons}
+        network = Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
         m.submodules.adapter = adapter = Adapter(block, network=network)
         busy, word, sending = Signal(), Signal(index_shape(spec.sum_words)), Signal()
         is_first = Signal()  # the map's first pixel

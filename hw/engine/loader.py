@@ -8,8 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import SLOT_BITS, load_fields
-
-BYTE = 256  # entries of a channel's table
+from hw.engine.row_writer import BYTE, RowWriter, Section, serve
 
 
 def image_layout(spec: EngineSpec) -> data.ArrayLayout:
@@ -34,8 +33,8 @@ class Loader(wiring.Component):
     write : Out(1), address : Out, word : Out(`image_layout`)
     """
 
-    def __init__(self, spec: EngineSpec, tables: list[int]):
-        self.spec, self.tables = spec, tables
+    def __init__(self, spec: EngineSpec, tables: list[int], writer: RowWriter | None = None):
+        self.spec, self.tables, self.writer = spec, tables, writer
         element = unsigned(8) if spec.byte_input else signed(spec.value_bits)
         super().__init__(
             {
@@ -96,6 +95,7 @@ class Loader(wiring.Component):
         m.submodules.tables = tables = Memory(
             shape=signed(self.spec.value_bits), depth=max(len(self.tables), BYTE), init=self.tables
         )
+        serve(m, self.writer, Section.BYTES, tables)
         port = tables.read_port()
         m.d.comb += port.addr.eq(channel * BYTE + self.i.payload)
         return port.data

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hw.asq.memories import row_layouts
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.loader import BYTE
+from hw.engine.row_writer import BYTE
 
 # Blocks of memory that are read and written at the same time, as (rows, bits) of each form that a block can take.
 FORMS = {

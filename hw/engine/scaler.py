@@ -11,6 +11,7 @@ from hw.asq.rounding import round_shift
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.places import delayed
 from hw.engine.program import follow_fields
+from hw.engine.row_writer import RowWriter, Section, serve
 
 SCALER_LATENCY = 4  # cycles from a multiplier's address to its scale
 
@@ -27,8 +28,8 @@ class Scaler(wiring.Component):
     write : Out(1), address : Out, lane : Out, scale : Out
     """
 
-    def __init__(self, spec: EngineSpec, multipliers: list[int]):
-        self.spec, self.multipliers = spec, multipliers
+    def __init__(self, spec: EngineSpec, multipliers: list[int], writer: RowWriter | None = None):
+        self.spec, self.multipliers, self.writer = spec, multipliers, writer
         address = index_shape(spec.depths.multipliers)
         follow = data.StructLayout(follow_fields(spec))
         super().__init__(
@@ -52,6 +53,7 @@ class Scaler(wiring.Component):
         spec = self.spec
         depth = max(spec.depths.multipliers, 2)
         m.submodules.multipliers = memory = Memory(shape=signed(spec.precision), depth=depth, init=self.multipliers)
+        serve(m, self.writer, Section.MULTIPLIERS, memory)
         port = memory.read_port()
         place, row, lane, active = (
             Signal.like(self.first),

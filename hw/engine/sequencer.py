@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import Kind, checksum, program_words
+from hw.engine.program import ARRAY_KINDS, Kind, checksum, program_words
+from hw.engine.row_writer import RowWriter, Section, serve
 
 
 class Sequencer(wiring.Component):
@@ -33,10 +34,22 @@ class Sequencer(wiring.Component):
         From the cycle after `starts` to the end of FLUSH.
     done : Out(1)
     error : Out(1)
+    number : Out, waits : Out(1)
+        Only if `counted`: which of its program's instructions is at hand; it waits in START.
     """
 
-    def __init__(self, spec: EngineSpec, layout: data.StructLayout, kinds: Sequence[Kind], words: Sequence[int]):
+    def __init__(
+        self,
+        spec: EngineSpec,
+        layout: data.StructLayout,
+        kinds: Sequence[Kind],
+        words: Sequence[int],
+        writer: RowWriter | None = None,
+        counted: bool = False,
+    ):
         self.spec, self.layout, self.kinds, self.words = spec, layout, kinds, words
+        self.writer, self.counted = writer, counted
+        count = {"number": Out(range(instruction_count(spec, layout))), "waits": Out(1)} if counted else {}
         super().__init__(
             {
                 "instruction": Out(layout),
@@ -51,6 +64,7 @@ class Sequencer(wiring.Component):
                 "done": Out(1),
                 "error": Out(1),
             }
+            | count
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -59,11 +73,14 @@ class Sequencer(wiring.Component):
         m.submodules.program = program = Memory(
             shape=unsigned(word_bits), depth=max(self.spec.depths.program, 2), init=self.words
         )
+        section = Section.ARRAY_PROGRAM if self.kinds == ARRAY_KINDS else Section.VALUE_PROGRAM
+        serve(m, self.writer, section, program)
         port = program.read_port()
         address, place = Signal(index_shape(self.spec.depths.program)), Signal(range(size + 2))
         empty = checksum(self.spec, [])
         total, packed = Signal(word_bits, init=empty), Signal(size * word_bits)
         flush = Signal.like(self.instruction.flush)
+        jumped = Signal()  # the instruction at hand jumps
         kind = self.instruction.kind
         m.d.comb += [port.addr.eq(address), self.instruction.eq(packed)]
         with m.FSM():
@@ -91,6 +108,10 @@ class Sequencer(wiring.Component):
                         m.next = "WORK"
                     with m.If((self.skips | self.ready) & self.instruction.jumps):
                         m.d.sync += address.eq(self.instruction.next)
+                if self.counted:
+                    m.d.comb += self.waits.eq(~self.skipped & ~self.starts)
+                    with m.If((self.skipped | self.starts) & self.instruction.jumps):
+                        m.d.sync += jumped.eq(1)
             with m.State("WORK"):
                 m.d.comb += self.at_work.eq(1)
                 with m.If(~self.busy):
@@ -103,7 +124,22 @@ class Sequencer(wiring.Component):
                     m.next = "FETCH"
             with m.State("STOP"):
                 m.d.comb += self.error.eq(1)
+        if self.counted:
+            self.count(m, jumped)
         return m
+
+    def count(self, m: Module, jumped: Signal) -> None:
+        """Number the instructions. A program jumps to its first one, or to the second where a LOAD stands before it."""
+        with m.If(self.done | self.skipped):
+            following = Mux(
+                jumped | self.skipped & self.instruction.jumps, self.instruction.next.any(), self.number + 1
+            )
+            m.d.sync += [self.number.eq(following), jumped.eq(0)]
+
+
+def instruction_count(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Instructions that fit into the memory of a program."""
+    return max(spec.depths.program // (program_words(spec, layout) + 1), 2)
 
 
 def start_signals(m: Module, sequencer: Sequencer) -> Mapping[Kind, Signal]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import IntegerQuantiser
+from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.convolution import Convolution
 from hw.asq.layer_contents import check_rows
 from hw.asq.layouts import adapter_layout
@@ -74,7 +75,13 @@ class Adaptation:
         self.neurons["units"] += units
 
     def add_multipliers(self, node: Convolution, row: int) -> dict[str, int]:
-        """Add the multipliers of a layer's channels; returns the fields of its SCALE. row: of the layer's scales."""
+        """Add the multipliers of a layer's channels; returns the fields of its SCALE. row: of the layer's scales.
+
+        Raises InputError for multipliers of more bits than their memory has.
+        """
+        bits = largest(node.rescale.multiplier).bit_length() + 1
+        if bits > self.spec.precision:
+            raise InputError(f"layer {node.name} has multipliers of {bits} bits; allowed: {self.spec.precision}")
         first = len(self.multipliers)
         self.multipliers += node.rescale.multiplier.tolist()
         last = len(self.multipliers) - 1

@@ -37,8 +37,8 @@ from hw.engine.compiler.terms import piece_bits_of, radix_of
 from hw.engine.compiler.uses import Use, find_uses
 from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.loader import BYTE
 from hw.engine.program import SLOT_BITS, Kind, array_layout, pack, value_layout
+from hw.engine.row_writer import BYTE
 
 
 def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:

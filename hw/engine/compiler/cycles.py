@@ -67,3 +67,9 @@ def instruction_cycles(spec: EngineSpec, kind: Kind, busy: int, flush: int) -> i
 def idle_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
     """Cycles of an instruction of a program that does nothing."""
     return program_words(spec, layout) + 1 + CONTROL
+
+
+def pipelines(spec: EngineSpec) -> tuple[int, ...]:
+    """The delays that programs are made for."""
+    fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, LOAD_DELAY, CONTROL)
+    return (*fixed, lane_latency(spec))

@@ -1,5 +1,8 @@
 """Layers of any shape, compiled: what the arrays would add up is what the graph has, and cycles follow from sizes."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 from engine_model import convolve
@@ -142,3 +145,14 @@ def test_what_the_engine_has_not_is_refused_by_name(node, said: str) -> None:
     made.conv("layer", "input", 4)
     with pytest.raises(InputError, match=said):
         compile_network(Preset("", 4, 2), Graph((*made.nodes, node)), made.mac, made.precision)
+
+
+def test_multipliers_that_their_memory_does_not_hold_are_refused() -> None:
+    """A layer whose step adapts and whose multipliers have more bits than values."""
+    made = Maker(MACS[0], (2, 3, 3), with_table=False)
+    made.conv("layer", "input", 4, hidden=2)
+    node = made.nodes[-1]
+    assert isinstance(node, Convolution)
+    wide = msgspec.structs.replace(node, rescale=replace(node.rescale, multiplier=node.rescale.multiplier << 3))
+    with pytest.raises(InputError, match="layer layer has multipliers of 15 bits; allowed: 12"):
+        compile_network(Preset("", 4, 2), Graph((*made.nodes[:-1], wide)), MACS[0], made.precision)

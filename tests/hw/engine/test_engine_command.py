@@ -1,15 +1,20 @@
 """The command that writes an engine: the same bytes each time, a JSON that describes them, errors in one line."""
 
+import base64
 import json
 import re
+import zlib
 from pathlib import Path
 
 import pytest
 from networks import tiny_network
 
 from asq_model.common.errors import InputError
+from asq_model.common.records import read_record
 from asq_model.spec.graph.file import write_graph
 from hw.cli import cli
+from hw.engine.load_words import LOAD_FILE
+from hw.engine.registers import REGISTERS
 
 
 @pytest.fixture
@@ -40,6 +45,29 @@ def test_an_engine_behind_axi_names_every_port(network, tmp_path, command):
     said = json.loads(description.read_text())
     assert {port["name"] for port in said["ports"]} == set(re.findall(r"\w+", names))
     assert said["module"] == "axi_engine"
+
+
+def test_words_that_load_the_network_are_written(network, tmp_path, command):
+    """The file names the register and the engine; its words end with their CRC-32."""
+    options = ["--preset", "ice40up5k", "--axi", "1", "--load", "1"]
+    done = command("hw", "engine", network, *options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    verilog, _, words = map(Path, done.stdout.split())
+    found = read_record(words, LOAD_FILE)
+    sent = base64.b64decode(found.words)
+    assert zlib.crc32(sent[:-4]) == int.from_bytes(sent[-4:], "little")
+    assert int.from_bytes(sent[:4], "little") == found.engine
+    assert f"32'd{found.engine}" in verilog.read_text() and found.register == REGISTERS["load"]
+    words.write_text(words.read_text().replace(found.words, found.words.swapcase()))
+    with pytest.raises(InputError, match="its digest does not match"):
+        read_record(words, LOAD_FILE)
+
+
+def test_what_cannot_be_loaded_is_one_line(network, command):
+    """Words are loaded by AXI4-Lite only."""
+    done = command("hw", "engine", network, "--load", "1")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "--load is 1, which needs --axi 1" in done.stderr
 
 
 @pytest.mark.exhaustive

@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import cocotb
 import numpy as np
@@ -19,11 +20,15 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-from hw.engine.axi_engine import REGISTERS
+from hw.engine.load_words import with_checksum
+from hw.engine.registers import LOAD_BIT, REGISTERS, VALUES_BIT
 
-CASE = json.loads(os.environ["ASQ_AXI_CASE"])  # images as bytes, and the results of each
+CASE = json.loads(Path(os.environ["ASQ_AXI_CASE"]).read_text())  # images as bytes, and the results of each
+OTHER = CASE["other"]
 LIMIT_US = 200
 WRONG_PLACE, NOTHING_WRONG = 2, 0
+DAMAGED, LOADING = 4, 8
+IDLE = 500  # cycles in which a host reads counters
 
 
 class Bus:
@@ -126,3 +131,113 @@ async def registers_that_are_not(dut) -> None:
     assert (await bus.registers.read(0x3C, 4)).resp == AxiResp.SLVERR
     assert (await bus.registers.write(REGISTERS["status"], bytes(4))).resp == AxiResp.SLVERR
     assert (await bus.registers.read(REGISTERS["status"], 4)).resp == AxiResp.OKAY
+
+
+async def load(bus: Bus, words: list[int]) -> None:
+    """Load a network."""
+    await bus.registers.write_dword(REGISTERS["control"], 1 << LOAD_BIT)
+    for word in words:
+        await bus.registers.write_dword(REGISTERS["load"], word)
+
+
+async def run(bus: Bus, case: dict) -> None:
+    """Send all images of a network, and compare its results."""
+    for image in case["images"]:
+        await bus.source.send(AxiStreamFrame(bytes(image)))
+    for expected in case["results"]:
+        assert await bus.results() == expected
+
+
+@cocotb.test()
+async def another_network(dut) -> None:
+    """A network that is loaded over that of the bitstream in mid-image gives its own results, and so does a third."""
+    bus = await start(dut)
+    await run(bus, CASE)
+    await bus.source.send(AxiStreamFrame(bytes(CASE["images"][0])))
+    while await bus.read("images_in") <= len(CASE["images"]):
+        pass
+    for case in (OTHER, CASE, OTHER):
+        await load(bus, case["words"])
+        assert await bus.read("status") == NOTHING_WRONG
+        await run(bus, case)
+        assert await bus.read("images_out") == len(case["images"])
+
+
+UNFINISHED = ("a bit of word 1", "a word less")  # after which the engine waits for more
+
+
+def damaged_loads() -> Iterator[tuple[str, list[int]]]:
+    """Words of a network that were changed on their way, each kind once."""
+    words = OTHER["words"]
+    for place in (1, len(words) // 2, len(words) - 3, len(words) - 1):
+        yield f"a bit of word {place}", [*words[:place], words[place] ^ 1 << 9, *words[place + 1 :]]
+    yield "a word less", [*words[:-3], *words[-2:]]
+    yield "a word more", [*words[:-2], 0, *words[-2:]]
+    yield "two words in another order", [*words[:4], words[5], words[4], *words[6:]]
+    yield "words for another engine", with_checksum(np.array([words[0] ^ 1, *words[1:-1]], "<u4")).tolist()
+    yield "more rows than there are", with_checksum(np.array([words[0], (9 << 24) + 257, 0], "<u4")).tolist()
+
+
+@cocotb.test()
+async def damaged_load(dut) -> None:
+    """What was changed on its way ends in an error; the engine takes and gives nothing until a load ends well."""
+    bus = await start(dut)
+    for name, words in damaged_loads():
+        await bus.registers.write_dword(REGISTERS["control"], 1 << LOAD_BIT)
+        answers = [await bus.registers.write(REGISTERS["load"], word.to_bytes(4, "little")) for word in words]
+        refused = await bus.read("status") == DAMAGED | LOADING
+        unfinished = answers[-1].resp == AxiResp.OKAY and await bus.read("status") == LOADING
+        assert refused or (unfinished and name in UNFINISHED), name
+        await bus.registers.write_dword(REGISTERS["control"], 1)  # a restart does not help
+        await bus.source.send(AxiStreamFrame(bytes(OTHER["images"][0])))
+        await ClockCycles(dut.clk, 500)
+        assert await bus.read("status") & LOADING
+        assert await bus.read("images_in") == 0
+        assert bus.sink.empty()
+        await load(bus, OTHER["words"])
+        assert await bus.results() == OTHER["results"][0]
+        assert await bus.read("status") == NOTHING_WRONG
+
+
+@cocotb.test()
+async def words_that_nothing_waits_for(dut) -> None:
+    """A word to load is refused before a load has begun, after its end, and where some bytes of it are left out."""
+    bus = await start(dut)
+    place, words = REGISTERS["load"], OTHER["words"]
+    assert (await bus.registers.write(place, bytes(4))).resp == AxiResp.SLVERR
+    await load(bus, words[:3])
+    assert (await bus.registers.write(place, bytes(2))).resp == AxiResp.SLVERR
+    for word in words[3:]:
+        assert (await bus.registers.write(place, word.to_bytes(4, "little"))).resp == AxiResp.OKAY
+    assert (await bus.registers.write(place, bytes(4))).resp == AxiResp.SLVERR
+    await run(bus, OTHER)
+
+
+async def counts(bus: Bus, instruction: dict) -> tuple[int, int]:
+    """The cycles of an instruction, and those that it waited."""
+    number = instruction["number"] | (instruction["program"] == "values") << VALUES_BIT
+    await bus.registers.write_dword(REGISTERS["instruction"], number)
+    return await bus.read("instruction_cycles"), await bus.read("instruction_waits")
+
+
+@cocotb.test()
+async def cycles_of_instructions(dut) -> None:
+    """Each instruction took the cycles that the compiler says, with pauses, too; the first waited for its image."""
+    bus = await start(dut)  # with the network that a test before has loaded: memories keep it
+    for case, pausing in ((CASE, 0), (OTHER, 0), (CASE, 0.7), (OTHER, 0.7)):
+        bus.source.set_pause_generator(pauses(1, pausing))
+        bus.sink.set_pause_generator(pauses(2, pausing))
+        await load(bus, case["words"])
+        await run(bus, case)
+        for instruction in case["instructions"]:
+            cycles, _ = await counts(bus, instruction)
+            assert cycles == instruction["cycles"], (instruction, cycles)
+    begins = [each for each in OTHER["instructions"] if each["name"] == "input"]  # one of each bank
+    for wait in (1000, 3000):
+        await ClockCycles(dut.clk, wait)
+        before = await bus.read("cycles")
+        await bus.source.send(AxiStreamFrame(bytes(OTHER["images"][0])))
+        assert await bus.results() == OTHER["results"][0]
+        after = await bus.read("cycles")
+        waited = max([(await counts(bus, begin))[1] for begin in begins])
+        assert wait - IDLE < waited < wait + after - before + IDLE

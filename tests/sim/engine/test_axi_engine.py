@@ -15,7 +15,11 @@ from made_up_graphs import Maker
 from asq_model.spec.mac import MacSpec
 from hw.emit import to_verilog
 from hw.engine.axi_engine import AxiEngine
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.describe_engine import instructions
 from hw.engine.engine import Engine
+from hw.engine.engine_spec import Depths
+from hw.engine.load_words import engine_number, load_words
 from hw.engine.presets import Preset, compile_network
 from sim.runner.runtime import VERILATOR_OPTIONS
 from sim.runner.verilator import OPTIMISATION, cocotb_build, compiler_version, verilator
@@ -25,31 +29,64 @@ HERE = Path(__file__).parent
 IMAGES = 5
 
 
-@pytest.fixture(scope="module")
-def axi_engine(tmp_path_factory: pytest.TempPathFactory, build_root: Path) -> tuple[Path, dict]:
-    """A built simulator of a small network's engine behind AXI, and images with their results."""
-    made = Maker(MacSpec("post", 3, 3, frac=0), (1, 4, 4))
+DEPTHS = Depths(64, 64, 256, 64, 32, 16, 32, 1024, 16, 8)
+PRESET = Preset("a small engine", 2, 1, depths=DEPTHS, adapter=True, map_channels=4, map_pixels=16, hidden=4)
+
+
+def adapting(mac: MacSpec) -> Maker:
+    """Two layers that adapt, then one that does not."""
+    made = Maker(mac, (1, 4, 4))
     first = made.conv("first", "input", 2, (3, 3), padding=(1, 1, 1, 1))
     second = made.conv("second", first, 2, (3, 3), padding=(1, 1, 1, 1), hidden=2)
     made.conv("last", second, 3, (4, 4), relu=False, result_bits=30)
-    preset = Preset("a small engine", channels=2, pixels=1)
-    graph, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=preset)
-    engine = AxiEngine(Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits))
+    return made
+
+
+def other(mac: MacSpec) -> Maker:
+    """A network of other layers, and a smaller image."""
+    made = Maker(mac, (1, 3, 3), seed=7)
+    first = made.conv("first", "input", 4, (2, 2), hidden=3)
+    made.conv("last", first, 2, (2, 2), relu=False, result_bits=30)
+    return made
+
+
+def case_of(made: Maker) -> tuple[Compiled, dict]:
+    """A network compiled, its images, their results, and the words that load it."""
+    graph, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=PRESET)
+    images = made.some_images(IMAGES)
+    results = graph(images).transpose(0, 2, 3, 1).reshape(IMAGES, -1)
+    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    words = load_words(compiled.spec, compiled.image, number)
+    return compiled, {
+        "images": images.reshape(IMAGES, -1).tolist(),
+        "results": results.tolist(),
+        "words": words.tolist(),
+        "instructions": instructions(compiled),
+    }
+
+
+@pytest.fixture(scope="module")
+def axi_engine(tmp_path_factory: pytest.TempPathFactory, build_root: Path) -> tuple[Path, dict]:
+    """A built simulator of a small network's engine behind AXI, and images with results; of another network, too."""
+    mac = MacSpec("post", 3, 3, frac=0)
+    compiled, case = case_of(adapting(mac))
+    case["other"] = case_of(other(mac))[1]
+    plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, loaded=True, counted=True)
     folder = tmp_path_factory.mktemp("axi")
     source = folder / "axi.v"
-    source.write_text(to_verilog(engine, "axi_engine", "an engine behind AXI"))
+    source.write_text(to_verilog(AxiEngine(plain), "axi_engine", "an engine behind AXI"))
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
     place = folder / "simulator"
     place.mkdir()
     args = [*VERILATOR_OPTIONS, "-Wno-fatal", "-Wno-lint", str(HERE / "axi_visible.vlt")]
     cocotb_build([source], "axi_engine", place, Workspace(build_root).runtime(tools), args, False)
-    images = made.some_images(IMAGES)
-    results = graph(images).reshape(IMAGES, -1)
-    return place, {"images": images.reshape(IMAGES, -1).tolist(), "results": results.tolist()}
+    return place, case
 
 
 def run_bench(place: Path, case: dict, folder: Path) -> dict[str, bool]:
     """Which of the bench's tests passed."""
+    given = folder / "case.json"
+    given.write_text(json.dumps(case))
     with suppress(RuntimeError, SystemExit, subprocess.CalledProcessError):
         get_runner("verilator").test(
             hdl_toplevel="axi_engine",
@@ -60,7 +97,7 @@ def run_bench(place: Path, case: dict, folder: Path) -> dict[str, bool]:
             results_xml=str(folder / "results.xml"),
             log_file=folder / "sim.log",
             extra_env={
-                "ASQ_AXI_CASE": json.dumps(case),
+                "ASQ_AXI_CASE": str(given),
                 "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
             },
         )
@@ -70,10 +107,10 @@ def run_bench(place: Path, case: dict, folder: Path) -> dict[str, bool]:
 
 @pytest.mark.exhaustive
 def test_every_bench(axi_engine: tuple[Path, dict], tmp_path: Path) -> None:
-    """Images with pauses, misplaced TLAST, restarts in mid-image, and wrong addresses."""
+    """Images with pauses, misplaced TLAST, restarts in mid-image, wrong addresses, loading and counters."""
     place, case = axi_engine
     passed = run_bench(place, case, tmp_path)
-    assert len(passed) == 4
+    assert len(passed) == 8
     assert all(passed.values()), (passed, (tmp_path / "sim.log").read_text()[-3000:])
 
 

@@ -1,0 +1,104 @@
+"""The loader of memories: words of 32 bits, as `hw.engine.load_words` makes them, become rows of memories."""
+
+from contextlib import AbstractContextManager
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from hw.engine.row_writer import LOAD_BITS, Section, Size, row_layout
+
+ROW_COUNT_BITS = 24  # of a section's number of rows
+END = 0  # the section that is none: a checksum follows
+
+
+class MemoryLoader(wiring.Component):
+    """Takes words at any time after `begin`, one a cycle at most, and writes rows.
+
+        begin ─► NUMBER ─► SECTION ─► ROWS ─► SECTION … ─► CHECKSUM ─► whole
+                    └──────────┴─── what is not right ────────┴──────► damaged
+
+    Members
+    -------
+    begin : In(1), in a cycle without a word
+        A network is to be loaded: `whole` is 0 until all of it is there and its checksum is right.
+    valid : In(1), word : In(LOAD_BITS), expects : Out(1)
+        Words that come while none is expected are left out.
+    rows : Out(`row_layout`)
+    whole, damaged : Out(1)
+        The memories hold a network; at first that of the bitstream, unless `filled` is false. What came is not for this
+        engine, or was changed on its way; more words are left out until the next `begin`.
+    """
+
+    def __init__(self, sizes: dict[Section, Size], number: int, filled: bool = True):
+        self.sizes, self.number, self.filled = sizes, number, filled
+        super().__init__(
+            {
+                "begin": In(1),
+                "valid": In(1),
+                "word": In(LOAD_BITS),
+                "expects": Out(1),
+                "rows": Out(row_layout(sizes)),
+                "whole": Out(1, init=int(filled)),
+                "damaged": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.checksum = checksum = CRC32_ISO_HDLC(LOAD_BITS).create()
+        m.d.comb += [checksum.data.eq(self.word), checksum.valid.eq(self.valid), checksum.start.eq(self.begin)]
+        rows, most = self.rows, max(size.words for size in self.sizes.values())
+        left, word, last = Signal(ROW_COUNT_BITS), Signal(range(most + 1)), Signal(range(most + 1))
+        section, count = self.word[ROW_COUNT_BITS:], self.word[:ROW_COUNT_BITS]
+        m.d.sync += rows.valid.eq(0)
+        with m.If(rows.valid):
+            m.d.sync += rows.address.eq(rows.address + 1)
+        with m.If(self.begin):
+            m.d.sync += [self.whole.eq(0), self.damaged.eq(0)]
+        with m.FSM() as fsm:
+            with m.State("IDLE"), m.If(self.begin):
+                m.next = "NUMBER"
+            with m.State("NUMBER"), self.next_word(m):
+                m.next = "SECTION"
+                with m.If(self.word != self.number):
+                    self.refuse(m)
+            with m.State("SECTION"), self.next_word(m):
+                m.d.sync += [left.eq(count), word.eq(0), rows.address.eq(0)]
+                with m.If(count.any()):
+                    m.next = "ROWS"
+                with m.Switch(section):
+                    with m.Case(END):
+                        m.next = "CHECKSUM"
+                    for which, size in self.sizes.items():
+                        with m.Case(which):
+                            m.d.sync += [rows.section.eq(which), last.eq(size.words - 1)]
+                            with m.If(count > size.rows):
+                                self.refuse(m)
+                    with m.Default():
+                        self.refuse(m)
+            with m.State("ROWS"), self.next_word(m):
+                m.d.sync += [rows.row.eq(Cat(rows.row, self.word)[LOAD_BITS:]), word.eq(word + 1)]
+                with m.If(word == last):
+                    m.d.sync += [rows.valid.eq(1), word.eq(0), left.eq(left - 1)]
+                    with m.If(left == 1):
+                        m.next = "SECTION"
+            with m.State("CHECKSUM"), self.next_word(m):
+                m.d.sync += self.whole.eq(self.word == checksum.crc)
+                m.next = "IDLE"
+                with m.If(self.word != checksum.crc):
+                    self.refuse(m)
+        m.d.comb += self.expects.eq(~fsm.ongoing("IDLE"))
+        return m
+
+    def next_word(self, m: Module) -> AbstractContextManager[None]:
+        """In a state: what to do with a word. In every state `begin` leads to the first."""
+        with m.If(self.begin):
+            m.next = "NUMBER"
+        return m.Elif(self.valid)
+
+    def refuse(self, m: Module) -> None:
+        """Say that what came is damaged, and wait for the next `begin`."""
+        m.d.sync += self.damaged.eq(1)
+        m.next = "IDLE"

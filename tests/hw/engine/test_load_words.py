@@ -1,0 +1,55 @@
+"""The words that load a network hold every row of its memories, and what cannot be for an engine has another number."""
+
+from dataclasses import replace
+
+import pytest
+from made_up_graphs import Maker
+from networks import adapting_network, steady_network
+
+from asq_model.spec.mac import MacSpec
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.load_words import engine_number, load_words, rows_of
+from hw.engine.presets import Preset, compile_network
+from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
+
+MAC = MacSpec("post", 3, 3, frac=0)
+
+
+def compiled_of(made: Maker) -> Compiled:
+    return compile_network(Preset("", 4, 2, 2), made.graph, MAC, 12)[1]
+
+
+@pytest.mark.parametrize("network", [adapting_network, steady_network])
+def test_every_row_is_in_the_words(network) -> None:
+    """Read section by section, the words give the rows again, and all memories are there."""
+    compiled = compiled_of(network(MAC))
+    words = [int(word) for word in load_words(compiled.spec, compiled.image, 77)]
+    sizes, wanted = sizes_of(compiled.spec, len(compiled.image.tables)), rows_of(compiled.spec, compiled.image)
+    assert words[0] == 77 and set(sizes) == set(wanted)
+    place = 1
+    for section, rows in wanted.items():
+        assert words[place] == section << 24 | len(rows)
+        size, place = sizes[section].words, place + 1
+        for row in rows:
+            assert sum(word << LOAD_BITS * n for n, word in enumerate(words[place : place + size])) == row
+            assert row >> sizes[section].bits == 0
+            place += size
+        assert len(rows) <= sizes[section].rows
+    assert place == len(words) - 2 and words[place] == 0
+
+
+def test_adapters_are_among_the_sections_only_where_there_are_some() -> None:
+    steady = compiled_of(steady_network(MAC))
+    assert Section.NEURONS not in sizes_of(steady.spec, 0)
+    adapting = compiled_of(adapting_network(MAC))
+    assert Section.NEURONS in sizes_of(adapting.spec, 256) and Section.BYTES in sizes_of(adapting.spec, 256)
+
+
+def test_another_engine_has_another_number() -> None:
+    """Whatever a program depends on changes the number; the same engine has the same."""
+    spec = compiled_of(adapting_network(MAC)).spec
+    numbers = {engine_number(spec, 2, 3)}
+    assert numbers == {engine_number(replace(spec), 2, 3)}
+    others = [replace(spec, pixels=3), replace(spec, depths=replace(spec.depths, codes=999)), replace(spec, lanes=1)]
+    numbers |= {engine_number(other, 2, 3) for other in others} | {engine_number(spec, 1, 3), engine_number(spec, 2, 2)}
+    assert len(numbers) == 6
