@@ -63,7 +63,9 @@ def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():
     assert yardsticks([labels_digest([1, 2, 3])]) == []
 
 
-@pytest.mark.parametrize("name", ["cifar10", "arithmetic", "parity", "figures", "hardware", "trained-out"])
+@pytest.mark.parametrize(
+    "name", ["cifar10", "arithmetic", "parity", "figures", "hardware", "trained-out", "trained-out-resnet20"]
+)
 def test_every_page_with_accuracies_on_the_copy_says_what_they_are_worth(name):
     page = (RESULTS / f"{name}.md").read_text(encoding="utf-8")
     assert page.count("**75.48 %**") == 1 and "high quality" not in page

@@ -12,7 +12,8 @@ from asq_model.common.errors import InputError
 from asq_model.common.measured_blocks import block, write_block
 from asq_model.common.records import read_record
 from asq_model.spec.golden_vectors import read_golden, read_manifest
-from asq_model.studies import trained_out_page
+from asq_model.studies import trained_out_findings
+from asq_model.studies.pages import RECORDS
 from asq_model.studies.trained_out import TRAINED_OUT
 from sim.explore.design_rows import REPORT
 from sim.reports.headline import BLOCK, findings
@@ -49,8 +50,8 @@ def test_readme_is_short_enough_to_be_read():
 def test_what_readme_says_was_found_comes_from_the_rows():
     rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT).rows
     assert block(BLOCK, findings(rows)) in README
-    study = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
-    assert block(trained_out_page.BLOCK, trained_out_page.findings(study)) in README
+    studies = (read_record(ROOT / "docs" / "results" / name, TRAINED_OUT) for name in RECORDS)
+    assert block(trained_out_findings.BLOCK, trained_out_findings.findings(*studies)) in README
     fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
 

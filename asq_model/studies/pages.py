@@ -1,6 +1,7 @@
 """Write the results pages anew from the records beside them: no figure on them can be typed. Free of torch."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from asq_model.studies import (
     paper_figures_page,
     product_rounding_page,
     tables_page,
+    trained_out_findings,
     trained_out_page,
     training_cost_page,
 )
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import TRAINED_OUT
+
+RECORDS = ("trained-out.json", "trained-out-resnet20.json")  # what README tells of, the first in full
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
@@ -27,7 +31,7 @@ PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),
     "figures.json": (FIGURES_PAGE, paper_figures_page.render_page),
     "training-speed.json": (BENCH, training_cost_page.render_page),
-    "trained-out.json": (TRAINED_OUT, trained_out_page.render_page),
+    **{name: (TRAINED_OUT, partial(trained_out_page.render_page, name=name)) for name in RECORDS},
 }
 
 
@@ -45,7 +49,8 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
     for path in records:
         write_text(path.with_suffix(".md"), render_record(path))
         yield path.with_suffix(".md")
-    readme, study = folder.absolute().parents[1] / "README.md", folder / "trained-out.json"
-    if readme.is_file() and study.is_file():
-        write_block(readme, trained_out_page.BLOCK, trained_out_page.findings(read_record(study, TRAINED_OUT)))
+    readme, studies = folder.absolute().parents[1] / "README.md", [folder / name for name in RECORDS]
+    if readme.is_file() and all(path.is_file() for path in studies):
+        text = trained_out_findings.findings(*(read_record(path, TRAINED_OUT) for path in studies))
+        write_block(readme, trained_out_findings.BLOCK, text)
         yield readme

@@ -38,6 +38,8 @@ class Row(NamedTuple):
 
 FAMILIES = ("uniform", "post", "pot", "apot", "e2m1", "dorefa")
 KINDS = ("", "sign-magnitude", "symmetric", "asymmetric", "extended")
+NETWORKS = {"resnet8": "ResNet-8", "resnet20": "ResNet-20"}
+DATASETS = {"cifar10": "CIFAR-10"}
 ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa")
 Groups = dict[Row, dict[int, float]]  # each line's percentages by seed
 
@@ -175,6 +177,22 @@ def epochs(run: Trial) -> int:
 def percent(run: Trial) -> float:
     """The accuracy of a training in percent."""
     return 100 * run["correct"] / run["images"]
+
+
+def network(study: TrainedOut) -> str:
+    """The network of a record."""
+    return study["ceiling"]["recipe"]["network"]
+
+
+def title(study: TrainedOut) -> str:
+    """The network and its images as a page's title has them."""
+    recipe = study["ceiling"]["recipe"]
+    return f"{NETWORKS.get(recipe['network'], recipe['network'])} on {DATASETS.get(recipe['data'], recipe['data'])}"
+
+
+def control_percents(study: TrainedOut, length: int) -> list[float]:
+    """The accuracies of the ceiling trained on in full precision for so many epochs."""
+    return [percent(run) for run in study["control"] if epochs(run) == length]
 
 
 def frozen_change(run: Trained) -> float:

@@ -18,6 +18,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.studies.trained_out import Row, TrainedOut, epochs, row_of, seed
 
 PLAN = Path(__file__).with_suffix(".toml")
+PLANS = {"resnet8": PLAN, "resnet20": PLAN.with_name("trained_out_resnet20_plan.toml")}  # of the committed records
 
 Part = Literal["ceiling", "rows", "curve", "control", "repeats"]
 LISTS: tuple[Literal["rows", "curve", "control", "repeats"], ...] = ("rows", "curve", "control", "repeats")

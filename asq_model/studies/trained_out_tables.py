@@ -6,8 +6,21 @@ from typing import Literal
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, fallen, spread
-from asq_model.studies.trained_out import Trained, TrainedOut, by_row, epochs, percent, row_of, seed
+from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.trained_out import (
+    Row,
+    Trained,
+    TrainedOut,
+    by_row,
+    control_percents,
+    epochs,
+    network,
+    percent,
+    row_of,
+    seed,
+)
 
+CIFAR_10 = 4  # the number of the paper's tables on it
 ACCURACY_COLUMNS = (
     "",
     "method",
@@ -31,8 +44,8 @@ def averaged(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
 
 def accuracy_table(study: TrainedOut) -> list[str]:
     """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
-    ceiling, control = percent(study["ceiling"]), [percent(run) for run in study["control"]]
-    cells = []
+    ceiling, control = percent(study["ceiling"]), control_percents(study, epochs(study["rows"][0]))
+    paper, cells = printed_top_1(study), []
     for row in by_row(study["rows"]):
         runs = [run for run in study["rows"] if row_of(run) == row]
         values = [percent(run) for run in runs]
@@ -43,8 +56,17 @@ def accuracy_table(study: TrainedOut) -> list[str]:
         accuracy = f"{mean(values):.2f}{deviation}", f"{five:.2f}", f"{training:.2f}", len(runs)
         to_control = f"{mean(values) - mean(control):+.2f}" if control else "–"
         distances = f"{mean(values) - ceiling:+.2f}", to_control
-        cells.append([row.precision, row.label, *weights, *accuracy, *distances])
-    return table_lines(ACCURACY_COLUMNS, cells, "llrrrrrrrrr")
+        in_print = [f"{paper[row]:.1f}" if row in paper else "–"] if paper else []
+        cells.append([row.precision, row.label, *weights, *accuracy, *distances, *in_print])
+    columns = (*ACCURACY_COLUMNS, "the paper's top-1, %") if paper else ACCURACY_COLUMNS
+    return table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
+
+
+def printed_top_1(study: TrainedOut) -> dict[Row, float]:
+    """The paper's figure for each line that it has; theirs have equal bits, and no kinds of levels."""
+    printed, name = TABLES[CIFAR_10].printed, network(study)
+    keys = {row: (name, row.bits, row._replace(kind="").label) for row in by_row(study["rows"])}
+    return {row: printed[key] for row, key in keys.items() if key in printed and row.bits == row.activation_bits}
 
 
 def collapsed_runs(study: TrainedOut) -> list[str]:

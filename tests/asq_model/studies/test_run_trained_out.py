@@ -69,7 +69,7 @@ def test_a_new_record_begins_with_its_ceiling(trained):
     for run in study["rows"]:
         assert run["stored_bits"] == 3 and 0 < run["zeros"] < run["weights"]
         assert ("frozen" in run) == (row_of(run).activations == "asq")
-    assert render_page(study, "record.json").startswith("# ResNet-8")
+    assert render_page(study, "record.json").startswith("# digits on digits, trained out")
 
 
 def test_each_run_is_a_checkpoint_that_starts_from_the_ceiling(trained):

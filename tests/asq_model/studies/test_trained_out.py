@@ -1,17 +1,23 @@
 """The record of networks trained out and its page: what is said follows from the runs."""
 
+from statistics import mean
+
 import pytest
 from conftest import ROOT
 
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
-from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, row_of, seed
+from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
 from asq_model.studies.trained_out_adaptation import adaptation_section, conclusion, lead_sentences
 from asq_model.studies.trained_out_claims import compare, pairs_by_claim
-from asq_model.studies.trained_out_page import findings, render_page
-from asq_model.studies.trained_out_tables import repeats_section
+from asq_model.studies.trained_out_findings import findings
+from asq_model.studies.trained_out_longer import aims, groups_by_length, longer_section
+from asq_model.studies.trained_out_page import render_page
+from asq_model.studies.trained_out_tables import accuracy_table, repeats_section
 
-STUDY = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
+RESULTS = ROOT / "docs" / "results"
+STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
+RESNET_20 = read_record(RESULTS / "trained-out-resnet20.json", TRAINED_OUT)
 LSQ, ASQ = Row(4, 4, "uniform", "", "lsq"), Row(4, 4, "uniform", "", "asq")
 FEATURES = LSQ._replace(step_gradient="features")
 
@@ -96,8 +102,7 @@ def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     high = [run for run in STUDY["rows"] if not fallen(groups[row_of(run)]) and (row_of(run), seed(run)) != (ASQ, 0)]
     high = [run for run in high if row_of(run) != ASQ or seed(run) < 4]
     text = render_page(STUDY | {"rows": high})
-    assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ;" in text
-    assert "Trained for 20 epochs, W4A4 ASQ + POST (symmetric) with seed 0 loses 0.19." in text
+    assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ." in text
 
 
 def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
@@ -116,9 +121,48 @@ def test_a_run_made_again_is_set_beside_the_first():
     assert not list(repeats_section(STUDY | {"repeats": []}))
 
 
+def test_longer_rows_are_compared_with_each_other_only():
+    lengths = groups_by_length(STUDY)
+    assert list(lengths) == [6, 20] and Row(4, 4, "uniform", "", "lsq") not in lengths[20]
+    assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
+    pairs = {pair for _, pair in pairs_by_claim(lengths[20]) if set(pair) <= lengths[20].keys()}
+    assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
+    opening, table, *_ = list(longer_section(STUDY))
+    control = [percent(run) for run in STUDY["control"] if epochs(run) == 20]
+    assert f"scores {mean(control):.2f} % on average of {len(control)} seeds" in opening[0]
+    assert len(table) == 2 + len(lengths[20])
+    shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
+    assert list(groups_by_length(shorter)) == [6] and next(longer_section(shorter)) == ["Seed 0 by its epochs:"]
+    assert list(longer_section(STUDY | {"curve": []})) == []
+
+
+def test_an_aim_is_reached_or_not_by_the_figures():
+    post = Row(3, 3, "post", "extended", "asq")
+    losses = {
+        length: percent(STUDY["ceiling"]) - mean(groups[post].values())
+        for length, groups in groups_by_length(STUDY).items()
+    }
+    said = list(aims(STUDY))
+    assert f"after 6 epochs not reached, ASQ + POST (extended) loses {losses[6]:.2f}" in said[1]
+    assert f"after 20 epochs reached, ASQ + POST (extended) loses {losses[20]:.2f}." in said[1]
+    better = [run | {"correct": run["correct"] + 300} for run in STUDY["rows"]]
+    assert all("after 6 epochs reached" in line for line in aims(STUDY | {"rows": better}))
+
+
+def test_the_paper_s_figures_stand_beside_its_own_network_s():
+    assert "the paper's" not in accuracy_table(STUDY)[0]
+    header, _, first, *_ = accuracy_table(RESNET_20)
+    assert header.endswith("the paper's top-1, % |") and first.startswith("| W4A4 | LSQ |")
+    assert first.endswith("| 92.4 |")
+    assert render_page(RESNET_20).startswith("# ResNet-20 on CIFAR-10")
+
+
 def test_readme_says_what_the_comparisons_say():
     told = {row.claim: row for row in compare(by_row(STUDY["rows"]), together=True) if row.precision == "W4A4"}
-    text = findings(STUDY)
+    text = findings(STUDY, RESNET_20)
+    other = {row.claim: row for row in compare(by_row(RESNET_20["rows"]), together=True) if row.precision == "W4A4"}
+    (line,) = [line for line in text.splitlines() if line.startswith("ResNet-20")]
+    assert line.index(other["ASQ > LSQ"].difference) < line.index(other["POST > uniform"].difference)
     assert f"ASQ over LSQ {told['ASQ > LSQ'].difference} (holds)" in text
     assert told["POST > uniform"].difference in text
 

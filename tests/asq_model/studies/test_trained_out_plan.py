@@ -6,25 +6,28 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out import TRAINED_OUT
-from asq_model.studies.trained_out_plan import LISTS, PLAN, RunKey, missing_runs, read_plan
+from asq_model.studies.trained_out import TRAINED_OUT, network
+from asq_model.studies.trained_out_plan import LISTS, PLAN, PLANS, RunKey, missing_runs, read_plan
 
-STUDY = read_record(ROOT / "docs" / "results" / "trained-out.json", TRAINED_OUT)
+RESULTS = ROOT / "docs" / "results"
+STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
+RESNET_20 = read_record(RESULTS / "trained-out-resnet20.json", TRAINED_OUT)
 TEXT = PLAN.read_text(encoding="utf-8")
 
 
-def test_the_plan_makes_every_recipe_of_the_record_again():
+@pytest.mark.parametrize("study", [STUDY, RESNET_20], ids=network)
+def test_the_plan_makes_every_recipe_of_the_record_again(study):
     planned = {}
-    for run in read_plan(PLAN):
+    for run in read_plan(PLANS[network(study)]):
         planned.setdefault(run.part, []).append(run.recipe)
-    assert Recipe.from_record(STUDY["ceiling"]["recipe"]) == planned["ceiling"][0]
+    assert Recipe.from_record(study["ceiling"]["recipe"]) == planned["ceiling"][0]
+    assert study["rows"]
     for part in LISTS:
-        assert STUDY[part]
-        for run in STUDY[part]:
+        for run in study[part]:
             assert Recipe.from_record(run["recipe"]) in planned[part]
 
 
-@pytest.mark.parametrize("path", sorted(PLAN.parent.glob("*_plan.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PLANS.values(), ids=PLANS)
 def test_no_run_is_planned_twice_but_repeats(path):
     runs = [run for run in read_plan(path) if run.part != "repeats"]
     assert len({run.key for run in runs}) == len({run.name for run in runs}) == len(runs)
