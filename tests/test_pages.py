@@ -71,7 +71,7 @@ def test_every_page_with_accuracies_on_the_copy_says_what_they_are_worth(name):
     assert page.count("**75.48 %**") == 1 and "high quality" not in page
 
 
-@pytest.mark.parametrize("path", sorted((RESULTS / "checkpoints").iterdir()), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "asq_model" / "zoo").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_published_checkpoint_is_a_run_of_the_record_and_loads(path):
     _, config = load_model(path)
     study = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
