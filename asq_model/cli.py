@@ -15,11 +15,22 @@ from asq_model.artifacts import (
 )
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import shown
-from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Commands, Integer, Real, refuse_unused, switch
+from asq_model.common.option_types import (
+    CHECKPOINT,
+    MOST_PROCESSES,
+    OUTPUT,
+    PATH,
+    Commands,
+    Integer,
+    Real,
+    refuse_unused,
+    switch,
+)
 from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
 from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train, studies
+from asq_model.studies.zoo_commands import zoo
 from asq_model.training.checkpoint_file import read_checkpoint
 
 DEFAULT_BITS = 3
@@ -61,7 +72,7 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
 @click.option("--dataset", "data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--family", help="Weights: post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
-@click.option("--from", "start", type=PATH, help="Full-precision weights to start from, a safetensors file.")
+@click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights to start from, a safetensors file.")
 @click.option("--full-epochs", "full_precision_epochs", type=EPOCHS, help="Epochs in full precision.")
 @click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--full-rate", "full_precision_rate", type=RATE, help="First learning rate in full precision.")
@@ -95,7 +106,11 @@ def train(weight_bits, activation_bits, data_folder, force, out, network, start,
 
 @cli.command(epilog="Example: asq-post export --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
 @network_options
-@click.option("--ckpt", type=PATH, help="Checkpoint to export.  [default: the digits network's, trained now]")
+@click.option(
+    "--ckpt",
+    type=CHECKPOINT,
+    help="Checkpoint to export.  [default: the digits network's, trained now]",
+)
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
 @click.option("--excerpt", type=OUTPUT, help="Write what hardware comparisons need of them below this folder, too.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
@@ -126,7 +141,7 @@ def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, 
 
 
 @cli.command(epilog="Example: asq-post inspect build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.argument("checkpoint", type=PATH, metavar="CKPT")
+@click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
 def inspect(checkpoint):
     """Check a checkpoint and print its settings.
 
@@ -136,7 +151,7 @@ def inspect(checkpoint):
 
 
 @cli.command(epilog="Example: asq-post onnx build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.argument("checkpoint", type=PATH, metavar="CKPT")
+@click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
 @DATA
 @switch("--qonnx", "1: as QONNX, for FINN and hls4ml; of networks without adapters.")
 @click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
@@ -160,7 +175,11 @@ def onnx(checkpoint, data_folder, qonnx, out):
 
 
 @cli.command(epilog="Example: asq-post graph --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.option("--ckpt", type=PATH, help="Checkpoint of the network.  [default: the digits network's, trained now]")
+@click.option(
+    "--ckpt",
+    type=CHECKPOINT,
+    help="Checkpoint of the network.  [default: the digits network's, trained now]",
+)
 @DATA
 @click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all of the digits', else 20]")
 @click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
@@ -194,5 +213,5 @@ def import_network(file, inputs, out):
     click.echo(out)
 
 
-for command in studies:
+for command in [*studies, zoo]:
     cli.add_command(command)

@@ -29,6 +29,7 @@ COMMANDS = {
     "network": ("sim.cli", "network"),
     "bitstream": ("sim.cli", "bitstream"),
     "engine": ("hw.cli", "engine"),
+    "zoo": ("asq_model.cli", "zoo"),
     "inspect": ("asq_model.cli", "inspect"),
     "onnx": ("asq_model.cli", "onnx"),
     "parity": ("asq_model.cli", "parity"),

@@ -14,6 +14,7 @@ from asq_model.common.errors import InputError, OtherFormat
 from asq_model.common.files import write_json
 from asq_model.common.records import checked_content, kept, read_record, sealed, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.common.zoo import NETWORKS, zoo_names, zoo_networks
 from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.trained_out import TRAINED_OUT
@@ -110,6 +111,7 @@ VALUES = {
     BENCH: published("training-speed"),
     PARITY: published("parity"),
     TRAINED_OUT: published("trained-out", whole="sessions"),
+    NETWORKS: {name: zoo_networks()[name] for name in zoo_names()[:2]},
     UNROLLED: published("unrolled"),
     ASQ: published("asq"),
 }

@@ -12,13 +12,24 @@ from conftest import ROOT
 from asq_model.cli import cli as asq_model
 from asq_model.common.errors import InputError
 from asq_model.common.extras import EXTRA_OF, how_to_install
-from asq_model.common.option_types import MAX_INTEGER, FilePath, Integer, Real, Switch, name_of
+from asq_model.common.option_types import MAX_INTEGER, CheckpointPath, FilePath, Integer, Real, Switch, name_of
 from hw.cli import cli as hw
 from hw.cli import fields_of
 from sim.cli import cli as sim
 
 GROUPS = {"asq_model": asq_model, "hw": hw, "sim": sim}
-COMMANDS = {(package, name): command for package, group in GROUPS.items() for name, command in group.commands.items()}
+
+
+def commands_of(group, prefix=""):
+    """Every command of a group by what is typed, those of a group within it, too."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands_of(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = {(package, name): command for package, group in GROUPS.items() for name, command in commands_of(group)}
 OPTIONS = [(*key, param) for key, command in COMMANDS.items() for param in command.params]
 NO_NUMBERS = ["nan", "inf", "-inf", "1e999", "1" + "0" * 5000, "", "x", "½", "0x10", "1,5"]
 
@@ -30,8 +41,14 @@ def of_type(*types):
     )
 
 
+def fillers(package, command, besides=None):
+    """Words for the arguments that a command needs; a checkpoint that has an end is a path, not a name of the zoo."""
+    needed = [param for param in COMMANDS[package, command].params if param.required and param is not besides]
+    return ["1.safetensors" if isinstance(param.type, CheckpointPath) else "1" for param in needed]
+
+
 def parse(package, command, param, value):
-    others = ["1" for other in COMMANDS[package, command].params if other.required and other is not param]
+    others = fillers(package, command, param)
     words = ["--", value] if isinstance(param, click.Argument) else [max(param.opts, key=len), value]
     return COMMANDS[package, command].make_context(command, words + others).params[param.name]
 
@@ -79,7 +96,7 @@ def test_what_the_library_refuses_is_named_as_it_was_typed(package, command, par
     """The library says that `activation_bits` is 99999999, a command that `--abits` is."""
     monkeypatch.chdir(tmp_path)
     option = name_of(param)
-    words = [command, *("1" for other in COMMANDS[package, command].params if other.required)]
+    words = [*command.split(), *fillers(package, command)]
     words += [option, "99999999" if isinstance(param.type, Integer) else "none-such"]
     if command == "verilog" and option != "--unit":
         unit = next(unit for unit in ("post", "adapter-step", "rescale") if param.name in fields_of(unit))
@@ -118,7 +135,10 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["asq_model", "parity", "--precision", "9"], "--precision is 9; allowed: integers from 12 to 20"),
         (["asq_model", "parity", "--data", "x"], "--data is x, but the digits network has its images"),
         (["asq_model", "arithmetic", "--only", "x"], "--only is 'x'; allowed: post-exact"),
-        (["asq_model", "arithmetic", "none"], "none does not exist"),
+        (["asq_model", "arithmetic", "none.safetensors"], "none.safetensors does not exist"),
+        (["asq_model", "arithmetic", "none"], "CKPT is none, no file and no network of the zoo; did you mean"),
+        (["asq_model", "graph", "--ckpt", "resnet8_post4"], "--ckpt is resnet8_post4, no file and no network"),
+        (["asq_model", "zoo", "get", "resnet8_pst4_a4"], "no network of the zoo; did you mean resnet8_post4_a4?"),
         (["asq_model", "bench", "--out", "/dev/null/x"], "cannot write /dev/null/x: /dev/null is not a folder"),
         (["hw", "verilog", "--out", "n" * 300], "--out is nnn"),
         (["sim", "synth", "--widths", "9x9"], "--widths is 9x9; allowed: weight bits, 2 to 8"),
@@ -212,7 +232,7 @@ def test_verilog_needs_no_extra(tmp_path):
         ("train", ["asq_model", "arithmetic"]),
         ("train", ["asq_model", "trained-out"]),
         ("train", ["asq_model", "figures"]),
-        ("train", ["asq_model", "onnx", "x"]),
+        ("train", ["asq_model", "onnx", "x.safetensors"]),
         ("sim", ["sim", "tools"]),
         ("sim", ["sim", "run", ROOT / "sim" / "golden" / "digits_post3_a3_seed0"]),
         ("synth", ["sim", "synth", "--targets", "xc7"]),

@@ -8,6 +8,8 @@ import sysconfig
 import pytest
 from conftest import ROOT
 
+from asq_model.common.zoo import zoo_networks
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
@@ -50,6 +52,13 @@ def test_the_wheel_writes_verilog(asq_post, installed, tmp_path):
     where = [installed.with_name("python"), "-c", "import hw, sim, asq_model; print(hw.__file__, sim.__file__)"]
     said = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}).stdout
     assert all(str(installed.parents[1]) in path for path in said.split()), said
+
+
+@pytest.mark.xdist_group("wheel")
+def test_the_wheel_brings_the_zoo(asq_post, tmp_path):
+    assert "resnet8_post4_a4 " in asq_post("zoo", "list").stdout
+    copy = asq_post("zoo", "get", "resnet8_post4_a4").stdout.strip()
+    assert (tmp_path / copy).stat().st_size == zoo_networks()["resnet8_post4_a4"]["bytes"]
 
 
 @pytest.mark.exhaustive

@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from asq_model.common.errors import InputError, shown
+from asq_model.common.zoo import zoo_checkpoint
 
 MAX_INTEGER = (1 << 31) - 1
 MOST_PROCESSES = 256
@@ -126,7 +127,17 @@ class OutputPath(FilePath):
         return path
 
 
-PATH, OUTPUT = FilePath(), OutputPath()
+class CheckpointPath(FilePath):
+    """A path of a checkpoint, or the name of a network of the zoo; a file of that name comes first."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if path.suffix or len(path.parts) != 1 or path.exists():
+            return path
+        return zoo_checkpoint(path.name, name_of(param), "file and no ")
+
+
+PATH, OUTPUT, CHECKPOINT = FilePath(), OutputPath(), CheckpointPath()
 
 
 def switch(name: str, text: str, default: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

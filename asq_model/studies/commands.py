@@ -8,7 +8,15 @@ import click
 from asq_model.artifacts import train_if_needed
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
-from asq_model.common.option_types import MOST_PROCESSES, OUTPUT, PATH, Integer, given_options, refuse_unused
+from asq_model.common.option_types import (
+    CHECKPOINT,
+    MOST_PROCESSES,
+    OUTPUT,
+    PATH,
+    Integer,
+    given_options,
+    refuse_unused,
+)
 from asq_model.common.progress import progress_bar
 from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_THREADS, recipe_of
@@ -39,7 +47,7 @@ def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tu
 @click.command(epilog="Example: asq-post reproduce 1")
 @click.argument("number", type=Integer(1, 5), metavar="TABLE")
 @DATA
-@click.option("--from", "start", type=PATH, help="Full-precision weights: a file, or for 2 a folder.")
+@click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights: a file, or for 2 a folder.")
 @click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
 @click.option("--full-epochs", type=EPOCHS, help="In full precision, without --from (4, 5).")
 @click.option("--epochs", type=EPOCHS, help="Quantised.  [default: as the paper has it]")
@@ -80,9 +88,9 @@ def reproduce(number, out, results, **options):
         raise InputError(f"{len(content['failed'])} of {len(content['failed']) + len(content['runs'])} runs failed")
 
 
-@click.command("trained-out", epilog="Example: asq-post trained-out --data cifar10/ --from ceiling.safetensors")
+@click.command("trained-out", epilog="Example: asq-post trained-out --data cifar10/ --from resnet8_full_precision")
 @DATA
-@click.option("--from", "start", type=PATH, help="The ceiling's checkpoint.  [default: trained now, or in OUT]")
+@click.option("--from", "start", type=CHECKPOINT, help="The ceiling's checkpoint.  [default: trained now, or in OUT]")
 @click.option("--plan", type=PATH, help="A plan of runs, TOML.  [default: that of docs/results/trained-out.md]")
 @click.option("--device", default="cuda", show_default=True, help="cuda, or cpu for a few small runs.")
 @click.option("--side-by-side", type=Integer(1, 64), default=10, show_default=True, help="Runs that share the device.")
@@ -135,7 +143,7 @@ def bench(rounds, threads, out):
 @click.option("--network", default="resnet20", show_default=True, help="Network of the study.")
 @click.option("--seed", type=Integer(0), default=0, show_default=True, help="Run of the study.")
 @click.option("--study", type=PATH, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
-@click.option("--from", "start", type=PATH, help="What the study started from, if given.")
+@click.option("--from", "start", type=CHECKPOINT, help="What the study started from, if given.")
 @DATA
 @click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
@@ -152,7 +160,7 @@ def figures(network, seed, study, start, data_folder, out, note):
 
 
 @click.command(epilog="Example: asq-post parity --images 360")
-@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), default=1000, show_default=True, help="Of the test set.")
 @click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
@@ -182,7 +190,7 @@ def parity(checkpoints, data_folder, images, precision, out, note):
 
 
 @click.command(epilog="Example: asq-post arithmetic --images 360")
-@click.argument("checkpoints", type=PATH, nargs=-1, metavar="[CKPT]...")
+@click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all]")
 @click.option("--only", multiple=True, help="An arithmetic by its name, as the table has it; may be given repeatedly.")

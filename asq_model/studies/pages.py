@@ -8,8 +8,9 @@ from typing import Any
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.measured_blocks import write_block
-from asq_model.common.records import Kind, read_record
+from asq_model.common.records import Kind, read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.common.zoo import NETWORKS, RECORD, zoo_networks
 from asq_model.studies import (
     integer_parity_page,
     paper_figures_page,
@@ -18,6 +19,7 @@ from asq_model.studies import (
     trained_out_findings,
     trained_out_page,
     training_cost_page,
+    zoo_table,
 )
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import TRAINED_OUT
@@ -54,3 +56,8 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
         text = trained_out_findings.findings(*(read_record(path, TRAINED_OUT) for path in studies))
         write_block(readme, trained_out_findings.BLOCK, text)
         yield readme
+    guide = folder.absolute().parent / "training.md"
+    if guide.is_file():
+        write_record(RECORD, NETWORKS, zoo_table.describe_zoo())
+        write_block(guide, zoo_table.BLOCK, "\n".join([*zoo_table.zoo_table(zoo_networks()), ""]))
+        yield guide

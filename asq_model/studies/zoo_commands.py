@@ -1,0 +1,46 @@
+"""The commands of `asq-post zoo`: which trained networks come with the package, and a copy of one."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import atomic_write, sha256_file
+from asq_model.common.option_types import OUTPUT, Commands
+from asq_model.common.terminal import text_of_markdown
+from asq_model.common.zoo import SUFFIX, zoo_checkpoint, zoo_networks
+from asq_model.studies.zoo_table import zoo_table
+
+
+@click.group(cls=Commands, epilog="Example: asq-post zoo list")
+def zoo():
+    """Trained networks that come with the package.
+
+    Every command that takes a CKPT takes the name of one, too.
+    """
+
+
+@zoo.command("list", epilog="Example: asq-post zoo list")
+def list_networks():
+    """List the networks.
+
+    Prints of each how it was trained, and how many test images it has right.
+    """
+    click.echo(text_of_markdown("\n".join(zoo_table(zoo_networks()))))
+
+
+@zoo.command(epilog="Example: asq-post zoo get resnet8_post4_a4")
+@click.argument("name")
+@click.option("--to", type=OUTPUT, help="File or folder to write.  [default: NAME.safetensors here]")
+def get(name, to):
+    """Copy a network's checkpoint.
+
+    Compares it with its SHA-256 first; prints the path of the copy.
+    """
+    source, target = zoo_checkpoint(name, "NAME"), to or Path()
+    if sha256_file(source) != zoo_networks()[name]["sha256"]:
+        raise InputError(f"{source} is damaged: its SHA-256 is not that of the record; install asq-post again")
+    target = target / f"{name}{SUFFIX}" if target.is_dir() else target
+    atomic_write(target, lambda temporary: shutil.copyfile(source, temporary))
+    click.echo(target)
