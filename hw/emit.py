@@ -6,6 +6,7 @@ configuration in the module's name. The same inputs give the same bytes.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Spec = MacSpec | ArraySpec | BlockSpec
 COUNTER_HEADER = "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json"
 SOURCES = source_paths("hw", "asq_model/spec")
+TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ) = 0;$", re.MULTILINE)
 
 
 def tool_versions() -> dict[str, str]:
@@ -46,6 +48,15 @@ def to_verilog(component: wiring.Component, name: str, header: str) -> str:
 
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
     return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
+
+
+def awake(verilog: str) -> str:
+    """Verilog whose combinational blocks are evaluated at the beginning in every simulator.
+
+    Yosys gives each a register that is to change at time 0. Its first value is there before Icarus watches for changes,
+    so that outputs which depend on a state alone would be unknown until it changes.
+    """
+    return TRIGGER.sub(r"  reg \1;\n  initial \1 <= 0;", verilog)
 
 
 def header(spec: Spec, name: str) -> str:

@@ -14,8 +14,11 @@ from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
-from hw.emit import to_verilog
+from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
+from hw.emit import awake, to_verilog
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
+from hw.fusesoc import core_file
 
 DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
 OPTIONS = (
@@ -59,30 +62,61 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
 def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 
-    GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog and of a JSON that describes ports,
-    memories and the cycles of every instruction; with --load 1 of the words that load the network.
+    GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog, of a JSON that describes ports,
+    memories and the cycles of every instruction, with --load 1 of the words that load the network, of a test bench with
+    an image in it, and of a FuseSoC core.
     """
     if load and not axi:
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
+    graph, how = read_network(folder, preset, products)
+    graph, compiled = compile_network(graph=graph, **how)
+    stem = f"{folder.resolve().name}-{preset}" + "-axi" * axi + "-load" * load
+    written = write_engine(graph, compiled, axi, load, out / stem)
+    written += write_bench(graph, compiled, axi, folder, out / stem)
+    for path in written:
+        click.echo(path)
+
+
+def beside(stem: Path, ending: str) -> Path:
+    """A file of an engine: the folder and the beginning of the name are those of all of them."""
+    return stem.with_name(stem.name + ending)
+
+
+def write_engine(graph: Graph, compiled: Compiled, axi: bool, load: bool, stem: Path) -> list[Path]:
+    """Write an engine's Verilog, its description and, if it can be loaded, the words of its network."""
     from hw.engine.axi_engine import AxiEngine
     from hw.engine.describe_engine import describe_engine
     from hw.engine.engine import Engine
     from hw.engine.load_words import LOAD_FILE, load_file
 
-    graph, how = read_network(folder, preset, products)
-    graph, compiled = compile_network(graph=graph, **how)
-    name = "axi_engine" if axi else "engine"
+    name = module_name(axi)
     plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, loaded=load, counted=axi)
     component = AxiEngine(plain) if axi else plain
-    network = folder.resolve().name
-    stem = f"{network}-{preset}" + "-axi" * axi + "-load" * load
-    header = f"{name}: runs the network {network}; engine {preset}; ports: {stem}.json"
-    verilog, description = out / f"{stem}.v", out / f"{stem}.json"
-    write_text(verilog, to_verilog(component, name, header))
+    verilog, description, words = beside(stem, ".v"), beside(stem, ".json"), beside(stem, "-words.json")
+    header = f"{name}: an engine with a network in its memories, {stem.name}; ports: {description.name}"
+    write_text(verilog, awake(to_verilog(component, name, header)))
     write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
-    written = [verilog, description]
-    if load:
-        written.append(out / f"{stem}-words.json")
-        write_record(written[-1], LOAD_FILE, load_file(network, compiled))
-    for path in written:
-        click.echo(path)
+    if not load:
+        return [verilog, description]
+    write_record(words, LOAD_FILE, load_file(stem.name, compiled))
+    return [verilog, description, words]
+
+
+def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem: Path) -> list[Path]:
+    """Write a test bench in Verilog with the first test image of a graph's folder, and a FuseSoC core for all."""
+    from hw.engine.verilog_bench import sample_of, some_image, verilog_bench
+
+    name, samples = module_name(axi), folder / SAMPLES_FILE
+    if samples.exists():
+        image = read_samples(samples, graph.input)[0][0]
+    else:
+        image = some_image(graph, compiled.spec.value_bits)
+    bench, core = beside(stem, "-bench.sv"), beside(stem, ".core")
+    write_text(bench, verilog_bench(name, compiled, sample_of(graph, image)))
+    write_text(core, core_file(stem.name, f"The network of {stem.name} on an engine", name, beside(stem, ".v"), bench))
+    return [bench, core]
+
+
+def module_name(axi: bool) -> str:
+    """The Verilog module of an engine."""
+    return "axi_engine" if axi else "engine"

@@ -1,0 +1,66 @@
+"""The test bench and the FuseSoC core that lie beside an engine: Verilator runs the one, the other names files."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from networks import tiny_network
+
+from asq_model.spec.graph.file import write_graph
+from hw.fusesoc import VERILATOR_OPTIONS
+from sim.runner.verilator import verilator
+
+
+@pytest.fixture(params=["0", "1"], ids=["plain", "axi"])
+def written(request, tmp_path: Path, command) -> dict[str, Path]:
+    """The files of a small network's engine, by their endings."""
+    about = {"family": "uniform", "weight_bits": 3, "activation_bits": 3, "precision": 12}
+    write_graph(tmp_path / "graph.safetensors", tiny_network().graph, about)
+    done = command("hw", "engine", tmp_path, "--preset", "ice40up5k", "--axi", request.param, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    return {path.suffix: path for path in map(Path, done.stdout.split())}
+
+
+def test_a_core_names_files_that_are_there(written: dict[str, Path]) -> None:
+    """The core is JSON, which is YAML, and every target has files and a top module that they define."""
+    head, _, body = written[".core"].read_text().partition("\n")
+    core = json.loads(body)
+    assert head == "CAPI=2:" and len(core["name"].split(":")) == 4
+    for target in core["targets"].values():
+        files = [name for fileset in target["filesets"] for name in core["filesets"][fileset]["files"]]
+        text = "".join((written[".core"].parent / name).read_text() for name in files)
+        assert re.search(rf"^module {target['toplevel']}\b", text, re.MULTILINE)
+
+
+def run_bench(verilog: Path, bench: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build a bench in Verilator with the options of the core, and run it."""
+    verilator()
+    folder.mkdir()
+    (folder / "bench.sv").write_text(bench)
+    top = re.findall(r"^module (\w+)", bench, re.MULTILINE)[0]
+    options = ["--binary", *VERILATOR_OPTIONS, "-CFLAGS", "-O0", "--top", top, "--Mdir", str(folder)]
+    built = subprocess.run(["verilator", *options, verilog, folder / "bench.sv"], capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr[-2000:]
+    return subprocess.run([folder / f"V{top}"], capture_output=True, text=True)
+
+
+@pytest.mark.exhaustive
+def test_the_bench_passes(written: dict[str, Path], tmp_path: Path) -> None:
+    """The bench of an engine, plain and behind AXI, ends well."""
+    done = run_bench(written[".v"], written[".sv"].read_text(), tmp_path / "bench")
+    assert done.returncode == 0 and "PASS: all 2 results" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("written", ["0"], indirect=True)
+def test_a_wrong_result_ends_with_an_error(written: dict[str, Path], tmp_path: Path) -> None:
+    """Another expected result is found."""
+    bench = written[".sv"].read_text()
+    number = re.search(r"wanted\[1\] = (\d+)'h(\w+);", bench)
+    assert number is not None
+    changed = f"wanted[1] = {number[1]}'h{int(number[2], 16) ^ 1:x};"
+    done = run_bench(written[".v"], bench.replace(number[0], changed), tmp_path / "bench")
+    assert done.returncode != 0 and "PASS" not in done.stdout
+    assert "result 1 is" in done.stdout + done.stderr
