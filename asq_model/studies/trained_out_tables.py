@@ -6,7 +6,7 @@ from typing import Literal
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, fallen, spread
-from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out import (
     Row,
     Trained,
@@ -20,7 +20,6 @@ from asq_model.studies.trained_out import (
     seed,
 )
 
-CIFAR_10 = 4  # the number of the paper's tables on it
 ACCURACY_COLUMNS = (
     "",
     "method",
@@ -64,9 +63,8 @@ def accuracy_table(study: TrainedOut) -> list[str]:
 
 def printed_top_1(study: TrainedOut) -> dict[Row, float]:
     """The paper's figure for each line that it has; theirs have equal bits, and no kinds of levels."""
-    printed, name = TABLES[CIFAR_10].printed, network(study)
-    keys = {row: (name, row.bits, row._replace(kind="").label) for row in by_row(study["rows"])}
-    return {row: printed[key] for row, key in keys.items() if key in printed and row.bits == row.activation_bits}
+    keys = {row: (network(study), row.bits, row._replace(kind="").label) for row in by_row(study["rows"])}
+    return {row: TOP_1[key] for row, key in keys.items() if key in TOP_1 and row.bits == row.activation_bits}
 
 
 def collapsed_runs(study: TrainedOut) -> list[str]:

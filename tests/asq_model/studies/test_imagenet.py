@@ -76,7 +76,7 @@ def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     start = tmp_path / "start"
     start.mkdir()
     save_file(build("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
-    monkeypatch.setitem(TABLES, 3, replace(TABLES[3], rows=TABLES[3].rows[1:3]))
+    monkeypatch.setitem(TABLES, 3, replace(TABLES[3], rows=TABLES[3].rows[3:5]))
     words = ["3", "--network", "resnet20", "--data", images, "--from", start, "--epochs", "1"]
     words += ["--batch", "4", "--out", tmp_path / "runs", "--results", tmp_path]
     for again in (False, True):

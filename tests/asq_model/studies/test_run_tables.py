@@ -11,8 +11,28 @@ from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.spec.levels import KINDS
 from asq_model.studies import run_tables
 from asq_model.studies.paper_tables import TABLES, Row
+from asq_model.studies.printed_tables import (
+    FULL_PRECISION,
+    METHODS,
+    TOP_1,
+    TOP_5,
+    against_the_text,
+    gain,
+    printed_table,
+)
 from asq_model.studies.run_tables import Study, prepare_study, run_study, run_train, task_of
-from asq_model.studies.tables_page import compare_rows, group_runs, pooled_spread, recommendation, render_page, verdict
+from asq_model.studies.tables_claims import (
+    claims,
+    claims_table,
+    compare_rows,
+    compare_terms,
+    group_runs,
+    originals,
+    pooled_spread,
+    printed_difference,
+    verdict,
+)
+from asq_model.studies.tables_page import recommendation, render_page
 from asq_model.training.checkpoint_file import write_checkpoint
 
 NETWORK = "resnet8"
@@ -66,9 +86,10 @@ def asq_gains(points):
 
 def test_labels_are_the_paper_s():
     labels = {row.label for row in TABLES[4].rows}
-    assert labels == {"LSQ", "ASQ", "LSQ + POST", "LSQ + POT", "LSQ + E2M1", "ASQ + POST"}
-    printed = {label for table in TABLES.values() for _, _, label in table.printed}
-    assert printed == labels - {"LSQ + E2M1"}
+    assert labels == {"LSQ", "ASQ", "LSQ + POST", "LSQ + POT", "LSQ + E2M1", "LSQ + APOT", "ASQ + POST"}
+    printed = {label for network, _, label in TOP_1 if network == "resnet20"}
+    assert printed - {"LQ-Net", "APOT"} == labels - {"LSQ + E2M1", "LSQ + APOT"}
+    assert {row.label for row in TABLES[2].rows} == {"LSQ", "ASQ", "ASQ + POST", "LSQ + APOT", "PACT"}
     assert all((4, "post", kind, "lsq") in [tuple(vars(row).values()) for row in TABLES[4].rows] for kind in KINDS)
 
 
@@ -127,6 +148,53 @@ def test_the_page_says_how_it_was_made():
     for run in later["runs"]:
         run["seed"] += 4
     assert "Seeds 4, 5, 6:" in render_page(later)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_row_of_a_table_is_a_recipe(table):
+    for row in TABLES[table].rows:
+        recipe_of(TABLES[table].networks[0], weight_bits=row.bits, activation_bits=row.bits, **vars_of(row))
+
+
+def vars_of(row):
+    """The fields of a row that a recipe has under the same names."""
+    return {"family": row.family, "kind": row.kind or None, "activations": row.activations}
+
+
+def test_what_is_printed_is_as_it_stands_in_the_paper():
+    assert TOP_1["resnet18", 4, "ASQ + POST"] == 71.0 and TOP_5["resnet18", 4, "ASQ + POST"] == 89.9
+    assert gain("resnet34", 4, "ASQ + POST", "LSQ", FULL_PRECISION) == 0.8 and gain("resnet20", 8, "ASQ", "LSQ") is None
+    assert all(TOP_5[key] > TOP_1[key] for key in TOP_5) and len(METHODS) == 35
+    lines = printed_table(("resnet20",))
+    assert "| ResNet-20 | ASQ + POST | 92.6 | – | 92.3 | 93.0 | – |" in lines and len(lines) == 9
+    abstract, lsq, *_ = against_the_text()
+    assert "+0.8 for ResNet-34, and +1.2 for ResNet-18" in abstract and "-0.3 at 3 bits" in lsq
+
+
+def test_full_precision_and_growing_gains_are_among_the_claims():
+    found = study(lambda row, seed: 890 + 10 * seed + 40 * (row.family == "post" and row.bits == 4))
+    groups, known = group_runs(found), originals(found)
+    by_words = {claim.words: claim for claim in claims(found)}
+    above = by_words["4 bits: ASQ + POST (symmetric) > full precision"]
+    difference, interval = compare_terms(groups, above.terms, known)
+    assert difference == pytest.approx(94 - 90) and interval == pytest.approx(1.16, abs=0.02)  # t(0.975, 42)·√(1/3)
+    growth = by_words["ASQ + POST (symmetric) over ASQ: 4 bits > 3 bits"]
+    difference, wider = compare_terms(groups, growth.terms, known)
+    assert difference == pytest.approx(4) and wider == pytest.approx(2 * interval)
+    assert [printed_difference(claim) for claim in (above, growth)] == ["+0.4", "-0.4"]
+    assert any(
+        line == f"| {growth.words} | +4.00 ± {wider:.2f} | holds | -0.4 |" for line in claims_table(found, groups)
+    )
+    without = found | {"start": [{"network": NETWORK, "digest": "0" * 64}]}
+    assert f"| {above.words} | – | not measured | +0.4 |" in claims_table(without, groups)
+
+
+def test_a_table_of_imagenet_has_its_claims_for_each_network():
+    found = study(asq_gains(5), table=2)
+    others = [run | {"network": "resnet18"} for run in found["runs"]]
+    text = render_page(found | {"runs": [run | {"network": "resnet34"} for run in found["runs"]] + others})
+    assert "| resnet18, 8 bits: ASQ > LSQ | +5.00 ± " in text and "| resnet34, 8 bits: ASQ > LSQ | +5.00 ± " in text
+    assert "| ResNet-34 | LQ-Net | 73.8 (91.4) |" in text and "Table 4 has" not in text
 
 
 def test_failed_runs_are_on_the_page():
