@@ -88,24 +88,33 @@ def train_side_by_side(
 ) -> Iterator[Finished[T]]:
     """Train jobs in their order, so many side by side; yield each when it is done.
 
-    seconds: after them nothing is yielded any more, and no job is begun that would not end before.
+    seconds: after them nothing is yielded any more, and no job is begun that would not end before, judged by the one
+    that ended last: the first ones take longer, since kernels are compiled for them.
     """
     deadline, queue = time.monotonic() + seconds, list(jobs)
     slots: list[Slot[T]] = [Slot(images.device) for _ in range(side_by_side)]
-    epoch_seconds = 0.0  # of the slowest run so far
-    while queue or any(slot.job is not None for slot in slots):
+    epoch_seconds = 0.0
+    while True:
         busy = False
         for slot in slots:
             finished = slot.finish()
             if finished is not None:
-                epoch_seconds = max(epoch_seconds, finished.seconds / finished.job.recipe.epochs)
+                epoch_seconds = finished.seconds / finished.job.recipe.epochs
                 yield finished
             if slot.job is None:
-                queue = [job for job in queue if time.monotonic() + job.recipe.epochs * epoch_seconds <= deadline]
-                if queue:
-                    slot.start(queue.pop(0), images)
+                job = take_job(queue, deadline - time.monotonic(), epoch_seconds)
+                if job is not None:
+                    slot.start(job, images)
             busy |= finished is not None or slot.push()
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or all(slot.job is None for slot in slots):
             return
         if not busy:
             time.sleep(NAP)
+
+
+def take_job(queue: list[Job[T]], seconds: float, epoch_seconds: float) -> Job[T] | None:
+    """Take the first job out of a queue that ends within so many seconds; None where none does."""
+    for place, job in enumerate(queue):
+        if job.recipe.epochs * epoch_seconds <= seconds:
+            return queue.pop(place)
+    return None
