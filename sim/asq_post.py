@@ -34,6 +34,7 @@ COMMANDS = {
     "onnx": ("asq_model.cli", "onnx"),
     "parity": ("asq_model.cli", "parity"),
     "arithmetic": ("asq_model.cli", "arithmetic"),
+    "steps": ("asq_model.cli", "steps"),
     "reproduce": ("asq_model.cli", "reproduce"),
     "trained-out": ("asq_model.cli", "trained-out"),
     "figures": ("asq_model.cli", "figures"),

@@ -17,6 +17,7 @@ from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STU
 from asq_model.common.zoo import NETWORKS, zoo_names, zoo_networks
 from asq_model.spec.mac import MacSpec
 from asq_model.studies.integer_parity_page import PARITY
+from asq_model.studies.step_sizes_page import STEPS
 from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, is_up_to_date
 from sim.engine.bitstream import BITSTREAM, USE
@@ -111,6 +112,7 @@ VALUES = {
     BENCH: published("training-speed"),
     PARITY: published("parity"),
     TRAINED_OUT: published("trained-out", whole="sessions"),
+    STEPS: published("steps"),
     NETWORKS: {name: zoo_networks()[name] for name in zoo_names()[:2]},
     UNROLLED: published("unrolled"),
     ASQ: published("asq"),

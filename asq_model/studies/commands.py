@@ -222,6 +222,29 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
     click.echo(terminal_tables(rows))
 
 
+@click.command(epilog="Example: asq-post steps resnet8_uniform4_a4 resnet8_post4_a4 --data cifar10/")
+@click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
+@DATA
+@click.option("--images", type=Integer(1), default=512, show_default=True, help="Of the test set.")
+@click.option("--out", type=OUTPUT, help="Write the page there too.")
+def steps(checkpoints, data_folder, images, out):
+    """Compare where training left activations' steps.
+
+    Shows each low-bit layer's step, and how much β varies over images; without any CHECKPOINT, of the digits network.
+    """
+    from asq_model.common.records import write_record
+    from asq_model.studies.step_sizes import measure_steps
+    from asq_model.studies.step_sizes_page import STEPS, StepsReport, groups_of, render_page, steps_table
+
+    networks = [measure_steps(path, images, data_folder) for path in read_or_train(checkpoints, data_folder)]
+    report: StepsReport = {"networks": networks}
+    for title, alike in groups_of(report):
+        click.echo(f"{title}\n\n{text_of_markdown(chr(10).join(steps_table(alike)))}\n")
+    if out is not None:
+        write_record(out.with_suffix(".json"), STEPS, report)
+        write_text(out.with_suffix(".md"), render_page(report))
+
+
 @click.command(epilog="Example: asq-post pages")
 @click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 def pages(results):
@@ -235,4 +258,4 @@ def pages(results):
         click.echo(path)
 
 
-studies = [reproduce, trained_out, bench, figures, parity, arithmetic, pages]
+studies = [reproduce, trained_out, bench, figures, parity, arithmetic, steps, pages]

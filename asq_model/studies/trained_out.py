@@ -141,7 +141,11 @@ TRAINED_OUT = Kind("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, 
 
 def row_of(run: Trial) -> Row:
     """The line of the table that a run belongs to."""
-    recipe = run["recipe"]
+    return row_of_recipe(run["recipe"])
+
+
+def row_of_recipe(recipe: RecipeRecord) -> Row:
+    """The line of the table that a recipe's network belongs to."""
     return Row(
         recipe["weight_bits"],
         recipe["activation_bits"],

@@ -7,7 +7,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord
 from asq_model.common.zoo import SUFFIX, ZOO, ZooNetwork, zoo_names
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out import Row
+from asq_model.studies.trained_out import row_of_recipe
 from asq_model.training.trained_network import read_trained
 
 BLOCK = "zoo"  # of docs/training.md
@@ -35,7 +35,7 @@ def zoo_table(networks: dict[str, ZooNetwork]) -> list[str]:
     cells = []
     for name, network in networks.items():
         recipe = Recipe.from_record(network["recipe"])
-        row = Row(recipe.weight_bits, recipe.activation_bits, recipe.family, recipe.kind, recipe.activations)
+        row = row_of_recipe(network["recipe"])
         quantised = row.precision, row.label, recipe.layer.stored_bits
         how = quantised if recipe.quantised_epochs else ("", "full precision", 32)
         accuracy = f"{100 * network['correct'] / network['images']:.2f}"

@@ -1,0 +1,156 @@
+"""The page on where training left the steps of activations, made from its record. Free of torch."""
+
+from collections.abc import Iterator
+from math import exp, log
+from statistics import mean
+from typing import NotRequired, TypedDict
+
+from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.markdown import table_lines
+from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Whole, Word
+from asq_model.common.result_schemas import REMEDY, Seed
+from asq_model.studies.trained_out import NETWORKS
+
+LEAST_SPREAD = 1e-6  # relative: below it float32 hardly resolves that β varies
+
+
+class Beta(TypedDict):
+    """β of a layer over images."""
+
+    mean: Positive
+    deviation: Amount
+    least: Positive
+    most: Positive
+
+
+class LayerStep(TypedDict):
+    """A layer's learned step s, and β where it has an adapter: the step is then s·β."""
+
+    step: Positive
+    beta: NotRequired[Beta]
+
+
+class NetworkSteps(TypedDict):
+    """The low-bit layers of a network on so many test images.
+
+    digest: of its checkpoint; start: of that in full precision which it started from, or empty.
+    """
+
+    network: Word
+    precision: Word
+    method: Line
+    epochs: Count
+    seed: Seed
+    digest: Digest
+    start: Line
+    images: Whole
+    data: Digest
+    layers: dict[Line, LayerStep]
+
+
+class StepsReport(TypedDict):
+    """The networks that are compared."""
+
+    networks: list[NetworkSteps]
+
+
+STEPS: Kind[StepsReport] = Kind("steps of activations", StepsReport, remedy=REMEDY)
+
+
+def mean_step(layer: LayerStep) -> float:
+    """A layer's step at the mean β."""
+    return layer["step"] * (layer["beta"]["mean"] if "beta" in layer else 1)
+
+
+def spread(beta: Beta) -> float:
+    """How much β varies over images: its standard deviation over its mean."""
+    return beta["deviation"] / beta["mean"]
+
+
+def betas(network: NetworkSteps) -> list[Beta]:
+    """β of every layer that has an adapter."""
+    return [layer["beta"] for layer in network["layers"].values() if "beta" in layer]
+
+
+def groups_of(report: StepsReport) -> Iterator[tuple[str, list[NetworkSteps]]]:
+    """Yield the networks that are compared, by network and precision."""
+    keys = dict.fromkeys((network["network"], network["precision"]) for network in report["networks"])
+    for name, precision in keys:
+        alike = [one for one in report["networks"] if (one["network"], one["precision"]) == (name, precision)]
+        yield f"{NETWORKS.get(name, name)}, {precision}", alike
+
+
+def common_layers(networks: list[NetworkSteps]) -> list[str]:
+    """The layers that all networks have a learned step in."""
+    first, *others = networks
+    return [name for name in first["layers"] if all(name in other["layers"] for other in others)]
+
+
+def steps_table(networks: list[NetworkSteps]) -> list[str]:
+    """Each layer's step at the mean β, and β of the networks that have adapters."""
+    adaptive, cells = [network for network in networks if betas(network)], []
+    for name in common_layers(networks):
+        texts = [f"{mean_step(network['layers'][name]):.3f}" for network in networks]
+        for network in adaptive:
+            beta = network["layers"][name].get("beta")
+            texts += ["–", "–"] if beta is None else [f"{beta['mean']:.2f}", f"{100 * spread(beta):.1f}"]
+        cells.append([name, *texts])
+    titles = [f"step, {network['method']}" for network in networks]
+    for network in adaptive:
+        titles += [f"mean β, {network['method']}", "β's spread, %"]
+    return table_lines(["layer", *titles], cells, "l" + "r" * len(titles))
+
+
+def compared_steps(one: NetworkSteps, other: NetworkSteps) -> str:
+    """How many times the steps of another network a network's are, in words."""
+    names = common_layers([one, other])
+    ratios = [mean_step(one["layers"][name]) / mean_step(other["layers"][name]) for name in names]
+    typical = exp(mean(abs(log(ratio)) for ratio in ratios))
+    return f"{min(ratios):.2f} to {max(ratios):.2f} times {other['method']}'s (typically {typical:.2f} apart)"
+
+
+def sentences(title: str, networks: list[NetworkSteps]) -> Iterator[str]:
+    """Yield what is to be said of each network with adapters."""
+    for network in networks:
+        spreads = [spread(beta) for beta in betas(network)]
+        others = [compared_steps(network, other) for other in networks if other is not network]
+        if spreads:
+            constant = sum(value < LEAST_SPREAD for value in spreads)
+            least, most = (f"{100 * end(spreads):.1f}" for end in (min, max))
+            yield (
+                f"- **{title}**: "
+                + (f"{network['method']}'s steps are {', '.join(others)}. " if others else "")
+                + f"β of {network['method']} varies over images by {least} to {most} %, {100 * mean(spreads):.1f} % on"
+                f" average; it is constant in {constant} of {len(spreads)} layers."
+            )
+
+
+def origin(networks: list[NetworkSteps]) -> str:
+    """Which checkpoints a table is of, and whether they were trained alike."""
+    made = "; ".join(
+        f"{network['method']} `{network['digest'][:12]}`, {network['epochs']} epochs, seed {network['seed']}"
+        for network in networks
+    )
+    alike = len({(network["start"], network["epochs"], network["seed"]) for network in networks}) == 1
+    same = " All started from the same network in full precision." if alike and networks[0]["start"] else ""
+    return f"{made}.{same}"
+
+
+def render_page(report: StepsReport) -> str:
+    """The page on the steps of activations."""
+    groups, images = list(groups_of(report)), report["networks"][0]["images"]
+    parts = [
+        ["# Where training leaves the steps of activations"],
+        [
+            "Made by `asq-post steps`: the step of each low-bit layer, at the mean β where it has an adapter, over the"
+            f" first {images} test images. β's spread is its standard deviation over its mean; how far steps are apart"
+            " typically is a geometric mean. The gradient of LSQ's"
+            " step is multiplied by 1/√(N·p), that of LSQ-unscaled by nothing, as β's is"
+            " ([what that does to accuracy](trained-out.md#does-asq-gain-by-adapting))."
+        ],
+        yardsticks(network["data"] for network in report["networks"]),
+        [line for title, networks in groups for line in sentences(title, networks)],
+    ]
+    for title, networks in groups:
+        parts += [[f"## {title}"], [origin(networks)], steps_table(networks)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
