@@ -29,7 +29,9 @@ from asq_model.common.option_types import (
 from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
-from asq_model.studies.commands import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train, studies
+from asq_model.studies.commands import studies
+from asq_model.studies.compare_commands import comparisons
+from asq_model.studies.network_options import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train
 from asq_model.studies.zoo_commands import zoo
 from asq_model.training.checkpoint_file import read_checkpoint
 
@@ -213,5 +215,5 @@ def import_network(file, inputs, out):
     click.echo(out)
 
 
-for command in [*studies, zoo]:
+for command in [*studies, *comparisons, zoo]:
     cli.add_command(command)
