@@ -8,6 +8,7 @@ from asq_model.studies.paired_comparisons import CONFIDENCE, spread
 from asq_model.studies.trained_out import TrainedOut, by_row, control_percents, epochs, percent, row_of, title
 from asq_model.studies.trained_out_adaptation import adaptation_section
 from asq_model.studies.trained_out_claims import pairs_table, summary_table
+from asq_model.studies.trained_out_control import control_section
 from asq_model.studies.trained_out_longer import aims, longer_section
 from asq_model.studies.trained_out_tables import (
     accuracy_table,
@@ -100,6 +101,7 @@ def claims(study: TrainedOut) -> Iterator[list[str]]:
 def sections(study: TrainedOut) -> Iterator[tuple[str, list[list[str]]]]:
     """Yield each section's title and paragraphs."""
     yield "Which claims hold", list(claims(study))
+    yield "Is it above full precision", list(control_section(study))
     yield "Does ASQ gain by adapting", list(adaptation_section(study))
     yield "Would more epochs change it", list(longer_section(study))
     yield "The same run made again", list(repeats_section(study))

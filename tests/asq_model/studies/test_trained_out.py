@@ -10,6 +10,7 @@ from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
 from asq_model.studies.trained_out_adaptation import adaptation_section, conclusion, lead_sentences
 from asq_model.studies.trained_out_claims import compare, pairs_by_claim
+from asq_model.studies.trained_out_control import compare_with_control, control_section
 from asq_model.studies.trained_out_findings import findings
 from asq_model.studies.trained_out_longer import aims, groups_by_length, longer_section
 from asq_model.studies.trained_out_page import render_page
@@ -134,6 +135,24 @@ def test_longer_rows_are_compared_with_each_other_only():
     shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
     assert list(groups_by_length(shorter)) == [6] and next(longer_section(shorter)) == ["Seed 0 by its epochs:"]
     assert list(longer_section(STUDY | {"curve": []})) == []
+
+
+def test_rows_are_set_against_full_precision_that_was_trained_as_long():
+    compared = {(length, row.pairs[0][0]): row for length, row in compare_with_control(STUDY)}
+    post = ASQ._replace(family="post", kind="symmetric")
+    assert {(6, ASQ), (20, ASQ), (6, post), (6, ASQ._replace(activation_bits=8))} <= compared.keys()
+    assert all(row.activations == "asq" and row.bits == 4 and row.step_gradient == "numel" for _, row in compared)
+    values, control = (
+        by_row(STUDY["rows"])[ASQ],
+        {seed(run): percent(run) for run in STUDY["control"] if epochs(run) == 6},
+    )
+    shared = values.keys() & control.keys()
+    difference = mean(values[number] - control[number] for number in shared)
+    assert compared[6, ASQ].test.difference == pytest.approx(difference)
+    assert compared[6, ASQ].test.runs == len(shared) == 5 and compared[6, ASQ].outcome == "**does not hold**"
+    higher = STUDY | {"rows": [run | {"correct": run["correct"] + 300} for run in STUDY["rows"]]}
+    assert all(row.outcome == "holds" for length, row in compare_with_control(higher) if length == 6)
+    assert list(control_section(RESNET_20)) == []
 
 
 def test_an_aim_is_reached_or_not_by_the_figures():

@@ -1,0 +1,57 @@
+"""Whether quantised rows are above full precision that was trained on as long, as the paper says of 4 and 8 bits."""
+
+from collections.abc import Iterator
+
+from asq_model.common.markdown import table_lines
+from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, holm
+from asq_model.studies.trained_out import Groups, Row, TrainedOut, epochs, percent, seed
+from asq_model.studies.trained_out_claims import Comparison
+from asq_model.studies.trained_out_longer import groups_by_length
+
+FEWEST_BITS = 4  # of both operands, from which on the paper says so
+
+
+def with_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, Row]]:
+    """The lines of one length and, for each precision, a line of full precision trained on for as long."""
+    values = {seed(run): percent(run) for run in study["control"] if epochs(run) == length}
+    controls = {row.precision: Row(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
+    return {**groups, **{control: values for control in controls.values() if values}}, controls
+
+
+def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
+    """Every ASQ line of 4 bits or more against the control of its length, corrected for how many they are."""
+    tests: list[PairedTest] = []
+    found: list[tuple[int, Row, Row]] = []
+    for length, lines in groups_by_length(study).items():
+        groups, controls = with_control(study, length, lines)
+        for row in lines:
+            test = compare_pairs(groups, [(row, controls[row.precision])]) if is_claimed(row) else None
+            if test is not None:
+                tests.append(test)
+                found.append((length, row, controls[row.precision]))
+    return [
+        (length, Comparison("ASQ > full precision", row.precision, [(row, control)], test, interval))
+        for (length, row, control), test, interval in zip(found, tests, holm(tests), strict=True)
+    ]
+
+
+def is_claimed(row: Row) -> bool:
+    """Whether the paper says of such a line that it is above full precision."""
+    published = row.activations == "asq" and row.step_gradient == "numel" and row.family in ("uniform", "post")
+    return published and min(row.bits, row.activation_bits) >= FEWEST_BITS
+
+
+def control_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield the section on full precision; nothing where none was trained on."""
+    compared = compare_with_control(study)
+    if compared:
+        yield [
+            "The paper has ASQ at 4 bits and more above full precision. Its networks were trained on while they were"
+            " quantised; here full precision was trained on for as many epochs, too, with the same images (the"
+            " control). Intervals are corrected for the comparisons of this table."
+        ]
+        cells = []
+        for length, row in compared:
+            ((line, _),) = row.pairs
+            cells.append([row.precision, line.label, length, row.test.runs, row.difference, row.outcome])
+        yield table_lines(("", "method", "epochs", "seeds", "over the control, points", ""), cells, "llrrrl")
