@@ -5,11 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
-from hw.column import column_layout, column_of
-from hw.fpga.packed_multiples import PackedMultiples
-from hw.fpga.xc7 import CELL_INPUTS
+from hw.column import column_layout, column_of, multiples_of
 from hw.mac.adder_tree import AdderTree, add, carry_of
-from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
+from hw.multipliers import PRODUCTS, activation_shape
 
 
 def stream_without_ready(shape: data.Layout) -> wiring.Signature:
@@ -87,7 +85,7 @@ class Array(wiring.Component):
         parts = {"activation": self.i.payload[row]}
         if self.spec.mac.multiples:
             splits = self.spec.mac.splits_root
-            m.submodules[f"multiples_{row}"] = multiples = self.multiples()
+            m.submodules[f"multiples_{row}"] = multiples = multiples_of(self.spec, splits)
             m.d.comb += multiples.activation.eq(parts["activation"])
             if splits:  # the activation waits for its root
                 parts["activation"] = Signal.like(multiples.activation, name=f"waiting_{row}")
@@ -96,10 +94,6 @@ class Array(wiring.Component):
         held = {name: Signal.like(part, name=f"{name}_{row}") for name, part in parts.items()}
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
-
-    def multiples(self) -> wiring.Component:
-        """What makes the multiples of a row's activation."""
-        return MultiplesOf(self.spec.mac, self.spec.mac.splits_root)
 
     def delayed_load(self, m: Module) -> wiring.PureInterface:
         """`load` a cycle later, as late as activations that wait for their root."""
@@ -154,11 +148,6 @@ class MappedArray(Array):
                 m.d.comb += [getattr(column, name)[row].eq(part) for name, part in parts.items()]
             m.d.comb += [column.partial.eq(self.s.payload[place]), self.o.payload[place].eq(column.total)]
         return m
-
-    def multiples(self) -> wiring.Component:
-        if self.spec.fpga_family == "xc7" and self.spec.mac.activation_bits <= CELL_INPUTS:
-            return PackedMultiples(self.spec.mac)
-        return super().multiples()
 
     def weights(
         self, m: Module, place: int, column: wiring.Component, code: Value, valids: list[Signal]

@@ -9,8 +9,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
+from hw.fpga.packed_multiples import PackedMultiples
+from hw.fpga.xc7 import CELL_INPUTS
 from hw.mac.adder_tree import AdderTree, add, carry_of
-from hw.multipliers import PRODUCTS, Product, activation_shape, multiple_shapes
+from hw.multipliers import PRODUCTS, MultiplesOf, Product, activation_shape, multiple_shapes
 
 
 def column_layout(spec: ArraySpec) -> data.StructLayout:
@@ -83,6 +85,13 @@ class GenericColumn(wiring.Component):
             total = tree.o.p.sums[index]
             m.d.sync += self.total[name].eq(add(self.partial[name], total.value, carry_of(total)))
         return m
+
+
+def multiples_of(spec: ArraySpec, registered: bool = False) -> wiring.Component:
+    """What makes the multiples of a row's activation; registered: between its tables, where it has two of them."""
+    if spec.fpga_family == "xc7" and spec.mac.activation_bits <= CELL_INPUTS:
+        return PackedMultiples(spec.mac)
+    return MultiplesOf(spec.mac, registered)
 
 
 def column_of(spec: ArraySpec) -> wiring.Component:

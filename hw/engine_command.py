@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, check_choice
 from asq_model.common.files import write_json, write_text
 from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
 from asq_model.common.records import write_record
@@ -17,6 +18,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from hw.emit import awake, to_verilog
 from hw.engine.compiler.compiled import Compiled
+from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
 from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
 from hw.fusesoc import core_file
 
@@ -28,6 +30,9 @@ OPTIONS = (
     click.option("--bits", "weight_bits", type=Integer(), help="Of the products' weights.  [default: its own]"),
     click.option("--abits", "activation_bits", type=Integer(), help="Of their activations.  [default: its own]"),
     click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: the network's own]"),
+    click.option(
+        "--family", "cells", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"
+    ),
     click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
 )
 
@@ -46,6 +51,10 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
     """
     given = {name: value for name, value in products.items() if value is not None}
     chosen: Preset = find_preset(preset)
+    cells = given.pop("cells", None)
+    if cells is not None:
+        check_choice("family", cells, (GENERIC, *FPGA_FAMILIES))
+        chosen = replace(chosen, cells=cells)
     check_products(given)
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)

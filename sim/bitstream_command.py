@@ -1,11 +1,12 @@
 """The command that puts a network on a device: use, clock and bitstream of its engine."""
 
 import click
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.progress import progress_bar
+from asq_model.spec.mapping import has_cells
 from hw.emit import to_verilog
 from hw.engine.engine import Engine
 from hw.engine.presets import check_products, compile_network, find_preset, presets
@@ -23,20 +24,23 @@ def bitstream(folder, preset, root, **products):
     """Put a network's engine on a device.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
-    what it takes; places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints its
+    what it takes; its arrays are made of the device's own cells where the products have some, or as --family says.
+    Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints its
     clock.
     """
-    check_products({name: value for name, value in products.items() if value is not None})
+    check_products({name: value for name, value in products.items() if value is not None and name != "cells"})
     if not find_preset(preset).family:
         devices = [name for name, each in presets().items() if each.family]
         raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
     graph, how = read_network(folder, preset, products)
+    family = how["preset"].family
+    if products["cells"] is None and has_cells(family, how["mac"]):
+        how["preset"] = replace(how["preset"], cells=family)
     _, compiled = compile_network(graph=graph, **how)
     place = Workspace(root).engine(folder.resolve().name, preset) / "device"
     verilog = place / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     write_text(verilog, to_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
-    family = how["preset"].family
     with progress_bar("bitstream") as bar:
         bar.expect(2)
         use = measure_use(verilog, family, place)

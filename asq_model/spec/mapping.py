@@ -41,6 +41,15 @@ def check_mapped(fpga_family: str, mac: MacSpec, stages: int) -> None:
         raise InputError(f"{said} and stages is {stages}; a mapped product has as many as its cells ask for", "stages")
 
 
+def has_cells(fpga_family: str, mac: MacSpec) -> bool:
+    """Whether a family has cells that arrays of these products are arranged for."""
+    try:
+        check_mapped(fpga_family, mac, 1)
+    except InputError:
+        return False
+    return True
+
+
 def selects(mac: MacSpec) -> bool:
     """Whether a mapped product selects a multiple of the activation; otherwise it adds rows."""
     return mac.unit in SELECTING or (mac.unit == "apot" and mac.weight_bits == 3)

@@ -61,7 +61,7 @@ class Drain(wiring.Component):
             chosen.eq(held[lane]),
             after.eq(tile),
         ]
-        words = data.ArrayLayout(data.ArrayLayout(signed(spec.accumulator_bits), spec.lanes), beats)
+        words = data.ArrayLayout(data.ArrayLayout(signed(spec.sum_bits), spec.lanes), beats)
         word = data.View(words, chosen.as_value())[beat[: max((beats - 1).bit_length(), 1)]] if beats > 1 else chosen
         m.d.comb += [operand.eq(total) for operand, total in zip(self.item.operands, word, strict=True)]
         further = next_pixel(target, self.follow)

@@ -16,7 +16,7 @@ from hw.engine.convolver import Convolver
 from hw.engine.drain import Drain
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
-from hw.engine.lane import Lane, decode_weights
+from hw.engine.lane import Lane, WeightDecoder
 from hw.engine.loader import Loader, image_layout
 from hw.engine.places import delayed
 from hw.engine.program import (
@@ -322,11 +322,10 @@ class Engine(wiring.Component):
         )
         serve(m, self.writer, Section.WEIGHTS, weights)
         port = weights.read_port()
-        control = Signal(spec.channels**2 * spec.control_bits)
-        m.d.comb += port.addr.eq(convolver.weights)
-        m.d.sync += control.eq(decode_weights(spec, port.data))
-        stage = CODE_READ + spec.tree_levels + 1  # the accumulators' stage, from the addresses
-        flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("active", "first", "shifted")}
+        m.submodules.decoder = decoder = WeightDecoder(spec)
+        m.d.comb += [port.addr.eq(convolver.weights), decoder.codes.eq(port.data)]
+        stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
+        flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("first", "shifted")}
         m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
         for number in range(spec.pixels):
             m.submodules[f"codes_{number}"] = codes = Memory(
@@ -342,7 +341,7 @@ class Engine(wiring.Component):
                 into.data.eq(quantiser.codes),
                 out.addr.eq(convolver.addresses[number]),
                 lane.codes.eq(Mux(inside, out.data, layer.zero)),
-                lane.control.eq(control),
+                lane.control.eq(decoder.control),
                 *(getattr(lane, name).eq(flag) for name, flag in flags.items()),
                 drain.sums[number].eq(lane.sums),
             ]

@@ -1,15 +1,15 @@
-# amaranth: UnusedElaboratable=no
-# A product is made only to know its control bits.
 """What an engine is made of: its products, the widths of its numbers, and the sizes of its memories."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from asq_model.common.errors import InputError, check_choice, check_range
 from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BETA_BITS, BlockSpec
 from asq_model.spec.mac import MacSpec, signed_width
-from hw.multipliers import PRODUCTS
+from asq_model.spec.mac_parameters import MAX_DEPTH
+from asq_model.spec.mapping import GENERIC, check_mapped
 
 UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
@@ -45,8 +45,9 @@ class EngineSpec:
     of totals are the least to 2^shift_bits − 1 more, or none; least_align, align_bits: the same of side branches.
     scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map whose step adapts.
     hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether images are bytes
-    that a table turns into values. word_bits: of a program's word, of which a few are an instruction. size_bits: of the
-    sides of maps and of a pixel's words; count_bits: of the pixels of a map, and of the cycles of a tile.
+    that a table turns into values. fpga_family: whose own cells the arrays are made of. word_bits: of a program's word,
+    of which a few are an instruction. size_bits: of the sides of maps and of a pixel's words; count_bits: of the pixels
+    of a map, and of the cycles of a tile.
     """
 
     mac: MacSpec
@@ -69,6 +70,7 @@ class EngineSpec:
     hidden: int = 16
     adapter: bool = True
     byte_input: bool = True
+    fpga_family: str = GENERIC
     word_bits: int = 64
     size_bits: int = 12
     count_bits: int = 20
@@ -91,8 +93,15 @@ class EngineSpec:
         check_range("size_bits", self.size_bits, 4, 12)
         check_range("count_bits", self.count_bits, self.size_bits, 20)
         check_choice("word_bits", self.word_bits, WORD_BITS)
+        check_mapped(self.fpga_family, self.mac, 1)
         if self.mac.signed_activation:
             raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")
+
+    @cached_property
+    def sum_bits(self) -> int:
+        """Bits of a lane's sums: `accumulator_bits`, or fewer where the most terms do not reach them."""
+        (bits,) = self.array.sum_widths.values()
+        return bits
 
     @property
     def code_word(self) -> int:
@@ -102,7 +111,7 @@ class EngineSpec:
     @property
     def operand_bits(self) -> int:
         """Bits of what is finished: a sum of products, or a value that a pooling added up."""
-        return max(self.accumulator_bits, self.pooled_bits)
+        return max(self.sum_bits, self.pooled_bits)
 
     @property
     def pooled_bits(self) -> int:
@@ -112,7 +121,7 @@ class EngineSpec:
     @property
     def factor_bits(self) -> int:
         """Bits of what is multiplied by a scale."""
-        return max(self.accumulator_bits, self.value_bits)
+        return max(self.sum_bits, self.value_bits)
 
     @property
     def beats(self) -> int:
@@ -142,19 +151,16 @@ class EngineSpec:
         return self.adapter_block.words
 
     @cached_property
-    def control_bits(self) -> int:
-        """Bits of a decoded weight."""
-        return PRODUCTS[self.mac.unit](self.mac).control_bits()
+    def array(self) -> ArraySpec:
+        """What a lane's columns are: of a depth that gives sums the accumulators' bits."""
+        largest = int(abs(self.mac.products).max())
+        depth = min(((1 << self.accumulator_bits - 1) - 1) // largest, MAX_DEPTH)
+        return ArraySpec(replace(self.mac, depth=depth), self.channels, self.channels, fpga_family=self.fpga_family)
 
     @property
     def banks(self) -> int:
         """Images under way at the same time, each with values and channel sums of its own."""
         return 2 if self.adapter else 1
-
-    @property
-    def tree_levels(self) -> int:
-        """Levels of a column's adder tree."""
-        return (self.channels - 1).bit_length()
 
     @property
     def products(self) -> int:
@@ -163,4 +169,4 @@ class EngineSpec:
 
     def check_sum(self, reach: int) -> bool:
         """Whether the accumulators hold sums of that magnitude."""
-        return signed_width(-reach, reach) <= self.accumulator_bits
+        return signed_width(-reach, reach) <= self.sum_bits

@@ -1,24 +1,67 @@
 # amaranth: UnusedElaboratable=no
-# A product is made only to decode weights.
+# A column is made, too, to know its control bits.
 """A lane: the array of a pixel, G × G products, with an accumulator behind each column."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.column import column_of, multiples_of
 from hw.engine.engine_spec import EngineSpec
-from hw.mac.adder_tree import AdderTree, add, carry_of
-from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape
+from hw.engine.places import delayed
+from hw.fpga.cells import Term
+from hw.fpga.pipeline import named_bits
+from hw.fpga.xc7 import packed
+from hw.multipliers import activation_shape
 
 
 def sums_layout(spec: EngineSpec) -> data.ArrayLayout:
     """A word of sums, one for each output channel of a group."""
-    return data.ArrayLayout(signed(spec.accumulator_bits), spec.channels)
+    return data.ArrayLayout(signed(spec.sum_bits), spec.channels)
+
+
+def control_layout(spec: EngineSpec) -> data.ArrayLayout:
+    """The weights of an array in control bits: rows of columns."""
+    word = len(column_of(spec.array).control_times)
+    return data.ArrayLayout(data.ArrayLayout(word, spec.channels), spec.channels)
 
 
 def lane_latency(spec: EngineSpec) -> int:
-    """Cycles from a word of codes to the sum that it is in: operands, products, the tree's levels, the accumulator."""
-    return 2 + spec.tree_levels + 1
+    """Cycles from a word of codes to the sum that it is in: the operands' register, and those of a column."""
+    return 1 + spec.array.column_latency
+
+
+class WeightDecoder(wiring.Component):
+    """Makes the control bits of a word of weight codes, once for all lanes.
+
+    Members
+    -------
+    codes : In(G × G weight codes, row by row)
+    control : Out(`control_layout`)
+        A cycle after the codes; bits that products use later are as much later (`control_times`).
+    """
+
+    def __init__(self, spec: EngineSpec):
+        self.spec = spec
+        self.array = data.ArrayLayout(data.ArrayLayout(spec.mac.level_set.code_bits, spec.channels), spec.channels)
+        super().__init__({"codes": In(self.array.size), "control": Out(control_layout(spec))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        codes, size = data.View(self.array, self.codes), self.spec.channels
+        column = column_of(self.spec.array)  # for what it decodes
+        times = column.control_times
+        for place in range(size):
+            below: Value | None = None
+            for row in reversed(range(size)):
+                decoded = Signal(len(times), name=f"decoded_{row}_{place}")
+                m.d.comb += decoded.eq(column.decode(codes[row][place], below))
+                bits = [
+                    delayed(m, decoded[bit], 1 + time, f"control_{row}_{place}_{bit}") for bit, time in enumerate(times)
+                ]
+                m.d.comb += self.control[row][place].eq(Cat(bits))
+                below = decoded
+        return m
 
 
 class Lane(wiring.Component):
@@ -26,33 +69,30 @@ class Lane(wiring.Component):
 
     Interval 1, latency `lane_latency`.
 
-        codes ─► reg ─┬──────► G × G products ─► reg ─► a tree a column ─► + ─► sums
-                      └ √2·a ─►                                            ▲      │
-        control ──────────────►                       0, sums or sums << s ┴──────┘
+        codes ─► reg ─┬────► a column: G products ─► a tree ─► + ─► sums
+                      └ √2·a ─►        ▲                       ▲      │
+        control ───────────────────────┘    0, sums or sums << s ─────┘
 
     Where a layer's numbers are wider than the products, their parts are multiplied one after the other, the highest
-    first, and the sums are shifted by `radix_bits` in between (Horner's rule).
+    first, and the sums are shifted by `radix_bits` in between (Horner's rule). Sums are whole for one cycle: what comes
+    after them is added, too, until sums begin anew.
 
     Members
     -------
-    codes : In(code_word), control : In(a decoded weight for each row and column, row by row), a cycle later than codes
+    codes : In(code_word), control : In(`control_layout`), of weights that came a cycle later than the codes
     first, shifted : In(1)
         With the codes' products in the accumulator's stage: begin at zero; or shift the sums first.
-    active : In(1)
-        In the same stage: add the products.
     sums : Out(`sums_layout`)
     """
 
     def __init__(self, spec: EngineSpec, radix_bits: int):
         self.spec, self.radix_bits = spec, radix_bits
-        weights = spec.channels**2 * spec.control_bits
         super().__init__(
             {
                 "codes": In(spec.code_word),
-                "control": In(weights),
+                "control": In(control_layout(spec)),
                 "first": In(1),
                 "shifted": In(1),
-                "active": In(1),
                 "sums": Out(sums_layout(spec)),
             }
         )
@@ -60,13 +100,14 @@ class Lane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows = [self.operands(m, row) for row in range(self.spec.channels)]
-        for column in range(self.spec.channels):
-            tree = self.column(m, column, rows)
-            total = tree.o.p.sums[0]
-            held = self.sums[column]
-            before = Mux(self.first, 0, Mux(self.shifted, held << self.radix_bits, held))[: len(held)].as_signed()
-            with m.If(self.active):
-                m.d.sync += held.eq(add(before, total.value, carry_of(total)))
+        for place in range(self.spec.channels):
+            m.submodules[f"column_{place}"] = column = column_of(self.spec.array)
+            for row, held in enumerate(rows):
+                m.d.comb += column.control[row].eq(self.control[row][place])
+                m.d.comb += [getattr(column, name)[row].eq(part) for name, part in held.items()]
+            (name,) = self.spec.array.sum_widths
+            before = self.before(m, named_bits(m, column.total[name], f"sum_{place}"), f"before_{place}")
+            m.d.comb += [column.partial[name].eq(before), self.sums[place].eq(column.total[name])]
         return m
 
     def operands(self, m: Module, row: int) -> dict[str, Signal]:
@@ -75,7 +116,7 @@ class Lane(wiring.Component):
         activation = self.codes.word_select(row, mac.activation_bits)
         parts = {"activation": activation}
         if mac.multiples:
-            m.submodules[f"multiples_{row}"] = multiples = MultiplesOf(mac)
+            m.submodules[f"multiples_{row}"] = multiples = multiples_of(self.spec.array)
             m.d.comb += multiples.activation.eq(activation)
             parts |= {name: getattr(multiples, name) for name in mac.multiples}
         held = {name: Signal(part.shape(), name=f"{name}_{row}") for name, part in parts.items()}
@@ -83,28 +124,22 @@ class Lane(wiring.Component):
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
 
-    def column(self, m: Module, column: int, rows: list[dict[str, Signal]]) -> AdderTree:
-        """A column's products and their tree."""
-        mac, bits = self.spec.mac, self.spec.control_bits
-        tree = None
-        for row, held in enumerate(rows):
-            product = PRODUCTS[mac.unit](mac)
-            if tree is None:
-                tree = AdderTree(data.StructLayout(product.outputs()), len(rows))
-                m.submodules[f"tree_{column}"] = tree
-                m.d.comb += [tree.i.valid.eq(1), tree.o.ready.eq(1)]
-            m.submodules[f"product_{row}_{column}"] = product
-            control = self.control.word_select(row * self.spec.channels + column, bits)
-            m.d.comb += [product.control.eq(control), *(getattr(product, name).eq(part) for name, part in held.items())]
-            term = Signal.like(tree.i.p.terms[row], name=f"term_{row}_{column}")
-            m.d.sync += [term[name].eq(getattr(product, name)) for name in product.outputs()]
-            m.d.comb += tree.i.p.terms[row].eq(term)
-        assert tree is not None
-        return tree
+    def before(self, m: Module, held: list[Signal], name: str) -> Value:
+        """What a column's products are added to: 0, the sum so far, or the sum so far moved up a digit.
 
-
-def decode_weights(spec: EngineSpec, codes: Signal) -> Cat:
-    """The control bits of a word of weight codes, row by row."""
-    product = PRODUCTS[spec.mac.unit](spec.mac)
-    bits = spec.mac.level_set.code_bits
-    return Cat(Cat(product.decode(codes.word_select(place, bits))) for place in range(spec.channels**2))
+        7-series' tables have two outputs: bits that share a bit of the sum share a table.
+        """
+        up = self.radix_bits
+        if self.spec.fpga_family != "xc7":
+            moved = Cat(0 if place < up else held[place - up] for place in range(len(held)))
+            return Mux(self.first, 0, Mux(self.shifted, moved, Cat(held))).as_signed()
+        terms = []
+        for place, bit in enumerate(held):
+            lower = held[place - up : place - up + 1] if place >= up else []
+            terms.append(
+                Term(
+                    (self.first, self.shifted, bit, *lower),
+                    lambda first, shifted, same, moved=0: 0 if first else moved if shifted else same,
+                )
+            )
+        return Cat(packed(m, name, terms)).as_signed()

@@ -14,6 +14,7 @@ from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.round_products import round_products
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
@@ -31,7 +32,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
 
     lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. device:
-    nextpnr's options for it. weights: of the products that they were chosen for; a network brings its own.
+    nextpnr's options for it. cells: the family whose own cells the arrays are made of. weights: of the
+    products that the depths were chosen for; a network brings its own.
     """
 
     about: str
@@ -41,6 +43,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     family: str = ""
     blocks: int = 0
     device: tuple[str, ...] = ()
+    cells: str = GENERIC
     word_bits: int = 64
     depths: Depths | None = None
     adapter: bool | None = None
@@ -140,6 +143,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         adapter=bool(layers) if preset.adapter is None else preset.adapter,
         byte_input=graph.input.table is not None,
         word_bits=preset.word_bits,
+        fpga_family=preset.cells,
         **sizes,
     )
 

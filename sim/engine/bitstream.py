@@ -12,7 +12,7 @@ from asq_model.common.files import fingerprint, read_json, reported_os_errors
 from asq_model.common.records import Digest, Kind, Positive, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.tools import find_tool, flat, yosys
-from sim.measure.yosys_area import Area, summed
+from sim.measure.yosys_area import Area, library_of, summed
 
 TOP = "engine"
 SEED = 1
@@ -65,7 +65,8 @@ BITSTREAM: Kind[Bitstream] = Kind("bitstream", Bitstream)
 
 def measure_use(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/engine.json, and count its cells. Raises InputError."""
-    script = f"{flat('engine.v', TOP)}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
+    read = flat("engine.v", TOP, library_of(verilog, family))
+    script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"
 

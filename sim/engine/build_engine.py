@@ -11,6 +11,7 @@ from asq_model.common.records import Digest, Kind, remembered
 from hw.emit import generator_fingerprint, to_verilog
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine import Engine
+from hw.fpga import cell_models
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.workspace import Workspace
@@ -54,7 +55,7 @@ def is_whole(path: Path, found: Written) -> bool:
     return path.is_file() and fingerprint([], [path]) == found.sha256
 
 
-def build_simulator(verilog: Path, folder: Path, root: Path) -> Path:
+def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path) -> Path:
     """Build the simulator of an engine's Verilog; nothing if it is there. Returns the executable.
 
     root: the build folder, which has Verilator's runtime. Raises InputError when a tool fails.
@@ -65,19 +66,20 @@ def build_simulator(verilog: Path, folder: Path, root: Path) -> Path:
     # As for test benches, which have the same runtime.
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
     runtime = Workspace(root).runtime(tools)
+    sources = [verilog, *cell_models(compiled.spec.array), HARNESS]
 
     def build() -> Written:
         with reported_os_errors("build in", place):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
         words = ["verilator", "--cc", "--exe", "--Mdir", str(place), *options, "--top", TOP]
-        done = subprocess.run([*words, str(verilog), str(HARNESS)], capture_output=True, text=True)
+        done = subprocess.run([*words, *map(str, sources)], capture_output=True, text=True)
         if done.returncode:
             errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
             raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
         compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
         return Written(fingerprint([], [executable]))
 
-    inputs = fingerprint([tools, options], [verilog, HARNESS])
+    inputs = fingerprint([tools, options], sources)
     remembered(folder / "simulator.json", SIMULATOR, inputs, build, lambda found: is_whole(executable, found))
     return executable

@@ -141,7 +141,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> Found:
         bar.say("writing Verilog")
         verilog = write_verilog(compiled, folder)
         bar.say("building the simulator")
-        executable = build_simulator(verilog, folder, root)
+        executable = build_simulator(compiled, verilog, folder, root)
     stimulus = Stimulus(min(SAMPLE, count), ceil(compiled.cycles * (count + 1)) + compiled.latency + SPARE_CYCLES)
     with progress_bar("images through RTL") as bar:
         bar.expect(count)

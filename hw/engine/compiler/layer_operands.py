@@ -147,7 +147,7 @@ def check_reach(spec: EngineSpec, terms: Terms, passes: Sequence[Pass], code_bit
     sizes = (terms.magnitudes * scale[:, None, None]).sum((0, 2))
     reach = int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
     if not spec.check_sum(reach):
-        raise InputError(f"has sums that may reach {reach}; allowed: {spec.accumulator_bits} bits")
+        raise InputError(f"has sums that may reach {reach}; allowed: {spec.sum_bits} bits")
 
 
 def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> list[int]:

@@ -53,7 +53,7 @@ def build(made, preset: Preset, folder: Path, root: Path, change=lambda compiled
     """Compile a network and build its engine's simulator."""
     graph, compiled = compile_network(preset, made.graph, made.mac, PRECISION)
     compiled = change(compiled)
-    executable = build_simulator(write_verilog(compiled, folder), folder, root)
+    executable = build_simulator(compiled, write_verilog(compiled, folder), folder, root)
     return Built(graph, compiled, executable, folder, made.some_images(IMAGES))
 
 
@@ -67,6 +67,13 @@ ENGINES = {
     "steady-apot": (steady_network, MacSpec("apot", 4, 4), Preset("", 4, 4, 1)),
     "adapting-e2m1": (adapting_network, MacSpec("e2m1", 4, 5), Preset("", 4, 3, 2)),
     "steady-post-wide": (steady_network, MacSpec("post", 5, 6, frac=2), Preset("", 16, 1, 8, word_bits=128)),
+    "adapting-post-xc7": (adapting_network, MacSpec("post", 4, 4, frac=0), Preset("", 8, 1, 8, cells="xc7")),
+    "steady-post-ecp5": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2, cells="ecp5")),
+    "adapting-uniform-xc7": (adapting_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 2, cells="xc7")),
+    "steady-uniform-ecp5": (steady_network, MacSpec("uniform-sign", 3, 3), Preset("", 4, 1, cells="ecp5")),
+    "adapting-apot-xc7": (adapting_network, MacSpec("apot", 4, 4), Preset("", 4, 1, cells="xc7")),
+    "steady-e2m1-ecp5": (steady_network, MacSpec("e2m1", 4, 4), Preset("", 4, 1, cells="ecp5")),
+    "adapting-post-ice40": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 1, 1, cells="ice40")),
 }
 USUAL = ("adapting-post", "steady-post")
 
