@@ -8,6 +8,7 @@ from asq_model.spec.adaptive_step import GUARD
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 from hw.engine.places import delayed
 from hw.engine.program import PIECE_BITS, follow_fields
+from hw.fpga.add_or_subtract import add_or_subtract
 
 QUANTISER_LATENCY = WIDEST_CODE + 2  # cycles from values to the first piece of their codes
 
@@ -62,20 +63,24 @@ class Quantiser(wiring.Component):
         return m
 
     def divide(self, m: Module, value: Value, step: Value, half_range: Value, lane: int) -> Value:
-        """A code of WIDEST_CODE bits, cut to those of the instruction: a bit a stage, the highest first."""
+        """A code of WIDEST_CODE bits, cut to those of the instruction: a bit a stage, the highest first.
+
+        A rest that a stage leaves negative is not restored: the next stage adds where it would subtract, which comes to
+        the same (2D − D = D), and needs no choice between two numbers.
+        """
         width = signed(self.bits + GUARD + WIDEST_CODE + 2)
         rest = Signal(width, name=f"rest_{lane}")
         m.d.sync += rest.eq((value << GUARD + 1) + step + half_range)
         code: Value = Const(0, 0)
+        adds: Value = Const(0, 1)
         for stage in reversed(range(WIDEST_CODE)):
-            tried = Signal(width, name=f"tried_{stage}_{lane}")
-            m.d.comb += tried.eq(rest - (step << stage + 1))
-            kept, found = (
-                Signal(width, name=f"kept_{stage}_{lane}"),
-                Signal(WIDEST_CODE - stage, name=f"code_{stage}_{lane}"),
-            )
-            m.d.sync += [kept.eq(Mux(tried[-1], rest, tried)), found.eq(Cat(~tried[-1], code))]
-            rest, code = kept, found
+            low = stage + 1  # the bits below stay as they are
+            high, share = rest[low:].as_signed(), Cat(step, Const(0, 1)).as_signed()
+            tried = add_or_subtract(m, f"tried_{stage}_{lane}", self.spec.fpga_family, high, share, ~adds)
+            kept = Signal(width, name=f"kept_{stage}_{lane}")
+            found = Signal(WIDEST_CODE - stage, name=f"code_{stage}_{lane}")
+            m.d.sync += [kept.eq(Cat(rest[:low], tried)), found.eq(Cat(~tried[-1], code))]
+            rest, code, adds = kept, found, kept[-1]
         ones = (Const(1, 1) << self.follow.code_bits) - 1
         return Mux((code >> self.follow.code_bits).any(), ones, code)[:WIDEST_CODE]
 
