@@ -32,8 +32,9 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
 
     lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. device:
-    nextpnr's options for it. cells: the family whose own cells the arrays are made of. weights: of the
-    products that the depths were chosen for; a network brings its own.
+    nextpnr's options for it. cells: the family whose own cells the arrays are made of. least_shift,
+    shift_bits: of totals and of side branches. weights: of the products that the depths were chosen for; a network
+    brings its own.
     """
 
     about: str
@@ -45,6 +46,9 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     device: tuple[str, ...] = ()
     cells: str = GENERIC
     word_bits: int = 64
+    accumulator_bits: int = 24
+    least_shift: int = 0
+    shift_bits: int = SHIFT_BITS
     depths: Depths | None = None
     adapter: bool | None = None
     map_channels: int | None = None
@@ -132,10 +136,10 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         preset.pixels,
         preset.lanes or preset.channels,
         preset.depths or endless,
-        least_shift=0,
-        shift_bits=SHIFT_BITS,
-        least_align=0,
-        align_bits=SHIFT_BITS,
+        least_shift=preset.least_shift,
+        shift_bits=preset.shift_bits,
+        least_align=preset.least_shift,
+        align_bits=preset.shift_bits,
         precision=precision,
         value_bits=precision,
         total_bits=3 * precision,
@@ -143,6 +147,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         adapter=bool(layers) if preset.adapter is None else preset.adapter,
         byte_input=graph.input.table is not None,
         word_bits=preset.word_bits,
+        accumulator_bits=preset.accumulator_bits,
         fpga_family=preset.cells,
         **sizes,
     )

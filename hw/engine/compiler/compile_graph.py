@@ -184,11 +184,13 @@ class Compiler:
             self.add_collection(index, step)
         if isinstance(step.node, Input):
             self.add(Kind.LOAD, "the next image", self.load_fields(), 0, 0)
+        if isinstance(step.node, Convolution):  # what is written from here on is written after it
+            self.codes.free(f"codes of {step.node.name}")
         direct = self.direct(step)
         for use in self.uses[step.output]:
             if use is not direct:
                 self.add_codes(step, use)
-        self.free_unused(index, step)
+        self.free_unused(index)
 
     def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
         """Add an instruction. about: its products, terms, tensor and layer."""
@@ -196,10 +198,8 @@ class Compiler:
         fields = fields | {"kind": int(kind), "flush": flush}
         self.instructions.append(Instruction(kind, name, fields, cost, **about))
 
-    def free_unused(self, index: int, step: Step) -> None:
+    def free_unused(self, index: int) -> None:
         """Take back the places of what no later step reads."""
-        if isinstance(step.node, Convolution):
-            self.codes.free(f"codes of {step.node.name}")
         later = {name for other in self.steps[index + 1 :] for name in self.read_values(other)}
         for name in list(self.values.taken):
             if name not in later:
