@@ -16,9 +16,10 @@ from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from hw.emit import awake, to_verilog
+from hw.emit import awake
 from hw.engine.compiler.compiled import Compiled
 from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
 from hw.fusesoc import core_file
 
@@ -103,7 +104,7 @@ def write_engine(graph: Graph, compiled: Compiled, axi: bool, load: bool, stem: 
     component = AxiEngine(plain) if axi else plain
     verilog, description, words = beside(stem, ".v"), beside(stem, ".json"), beside(stem, "-words.json")
     header = f"{name}: an engine with a network in its memories, {stem.name}; ports: {description.name}"
-    write_text(verilog, awake(to_verilog(component, name, header)))
+    write_text(verilog, awake(engine_verilog(component, name, header)))
     write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
     if not load:
         return [verilog, description]

@@ -7,7 +7,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
-from hw.emit import to_verilog
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.presets import check_products, compile_network, find_preset, presets
 from hw.engine_command import network_options, read_network
@@ -40,7 +40,7 @@ def bitstream(folder, preset, root, **products):
     place = Workspace(root).engine(folder.resolve().name, preset) / "device"
     verilog = place / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
-    write_text(verilog, to_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
+    write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     with progress_bar("bitstream") as bar:
         bar.expect(2)
         use = measure_use(verilog, family, place)

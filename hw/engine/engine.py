@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# A lane is made, too, to know its ports: it is a module of its own (`ModuleInstance`).
 """The engine: memories, lanes, what follows them, and the sequencer that runs a program for every image."""
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from hw.asq.adapter import Adapter, Network
 from hw.asq.layouts import index_shape, lanes
 from hw.asq.memories import Row
+from hw.column import column_of
 from hw.engine.collector import Collector, values_layout
 from hw.engine.convolver import Convolver
 from hw.engine.drain import Drain
@@ -18,6 +21,7 @@ from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
 from hw.engine.lane import Lane, WeightDecoder
 from hw.engine.loader import Loader, image_layout
+from hw.engine.module_instance import ModuleInstance
 from hw.engine.places import delayed
 from hw.engine.program import (
     ARRAY_KINDS,
@@ -39,6 +43,7 @@ from hw.engine.scaler import Scaler
 from hw.engine.sequencer import Sequencer, instruction_count, start_signals
 
 PROGRAMS = {"array": array_layout, "value": value_layout}
+LANE, COLUMN = "engine_lane", "engine_column"  # modules of their own
 CODE_READ = 2  # cycles from a lane's address to its word in the lane's registers
 
 
@@ -332,7 +337,7 @@ class Engine(wiring.Component):
                 shape=unsigned(spec.code_word), depth=max(spec.depths.codes, 2), init=[]
             )
             into, out = codes.write_port(), codes.read_port()
-            m.submodules[f"lane_{number}"] = lane = Lane(spec, self.radix_bits)
+            m.submodules[f"lane_{number}"] = lane = ModuleInstance(LANE, self.lane())
             inside = Signal(name=f"inside_{number}")
             m.d.sync += inside.eq(convolver.inside[number])
             m.d.comb += [
@@ -345,6 +350,14 @@ class Engine(wiring.Component):
                 *(getattr(lane, name).eq(flag) for name, flag in flags.items()),
                 drain.sums[number].eq(lane.sums),
             ]
+
+    def lane(self) -> Lane:
+        """A lane."""
+        return Lane(self.spec, self.radix_bits, COLUMN)
+
+    def modules(self) -> dict[str, wiring.Component]:
+        """What the engine has many of, by the name of the module that it is."""
+        return {LANE: self.lane(), COLUMN: column_of(self.spec.array)}
 
     def feed_finisher(
         self,

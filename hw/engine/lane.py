@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-# A column is made, too, to know its control bits.
+# A column is made, too, to know its ports and its control bits: it is a module of its own (`ModuleInstance`).
 """A lane: the array of a pixel, G × G products, with an accumulator behind each column."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.column import column_of, multiples_of
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.module_instance import ModuleInstance
 from hw.engine.places import delayed
 from hw.fpga.cells import Term
 from hw.fpga.pipeline import named_bits
@@ -85,8 +86,8 @@ class Lane(wiring.Component):
     sums : Out(`sums_layout`)
     """
 
-    def __init__(self, spec: EngineSpec, radix_bits: int):
-        self.spec, self.radix_bits = spec, radix_bits
+    def __init__(self, spec: EngineSpec, radix_bits: int, column_name: str):
+        self.spec, self.radix_bits, self.column_name = spec, radix_bits, column_name
         super().__init__(
             {
                 "codes": In(spec.code_word),
@@ -101,7 +102,8 @@ class Lane(wiring.Component):
         m = Module()
         rows = [self.operands(m, row) for row in range(self.spec.channels)]
         for place in range(self.spec.channels):
-            m.submodules[f"column_{place}"] = column = column_of(self.spec.array)
+            column = ModuleInstance(self.column_name, column_of(self.spec.array))
+            m.submodules[f"column_{place}"] = column
             for row, held in enumerate(rows):
                 m.d.comb += column.control[row].eq(self.control[row][place])
                 m.d.comb += [getattr(column, name)[row].eq(part) for name, part in held.items()]

@@ -8,8 +8,9 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, write_text
 from asq_model.common.records import Digest, Kind, remembered
-from hw.emit import generator_fingerprint, to_verilog
+from hw.emit import generator_fingerprint
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.fpga import cell_models
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
@@ -42,7 +43,7 @@ def write_verilog(compiled: Compiled, folder: Path) -> Path:
 
     def write() -> Written:
         engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, observed=True)
-        write_text(path, to_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
+        write_text(path, engine_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
         return Written(fingerprint([], [path]))
 
     inputs = fingerprint([generator_fingerprint(), describe(compiled)])

@@ -13,10 +13,10 @@ from cocotb_tools.runner import get_runner
 from made_up_graphs import Maker
 
 from asq_model.spec.mac import MacSpec
-from hw.emit import to_verilog
 from hw.engine.axi_engine import AxiEngine
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.describe_engine import instructions
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.engine_spec import Depths
 from hw.engine.load_words import engine_number, load_words
@@ -74,7 +74,7 @@ def axi_engine(tmp_path_factory: pytest.TempPathFactory, build_root: Path) -> tu
     plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, loaded=True, counted=True)
     folder = tmp_path_factory.mktemp("axi")
     source = folder / "axi.v"
-    source.write_text(to_verilog(AxiEngine(plain), "axi_engine", "an engine behind AXI"))
+    source.write_text(engine_verilog(AxiEngine(plain), "axi_engine", "an engine behind AXI"))
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
     place = folder / "simulator"
     place.mkdir()

@@ -6,7 +6,7 @@ import pytest
 from made_up_graphs import Maker
 
 from asq_model.spec.mac import MacSpec
-from hw.emit import to_verilog
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import measure_use
@@ -27,7 +27,7 @@ def test_use_is_counted_once(tmp_path: Path) -> None:
     _, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=preset)
     verilog = tmp_path / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
-    verilog.write_text(to_verilog(engine, "engine", "a tiny engine"))
+    verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
     use = measure_use(verilog, "ice40", tmp_path / "device")
     assert use.luts > 100
     assert use.dsps > 0
