@@ -25,7 +25,9 @@ class Convolver(wiring.Component):
     start : In(1)
     busy : Out(1)
     addresses : Out(one a lane), inside : Out(1 a lane)
-        A cycle after the step that they are for, as all that follows. A place outside the map reads as zero.
+        A cycle after the step that they are for, as all that follows.
+    zero : Out(code_word)
+        What is read of a place outside the map.
     weights : Out
     active, first, shifted, last : Out(1)
         Whether there is a step; it is the first of its tile, the first of a pass that shifts, the last of its tile.
@@ -43,6 +45,7 @@ class Convolver(wiring.Component):
                 "busy": Out(1),
                 "addresses": Out(data.ArrayLayout(window["source"].shape, spec.pixels)),
                 "inside": Out(spec.pixels),
+                "zero": Out(spec.code_word),
                 "weights": Out(layer["weights"].shape),
                 "active": Out(1),
                 "first": Out(1),
@@ -141,6 +144,7 @@ class Convolver(wiring.Component):
             self.shifted.eq(starts_pass & layer.shifts.bit_select(number, 1)),
             self.last.eq(stepping & ends["word"] & ends["column"] & ends["row"] & ends["pass"]),
             self.weights.eq(weights),
+            self.zero.eq(Mux(layer.pieces.word_select(number, PIECE_BITS) == layer.zero_piece, layer.zero, 0)),
         ]
         for lane, place in enumerate(here):
             at_row, at_column = Signal.like(row, name=f"row_{lane}"), Signal.like(column, name=f"column_{lane}")

@@ -194,7 +194,7 @@ class Engine(wiring.Component):
             results.finish.eq(self.part(m, array, finish_fields(spec), "finish")),
             results.start.eq(starts[Kind.FINISH]),
         ]
-        self.run_lanes(m, convolver, drain, quantiser, layer)
+        self.run_lanes(m, convolver, drain, quantiser)
         self.feed_finisher(m, arrays, others, through, collector, drain, finisher, loader)
         self.quantise(m, collecting, through, collector, finisher, quantiser, follow)
         m.d.comb += [
@@ -318,7 +318,7 @@ class Engine(wiring.Component):
         m.d.comb += [view[field].eq(instruction[field]) for field in fields]
         return view
 
-    def run_lanes(self, m: Module, convolver: Convolver, drain: Drain, quantiser: Quantiser, layer: data.View) -> None:
+    def run_lanes(self, m: Module, convolver: Convolver, drain: Drain, quantiser: Quantiser) -> None:
         """The memories of weights and codes, and the lanes between them and the drain."""
         spec = self.spec
         bits = spec.channels**2 * spec.mac.level_set.code_bits
@@ -332,6 +332,8 @@ class Engine(wiring.Component):
         stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
         flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("first", "shifted")}
         m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
+        zero = Signal.like(convolver.zero)
+        m.d.sync += zero.eq(convolver.zero)
         for number in range(spec.pixels):
             m.submodules[f"codes_{number}"] = codes = Memory(
                 shape=unsigned(spec.code_word), depth=max(spec.depths.codes, 2), init=[]
@@ -345,7 +347,7 @@ class Engine(wiring.Component):
                 into.addr.eq(quantiser.code_address),
                 into.data.eq(quantiser.codes),
                 out.addr.eq(convolver.addresses[number]),
-                lane.codes.eq(Mux(inside, out.data, layer.zero)),
+                lane.codes.eq(Mux(inside, out.data, zero)),
                 lane.control.eq(decoder.control),
                 *(getattr(lane, name).eq(flag) for name, flag in flags.items()),
                 drain.sums[number].eq(lane.sums),

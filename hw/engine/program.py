@@ -89,6 +89,7 @@ def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
         "pieces": unsigned(MOST_PASSES * PIECE_BITS),  # the piece that each pass multiplies
         "piece_step": step,
         "zero": unsigned(spec.code_word),  # codes that stand for zero, beyond the margins
+        "zero_piece": unsigned(PIECE_BITS),  # the piece of them that is not 0
         "period": unsigned(spec.count_bits),  # cycles from one tile to the next, less 1
     }
 

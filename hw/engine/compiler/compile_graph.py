@@ -277,6 +277,7 @@ class Compiler:
             "last_group": operands.outputs - 1,
             "last_repeat": operands.words.repeat - 1,
             "zero": zero_word(spec, operands),
+            "zero_piece": operands.pieces - 1,
             "period": period - 1,
             "scales": self.rows[step.output],
             "biases": self.rows[step.output],

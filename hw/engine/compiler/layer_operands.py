@@ -220,15 +220,11 @@ def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
 
 
 def zero_word(spec: EngineSpec, operands: Operands) -> int:
-    """The word that stands for zeros. A layer of signed codes in several words has a piece that differs in each.
-
-    Raises InputError for those: the engine has one such word a layer.
-    """
+    """The word that stands for zeros; of codes in several words the one with the highest piece, the others being 0."""
     bits = spec.mac.activation_bits
-    if operands.signed and operands.pieces > 1:
-        raise InputError("has signed codes in several words; allowed: an image of few channels, or fewer bits")
     piece_bits = piece_bits_of(spec.mac, radix_of(spec.mac, spec.channels))
     numbers = operands.piece_numbers(spec.channels)
+    numbers = [piece + operands.pieces - 1 for piece in numbers]
     pieces = [operands.zero >> piece * piece_bits & (1 << piece_bits) - 1 for piece in numbers]
     if not operands.splits:
         pieces = [operands.zero] * spec.channels

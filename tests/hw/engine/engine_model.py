@@ -63,8 +63,9 @@ def pixel_sums(
                     row = place[0] + kernel_row * fields["row_dilation"]
                     column = place[1] + kernel_column * fields["column_dilation"]
                     inside = 0 <= row < fields["rows"] and 0 <= column < fields["columns"]
+                    zero = fields["zero"] if piece == fields["zero_piece"] else 0
                     for word in range(fields["last_word"] + 1):
-                        found = codes[(address + tap) % modulus] if inside else fields["zero"]
+                        found = codes[(address + tap) % modulus] if inside else zero
                         total += tile_products(compiled, compiled.image.weights[number], lane_codes(compiled, found))
                         number += 1
                         tap += 1 if word < fields["last_word"] else 0

@@ -31,7 +31,7 @@ MACS = [
     MacSpec("e2m1", 4, 3),
     MacSpec("uniform-adders", 4, 4),
 ]
-KNOWN_LIMITS = ("passes; allowed", "levels with √2", "signed codes in several words", "pieces; allowed")
+KNOWN_LIMITS = ("passes; allowed", "levels with √2", "pieces; allowed")
 
 
 def layer_words(compiled: Compiled, trace: Trace) -> dict[int, int]:

@@ -1,0 +1,161 @@
+"""Engines side by side, of one preset with other products, each with a network of its levels in it; and their page."""
+
+from msgspec import Struct
+
+from asq_model.common.markdown import markdown_table
+from asq_model.common.records import Count, Kind, Line, Positive, Whole, Width, Word
+from sim.engine.engine_area import EngineArea
+
+MEGAHERTZ = 100  # rates are given at this clock
+COLUMNS = (
+    ("products", "products"),
+    ("cycles", "cycles an image"),
+    ("latency", "latency"),
+    ("busy", "products busy"),
+    ("lane", "LUT6 a product"),
+    ("luts", "LUT6"),
+    ("ffs", "flip-flops"),
+    ("dsps", "DSP48"),
+    ("blocks", "RAMB18"),
+    ("rate", f"images/s at {MEGAHERTZ} MHz"),
+    ("density", "images/s a MHz and 1,000 LUT6"),
+    ("over", "over uniform"),
+)
+UNIFORM = "uniform-sign"
+
+
+class EngineRow(Struct, frozen=True):
+    """An engine with a network in it.
+
+    products: of the lanes. cells: the family whose own cells they are made of. period: cycles for `under_way` images.
+    latency: of an image that is alone, in cycles. busy: the share of the products' cycles that are the network's own
+    products. blocks: of memory. simulated: images that went through its RTL without a difference to the graph.
+    """
+
+    network: Line
+    unit: Word
+    weight_bits: Width
+    activation_bits: Width
+    kind: Line
+    cells: Word
+    products: Whole
+    lanes: Whole
+    period: Whole
+    under_way: Whole
+    latency: Whole
+    busy: Positive
+    area: EngineArea
+    blocks: Count
+    simulated: Count
+
+    @property
+    def cycles(self) -> float:
+        return self.period / self.under_way
+
+    @property
+    def luts(self) -> int:
+        return self.area.total(self.lanes).luts
+
+    @property
+    def density(self) -> float:
+        """Images a second, a MHz and a thousand LUTs."""
+        return 1e6 / self.cycles / (self.luts / 1000)
+
+
+class EnginesReport(Struct, frozen=True):
+    """Engines of one preset."""
+
+    preset: Word
+    family: Word
+    rows: list[EngineRow]
+
+
+def check_rows(report: EnginesReport) -> None:
+    """Raises ValueError for two rows of the same products."""
+    seen = set()
+    for row in report.rows:
+        if products_of(row) in seen:
+            raise ValueError(f"{products_of(row)} is there twice")
+        seen.add(products_of(row))
+
+
+ENGINES: Kind[EnginesReport] = Kind(
+    "report on engines", EnginesReport, remedy="`asq-post engines` writes it", check=check_rows
+)
+
+
+def products_of(row: EngineRow) -> tuple[int, int, str, str]:
+    """What the products of a row are."""
+    return row.weight_bits, row.activation_bits, row.unit, row.kind
+
+
+def joined(earlier: EnginesReport | None, preset: str, family: str, rows: list[EngineRow]) -> EnginesReport:
+    """Rows that were measured now beside those of an earlier report of the same preset, the widest first."""
+    known = {products_of(row): row for row in (earlier.rows if earlier and earlier.preset == preset else [])}
+    known |= {products_of(row): row for row in rows}
+    order = sorted(known, key=lambda key: (-key[0], -key[1], key[2] != UNIFORM, key[2:]))
+    return EnginesReport(preset, family, [known[key] for key in order])
+
+
+def table(rows: list[EngineRow]) -> str:
+    """The rows of one width."""
+    rival = next((row for row in rows if row.unit == UNIFORM), None)
+    lines = []
+    for row in rows:
+        total = row.area.total(row.lanes)
+        lines.append(
+            {
+                "products": f"{row.unit} {row.kind}".strip() + ("" if row.cells != "generic" else " (generic)"),
+                "cycles": f"{row.cycles:,.1f}",
+                "latency": f"{row.latency:,}",
+                "busy": f"{row.busy:.0%}",
+                "lane": f"{row.area.lane.luts * row.lanes / row.products:.1f}",
+                "luts": f"{total.luts:,}",
+                "ffs": f"{total.ffs:,}",
+                "dsps": f"{total.dsps:,}",
+                "blocks": f"{row.blocks:,}",
+                "rate": f"{MEGAHERTZ * 1e6 / row.cycles:,.0f}",
+                "density": f"{row.density:.2f}",
+                "over": "not measured" if rival is None else f"{row.density / rival.density:.2f}",
+            }
+        )
+    return markdown_table(lines, COLUMNS)
+
+
+def verdict(rows: list[EngineRow]) -> str:
+    """What POST's engine does beside the others of a width, in a sentence."""
+    post = [row for row in rows if row.unit == "post"]
+    others = [row for row in rows if row.unit != "post"]
+    if not post or not others:
+        return "POST beside others: not measured."
+    best = max(post, key=lambda row: row.density)
+    parts = [f"{best.density / row.density:.2f} times those with {row.unit}" for row in others]
+    return f"The engine with POST does {', '.join(parts)}, in images a second and LUT at the same clock."
+
+
+def page(report: EnginesReport) -> str:
+    """A report in Markdown."""
+    widths = sorted({(row.weight_bits, row.activation_bits) for row in report.rows}, reverse=True)
+    simulated = [row.simulated for row in report.rows]
+    lines = [
+        f"# Whole engines side by side: preset {report.preset}",
+        "",
+        "The same [engine](../engine.md) with other products, each with a network of its own levels in its memories"
+        " (ResNet-8 on CIFAR-10, first and last layer of 8 bits, ASQ's adapters included), made by `asq-post engines`"
+        " and `asq-post pages`.",
+        "",
+        f"- **Cycles** are the compiler's; simulation meets them exactly. From {min(simulated)} to {max(simulated)}"
+        f" images went through the RTL of each engine, with generic products, without a difference to the graph.",
+        "- **LUT6, flip-flops, DSP48** are Yosys' count: a lane, synthesised once and counted as often as there are"
+        " lanes, and all that is not a lane. Nothing was placed: no open tool here places 7-series. Rates are at"
+        f" {MEGAHERTZ} MHz for all. *LUT6 a product* is a lane's, with its accumulators.",
+        "- **RAMB18** are those that the memories take by their sizes.",
+        "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. Some networks were"
+        " trained for one epoch only: neither cycles nor cells depend on the values of weights."
+        " What the level sets reach in accuracy is on [another page](trained-out.md).",
+        "",
+    ]
+    for weights, activations in widths:
+        rows = [row for row in report.rows if (row.weight_bits, row.activation_bits) == (weights, activations)]
+        lines += [f"## {weights}-bit weights, {activations}-bit activations", "", verdict(rows), "", table(rows), ""]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,90 @@
+"""The command that measures engines with other products side by side."""
+
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import fingerprint, write_text
+from asq_model.common.option_types import OUTPUT, PATH, Integer
+from asq_model.common.progress import progress_bar
+from asq_model.common.records import read_record, write_record
+from asq_model.spec.golden_vectors import GRAPH_FILE
+from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
+from asq_model.spec.mapping import GENERIC, has_cells
+from hw.engine.emit_engine import engine_verilog
+from hw.engine.engine import Engine
+from hw.engine.memory_map import blocks_of, memory_map
+from hw.engine.presets import compile_network, find_preset
+from hw.engine_command import read_network
+from sim.engine.engine_area import measure_engine
+from sim.engine.engines_report import ENGINES, EngineRow, joined, page
+from sim.engine.simulate_network import Network, simulate_network
+from sim.hardware_options import ROOT
+from sim.workspace import Workspace
+
+
+@click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
+@click.argument("graphs", nargs=-1, required=True, type=PATH, metavar="GRAPH...")
+@click.option("--preset", default="zynq7020", show_default=True, help="Engine, of a device that is counted in LUT6.")
+@click.option("--images", type=Integer(0), default=2, show_default=True, help="Simulated of each; 0: none.")
+@click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
+@click.option("--out", type=OUTPUT, default=Path("build/report/engines.md"), show_default=True, help="Page.")
+@ROOT
+def engines(graphs, preset, images, onto, out, root):
+    """Compare engines with other products.
+
+    Compiles the network of each GRAPH, folders that `asq-post graph` wrote, for an engine with products of its own
+    levels, simulates some of its images, counts the engine's cells, and writes a page.
+    """
+    chosen = find_preset(preset)
+    if not chosen.family:
+        raise InputError(f"--preset is {preset}, which is for no device")
+    earlier = read_record(onto, ENGINES) if onto else None
+    rows = []
+    with progress_bar("engines") as bar:
+        bar.expect(len(graphs))
+        for folder in graphs:
+            rows.append(measure_row(folder, preset, images, root))
+            bar.advance()
+    report = joined(earlier, preset, chosen.family, rows)
+    write_record(out.with_suffix(".json"), ENGINES, report)
+    write_text(out, page(report))
+    click.echo(out)
+
+
+def measure_row(folder: Path, preset: str, images: int, root: Path) -> EngineRow:
+    """Measure an engine: simulated with generic products, counted with the family's own where it has some."""
+    graph, how = read_network(folder, preset, {})
+    place = Workspace(root).engine(folder.resolve().name, preset)
+    if images:
+        given, labels = read_samples(folder / SAMPLES_FILE, graph.input)
+        digest = fingerprint([images], [folder / GRAPH_FILE, folder / SAMPLES_FILE])
+        found = simulate_network(Network(graph, digest, given[:images], labels[:images], **how), place, root)
+        if found.run is None:
+            raise InputError(f"{folder}: engine and graph differ: {found.differences[0]}")
+    mac, family = how["mac"], how["preset"].family
+    cells = family if has_cells(family, mac) else GENERIC
+    _, compiled = compile_network(graph=graph, **{**how, "preset": replace(how["preset"], cells=cells)})
+    verilog = place / "counted" / "written.v"
+    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
+    area = measure_engine(verilog, family, verilog.parent)
+    return EngineRow(
+        network=folder.resolve().name,
+        unit=mac.unit,
+        weight_bits=mac.weight_bits,
+        activation_bits=mac.activation_bits,
+        kind=mac.kind if mac.kind != "symmetric" else "",
+        cells=cells,
+        products=compiled.spec.products,
+        lanes=compiled.spec.pixels,
+        period=compiled.period,
+        under_way=compiled.images,
+        latency=compiled.latency,
+        busy=compiled.utilisation,
+        area=area,
+        blocks=sum(blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family).values()),
+        simulated=images,
+    )
