@@ -16,11 +16,12 @@ from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
+from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
 from hw.emit import awake
 from hw.engine.compiler.compiled import Compiled
-from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
+from hw.fpga import cell_models
 from hw.fusesoc import core_file
 
 DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
@@ -73,8 +74,8 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, **produc
     """Write an engine with a network in it as Verilog.
 
     GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog, of a JSON that describes ports,
-    memories and the cycles of every instruction, with --load 1 of the words that load the network, of a test bench with
-    an image in it, and of a FuseSoC core.
+    memories and the cycles of every instruction, with --load 1 of the words that load the network, with --family of
+    models of its cells, of a test bench with an image in it, and of a FuseSoC core.
     """
     if load and not axi:
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
@@ -123,8 +124,13 @@ def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem:
         image = some_image(graph, compiled.spec.value_bits)
     bench, core = beside(stem, "-bench.sv"), beside(stem, ".core")
     write_text(bench, verilog_bench(name, compiled, sample_of(graph, image)))
-    write_text(core, core_file(stem.name, f"The network of {stem.name} on an engine", name, beside(stem, ".v"), bench))
-    return [bench, core]
+    models = []  # of the cells that arrays are made of
+    for model in cell_models(compiled.spec.array):
+        models.append(beside(stem, f"-{model.name}"))
+        write_text(models[-1], model.read_text(encoding="utf-8"))
+    about = f"The network of {stem.name} on an engine"
+    write_text(core, core_file(stem.name, about, name, beside(stem, ".v"), [*models, bench]))
+    return [*models, bench, core]
 
 
 def module_name(axi: bool) -> str:

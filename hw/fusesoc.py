@@ -10,10 +10,10 @@ VENDOR, LIBRARY = "asq-post", "engine"
 VERILATOR_OPTIONS = ["--timing", "--output-split", "0", "-CFLAGS", "-std=c++20", "-Wno-fatal", "-Wno-lint"]
 
 
-def core_file(name: str, about: str, module: str, verilog: Path, bench: Path) -> str:
+def core_file(name: str, about: str, module: str, verilog: Path, bench: list[Path]) -> str:
     """The text of a CAPI2 core: targets `default`, `sim` (in Icarus) and `sim_verilator`.
 
-    bench: a file of `<module>_tb`. Both files lie beside the core.
+    bench: files of `<module>_tb` and of what it needs. All files lie beside the core.
     """
     flows = {
         "icarus": {"tool": "icarus", "iverilog_options": ["-g2012"]},
@@ -24,7 +24,7 @@ def core_file(name: str, about: str, module: str, verilog: Path, bench: Path) ->
         "description": about,
         "filesets": {
             "rtl": {"files": [verilog.name], "file_type": "verilogSource"},
-            "bench": {"files": [bench.name], "file_type": "systemVerilogSource"},
+            "bench": {"files": [path.name for path in bench], "file_type": "systemVerilogSource"},
         },
         "targets": {
             "default": {"filesets": ["rtl"], "toplevel": module},

@@ -28,6 +28,7 @@ COMMANDS = {
     "graph": ("asq_model.cli", "graph"),
     "network": ("sim.cli", "network"),
     "bitstream": ("sim.cli", "bitstream"),
+    "engines": ("sim.cli", "engines"),
     "engine": ("hw.cli", "engine"),
     "zoo": ("asq_model.cli", "zoo"),
     "inspect": ("asq_model.cli", "inspect"),

@@ -17,6 +17,7 @@ from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
 from sim.bitstream_command import bitstream
+from sim.engines_command import engines
 from sim.hardware_options import ROOT
 from sim.measure_commands import recommend, sweep_command, synth
 from sim.network_command import network
@@ -38,7 +39,7 @@ def cli():
     """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
 
-for command in (network, bitstream, synth, sweep_command, recommend, report, unrolled, pages):
+for command in (network, bitstream, engines, synth, sweep_command, recommend, report, unrolled, pages):
     cli.add_command(command)
 
 

@@ -100,8 +100,10 @@ def unrolled(cases, larger, out, seeds, root):
 def pages(results):
     """Write the pages on hardware anew.
 
-    Reads the records in RESULTS: what `report`, `unrolled` and `asq` measured.
+    Reads the records in RESULTS: what `report`, `engines`, `unrolled` and `asq` measured.
     """
+    from sim.engine.engines_report import ENGINES
+    from sim.engine.engines_report import page as engines_page
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_page
     from sim.reports.headline import BLOCK, findings
@@ -119,10 +121,13 @@ def pages(results):
         if readme.is_file():
             write_block(readme, BLOCK, findings(report.rows))
             written.append(readme)
+    if (engines := results / "engines.json").is_file():
+        written.append(engines.with_suffix(".md"))
+        write_text(written[-1], engines_page(read_record(engines, ENGINES)))
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))
         write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))
     if not written:
-        raise InputError(f"{results} has none of hardware.json, unrolled.json, asq.json")
+        raise InputError(f"{results} has none of hardware.json, engines.json, unrolled.json, asq.json")
     for path in written:
         click.echo(path)

@@ -9,6 +9,8 @@ from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.studies.pages import PAGES, render_record, write_training_pages
+from sim.engine.engines_report import ENGINES
+from sim.engine.engines_report import page as engines_page
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
 from sim.reports.hardware_report import write_page
@@ -30,6 +32,8 @@ def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monke
     unrolled = RESULTS / "unrolled.json"
     page = unrolled_page(read_record(unrolled, UNROLLED))
     assert unrolled.with_suffix(".md").read_text(encoding="utf-8") == page
+    engines = RESULTS / "engines.json"
+    assert engines.with_suffix(".md").read_text(encoding="utf-8") == engines_page(read_record(engines, ENGINES))
     for path in RESULTS.glob("asq*.json"):
         text = adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png")
         assert path.with_suffix(".md").read_text(encoding="utf-8") == text
@@ -51,7 +55,7 @@ def test_the_pages_are_written_anew(command, refused, tmp_path):
     assert (tmp_path / "training-speed.md").read_bytes() == (RESULTS / "training-speed.md").read_bytes()
     with pytest.raises(InputError, match=r"has none of .*cifar10"):
         list(write_training_pages(tmp_path / "none"))
-    assert "has none of hardware.json, unrolled.json" in refused("sim", "pages", "--results", tmp_path)
+    assert "has none of hardware.json, engines.json, unrolled.json" in refused("sim", "pages", "--results", tmp_path)
 
 
 def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():

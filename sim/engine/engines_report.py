@@ -129,8 +129,8 @@ def verdict(rows: list[EngineRow]) -> str:
     if not post or not others:
         return "POST beside others: not measured."
     best = max(post, key=lambda row: row.density)
-    parts = [f"{best.density / row.density:.2f} times those with {row.unit}" for row in others]
-    return f"The engine with POST does {', '.join(parts)}, in images a second and LUT at the same clock."
+    parts = [f"{best.density / row.density:.2f} times what that with {row.unit} does" for row in others]
+    return f"In images a second and LUT, at one clock: The engine with POST does {', '.join(parts)}."
 
 
 def page(report: EnginesReport) -> str:

@@ -83,3 +83,13 @@ def test_the_same_graph_gives_the_same_bytes(network, tmp_path, process):
 def test_a_graph_that_is_not_there_is_one_line(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         cli.main(["engine", str(tmp_path)], standalone_mode=False)
+
+
+def test_an_engine_of_a_family_s_own_cells_comes_with_their_models(network, tmp_path, command, refused):
+    options = ["--preset", "ice40up5k", "--out", tmp_path / "out"]
+    done = command("hw", "engine", network, *options, "--family", "ecp5")
+    assert done.returncode == 0, done.stderr
+    verilog, _, models, _, core = map(Path, done.stdout.split())
+    assert "CCU2C" in verilog.read_text() and "module CCU2C" in models.read_text()
+    assert models.name in core.read_text()
+    assert "family is 'lut9'; allowed: generic, ice40, ecp5, xc7" in refused("hw", "engine", network, "--family", "lut9")

@@ -1,0 +1,81 @@
+"""Engines side by side: their cells are counted by parts, their rows joined, and what is missing is said."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from networks import tiny_network
+
+from asq_model.common.errors import InputError
+from asq_model.common.records import read_record, write_record
+from hw.engine.emit_engine import engine_verilog
+from hw.engine.engine import Engine
+from hw.engine.presets import Preset, compile_network
+from sim.engine.bitstream import measure_use
+from sim.engine.engine_area import EngineArea, measure_engine
+from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined, page
+from sim.measure.yosys_area import Area
+
+LANE, REST = Area(100, 0, 50, 0, 0), Area(1000, 10, 500, 20, 4)
+ROW = EngineRow(
+    network="made up",
+    unit="post",
+    weight_bits=4,
+    activation_bits=4,
+    kind="",
+    cells="xc7",
+    products=128,
+    lanes=2,
+    period=2000,
+    under_way=2,
+    latency=1500,
+    busy=0.5,
+    area=EngineArea(LANE, REST),
+    blocks=20,
+    simulated=2,
+)
+RIVAL = msgspec.structs.replace(ROW, unit="uniform-sign", period=1800)
+
+
+def test_a_row_s_figures_follow_from_its_counts() -> None:
+    assert ROW.cycles == 1000 and ROW.luts == 1200
+    assert ROW.density == pytest.approx(1e6 / 1000 / 1.2)
+
+
+def test_rows_are_joined_by_products_the_rival_first() -> None:
+    earlier = EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, period=1), RIVAL])
+    report = joined(earlier, "zynq7020", "xc7", [ROW])
+    assert report.rows == [RIVAL, ROW]
+    assert joined(earlier, "ecp5-85", "ecp5", [ROW]).rows == [ROW]  # another preset's are no rows of this one
+
+
+def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
+    text = page(EnginesReport("zynq7020", "xc7", [RIVAL, ROW]))
+    assert "The engine with POST does 0.90 times what that with uniform-sign does" in text
+    assert "         0.90 |" in text and "         1.00 |" in text
+    alone = page(EnginesReport("zynq7020", "xc7", [ROW]))
+    assert "POST beside others: not measured." in alone and "not measured |" in alone
+
+
+def test_a_record_with_the_same_products_twice_is_refused(tmp_path: Path) -> None:
+    write_record(tmp_path / "engines.json", ENGINES, EnginesReport("zynq7020", "xc7", [ROW]))
+    assert read_record(tmp_path / "engines.json", ENGINES).rows == [ROW]
+    with pytest.raises(InputError, match="is there twice"):
+        write_record(tmp_path / "engines.json", ENGINES, EnginesReport("zynq7020", "xc7", [ROW, ROW]))
+
+
+@pytest.mark.exhaustive
+def test_the_parts_of_an_engine_are_all_of_it(tmp_path: Path) -> None:
+    """Counted apart they are about what the whole engine is: Yosys shares a little between them."""
+    made = tiny_network()
+    preset = Preset("", channels=4, pixels=2, cells="xc7")
+    _, compiled = compile_network(preset, made.graph, replace(made.mac, unit="uniform-sign"), made.precision)
+    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    verilog = tmp_path / "written.v"
+    verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
+    area = measure_engine(verilog, "xc7", tmp_path / "parts")
+    whole = measure_use(verilog, "xc7", tmp_path / "whole")
+    assert area.lane.luts > 100
+    assert area.total(2).luts == pytest.approx(whole.luts, rel=0.03)
+    assert area.total(2).dsps == whole.dsps
