@@ -79,7 +79,6 @@ class Compiler:
         if self.spec.adapter:
             banks = Banks(self.codes.used, len(self.constants.biases), self.modulus)
         slots = schedule(self.instructions, banks)
-        programs = {arrays: self.program(slots, arrays) for arrays in (True, False)}
         used = {
             "codes": self.codes.used * self.spec.banks,
             "values": self.values.used,
@@ -88,13 +87,13 @@ class Compiler:
             "multipliers": len(self.adaptation.multipliers),
             "neurons": len(self.adaptation.neurons["units"]),
             "neuron_weights": len(self.adaptation.neurons["weights"]),
-            "program": max(len(words) for words in programs.values()),
             "inputs": self.input_words,
             "results": self.result_words,
         }
-        for name, rows in used.items():
-            if rows > (depth := getattr(self.spec.depths, name)):
-                raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
+        self.check_rows(used)  # before there is a program, whose addresses they are
+        programs = {arrays: self.program(slots, arrays) for arrays in (True, False)}
+        used["program"] = max(len(words) for words in programs.values())
+        self.check_rows(used)
         image = Image(
             programs[True],
             programs[False],
@@ -120,6 +119,12 @@ class Compiler:
             radix,
             piece_bits,
         )
+
+    def check_rows(self, used: Mapping[str, int]) -> None:
+        """Raises InputError for a memory, by its name, that has fewer rows than are used."""
+        for name, rows in used.items():
+            if rows > (depth := getattr(self.spec.depths, name)):
+                raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
 
     def time(self, slots: list[Slot]) -> tuple[list[Timed], int]:
         """When each instruction of a round starts, and the cycles of a round."""

@@ -44,9 +44,10 @@ def test_sized_memories_are_as_large_as_the_network_needs() -> None:
     for name, used in compiled.used.items():
         depth = getattr(compiled.spec.depths, name)
         assert depth - used <= (1 if name in ("results", "program") else 40) and depth >= used
-        fewer = Depths(**asdict(compiled.spec.depths) | {name: used - 1})
-        with pytest.raises(InputError, match=rf"\d+ rows of the memory of {name}"):
-            compile_graph(graph, replace(compiled.spec, depths=fewer))
+        for left in (used - 1, used // 8):  # so few that addresses are too narrow for the program, too
+            fewer = Depths(**asdict(compiled.spec.depths) | {name: left})
+            with pytest.raises(InputError, match=rf"\d+ rows of the memory of {name}"):
+                compile_graph(graph, replace(compiled.spec, depths=fewer))
 
 
 def test_what_does_not_fit_is_said_with_its_layer_and_by_how_much() -> None:
