@@ -12,6 +12,7 @@ from hw.engine.engine import Engine
 from hw.engine.presets import check_products, compile_network, find_preset, presets
 from hw.engine_command import network_options, read_network
 from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
+from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
 from sim.measure.yosys_area import Area
 from sim.workspace import Workspace
@@ -43,7 +44,10 @@ def bitstream(folder, preset, root, **products):
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     with progress_bar("bitstream") as bar:
         bar.expect(2)
-        use = measure_use(verilog, family, place)
+        if family in FLOWS:
+            use = measure_use(verilog, family, place)
+        else:
+            use = measure_engine(verilog, family, place).total(compiled.spec.pixels)
         bar.advance()
         click.echo(f"{preset}: " + ", ".join(f"{number:,} {name}" for name, number in asdict_of(use).items()))
         if family not in FLOWS:
