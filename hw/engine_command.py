@@ -1,6 +1,6 @@
 """The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,7 @@ OPTIONS = (
     click.option("--bits", "weight_bits", type=Integer(), help="Of the products' weights.  [default: its own]"),
     click.option("--abits", "activation_bits", type=Integer(), help="Of their activations.  [default: its own]"),
     click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: the network's own]"),
-    click.option(
-        "--family", "cells", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"
-    ),
+    click.option("--family", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"),
     click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
 )
 
@@ -46,6 +44,13 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def check_given(products: Mapping[str, Any]) -> None:
+    """Raises InputError for products that no engine can have. products: what the user gave of them, or None."""
+    given = {name: value for name, value in products.items() if value is not None}
+    check_choice("family", given.pop("family", GENERIC), (GENERIC, *FPGA_FAMILIES))
+    check_products(given)
+
+
 def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, dict[str, Any]]:
     """A network's graph, and what else an engine for it is made of: the products, the precision, the preset.
 
@@ -53,11 +58,10 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
     """
     given = {name: value for name, value in products.items() if value is not None}
     chosen: Preset = find_preset(preset)
-    cells = given.pop("cells", None)
-    if cells is not None:
-        check_choice("family", cells, (GENERIC, *FPGA_FAMILIES))
-        chosen = replace(chosen, cells=cells)
-    check_products(given)
+    family = given.pop("family", None)
+    if family is not None:
+        chosen = replace(chosen, cells=family)
+    check_given(products)
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):

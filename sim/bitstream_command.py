@@ -9,8 +9,8 @@ from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
-from hw.engine.presets import check_products, compile_network, find_preset, presets
-from hw.engine_command import network_options, read_network
+from hw.engine.presets import compile_network, find_preset, presets
+from hw.engine_command import check_given, network_options, read_network
 from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
@@ -29,13 +29,13 @@ def bitstream(folder, preset, root, **products):
     Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints its
     clock.
     """
-    check_products({name: value for name, value in products.items() if value is not None and name != "cells"})
+    check_given(products)
     if not find_preset(preset).family:
         devices = [name for name, each in presets().items() if each.family]
         raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
     graph, how = read_network(folder, preset, products)
     family = how["preset"].family
-    if products["cells"] is None and has_cells(family, how["mac"]):
+    if products["family"] is None and has_cells(family, how["mac"]):
         how["preset"] = replace(how["preset"], cells=family)
     _, compiled = compile_network(graph=graph, **how)
     place = Workspace(root).engine(folder.resolve().name, preset) / "device"

@@ -18,6 +18,7 @@ from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.lower_graph import lower_graph
 from hw.engine.engine_spec import UNITS, Depths, EngineSpec
 
 PRESETS = Path(__file__).with_name("presets.toml")
@@ -154,12 +155,14 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
 
 
 def compile_network(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> tuple[Graph, Compiled]:
-    """Compile a network for a preset. Returns the graph with √2 as the engine's products round it, and the program.
+    """Compile a network for a preset. Returns the graph as it runs, with √2 as the engine's products round it and
+    flattened maps in the order of memory, and the program.
 
     Raises InputError, naming the node, for what the engine has not or what does not fit.
     """
     if mac.unit == "post":
         graph = round_products(graph, mac.frac_bits)
+    graph = lower_graph(graph, preset.channels)
     spec = engine_spec(preset, graph, mac, precision)
     compiled = compile_graph(graph, spec)
     for _ in range(0 if preset.depths else 2):  # narrower addresses make a shorter program

@@ -160,7 +160,8 @@ def compare_stored(compiled: Compiled, graph: Graph, trace: Trace, one: Executed
     instruction, image = one.event.instruction, one.event.image
     kept = bool(instruction.fields.get("writes_results"))
     if kept or instruction.fields.get("writes_values"):
-        wanted = expected_values(compiled.spec, instruction, trace.outputs[instruction.tensor][image])
+        channels = slice(*(instruction.channels or (None,)))
+        wanted = expected_values(compiled.spec, instruction, trace.outputs[instruction.tensor][image][channels])
         yield from compare_values(compiled, f"{one} value", one.values, wanted, kept)
     if instruction.layer:
         codes = map_of_codes(graph, instruction.tensor, instruction.layer, trace, image)

@@ -9,7 +9,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Input
 from asq_model.spec.graph.graph import Graph
-from asq_model.spec.graph.movement import MaxPool, SumPool
+from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
 from asq_model.spec.graph.tensor import Tensor
 from hw.engine.compiler import cycles
 from hw.engine.compiler.adaptation import Adaptation
@@ -56,7 +56,7 @@ class Compiler:
     weights: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.steps = steps_of(self.graph)
+        self.steps = steps_of(self.graph, self.spec.channels)
         self.codes = Regions("codes", self.spec.depths.codes)
         self.values = Regions("values", self.spec.depths.values)
         self.modulus = 1 << array_layout(self.spec)["source"].shape.width
@@ -185,6 +185,8 @@ class Compiler:
         """Add a step's instruction, and those that make codes of its output."""
         if isinstance(step.node, Convolution):
             self.add_convolution(index, step)
+        elif isinstance(step.node, Concatenate):
+            self.add_concatenation(index, step)
         else:
             self.add_collection(index, step)
         if isinstance(step.node, Input):
@@ -310,13 +312,14 @@ class Compiler:
         """Add the instruction of a step that reads values: the image, a pooling, a sum, a scaling."""
         node, spec = step.node, self.spec
         source = step.output if isinstance(node, Input) else step.inputs[0]
-        _, rows, columns = self.tensor(source).shape
         _, *output = self.tensor(node.name).shape
+        # A reshape reads memory as it is, in the rows and columns that it makes.
+        _, rows, columns = self.tensor(step.output if isinstance(node, Reshape) else source).shape
         kernel, stride, dilation, padding = ONE, ONE, ONE, NO_MARGIN
         if isinstance(node, MaxPool | SumPool):
             kernel, stride, padding = node.kernel, node.stride, node.padding
             dilation = node.dilation if isinstance(node, MaxPool) else ONE
-        words = self.words(source)
+        words = self.words(step.output)
         if isinstance(node, Add) and node.signs[1] < 0:  # what is subtracted is read first: the side branch is added
             source, beside = step.inputs[::-1]
         else:
@@ -342,6 +345,29 @@ class Compiler:
         flush = cycles.collect_flush(pieces, direct is not None, self.finishes(step))
         layer = direct.step.node.name if direct else ""
         self.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer)
+
+    def add_concatenation(self, index: int, step: Step) -> None:
+        """Add an instruction for each part: its words are copied to their place in every pixel."""
+        node, lanes = step.node, self.spec.lanes
+        assert isinstance(node, Concatenate)
+        _, rows, columns = self.tensor(step.output).shape
+        target = self.target_fields(index, step) | bound_fields(self.spec, step)
+        first = 0
+        for name, shift in zip(step.inputs, node.shifts, strict=True):
+            channels = self.tensor(name).shape[0]
+            if first % lanes:
+                raise InputError(f"has a part that begins with channel {first}; allowed: multiples of {lanes}, lanes")
+            if shift < 0:
+                raise InputError(f"shifts {name} left, by {-shift}; the engine shifts right only")
+            size, words = (rows, columns), -(-channels // lanes)
+            window = Window(size, size, ONE, ONE, ONE, NO_MARGIN, self.values.first(name), self.words(name), 1)
+            fields = window.fields(False, self.modulus) | target | {"value": target["value"] + first // lanes}
+            fields |= {"last_place_word": words - 1, "finishes": 1, "identity": 1} | shift_fields(self.spec, shift)
+            busy = cycles.busy_cycles(self.spec, Kind.COLLECT, {"words": rows * columns * words, "steps": 1})
+            flush = cycles.collect_flush(1, False, True)
+            about = {"tensor": step.output, "channels": (first, first + channels)}
+            self.add(Kind.COLLECT, f"{name} in {step.output}", fields, busy, flush, **about)
+            first += channels
 
     def finishes(self, step: Step) -> bool:
         """Whether what a step reads goes through the finisher; otherwise codes are made of it as it is."""

@@ -12,7 +12,7 @@ class Instruction:
 
     terms: products of the arrays that those take, more where weights or codes are wider than the arrays'. tensor: the
     name of the tensor that is made or read word by word, if there is one; layer: the name of the layer whose codes are
-    made of it, or none.
+    made of it, or none. channels: of the tensor, the first and the one after the last, if not all of them.
     """
 
     kind: Kind
@@ -23,6 +23,7 @@ class Instruction:
     terms: int = 0
     tensor: str = ""
     layer: str = ""
+    channels: tuple[int, int] | None = None
 
     @property
     def is_arrays(self) -> bool:

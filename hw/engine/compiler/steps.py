@@ -10,10 +10,12 @@ from asq_model.spec.fixed_point import bounds
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
 from asq_model.spec.graph.graph import Graph, Operation
-from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
+from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, SumPool
 from asq_model.spec.graph.tensor import Tensor
+from hw.engine.compiler.geometry import NO_MARGIN
+from hw.engine.compiler.lower_graph import IN_MEMORY, is_flat, move_columns
 
-HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool)
+HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool, Concatenate, Reshape)
 
 
 @dataclass(frozen=True)
@@ -48,35 +50,52 @@ def flatten_into(node: Reshape, layer: Convolution, shape: tuple[int, int, int])
     places = np.arange(channels * rows * columns).reshape(channels, rows, columns).transpose(node.order).ravel()
     even, odd = layer.products.even, layer.products.odd
     products = replace(
-        layer.products, even=move_columns(even, places), odd=None if odd is None else move_columns(odd, places)
+        layer.products,
+        even=move_columns(even, places, len(places)),
+        odd=None if odd is None else move_columns(odd, places, len(places)),
     )
     return msgspec.structs.replace(layer, kernel=(rows, columns), products=products)
 
 
-def move_columns(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Weights whose column i stands at places[i]."""
-    result = np.empty_like(weights)
-    result[:, places] = weights
-    return result
+def is_copied(graph: Graph, node: Reshape, size: int) -> bool:
+    """Whether a reshape reads memory as it is: all of a map as one pixel, or as many pixels in other rows."""
+    channels = graph.input_of(node).shape[0]
+    if node.order == IN_MEMORY:
+        return is_flat(graph, node) and channels % size == 0
+    return node.order == (0, 1, 2) and node.shape[0] == channels
 
 
-def steps_of(graph: Graph) -> list[Step]:
-    """The steps of a graph, in order. Raises InputError, naming the node, for one that the engine has not."""
+def fills_word(graph: Graph, node: Operation, size: int) -> bool:
+    """Whether a node only adds channels that a word of the memory has in any case, for a reshape that reads them."""
+    users = [other for other in graph.nodes if node.name in other.inputs]
+    if not isinstance(node, Pad) or node.margins != NO_MARGIN or node.channels[0] or len(users) != 1:
+        return False
+    channels = graph.input_of(node).shape[0]
+    return isinstance(users[0], Reshape) and users[0].order == IN_MEMORY and node.channels[1] == -channels % size
+
+
+def steps_of(graph: Graph, size: int) -> list[Step]:
+    """The steps of a graph, in order. size: channels of a word.
+
+    Raises InputError, naming the node, for one that the engine has not.
+    """
     users = [name for node in graph.nodes for name in node.inputs]
     renamed: dict[str, str] = {}  # tensors that are another's values
     reshaped: dict[str, Reshape] = {}
     steps: list[Step] = []
     for node in graph.nodes:
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
-        if isinstance(node, Reshape):
-            if node.shape == graph.input_of(node).shape and node.order == (0, 1, 2):
-                renamed[node.name] = inputs[0]
-            else:
-                reshaped[node.name] = node
+        same = isinstance(node, Reshape) and node.order == (0, 1, 2) and node.shape == graph.input_of(node).shape
+        if same or fills_word(graph, node, size):
+            renamed[node.name] = inputs[0]
+            continue
+        if isinstance(node, Reshape) and not is_copied(graph, node, size):
+            reshaped[node.name] = node
             continue
         step = make_step(graph, node, inputs, reshaped)
         before = steps[-1] if steps else None
-        if isinstance(node, Clip) and before and before.output == inputs[0] and users.count(node.inputs[0]) == 1:
+        joins = before is not None and before.output == inputs[0] and not isinstance(before.node, Concatenate)
+        if isinstance(node, Clip) and before and joins and users.count(node.inputs[0]) == 1:
             low, high = min(max(before.low, step.low), step.high), max(min(before.high, step.high), step.low)
             steps[-1] = replace(before, output=node.name, low=low, high=high)
         else:

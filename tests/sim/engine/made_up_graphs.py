@@ -10,7 +10,7 @@ from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
 from asq_model.spec.graph.graph import Graph, Operation
-from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
+from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
 from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
@@ -160,6 +160,15 @@ class Maker:
     def rest(self, node: Operation) -> np.ndarray:
         """What a node would give that is not part of the network yet."""
         return Graph((*self.nodes, node))(self.images)
+
+    def concatenate(self, name: str, sources: tuple[str, ...], shifts: tuple[int, ...]) -> str:
+        """Add the tensors one behind the other, each shifted right."""
+        bits = self.precision
+        return self.add(Concatenate(name=name, inputs=sources, shifts=shifts, bits=bits, point=0))
+
+    def reshape(self, name: str, source: str, shape: tuple[int, int, int], order: tuple[int, int, int]) -> str:
+        """Add a tensor's values in another shape."""
+        return self.add(Reshape(name=name, inputs=(source,), order=order, shape=shape))
 
     def linear(self, name: str, source: str, outputs: int, **options: object) -> str:
         """Add a linear layer on a flattened map."""

@@ -37,6 +37,22 @@ def steady_network(mac: MacSpec) -> Maker:
     return made
 
 
+def joining_network(mac: MacSpec) -> Maker:
+    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes."""
+    made = Maker(mac, (3, 4, 4), with_table=False)
+    row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
+    first = made.conv("first", row, 4, (1, 3), padding=(0, 0, 1, 1), bits=8, signed=True, weight_bits=8)
+    right = made.conv("right", row, 3, (1, 3), (1, 1), padding=(0, 0, 1, 1), signed=True, hidden=None)
+    both = made.concatenate("both", (first, right), (1, 0))
+    inner = made.conv("inner", both, 5, (1, 3), (1, 2), padding=(0, 0, 1, 0), hidden=2)
+    square = made.reshape("square", inner, (5, 2, 4), (0, 1, 2))
+    flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
+    hidden = made.conv("hidden", flat, 6, hidden=3)
+    beside = made.conv("beside", flat, 6, side=hidden)
+    made.conv("last", beside, 4, relu=False, hidden=0)
+    return made
+
+
 def tiny_network() -> Maker:
     """Two layers."""
     made = Maker(MacSpec("uniform-sign", 3, 3), (2, 2, 2), with_table=False)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import some
-from networks import adapting_network, steady_network, tiny_network
+from networks import adapting_network, joining_network, steady_network, tiny_network
 
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
@@ -67,6 +67,8 @@ ENGINES = {
     "steady-apot": (steady_network, MacSpec("apot", 4, 4), Preset("", 4, 4, 1)),
     "adapting-e2m1": (adapting_network, MacSpec("e2m1", 4, 5), Preset("", 4, 3, 2)),
     "steady-post-wide": (steady_network, MacSpec("post", 5, 6, frac=2), Preset("", 16, 1, 8, word_bits=128)),
+    "joining-post": (joining_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2)),
+    "joining-uniform": (joining_network, MacSpec("uniform-sign", 4, 4), Preset("", 8, 1, 4)),
     "adapting-post-xc7": (adapting_network, MacSpec("post", 4, 4, frac=0), Preset("", 8, 1, 8, cells="xc7")),
     "steady-post-ecp5": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2, cells="ecp5")),
     "adapting-uniform-xc7": (adapting_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 2, cells="xc7")),
@@ -75,7 +77,7 @@ ENGINES = {
     "steady-e2m1-ecp5": (steady_network, MacSpec("e2m1", 4, 4), Preset("", 4, 1, cells="ecp5")),
     "adapting-post-ice40": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 1, 1, cells="ice40")),
 }
-USUAL = ("adapting-post", "steady-post")
+USUAL = ("adapting-post", "steady-post", "joining-post")
 
 
 @pytest.fixture(scope="module", params=[some(name, USUAL, name) for name in ENGINES])

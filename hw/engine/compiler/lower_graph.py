@@ -1,0 +1,106 @@
+"""A graph as an engine can run it: the same numbers, in the order in which the engine's memories have them.
+
+A reshape moves nothing where its values lie in memory in the order in which they are read anew: pixel by pixel, each
+with its channels in whole words. A flattened map is brought into that order by moving the columns of the weights that
+meet it, those of adapters too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+import msgspec
+import numpy as np
+
+from asq_model.spec.adaptive_step import IntegerAdapter
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import Clip
+from asq_model.spec.graph.graph import Graph, Operation
+from asq_model.spec.graph.movement import Concatenate, Pad, Reshape
+from asq_model.spec.products import Products
+
+IN_MEMORY = (1, 2, 0)  # the order of axes in memory: rows, columns, channels
+
+
+def lower_graph(graph: Graph, size: int) -> Graph:
+    """The graph with what its layers meet in the order of memory. size: channels of a word."""
+    nodes: list[Operation] = []
+    moved: dict[str, np.ndarray] = {}  # by a flattened tensor, where each of its values lies in the new order
+    for node in graph.nodes:
+        users = [other for other in graph.nodes if node.name in other.inputs]
+        if isinstance(node, Reshape) and is_flat(graph, node) and meets_adapters(users):
+            padded, places = flatten_in_memory(graph, node, size)
+            nodes += padded
+            moved[node.name] = places
+        elif isinstance(node, Convolution) and node.inputs[0] in moved:
+            nodes.append(move_layer(node, moved[node.inputs[0]], size))
+        elif isinstance(node, Concatenate):
+            nodes += settled(node)
+        else:
+            nodes.append(node)
+    return Graph(tuple(nodes))
+
+
+def is_flat(graph: Graph, node: Reshape) -> bool:
+    """Whether a reshape makes one pixel of a map."""
+    return node.shape == (prod(graph.input_of(node).shape), 1, 1)
+
+
+def meets_adapters(users: Sequence[Operation]) -> bool:
+    """Whether only layers take a tensor, and a step of one of them adapts. Others take a map as it is."""
+    layers = [user for user in users if isinstance(user, Convolution) and user.groups == 1]
+    return len(layers) == len(users) and any(layer.quantiser.adapter is not None for layer in layers)
+
+
+def flatten_in_memory(graph: Graph, node: Reshape, size: int) -> tuple[list[Operation], np.ndarray]:
+    """The nodes that flatten a map in the order of memory, and where there each value of the flattened tensor lies.
+
+    Channels that fill up the words are zeros.
+    """
+    channels, rows, columns = graph.input_of(node).shape
+    padded = -(-channels // size) * size
+    nodes: list[Operation] = []
+    source = node.inputs[0]
+    if padded > channels:
+        source = f"{node.name}.padded"
+        nodes.append(Pad(name=source, inputs=node.inputs, channels=(0, padded - channels), margins=(0, 0, 0, 0)))
+    shape = (padded * rows * columns, 1, 1)
+    nodes.append(msgspec.structs.replace(node, inputs=(source,), order=IN_MEMORY, shape=shape))
+    numbers = np.arange(shape[0]).reshape(rows, columns, padded)[..., :channels]  # of each value in memory
+    return nodes, numbers.transpose(2, 0, 1).transpose(node.order).ravel()
+
+
+def move_layer(layer: Convolution, places: np.ndarray, size: int) -> Convolution:
+    """A layer on a flattened tensor whose value i lies at places[i]."""
+    length = -(-(int(places.max()) + 1) // size) * size
+    products: Products = replace(
+        layer.products,
+        even=move_columns(layer.products.even, places, length),
+        odd=None if layer.products.odd is None else move_columns(layer.products.odd, places, length),
+    )
+    quantiser = layer.quantiser
+    if quantiser.adapter is not None:
+        quantiser = replace(quantiser, adapter=move_adapter(quantiser.adapter, places, length))
+    return msgspec.structs.replace(layer, products=products, quantiser=quantiser)
+
+
+def move_adapter(adapter: IntegerAdapter, places: np.ndarray, length: int) -> IntegerAdapter:
+    """An adapter whose channel i lies at places[i]."""
+    first = adapter.hidden or adapter.output
+    moved = replace(first, weights=move_columns(first.weights, places, length))
+    return replace(adapter, output=moved) if adapter.hidden is None else replace(adapter, hidden=moved)
+
+
+def move_columns(weights: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
+    """Weights [J, N, …] whose column i stands at places[i] of `length`, zeros elsewhere."""
+    result = np.zeros((len(weights), length, *weights.shape[2:]), weights.dtype)
+    result[:, places] = weights
+    return result
+
+
+def settled(node: Concatenate) -> list[Operation]:
+    """A concatenation, and behind it a node that passes its values on: codes and channel sums are made there."""
+    low, high = -(1 << node.bits - 1), (1 << node.bits - 1) - 1
+    parts = f"{node.name}.parts"
+    whole = Clip(name=node.name, inputs=(parts,), low=low, high=high)
+    return [msgspec.structs.replace(node, name=parts), whole]

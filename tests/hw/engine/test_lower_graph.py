@@ -1,0 +1,60 @@
+"""A graph as the engine runs it computes the same, its maps flattened in the order of memory."""
+
+import msgspec
+import pytest
+from made_up_graphs import Maker
+from networks import adapting_network, joining_network, steady_network
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.movement import Pad, Reshape
+from asq_model.spec.mac import MacSpec
+from hw.engine.compiler.lower_graph import IN_MEMORY, lower_graph
+from hw.engine.presets import Preset, compile_network
+
+MAC = MacSpec("post", 3, 3, frac=0)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_a_lowered_graph_computes_the_same(size: int) -> None:
+    made = joining_network(MAC)
+    lowered = lower_graph(made.graph, size)
+    images = made.some_images(5)
+    assert (lowered(images) == made.graph(images)).all()
+    reshapes = [node for node in lowered.nodes if isinstance(node, Reshape)]
+    assert reshapes[-1].order == IN_MEMORY and reshapes[-1].shape == (-(-5 // size) * size * 4, 1, 1)
+    assert len([node for node in lowered.nodes if isinstance(node, Pad)]) == (5 % size > 0)
+
+
+def test_the_order_of_memory_is_another_one() -> None:
+    """With the columns of weights and adapters left where they were, the network gives other results."""
+    made = Maker(MAC, (4, 2, 3), with_table=False)
+    flat = made.reshape("flat", "input", (24, 1, 1), (0, 1, 2))
+    made.conv("last", flat, 3, hidden=2)
+    flat_in_memory = msgspec.structs.replace(made.nodes[1], order=IN_MEMORY)
+    images = made.some_images(5)
+    wrong = Graph((made.nodes[0], flat_in_memory, made.nodes[2]))(images)
+    assert (wrong != made.graph(images)).any()
+    assert (lower_graph(made.graph, 4)(images) == made.graph(images)).all()
+
+
+@pytest.mark.parametrize("network", [adapting_network, steady_network])
+def test_graphs_without_such_maps_stay_as_they_are(network) -> None:
+    graph = network(MAC).graph
+    assert lower_graph(graph, 4).nodes == graph.nodes
+
+
+def test_a_part_that_begins_inside_a_word_is_refused() -> None:
+    made = Maker(MAC, (3, 2, 2), with_table=False)
+    left, right = made.conv("left", "input", 3), made.conv("right", "input", 3)
+    made.conv("last", made.concatenate("both", (left, right), (0, 0)), 2)
+    compile_network(Preset("", 4, 1, 1), made.graph, MAC, 12)
+    with pytest.raises(InputError, match=r"both.*begins with channel 3; allowed: multiples of 2"):
+        compile_network(Preset("", 4, 1, 2), made.graph, MAC, 12)
+
+
+def test_other_reshapes_are_refused() -> None:
+    made = Maker(MAC, (4, 2, 2), with_table=False)
+    made.conv("last", made.reshape("turned", "input", (2, 4, 2), (1, 0, 2)), 2)
+    with pytest.raises(InputError, match=r"turned|last"):
+        compile_network(Preset("", 4, 1, 1), made.graph, MAC, 12)
