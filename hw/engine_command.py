@@ -74,7 +74,8 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
 @switch("--axi", "1: with AXI4-Stream for images and results, and registers by AXI4-Lite.")
 @switch("--load", "1, with --axi 1: other networks can be loaded by AXI4-Lite; writes this one's words, too.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, **products: Any) -> None:
+@click.option("--schedule", type=OUTPUT, help="Record of when instructions run, to write, too.")
+def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule: Path | None, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 
     GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog, of a JSON that describes ports,
@@ -83,11 +84,18 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, **produc
     """
     if load and not axi:
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
+    if load and find_preset(preset).specialised:
+        raise InputError(f"--load is 1, which --preset {preset} does not take: its engine is for one network")
     graph, how = read_network(folder, preset, products)
     graph, compiled = compile_network(graph=graph, **how)
     stem = f"{folder.resolve().name}-{preset}" + "-axi" * axi + "-load" * load
     written = write_engine(graph, compiled, axi, load, out / stem)
     written += write_bench(graph, compiled, axi, folder, out / stem)
+    if schedule is not None:
+        from hw.engine.schedule_record import SCHEDULE, schedule_of
+
+        write_record(schedule, SCHEDULE, schedule_of(f"{folder.resolve().name} on {preset}", compiled))
+        written.append(schedule)
     for path in written:
         click.echo(path)
 

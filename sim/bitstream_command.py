@@ -1,15 +1,23 @@
 """The command that puts a network on a device: use, clock and bitstream of its engine."""
 
+from pathlib import Path
+
 import click
 from msgspec.structs import asdict, replace
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import write_text
+from asq_model.common.files import atomic_write, write_text
 from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
+from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
-from hw.engine.presets import compile_network, find_preset, presets
+from hw.engine.flash_reader import PLACE
+from hw.engine.flashed_engine import FlashedEngine
+from hw.engine.load_words import engine_number, load_words
+from hw.engine.presets import Preset, compile_network, find_preset, presets
+from hw.engine.row_writer import Section, sizes_of
+from hw.engine.spram import WORD_BITS
 from hw.engine_command import check_given, network_options, read_network
 from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
 from sim.engine.engine_area import measure_engine
@@ -40,7 +48,7 @@ def bitstream(folder, preset, root, **products):
     _, compiled = compile_network(graph=graph, **how)
     place = Workspace(root).engine(folder.resolve().name, preset) / "device"
     verilog = place / "written.v"
-    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
+    engine = on_device(compiled, how["preset"])
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     with progress_bar("bitstream") as bar:
         bar.expect(2)
@@ -49,7 +57,8 @@ def bitstream(folder, preset, root, **products):
         else:
             use = measure_engine(verilog, family, place).total(compiled.spec.pixels)
         bar.advance()
-        click.echo(f"{preset}: " + ", ".join(f"{number:,} {name}" for name, number in asdict_of(use).items()))
+        cells = asdict_of(use) | spram_of(compiled, how["preset"])
+        click.echo(f"{preset}: " + ", ".join(f"{number:,} {name}" for name, number in cells.items()))
         if family not in FLOWS:
             click.echo(f"no bitstream: open tools here place {' and '.join(FLOWS)} only")
             return
@@ -59,7 +68,31 @@ def bitstream(folder, preset, root, **products):
     click.echo(
         f"{made.megahertz:.1f} MHz placed and routed, {compiled.cycles:,.1f} cycles an image: {rate:,.0f} images/s"
     )
+    if how["preset"].spram:
+        path = write_flash(path, compiled)
     click.echo(path)
+
+
+def on_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
+    """What is synthesised for a device: the engine, or where a bitstream cannot fill its memories one with a flash."""
+    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
+    return FlashedEngine(engine) if preset.spram else engine
+
+
+def spram_of(compiled: Compiled, preset: Preset) -> dict[str, int]:
+    """The blocks of SPRAM that an engine's weights take, where they lie in them."""
+    size = sizes_of(compiled.spec, 0)[Section.WEIGHTS]
+    return {"SPRAM": -(-size.bits // WORD_BITS)} if preset.spram else {}
+
+
+def write_flash(bitstream: Path, compiled: Compiled) -> Path:
+    """Write what a board's flash holds, from its first byte: the bitstream, and at `PLACE` the words of the weights."""
+    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    words = load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS])
+    path = bitstream.with_name("flash.bin")
+    whole = bitstream.read_bytes().ljust(PLACE, b"\xff") + words.tobytes()
+    atomic_write(path, lambda temporary: temporary.write_bytes(whole))
+    return path
 
 
 def asdict_of(use: Area) -> dict[str, int]:

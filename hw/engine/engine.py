@@ -41,6 +41,7 @@ from hw.engine.results import Results, result_layout
 from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler
 from hw.engine.sequencer import Sequencer, instruction_count, start_signals
+from hw.engine.spram import SpramWeights
 
 PROGRAMS = {"array": array_layout, "value": value_layout}
 LANE, COLUMN = "engine_lane", "engine_column"  # modules of their own
@@ -107,7 +108,8 @@ class Engine(wiring.Component):
     values, codes : Out(`written_layout`)
         Only if `observed`: each word of values and of codes as it is made, for test benches.
     rows : In(`row_layout`)
-        Only if `loaded`: rows of a network's memories to be written, while the engine is in reset.
+        Only if `loaded` or `spram`: rows of a network's memories to be written, while the engine is in reset. `spram`:
+        weights are in SPRAM, which holds nothing at first, and nothing else is loaded.
     counts : Out(`count_layout`)
         Only if `counted`: what each program does with the instruction that it has at hand.
     """
@@ -121,10 +123,14 @@ class Engine(wiring.Component):
         observed: bool = False,
         loaded: bool = False,
         counted: bool = False,
+        spram: bool = False,
     ):
         self.spec, self.image, self.radix_bits, self.piece_bits = spec, image, radix_bits, piece_bits
         self.observed, self.counted = observed, counted
-        self.writer = RowWriter(sizes_of(spec, len(image.tables))) if loaded else None
+        self.spram = spram
+        sizes = sizes_of(spec, len(image.tables))
+        loads = [Section.WEIGHTS] if spram else [*sizes] if loaded else []
+        self.writer = RowWriter({section: sizes[section] for section in loads}) if loads else None
         element = unsigned(8) if spec.byte_input else signed(spec.value_bits)
         ports = {
             "i": In(stream.Signature(element)),
@@ -321,14 +327,8 @@ class Engine(wiring.Component):
     def run_lanes(self, m: Module, convolver: Convolver, drain: Drain, quantiser: Quantiser) -> None:
         """The memories of weights and codes, and the lanes between them and the drain."""
         spec = self.spec
-        bits = spec.channels**2 * spec.mac.level_set.code_bits
-        m.submodules.weights = weights = Memory(
-            shape=unsigned(bits), depth=max(spec.depths.weights, 2), init=self.image.weights
-        )
-        serve(m, self.writer, Section.WEIGHTS, weights)
-        port = weights.read_port()
         m.submodules.decoder = decoder = WeightDecoder(spec)
-        m.d.comb += [port.addr.eq(convolver.weights), decoder.codes.eq(port.data)]
+        m.d.comb += decoder.codes.eq(self.read_weights(m, convolver.weights))
         stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
         flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("first", "shifted")}
         m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
@@ -360,6 +360,23 @@ class Engine(wiring.Component):
     def modules(self) -> dict[str, wiring.Component]:
         """What the engine has many of, by the name of the module that it is."""
         return {LANE: self.lane(), COLUMN: column_of(self.spec.array)}
+
+    def read_weights(self, m: Module, address: Value) -> Value:
+        """The memory of weights; returns the row of an address, a cycle after it."""
+        spec = self.spec
+        if self.spram:
+            assert self.writer is not None
+            m.submodules.weights = words = SpramWeights(self.writer)
+            m.d.comb += words.address.eq(address)
+            return words.data
+        bits = spec.channels**2 * spec.mac.level_set.code_bits
+        m.submodules.weights = weights = Memory(
+            shape=unsigned(bits), depth=max(spec.depths.weights, 2), init=self.image.weights
+        )
+        serve(m, self.writer, Section.WEIGHTS, weights)
+        port = weights.read_port()
+        m.d.comb += port.addr.eq(address)
+        return port.data
 
     def feed_finisher(
         self,
@@ -451,7 +468,7 @@ class Engine(wiring.Component):
             into.addr.eq(scaler.address),
             *(word.eq(scaler.scale) for word in into.data),
         ]
-        if self.writer is not None:
+        if self.writer is not None and Section.SCALES in self.writer.sizes:
             with m.If(self.writer.chosen(Section.SCALES)):
                 m.d.comb += [into.en.eq(~0), into.addr.eq(self.writer.row.address)]
                 m.d.comb += into.data.as_value().eq(self.writer.contents(Section.SCALES))

@@ -47,7 +47,8 @@ class EngineSpec:
     hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether images are bytes
     that a table turns into values. fpga_family: whose own cells the arrays are made of. word_bits: of a program's word,
     of which a few are an instruction. size_bits: of the sides of maps and of a pixel's words; count_bits: of the pixels
-    of a map, and of the cycles of a tile.
+    of a map, and of the cycles of a tile. stored_array, stored_value: of each bit of an instruction, the stored bit
+    that it is (`hw.engine.stored_bits`); empty: itself.
     """
 
     mac: MacSpec
@@ -74,6 +75,8 @@ class EngineSpec:
     word_bits: int = 64
     size_bits: int = 12
     count_bits: int = 20
+    stored_array: tuple[int, ...] = ()
+    stored_value: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)

@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -52,15 +52,19 @@ def split_row(row: int, words: int) -> Iterator[int]:
     return (row >> LOAD_BITS * word & (1 << LOAD_BITS) - 1 for word in range(words))
 
 
-def load_words(spec: EngineSpec, image: Image, number: int) -> np.ndarray:
+def load_words(
+    spec: EngineSpec, image: Image, number: int, sections: Collection[Section] = tuple(Section)
+) -> np.ndarray:
     """The words that load a network into an engine, uint32: the engine's number, a section a memory, the end.
 
     A section is a word (its number · 2^24 + its rows) and the words of its rows; the end is the word 0 and the CRC-32
-    of all words before, as bytes, the lowest first. number: the engine's.
+    of all words before, as bytes, the lowest first. number: the engine's. sections: those that are loaded.
     """
     sizes = sizes_of(spec, len(image.tables))
     words = [number]
     for section, rows in rows_of(spec, image).items():
+        if section not in sections:
+            continue
         words.append(section << ROW_COUNT_BITS | len(rows))
         for row in rows:
             words += split_row(row, sizes[section].words)

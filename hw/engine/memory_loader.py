@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
+from amaranth.lib.crc import Processor
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +15,7 @@ END = 0  # the section that is none: a checksum follows
 
 
 class MemoryLoader(wiring.Component):
-    """Takes words at any time after `begin`, one a cycle at most, and writes rows.
+    """Takes words after `begin`, and writes rows.
 
         begin ─► NUMBER ─► SECTION ─► ROWS ─► SECTION … ─► CHECKSUM ─► whole
                     └──────────┴─── what is not right ────────┴──────► damaged
@@ -31,8 +32,8 @@ class MemoryLoader(wiring.Component):
         engine, or was changed on its way; more words are left out until the next `begin`.
     """
 
-    def __init__(self, sizes: dict[Section, Size], number: int, filled: bool = True):
-        self.sizes, self.number, self.filled = sizes, number, filled
+    def __init__(self, sizes: dict[Section, Size], number: int, filled: bool = True, interval: int = 1):
+        self.sizes, self.number, self.filled, self.interval = sizes, number, filled, interval
         super().__init__(
             {
                 "begin": In(1),
@@ -47,8 +48,12 @@ class MemoryLoader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.checksum = checksum = CRC32_ISO_HDLC(LOAD_BITS).create()
-        m.d.comb += [checksum.data.eq(self.word), checksum.valid.eq(self.valid), checksum.start.eq(self.begin)]
+        m.submodules.checksum = checksum = CRC32_ISO_HDLC(LOAD_BITS // self.interval).create()
+        m.d.comb += checksum.start.eq(self.begin)
+        if self.interval == 1:
+            m.d.comb += [checksum.data.eq(self.word), checksum.valid.eq(self.valid)]
+        else:
+            self.check_slowly(m, checksum)
         rows, most = self.rows, max(size.words for size in self.sizes.values())
         left, word, last = Signal(ROW_COUNT_BITS), Signal(range(most + 1)), Signal(range(most + 1))
         section, count = self.word[ROW_COUNT_BITS:], self.word[:ROW_COUNT_BITS]
@@ -91,6 +96,16 @@ class MemoryLoader(wiring.Component):
                     self.refuse(m)
         m.d.comb += self.expects.eq(~fsm.ongoing("IDLE"))
         return m
+
+    def check_slowly(self, m: Module, checksum: Processor) -> None:
+        """Add a part of a word a cycle to the checksum."""
+        held, left = Signal(LOAD_BITS), Signal(range(self.interval + 1))
+        m.d.comb += [checksum.data.eq(held), checksum.valid.eq(left.any())]
+        m.d.sync += held.eq(held >> LOAD_BITS // self.interval)
+        with m.If(left.any()):
+            m.d.sync += left.eq(left - 1)
+        with m.If(self.valid):
+            m.d.sync += [held.eq(self.word), left.eq(self.interval)]
 
     def next_word(self, m: Module) -> AbstractContextManager[None]:
         """In a state: what to do with a word. In every state `begin` leads to the first."""

@@ -19,6 +19,7 @@ from asq_model.spec.units import FAMILY_OF_UNIT
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.lower_graph import lower_graph
+from hw.engine.compiler.specialise import specialise
 from hw.engine.engine_spec import UNITS, Depths, EngineSpec
 
 PRESETS = Path(__file__).with_name("presets.toml")
@@ -35,7 +36,9 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. device:
     nextpnr's options for it. cells: the family whose own cells the arrays are made of. least_shift,
     shift_bits: of totals and of side branches. weights: of the products that the depths were chosen for; a network
-    brings its own.
+    brings its own. specialised: instructions store only the bits in which those of the network differ, so that the
+    engine is for no other. spram: weights are in a device's memory that a bitstream cannot fill; they come from the
+    board's flash.
     """
 
     about: str
@@ -55,6 +58,12 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     map_channels: int | None = None
     map_pixels: int | None = None
     hidden: int | None = None
+    pool_bits: int | None = None
+    accumulator_bits: int | None = None
+    size_bits: int | None = None
+    count_bits: int | None = None
+    specialised: bool = False
+    spram: bool = False
     weights: dict[str, Any] = {}
 
 
@@ -124,12 +133,13 @@ def adapting(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
 def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
     """The engine of a preset for a network. precision: bits of the network's integers."""
     layers = adapting(graph)
-    sizes = {
+    sizes: dict[str, Any] = {
         "map_channels": max((shape[0] for shape, _, _ in layers), default=1),
         "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),
         "hidden": max((hidden for _, hidden, _ in layers), default=1) or 1,
     }
-    sizes |= {name: own for name in sizes if (own := getattr(preset, name)) is not None}
+    widths = ("pool_bits", "accumulator_bits", "size_bits", "count_bits")
+    sizes |= {name: own for name in (*sizes, *widths) if (own := getattr(preset, name)) is not None}
     endless = Depths(**dict.fromkeys((field.name for field in fields(Depths)), ENDLESS))
     return EngineSpec(
         mac,
@@ -164,8 +174,9 @@ def compile_network(preset: Preset, graph: Graph, mac: MacSpec, precision: int) 
         graph = round_products(graph, mac.frac_bits)
     graph = lower_graph(graph, preset.channels)
     spec = engine_spec(preset, graph, mac, precision)
-    compiled = compile_graph(graph, spec)
+    compile_for = specialise if preset.specialised else compile_graph
+    compiled = compile_for(graph, spec)
     for _ in range(0 if preset.depths else 2):  # narrower addresses make a shorter program
         depths = Depths(**{name: max(LEAST_ROWS, rows) for name, rows in compiled.used.items()})
-        compiled = compile_graph(graph, replace(spec, depths=depths))
+        compiled = compile_for(graph, replace(spec, depths=depths))
     return graph, compiled

@@ -29,6 +29,7 @@ from amaranth.lib import data
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import adapter_layout, index_shape
 from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
+from hw.engine.stored_bits import condense, lost_fields, stored_count
 
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
 PIECE_BITS = (MOST_PIECES - 1).bit_length()
@@ -199,7 +200,7 @@ def value_layout(spec: EngineSpec) -> data.StructLayout:
 
 def program_words(spec: EngineSpec, layout: data.StructLayout) -> int:
     """Words of an instruction; a checksum follows them."""
-    return -(-layout.size // spec.word_bits)
+    return -(-stored_count(spec, layout) // spec.word_bits)
 
 
 def checksum(spec: EngineSpec, words: list[int]) -> int:
@@ -221,7 +222,11 @@ def pack(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int])
         low, high = (-(1 << shape.width - 1), 1 << shape.width - 1) if shape.signed else (0, 1 << shape.width)
         if not low <= number < high:
             raise ValueError(f"{name} is {number}; allowed: {low} to {high - 1}")
-    bits = layout.const(fields).as_bits()
+    whole = layout.const(fields).as_bits()
+    bits = condense(spec, layout, whole)
+    wrong = lost_fields(spec, layout, fields, bits)
+    if wrong:
+        raise ValueError(f"{wrong[0]} is {fields[wrong[0]]}; the engine is for another network")
     size = spec.word_bits
     words = [bits >> size * place & (1 << size) - 1 for place in range(program_words(spec, layout))]
     return [*words, checksum(spec, words)]

@@ -108,6 +108,6 @@ class RowWriter:
 
 
 def serve(m: Module, writer: RowWriter | None, section: Section, memory: Memory) -> None:
-    """Add a write port to a memory of an engine that can be loaded; nothing to that of another."""
-    if writer is not None:
+    """Add a write port to a memory that can be loaded; nothing to another."""
+    if writer is not None and section in writer.sizes:
         writer.serve(m, section, memory)

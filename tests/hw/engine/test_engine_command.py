@@ -49,8 +49,7 @@ def test_an_engine_behind_axi_names_every_port(network, tmp_path, command):
 
 def test_words_that_load_the_network_are_written(network, tmp_path, command):
     """The file names the register and the engine; its words end with their CRC-32."""
-    options = ["--preset", "ice40up5k", "--axi", "1", "--load", "1"]
-    done = command("hw", "engine", network, *options, "--out", tmp_path / "out")
+    done = command("hw", "engine", network, "--axi", "1", "--load", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     verilog, _, words, *_ = map(Path, done.stdout.split())
     found = read_record(words, LOAD_FILE)
@@ -65,10 +64,12 @@ def test_words_that_load_the_network_are_written(network, tmp_path, command):
 
 
 def test_what_cannot_be_loaded_is_one_line(network, command):
-    """Words are loaded by AXI4-Lite only."""
+    """Words are loaded by AXI4-Lite only, and not into an engine for one network."""
     done = command("hw", "engine", network, "--load", "1")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "--load is 1, which needs --axi 1" in done.stderr
+    done = command("hw", "engine", network, "--load", "1", "--axi", "1", "--preset", "ice40up5k")
+    assert done.returncode == 2 and "--preset ice40up5k does not take: its engine is for one network" in done.stderr
 
 
 @pytest.mark.exhaustive

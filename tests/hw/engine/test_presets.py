@@ -13,6 +13,7 @@ from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.engine_spec import Depths
 from hw.engine.memory_map import FORMS, MemorySize, memory_map
 from hw.engine.presets import Preset, compile_network, engine_spec, find_preset, presets, products_of
+from hw.engine.spram import MOST_BLOCKS, WORD_BITS, WORDS
 
 MAC = MacSpec("post", 3, 3, frac=0)
 SMALL = Preset("", 4, 2, 2)
@@ -25,7 +26,11 @@ def test_a_preset_s_memories_fit_its_device(name: str) -> None:
     graph = steady_network(MAC).graph if preset.adapter is False else adapting_network(MAC).graph
     spec = replace(engine_spec(preset, graph, MacSpec(**preset.weights, frac=0), 16), byte_input=True)
     channels = 3 if "CIFAR" in preset.about else 1
-    taken = sum(memory.blocks(preset.family) for memory in memory_map(spec, channels))
+    memories = {memory.name: memory for memory in memory_map(spec, channels)}
+    if preset.spram:
+        weights = memories.pop("weights")
+        assert weights.rows <= WORDS and weights.bits <= MOST_BLOCKS * WORD_BITS
+    taken = sum(memory.blocks(preset.family) for memory in memories.values())
     assert preset.blocks * 3 // 4 < taken <= preset.blocks
 
 

@@ -1,5 +1,6 @@
 """The command that puts a network on a device: what it refuses before anything is built, and what it counts."""
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from made_up_graphs import Maker
 from asq_model.spec.mac import MacSpec
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
+from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
+from sim.bitstream_command import on_device, write_flash
 from sim.engine.bitstream import measure_use
 
 
@@ -16,6 +19,22 @@ def test_a_preset_for_no_device_is_refused(refused) -> None:
     """The engine that is as large as its network needs is for no device."""
     message = refused("sim", "bitstream", "nowhere", "--preset", "sized")
     assert "--preset is sized, which is for no device; allowed: ice40up5k, ecp5-25" in message
+
+
+def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> None:
+    """The words of the weights, and nothing else, begin where the engine reads them, and end with their checksum."""
+    made = Maker(MacSpec("post", 3, 3, frac=0), (1, 2, 2))
+    made.conv("last", "input", 2, (2, 2), relu=False, result_bits=30)
+    preset = Preset("", 2, 1, adapter=False, specialised=True, spram=True)
+    _, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=preset)
+    bitstream = tmp_path / "engine.bin"
+    bitstream.write_bytes(bytes(range(100)))
+    whole = write_flash(bitstream, compiled).read_bytes()
+    assert whole[:100] == bytes(range(100)) and set(whole[100:PLACE]) == {0xFF}
+    words = whole[PLACE:]
+    assert len(words) == 4 * (4 + len(compiled.image.weights))
+    assert zlib.crc32(words[:-4]) == int.from_bytes(words[-4:], "little")
+    assert "SB_SPRAM256KA" in to_verilog(on_device(compiled, preset), "engine", "an engine that stands alone")
 
 
 @pytest.mark.exhaustive

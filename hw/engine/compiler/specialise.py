@@ -1,0 +1,80 @@
+"""An engine for one network only: its instructions store no more bits than the network's differ in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from amaranth.lib import data
+
+from asq_model.spec.graph.graph import Graph
+from hw.engine.compiler.compile_graph import compile_graph
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.compiler.schedule import program_of
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.program import (
+    Kind,
+    adapt_fields,
+    array_layout,
+    collect_fields,
+    control_fields,
+    convolve_fields,
+    finish_fields,
+    follow_fields,
+    load_fields,
+    program_words,
+    value_layout,
+    window_fields,
+)
+from hw.engine.stored_bits import find_places
+
+ENDLESS = 1 << 16  # words, in which every program has room
+
+
+def needs_of(spec: EngineSpec) -> Mapping[Kind, set[str]]:
+    """The fields that each kind of instruction has a use for, beside those that all have."""
+    window, follow = set(window_fields(spec)), set(follow_fields(spec))
+    adapts = set(adapt_fields(spec)) | {"scales"} if spec.adapter else set()
+    return {
+        Kind.CONVOLVE: window | follow | set(convolve_fields(spec)),
+        Kind.COLLECT: window | follow | set(collect_fields(spec)),
+        Kind.ADAPT: adapts,
+        Kind.SCALE: adapts,
+        Kind.FINISH: set(finish_fields(spec)),
+        Kind.LOAD: set(load_fields(spec)),
+        Kind.NOTHING: set(),
+    }
+
+
+def programs_of(compiled: Compiled) -> Mapping[bool, list[dict[str, int]]]:
+    """The fields of the instructions of both programs, the arrays' under True; where they jump to is left out."""
+    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
+    programs = {
+        arrays: [dict(each.fields) for each in program_of(compiled.slots, arrays, nothing)] for arrays in (True, False)
+    }
+    load = next(each for each in compiled.instructions if each.kind == Kind.LOAD)
+    programs[False].insert(0, dict(load.fields) | {"begins": 1})  # before the loop
+    return programs
+
+
+def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, int]], start: int) -> tuple[int, ...]:
+    """The places of the bits of a program. start: of its loop, to which it jumps."""
+    always = set(control_fields(spec)) - {"next"} | {"writes_results"}  # for which an instruction might wait
+    kinds = needs_of(spec)
+    needs = [always | kinds[Kind(fields["kind"])] | ({"next"} if "jumps" in fields else set()) for fields in program]
+    jumping = [fields | ({"next": start} if "jumps" in fields else {}) for fields in program]
+    return find_places(layout, jumping, needs, "meets")
+
+
+def specialise(graph: Graph, spec: EngineSpec) -> Compiled:
+    """A network compiled for an engine that stores only the bits in which the network's instructions differ.
+
+    Raises InputError as `compile_graph` does.
+    """
+    roomy = replace(spec, depths=replace(spec.depths, program=ENDLESS))  # whole instructions take more words
+    programs = programs_of(compile_graph(graph, roomy))
+    array, value = array_layout(spec), value_layout(spec)
+    spec = replace(spec, stored_array=places(spec, array, programs[True], 0))
+    # The loop begins behind a LOAD, which is as long as other places than those of `next` make it.
+    first = replace(spec, stored_value=places(spec, value, programs[False], 0))
+    start = program_words(first, value) + 1
+    return compile_graph(graph, replace(spec, stored_value=places(spec, value, programs[False], start)))

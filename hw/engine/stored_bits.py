@@ -1,0 +1,104 @@
+"""Which bits of its instructions an engine for one network stores: those that differ, once each.
+
+Every bit of an instruction is a row of zeros and ones over the instructions of a program. A row that is all zeros or
+all ones is no bit but a constant, and rows that agree are one stored bit. What a kind of instruction has no use for may
+be either, so that rows agree which differ only there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from amaranth.hdl import Const, Shape, Value
+from amaranth.lib import data
+
+from hw.engine.engine_spec import EngineSpec
+
+ZERO, ONE = -1, -2  # the places of bits that are constants
+Row = tuple[int | None, ...]  # of a bit: its value in each instruction; None: any
+
+
+def places_of(spec: EngineSpec, layout: data.StructLayout) -> Sequence[int]:
+    """For each bit of an instruction, the number of the stored bit that it is, or that it is a constant."""
+    own = spec.stored_array if "weights" in layout.members else spec.stored_value
+    return own or range(layout.size)
+
+
+def stored_count(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """How many bits of an instruction are stored."""
+    return max(places_of(spec, layout)) + 1
+
+
+def expand(spec: EngineSpec, layout: data.StructLayout, stored: Value) -> list[Value]:
+    """The bits of an instruction from those that are stored."""
+    constants = {ZERO: Const(0, 1), ONE: Const(1, 1)}
+    return [constants[place] if place < 0 else stored[place] for place in places_of(spec, layout)]
+
+
+def condense(spec: EngineSpec, layout: data.StructLayout, bits: int) -> int:
+    """The stored bits of an instruction; a stored bit is 1 if any of the bits that it stands for is."""
+    stored = 0
+    for bit, place in enumerate(places_of(spec, layout)):
+        if place >= 0:
+            stored |= (bits >> bit & 1) << place
+    return stored
+
+
+def lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int], stored: int) -> list[str]:
+    """The fields of an instruction that its stored bits do not give again."""
+    known = {ZERO: 0, ONE: 1}
+    places = places_of(spec, layout)
+    bits = sum((known[p] if p < 0 else stored >> p & 1) << bit for bit, p in enumerate(places))
+    return [
+        name
+        for name, number in fields.items()
+        if (bits >> layout[name].offset ^ number) & (1 << Shape.cast(layout[name].shape).width) - 1
+    ]
+
+
+def rows_of(
+    layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
+) -> Iterator[tuple[str, Row]]:
+    """The field and the row of each bit of an instruction. needs: the fields that each instruction has a use for."""
+    for name, field in layout:
+        for bit in range(Shape.cast(field.shape).width):
+            yield (
+                name,
+                tuple(
+                    fields.get(name, 0) >> bit & 1 if name in needed else None
+                    for fields, needed in zip(program, needs, strict=True)
+                ),
+            )
+
+
+def merged(one: Row, other: Row) -> Row | None:
+    """A row that agrees with both; None where they differ."""
+    if any(None not in (a, b) and a != b for a, b in zip(one, other, strict=True)):
+        return None
+    return tuple(b if a is None else a for a, b in zip(one, other, strict=True))
+
+
+def find_places(
+    layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]], alone: str
+) -> tuple[int, ...]:
+    """The places of a program's bits. alone: a field whose bits are stored by themselves."""
+    stored: list[Row | None] = []  # None: nothing may be merged with it
+    places = []
+    for name, row in rows_of(layout, program, needs):
+        constant = ZERO if 1 not in row else ONE if 0 not in row else None
+        if name == alone:
+            places.append(len(stored))
+            stored.append(None)
+        elif constant is not None:
+            places.append(constant)
+        else:
+            places.append(put(stored, row))
+    return tuple(places)
+
+
+def put(stored: list[Row | None], row: Row) -> int:
+    """The place of a row among those that are stored: the first with which it agrees, or a new one."""
+    for place, other in enumerate(stored):
+        if other is not None and (both := merged(other, row)) is not None:
+            stored[place] = both
+            return place
+    stored.append(row)
+    return len(stored) - 1
