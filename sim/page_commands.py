@@ -29,6 +29,7 @@ from sim.option_lists import parse_choices
 from sim.vectors.shipped import shipped_folder, shipped_folders
 
 RESULTS = PACKAGES / "docs" / "results"
+SCHEDULE_FILE = "engine-schedule.json"
 
 
 @click.command(epilog="Example: asq-post report --devices xc7")
@@ -95,12 +96,25 @@ def unrolled(cases, larger, out, seeds, root):
     click.echo(out)
 
 
+def draw_engine(results: Path) -> list[Path]:
+    """Draw the engine, and its schedule from the record in a folder of results."""
+    from hw.engine.schedule_record import SCHEDULE
+    from sim.engine.draw_engine import draw_path, draw_schedule
+
+    schedule = read_record(results / SCHEDULE_FILE, SCHEDULE)
+    drawings = {"engine-path.svg": draw_path(), "engine-schedule.svg": draw_schedule(schedule)}
+    for name, drawing in drawings.items():
+        write_text(results / name, drawing)
+    return [results / name for name in drawings]
+
+
 @click.command(epilog="Example: asq-post pages")
 @click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results", help="Folder of records.")
 def pages(results):
     """Write the pages on hardware anew.
 
-    Reads the records in RESULTS: what `report`, `engines`, `unrolled` and `asq` measured.
+        names = "hardware.json, engines.json, unrolled.json, asq.json"
+        raise InputError(f"{results} has none of {names}, {SCHEDULE_FILE}")
     """
     from sim.engine.engines_report import ENGINES
     from sim.engine.engines_report import page as engines_page
@@ -127,7 +141,10 @@ def pages(results):
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))
         write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))
+    if (results / SCHEDULE_FILE).is_file():
+        written += draw_engine(results)
     if not written:
-        raise InputError(f"{results} has none of hardware.json, engines.json, unrolled.json, asq.json")
+        names = "hardware.json, engines.json, unrolled.json, asq.json"
+        raise InputError(f"{results} has none of {names}, {SCHEDULE_FILE}")
     for path in written:
         click.echo(path)

@@ -68,7 +68,8 @@ BITSTREAM: Kind[Bitstream] = Kind("bitstream", Bitstream)
 
 def measure_use(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/engine.json, and count its cells. Raises InputError."""
-    read = flat("engine.v", TOP, library_of(verilog, family))
+    library = FPGA_FAMILIES[family].library if family == "ice40" else library_of(verilog, family)  # iCE40: its SPRAM
+    read = flat("engine.v", TOP, library)
     script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"

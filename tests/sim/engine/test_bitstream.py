@@ -34,7 +34,7 @@ def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> 
     words = whole[PLACE:]
     assert len(words) == 4 * (4 + len(compiled.image.weights))
     assert zlib.crc32(words[:-4]) == int.from_bytes(words[-4:], "little")
-    assert "SB_SPRAM256KA" in to_verilog(on_device(compiled, preset), "engine", "an engine that stands alone")
+    assert "SB_SPRAM256KA" in engine_verilog(on_device(compiled, preset), "engine", "an engine that stands alone")
 
 
 @pytest.mark.exhaustive

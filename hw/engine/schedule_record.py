@@ -1,0 +1,39 @@
+"""A record of when an engine's instructions run, from which a drawing of its schedule is made."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from asq_model.common.records import Count, Kind, Line, Whole
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.describe_engine import instructions
+
+
+class Run(Struct, frozen=True):
+    """An instruction of a round: when it starts and how many cycles it takes; of which program, for which image."""
+
+    start: Count
+    cycles: Whole
+    program: Line
+    kind: Line
+    name: Line
+    bank: Annotated[int, Meta(ge=0, le=1)]
+
+
+class Schedule(Struct, frozen=True):
+    """A round of a network on an engine. images: how many are under way; period: cycles of the round."""
+
+    network: Line
+    images: Whole
+    period: Whole
+    runs: list[Run]
+
+
+SCHEDULE: Kind[Schedule] = Kind("schedule of an engine", Schedule, remedy="asq-post engine --schedule writes it")
+
+
+def schedule_of(network: str, compiled: Compiled) -> Schedule:
+    """The record of a compiled network."""
+    names = Run.__struct_fields__
+    runs = [Run(**{name: each[name] for name in names}) for each in instructions(compiled)]
+    return Schedule(network, compiled.images, compiled.period, runs)
