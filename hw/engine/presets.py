@@ -59,7 +59,6 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     map_pixels: int | None = None
     hidden: int | None = None
     pool_bits: int | None = None
-    accumulator_bits: int | None = None
     size_bits: int | None = None
     count_bits: int | None = None
     specialised: bool = False
@@ -138,7 +137,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),
         "hidden": max((hidden for _, hidden, _ in layers), default=1) or 1,
     }
-    widths = ("pool_bits", "accumulator_bits", "size_bits", "count_bits")
+    widths = ("pool_bits", "size_bits", "count_bits")
     sizes |= {name: own for name in (*sizes, *widths) if (own := getattr(preset, name)) is not None}
     endless = Depths(**dict.fromkeys((field.name for field in fields(Depths)), ENDLESS))
     return EngineSpec(

@@ -16,7 +16,7 @@ from made_up_graphs import Maker
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.emit import to_verilog
+from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.engine_spec import Depths
 from hw.engine.flashed_engine import FlashedEngine
@@ -65,7 +65,7 @@ def test_every_bench(tmp_path: Path, build_root: Path) -> None:
     """Images over the line; a damaged flash; more bytes than there is room for."""
     engine, case = engine_of(PRESET, small_network())
     source, given = tmp_path / "engine.v", tmp_path / "case.json"
-    source.write_text(to_verilog(engine, "engine", "an engine that stands alone"))
+    source.write_text(engine_verilog(engine, "engine", "an engine that stands alone"))
     given.write_text(json.dumps(case))
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
     place = tmp_path / "simulator"
