@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,31 @@ def run_bench(verilog: Path, bench: str, folder: Path) -> subprocess.CompletedPr
     return subprocess.run([folder / f"V{top}"], capture_output=True, text=True)
 
 
+def run_in_icarus(verilog: Path, bench: str) -> subprocess.CompletedProcess[str]:
+    """Build a bench in Icarus as the core does, and run it."""
+    assert shutil.which("iverilog") and shutil.which("vvp"), "run the tests by `make test`, which gets Icarus Verilog"
+    (verilog.parent / "given.sv").write_text(bench)
+    top = re.findall(r"^module (\w+)", bench, re.MULTILINE)[0]
+    command = ["iverilog", "-g2012", "-s", top, "-o", "bench", verilog.name, "given.sv"]
+    subprocess.run(command, cwd=verilog.parent, check=True)
+    return subprocess.run(["vvp", "-n", "bench"], cwd=verilog.parent, capture_output=True, text=True)
+
+
+def test_the_bench_in_icarus(written: dict[str, Path]) -> None:
+    """The bench ends well in Icarus; with another expected result, or an image that lacks a number, with an error."""
+    bench = written[".sv"].read_text()
+    done = run_in_icarus(written[".v"], bench)
+    assert done.returncode == 0 and "PASS: all 2 results" in done.stdout, done.stdout + done.stderr
+    number = re.search(r"wanted\[1\] = (\d+)'h(\w+);", bench)
+    assert number is not None
+    changed = f"wanted[1] = {number[1]}'h{int(number[2], 16) ^ 1:x};"
+    for before, after, said in ((number[0], changed, "result 1 is"), ("NUMBERS = 8", "NUMBERS = 7", "0 of 2 results")):
+        assert bench.count(before) == 1
+        done = run_in_icarus(written[".v"], bench.replace(before, after))
+        assert done.returncode != 0 and "PASS" not in done.stdout
+        assert said in done.stdout
+
+
 @pytest.mark.exhaustive
 def test_the_bench_passes(written: dict[str, Path], tmp_path: Path) -> None:
     """The bench of an engine, plain and behind AXI, ends well."""
@@ -64,3 +90,11 @@ def test_a_wrong_result_ends_with_an_error(written: dict[str, Path], tmp_path: P
     done = run_bench(written[".v"], bench.replace(number[0], changed), tmp_path / "bench")
     assert done.returncode != 0 and "PASS" not in done.stdout
     assert "result 1 is" in done.stdout + done.stderr
+
+
+def test_every_combinational_block_begins_in_icarus(written: dict[str, Path]) -> None:
+    """The register that wakes a module's blocks gets its value when they watch it already, not with its declaration."""
+    text = written[".v"].read_text()
+    woken = re.findall(r"^  reg (\S*dump_module\S*) ;\n  initial (\S*) <= 0;$", text, re.MULTILINE)
+    assert woken and all(register == initial for register, initial in woken)
+    assert not re.search(r"^  reg \S*dump_module\S* += 0;$", text, re.MULTILINE)
