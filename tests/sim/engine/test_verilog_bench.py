@@ -95,6 +95,6 @@ def test_a_wrong_result_ends_with_an_error(written: dict[str, Path], tmp_path: P
 def test_every_combinational_block_begins_in_icarus(written: dict[str, Path]) -> None:
     """The register that wakes a module's blocks gets its value when they watch it already, not with its declaration."""
     text = written[".v"].read_text()
-    woken = re.findall(r"^  reg (\S*dump_module\S*) ;\n  initial (\S*) <= 0;$", text, re.MULTILINE)
+    woken = re.findall(r"^  reg (\S*dump_module\S*) ;\n  initial (\S*) +<= 0;$", text, re.MULTILINE)
     assert woken and all(register == initial for register, initial in woken)
     assert not re.search(r"^  reg \S*dump_module\S* += 0;$", text, re.MULTILINE)
