@@ -20,6 +20,8 @@ from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.step_sizes_page import STEPS
 from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, is_up_to_date
+from hw.engine.load_words import LOAD_FILE
+from hw.engine.schedule_record import SCHEDULE
 from sim.engine.bitstream import BITSTREAM, USE
 from sim.engine.build_engine import SIMULATOR, VERILOG
 from sim.engine.simulate_network import NETWORK_RUN
@@ -80,6 +82,7 @@ def rows() -> list[dict]:
 
 ROWS = {row["target"]: row for row in rows()}
 FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__ if key in ROWS["xc7"]} | {"error": "no tool"}
+RUN = {"start": 5, "cycles": 9, "program": "values", "kind": "COLLECT", "name": "input", "bank": 0}
 VALUES = {
     JOB_FILE: {
         "kind": "mac",
@@ -99,6 +102,8 @@ VALUES = {
     STAMPS: {"content": HASH, "sources": HASH},
     USE: {"area": AREA_OF_FEW, "netlist": HASH},
     BITSTREAM: {"megahertz": 31.5, "sha256": HASH},
+    SCHEDULE: {"network": "digits", "images": 2, "period": 90, "runs": [RUN, RUN | {"start": 0, "bank": 1}]},
+    LOAD_FILE: {"network": "x", "engine": 7, "control": 0, "begin": 1, "register": 32, "words": "AAAA"},
     VERILOG: {"sha256": HASH},
     SIMULATOR: {"sha256": HASH},
     NETWORK_RUN: NETWORK_FOUND,
@@ -128,7 +133,7 @@ def unchecked(path: Path, value: object) -> None:
 
 def test_every_kind_is_among_them():
     """One that is added is fuzzed, too."""
-    modules = [path.relative_to(ROOT) for package in ("asq_model", "sim") for path in (ROOT / package).rglob("*.py")]
+    modules = [path.relative_to(ROOT) for package in ("asq_model", "hw", "sim") for path in (ROOT / package).rglob("*.py")]
     named = {
         target.id
         for path in modules
