@@ -133,7 +133,8 @@ def unchecked(path: Path, value: object) -> None:
 
 def test_every_kind_is_among_them():
     """One that is added is fuzzed, too."""
-    modules = [path.relative_to(ROOT) for package in ("asq_model", "hw", "sim") for path in (ROOT / package).rglob("*.py")]
+    packages = ("asq_model", "hw", "sim")
+    modules = [path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py")]
     named = {
         target.id
         for path in modules
