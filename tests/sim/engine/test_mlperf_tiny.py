@@ -1,0 +1,34 @@
+"""MLPerf Tiny's other networks compile, run as their graphs say, and take the cycles that docs/engine.md says."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from mlperf_tiny import NETWORKS, PRECISION, tiny_graph
+
+from asq_model.spec.mac import MacSpec
+from hw.engine.presets import compile_network, find_preset
+from sim.engine.build_engine import build_simulator, write_verilog
+from sim.engine.compare_run import compare_run
+from sim.engine.run_engine import Stimulus, run_engine
+
+MAC = MacSpec("post", 4, 4, frac=0)
+IMAGES = 2
+
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.filterwarnings("ignore:layer .* is .* for all"),  # three steps do not teach every adapter to vary
+]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_of_mlperf_tiny_runs(name: str, tmp_path: Path, build_root: Path) -> None:
+    graph, images = tiny_graph(name)
+    lowered, compiled = compile_network(find_preset("sized"), graph, MAC, PRECISION.bits)
+    page = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
+    shown = " × ".join(map(str, graph.input.shape))
+    assert f"| {name} | {shown} | {compiled.cycles:,.1f} | {compiled.latency:,} | {compiled.utilisation:.0%} |" in page
+    executable = build_simulator(compiled, write_verilog(compiled, tmp_path), tmp_path, build_root)
+    stimulus = Stimulus(1, 3 * IMAGES * compiled.period + 4 * compiled.latency)
+    log = run_engine(executable, compiled.spec, lowered, images[:IMAGES], stimulus, tmp_path)
+    assert compare_run(compiled, lowered, images[:IMAGES], log, 1) == []
