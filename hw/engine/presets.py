@@ -13,6 +13,7 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.round_products import round_products
+from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT
@@ -94,6 +95,8 @@ def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
     for name in TRAINED[1:]:
         if name not in chosen and (same or name != "kind") and name in about:
             chosen[name] = about[name]
+    if FAMILY_OF_UNIT.get(chosen["unit"]) not in EXPONENTIAL and "kind" not in given:
+        chosen.pop("kind", None)  # sign and magnitude is how a unit stores its levels
     if chosen["unit"] == "post":
         chosen.setdefault("frac", FRAC)
     try:

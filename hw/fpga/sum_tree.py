@@ -33,7 +33,7 @@ class SumTree:
                 additions.append(made)
                 sums.append(total)
             else:
-                sums.append(self.three(members, place))
+                sums.append(self.three(members, f"{place}_of_three"))
         self.cells.add(self.pipeline.m, name, *additions)
         return sums
 

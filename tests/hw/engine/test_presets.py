@@ -96,3 +96,8 @@ def test_weights_are_in_the_memory_that_the_map_says() -> None:
     (weights,) = (each for each in memory_map(compiled.spec, 2) if each.name == "weights")
     assert max(compiled.image.weights).bit_length() <= weights.bits
     assert len(compiled.image.weights) <= weights.rows and np.array(compiled.image.biases).shape[1] == SMALL.lanes
+
+
+def test_uniform_weights_in_sign_and_magnitude_are_those_of_a_unit_that_stores_them_so() -> None:
+    about = {"family": "uniform", "kind": "sign-magnitude", "weight_bits": 4, "activation_bits": 4}
+    assert products_of(about, {}) == MacSpec("uniform-sign", 4, 4)

@@ -7,6 +7,8 @@ from proofs import column_verilog, prove_additions, prove_column, proved, yosys_
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
+from hw.column import column_of
+from hw.emit import to_verilog
 from hw.fpga import cell_models
 
 CELLS = {  # inputs, outputs, and parameters with their bits
@@ -104,3 +106,13 @@ def test_columns_of_one_and_two_products_are_right_for_all_inputs(unit, widths, 
 @pytest.mark.parametrize("rows", [3, 8, 16])
 def test_all_additions_are_right_for_all_inputs(rows, unit, widths, frac, family, tmp_path):
     assert all(prove_additions(array(unit, widths, frac, family, rows), tmp_path))
+
+
+@pytest.mark.parametrize("rows", [5, 11, 16])
+@pytest.mark.parametrize(
+    ("unit", "family"), [("apot", "xc7"), ("uniform-sign", "xc7"), ("post", "xc7"), ("apot", "ecp5")]
+)
+def test_columns_whose_tree_adds_two_and_three_at_once_are_written(unit, family, rows):
+    """Every cell of a level has a name of its own."""
+    spec = array(unit, (4, 4), None, family, rows)
+    assert to_verilog(column_of(spec), "column", "a column").count("endmodule") >= 1
