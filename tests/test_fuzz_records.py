@@ -24,6 +24,8 @@ from hw.engine.load_words import LOAD_FILE
 from hw.engine.schedule_record import SCHEDULE
 from sim.engine.bitstream import BITSTREAM, USE
 from sim.engine.build_engine import SIMULATOR, VERILOG
+from sim.engine.engine_area import ENGINE_AREA
+from sim.engine.engines_report import ENGINES
 from sim.engine.simulate_network import NETWORK_RUN
 from sim.explore.design_rows import REPORT, ROW, TABLE, Description
 from sim.measure.fpga_families import PLACED
@@ -83,6 +85,23 @@ def rows() -> list[dict]:
 ROWS = {row["target"]: row for row in rows()}
 FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__ if key in ROWS["xc7"]} | {"error": "no tool"}
 RUN = {"start": 5, "cycles": 9, "program": "values", "kind": "COLLECT", "name": "input", "bank": 0}
+ENGINE_ROW = {
+    "network": "made up",
+    "unit": "post",
+    "weight_bits": 4,
+    "activation_bits": 4,
+    "kind": "",
+    "cells": "xc7",
+    "products": 128,
+    "lanes": 2,
+    "period": 2000,
+    "under_way": 2,
+    "latency": 1500,
+    "busy": 0.5,
+    "area": {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
+    "blocks": 20,
+    "simulated": 2,
+}
 VALUES = {
     JOB_FILE: {
         "kind": "mac",
@@ -101,6 +120,8 @@ VALUES = {
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
     USE: {"area": AREA_OF_FEW, "netlist": HASH},
+    ENGINE_AREA: {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
+    ENGINES: {"preset": "zynq7020", "family": "xc7", "rows": [ENGINE_ROW]},
     BITSTREAM: {"megahertz": 31.5, "sha256": HASH},
     SCHEDULE: {"network": "digits", "images": 2, "period": 90, "runs": [RUN, RUN | {"start": 0, "bank": 1}]},
     LOAD_FILE: {"network": "x", "engine": 7, "control": 0, "begin": 1, "register": 32, "words": "AAAA"},
