@@ -1,32 +1,25 @@
-# amaranth: UnusedElaboratable=no
-# A lane is made, too, to know its ports: it is a module of its own (`ModuleInstance`).
 """The engine: memories, lanes, what follows them, and the sequencer that runs a program for every image."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.asq.adapter import Adapter, Network
-from hw.asq.layouts import index_shape, lanes
-from hw.asq.memories import Row
-from hw.column import column_of
+from hw.asq.adapter import Network
+from hw.asq.layouts import index_shape
+from hw.engine.arrays import Arrays, modules_of
 from hw.engine.collector import Collector, values_layout
-from hw.engine.convolver import Convolver
-from hw.engine.drain import Drain
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, scales_layout, totals_layout
-from hw.engine.lane import Lane, WeightDecoder
+from hw.engine.image import Image
 from hw.engine.loader import Loader, image_layout
-from hw.engine.module_instance import ModuleInstance
-from hw.engine.places import delayed
 from hw.engine.program import (
     ARRAY_KINDS,
     VALUE_KINDS,
     Kind,
+    adapt_fields,
     array_layout,
     collect_fields,
     convolve_fields,
@@ -41,25 +34,9 @@ from hw.engine.results import Results, result_layout
 from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler
 from hw.engine.sequencer import Sequencer, instruction_count, start_signals
-from hw.engine.spram import SpramWeights
+from hw.engine.step_unit import StepUnit
 
 PROGRAMS = {"array": array_layout, "value": value_layout}
-LANE, COLUMN = "engine_lane", "engine_column"  # modules of their own
-CODE_READ = 2  # cycles from a lane's address to its word in the lane's registers
-
-
-@dataclass(frozen=True)
-class Image:
-    """What the memories of an engine hold at first: both programs, and what they work on."""
-
-    array_program: Sequence[int]
-    value_program: Sequence[int]
-    weights: Sequence[int]
-    scales: Sequence[Sequence[int]]
-    biases: Sequence[Sequence[int]]
-    multipliers: Sequence[int]
-    neurons: Mapping[str, Sequence[Row]]
-    tables: Sequence[int]
 
 
 def event_layout() -> data.StructLayout:
@@ -162,7 +139,6 @@ class Engine(wiring.Component):
         array, value = arrays.instruction, others.instruction
         through = Signal()  # values that are collected go through the finisher: the arrays rest
         m.d.comb += through.eq(others.at_work & (value.kind == Kind.COLLECT) & value.finishes)
-        layer = self.part(m, array, convolve_fields(spec), "layer")
         summed = self.part(m, array, follow_fields(spec), "summed")
         follow = Signal.like(summed)  # of what is finished
         collected = self.part(m, value, follow_fields(spec), "collected")
@@ -171,8 +147,7 @@ class Engine(wiring.Component):
         m.d.comb += collecting.eq(others.at_work & (value.kind == Kind.COLLECT))
 
         m.submodules.loader = loader = Loader(spec, list(self.image.tables), self.writer)
-        m.submodules.convolver = convolver = Convolver(spec)
-        m.submodules.drain = drain = Drain(spec)
+        m.submodules.products = products = Arrays(spec, self.radix_bits, self.image.weights, self.writer, self.spram)
         m.submodules.collector = collector = Collector(spec)
         m.submodules.finisher = finisher = Finisher(spec)
         m.submodules.quantiser = quantiser = Quantiser(spec, self.piece_bits)
@@ -183,13 +158,13 @@ class Engine(wiring.Component):
             loader.load.eq(self.part(m, value, load_fields(spec), "load")),
             loader.start.eq(starts[Kind.LOAD]),
             self.takes_last.eq(loader.takes_last),
-            convolver.window.eq(self.part(m, array, window_fields(spec), "array_window")),
-            convolver.layer.eq(layer),
-            convolver.start.eq(starts[Kind.CONVOLVE]),
-            drain.follow.eq(summed),
-            drain.pixels.eq(array.pixels),
-            drain.last_group.eq(array.last_group),
-            drain.start.eq(starts[Kind.CONVOLVE]),
+            products.window.eq(self.part(m, array, window_fields(spec), "array_window")),
+            products.layer.eq(self.part(m, array, convolve_fields(spec), "layer")),
+            products.follow.eq(summed),
+            products.start.eq(starts[Kind.CONVOLVE]),
+            products.write.eq(quantiser.write),
+            products.code_address.eq(quantiser.code_address),
+            products.codes.eq(quantiser.codes),
             collector.window.eq(self.part(m, value, window_fields(spec), "value_window")),
             collector.follow.eq(collected),
             collector.collect.eq(self.part(m, value, collect_fields(spec), "collect")),
@@ -200,25 +175,31 @@ class Engine(wiring.Component):
             results.finish.eq(self.part(m, array, finish_fields(spec), "finish")),
             results.start.eq(starts[Kind.FINISH]),
         ]
-        self.run_lanes(m, convolver, drain, quantiser)
-        self.feed_finisher(m, arrays, others, through, collector, drain, finisher, loader)
+        self.feed_finisher(m, arrays, others, through, collector, products, finisher, loader)
         self.quantise(m, collecting, through, collector, finisher, quantiser, follow)
         m.d.comb += [
             results.write.eq(finisher.done & follow.writes_results),
             results.address.eq(finisher.target.result),
             results.word.eq(finisher.values),
-            arrays.busy.eq((array.kind == Kind.CONVOLVE) & convolver.busy),
+            arrays.busy.eq((array.kind == Kind.CONVOLVE) & products.busy),
         ]
-        step = Signal(spec.step_bits)
-        m.d.comb += quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step))
+        step: Value = Const(0, spec.step_bits)  # of the last ADAPT
+        busy: dict[Kind, Value] = {Kind.COLLECT: collector.busy}
         scaler = None
-        adapting: Value = Const(0, 1)
         if spec.adapter:
+            m.submodules.adaptation = adaptation = StepUnit(spec, self.network())
             m.submodules.scaler = scaler = Scaler(spec, list(self.image.multipliers), self.writer)
-            adapting = self.adapt(
-                m, value, starts[Kind.ADAPT], step, finisher, follow, Mux(through, value.bank, array.bank)
-            )
+            step = adaptation.step
+            busy |= {Kind.ADAPT: adaptation.busy, Kind.SCALE: scaler.busy}
             m.d.comb += [
+                adaptation.adds.eq(finisher.done & follow.adds_channels),
+                adaptation.adds_bank.eq(Mux(through, value.bank, array.bank)),
+                adaptation.target.eq(finisher.target),
+                adaptation.values.eq(finisher.values),
+                adaptation.map_pixels.eq(follow.map_pixels),
+                adaptation.adapt.eq(self.part(m, value, adapt_fields(spec), "adapt")),
+                adaptation.bank.eq(value.bank),
+                adaptation.start.eq(starts[Kind.ADAPT]),
                 scaler.first.eq(value.first_multiplier),
                 scaler.last.eq(value.last_multiplier),
                 scaler.constants.eq(value.scales),
@@ -226,10 +207,11 @@ class Engine(wiring.Component):
                 scaler.step.eq(step),
                 scaler.start.eq(starts[Kind.SCALE]),
             ]
-        scaling = scaler.busy if scaler is not None else Const(0, 1)
-        busy = {Kind.COLLECT: collector.busy, Kind.ADAPT: adapting, Kind.SCALE: scaling}
-        m.d.comb += others.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any())
-        self.constants(m, finisher, through, collector, drain, follow, scaler)
+        m.d.comb += [
+            quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step)),
+            others.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any()),
+        ]
+        self.constants(m, finisher, through, collector, products, follow, scaler)
         self.coordinate(m, arrays, others, starts, loader, results.busy)
         if self.observed:
             self.observe(m, finisher, quantiser, follow)
@@ -240,6 +222,15 @@ class Engine(wiring.Component):
                 count = self.counts[name]
                 m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
         return m
+
+    def modules(self) -> dict[str, wiring.Component]:
+        """What the engine has many of, by the name of the module that it is."""
+        return modules_of(self.spec, self.radix_bits)
+
+    def network(self) -> Network:
+        """The adapter's memories."""
+        depths = {"weights": self.spec.depths.neuron_weights, "units": self.spec.depths.neurons}
+        return Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
 
     def coordinate(
         self,
@@ -324,60 +315,6 @@ class Engine(wiring.Component):
         m.d.comb += [view[field].eq(instruction[field]) for field in fields]
         return view
 
-    def run_lanes(self, m: Module, convolver: Convolver, drain: Drain, quantiser: Quantiser) -> None:
-        """The memories of weights and codes, and the lanes between them and the drain."""
-        spec = self.spec
-        m.submodules.decoder = decoder = WeightDecoder(spec)
-        m.d.comb += decoder.codes.eq(self.read_weights(m, convolver.weights))
-        stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
-        flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("first", "shifted")}
-        m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
-        zero = Signal.like(convolver.zero)
-        m.d.sync += zero.eq(convolver.zero)
-        for number in range(spec.pixels):
-            m.submodules[f"codes_{number}"] = codes = Memory(
-                shape=unsigned(spec.code_word), depth=max(spec.depths.codes, 2), init=[]
-            )
-            into, out = codes.write_port(), codes.read_port()
-            m.submodules[f"lane_{number}"] = lane = ModuleInstance(LANE, self.lane())
-            inside = Signal(name=f"inside_{number}")
-            m.d.sync += inside.eq(convolver.inside[number])
-            m.d.comb += [
-                into.en.eq(quantiser.write),
-                into.addr.eq(quantiser.code_address),
-                into.data.eq(quantiser.codes),
-                out.addr.eq(convolver.addresses[number]),
-                lane.codes.eq(Mux(inside, out.data, zero)),
-                lane.control.eq(decoder.control),
-                *(getattr(lane, name).eq(flag) for name, flag in flags.items()),
-                drain.sums[number].eq(lane.sums),
-            ]
-
-    def lane(self) -> Lane:
-        """A lane."""
-        return Lane(self.spec, self.radix_bits, COLUMN)
-
-    def modules(self) -> dict[str, wiring.Component]:
-        """What the engine has many of, by the name of the module that it is."""
-        return {LANE: self.lane(), COLUMN: column_of(self.spec.array)}
-
-    def read_weights(self, m: Module, address: Value) -> Value:
-        """The memory of weights; returns the row of an address, a cycle after it."""
-        spec = self.spec
-        if self.spram:
-            assert self.writer is not None
-            m.submodules.weights = words = SpramWeights(self.writer)
-            m.d.comb += words.address.eq(address)
-            return words.data
-        bits = spec.channels**2 * spec.mac.level_set.code_bits
-        m.submodules.weights = weights = Memory(
-            shape=unsigned(bits), depth=max(spec.depths.weights, 2), init=self.image.weights
-        )
-        serve(m, self.writer, Section.WEIGHTS, weights)
-        port = weights.read_port()
-        m.d.comb += port.addr.eq(address)
-        return port.data
-
     def feed_finisher(
         self,
         m: Module,
@@ -385,7 +322,7 @@ class Engine(wiring.Component):
         others: Sequencer,
         through: Signal,
         collector: Collector,
-        drain: Drain,
+        products: Arrays,
         finisher: Finisher,
         loader: Loader,
     ) -> None:
@@ -406,7 +343,7 @@ class Engine(wiring.Component):
                 into.en.eq(finisher.done & follow.writes_values & written),
                 into.addr.eq(finisher.target.value),
                 *(v.eq(y) for v, y in zip(into.data, finisher.values, strict=True)),
-                out.addr.eq(Mux(drains, drain.item.target.side, from_values)),
+                out.addr.eq(Mux(drains, products.item.target.side, from_values)),
             ]
             reads.append(out.data)
         side, read = (Signal(values_layout(spec), name=name) for name in ("side", "read"))
@@ -422,8 +359,8 @@ class Engine(wiring.Component):
             collector.read.eq(
                 Mux(value.from_input, self.image_word(m, taken.data, collector.address), read.as_value())
             ),
-            finisher.valid.eq(Mux(through, collector.valid, drain.valid)),
-            finisher.item.eq(Mux(through, collector.item, drain.item)),
+            finisher.valid.eq(Mux(through, collector.valid, products.valid)),
+            finisher.item.eq(Mux(through, collector.item, products.item)),
             finisher.side.eq(Mux(through, collected_side, side)),
         ]
 
@@ -440,7 +377,7 @@ class Engine(wiring.Component):
         finisher: Finisher,
         through: Signal,
         collector: Collector,
-        drain: Drain,
+        products: Arrays,
         follow: data.View,
         scaler: Scaler | None,
     ) -> None:
@@ -452,7 +389,7 @@ class Engine(wiring.Component):
         m.submodules.biases = biases = Memory(shape=totals_layout(spec), depth=depth, init=self.image.biases)
         serve(m, self.writer, Section.BIASES, biases)
         scale_out, bias_out = scales.read_port(), biases.read_port()
-        row = Mux(through, collector.item.target.word, drain.item.target.word)
+        row = Mux(through, collector.item.target.word, products.item.target.word)
         m.d.comb += [
             scale_out.addr.eq(follow.scales + row),
             bias_out.addr.eq(follow.biases + row),
@@ -472,58 +409,3 @@ class Engine(wiring.Component):
             with m.If(self.writer.chosen(Section.SCALES)):
                 m.d.comb += [into.en.eq(~0), into.addr.eq(self.writer.row.address)]
                 m.d.comb += into.data.as_value().eq(self.writer.contents(Section.SCALES))
-
-    def adapt(
-        self,
-        m: Module,
-        instruction: data.View,
-        start: Signal,
-        step: Signal,
-        finisher: Finisher,
-        follow: data.View,
-        bank: Value,
-    ) -> Signal:
-        """The channel sums, a bank for each image, and the adapter; returns whether it is at work.
-
-        bank: of what is finished.
-        """
-        spec, block = self.spec, self.spec.adapter_block
-        depths = {"weights": spec.depths.neuron_weights, "units": spec.depths.neurons}
-        network = Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
-        m.submodules.adapter = adapter = Adapter(block, network=network)
-        busy, word, sending = Signal(), Signal(index_shape(spec.sum_words)), Signal()
-        is_first = Signal()  # the map's first pixel
-        pixels = Signal.like(finisher.target.left)
-        m.d.comb += is_first.eq(finisher.target.left == pixels)
-        reads = []
-        for number in range(spec.banks):
-            shape = data.ArrayLayout(signed(block.sum_bits), spec.lanes)
-            m.submodules[f"sums_{number}"] = sums = Memory(shape=shape, depth=max(spec.sum_words, 2), init=[])
-            into, out = sums.write_port(), sums.read_port(domain="comb")
-            taken = sending & (instruction.bank == number)
-            m.d.comb += [
-                into.en.eq(finisher.done & follow.adds_channels & (bank == number)),
-                into.addr.eq(finisher.target.word),
-                out.addr.eq(Mux(taken, word, finisher.target.word)),
-                *(i.eq(Mux(is_first, 0, o) + y) for i, o, y in zip(into.data, out.data, finisher.values, strict=True)),
-            ]
-            reads.append(out.data)
-        totals = Signal(reads[0].shape())
-        m.d.comb += [
-            pixels.eq(follow.map_pixels),
-            totals.eq(Mux(instruction.bank, reads[-1], reads[0])),
-            adapter.i.valid.eq(sending),
-            *(lane.eq(total) for lane, total in zip(lanes(adapter.i.p), totals, strict=True)),
-            adapter.words.eq(instruction.adapter_words),
-            adapter.constants.eq(instruction.adapter),
-            adapter.first.weights.eq(instruction.first_weight),
-            adapter.first.units.eq(instruction.first_neuron),
-            adapter.o.ready.eq(1),
-        ]
-        with m.If(start):
-            m.d.sync += [busy.eq(1), sending.eq(1), word.eq(0)]
-        with m.Elif(sending & adapter.i.ready):
-            m.d.sync += [word.eq(word + 1), sending.eq(word + 1 != instruction.adapter_words)]
-        with m.If(adapter.o.valid):
-            m.d.sync += [busy.eq(0), step.eq(adapter.o.p.step)]
-        return busy

@@ -13,9 +13,9 @@ from asq_model.common.records import Count, Kind, Line
 from hw.asq.memories import row_layouts
 from hw.engine.compiler import cycles
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import scales_layout, totals_layout
+from hw.engine.image import Image
 from hw.engine.memory_loader import END, ROW_COUNT_BITS
 from hw.engine.program import array_layout, value_layout
 from hw.engine.registers import LOAD_BIT, REGISTERS

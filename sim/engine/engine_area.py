@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, reported_os_errors
 from asq_model.common.records import Kind, remembered
-from hw.engine.engine import LANE
+from hw.engine.arrays import LANE
 from sim.engine.bitstream import SYNTHESIS, TOP
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.tools import flat, yosys

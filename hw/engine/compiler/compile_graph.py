@@ -35,8 +35,8 @@ from hw.engine.compiler.schedule import Clocks, Slot, Timed, program_of, schedul
 from hw.engine.compiler.steps import Step, steps_of
 from hw.engine.compiler.terms import piece_bits_of, radix_of
 from hw.engine.compiler.uses import Use, find_uses
-from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.image import Image
 from hw.engine.program import SLOT_BITS, Kind, array_layout, pack, value_layout
 from hw.engine.row_writer import BYTE
 

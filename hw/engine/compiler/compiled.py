@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.schedule import Slot, Timed
-from hw.engine.engine import Image
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.image import Image
 
 
 @dataclass(frozen=True)

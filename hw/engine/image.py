@@ -1,0 +1,20 @@
+"""What the memories of an engine hold at first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hw.asq.memories import Row
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the memories of an engine hold at first: both programs, and what they work on."""
+
+    array_program: Sequence[int]
+    value_program: Sequence[int]
+    weights: Sequence[int]
+    scales: Sequence[Sequence[int]]
+    biases: Sequence[Sequence[int]]
+    multipliers: Sequence[int]
+    neurons: Mapping[str, Sequence[Row]]
+    tables: Sequence[int]
