@@ -1,0 +1,127 @@
+"""What has been made so far while a graph is compiled, and what each step needs of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import Add, Input
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.movement import MaxPool, SumPool
+from asq_model.spec.graph.tensor import Tensor
+from hw.engine.compiler import cycles
+from hw.engine.compiler.adaptation import Adaptation
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.compiler.layer_operands import slot_fields
+from hw.engine.compiler.regions import Regions
+from hw.engine.compiler.rescaling import Constants
+from hw.engine.compiler.steps import Step, steps_of
+from hw.engine.compiler.uses import Use, find_uses
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.program import Kind, array_layout
+
+
+@dataclass
+class Build:
+    """A graph that is being compiled: its steps, places in memories, rows of constants, and instructions so far."""
+
+    graph: Graph
+    spec: EngineSpec
+    instructions: list[Instruction] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.steps = steps_of(self.graph, self.spec.channels)
+        self.codes = Regions("codes", self.spec.depths.codes)
+        self.values = Regions("values", self.spec.depths.values)
+        self.modulus = 1 << array_layout(self.spec)["source"].shape.width
+        channels = {step.output: self.tensor(step.output).shape[0] for step in self.steps}
+        self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.by_output()}
+        self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
+        self.rows = {  # of each step's scales and biases
+            step.output: self.constants.add(step, self.tensor(step.node.name).shape[0]) for step in self.steps
+        }
+
+    def by_output(self) -> Iterator[tuple[str, Step]]:
+        """The steps with the names of their outputs."""
+        return ((step.output, step) for step in self.steps)
+
+    def words(self, name: str) -> int:
+        """Words of values of a tensor's pixel."""
+        return -(-self.tensor(name).shape[0] // self.spec.channels) * self.spec.beats
+
+    def tensor(self, name: str) -> Tensor:
+        return self.graph.tensors[name]
+
+    def needs_values(self, step: Step) -> bool:
+        """Whether a step's output is stored as values: all but the codes of the first layer of fixed step need it."""
+        users = [name for other in self.steps for name in other.inputs if name == step.output]
+        return len(users) > 1 or any(use.adapts for use in self.uses[step.output]) or not self.uses[step.output]
+
+    def direct(self, step: Step) -> Use | None:
+        """The layer whose codes a step writes itself: the first of fixed step."""
+        return next((use for use in self.uses[step.output] if not use.adapts), None)
+
+    def is_direct(self, use: Use) -> bool:
+        """Whether the step that makes a layer's input writes its codes itself, of every pixel."""
+        return any(use is self.direct(step) for step in self.steps)
+
+    def is_result(self, step: Step) -> bool:
+        return step is self.steps[-1]
+
+    def finishes(self, step: Step) -> bool:
+        """Whether what a step reads goes through the finisher; otherwise codes are made of it as it is."""
+        plain = isinstance(step.node, Input | MaxPool | SumPool)
+        return not plain or self.is_result(step) or self.needs_values(step)
+
+    def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
+        """Add an instruction. about: its products, terms, tensor and layer."""
+        cost = cycles.instruction_cycles(self.spec, kind, busy, flush)
+        fields = fields | {"kind": int(kind), "flush": flush}
+        self.instructions.append(Instruction(kind, name, fields, cost, **about))
+
+    def free_unused(self, index: int) -> None:
+        """Take back the places of what no later step reads."""
+        later = {name for other in self.steps[index + 1 :] for name in self.read_values(other)}
+        for name in list(self.values.taken):
+            if name not in later:
+                self.values.free(name)
+
+    def read_values(self, step: Step) -> tuple[str, ...]:
+        """The tensors whose values a step reads."""
+        return step.inputs[1:] if isinstance(step.node, Convolution) else step.inputs
+
+    def target_fields(self, index: int, step: Step) -> dict[str, int]:
+        """Where a step's output goes, as values, codes or results."""
+        fields: dict[str, int] = {}
+        shape = self.tensor(step.output).shape
+        words = self.words(step.output)
+        if self.is_result(step):
+            fields |= {"writes_results": 1, "result": 0, "result_step": words}
+        elif self.needs_values(step):
+            if self.tensor(step.output).bits > self.spec.value_bits:
+                bits = self.tensor(step.output).bits
+                raise InputError(f"gives values of {bits} bits; allowed: value_bits, {self.spec.value_bits}")
+            fields |= {"writes_values": 1, "value": self.place_values(index, step, words * shape[1] * shape[2])}
+        fields["value_step"] = words
+        direct = self.direct(step)
+        if direct is not None:
+            fields |= self.code_fields(direct, shape[1], shape[2]) | {"step": direct.quantiser.mantissa}
+        fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
+        return fields | {"map_pixels": shape[1] * shape[2]}
+
+    def place_values(self, index: int, step: Step, rows: int) -> int:
+        """The first row for a step's values: those of its side branch if nothing else needs them any more."""
+        later = {name for other in self.steps[index + 1 :] for name in self.read_values(other)}
+        for name in self.read_values(step)[-1:]:
+            same = name in self.values.taken and self.values.taken[name][1] == rows
+            if same and name not in later and isinstance(step.node, Convolution | Add):
+                return self.values.hand_over(name, step.output)
+        return self.values.take(step.output, rows)
+
+    def code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
+        """Where and how the codes of a layer's input are written, a map of so many rows and columns."""
+        words = use.operands.pixel_words
+        fields = {"writes_codes": 1, "code": self.codes.take(use.codes, words * rows * columns), "code_step": words}
+        return fields | slot_fields(self.spec, use.operands)

@@ -1,0 +1,46 @@
+"""How an image comes in, and how results go out."""
+
+from asq_model.common.errors import InputError
+from hw.engine.compiler.build import Build
+from hw.engine.program import SLOT_BITS, Kind
+from hw.engine.row_writer import BYTE
+
+
+def load_fields(build: Build) -> dict[str, int]:
+    """How an image's values become words."""
+    channels, rows, columns = build.graph.input.shape
+    uses = build.uses[build.steps[0].output]
+    slots = uses[0].operands.slots if uses else None
+    numbers = [slot.channel for slot in slots] if slots else list(range(build.spec.channels))
+    none = (1 << SLOT_BITS) - 1 if build.spec.channels < 32 else 0
+    numbers += [none] * (build.spec.channels - len(numbers))
+    return {
+        "last_input": channels - 1,
+        "input_pixels": rows * columns,
+        "slots": sum(number << SLOT_BITS * place for place, number in enumerate(numbers)),
+    }
+
+
+def input_words(build: Build) -> int:
+    _, rows, columns = build.graph.input.shape
+    return build.words(build.steps[0].output) // build.spec.beats * rows * columns
+
+
+def result_words(build: Build) -> int:
+    _, rows, columns = build.tensor(build.steps[-1].output).shape
+    return build.words(build.steps[-1].output) * rows * columns
+
+
+def byte_tables(build: Build) -> list[int]:
+    """The values that bytes mean, a table for each channel of the image."""
+    table = build.graph.input.table
+    if build.spec.byte_input and table is None:
+        raise InputError("the graph takes no bytes; this engine does (byte_input)")
+    return table.reshape(-1, BYTE).ravel().tolist() if build.spec.byte_input and table is not None else []
+
+
+def finish(build: Build) -> None:
+    """End with FINISH."""
+    channels, rows, columns = build.tensor(build.steps[-1].output).shape
+    fields = {"last_output": channels - 1, "output_pixels": rows * columns}
+    build.add(Kind.FINISH, "results", fields | {"output_words": build.words(build.steps[-1].output)}, 0, 0)

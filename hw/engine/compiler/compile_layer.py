@@ -1,0 +1,82 @@
+"""The instruction of a layer: what its products are, and where their sums go."""
+
+from collections.abc import Mapping
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.convolution import Convolution
+from hw.engine.compiler import cycles
+from hw.engine.compiler.build import Build
+from hw.engine.compiler.geometry import ONE, Window
+from hw.engine.compiler.layer_operands import (
+    pass_fields,
+    weight_rows,
+    zero_word,
+)
+from hw.engine.compiler.rescaling import (
+    align_fields,
+    bound_fields,
+    extra_bits,
+    shift_fields,
+)
+from hw.engine.compiler.steps import Step
+from hw.engine.program import Kind
+
+
+def add_convolution(build: Build, index: int, step: Step) -> None:
+    """Add the instruction of a layer."""
+    node, spec = step.node, build.spec
+    assert isinstance(node, Convolution)
+    use = next(use for use in build.uses[step.inputs[0]] if use.step is step)
+    operands, codes = use.operands, build.codes.first(use.codes)
+    channels, *size = build.tensor(step.inputs[0]).shape
+    _, *output = build.tensor(node.name).shape
+    stride = node.stride
+    if use.skips_pixels and not build.is_direct(use):
+        size, stride = output, ONE
+    window = Window(
+        (size[0], size[1]),
+        (output[0], output[1]),
+        node.kernel,
+        stride,
+        node.dilation,
+        node.padding,
+        codes,
+        operands.pixel_words,
+        operands.words.count,
+    )
+    fields = window.fields(True, build.modulus) | pass_fields(operands)
+    direct = build.direct(step)
+    fields |= build.target_fields(index, step)
+    pieces = direct.operands.pieces if direct else 1
+    steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
+    period = max(steps, cycles.tile_words(spec, pieces), spec.pixels + 1)
+    extra = extra_bits(spec, node)
+    fields |= {
+        "weights": len(build.weights),
+        "last_group": operands.outputs - 1,
+        "last_repeat": operands.words.repeat - 1,
+        "zero": zero_word(spec, operands),
+        "zero_piece": operands.pieces - 1,
+        "period": period - 1,
+        "scales": build.rows[step.output],
+        "biases": build.rows[step.output],
+    } | bound_fields(spec, step)
+    fields |= shift_fields(spec, node.rescale.shift + extra)
+    if len(step.inputs) == 2:
+        if node.align < 0:
+            raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
+        fields |= {"has_side": 1, "side": side_address(build, step, fields)}
+        fields |= align_fields(spec, node.align + extra)
+    build.weights += weight_rows(spec, node, operands, channels)
+    tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
+    busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
+    flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
+    products = node.products.even.size * output[0] * output[1]
+    about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
+    build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
+
+
+def side_address(build: Build, step: Step, fields: Mapping[str, int]) -> int:
+    """The first row of a step's side branch, which may have been handed over to its output."""
+    side = step.inputs[1]
+    return build.values.first(side) if side in build.values.taken else fields["value"]

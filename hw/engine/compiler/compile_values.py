@@ -1,0 +1,115 @@
+"""The instructions that read values: pooling, sums, copies, and the codes and steps of layers."""
+
+from asq_model.common.errors import InputError
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import Add, Input
+from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
+from hw.engine.compiler import cycles
+from hw.engine.compiler.build import Build
+from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
+from hw.engine.compiler.rescaling import (
+    bound_fields,
+    rescale_fields,
+    shift_fields,
+)
+from hw.engine.compiler.steps import Step
+from hw.engine.compiler.uses import Use
+from hw.engine.program import Kind
+
+
+def add_collection(build: Build, index: int, step: Step) -> None:
+    """Add the instruction of a step that reads values: the image, a pooling, a sum, a scaling."""
+    node, spec = step.node, build.spec
+    source = step.output if isinstance(node, Input) else step.inputs[0]
+    _, *output = build.tensor(node.name).shape
+    # A reshape reads memory as it is, in the rows and columns that it makes.
+    _, rows, columns = build.tensor(step.output if isinstance(node, Reshape) else source).shape
+    kernel, stride, dilation, padding = ONE, ONE, ONE, NO_MARGIN
+    if isinstance(node, MaxPool | SumPool):
+        kernel, stride, padding = node.kernel, node.stride, node.padding
+        dilation = node.dilation if isinstance(node, MaxPool) else ONE
+    words = build.words(step.output)
+    if isinstance(node, Add) and node.signs[1] < 0:  # what is subtracted is read first: the side branch is added
+        source, beside = step.inputs[::-1]
+    else:
+        beside = step.inputs[-1] if isinstance(node, Add) else ""
+    base = 0 if isinstance(node, Input) else build.values.first(source)
+    side_base = build.values.first(beside) if beside else 0
+    window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, words, 1)
+    fields = (
+        window.fields(False, build.modulus)
+        | build.target_fields(index, step)
+        | rescale_fields(spec, step, build.rows[step.output])
+    )
+    fields |= {"last_place_word": words - 1} | bound_fields(spec, step)
+    fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
+    fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
+    fields |= {"has_side": 1, "side": side_base} if beside else {}
+    direct = build.direct(step)
+    pieces = direct.operands.pieces if direct else 1
+    least = -(-pieces // spec.beats)  # a word of codes takes as long as its pieces
+    fields["last_step"] = least - 1
+    size = {"words": output[0] * output[1] * words, "steps": max(kernel[0] * kernel[1] + bool(beside), least)}
+    busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
+    flush = cycles.collect_flush(pieces, direct is not None, build.finishes(step))
+    layer = direct.step.node.name if direct else ""
+    build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer)
+
+
+def add_concatenation(build: Build, index: int, step: Step) -> None:
+    """Add an instruction for each part: its words are copied to their place in every pixel."""
+    node, lanes = step.node, build.spec.lanes
+    assert isinstance(node, Concatenate)
+    _, rows, columns = build.tensor(step.output).shape
+    target = build.target_fields(index, step) | bound_fields(build.spec, step)
+    first = 0
+    for name, shift in zip(step.inputs, node.shifts, strict=True):
+        channels = build.tensor(name).shape[0]
+        if first % lanes:
+            raise InputError(f"has a part that begins with channel {first}; allowed: multiples of {lanes}, lanes")
+        if shift < 0:
+            raise InputError(f"shifts {name} left, by {-shift}; the engine shifts right only")
+        size, words = (rows, columns), -(-channels // lanes)
+        window = Window(size, size, ONE, ONE, ONE, NO_MARGIN, build.values.first(name), build.words(name), 1)
+        fields = window.fields(False, build.modulus) | target | {"value": target["value"] + first // lanes}
+        fields |= {"last_place_word": words - 1, "finishes": 1, "identity": 1} | shift_fields(build.spec, shift)
+        busy = cycles.busy_cycles(build.spec, Kind.COLLECT, {"words": rows * columns * words, "steps": 1})
+        flush = cycles.collect_flush(1, False, True)
+        about = {"tensor": step.output, "channels": (first, first + channels)}
+        build.add(Kind.COLLECT, f"{name} in {step.output}", fields, busy, flush, **about)
+        first += channels
+
+
+def add_codes(build: Build, step: Step, use: Use) -> None:
+    """Add the instructions that make a layer's codes of values that are whole: its step, its scales, its codes."""
+    spec = build.spec
+    _, rows, columns = build.tensor(step.output).shape
+    words, base = build.words(step.output), build.values.first(step.output)
+    name = use.step.node.name
+    if use.adapts:
+        add_adaptation(build, step, use)
+    output, stride = (rows, columns), ONE
+    if use.skips_pixels:
+        assert isinstance(use.step.node, Convolution)
+        output, stride = build.tensor(name).shape[1:], use.step.node.stride
+    window = Window((rows, columns), output, ONE, stride, ONE, NO_MARGIN, base, words, 1)
+    fields = window.fields(False, build.modulus) | build.code_fields(use, *output)
+    least = -(-use.operands.pieces // spec.beats)
+    fields |= {"last_place_word": words - 1, "last_step": least - 1}
+    fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
+    size = {"words": output[0] * output[1] * words, "steps": least}
+    busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
+    flush = cycles.collect_flush(use.operands.pieces, True, False)
+    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
+
+
+def add_adaptation(build: Build, step: Step, use: Use) -> None:
+    """Add the instructions of a layer's adapter and of its scales."""
+    node, words = use.step.node, build.words(step.output)
+    assert isinstance(node, Convolution)
+    fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output).shape)
+    busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
+    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0)
+    fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])
+    busy = cycles.busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
+    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0)
