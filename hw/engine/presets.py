@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import Struct, convert
 from asq_model.common.errors import InputError, check_choice
 from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.movement import SumPool
 from asq_model.spec.graph.round_products import round_products
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
@@ -35,11 +37,11 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     """An engine's sizes, as EngineSpec has them. What is None is as large as the network needs.
 
     lanes: 0: as many as channels. family, blocks: of the device's memory, which the depths were chosen for. device:
-    nextpnr's options for it. cells: the family whose own cells the arrays are made of. least_shift,
-    shift_bits: of totals and of side branches. weights: of the products that the depths were chosen for; a network
-    brings its own. specialised: instructions store only the bits in which those of the network differ, so that the
-    engine is for no other. spram: weights are in a device's memory that a bitstream cannot fill; they come from the
-    board's flash.
+    nextpnr's options for it. cells: the family whose own cells the arrays are made of. total_bits: None: three times
+    the precision. least_shift, shift_bits: of totals and of side branches. weights: of the products that the depths
+    were chosen for; a network brings its own. specialised: instructions store only the bits in which those of the
+    network differ, so that the engine is for no other. spram: weights are in a device's memory that a bitstream cannot
+    fill; they come from the board's flash.
     """
 
     about: str
@@ -52,6 +54,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     cells: str = GENERIC
     word_bits: int = 64
     accumulator_bits: int = 24
+    total_bits: int | None = None
     least_shift: int = 0
     shift_bits: int = SHIFT_BITS
     depths: Depths | None = None
@@ -132,6 +135,12 @@ def adapting(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
     return found
 
 
+def pool_bits_of(graph: Graph) -> int:
+    """Bits that the sums of a network's largest pooling have more than its values."""
+    pools = (node for node in graph.nodes if isinstance(node, SumPool))
+    return max(((prod(pool.kernel) - 1).bit_length() for pool in pools), default=0)
+
+
 def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
     """The engine of a preset for a network. precision: bits of the network's integers."""
     layers = adapting(graph)
@@ -139,8 +148,9 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         "map_channels": max((shape[0] for shape, _, _ in layers), default=1),
         "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),
         "hidden": max((hidden for _, hidden, _ in layers), default=1) or 1,
+        "pool_bits": pool_bits_of(graph),
     }
-    widths = ("pool_bits", "size_bits", "count_bits")
+    widths = ("size_bits", "count_bits")
     sizes |= {name: own for name in (*sizes, *widths) if (own := getattr(preset, name)) is not None}
     endless = Depths(**dict.fromkeys((field.name for field in fields(Depths)), ENDLESS))
     return EngineSpec(
@@ -155,7 +165,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         align_bits=preset.shift_bits,
         precision=precision,
         value_bits=precision,
-        total_bits=3 * precision,
+        total_bits=preset.total_bits or 3 * precision,
         scale_bits=precision + 8,
         adapter=bool(layers) if preset.adapter is None else preset.adapter,
         byte_input=graph.input.table is not None,

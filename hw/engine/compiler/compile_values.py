@@ -28,6 +28,9 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     if isinstance(node, MaxPool | SumPool):
         kernel, stride, padding = node.kernel, node.stride, node.padding
         dilation = node.dilation if isinstance(node, MaxPool) else ONE
+        if build.tensor(node.name).bits > spec.pooled_bits:
+            bits = build.tensor(node.name).bits
+            raise InputError(f"gives sums of {bits} bits; allowed: value_bits and pool_bits, {spec.pooled_bits}")
     words = build.words(step.output)
     if isinstance(node, Add) and node.signs[1] < 0:  # what is subtracted is read first: the side branch is added
         source, beside = step.inputs[::-1]

@@ -18,6 +18,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Slice
 from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.mac import MacSpec
+from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
@@ -156,3 +157,14 @@ def test_multipliers_that_their_memory_does_not_hold_are_refused() -> None:
     wide = msgspec.structs.replace(node, rescale=replace(node.rescale, multiplier=node.rescale.multiplier << 3))
     with pytest.raises(InputError, match="layer layer has multipliers of 15 bits; allowed: 12"):
         compile_network(Preset("", 4, 2), Graph((*made.nodes[:-1], wide)), MACS[0], made.precision)
+
+
+def test_sums_of_a_pooling_that_do_not_fit_are_refused() -> None:
+    """An engine for the network has the bits; one with a bit fewer says which node needs them."""
+    made = Maker(MACS[0], (2, 6, 6), with_table=False)
+    made.conv("last", made.sum_pool("mean", "input", (6, 6)), 2)
+    graph, compiled = compile_network(Preset("", 4, 1), made.graph, MACS[0], 12)
+    assert compiled.spec.pool_bits == 6
+    few = replace(compiled.spec, pool_bits=5)
+    with pytest.raises(InputError, match="node mean: gives sums of 18 bits; allowed: value_bits and pool_bits, 17"):
+        compile_graph(graph, few)
