@@ -130,7 +130,7 @@ def verdict(rows: list[EngineRow]) -> str:
         return "POST beside others: not measured."
     best = max(post, key=lambda row: row.density)
     parts = [f"{best.density / row.density:.2f} times what that with {row.unit} does" for row in others]
-    return f"In images a second and LUT, at one clock: The engine with POST does {', '.join(parts)}."
+    return f"In images a second and LUT, at one clock, the engine with POST does {', '.join(parts)}."
 
 
 def page(report: EnginesReport) -> str:
@@ -144,11 +144,13 @@ def page(report: EnginesReport) -> str:
         " (ResNet-8 on CIFAR-10, first and last layer of 8 bits, ASQ's adapters included), made by `asq-post engines`"
         " and `asq-post pages`.",
         "",
-        f"- **Cycles** are the compiler's; simulation meets them exactly. From {min(simulated)} to {max(simulated)}"
+        f"- **Cycles** are the compiler's; simulation meets them exactly. At least {min(simulated)}"
         f" images went through the RTL of each engine, with generic products, without a difference to the graph.",
         "- **LUT6, flip-flops, DSP48** are Yosys' count: a lane, synthesised once and counted as often as there are"
         " lanes, and all that is not a lane. Nothing was placed: no open tool here places 7-series. Rates are at"
         f" {MEGAHERTZ} MHz for all. *LUT6 a product* is a lane's, with its accumulators.",
+        "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts of"
+        " those that are wider than they are.",
         "- **RAMB18** are those that the memories take by their sizes.",
         "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. Some networks were"
         " trained for one epoch only: neither cycles nor cells depend on the values of weights."

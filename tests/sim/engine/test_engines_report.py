@@ -52,7 +52,7 @@ def test_rows_are_joined_by_products_the_rival_first() -> None:
 
 def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
     text = page(EnginesReport("zynq7020", "xc7", [RIVAL, ROW]))
-    assert "The engine with POST does 0.90 times what that with uniform-sign does" in text
+    assert "the engine with POST does 0.90 times what that with uniform-sign does" in text
     assert "         0.90 |" in text and "         1.00 |" in text
     alone = page(EnginesReport("zynq7020", "xc7", [ROW]))
     assert "POST beside others: not measured." in alone and "not measured |" in alone
