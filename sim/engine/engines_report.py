@@ -149,8 +149,8 @@ def page(report: EnginesReport) -> str:
         "- **LUT6, flip-flops, DSP48** are Yosys' count: a lane, synthesised once and counted as often as there are"
         " lanes, and all that is not a lane. Nothing was placed: no open tool here places 7-series. Rates are at"
         f" {MEGAHERTZ} MHz for all. *LUT6 a product* is a lane's, with its accumulators.",
-        "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts of"
-        " those that are wider than they are.",
+        "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts"
+        " of those that are wider than they are.",
         "- **RAMB18** are those that the memories take by their sizes.",
         "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. Some networks were"
         " trained for one epoch only: neither cycles nor cells depend on the values of weights."
