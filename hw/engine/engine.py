@@ -51,7 +51,7 @@ def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
 
 
 def count_layout(spec: EngineSpec) -> data.StructLayout:
-    """Of each program: the number of the instruction that is at hand, whether it waits, whether it is left out now."""
+    """The number of the instruction at hand, whether it waits, and whether it is left out now, for each program."""
     counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
     fields = {
         name: data.StructLayout({"number": range(count), "waits": 1, "skipped": 1}) for name, count in counts.items()

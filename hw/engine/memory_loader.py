@@ -108,7 +108,7 @@ class MemoryLoader(wiring.Component):
             m.d.sync += [held.eq(self.word), left.eq(self.interval)]
 
     def next_word(self, m: Module) -> AbstractContextManager[None]:
-        """In a state: what to do with a word. In every state `begin` leads to the first."""
+        """A state, and what to do with a word in it. `begin` leads from every state to the first."""
         with m.If(self.begin):
             m.next = "NUMBER"
         return m.Elif(self.valid)

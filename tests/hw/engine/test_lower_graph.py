@@ -27,7 +27,7 @@ def test_a_lowered_graph_computes_the_same(size: int) -> None:
 
 
 def test_the_order_of_memory_is_another_one() -> None:
-    """With the columns of weights and adapters left where they were, the network gives other results."""
+    """A network whose columns of weights stay where they were gives other results."""
     made = Maker(MAC, (4, 2, 3), with_table=False)
     flat = made.reshape("flat", "input", (24, 1, 1), (0, 1, 2))
     made.conv("last", flat, 3, hidden=2)

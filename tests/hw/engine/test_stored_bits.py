@@ -29,7 +29,7 @@ def test_rows_that_agree_are_stored_once() -> None:
 
 @pytest.mark.parametrize("network", [adapting_network, steady_network])
 def test_stored_bits_give_all_that_an_instruction_uses(network) -> None:
-    """Of both programs: every field that a kind of instruction uses, zeros too."""
+    """Every field that a kind of instruction uses is stored, zeros too, for both programs."""
     _, compiled = compile_network(Preset("", 4, 2, 2, specialised=True), network(MAC).graph, MAC, 12)
     spec, kinds, programs = compiled.spec, needs_of(compiled.spec), programs_of(compiled)
     images = {True: compiled.image.array_program, False: compiled.image.value_program}
