@@ -121,7 +121,7 @@ VALUES = {
     STAMPS: {"content": HASH, "sources": HASH},
     USE: {"area": AREA_OF_FEW, "netlist": HASH},
     ENGINE_AREA: {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
-    ENGINES: {"preset": "zynq7020", "family": "xc7", "rows": [ENGINE_ROW]},
+    ENGINES: {"preset": "zynq7020", "family": "xc7", "rows": [ENGINE_ROW], "note": "n"},
     BITSTREAM: {"megahertz": 31.5, "sha256": HASH},
     SCHEDULE: {"network": "digits", "images": 2, "period": 90, "runs": [RUN, RUN | {"start": 0, "bank": 1}]},
     LOAD_FILE: {"network": "x", "engine": 7, "control": 0, "begin": 1, "register": 32, "words": "AAAA"},

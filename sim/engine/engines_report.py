@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from asq_model.common.markdown import markdown_table
-from asq_model.common.records import Count, Kind, Line, Positive, Whole, Width, Word
+from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
 from sim.engine.engine_area import EngineArea
 
 MEGAHERTZ = 100  # rates are given at this clock
@@ -63,11 +63,12 @@ class EngineRow(Struct, frozen=True):
 
 
 class EnginesReport(Struct, frozen=True):
-    """Engines of one preset."""
+    """Engines of one preset. note: what else the page says, of the networks in them."""
 
     preset: Word
     family: Word
     rows: list[EngineRow]
+    note: Text = ""
 
 
 def check_rows(report: EnginesReport) -> None:
@@ -94,7 +95,8 @@ def joined(earlier: EnginesReport | None, preset: str, family: str, rows: list[E
     known = {products_of(row): row for row in (earlier.rows if earlier and earlier.preset == preset else [])}
     known |= {products_of(row): row for row in rows}
     order = sorted(known, key=lambda key: (-key[0], -key[1], key[2] != UNIFORM, key[2:]))
-    return EnginesReport(preset, family, [known[key] for key in order])
+    note = earlier.note if earlier and earlier.preset == preset else ""
+    return EnginesReport(preset, family, [known[key] for key in order], note)
 
 
 def table(rows: list[EngineRow]) -> str:
@@ -152,9 +154,9 @@ def page(report: EnginesReport) -> str:
         "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts"
         " of those that are wider than they are.",
         "- **RAMB18** are those that the memories take by their sizes.",
-        "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. Some networks were"
-        " trained for one epoch only: neither cycles nor cells depend on the values of weights."
-        " What the level sets reach in accuracy is on [another page](trained-out.md).",
+        "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. What"
+        " the level sets reach in accuracy is on [another page](trained-out.md).",
+        *([f"- {report.note}"] if report.note else []),
         "",
     ]
     for weights, activations in widths:

@@ -44,9 +44,10 @@ def test_a_row_s_figures_follow_from_its_counts() -> None:
 
 
 def test_rows_are_joined_by_products_the_rival_first() -> None:
-    earlier = EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, period=1), RIVAL])
+    earlier = EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, period=1), RIVAL], "of two networks")
     report = joined(earlier, "zynq7020", "xc7", [ROW])
     assert report.rows == [RIVAL, ROW]
+    assert "- of two networks" in page(report)
     assert joined(earlier, "ecp5-85", "ecp5", [ROW]).rows == [ROW]  # another preset's are no rows of this one
 
 
