@@ -107,7 +107,7 @@ def export_digits_network(recipe: Recipe, force: bool) -> Path:
 
 
 def export_in_silence(recipe: Recipe, force: bool) -> Path:
-    """The same in a child process, whose parent shows the progress of all."""
+    """Make the golden vectors of a digits network and print nothing: for a child, whose parent shows the progress."""
     with redirect_stderr(StringIO()):
         return export_digits_network(recipe, force)
 

@@ -1,1 +1,1 @@
-"""What is built: Amaranth components of the POST multiply-accumulate units, and the Verilog they become."""
+"""Hardware in Amaranth: multiply-accumulate units, arrays, ASQ's blocks, engines, and the Verilog that they become."""

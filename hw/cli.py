@@ -1,4 +1,4 @@
-"""The commands of `python -m hw`: write Verilog of a unit with the parameters that are given."""
+"""The commands of `python -m hw`: write the Verilog of a unit, or of an engine with a network in it."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +13,7 @@ from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.spec.golden_vectors import read_maps
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH, DEFAULT_FRAC
-from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
+from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from asq_model.spec.units import UNITS
 from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
@@ -26,7 +26,7 @@ OPERAND_FIELDS = ("activation_bits", "signed_activation")
 
 @click.group(cls=Commands)
 def cli() -> None:
-    """Generate synthesizable Verilog of POST multiply-accumulate units and ASQ's step-size blocks."""
+    """Generate synthesizable Verilog of multiply-accumulate units, ASQ's step-size blocks and whole engines."""
 
 
 cli.add_command(engine)
@@ -99,7 +99,7 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--columns", type=Integer(), help=f"Columns of an array.  [default: {ArraySpec.columns} if it is one]")
 @click.option("--stages", type=Integer(), help="Arrays: stages of a product.  [default: 1]")
 @click.option(
-    "--family", "fpga_family", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"
+    "--family", "fpga_family", help=f"Arrays: out of the cells of {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]"
 )
 @click.option(
     "--total", "total_bits", type=Integer(), help=f"rescale: bits of sums.  [default: {BlockSpec.total_bits}]"

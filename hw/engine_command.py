@@ -16,7 +16,7 @@ from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from asq_model.spec.mapping import FPGA_FAMILIES, GENERIC
+from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from hw.emit import awake
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
@@ -32,7 +32,7 @@ OPTIONS = (
     click.option("--bits", "weight_bits", type=Integer(), help="Of the products' weights.  [default: its own]"),
     click.option("--abits", "activation_bits", type=Integer(), help="Of their activations.  [default: its own]"),
     click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: the network's own]"),
-    click.option("--family", help=f"Arrays: out of the cells of {', '.join(FPGA_FAMILIES)}.  [default: {GENERIC}]"),
+    click.option("--family", help=f"Arrays: out of the cells of {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]"),
     click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
 )
 
@@ -47,7 +47,7 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def check_given(products: Mapping[str, Any]) -> None:
     """Raises InputError for products that no engine can have. products: what the user gave of them, or None."""
     given = {name: value for name, value in products.items() if value is not None}
-    check_choice("family", given.pop("family", GENERIC), (GENERIC, *FPGA_FAMILIES))
+    check_choice("family", given.pop("family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
     check_products(given)
 
 

@@ -1,1 +1,1 @@
-"""What is checked: cocotb benches on Verilator, golden vectors, cycle counts, reports."""
+"""Simulation and measurement: cocotb test benches on Verilator, area, clock and energy, and the pages on them."""

@@ -113,8 +113,7 @@ def draw_engine(results: Path) -> list[Path]:
 def pages(results):
     """Write the pages on hardware anew.
 
-    names = "hardware.json, engines.json, unrolled.json, asq.json"
-    raise InputError(f"{results} has none of {names}, {SCHEDULE_FILE}")
+    Reads the records in RESULTS.
     """
     from sim.engine.engines_report import ENGINES
     from sim.engine.engines_report import page as engines_page

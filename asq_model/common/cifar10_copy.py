@@ -1,6 +1,6 @@
-"""What an accuracy can be on images that are not the original ones: what pages print beside every table of them.
+"""Known copies of CIFAR-10, and the note that every page prints whose accuracies were measured on one.
 
-A copy is known by its test labels, in their order: other decoders of the same files differ in the last bit of a pixel.
+A copy is recognised by its test labels, in their order: decoders of the same files differ in the last bit of a pixel.
 Free of torch.
 """
 
@@ -25,5 +25,5 @@ def labels_digest(labels: np.ndarray) -> str:
 
 
 def yardsticks(digests: Iterable[str | None]) -> list[str]:
-    """What there is to say of the copies among these test sets, each once; nothing of other data."""
+    """The note on each copy that is among these test sets, once; none for other data."""
     return [COPIES[digest] for digest in dict.fromkeys(digests) if digest in COPIES]

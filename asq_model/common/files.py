@@ -96,7 +96,10 @@ def read_bytes(path: Path, what: str, megabytes: int = JSON_MB) -> bytes:
 
 
 def read_text(path: Path, what: str, megabytes: int = JSON_MB) -> str:
-    """The same as UTF-8 text; bytes that are none are replaced, as for a file of another program."""
+    """Everything in a file as UTF-8 text. Other bytes are replaced, since another program may have written it.
+
+    Raises InputError as `read_bytes` does.
+    """
     return read_bytes(path, what, megabytes).decode("utf-8", errors="replace")
 
 

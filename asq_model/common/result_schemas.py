@@ -21,7 +21,7 @@ class ArithmeticRow(TypedDict):
     torch's own.
 
     product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
-    own. data: the whole test set's labels by `yardstick.labels_digest`.
+    own. data: the whole test set's labels by `cifar10_copy.labels_digest`.
     """
 
     network: Word

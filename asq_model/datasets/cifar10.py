@@ -26,10 +26,9 @@ CLASSES = 10
 IMAGE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 RECORDS = 10_000  # per file
-MEAN = (0.4914, 0.4822, 0.4465)  # of the training images, per channel
+MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the training images, per channel
 LARGEST_MB = 40  # of a file: both layouts have 31 million bytes
 LARGEST_PICKLE = 1_000_000  # operations: the names and labels of 10,000 images take tens of thousands
-DEVIATION = (0.2470, 0.2435, 0.2616)
 
 
 def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:

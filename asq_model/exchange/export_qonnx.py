@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.datasets import load_dataset
 from asq_model.exchange.import_network import import_qonnx
-from asq_model.export.onnx import CHECKED, TOLERANCE, run_exporter, run_torch, write_model
+from asq_model.export.onnx import CHECKED, TOLERANCE, largest_differences, run_exporter, run_torch, write_model
 from asq_model.export.opaque_layers import opaque_modules
 from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, UniformWeight
 from asq_model.quantisation.convert import replace_layers
@@ -114,4 +114,4 @@ def export_and_read_back(checkpoint: Path, path: Path, data_folder: Path | None)
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_qonnx(model, images[:1], path)
     wanted, logits = run_torch(model, images), run_torch(import_qonnx(path), images)
-    return len(images), int(((logits - wanted).abs().flatten(1).amax(1) <= TOLERANCE).sum())
+    return len(images), int((largest_differences(logits, wanted) <= TOLERANCE).sum())

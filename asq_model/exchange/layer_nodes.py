@@ -10,10 +10,10 @@ from torch.nn import functional
 from asq_model.common.errors import shown
 from asq_model.config.layer_config import LayerConfig
 from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder
-from asq_model.exchange.quantiser_nodes import signed_bits
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.layers import TWINS
 from asq_model.quantisation.weights import UniformWeight
+from asq_model.spec.fixed_point import signed_width
 
 CONVOLUTIONS: dict[int, Callable[..., nn.Conv1d | nn.Conv2d]] = {3: nn.Conv1d, 4: nn.Conv2d}
 NORMS: dict[int, type[nn.Module]] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
@@ -60,7 +60,7 @@ def weight_bits(builder: NetworkBuilder, weight: Constant) -> int:
     """The bits of signed integers that hold all the weights'. Raises InputError for more than 8."""
     assert weight.integers is not None
     low, high = int(weight.integers.min(initial=0)), int(weight.integers.max(initial=0))
-    bits = max(signed_bits(low, high), min(weight.bits, MOST), 2)
+    bits = max(signed_width(low, high), min(weight.bits, MOST), 2)
     if bits > MOST:
         builder.node.refuse(f"has weights from {low} to {high}; allowed: those of 2 to {MOST} bits, signed")
     return bits

@@ -49,7 +49,7 @@ class Constant:
     bits: int = 0
 
     def rearranged(self, change: Callable[[np.ndarray], np.ndarray]) -> "Constant":
-        """The same in another order or shape."""
+        """This constant with its values in another order or shape."""
         integers, scales = (None if part is None else change(part) for part in (self.integers, self.scales))
         return Constant(change(self.values), integers, scales, self.bits)
 

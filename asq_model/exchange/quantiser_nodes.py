@@ -8,7 +8,7 @@ import torch
 
 from asq_model.common.errors import shown
 from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder, UniformQuantiser
-from asq_model.quantisation import uniform_bounds
+from asq_model.spec.fixed_point import bounds
 
 FEWEST, MOST = 2, 8  # bits of a quantised activation
 WIDEST = 32  # bits of a quantised constant: biases
@@ -37,7 +37,7 @@ def check_zero_point(builder: NetworkBuilder, index: int) -> None:
 
 def integer_range(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
     """The smallest and the largest integer, as QONNX defines them."""
-    low, high = uniform_bounds(bits, signed)
+    low, high = bounds(bits, signed)
     return (low + narrow, high) if signed else (low, high - narrow)
 
 
@@ -152,7 +152,7 @@ def translate_quantize_linear(builder: NetworkBuilder) -> None:
     value = builder.value(0)
     if isinstance(value, Constant):
         scale = along(builder, builder.constant(1, "scale").values, value.values.shape)
-        quantised = quantise_constant(builder, value, scale, bits, *uniform_bounds(bits, signed))
+        quantised = quantise_constant(builder, value, scale, bits, *bounds(bits, signed))
         assert quantised.integers is not None
         builder.give(Constant(quantised.integers, bits=bits))
         return
@@ -164,18 +164,13 @@ def translate_quantize_linear(builder: NetworkBuilder) -> None:
     given.integer = True
 
 
-def signed_bits(low: int, high: int) -> int:
-    """The bits of a signed integer that can be `low` and `high`."""
-    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
-
-
 def translate_clip_of_integers(builder: NetworkBuilder, value: Activation, low: float, high: float) -> None:
     """Clip between QuantizeLinear and DequantizeLinear: fewer bits than the integers' type has."""
     assert value.pending is not None
     bits = round(log2(high - low + 1)) if 0 < high - low < inf else 0
     signed = low < 0
-    lowest, highest = uniform_bounds(value.pending.bits, value.pending.signed)
-    if bits < FEWEST or (low, high) != uniform_bounds(bits, signed) or low < lowest or high > highest:
+    lowest, highest = bounds(value.pending.bits, value.pending.signed)
+    if bits < FEWEST or (low, high) != bounds(bits, signed) or low < lowest or high > highest:
         builder.node.refuse(f"bounds integers to [{low:g}, {high:g}]; allowed: all of 2 to 8 bits (no narrow range)")
     builder.give(replace(value, pending=replace(value.pending, bits=bits, signed=signed)))
 

@@ -5,7 +5,7 @@ import torch
 
 from asq_model.exchange.network_builder import Activation, NetworkBuilder, UniformQuantiser
 from asq_model.exchange.quantiser_nodes import check_scale, pend
-from asq_model.quantisation import uniform_bounds
+from asq_model.spec.fixed_point import bounds
 
 LAYOUTS = ("", "NC", "NCW", "NCHW")
 UNEVEN = 1e-4  # of a distance: what float32 makes of thresholds that are evenly spaced
@@ -34,7 +34,7 @@ def translate_multi_threshold(builder: NetworkBuilder) -> None:
     scale = float(check_scale(builder, np.array(node.attributes.get("out_scale", 1.0))))
     lowest = round(node.attributes.get("out_bias", 0.0) / scale)
     signed = lowest < 0
-    if lowest * scale != node.attributes.get("out_bias", 0.0) or lowest != uniform_bounds(bits, signed)[0]:
+    if lowest * scale != node.attributes.get("out_bias", 0.0) or lowest != bounds(bits, signed)[0]:
         node.refuse(f"counts from {node.attributes.get('out_bias', 0.0):g}; allowed: 0, or all of a signed integer")
     factor = scale / distance
     offset = scale * (0.5 + lowest - first / distance)

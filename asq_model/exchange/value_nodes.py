@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from asq_model.exchange.network_builder import Activation, Constant, NetworkBuilder
-from asq_model.exchange.quantiser_nodes import signed_bits, translate_clip_of_integers
+from asq_model.exchange.quantiser_nodes import translate_clip_of_integers
+from asq_model.spec.fixed_point import signed_width
 
 UNARY: dict[str, Callable[[], nn.Module]] = {
     "Relu": nn.ReLU,
@@ -44,7 +45,7 @@ def translate_clip(builder: NetworkBuilder) -> None:
     else:
         values = np.clip(value.values, low, high).astype(value.values.dtype)
         whole = values.dtype.kind in "iu" and isfinite(low) and isfinite(high)
-        builder.give(Constant(values, bits=signed_bits(int(low), int(high)) if whole else value.bits))
+        builder.give(Constant(values, bits=signed_width(int(low), int(high)) if whole else value.bits))
 
 
 def translate_arithmetic(builder: NetworkBuilder) -> None:

@@ -23,8 +23,8 @@ from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
 
-MAP_WORDS = 8192  # of a layer's maps that are exported whole: at least 2 maps, at most 8
-SUMMED_MAPS = 64  # whose channel sums are
+LEAST_MAPS, MOST_MAPS, MAP_VALUES = 2, 8, 8192  # whole maps of a layer: as many as have so many values together
+SUMMED_MAPS = 64  # of as many images the channel sums and steps are exported
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def count_products(layer: Quantised, x: Tensor) -> int:
 def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
     """A layer's maps, codes and steps: (arrays, manifest entry)."""
     quantiser, x = seen.quantiser, seen.inputs
-    maps = max(2, min(8, MAP_WORDS // x[0].size, len(x)))
+    maps = max(LEAST_MAPS, min(MOST_MAPS, MAP_VALUES // x[0].size, len(x)))
     summed = min(SUMMED_MAPS, len(x))
     step = quantiser.step(x[:summed])
     _, torch_step = seen.layer.activation_quantiser.codes(seen.torch_input[:summed])

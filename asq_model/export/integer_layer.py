@@ -88,7 +88,7 @@ class RealRescale:
     bias: np.ndarray
 
     def then(self, factor: np.ndarray, offset: np.ndarray) -> "RealRescale":
-        """The same with a factor and an offset behind it, those of batch norm."""
+        """This rescale followed by a factor and an offset for each channel, such as batch norm's."""
         return RealRescale(self.factor * factor, self.bias * factor + offset)
 
 

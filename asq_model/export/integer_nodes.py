@@ -54,7 +54,10 @@ class NodeMaker:
         self.names[node.name] = node.name
 
     def mean_of(self, operation: str) -> str:
-        """The same, of a node that gives values and not sums that stand for means: the mean is then rounded."""
+        """The node that gives an operation's output as values.
+
+        Where the operation gives sums that stand for means, a node that rounds the means is added behind it.
+        """
         name = self.names[operation]
         tensor = self.tensors[name]
         if tensor.gain == 1:

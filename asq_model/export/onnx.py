@@ -28,8 +28,8 @@ OPSET = 18
 INPUT, OUTPUT = "images", "logits"
 CHECKED = 360  # test images that the written file is run on
 TOLERANCE = 1e-3  # of a logit: far above float32's rounding, far below what one other code does
-MOST_OTHERS = 0.05  # of the images, before the differences are looked at
-MOST_OVER_OWN = 3.0  # times as far as torch's own logits in another memory layout
+MOST_DIFFERING = 0.05  # share of the images with other logits from which on their distance is measured
+MOST_DISTANCE = 3.0  # allowed then, in distances of torch's own logits in another memory layout
 
 
 class StoredWeights(WeightQuantiser):
@@ -137,23 +137,23 @@ def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -
 
     Returns (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
     edge between two codes as float32 resolves, sums in another order round it the other way, and in a large network
-    that happens in every image. Raises InputError if more than `MOST_OTHERS` of the images differ, and the logits lie
-    further from torch's than torch's own do when the same network computes in another memory layout.
+    that happens in every image. Raises InputError if more than `MOST_DIFFERING` of the images differ, and the logits
+    lie further from torch's than torch's own do when the same network computes in another memory layout.
     """
     model, config = load_quantised(checkpoint)
     test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_onnx(model, images[:2], path)
     wanted, logits = run_torch(model, images), run_onnx(path, images)
-    others = int(((logits - wanted).abs().flatten(1).amax(1) > TOLERANCE).sum())
-    if others > MOST_OTHERS * len(images):
+    differing = int((largest_differences(logits, wanted) > TOLERANCE).sum())
+    if differing > MOST_DIFFERING * len(images):
         distance, own = (relative_distance(other, wanted) for other in (logits, run_other_layout(model, images)))
-        if distance > MOST_OVER_OWN * own:
+        if distance > MOST_DISTANCE * own:
             raise InputError(
-                f"{path}: onnxruntime's logits differ from torch's for {others} of {len(images)} images,"
+                f"{path}: onnxruntime's logits differ from torch's for {differing} of {len(images)} images,"
                 f" by {distance:.2%} (torch's own in another memory layout: by {own:.2%})"
             )
-    return len(images), len(images) - others
+    return len(images), len(images) - differing
 
 
 def relative_distance(logits: Tensor, wanted: Tensor) -> float:
@@ -180,9 +180,9 @@ def run_onnx(path: Path, images: Tensor) -> Tensor:
     return torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
 
 
-def differences(path: Path, model: nn.Module, images: Tensor) -> Tensor:
-    """Each image's largest difference of an output between onnxruntime and torch, [N]."""
-    return (run_onnx(path, images) - run_torch(model, images)).abs().flatten(1).amax(1)
+def largest_differences(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Each image's largest difference of a logit, [N]."""
+    return (logits - wanted).abs().flatten(1).amax(1)
 
 
 def remove_metadata(model):

@@ -14,6 +14,7 @@ from torch.nn import functional
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe
 from asq_model.gpu.device_images import DeviceImages
+from asq_model.gpu.memory_layout import laid_as
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.state import Run, TrainingState
@@ -73,7 +74,7 @@ class CapturedTraining:
     def descend(self, parameters: list[Tensor], gradients: dict[Tensor, Tensor], weight_decay: float) -> None:
         """Move parameters as torch's SGD does, with a learning rate that lies on the device."""
         momenta = [self.momenta[parameter] for parameter in parameters]
-        steps = [as_laid(gradients[parameter], parameter) for parameter in parameters]
+        steps = [laid_as(gradients[parameter], parameter) for parameter in parameters]
         if weight_decay:
             steps = list(torch._foreach_add(steps, parameters, alpha=weight_decay))
         torch._foreach_mul_(momenta, self.recipe.momentum)
@@ -124,11 +125,6 @@ class CapturedTraining:
     def ended(self) -> bool:
         """Whether the last epoch's updates are enqueued."""
         return self.step == self.state.steps and self.epoch + 1 == self.recipe.epochs
-
-
-def as_laid(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """A gradient that lies in memory as its parameter does."""
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 def settle_steps(model: nn.Module) -> None:

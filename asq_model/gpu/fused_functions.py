@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from asq_model.gpu import kernels
+from asq_model.gpu.memory_layout import dense, laid_as
 from asq_model.quantisation import straight_through
 from asq_model.quantisation.straight_through import CUDA_FUNCTIONS, SMALLEST_STEP
 
@@ -33,7 +34,7 @@ class FusedFakeQuantise(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, step = ctx.saved_tensors
-        gradient, x_gradient, rows = as_laid(gradient, x), torch.empty_like(x), step.numel()
+        gradient, x_gradient, rows = laid_as(gradient, x), torch.empty_like(x), step.numel()
         row_size = x.numel() // rows
         rounds = ROUNDS if row_size >= ROUNDS * BLOCK else 1
         chunks = triton.cdiv(row_size, BLOCK * rounds)
@@ -62,7 +63,7 @@ class FusedNearestLevel(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         w, alpha, levels, midpoints = ctx.saved_tensors
-        gradient, rows = as_laid(gradient, w), alpha.numel()
+        gradient, rows = laid_as(gradient, w), alpha.numel()
         row_size = w.numel() // rows
         w_gradient, alpha_gradient = torch.empty_like(w), torch.empty_like(alpha)
         kernels.level_backward[(rows,)](
@@ -97,18 +98,6 @@ class FusedPositive(Function):
         out, block = torch.empty_like(x), triton.next_power_of_2(x.numel())
         kernels.magnitude_backward[(1,)](x, gradient.contiguous(), out, x.numel(), BLOCK=block)
         return out
-
-
-def dense(x: Tensor) -> Tensor:
-    """A tensor that lies in memory row by row, without gaps, channels last or not."""
-    if x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)):
-        return x
-    return x.contiguous()
-
-
-def as_laid(gradient: Tensor, x: Tensor) -> Tensor:
-    """A gradient that lies in memory as its tensor does."""
-    return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from asq_model.quantisation.activations import (
     activation_quantiser,
 )
 from asq_model.quantisation.adapter import Adapter
-from asq_model.quantisation.straight_through import nearest_level, uniform_bounds
+from asq_model.quantisation.straight_through import nearest_level
 from asq_model.quantisation.weights import (
     DorefaWeight,
     LevelSetWeight,
@@ -34,6 +34,5 @@ __all__ = [
     "WeightQuantiser",
     "activation_quantiser",
     "nearest_level",
-    "uniform_bounds",
     "weight_quantiser",
 ]

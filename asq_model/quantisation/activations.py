@@ -22,8 +22,8 @@ from asq_model.quantisation.straight_through import (
     call,
     exporting,
     positive,
-    uniform_bounds,
 )
+from asq_model.spec.fixed_point import bounds
 
 # What a learned step was started from; a later one replaces an earlier one.
 NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
@@ -60,7 +60,7 @@ class ActivationQuantiser(nn.Module):
         super().__init__()
         self.bits, self.signed = bits, signed
         self.adapter: Adapter | None = None
-        self.low, self.high = uniform_bounds(bits, signed)
+        self.low, self.high = bounds(bits, signed)  # (n, p) of Eq. 1
 
     def start(self, statistics: InputStatistics, source: int) -> None:
         """Set what is learned from an input's statistics, of an example or a batch (`FROM_…`). Raises InputError."""

@@ -114,11 +114,6 @@ def positive(step: Tensor) -> Tensor:
     return magnitude + (magnitude.clamp_min(SMALLEST_STEP) - magnitude).detach()
 
 
-def uniform_bounds(bits: int, signed: bool) -> tuple[int, int]:
-    """The smallest and the largest integer, (n, p) of Eq. 1."""
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-
-
 def exporting() -> bool:
     """Whether torch.export is tracing: tensors have no values then, and the number of samples is a symbol."""
     return torch.compiler.is_exporting()

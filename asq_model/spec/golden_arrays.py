@@ -14,6 +14,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import MEGABYTE
+from asq_model.spec.fixed_point import bounds
 from asq_model.spec.golden_manifest import LayerEntry, MapsEntry, spec_of
 
 ARRAYS_MB = 512  # of one file, unpacked
@@ -95,9 +96,10 @@ def whole(*shape: int | None, low: int = -LARGEST, high: int = LARGEST, dtype: t
     return Wanted(dtype, shape, low, high)
 
 
-def code_range(bits: int, signed: bool) -> dict[str, int]:
-    """Least and largest activation code."""
-    return {"low": -(1 << bits - 1), "high": (1 << bits - 1) - 1} if signed else {"low": 0, "high": (1 << bits) - 1}
+def codes_of(bits: int, signed: bool, dtype: type, *shape: int | None) -> Wanted:
+    """An array of activation codes of so many bits."""
+    low, high = bounds(bits, signed)
+    return whole(*shape, low=low, high=high, dtype=dtype)
 
 
 def check_names(arrays: dict[str, np.ndarray], wanted: dict[str, Wanted], optional: tuple[str, ...] = ()) -> None:
@@ -114,9 +116,8 @@ def check_layer_arrays(entry: LayerEntry, arrays: dict[str, np.ndarray]) -> None
     specs = [spec_of(unit) for unit in entry["units"].values()]
     signed = specs[0].signed_activation
     vectors, terms, channels = entry["vectors"], entry["terms"], entry["channels"]
-    codes = code_range(entry["activation_bits"], signed)
     wanted = {
-        "activations": whole(vectors, terms, dtype=np.int8 if signed else np.uint8, **codes),
+        "activations": codes_of(entry["activation_bits"], signed, np.int8 if signed else np.uint8, vectors, terms),
         "channels": whole(vectors, low=0, high=channels - 1),
         "images": whole(vectors, low=0),
         "positions": whole(vectors, low=0),
@@ -137,7 +138,7 @@ def check_maps_arrays(entry: MapsEntry, arrays: dict[str, np.ndarray]) -> None:
     channels, half = entry["channels"], 1 << entry["input_bits"] - 1
     wanted = {
         "inputs": whole(None, channels, None, None, low=-half, high=half - 1, dtype=np.int32),
-        "codes": whole(None, channels, None, None, dtype=np.int16, **code_range(entry["bits"], entry["signed"])),
+        "codes": codes_of(entry["bits"], entry["signed"], np.int16, None, channels, None, None),
         "steps": whole(None, low=1),
         "torch_steps": Wanted(np.float64, (None,), 0.0, 1e300),
     }

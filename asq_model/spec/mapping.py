@@ -8,7 +8,7 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.spec.mac import MacSpec
 
 GENERIC = "generic"  # Verilog that any tool maps
-FPGA_FAMILIES = ("ice40", "ecp5", "xc7")
+MAPPED_FAMILIES = ("ice40", "ecp5", "xc7")
 SELECTING = ("post", "pot", "e2m1")  # units whose product is one of a few multiples of the activation
 MAPPED_UNITS = (*SELECTING, "apot", "uniform-sign")
 MAPPED_WEIGHT_BITS = (3, 4)
@@ -20,7 +20,7 @@ def check_mapped(fpga_family: str, mac: MacSpec, stages: int) -> None:
 
     iCE40 has no cell of which a part of a product could be made: its products are the generic ones, of any unit.
     """
-    check_choice("family", fpga_family, (GENERIC, *FPGA_FAMILIES))
+    check_choice("family", fpga_family, (GENERIC, *MAPPED_FAMILIES))
     if fpga_family == GENERIC:
         return
     said = f"family is {fpga_family}"

@@ -87,7 +87,7 @@ def measure_arithmetics(
 
     correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
     right. rms_error: see `measure_error`; None for torch's own sums, which are those of floats. unit, frac: of the
-    arithmetic, None for torch's own. data: the test set's labels by `yardstick.labels_digest`.
+    arithmetic, None for torch's own. data: the test set's labels by `cifar10_copy.labels_digest`.
     """
     model, config, recipe = load_low_bit(checkpoint)
     test = load_dataset(recipe.data, data_folder).test

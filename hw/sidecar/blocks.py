@@ -7,6 +7,7 @@ from amaranth.lib import data
 
 from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.fixed_point import bounds
 from hw.asq.memories import row_layouts
 from hw.sidecar.ports import describe_shape
 
@@ -39,8 +40,7 @@ EVERY, LAST_OF_A_MAP = "every", "last of a map"
 
 def code_range(spec: BlockSpec) -> dict[str, int]:
     """The numbers in a quantiser's formula."""
-    half = 1 << spec.activation_bits - 1
-    low, high = (-half, half - 1) if spec.signed_activation else (0, 2 * half - 1)
+    low, high = bounds(spec.activation_bits, spec.signed_activation)
     return {"value_shift": GUARD + 1, "code_min": low, "code_max": high}
 
 

@@ -6,7 +6,7 @@ from conftest import some
 
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe
-from asq_model.gpu import captured_training
+from asq_model.gpu import captured_training, memory_layout
 from asq_model.gpu.captured_training import CapturedTraining
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.state import TrainingState
@@ -93,6 +93,6 @@ def test_what_no_capture_can_do_is_refused(digits):
 def test_a_gradient_is_laid_as_its_parameter():
     parameter = torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last)
     gradient = torch.randn(4, 3, 2, 2)
-    laid = captured_training.as_laid(gradient, parameter)
+    laid = memory_layout.laid_as(gradient, parameter)
     assert laid.stride() == parameter.stride() and torch.equal(laid, gradient)
-    assert captured_training.as_laid(laid, parameter) is laid
+    assert memory_layout.laid_as(laid, parameter) is laid

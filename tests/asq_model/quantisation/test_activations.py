@@ -10,9 +10,9 @@ from asq_model.quantisation import (
     LsqPlusActivation,
     PactActivation,
     activation_quantiser,
-    uniform_bounds,
 )
 from asq_model.quantisation.activations import FROM_BATCH, NOT_STARTED
+from asq_model.spec.fixed_point import bounds
 
 import reference  # isort: skip
 
@@ -28,7 +28,7 @@ def sample(seed, channels=3, requires_grad=True):
 def test_lsq(bits, signed, convention):
     x = sample(bits)
     quantiser = LsqActivation(bits, signed, step_gradient=convention).double().train()
-    low, high = uniform_bounds(bits, signed)
+    low, high = bounds(bits, signed)
     quantiser(x)
     assert torch.isclose(quantiser.step, 2 * x.abs().mean() / high**0.5)
     count = {"numel": x.numel(), "features": 48, "unscaled": 1 / high}[convention]
@@ -41,7 +41,7 @@ def test_every_forward_is_the_nearest_of_all_levels(bits, signed):
     x = sample(7, requires_grad=False) * 3
     quantiser = LsqActivation(bits, signed).double().train()
     out = quantiser(x)
-    low, high = uniform_bounds(bits, signed)
+    low, high = bounds(bits, signed)
     levels = torch.arange(low, high + 1) * quantiser.step.detach()
     nearest = levels[(x.unsqueeze(-1) - levels).abs().argmin(-1)]
     torch.testing.assert_close(out.detach(), nearest)
@@ -75,7 +75,7 @@ def test_lsq_plus(signed):
     x = sample(9)
     quantiser = LsqPlusActivation(3, signed).double().train()
     quantiser(x)
-    low, high = uniform_bounds(3, signed)
+    low, high = bounds(3, signed)
     torch.testing.assert_close((low * quantiser.step + quantiser.offset).detach(), x.detach().min())
     torch.testing.assert_close((high * quantiser.step + quantiser.offset).detach(), x.detach().max())
     quantiser.step.data.mul_(0.6)  # so that something is clipped

@@ -1,0 +1,16 @@
+"""How tensors lie in memory, which kernels and lists of parameters depend on."""
+
+import torch
+from torch import Tensor
+
+
+def laid_as(gradient: Tensor, like: Tensor) -> Tensor:
+    """A gradient that lies in memory as another tensor does: itself, or a copy."""
+    return gradient if gradient.stride() == like.stride() else torch.empty_like(like).copy_(gradient)
+
+
+def dense(x: Tensor) -> Tensor:
+    """A tensor that lies in memory row by row, without gaps, channels last or not."""
+    if x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)):
+        return x
+    return x.contiguous()
