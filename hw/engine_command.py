@@ -1,11 +1,12 @@
 """The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
-from msgspec.structs import replace
+from msgspec.structs import replace as replace_fields
 
 from asq_model.common.errors import InputError, check_choice
 from asq_model.common.files import write_json, write_text
@@ -16,6 +17,7 @@ from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
+from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from hw.emit import awake
 from hw.engine.compiler.compiled import Compiled
@@ -51,22 +53,38 @@ def check_given(products: Mapping[str, Any]) -> None:
     check_products(given)
 
 
-def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, dict[str, Any]]:
-    """A network's graph, and what else an engine for it is made of: the products, the precision, the preset.
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine that a user chose for a network: its preset, its products, the bits of the network's integers."""
+
+    preset: Preset
+    mac: MacSpec
+    precision: int
+
+    def with_cells(self, fpga_family: str) -> "EngineChoice":
+        """This choice with arrays out of a family's own cells."""
+        return replace(self, preset=replace_fields(self.preset, cells=fpga_family))
+
+    def compile(self, graph: Graph) -> tuple[Graph, Compiled]:
+        """Compile a network for the engine, as `compile_network` does."""
+        return compile_network(self.preset, graph, self.mac, self.precision)
+
+
+def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, EngineChoice]:
+    """Read a network's graph from a folder, and choose the engine for it.
 
     products: what the user gave of them. Raises InputError, before a file is read, for what no engine can be.
     """
     given = {name: value for name, value in products.items() if value is not None}
-    chosen: Preset = find_preset(preset)
+    chosen = find_preset(preset)
     family = given.pop("family", None)
-    if family is not None:
-        chosen = replace(chosen, cells=family)
     check_given(products)
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):
         raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
-    return graph, {"mac": products_of(about, given), "precision": precision, "preset": chosen}
+    choice = EngineChoice(chosen, products_of(about, given), precision)
+    return graph, choice if family is None else choice.with_cells(family)
 
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
@@ -86,8 +104,8 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
     if load and find_preset(preset).specialised:
         raise InputError(f"--load is 1, which --preset {preset} does not take: its engine is for one network")
-    graph, how = read_network(folder, preset, products)
-    graph, compiled = compile_network(graph=graph, **how)
+    graph, choice = read_network(folder, preset, products)
+    graph, compiled = choice.compile(graph)
     stem = f"{folder.resolve().name}-{preset}" + "-axi" * axi + "-load" * load
     written = write_engine(graph, compiled, axi, load, out / stem)
     written += write_bench(graph, compiled, axi, folder, out / stem)

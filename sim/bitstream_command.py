@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import click
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write, write_text
@@ -15,7 +15,7 @@ from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.load_words import engine_number, load_words
-from hw.engine.presets import Preset, compile_network, find_preset, presets
+from hw.engine.presets import Preset, find_preset, presets
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
 from hw.engine_command import check_given, network_options, read_network
@@ -41,14 +41,14 @@ def bitstream(folder, preset, root, **products):
     if not find_preset(preset).family:
         devices = [name for name, each in presets().items() if each.family]
         raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
-    graph, how = read_network(folder, preset, products)
-    family = how["preset"].family
-    if products["family"] is None and has_cells(family, how["mac"]):
-        how["preset"] = replace(how["preset"], cells=family)
-    _, compiled = compile_network(graph=graph, **how)
+    graph, choice = read_network(folder, preset, products)
+    chosen, family = choice.preset, choice.preset.family
+    if products["family"] is None and has_cells(family, choice.mac):
+        choice = choice.with_cells(family)
+    _, compiled = choice.compile(graph)
     place = Workspace(root).engine(folder.resolve().name, preset) / "device"
     verilog = place / "written.v"
-    engine = on_device(compiled, how["preset"])
+    engine = engine_for_device(compiled, chosen)
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     with progress_bar("bitstream") as bar:
         bar.expect(2)
@@ -57,23 +57,23 @@ def bitstream(folder, preset, root, **products):
         else:
             use = measure_engine(verilog, family, place).total(compiled.spec.pixels)
         bar.advance()
-        cells = asdict_of(use) | spram_of(compiled, how["preset"])
+        cells = cells_by_name(use) | spram_of(compiled, chosen)
         click.echo(f"{preset}: " + ", ".join(f"{number:,} {name}" for name, number in cells.items()))
         if family not in FLOWS:
             click.echo(f"no bitstream: open tools here place {' and '.join(FLOWS)} only")
             return
-        path, made = write_bitstream(family, list(how["preset"].device), place)
+        path, made = write_bitstream(family, list(chosen.device), place)
         bar.advance()
     rate = made.megahertz * 1e6 / compiled.cycles
     click.echo(
         f"{made.megahertz:.1f} MHz placed and routed, {compiled.cycles:,.1f} cycles an image: {rate:,.0f} images/s"
     )
-    if how["preset"].spram:
+    if chosen.spram:
         path = write_flash(path, compiled)
     click.echo(path)
 
 
-def on_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
+def engine_for_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
     """What is synthesised for a device: the engine, or where a bitstream cannot fill its memories one with a flash."""
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
     return FlashedEngine(engine) if preset.spram else engine
@@ -95,7 +95,7 @@ def write_flash(bitstream: Path, compiled: Compiled) -> Path:
     return path
 
 
-def asdict_of(use: Area) -> dict[str, int]:
+def cells_by_name(use: Area) -> dict[str, int]:
     """The cells of a device by what they are called here."""
     names = {"luts": "LUTs", "carries": "carry cells", "ffs": "flip-flops", "memories": "memory blocks", "dsps": "DSPs"}
     return {names[name]: number for name, number in asdict(use).items()}

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, write_text
@@ -16,7 +15,7 @@ from asq_model.spec.mapping import GENERIC, has_cells
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.memory_map import blocks_of, memory_map
-from hw.engine.presets import compile_network, find_preset
+from hw.engine.presets import find_preset
 from hw.engine_command import read_network
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_report import ENGINES, EngineRow, joined, page
@@ -56,17 +55,18 @@ def engines(graphs, preset, images, onto, out, root):
 
 def measure_row(folder: Path, preset: str, images: int, root: Path) -> EngineRow:
     """Measure an engine: simulated with generic products, counted with the family's own where it has some."""
-    graph, how = read_network(folder, preset, {})
+    graph, choice = read_network(folder, preset, {})
+    mac, family = choice.mac, choice.preset.family
     place = Workspace(root).engine(folder.resolve().name, preset)
     if images:
         given, labels = read_samples(folder / SAMPLES_FILE, graph.input)
         digest = fingerprint([images], [folder / GRAPH_FILE, folder / SAMPLES_FILE])
-        found = simulate_network(Network(graph, digest, given[:images], labels[:images], **how), place, root)
+        network = Network(graph, digest, given[:images], labels[:images], mac, choice.precision, choice.preset)
+        found = simulate_network(network, place, root)
         if found.run is None:
             raise InputError(f"{folder}: engine and graph differ: {found.differences[0]}")
-    mac, family = how["mac"], how["preset"].family
     cells = family if has_cells(family, mac) else GENERIC
-    _, compiled = compile_network(graph=graph, **{**how, "preset": replace(how["preset"], cells=cells)})
+    _, compiled = choice.with_cells(cells).compile(graph)
     verilog = place / "counted" / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))

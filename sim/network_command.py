@@ -25,11 +25,12 @@ def network(folder, preset, root, **products):
     GRAPH is a folder that `asq-post graph` wrote. Compiles the network for an engine, simulates it on the test images,
     and compares every result, instruction and, of some images, every stored number with the graph's.
     """
-    graph, how = read_network(folder, preset, products)
+    graph, choice = read_network(folder, preset, products)
     images, labels = read_samples(folder / SAMPLES_FILE, graph.input)
     digest = fingerprint([], [folder / GRAPH_FILE, folder / SAMPLES_FILE])
     place = Workspace(root).engine(folder.resolve().name, preset)
-    found = simulate_network(Network(graph, digest, images, labels, **how), place, root)
+    mac, precision, engine = choice.mac, choice.precision, choice.preset
+    found = simulate_network(Network(graph, digest, images, labels, mac, precision, engine), place, root)
     if found.run is None:
         for line in found.differences[:SHOWN]:
             click.echo(line, err=True)

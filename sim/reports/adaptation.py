@@ -37,10 +37,20 @@ def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, LayerFindings]:
     }
 
 
-def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
+class AdaptationRow(TypedDict):
+    """β and step of a layer for each image, as the RTL gave them and as torch has them."""
+
+    layer: str
+    rtl_betas: list[float]
+    torch_betas: list[float]
+    rtl_steps: list[float]
+    torch_steps: list[float]
+
+
+def adaptation(golden: Path, outcomes: list[Outcome]) -> list[AdaptationRow]:
     """β and step of each image as the RTL gave them, beside torch's, of every layer with an adapter."""
     adapters = layers_of(outcomes, "adapter")
-    rows = []
+    rows: list[AdaptationRow] = []
     for maps in read_maps(golden):
         if maps.name not in adapters:
             continue
@@ -58,10 +68,11 @@ def adaptation(golden: Path, outcomes: list[Outcome]) -> list[dict]:
     return rows
 
 
-def step_rows(rows: list[dict]) -> list[list[str]]:
+def step_rows(rows: list[AdaptationRow]) -> list[list[str]]:
     """Rows of the summary: layer, β by RTL and by torch, step by RTL and by torch, of the first image."""
-    keys = ("rtl_betas", "torch_betas", "rtl_steps", "torch_steps")
-    return [[row["layer"], *(f"{row[key][0]:.5f}" for key in keys)] for row in rows]
+    series = ((row["rtl_betas"], row["torch_betas"], row["rtl_steps"], row["torch_steps"]) for row in rows)
+    firsts = ([f"{values[0]:.5f}" for values in each] for each in series)
+    return [[row["layer"], *first] for row, first in zip(rows, firsts, strict=True)]
 
 
 class CycleRow(TypedDict):

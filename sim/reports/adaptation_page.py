@@ -50,13 +50,13 @@ class Pair(TypedDict):
 
 
 class AreaReport(TypedDict):
-    """Areas on an FPGA family (`fabric`), with or without multiplier blocks.
+    """Areas on an FPGA family, with or without multiplier blocks.
 
     steps, rescale, mac: the modules that are the adapter-steps, what follows a layer's sums (null: nothing), and the
     network's MAC.
     """
 
-    fabric: Word
+    family: Word
     dsp: bool
     steps: list[Word]
     rescale: Word | None
@@ -82,11 +82,11 @@ def check_asq(report: AsqReport) -> None:
     """Raises ValueError for areas on an unknown FPGA family, or without the modules that are set in relation."""
     for part in report["areas"]:
         wanted = {*part["steps"], part["mac"], part["rescale"] or part["mac"]}
-        if part["fabric"] not in FPGA_FAMILIES or not wanted <= part["modules"].keys():
-            raise ValueError(f"areas on {part['fabric']} are not whole")
+        if part["family"] not in FPGA_FAMILIES or not wanted <= part["modules"].keys():
+            raise ValueError(f"areas on {part['family']} are not whole")
 
 
-ASQ = Kind("report on adaptation", AsqReport, remedy="`make asq` writes it", check=check_asq)
+ASQ = Kind("report on adaptation", AsqReport, 2, remedy="`make asq` writes it", check=check_asq)
 
 
 def rivals(workspace: Workspace) -> dict[str, Path]:
@@ -149,7 +149,7 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
             pairs = [quantisers(modules, bits) for bits in RIVAL_BITS]
             reports.append(
                 {
-                    "fabric": family,
+                    "family": family,
                     "dsp": dsp,
                     "steps": steps,
                     "rescale": rescale,
@@ -169,7 +169,7 @@ def area_lines(reports: list[AreaReport]) -> list[str]:
     for report in reports:
         rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in report["modules"].items()]
         lines += [
-            f"### {FPGA_FAMILIES[report['fabric']].title}, {'with' if report['dsp'] else 'no'} multiplier blocks",
+            f"### {FPGA_FAMILIES[report['family']].title}, {'with' if report['dsp'] else 'no'} multiplier blocks",
             "",
         ]
         lines += [markdown_table(rows, AREA_COLUMNS), ""]

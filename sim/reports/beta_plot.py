@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from asq_model.common.files import atomic_write
+from sim.reports.adaptation import AdaptationRow
 
 COLUMNS = 3
 
 
-def draw_betas(rows: list[dict], path: Path, title: str) -> None:
+def draw_betas(rows: list[AdaptationRow], path: Path, title: str) -> None:
     """Draw the rows of `sim.reports.adaptation` as a PNG, the same bytes for the same rows. Raises InputError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -18,10 +18,10 @@ COLUMNS = (
     ("ice40_mhz", "MHz"),
     ("ice40_gain", "× uniform"),
     ("ecp5", "ECP5 LUT4"),
-    ("ecp5_mhz", "MHz "),
-    ("ecp5_gain", "× uniform "),
+    ("ecp5_mhz", "MHz"),
+    ("ecp5_gain", "× uniform"),
     ("xc7", "LUT6"),
-    ("xc7_gain", "× uniform  "),
+    ("xc7_gain", "× uniform"),
     ("gates", "gate equivalents"),
     ("error", "error"),
 )

@@ -3,14 +3,14 @@
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
 from asq_model.common.markdown import markdown_table
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.mac import MacSpec
-from sim.reports.adaptation import adaptation, cycle_rows
+from sim.reports.adaptation import AdaptationRow, adaptation, cycle_rows
 from sim.runner.bench_runner import Outcome
 from sim.runner.outcomes import Counters
 
@@ -56,7 +56,23 @@ def by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Out
     return dict(sorted(groups.items()))
 
 
-def throughput(outcomes: list[Outcome]) -> list[dict]:
+class ThroughputRow(TypedDict):
+    """What a unit took for the golden workload, by the hardware's counter; speed-ups where the rival ran the same."""
+
+    unit: str
+    module: str
+    products: int
+    cycles: int
+    cycles_per_product: float
+    latency: int
+    interval: int
+    input_stalls: int
+    output_stalls: int
+    speedup_over_serial: NotRequired[float]
+    speedup_over_uniform: NotRequired[float]
+
+
+def throughput(outcomes: list[Outcome]) -> list[ThroughputRow]:
     """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
 
     outcomes: of units that took the same operands, as `by_operands` gives them. The workload is played layer by layer,
@@ -65,7 +81,7 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
     """
     if len(by_operands(outcomes)) > 1:
         raise ValueError("units of several widths have no throughput in common")
-    rows: list[dict[str, Any]] = []
+    rows: list[ThroughputRow] = []
     rivals: dict[tuple[str, int], Counters] = {}
     for outcome in outcomes:
         spec, counters = mac_spec(outcome), outcome.findings["golden"]["counters"]
@@ -84,14 +100,15 @@ def throughput(outcomes: list[Outcome]) -> list[dict]:
             }
         )
     for outcome, row in zip(outcomes, rows, strict=True):
-        for rival in ("serial", "uniform"):
-            counted = rivals.get((rival, mac_spec(outcome).depth))
-            if counted and counted["operands"] == row["products"]:
-                row[f"speedup_over_{rival}"] = counted["cycles"] / row["cycles"]
+        serial, uniform = (rivals.get((rival, mac_spec(outcome).depth)) for rival in ("serial", "uniform"))
+        if serial and serial["operands"] == row["products"]:
+            row["speedup_over_serial"] = serial["cycles"] / row["cycles"]
+        if uniform and uniform["operands"] == row["products"]:
+            row["speedup_over_uniform"] = uniform["cycles"] / row["cycles"]
     return rows
 
 
-def draw_adaptation(path: Path, network: str, rows: list[dict], before: Path) -> None:
+def draw_adaptation(path: Path, network: str, rows: list[AdaptationRow], before: Path) -> None:
     """The picture of β, unless it is there and the last report, `before`, is of the same: matplotlib loads slowly."""
     with suppress(InputError):
         last = read_json(before, "report")
@@ -123,7 +140,12 @@ def write_reports(
     ]
     written, passed = ["sim.json"], all(bench["passed"] for bench in benches)
     layers = [
-        {key: layer[key] for key in ("name", "weight_bits", "activation_bits", "level_set")}
+        {
+            "name": layer["name"],
+            "weight_bits": layer["weight_bits"],
+            "activation_bits": layer["activation_bits"],
+            "level_set": layer["level_set"],
+        }
         for layer in manifest["layers"]
     ]
     report: dict[str, Any] = {

@@ -73,7 +73,7 @@ def throughput_table(outcomes: list[Outcome]) -> str:
     for row in throughput(outcomes):
         stalls = f"{row['input_stalls']}, {row['output_stalls']}"
         speedups = [row.get("speedup_over_serial", "–"), row.get("speedup_over_uniform", "–")]
-        counted = [row[key] for key in ("module", "cycles", "cycles_per_product", "latency")]
+        counted = [row["module"], row["cycles"], row["cycles_per_product"], row["latency"]]
         rows.append([*counted, stalls, *speedups])
     return text_table(THROUGHPUT_TITLES, rows, "lrrrrrr")
 

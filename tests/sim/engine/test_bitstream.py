@@ -11,7 +11,7 @@ from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
-from sim.bitstream_command import on_device, write_flash
+from sim.bitstream_command import engine_for_device, write_flash
 from sim.engine.bitstream import measure_use
 
 
@@ -34,7 +34,9 @@ def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> 
     words = whole[PLACE:]
     assert len(words) == 4 * (4 + len(compiled.image.weights))
     assert zlib.crc32(words[:-4]) == int.from_bytes(words[-4:], "little")
-    assert "SB_SPRAM256KA" in engine_verilog(on_device(compiled, preset), "engine", "an engine that stands alone")
+    assert "SB_SPRAM256KA" in engine_verilog(
+        engine_for_device(compiled, preset), "engine", "an engine that stands alone"
+    )
 
 
 @pytest.mark.exhaustive

@@ -41,16 +41,16 @@ def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
     assert "of a network without adapters" in refused("sim", "asq", tmp_path)
 
 
-@pytest.mark.parametrize("fabric", [some(name, ("ice40", "ecp5"), name) for name in FPGA_FAMILIES])
-def test_area_is_measured_once_and_kept(fabric, build_root, tmp_path, monkeypatch):
+@pytest.mark.parametrize("family", [some(name, ("ice40", "ecp5"), name) for name in FPGA_FAMILIES])
+def test_area_is_measured_once_and_kept(family, build_root, tmp_path, monkeypatch):
     verilog, _ = emit(MacSpec(), build_root / "verilog")
-    found = area(verilog, "post_mac_w3a3", fabric, False, tmp_path)
+    found = area(verilog, "post_mac_w3a3", family, False, tmp_path)
     assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
-    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{fabric}" / "stat.json").read_text())
+    cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{family}" / "stat.json").read_text())
     cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
-    assert summed(FPGA_FAMILIES[fabric], cells) == found
+    assert summed(FPGA_FAMILIES[family], cells) == found
     monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: pytest.fail("synthesised again"))
-    assert area(verilog, "post_mac_w3a3", fabric, False, tmp_path) == found
+    assert area(verilog, "post_mac_w3a3", family, False, tmp_path) == found
 
 
 def test_a_multiplier_block_is_used_only_when_asked_for(build_root, tmp_path):
@@ -91,7 +91,7 @@ def test_the_page_says_which_block_is_not_equal():
 
 def test_each_adapter_of_a_network_of_mixed_widths_has_its_share():
     area = Area(100, 0, 0, 0, 0)
-    found = {"fabric": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
+    found = {"family": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
     lines = area_lines([found | {"modules": {"one": area, "two": structs.replace(area, luts=300), "post": area}}])
     said = [line for line in lines if line.startswith("Share of")]
     assert "`one`" in said[0] and "1 MAC: 50%," in said[0] and "`two`" in said[1] and "1 MAC: 75%," in said[1]
