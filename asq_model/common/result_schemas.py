@@ -17,8 +17,8 @@ Frac = Annotated[int, Meta(ge=-1, le=12)]  # fraction bits of products
 class ArithmeticRow(TypedDict):
     """A network in one arithmetic, on `images` test images, of which `correct` are classified correctly.
 
-    lost, gained: images right in torch and wrong here, and the other way round. rms_error: of the sums; null for
-    torch's own.
+    lost, gained: images right in torch and wrong here, and the other way round. rms_error: of the sums, as
+    `product_rounding.measure_error` has it; null for torch's own, which are those of floats.
 
     product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
     own. data: the whole test set's labels by `cifar10_copy.labels_digest`.

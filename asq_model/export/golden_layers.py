@@ -17,6 +17,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file
 from asq_model.common.tensor_file import digest
 from asq_model.config.fingerprints import EXPORT_IMAGES, EXPORT_SEED, export_fingerprint
+from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_maps import make_all_maps
@@ -44,6 +45,20 @@ def count_post_correct(path: Path, split: Split, frac: int) -> int:
     """Count the images that a checkpoint's network classifies correctly with the rounded products of unit `post`."""
     model, _ = load_quantised(path)
     return count_correct(on_unit(model, "post", frac), split)
+
+
+def check_layers(model: nn.Module) -> None:
+    """Raises InputError for a network without quantised layers, or with one that hardware here does not take."""
+    layers = quantised_layers(model)
+    if not layers:
+        raise InputError(f"{type(model).__name__} has no quantised layer; export takes a converted network")
+    for name, layer in layers:
+        check_exportable(name, layer)
+
+
+def first_config(model: nn.Module) -> LayerConfig:
+    """The configuration of the first low-bit layer; of the first layer where all have 8 bits."""
+    return (inner_layers(model) or quantised_layers(model))[0][1].config
 
 
 def make_all_vectors(model: nn.Module, kind: str, images: Example) -> Iterator[NamedVectors]:
@@ -86,6 +101,34 @@ def try_graph(
         return None
 
 
+def write_vectors(model: nn.Module, images: Example, folder: Path) -> list[LayerEntry]:
+    """Write a file of dot products for each layer that the network uses; return the manifest's entries for them."""
+    config = first_config(model)
+    entries: list[LayerEntry] = []
+    for name, arrays, entry in make_all_vectors(
+        model, config.kind if config.weights in EXPONENTIAL else KINDS[0], images
+    ):
+        file: LayerFile = write_layer(folder, file_stem(name), arrays)
+        entries.append({**entry, **file})
+    return entries
+
+
+def describe_network(model: nn.Module) -> dict[str, Any]:
+    """What the manifest says of a whole network: its class, and the quantisers of its first low-bit layer."""
+    config = first_config(model)
+    return {
+        "format": FORMAT,
+        "network": type(model).__name__,
+        "weight_bits": config.weight_bits,
+        "activation_bits": config.activation_bits,
+        "activations": config.activations,
+        "level_set": config.level_set.name,
+        "kind": config.kind,
+        "family": config.weights,
+        "accuracy": {},
+    }
+
+
 def export_network(
     model: nn.Module,
     images: Example,
@@ -105,41 +148,22 @@ def export_network(
     where an adapter does not adapt. Raises InputError for layers that hardware here does not take.
     """
     check_example(images)
-    layers = quantised_layers(model)
-    if not layers:
-        raise InputError(f"{type(model).__name__} has no quantised layer; export takes a converted network")
-    for name, layer in layers:
-        check_exportable(name, layer)
-    first = (inner_layers(model) or layers)[0][1].config
-    kind = first.kind if first.weights in EXPONENTIAL else KINDS[0]
+    check_layers(model)
     warn_of_constant_steps(model.eval(), images)
     if graph is None and (graph := try_graph(model, images)) is not None:
         assert isinstance(images, torch.Tensor)
         samples = graph.input.integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
     invalidate(folder)
-    entries: list[LayerEntry] = []
-    for name, arrays, entry in make_all_vectors(model, kind, images):
-        file: LayerFile = write_layer(folder, file_stem(name), arrays)
-        entries.append({**entry, **file})
-    maps = [
-        {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
-        for name, arrays, entry in make_all_maps(model, images, graph, samples)
-    ]
+    entries = write_vectors(model, images, folder)
     used = {entry["name"] for entry in entries}
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "network": type(model).__name__,
-        "weight_bits": first.weight_bits,
-        "activation_bits": first.activation_bits,
-        "activations": first.activations,
-        "level_set": first.level_set.name,
-        "kind": first.kind,
-        "family": first.weights,
-        "accuracy": {},
+    manifest = describe_network(model) | {
         "products": sum(entry["products"] for entry in entries),
         "layers": entries,
-        "maps": maps,
-        "unused": [name for name, _ in layers if name not in used],
+        "maps": [
+            {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
+            for name, arrays, entry in make_all_maps(model, images, graph, samples)
+        ],
+        "unused": [name for name, _ in quantised_layers(model) if name not in used],
     }
     if graph is not None:
         write_graph(folder / GRAPH_FILE, graph)

@@ -21,12 +21,12 @@ def pair(numbers: Any, dims: int) -> Pair:
     return (numbers[0], numbers[1] if dims == 2 else 1)
 
 
-def pooled(
+def read_pool(
     translator: Translator, node: fx.Node, dims: int, defaults: dict[str, Any]
 ) -> tuple[Value, Pair, Pair, Margins, Pair]:
-    """A pooling's tensor, kernel, stride, margins and dilation. Raises InputError for one that rounds its size up."""
+    """Read a pooling: tensor, kernel, stride, margins, dilation. Raises InputError for one that rounds its size up."""
     arguments = defaults | arguments_of(node)
-    value = translator.arranged(
+    value = translator.arrange(
         node, translator.value(node, arguments.get("self", node.args[0])), tuple(range(dims + 1))
     )
     kernel = pair(arguments["kernel_size"], dims)
@@ -45,7 +45,7 @@ def pooled(
 
 def translate_max_pool(translator: Translator, node: fx.Node) -> None:
     dims = 1 if "1d" in operation_name(node) else 2
-    value, kernel, stride, margins, dilation = pooled(translator, node, dims, {"dilation": 1})
+    value, kernel, stride, margins, dilation = read_pool(translator, node, dims, {"dilation": 1})
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=stride, padding=margins, dilation=dilation)
     add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
 
@@ -53,7 +53,7 @@ def translate_max_pool(translator: Translator, node: fx.Node) -> None:
 def translate_average_pool(translator: Translator, node: fx.Node) -> None:
     dims = 1 if "1d" in operation_name(node) else 2
     arguments = arguments_of(node)
-    value, kernel, stride, margins, _ = pooled(translator, node, dims, {"dilation": 1})
+    value, kernel, stride, margins, _ = read_pool(translator, node, dims, {"dilation": 1})
     if arguments.get("divisor_override") not in (None, prod(kernel)):
         translator.refuse(node, "has a divisor of its own; allowed: the window's size")
     if any(margins) and not arguments.get("count_include_pad", True):
@@ -69,7 +69,7 @@ def add_mean(
     places = [(size + margin - k) // s + 1 for size, margin, k, s in sizes]
     maps = (value.maps[0], places[0], places[1])
     if kernel == stride == (1, 1) and not any(margins):
-        translator.same(node, Value(value.operation, value.maps, axes))
+        translator.alias(node, Value(value.operation, value.maps, axes))
         return
     name, where = translator.name(node), translator.where(node)
     translator.add(node, Mean(name, (value.operation,), where, node.name, kernel, stride, margins), maps, axes)
@@ -77,7 +77,7 @@ def add_mean(
 
 def adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[Value, Pair]:
     """The tensor and window of a pooling to a given size. Raises InputError where its windows would overlap."""
-    value = translator.arranged(node, translator.value(node, node.args[0]), tuple(range(dims + 1)))
+    value = translator.arrange(node, translator.value(node, node.args[0]), tuple(range(dims + 1)))
     sizes = full_shape(sizes_of(node))[1:]
     if any(size % wanted for size, wanted in zip(value.maps[1:], sizes, strict=True)):
         translator.refuse(node, f"pools maps of {value.maps[1:]} to {sizes}; allowed: sizes that divide them")

@@ -42,7 +42,7 @@ def translate_view(translator: Translator, node: fx.Node) -> None:
     if [size for _, size in kept] == [size for size in sizes if size != 1]:
         remaining = iter([axis for axis, _ in kept])
         axes = tuple(None if size == 1 else next(remaining) for size in sizes)
-        translator.same(node, Value(value.operation, value.maps, named_axes(axes)))
+        translator.alias(node, Value(value.operation, value.maps, named_axes(axes)))
         return
     shape = [size for size in sizes if size != 1]
     if len(shape) > 3:
@@ -51,8 +51,8 @@ def translate_view(translator: Translator, node: fx.Node) -> None:
     order += [axis for axis in range(3) if axis not in order]
     count = iter(range(3))
     axes = tuple(None if size == 1 else next(count) for size in sizes)
-    moved = translator.moved(node, value, (order[0], order[1], order[2]), full_shape(tuple(shape)), named_axes(axes))
-    translator.same(node, moved)
+    moved = translator.move(node, value, (order[0], order[1], order[2]), full_shape(tuple(shape)), named_axes(axes))
+    translator.alias(node, moved)
 
 
 def named_axes(axes: Axes) -> Axes:
@@ -80,7 +80,7 @@ def translate_permute(translator: Translator, node: fx.Node) -> None:
     if order[0] != 0:
         translator.refuse(node, "moves the batch; allowed: the batch stays the first axis")
     axes = tuple(value.axis(dim) for dim in order[1:])
-    translator.same(node, Value(value.operation, value.maps, axes))
+    translator.alias(node, Value(value.operation, value.maps, axes))
 
 
 def translate_pad(translator: Translator, node: fx.Node) -> None:
@@ -123,12 +123,12 @@ def translate_slice(translator: Translator, node: fx.Node) -> None:
     dim = arguments["dim"] % (len(value.axes) + 1)
     if dim == 0:
         if keeps_batch(node, node.all_input_nodes[0]):
-            translator.same(node, value)
+            translator.alias(node, value)
             return
         translator.refuse(node, "cuts the batch; allowed: other axes")
     start, stop, step = slice(arguments["start"], arguments["end"], arguments["step"]).indices(value.sizes[dim - 1])
     if (start, stop, step) == (0, value.sizes[dim - 1], 1):
-        translator.same(node, value)
+        translator.alias(node, value)
         return
     move, maps = cut(translator, node, value, dim, start, stop, step)
     add_move(translator, node, value, move, maps, value.axes)
@@ -157,14 +157,14 @@ def translate_part(translator: Translator, node: fx.Node) -> None:
     """One of several tensors that an operation gives."""
     source, index = node.args
     assert isinstance(source, fx.Node) and isinstance(index, int)
-    translator.same(node, translator.parts[source][index])
+    translator.alias(node, translator.parts[source][index])
 
 
 def translate_expand(translator: Translator, node: fx.Node) -> None:
     value = translator.value(node, node.args[0])
     if sizes_of(node) != value.sizes:
         translator.refuse(node, "repeats values; allowed: tensors of the same size")
-    translator.same(node, value)
+    translator.alias(node, value)
 
 
 SHAPES: dict[str, Handler] = {

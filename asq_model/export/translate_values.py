@@ -48,7 +48,7 @@ def by_channel(translator: Translator, node: fx.Node, value: Value, constant: ob
 def add_affine(translator: Translator, node: fx.Node, value: Value, factor: np.ndarray, offset: np.ndarray) -> None:
     """Add a factor and an offset; the tensor itself where they change nothing."""
     if (factor == 1).all() and (offset == 0).all():
-        translator.same(node, value)
+        translator.alias(node, value)
         return
     name, where = translator.name(node), translator.where(node)
     affine = Affine(name, (value.operation,), where, node.name, factor, offset)
@@ -63,7 +63,7 @@ def translate_batch_norm(translator: Translator, node: fx.Node) -> None:
     arguments = arguments_of(node)
     value = translator.value(node, arguments["input"])
     if value.axis(1) not in (0, None):
-        value = translator.arranged(node, value, tuple(range(len(value.axes))))
+        value = translator.arrange(node, value, tuple(range(len(value.axes))))
     parts = {key: arguments[key] for key in ("weight", "bias", "running_mean", "running_var")}
     if parts["running_mean"] is None or parts["running_var"] is None or arguments.get("training"):
         translator.refuse(node, "uses the batch's own mean; allowed: running statistics, in eval mode")
@@ -106,10 +106,10 @@ def add_sum(translator: Translator, node: fx.Node, left: Value, right: Value, si
     if left.sizes != right.sizes:
         sizes = f"{list(left.sizes)} and {list(right.sizes)}"
         translator.refuse(node, f"adds tensors of the sizes {sizes}; allowed: the same size, or expand one before")
-    right = translator.arranged(node, right, left.axes)
+    right = translator.arrange(node, right, left.axes)
     if right.maps != left.maps:
-        left = translator.arranged(node, left, tuple(range(len(left.axes))))
-        right = translator.arranged(node, right, left.axes)
+        left = translator.arrange(node, left, tuple(range(len(left.axes))))
+        right = translator.arrange(node, right, left.axes)
     name, inputs = translator.name(node), (left.operation, right.operation)
     translator.add(node, Sum(name, inputs, translator.where(node), node.name, (1, sign)), left.maps, left.axes)
 
@@ -181,7 +181,7 @@ def translate_slope(translator: Translator, node: fx.Node) -> None:
     value = translator.value(node, arguments["self"])
     if operation_name(node).startswith("prelu"):
         if value.axis(1) not in (0, None):
-            value = translator.arranged(node, value, tuple(range(len(value.axes))))
+            value = translator.arrange(node, value, tuple(range(len(value.axes))))
         slopes = by_channel(translator, node, value, reshaped(translator, arguments["weight"], value))
     else:
         slopes = by_channel(translator, node, value, arguments["negative_slope"])
@@ -213,7 +213,7 @@ def translate_join(translator: Translator, node: fx.Node) -> None:
         translator.refuse(node, f"joins tensors along axis {dim}; allowed: along the channels")
     if values[0].axis(dim) is None:
         axes = tuple(range(len(axes)))
-    values = [translator.arranged(node, value, axes) for value in values]
+    values = [translator.arrange(node, value, axes) for value in values]
     maps = (sum(value.maps[0] for value in values), *values[0].maps[1:])
     join = Join(translator.name(node), tuple(value.operation for value in values), translator.where(node), node.name)
     translator.add(node, join, maps, axes)
@@ -224,7 +224,7 @@ def translate_identity(translator: Translator, node: fx.Node) -> None:
     kind = node.meta["val"]
     if not kind.is_floating_point():
         translator.refuse(node, f"gives {kind.dtype}; allowed: floating point")
-    translator.same(node, translator.value(node, node.args[0]))
+    translator.alias(node, translator.value(node, node.args[0]))
 
 
 IDENTITIES = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "clone", "contiguous", "detach")

@@ -121,8 +121,8 @@ class Translator:
         self.values[node], self.axes[node.name] = value, axes
         return value
 
-    def same(self, node: fx.Node, value: Value) -> None:
-        """Let a node's tensor be another one, perhaps with other axes."""
+    def alias(self, node: fx.Node, value: Value) -> None:
+        """Let a node's tensor be one that is there already, perhaps with other axes."""
         self.values[node], self.axes[node.name] = value, value.axes
 
     def value(self, node: fx.Node, argument: object) -> Value:
@@ -131,8 +131,8 @@ class Translator:
             self.refuse(node, "takes a constant where this needs a tensor that the input decides")
         return self.values[argument]
 
-    def arranged(self, node: fx.Node, value: Value, axes: Axes) -> Value:
-        """A tensor whose axes lie as given, its values put into another order where they do not."""
+    def arrange(self, node: fx.Node, value: Value, axes: Axes) -> Value:
+        """Put a tensor's values into the order in which its axes lie as given; returns it, or itself where they do."""
         if len(axes) != len(value.axes):
             self.refuse(node, f"takes a tensor with {len(value.axes)} axes behind the samples'; expected {len(axes)}")
         sizes = dict(zip(axes, value.sizes, strict=True))
@@ -140,10 +140,10 @@ class Translator:
         sources = {wanted: there for wanted, there in zip(axes, value.axes, strict=True) if there is not None}
         free = [axis for axis in range(3) if axis not in sources.values()]
         order = [sources[axis] if axis in sources else free.pop(0) for axis in range(3)]
-        return self.moved(node, value, (order[0], order[1], order[2]), shape, axes)
+        return self.move(node, value, (order[0], order[1], order[2]), shape, axes)
 
-    def moved(self, node: fx.Node, value: Value, order: Shape, shape: Shape, axes: Axes) -> Value:
-        """A tensor read in an order of its maps' axes into another shape; the tensor itself where that is the same."""
+    def move(self, node: fx.Node, value: Value, order: Shape, shape: Shape, axes: Axes) -> Value:
+        """Read a tensor in an order of its maps' axes into another shape; returns it, or itself where nothing moves."""
         moves = [axis for axis in order if value.maps[axis] > 1]
         if moves == sorted(moves) and shape == value.maps:
             return Value(value.operation, shape, axes)
@@ -201,7 +201,7 @@ class Translator:
         assert isinstance(module, Quantised)
         inner = len(value.axes) - 1
         axes = (*range(1, inner + 1), 0) if isinstance(module, QuantLinear) else tuple(range(inner + 1))
-        value = self.arranged(node, value, axes)
+        value = self.arrange(node, value, axes)
         sizes = tuple(int(size) for size in node.meta["val"].shape[1:])
         maps = list(value.maps)
         for axis, size in zip(axes, sizes, strict=True):

@@ -58,7 +58,7 @@ class DeviceImages:
                 plan[step, 1:3] = torch.randint(2 * self.split.shift + 1, (2, recipe.batch), generator=generator)
                 if self.split.mirror:
                     plan[step, 3] = torch.rand(recipe.batch, generator=generator) < 0.5
-            self.plans[key] = self.copied(plan)
+            self.plans[key] = self.copy_to_device(plan)
         return self.plans[key]
 
     def learning_rates(self, recipe: Recipe) -> Tensor:
@@ -70,11 +70,11 @@ class DeviceImages:
             rates = [
                 [learning_rate(recipe, epoch, step / steps) for step in range(steps)] for epoch in range(recipe.epochs)
             ]
-            self.rates[key] = self.copied(torch.tensor(rates))
+            self.rates[key] = self.copy_to_device(torch.tensor(rates))
         return self.rates[key]
 
-    def copied(self, tensor: Tensor) -> Tensor:
-        """A copy on the device. It goes by the default stream: on those of the runs it would wait for their work."""
+    def copy_to_device(self, tensor: Tensor) -> Tensor:
+        """Copy a tensor to the device by the default stream: on those of the runs it would wait for their work."""
         if self.device.type != "cuda":
             return tensor
         with torch.cuda.stream(torch.cuda.default_stream()):

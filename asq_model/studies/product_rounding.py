@@ -7,6 +7,7 @@ The error of the sums is measured one layer at a time, on the inputs that the la
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +75,40 @@ def load_low_bit(checkpoint: Path) -> tuple[nn.Module, Trained, Recipe]:
     return model, config, Recipe.from_record(config["recipe"])
 
 
+def describe_run(recipe: Recipe, config: Trained, data: str, images: int) -> dict[str, Any]:
+    """The fields of a row that are the same for every arithmetic of a network."""
+    return {
+        "network": recipe.network,
+        "level_set": recipe.level_set.name,
+        "family": recipe.level_set.family,
+        "kind": recipe.level_set.kind,
+        "weight_bits": recipe.weight_bits,
+        "activations": recipe.activations,
+        "activation_bits": recipe.activation_bits,
+        "product_frac": recipe.product_frac,
+        "seed": recipe.seed,
+        "digest": config["digest"],
+        "data": data,
+        "images": images,
+    }
+
+
+def arithmetic_row(
+    about: dict[str, Any], arithmetic: Arithmetic | None, in_torch: Tensor, correct: Tensor, error: float | None
+) -> ArithmeticRow:
+    """The row of an arithmetic, None for torch's own. in_torch, correct: which images are right, bool [N]."""
+    counted = {
+        "arithmetic": TORCH if arithmetic is None else arithmetic.name,
+        "unit": None if arithmetic is None else arithmetic.unit,
+        "frac": None if arithmetic is None else arithmetic.frac,
+        "correct": int(correct.sum()),
+        "lost": int((in_torch & ~correct).sum()),
+        "gained": int((correct & ~in_torch).sum()),
+        "rms_error": error,
+    }
+    return cast(ArithmeticRow, about | counted)
+
+
 def measure_arithmetics(
     checkpoint: Path,
     images: int | None,
@@ -84,10 +119,6 @@ def measure_arithmetics(
     """Count a network's right answers in torch and in each arithmetic of its family. Raises InputError.
 
     only: the names of the arithmetics, if not all. images: of the test set, the first (None: all of it).
-
-    correct, lost, gained: images that are right; of those right in torch, now wrong; of those wrong in torch, now
-    right. rms_error: see `measure_error`; None for torch's own sums, which are those of floats. unit, frac: of the
-    arithmetic, None for torch's own. data: the test set's labels by `cifar10_copy.labels_digest`.
     """
     model, config, recipe = load_low_bit(checkpoint)
     test = load_dataset(recipe.data, data_folder).test
@@ -98,37 +129,10 @@ def measure_arithmetics(
     bar.expect(1 + len(arithmetics))
     in_torch = find_correct(model, test)
     bar.advance(note=f"{checkpoint.stem}, {TORCH}")
-    rows: list[ArithmeticRow] = []
-
-    def add(name: str, unit: str | None, frac: int | None, correct: Tensor, error: float | None) -> None:
-        rows.append(
-            {
-                "network": recipe.network,
-                "level_set": recipe.level_set.name,
-                "family": recipe.level_set.family,
-                "kind": recipe.level_set.kind,
-                "weight_bits": recipe.weight_bits,
-                "activations": recipe.activations,
-                "activation_bits": recipe.activation_bits,
-                "product_frac": recipe.product_frac,
-                "seed": recipe.seed,
-                "digest": config["digest"],
-                "data": data,
-                "images": len(test),
-                "arithmetic": name,
-                "unit": unit,
-                "frac": frac,
-                "correct": int(correct.sum()),
-                "lost": int((in_torch & ~correct).sum()),
-                "gained": int((correct & ~in_torch).sum()),
-                "rms_error": error,
-            }
-        )
-
-    add(TORCH, None, None, in_torch, None)
+    about = describe_run(recipe, config, data, len(test))
+    rows = [arithmetic_row(about, None, in_torch, in_torch, None)]
     for arithmetic in arithmetics:
         correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
-        error = measure_error(model, first, arithmetic)
-        add(arithmetic.name, arithmetic.unit, arithmetic.frac, correct, error)
+        rows.append(arithmetic_row(about, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
         bar.advance(note=f"{checkpoint.stem}, {arithmetic.name}")
     return rows

@@ -3,6 +3,7 @@
 Made from the runs in a results file, never typed. Free of torch.
 """
 
+from collections.abc import Iterator
 from math import inf, sqrt
 from statistics import mean, variance
 from typing import Literal, get_args
@@ -90,65 +91,67 @@ def recommendation(study: StudyResults, groups: Groups) -> list[str]:
     return lines
 
 
-def render_page(study: StudyResults) -> str:
-    """The page on a table of the paper."""
-    table, groups = TABLES[study["table"]], group_runs(study)
-    seeds = sorted({run["seed"] for run in study["runs"]})
-    epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
-    origin = f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
-    lines = [f"# {table.title}", "", origin, ""]
+def start_lines(study: StudyResults) -> Iterator[str]:
+    """Yield a line on each network in full precision that runs start from."""
     for start in study["start"]:
         if "correct" in start:
             images, recipe = study["runs"][0]["images"], start["recipe"]
-            lines.append(
+            yield (
                 f"Start: {start['network']} in full precision, {recipe['full_precision_epochs']} epochs:"
                 f" **{100 * start['correct'] / images:.2f} %** (digest `{start['digest'][:12]}`), by"
                 f" `python -m asq_model train {full_precision_options(recipe)} --data …`."
             )
         else:
-            lines.append(f"Start: {start['network']}, weights from elsewhere (digest `{start['digest'][:12]}`).")
+            yield f"Start: {start['network']}, weights from elsewhere (digest `{start['digest'][:12]}`)."
+
+
+def opening(study: StudyResults) -> Iterator[str]:
+    """Yield the paragraphs above the table of accuracies."""
+    seeds = sorted({run["seed"] for run in study["runs"]})
+    epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
     versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
-    lines += [
+    yield f"# {TABLES[study['table']].title}"
+    yield f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
+    each_run = (
         f"Each run: {epochs} quantised from there, first and last layer 8-bit LSQ, test set used once,"
         f" after the last epoch. Seeds {', '.join(map(str, seeds))}: the order of images, their augmentation and"
-        f" the adapters' weights. Commit `{study['commit']}`, {versions}.",
-        "",
-    ]
+        f" the adapters' weights. Commit `{study['commit']}`, {versions}."
+    )
+    yield "\n".join([*start_lines(study), each_run])
     if study["note"]:
-        lines += [study["note"], ""]
+        yield study["note"]
     if study["failed"]:
         failed = "; ".join(
             f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]
         )
-        lines += [f"**Failed runs:** {failed}", ""]
-    lines += [line for note in yardsticks([study["data"]]) for line in (note, "")]
-    lines += [*accuracy_table(study, groups), ""]
-    if study["table"] == 4:
-        lines += [
-            "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot.",
-            "",
-        ]
-    lines += [
-        "## Which of the paper's claims hold",
-        "",
-        noise(groups),
-        "",
-        *claims_table(study, groups),
-        "",
-        "## Which level set to take",
-        "",
-        *recommendation(study, groups),
-        "",
-        "## What the paper prints",
-        "",
+        yield f"**Failed runs:** {failed}"
+    yield from yardsticks([study["data"]])
+
+
+def printed_section(study: StudyResults) -> Iterator[str]:
+    """Yield the section on what the paper prints."""
+    yield "## What the paper prints"
+    yield (
         "Top-1 accuracy in percent, top-5 in brackets where it is printed. Some names are pictures, which the text"
-        " that we have lacks; LSQ and APOT are found by what is said beside the tables.",
-        "",
-        *printed_table(table.networks),
-    ]
+        " that we have lacks; LSQ and APOT are found by what is said beside the tables."
+    )
+    yield "\n".join(printed_table(TABLES[study["table"]].networks))
     if study["table"] == 4:
-        lines += ["", "What the figures of all its tables say of its text:", "", *against_the_text()]
-    return "\n".join(lines) + "\n"
+        yield "What the figures of all its tables say of its text:"
+        yield "\n".join(against_the_text())
+
+
+def render_page(study: StudyResults) -> str:
+    """The page on a table of the paper."""
+    groups = group_runs(study)
+    parts = [*opening(study), "\n".join(accuracy_table(study, groups))]
+    if study["table"] == 4:
+        parts.append(
+            "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot."
+        )
+    parts += ["## Which of the paper's claims hold", noise(groups), "\n".join(claims_table(study, groups))]
+    parts += ["## Which level set to take", "\n".join(recommendation(study, groups)), *printed_section(study)]
+    return "\n\n".join(parts) + "\n"
 
 
 def noise(groups: Groups) -> str:

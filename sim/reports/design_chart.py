@@ -26,8 +26,9 @@ TOLD = {  # of the point under the mouse
     "per_lut": "of them per LUT, 10⁶",
     "error": "error, % of the results' rms",
 }
-
-
+# Colours are those of the page around the plot.
+INK = dict.fromkeys(("labelColor", "titleColor"), "currentColor")
+AXIS_INK = dict.fromkeys(("domainColor", "tickColor", "gridColor"), "currentColor")
 EXPORTED = "window.vegaEmbed = vegaEmbed;"  # of the names that the bundle has in its own scope
 
 
@@ -48,21 +49,28 @@ def point_of(row: Row) -> dict[str, Any]:
     }
 
 
-def chart_of(rows: list[Row]) -> dict[str, Any] | None:
-    """The plot in Vega-Lite; None without a placed design. Colours are those of the page around it."""
+def menus(points: list[dict[str, Any]]) -> list[Any]:
+    """The menus of the plot, set to what a reader sees first: the arrays that the page opens with."""
     import altair as alt
 
-    points = [point_of(row) for row in rows if row.mhz is not None and not row.dsp]
-    if not points:
-        return None
     headline = {"form": TITLES[ARRAY], "widths": widths_text(FULL_WIDTHS)}
-    # What a reader sees first: the arrays that the page opens with.
     first = next((point for point in points if headline.items() <= point.items()), points[0])
     picks = []
     for field, title in PICKED.items():
         values = list(dict.fromkeys(point[field] for point in points))
         menu = alt.binding_select(options=[None, *values], labels=["all", *values], name=f"{title}: ")
         picks.append(alt.selection_point(name=field, fields=[field], bind=menu, value=first[field]))
+    return picks
+
+
+def chart_of(rows: list[Row]) -> dict[str, Any] | None:
+    """The plot in Vega-Lite; None without a placed design."""
+    import altair as alt
+
+    points = [point_of(row) for row in rows if row.mhz is not None and not row.dsp]
+    if not points:
+        return None
+    picks = menus(points)
     shown = alt.selection_point(name="levels", fields=["levels"], bind="legend")
     names, marks = [*MARKS], [*MARKS.values()]
     levels = alt.Color("levels:N", title=None, scale=alt.Scale(domain=names, range=[colour for _, colour in marks]))
@@ -84,17 +92,10 @@ def chart_of(rows: list[Row]) -> dict[str, Any] | None:
     )
     for pick in picks:
         chart = chart.transform_filter(pick)
-    ink = {"labelColor": "currentColor", "titleColor": "currentColor"}
-    axis = ink | {
-        "domainColor": "currentColor",
-        "tickColor": "currentColor",
-        "gridColor": "currentColor",
-        "gridOpacity": 0.15,
-    }
     return (
         chart.configure(background="transparent")
-        .configure_axis(**axis)
-        .configure_legend(**ink, orient="bottom")
+        .configure_axis(**INK, **AXIS_INK, gridOpacity=0.15)
+        .configure_legend(**INK, orient="bottom")
         .configure_view(stroke=None)
         .to_dict()
     )

@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
 from asq_model.common.markdown import markdown_table
-from asq_model.spec.golden_manifest import Manifest
+from asq_model.spec.golden_manifest import LayerEntry, Manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import AdaptationRow, adaptation, cycle_rows
 from sim.runner.bench_runner import Outcome
@@ -122,61 +122,67 @@ def draw_adaptation(path: Path, network: str, rows: list[AdaptationRow], before:
 WRITTEN = ("sim.json", "throughput.json", "throughput.md", "beta.png")  # all that a report can consist of
 
 
+def bench_entry(outcome: Outcome) -> dict[str, Any]:
+    """What the report says of a bench."""
+    return {
+        "module": outcome.job.spec.name,
+        "spec": asdict(outcome.job.spec),
+        "passed": outcome.passed,
+        "tests": outcome.tests,
+        "found": outcome.findings,
+    }
+
+
+def layer_entry(layer: LayerEntry) -> dict[str, Any]:
+    """What the report says of a layer of the network."""
+    return {
+        "name": layer["name"],
+        "weight_bits": layer["weight_bits"],
+        "activation_bits": layer["activation_bits"],
+        "level_set": layer["level_set"],
+    }
+
+
+def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[dict[str, Any]]:
+    """Write `throughput.json` and `throughput.md`; return their tables, one for each pair of widths."""
+    groups = by_operands(units)
+    tables = [
+        {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
+        for (weights, bits, signed), members in groups.items()
+    ]
+    write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
+    sections = [
+        f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members), COLUMNS)}"
+        for operands, members in groups.items()
+    ]
+    text = "\n\n".join([f"# Throughput on the golden vectors of {network}", CYCLES_NOTE, *sections])
+    write_text(folder / "throughput.md", f"{text}\n")
+    return tables
+
+
 def write_reports(
     folder: Path, manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]
 ) -> list[str]:
     """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
     `beta.png`; return what was written. What an earlier run left of the others is taken away.
     """
-    benches = [
-        {
-            "module": outcome.job.spec.name,
-            "spec": asdict(outcome.job.spec),
-            "passed": outcome.passed,
-            "tests": outcome.tests,
-            "found": outcome.findings,
-        }
-        for outcome in [*units, *blocks]
-    ]
-    written, passed = ["sim.json"], all(bench["passed"] for bench in benches)
-    layers = [
-        {
-            "name": layer["name"],
-            "weight_bits": layer["weight_bits"],
-            "activation_bits": layer["activation_bits"],
-            "level_set": layer["level_set"],
-        }
-        for layer in manifest["layers"]
-    ]
+    written, passed = ["sim.json"], all(outcome.passed for outcome in [*units, *blocks])
     report: dict[str, Any] = {
         "passed": passed,
         "network": manifest["network"],
-        "layers": layers,
+        "layers": [layer_entry(layer) for layer in manifest["layers"]],
         "checkpoint_digest": manifest["checkpoint_digest"],
         "accuracy": manifest["accuracy"],
-        "benches": benches,
+        "benches": [bench_entry(outcome) for outcome in [*units, *blocks]],
     }
     if passed:
-        tables = [
-            {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
-            for (weights, bits, signed), members in by_operands(units).items()
-        ]
-        report["throughput"] = tables
+        report["throughput"] = write_throughput(folder, manifest["network"], units)
         report["adaptation"] = adaptation(golden, blocks)
         report["adapter_cycles"] = cycle_rows(manifest, blocks)
         written += ["throughput.json", "throughput.md"]
         if report["adaptation"]:
             written.append("beta.png")
             draw_adaptation(folder / "beta.png", manifest["network"], report["adaptation"], folder / "sim.json")
-        write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
-        text = "".join(
-            f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members), COLUMNS)}\n\n"
-            for operands, members in by_operands(units).items()
-        )
-        write_text(
-            folder / "throughput.md",
-            f"# Throughput on the golden vectors of {manifest['network']}\n\n{CYCLES_NOTE}\n\n{text.rstrip()}\n",
-        )
     write_json(folder / "sim.json", report)
     with reported_os_errors("replace what is in", folder):
         for name in set(WRITTEN) - set(written):

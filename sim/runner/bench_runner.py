@@ -117,12 +117,16 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
 
 def simulate(job: Job, place: Path, force: bool) -> Outcome:
     """Run a job in the folder of its build, or take the outcome that is there if nothing changed since."""
-    from cocotb_tools.runner import get_runner
-
-    spec = job.spec
     golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
-        [read_record(place / "stamps.json", STAMPS).content, job.chosen, golden_hash, SEED, asdict(spec), job.layer],
+        [
+            read_record(place / "stamps.json", STAMPS).content,
+            job.chosen,
+            golden_hash,
+            SEED,
+            asdict(job.spec),
+            job.layer,
+        ],
         BENCH_SOURCES,
     )
     # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
@@ -137,28 +141,37 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
         for old in (result, xml, outcome_file, *run.glob("waves.*")):
             old.unlink(missing_ok=True)
         write_record(run / JOB, JOB_FILE, job_file_of(job, result))
-        path = os.pathsep.join([str(PACKAGES), *sys.path])
-        # A failed test or a simulator that dies raises one of these under pytest, and nothing elsewhere: what counts is
-        # the results file, where a test that did not run is missing.
-        with suppress(RuntimeError, SystemExit, CalledProcessError):
-            get_runner("verilator").test(
-                hdl_toplevel=bench_name(spec),
-                hdl_toplevel_lang="verilog",
-                test_module=job.bench,
-                test_filter=rf"\.({'|'.join(job.chosen)})$",
-                build_dir=place,
-                test_dir=run,
-                results_xml=str(xml.resolve()),
-                log_file=run / "sim.log",
-                waves=job.waves,
-                test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
-                extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path} | EXPLAINED,
-            )
+        run_cocotb(job, place, run, xml)
         findings = read_findings(result)
         outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), findings, cached=False, folder=run)
         if outcome.passed:
             write_record(outcome_file, OUTCOME, findings, inputs)
     return outcome
+
+
+def run_cocotb(job: Job, build: Path, run: Path, results: Path) -> None:
+    """Run a job's tests in the folder `run`, by the simulator in `build`; cocotb writes what came of each to `results`.
+
+    A failed test or a simulator that dies raises an error under pytest, and nothing elsewhere: what counts is the
+    results file, where a test that did not run is missing.
+    """
+    from cocotb_tools.runner import get_runner
+
+    path = os.pathsep.join([str(PACKAGES), *sys.path])
+    with suppress(RuntimeError, SystemExit, CalledProcessError):
+        get_runner("verilator").test(
+            hdl_toplevel=bench_name(job.spec),
+            hdl_toplevel_lang="verilog",
+            test_module=job.bench,
+            test_filter=rf"\.({'|'.join(job.chosen)})$",
+            build_dir=build,
+            test_dir=run,
+            results_xml=str(results.resolve()),
+            log_file=run / "sim.log",
+            waves=job.waves,
+            test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
+            extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path} | EXPLAINED,
+        )
 
 
 def job_file_of(job: Job, result: Path) -> JobFile:
