@@ -49,10 +49,16 @@ def network_options(command):
     """Add the options of every command that trains a network where there is no checkpoint yet."""
     for option in reversed(
         [
-            click.option("--bits", "weight_bits", type=Integer(), help="Of weights.  [default: 3 or the checkpoint's]"),
-            click.option("--abits", "activation_bits", type=Integer(), help="Of activations.  [default: as --bits]"),
-            click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: symmetric]"),
-            click.option("--seed", type=Integer(0), help="Of all random numbers.  [default: 0, or the checkpoint's]"),
+            click.option(
+                "--bits", "weight_bits", type=Integer(), help="Bits of a weight.  [default: 3, or the checkpoint's]"
+            ),
+            click.option(
+                "--abits", "activation_bits", type=Integer(), help="Bits of an activation.  [default: as --bits]"
+            ),
+            click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: symmetric]"),
+            click.option(
+                "--seed", type=Integer(0), help="Seed of all random numbers.  [default: 0, or the checkpoint's]"
+            ),
             DATA,
             switch("--force", "1: do it again even if nothing changed."),
         ]
@@ -79,7 +85,7 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
 @click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--full-rate", "full_precision_rate", type=RATE, help="First learning rate in full precision.")
 @click.option("--rate", "quantised_rate", type=RATE, help="First learning rate quantised.")
-@click.option("--product-frac", type=Integer(), help="Bits of √2·a in training, -1 to 12.  [default: exact]")
+@click.option("--product-frac", type=Integer(), help="Fraction bits of √2·a in training, -1 to 12.  [default: exact]")
 @click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
 @click.option("--step-gradient", help="numel, features or unscaled: LSQ's gradient scale.  [default: numel]")
 @click.option("--batch", type=Integer(1), help="Images per update, of all processes together.")
@@ -114,7 +120,7 @@ def train(weight_bits, activation_bits, data_folder, force, out, network, start,
     help="Checkpoint to export.  [default: the digits network's, trained now]",
 )
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
-@click.option("--excerpt", type=OUTPUT, help="Write what hardware comparisons need of them below this folder, too.")
+@click.option("--excerpt", type=OUTPUT, help="Also write here the small part that comparing hardware needs.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
 def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, excerpt, out, force):
     """Export golden vectors of a trained network.
@@ -155,7 +161,7 @@ def inspect(checkpoint):
 @cli.command(epilog="Example: asq-post onnx build/checkpoint/digits_post3_a3_seed0.safetensors")
 @click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
 @DATA
-@switch("--qonnx", "1: as QONNX, for FINN and hls4ml; of networks without adapters.")
+@switch("--qonnx", "1: as QONNX, for FINN and hls4ml; networks without adapters.")
 @click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
 def onnx(checkpoint, data_folder, qonnx, out):
     """Write a trained network as ONNX.
@@ -183,7 +189,7 @@ def onnx(checkpoint, data_folder, qonnx, out):
     help="Checkpoint of the network.  [default: the digits network's, trained now]",
 )
 @DATA
-@click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all of the digits', else 20]")
+@click.option("--images", type=Integer(1), help="How many test images.  [default: all of the digits', else 20]")
 @click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
 @switch("--force", "1: do it again even if nothing changed.")

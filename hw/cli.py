@@ -85,7 +85,7 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
     help=f"Weight bits: 2-6, uniform and serial 2-8, e2m1 4.  [default: {DEFAULT_BITS}]",
 )
 @click.option("--abits", "activation_bits", type=Integer(), help="Activation bits, 1-8.  [default: as --bits]")
-@click.option("--kind", help="Of levels: symmetric, extended or asymmetric (POST and POT units).")
+@click.option("--kind", help="Level set: symmetric, extended or asymmetric (POST and POT units).")
 @click.option("--frac", type=Integer(), help=f"Fraction bits, -1 (post only) to 12.  [default: {DEFAULT_FRAC}]")
 @click.option("--depth", type=Integer(), help=f"Longest dot product, in terms.  [default: {DEFAULT_DEPTH}]")
 @click.option("--signed-act", "signed_activation", type=Switch(), help="1: signed activations.  [default: 0]")
@@ -93,13 +93,17 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--pixels", type=Integer(), help=f"Blocks: the most pixels of a map.  [default: {BlockSpec.pixels}]")
 @click.option("--precision", type=Integer(), help=f"Blocks: bits of a map's values.  [default: {BlockSpec.precision}]")
 @click.option("--lanes", type=Integer(), help="Products or, in blocks, values a cycle.  [default: 1]")
-@click.option("--shared", type=Switch(), help="1: the activation's multiples come with it, from outside.")
+@click.option(
+    "--shared", type=Switch(), help="1: √2·a (or 3·a) comes with each activation, from a table that units share."
+)
 @click.option("--gated", type=Switch(), help="1: a zero activation makes the product's sign zero too.")
 @click.option("--rows", type=Integer(), help=f"Rows of an array.  [default: {ArraySpec.rows} if it is one]")
 @click.option("--columns", type=Integer(), help=f"Columns of an array.  [default: {ArraySpec.columns} if it is one]")
 @click.option("--stages", type=Integer(), help="Arrays: stages of a product.  [default: 1]")
 @click.option(
-    "--family", "fpga_family", help=f"Arrays: out of the cells of {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]"
+    "--family",
+    "fpga_family",
+    help=f"Arrays: FPGA family of whose own cells they are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
 )
 @click.option(
     "--total", "total_bits", type=Integer(), help=f"rescale: bits of sums.  [default: {BlockSpec.total_bits}]"

@@ -30,11 +30,21 @@ DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post grap
 OPTIONS = (
     click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
     click.option("--preset", default="sized", show_default=True, help=f"Engine: {', '.join(presets())}."),
-    click.option("--unit", help="Of the products.  [default: that of the network's own levels]"),
-    click.option("--bits", "weight_bits", type=Integer(), help="Of the products' weights.  [default: its own]"),
-    click.option("--abits", "activation_bits", type=Integer(), help="Of their activations.  [default: its own]"),
-    click.option("--kind", help="Of levels: symmetric, extended or asymmetric.  [default: the network's own]"),
-    click.option("--family", help=f"Arrays: out of the cells of {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]"),
+    click.option("--unit", help="Unit of the products.  [default: for the network's own levels]"),
+    click.option(
+        "--bits", "weight_bits", type=Integer(), help="Bits of the products' weights.  [default: the network's]"
+    ),
+    click.option(
+        "--abits",
+        "activation_bits",
+        type=Integer(),
+        help="Bits of the products' activations.  [default: the network's]",
+    ),
+    click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: the network's]"),
+    click.option(
+        "--family",
+        help=f"FPGA family of whose own cells the arrays are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
+    ),
     click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
 )
 
@@ -89,16 +99,16 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
 @network_options
-@switch("--axi", "1: with AXI4-Stream for images and results, and registers by AXI4-Lite.")
-@switch("--load", "1, with --axi 1: other networks can be loaded by AXI4-Lite; writes this one's words, too.")
+@switch("--axi", "1: images and results by AXI4-Stream, registers by AXI4-Lite.")
+@switch("--load", "1, with --axi 1: other networks can be loaded; also writes the words that load this one.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-@click.option("--schedule", type=OUTPUT, help="Record of when instructions run, to write, too.")
+@click.option("--schedule", type=OUTPUT, help="Also write here a record of when instructions run.")
 def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule: Path | None, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 
-    GRAPH is a folder that `asq-post graph` wrote. Prints the paths of the Verilog, of a JSON that describes ports,
-    memories and the cycles of every instruction, with --load 1 of the words that load the network, with --family of
-    models of its cells, of a test bench with an image in it, and of a FuseSoC core.
+    GRAPH is a folder that `asq-post graph` wrote. Writes the Verilog, a JSON that describes ports, memories and the
+    cycles of every instruction, a test bench with an image in it, and a FuseSoC core; with --load 1 the words that load
+    the network, with --family models of the cells. Prints their paths.
     """
     if load and not axi:
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")

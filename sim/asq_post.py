@@ -64,7 +64,7 @@ class LoadedOnCall(Commands):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=LoadedOnCall)
+@click.group(cls=LoadedOnCall, epilog="Example: asq-post verilog --bits 3")
 @click.version_option(__version__, prog_name="asq-post")
 def cli() -> None:
     """Neural networks without multipliers, to Verilog.

@@ -138,7 +138,7 @@ def run(golden, root, unit, layer, waves, force):
     finish(outcomes)
 
 
-@cli.command(epilog="Example: asq-post again build/runs/post_mac_w3a3/job.json --test golden")
+@cli.command(epilog="Example: asq-post again build/sim/bench_post_mac_w3a3/run-1a2b3c4d/job.json")
 @click.argument("job", type=PATH)
 @ROOT
 @click.option("--test", help="Only this test of the bench.")

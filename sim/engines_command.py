@@ -26,8 +26,10 @@ from sim.workspace import Workspace
 
 @click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
 @click.argument("graphs", nargs=-1, required=True, type=PATH, metavar="GRAPH...")
-@click.option("--preset", default="zynq7020", show_default=True, help="Engine, of a device that is counted in LUT6.")
-@click.option("--images", type=Integer(0), default=2, show_default=True, help="Simulated of each; 0: none.")
+@click.option("--preset", default="zynq7020", show_default=True, help="Engine; one that is for a device.")
+@click.option(
+    "--images", type=Integer(0), default=2, show_default=True, help="How many images to simulate with each; 0: none."
+)
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/engines.md"), show_default=True, help="Page.")
 @ROOT

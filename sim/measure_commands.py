@@ -29,10 +29,10 @@ WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
 
 @click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
 @GOLDEN
-@click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits.")
-@click.option("--forms", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
-@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Of {', '.join(TARGETS)}.")
-@switch("--dsp", "1: the uniform multiplier in multiplier blocks (ECP5 and 7-series) beside.")
+@click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits, as 3x3,4x8.")
+@click.option("--forms", default="mac", show_default=True, help=f"Forms of a design, of {', '.join(FORMS)}.")
+@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
+@switch("--dsp", "1: also the uniform multiplier in multiplier blocks (ECP5, 7-series).")
 @SEEDS
 @LIBERTY
 @SCHEDULER
@@ -85,13 +85,13 @@ def csv_text(rows: list[Row]) -> str:
 @click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
 @click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
 @click.option(
-    "--units", default="post,pot,apot,uniform,uniform-sign", show_default=True, help=f"Of {', '.join(UNITS)}."
+    "--units", default="post,pot,apot,uniform,uniform-sign", show_default=True, help=f"Units, of {', '.join(UNITS)}."
 )
-@click.option("--kinds", default="symmetric", show_default=True, help=f"Of {', '.join(KINDS)}.")
+@click.option("--kinds", default="symmetric", show_default=True, help=f"Level sets, of {', '.join(KINDS)}.")
 @click.option("--fracs", default="-1,0,2", show_default=True, help="Fraction bits, of the units that have them.")
 @click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
-@click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Of {', '.join(TARGETS)}.")
+@click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
 @click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True, help="Folder to write.")
 @SEEDS
 @LIBERTY
@@ -141,7 +141,7 @@ def sweep_command(
 @click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
 @click.option("--abits", type=Integer(1, 8), help="Activation bits.  [default: as the weight's]")
 @click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
-@click.option("--form", default="mac", show_default=True, help=f"Of {', '.join(FORMS)}.")
+@click.option("--form", default="mac", show_default=True, help=f"Form of the design, of {', '.join(FORMS)}.")
 @click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True, help="Sweep's rows.")
 def recommend(device, bits, abits, error, form, table):
     """Name the best design of a sweep.

@@ -35,7 +35,9 @@ SCHEDULE_FILE = "engine-schedule.json"
 @click.command(epilog="Example: asq-post report --devices xc7")
 @GOLDEN
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
-@click.option("--devices", default=",".join(COMPARED), show_default=True, help=f"Of {', '.join(COMPARED)}.")
+@click.option(
+    "--devices", default=",".join(COMPARED), show_default=True, help=f"Which to compare, of {', '.join(COMPARED)}."
+)
 @switch("--known", "1: show what was measured before, measure nothing.")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
@@ -70,7 +72,7 @@ def report(golden, plan, devices, known, onto, out, seeds, liberty, scheduler, r
 
 @click.command(epilog="Example: asq-post unrolled --seeds 1")
 @click.argument("cases", nargs=-1, metavar="[CASES]...")
-@click.option("--larger", multiple=True, help="Cases that are solved and simulated only.")
+@click.option("--larger", multiple=True, help="Another case, solved and simulated only; may be repeated.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
 @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT

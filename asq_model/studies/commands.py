@@ -28,9 +28,9 @@ EPOCHS = Integer(0, MOST_EPOCHS)
 @click.argument("number", type=Integer(1, 5), metavar="TABLE")
 @DATA
 @click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights: a file, or for 2 a folder.")
-@click.option("--network", help="Instead of the paper's networks, such as resnet8 for 4 and 5.")
-@click.option("--full-epochs", type=EPOCHS, help="In full precision, without --from (4, 5).")
-@click.option("--epochs", type=EPOCHS, help="Quantised.  [default: as the paper has it]")
+@click.option("--network", help="Train this network in place of the paper's, such as resnet8.")
+@click.option("--full-epochs", type=EPOCHS, help="Epochs in full precision, without --from (4, 5).")
+@click.option("--epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
 @click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")
 @click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
@@ -70,12 +70,17 @@ def reproduce(number, out, results, **options):
 
 @click.command("trained-out", epilog="Example: asq-post trained-out --data cifar10/ --from resnet8_full_precision")
 @DATA
-@click.option("--from", "start", type=CHECKPOINT, help="The ceiling's checkpoint.  [default: trained now, or in OUT]")
+@click.option(
+    "--from",
+    "start",
+    type=CHECKPOINT,
+    help="The ceiling: the full-precision checkpoint.  [default: trained now, or in OUT]",
+)
 @click.option("--plan", type=PATH, help="A plan of runs, TOML.  [default: that of docs/results/trained-out.md]")
 @click.option("--device", default="cuda", show_default=True, help="cuda, or cpu for a few small runs.")
 @click.option("--side-by-side", type=Integer(1, 64), default=10, show_default=True, help="Runs that share the device.")
 @click.option("--seconds", type=Integer(1), help="Begin no run that would not end within them.")
-@click.option("--commit", default="", help="Of the program, for the record.  [default: what git says]")
+@click.option("--commit", default="", help="The program's commit, for the record.  [default: what git says]")
 @click.option(
     "--out", type=OUTPUT, default=Path("build/trained-out"), show_default=True, help="Checkpoints of the runs."
 )
@@ -123,7 +128,7 @@ def bench(rounds, threads, out):
 @click.option("--network", default="resnet20", show_default=True, help="Network of the study.")
 @click.option("--seed", type=Integer(0), default=0, show_default=True, help="Run of the study.")
 @click.option("--study", type=PATH, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
-@click.option("--from", "start", type=CHECKPOINT, help="What the study started from, if given.")
+@click.option("--from", "start", type=CHECKPOINT, help="Checkpoint that the study started from.")
 @DATA
 @click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE

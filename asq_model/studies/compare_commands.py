@@ -16,14 +16,14 @@ from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_
 @click.command(epilog="Example: asq-post parity --images 360")
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
-@click.option("--images", type=Integer(1), default=1000, show_default=True, help="Of the test set.")
+@click.option("--images", type=Integer(1), default=1000, show_default=True, help="How many test images.")
 @click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
 @click.option("--out", type=OUTPUT, help="Write the page there too.")
 @NOTE
 def parity(checkpoints, data_folder, images, precision, out, note):
     """Compare integer networks with torch.
 
-    Runs each CHECKPOINT's network in integers only, and compares every layer; without any, the digits network.
+    Runs the network of each CKPT in integers only, and compares every layer; without CKPT, the digits network.
     """
     from asq_model.common.records import write_record
     from asq_model.studies.integer_parity import measure_parity
@@ -46,15 +46,15 @@ def parity(checkpoints, data_folder, images, precision, out, note):
 @click.command(epilog="Example: asq-post arithmetic --images 360")
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
-@click.option("--images", type=Integer(1), help="Of the test set, the first.  [default: all]")
-@click.option("--only", multiple=True, help="An arithmetic by its name, as the table has it; may be given repeatedly.")
+@click.option("--images", type=Integer(1), help="How many test images.  [default: all]")
+@click.option("--only", multiple=True, help="Only this arithmetic, by its name in the table; may be repeated.")
 @click.option("--out", type=OUTPUT, help="Add the rows to this JSON, and write the page beside it.")
-@click.option("--note", default="", help="What else the page shall say of the data.  [default: as before]")
+@click.option("--note", default="", help="A sentence about the data for the page.  [default: as before]")
 def arithmetic(checkpoints, data_folder, images, only, out, note):
     """Measure what rounding products costs.
 
-    Runs each CHECKPOINT's network with the products as hardware rounds them, and counts right answers; without any, the
-    digits network.
+    Runs the network of each CKPT with the products as hardware rounds them, and counts right answers; without CKPT,
+    the digits network.
     """
     from asq_model.common.records import read_record, write_record
     from asq_model.common.result_schemas import ARITHMETIC
@@ -79,12 +79,12 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 @click.command(epilog="Example: asq-post steps resnet8_uniform4_a4 resnet8_post4_a4 --data cifar10/")
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
-@click.option("--images", type=Integer(1), default=512, show_default=True, help="Of the test set.")
+@click.option("--images", type=Integer(1), default=512, show_default=True, help="How many test images.")
 @click.option("--out", type=OUTPUT, help="Write the page there too.")
 def steps(checkpoints, data_folder, images, out):
     """Compare where training left activations' steps.
 
-    Shows each low-bit layer's step, and how much β varies over images; without any CHECKPOINT, of the digits network.
+    Shows each low-bit layer's step, and how much β varies over images; without CKPT, of the digits network.
     """
     from asq_model.common.records import write_record
     from asq_model.studies.step_sizes import measure_steps
