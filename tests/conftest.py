@@ -1,6 +1,7 @@
 """Shared by all tests: command lines as a user runs them, a small trained network, one build folder."""
 
 import contextlib
+import gc
 import io
 import os
 import subprocess
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(config, items):
 def pytest_collection_finish(session):
     """Tests of one group share a folder. pytest-xdist puts groups into node ids, which some versions of pytest ignore:
     they would run side by side, and fail now and then."""
+    gc.collect()
+    gc.freeze()  # what has been imported stays: every later collection would look through it again
     if getattr(session.config.option, "loadgroup", False):
         apart = [
             item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
@@ -172,3 +175,31 @@ def small_golden(small_checkpoint, made_once) -> Path:
 @pytest.fixture(scope="session")
 def few_golden(small_golden, made_once) -> Path:
     return made_once("few", lambda path: write_few(small_golden, path))
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(made_once):
+    """Write a small network's engine by its command, once for all tests that look at it with the same options.
+
+    Returns the paths that the command prints.
+    """
+
+    def written(*options: str) -> list[Path]:
+        from networks import write_tiny_network
+
+        from hw.cli import cli
+        from hw.engine.presets import Preset, presets
+
+        def make(folder: Path) -> None:
+            printed = io.StringIO()
+            write_tiny_network(folder / "graph")
+            with redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+                patch.setitem(presets(), "tiny", Preset("as large as the network needs", 2, 1))
+                words = ["engine", str(folder / "graph"), "--preset", "tiny", *options, "--out", str(folder / "out")]
+                cli.main(words, standalone_mode=False)
+            (folder / "printed").write_text(printed.getvalue())
+
+        folder = made_once("-".join(["engine", *options]), make)
+        return [Path(line) for line in (folder / "printed").read_text().splitlines()]
+
+    return written

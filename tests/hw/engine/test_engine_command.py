@@ -7,28 +7,26 @@ import zlib
 from pathlib import Path
 
 import pytest
-from networks import tiny_network
+from networks import write_tiny_network
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
-from asq_model.spec.graph.file import write_graph
 from hw.cli import cli
 from hw.engine.load_words import LOAD_FILE
 from hw.engine.registers import REGISTERS
+
+LOADED = ("--axi", "1", "--load", "1", "--family", "ecp5")  # with words that load a network, and models of cells
 
 
 @pytest.fixture
 def network(tmp_path):
     """A folder with a small network."""
-    about = {"family": "uniform", "weight_bits": 3, "activation_bits": 3, "precision": 12}
-    write_graph(tmp_path / "graph" / "graph.safetensors", tiny_network().graph, about)
+    write_tiny_network(tmp_path / "graph")
     return tmp_path / "graph"
 
 
-def test_an_engine_is_written_with_a_description(network, tmp_path, command):
-    done = command("hw", "engine", network, "--preset", "ice40up5k", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    verilog, description, *_ = map(Path, done.stdout.split())
+def test_an_engine_is_written_with_a_description(tiny_engine):
+    verilog, description, *_ = tiny_engine()
     ports = re.findall(r"^module engine\((.*)\);", verilog.read_text(), re.MULTILINE)
     said = json.loads(description.read_text())
     assert said["module"] == "engine" and said["images_under_way"] == 1
@@ -37,30 +35,27 @@ def test_an_engine_is_written_with_a_description(network, tmp_path, command):
     assert said["period"] > max(each["start"] for each in said["instructions"])
 
 
-def test_an_engine_behind_axi_names_every_port(network, tmp_path, command):
-    done = command("hw", "engine", network, "--preset", "ice40up5k", "--axi", "1", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    verilog, description, *_ = map(Path, done.stdout.split())
+def test_an_engine_behind_axi_names_every_port(tiny_engine):
+    verilog, description, *_ = tiny_engine("--axi", "1")
     (names,) = re.findall(r"^module axi_engine\((.*?)\);", verilog.read_text(), re.MULTILINE | re.DOTALL)
     said = json.loads(description.read_text())
     assert {port["name"] for port in said["ports"]} == set(re.findall(r"\w+", names))
     assert said["module"] == "axi_engine"
 
 
-def test_words_that_load_the_network_are_written(network, tmp_path, command):
+def test_words_that_load_the_network_are_written(tiny_engine, tmp_path):
     """The file names the register and the engine; its words end with their CRC-32."""
-    done = command("hw", "engine", network, "--axi", "1", "--load", "1", "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    verilog, _, words, *_ = map(Path, done.stdout.split())
+    verilog, _, words, *_ = tiny_engine(*LOADED)
     found = read_record(words, LOAD_FILE)
     sent = base64.b64decode(found.words)
     assert zlib.crc32(sent[:-4]) == int.from_bytes(sent[-4:], "little")
     assert int.from_bytes(sent[:4], "little") == found.engine
     number = rf"'d{found.engine}\b|'h{found.engine:x}\b"  # as Yosys writes it: without leading zeros
     assert re.search(number, verilog.read_text()) and found.register == REGISTERS["load"]
-    words.write_text(words.read_text().replace(found.words, found.words.swapcase()))
+    changed = tmp_path / words.name
+    changed.write_text(words.read_text().replace(found.words, found.words.swapcase()))
     with pytest.raises(InputError, match="its digest does not match"):
-        read_record(words, LOAD_FILE)
+        read_record(changed, LOAD_FILE)
 
 
 def test_what_cannot_be_loaded_is_one_line(network, command):
@@ -75,7 +70,7 @@ def test_what_cannot_be_loaded_is_one_line(network, command):
 @pytest.mark.exhaustive
 def test_the_same_graph_gives_the_same_bytes(network, tmp_path, process):
     for name in ("first", "second"):
-        done = process("hw", "engine", network, "--preset", "ice40up5k", "--out", tmp_path / name)
+        done = process("hw", "engine", network, "--preset", "sized", "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in ("first", "second"))
     assert first == second and len(first) == 4
@@ -86,11 +81,8 @@ def test_a_graph_that_is_not_there_is_one_line(tmp_path):
         cli.main(["engine", str(tmp_path)], standalone_mode=False)
 
 
-def test_an_engine_of_a_family_s_own_cells_comes_with_their_models(network, tmp_path, command, refused):
-    options = ["--preset", "ice40up5k", "--out", tmp_path / "out"]
-    done = command("hw", "engine", network, *options, "--family", "ecp5")
-    assert done.returncode == 0, done.stderr
-    verilog, _, models, _, core = map(Path, done.stdout.split())
+def test_an_engine_of_a_family_s_own_cells_comes_with_their_models(tiny_engine, network, refused):
+    verilog, _, _, models, _, core = tiny_engine(*LOADED)
     assert "CCU2C" in verilog.read_text() and "module CCU2C" in models.read_text()
     assert models.name in core.read_text()
     message = refused("hw", "engine", network, "--family", "lut9")

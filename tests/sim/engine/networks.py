@@ -1,7 +1,10 @@
 """Small made-up networks that together have everything an engine runs."""
 
+from pathlib import Path
+
 from made_up_graphs import Maker
 
+from asq_model.spec.graph.file import write_graph
 from asq_model.spec.mac import MacSpec
 
 ROUND = (1, 1, 1, 1)  # a margin of one on each side
@@ -59,3 +62,9 @@ def tiny_network() -> Maker:
     first = made.conv("first", "input", 2)
     made.conv("last", first, 2, (2, 2))
     return made
+
+
+def write_tiny_network(folder: Path) -> None:
+    """Write the network of two layers as commands read one."""
+    about = {"family": "uniform", "weight_bits": 3, "activation_bits": 3, "precision": 12}
+    write_graph(folder / "graph.safetensors", tiny_network().graph, about)

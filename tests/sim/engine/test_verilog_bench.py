@@ -7,21 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from networks import tiny_network
 
-from asq_model.spec.graph.file import write_graph
 from hw.fusesoc import VERILATOR_OPTIONS
 from sim.runner.verilator import verilator
 
 
 @pytest.fixture(params=["0", "1"], ids=["plain", "axi"])
-def written(request, tmp_path: Path, command) -> dict[str, Path]:
+def written(request: pytest.FixtureRequest, tiny_engine) -> dict[str, Path]:
     """The files of a small network's engine, by their endings."""
-    about = {"family": "uniform", "weight_bits": 3, "activation_bits": 3, "precision": 12}
-    write_graph(tmp_path / "graph.safetensors", tiny_network().graph, about)
-    done = command("hw", "engine", tmp_path, "--preset", "ice40up5k", "--axi", request.param, "--out", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    return {path.suffix: path for path in map(Path, done.stdout.split())}
+    return {path.suffix: path for path in tiny_engine(*(("--axi", "1") if request.param == "1" else ()))}
 
 
 def test_a_core_names_files_that_are_there(written: dict[str, Path]) -> None:
@@ -47,27 +41,27 @@ def run_bench(verilog: Path, bench: str, folder: Path) -> subprocess.CompletedPr
     return subprocess.run([folder / f"V{top}"], capture_output=True, text=True)
 
 
-def run_in_icarus(verilog: Path, bench: str) -> subprocess.CompletedProcess[str]:
-    """Build a bench in Icarus as the core does, and run it."""
+def run_in_icarus(verilog: Path, bench: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build a bench in Icarus as the core does, and run it in a folder."""
     assert shutil.which("iverilog") and shutil.which("vvp"), "run the tests by `make test`, which gets Icarus Verilog"
-    (verilog.parent / "given.sv").write_text(bench)
+    (folder / "given.sv").write_text(bench)
     top = re.findall(r"^module (\w+)", bench, re.MULTILINE)[0]
-    command = ["iverilog", "-g2012", "-s", top, "-o", "bench", verilog.name, "given.sv"]
-    subprocess.run(command, cwd=verilog.parent, check=True)
-    return subprocess.run(["vvp", "-n", "bench"], cwd=verilog.parent, capture_output=True, text=True)
+    command = ["iverilog", "-g2012", "-s", top, "-o", "bench", verilog, "given.sv"]
+    subprocess.run(command, cwd=folder, check=True)
+    return subprocess.run(["vvp", "-n", "bench"], cwd=folder, capture_output=True, text=True)
 
 
-def test_the_bench_in_icarus(written: dict[str, Path]) -> None:
+def test_the_bench_in_icarus(written: dict[str, Path], tmp_path: Path) -> None:
     """The bench ends well in Icarus; with another expected result, or an image that lacks a number, with an error."""
     bench = written[".sv"].read_text()
-    done = run_in_icarus(written[".v"], bench)
+    done = run_in_icarus(written[".v"], bench, tmp_path)
     assert done.returncode == 0 and "PASS: all 2 results" in done.stdout, done.stdout + done.stderr
     number = re.search(r"wanted\[1\] = (\d+)'h(\w+);", bench)
     assert number is not None
     changed = f"wanted[1] = {number[1]}'h{int(number[2], 16) ^ 1:x};"
     for before, after, said in ((number[0], changed, "result 1 is"), ("NUMBERS = 8", "NUMBERS = 7", "0 of 2 results")):
         assert bench.count(before) == 1
-        done = run_in_icarus(written[".v"], bench.replace(before, after))
+        done = run_in_icarus(written[".v"], bench.replace(before, after), tmp_path)
         assert done.returncode != 0 and "PASS" not in done.stdout
         assert said in done.stdout
 
