@@ -60,6 +60,17 @@ def pytest_collection_finish(session):
             pytest.exit(f"this pytest does not keep pytest-xdist's groups together: {apart[0]}", returncode=3)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def yosys_in_process():
+    """Verilog is written without a process for each file."""
+    import yosys_in_process
+    from amaranth._toolchain.yosys import _BuiltinYosys
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_BuiltinYosys, "run", staticmethod(yosys_in_process.run))
+        yield
+
+
 @pytest.fixture(scope="session")
 def build_root() -> Path:
     """One build folder for all workers: a configuration is built once, and a later run of the tests reuses it."""
@@ -185,16 +196,16 @@ def tiny_engine(made_once):
     """
 
     def written(*options: str) -> list[Path]:
-        from networks import write_tiny_network
+        from networks import TINY, write_tiny_network
 
         from hw.cli import cli
-        from hw.engine.presets import Preset, presets
+        from hw.engine.presets import presets
 
         def make(folder: Path) -> None:
             printed = io.StringIO()
             write_tiny_network(folder / "graph")
             with redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
-                patch.setitem(presets(), "tiny", Preset("as large as the network needs", 2, 1))
+                patch.setitem(presets(), "tiny", TINY)
                 words = ["engine", str(folder / "graph"), "--preset", "tiny", *options, "--out", str(folder / "out")]
                 cli.main(words, standalone_mode=False)
             (folder / "printed").write_text(printed.getvalue())

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from networks import tiny_network
+from networks import TINY, tiny_network
 
 from asq_model.spec.graph.file import write_graph
 from asq_model.spec.graph.samples import read_samples, write_samples
+from hw.engine.presets import presets
 
 pytestmark = pytest.mark.xdist_group("engines")
 ABOUT = {"family": "uniform", "weight_bits": 3, "activation_bits": 3, "precision": 12}
@@ -26,14 +27,20 @@ def network(build_root):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def tiny_preset(monkeypatch):
+    """A preset of a small engine."""
+    monkeypatch.setitem(presets(), "tiny", TINY)
+
+
 def test_a_network_is_simulated_once(network, build_root, command):
-    words = ["network", network, "--preset", "ice40up5k", "--root", build_root]
+    words = ["network", network, "--preset", "tiny", "--root", build_root]
     first, second = command("sim", *words), command("sim", *words)
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout and second.stderr == ""
     said = " ".join(first.stdout.split())
     assert f"{IMAGES} images: 2 of 3 right in RTL, 2 in the graph; all 6 results equal" in said
-    place = build_root / "engine" / "tiny_network-ice40up5k"
+    place = build_root / "engine" / "tiny_network-tiny"
     content = json.loads((place / "run.json").read_text())["content"]
     assert (content["images"], content["engine_right"], content["graph_right"]) == (IMAGES, 2, 2)
     assert f"{content['period']:,}" in said and f"{content['latency']:,}" in said
@@ -50,11 +57,11 @@ def test_a_difference_ends_with_1_and_says_where(network, build_root, command, m
 
     monkeypatch.setattr(simulate_network, "compare_run", against_another)
     monkeypatch.setattr(simulate_network, "kept", lambda *words: None)
-    done = command("sim", "network", network, "--preset", "ice40up5k", "--root", build_root)
+    done = command("sim", "network", network, "--preset", "tiny", "--root", build_root)
     assert done.returncode == 1 and done.stdout == ""
     assert "image 0, COLLECT input: code channel 0, row 0, column 0 is " in done.stderr
     assert "differences between engine and graph; log: " in done.stderr
-    assert not (build_root / "engine" / "tiny_network-ice40up5k" / "run.json").exists()
+    assert not (build_root / "engine" / "tiny_network-tiny" / "run.json").exists()
 
 
 @pytest.mark.parametrize(
