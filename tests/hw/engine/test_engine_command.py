@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import zlib
-from pathlib import Path
 
 import pytest
 from networks import write_tiny_network
