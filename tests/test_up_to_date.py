@@ -1,6 +1,7 @@
 """What is kept from an earlier run names every source that it depends on: those that its modules import."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,18 @@ def file_of(module: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def imported(path: Path):
+@cache
+def imported(path: Path) -> set[Path]:
     """The files of this tree that a file imports, at any depth of its code."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from filter(None, map(file_of, names))
+        found |= set(filter(None, map(file_of, names)))
+    return found
 
 
 def everything(modules: list[str]) -> set[Path]:

@@ -17,6 +17,7 @@ from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.activations import FROM_BATCH, InputStatistics
 from asq_model.quantisation.convert import convert, quantised_layers
 
+pytestmark = pytest.mark.xdist_group("onnx")  # one worker loads QONNX's executor and torch's exporter
 UNIFORM = LayerConfig("uniform", 4, activations="lsq", activation_bits=4)
 SIGN_MAGNITUDE = LayerConfig("uniform", 3, "sign-magnitude", activations="lsq", activation_bits=5, per_channel=False)
 PACT = LayerConfig("uniform", 8, activations="pact", activation_bits=8)

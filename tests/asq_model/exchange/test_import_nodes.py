@@ -15,6 +15,7 @@ from asq_model.exchange.onnx_file import read_onnx
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import observe_inputs
 
+pytestmark = pytest.mark.xdist_group("onnx")  # one worker loads QONNX's executor and torch's exporter
 DOMAIN = "qonnx.custom_op.general"
 RNG = np.random.default_rng(0)
 CONSTANTS = {

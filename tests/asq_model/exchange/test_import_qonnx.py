@@ -18,6 +18,7 @@ from asq_model.spec.graph.convolution import Quantise
 from asq_model.spec.graph.file import read_graph
 from asq_model.studies.integer_parity import compare_network
 
+pytestmark = pytest.mark.xdist_group("onnx")  # one worker loads QONNX's executor and torch's exporter
 FLOAT_ROUNDING = 1e-6  # sums of some hundred products of numbers about 1, in another order
 CASES = [
     *((name, form, False) for name in ("cnv", "depthwise", "residual") for form in ("qonnx", "qcdq")),

@@ -11,6 +11,8 @@ from asq_model.studies.paper_figures import FIGURES
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.training.train import Run, train
 
+pytestmark = pytest.mark.xdist_group("figures")  # one worker trains what they look at
+
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
@@ -18,7 +20,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
 
     def made(run=None, **fields):
-        recipe = recipe_of("digits", **fields)
+        recipe = recipe_of("digits", batch=512, **fields)
         path = folder / f"{recipe.name}.safetensors"
         train(recipe, path, run or Run())
         return path

@@ -12,6 +12,7 @@ from asq_model.studies.trained_out_page import render_page
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
+pytestmark = pytest.mark.xdist_group("trained-out")  # one worker trains what they look at
 PLAN = """
 network = "digits"
 dataset = "digits"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -29,14 +31,14 @@ def test_samples_on_the_floor_are_warned_of(small_recipe, tmp_path, capfd, monke
         torch.nn.init.constant_(adapter, -100.0)
 
     monkeypatch.setattr("torch.nn.init.ones_", dead)
-    train(small_recipe, tmp_path / "x")
+    train(replace(small_recipe, batch=512), tmp_path / "x")
     assert "block1.conv1: β is on its floor for 100% of 64 training images" in "".join(capfd.readouterr())
 
 
 def test_tensorboard_files_have_every_layer_and_epoch(small_recipe, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(small_recipe, tmp_path / "x", Run(log=tmp_path / "log"))
+    train(replace(small_recipe, batch=512), tmp_path / "x", Run(log=tmp_path / "log"))
     events = EventAccumulator(str(tmp_path / "log"))
     events.Reload()
     tags = set(events.Tags()["scalars"])

@@ -159,6 +159,7 @@ def test_every_parameter_learns(quantised_training):
 
 
 def test_a_full_precision_checkpoint_starts_a_quantised_run(small_recipe, tmp_path):
+    small_recipe = replace(small_recipe, batch=512)
     full = tmp_path / "full.safetensors"
     config = train(replace(small_recipe, quantised_epochs=0), full)
     assert config["layers"] == {} and "quantised_correct" not in config
@@ -266,7 +267,7 @@ def test_dead_adapters_are_warned_of(small_recipe, tmp_path, capfd, monkeypatch)
         training.model.block1.conv1.activation_quantiser.adapter.hidden.bias.data.fill_(-1e3)
 
     monkeypatch.setattr(TrainingState, "start_quantised", silence)
-    train(small_recipe, tmp_path / "x.safetensors")
+    train(replace(small_recipe, batch=512), tmp_path / "x.safetensors")
     said = "".join(capfd.readouterr())
     assert "warning: block1.conv1: the adapter is dead, none of its hidden neurons responds, and β is" in said
     assert "quantised 10 layers: conv, block1.conv1" in said

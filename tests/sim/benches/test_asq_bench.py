@@ -37,8 +37,8 @@ CORNERS = [
 ]
 
 
-# Several values a cycle, and signed codes: blocks of golden maps have neither.
-USUAL = [spec for spec in CORNERS if spec.lanes > 1 and spec.activation_bits < 8 and spec.unit != "adapter"]
+# Several values a cycle and signed codes, as no golden map has; with sums, an adapter and a quantiser in it.
+USUAL = [BlockSpec("adapter-step", channels=32, pixels=9, activation_bits=4, signed_activation=True, lanes=4)]
 
 
 @pytest.mark.parametrize("spec", [some(spec, USUAL, spec.name) for spec in CORNERS])
@@ -110,7 +110,7 @@ FLIPPED = {  # by block and array: where, and what is said
 }
 
 
-@pytest.mark.parametrize("unit, array", [some(place, list(FLIPPED)[:2], "-".join(place)) for place in FLIPPED])
+@pytest.mark.parametrize("unit, array", [some(place, list(FLIPPED)[:1], "-".join(place)) for place in FLIPPED])
 def test_one_flipped_bit_is_found(unit, array, few_golden, build_root, tmp_path):
     index, said = FLIPPED[unit, array]
     spec = golden_specs(few_golden)[unit]
@@ -147,7 +147,7 @@ MUTANTS = {
 }
 
 
-USUAL_MUTANTS = ("the adapter rounds down", "the quantiser rounds down", "channels keep the map before")
+USUAL_MUTANTS = ("the adapter rounds down", "the quantiser rounds down")
 
 
 @pytest.mark.xdist_group("mutants")

@@ -31,7 +31,7 @@ DOTS = [
     MacSpec("uniform", 4, 4, lanes=2, depth=7),
 ]
 # Other ports or level sets than the units of golden vectors have, which pass these tests in tests/sim/test_cli.py.
-USUAL = [MacSpec("e2m1", 4, 4), MacSpec("post-exact", 5, 4, "asymmetric", signed_activation=True), DOTS[0]]
+USUAL = [MacSpec("post-exact", 5, 4, "asymmetric", signed_activation=True), DOTS[0]]
 SPECS = [MacSpec(unit, 4, 4) for unit in UNITS] + CORNERS + DOTS
 ARRAYS = [
     ArraySpec(MacSpec("uniform-shared", 4, 4), 3, 2, 3),
@@ -52,7 +52,7 @@ def test_unit(spec, build_root):
     assert outcome.findings["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
 
 
-@pytest.mark.parametrize("spec", [some(spec, ARRAYS[:2] + ARRAYS[-1:], spec.name) for spec in ARRAYS])
+@pytest.mark.parametrize("spec", [some(spec, [ARRAYS[1], ARRAYS[-1]], spec.name) for spec in ARRAYS])
 def test_array(spec, build_root):
     outcome = run_job(Job(spec), build_root)
     assert outcome.passed, outcome.failures()

@@ -92,21 +92,23 @@ def test_its_waveform_shows_it(wrong, mutants_root, tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize(
     "spec, pattern, replacement, said",
     [
-        (
+        pytest.param(
             ArraySpec(MacSpec("pot", 4, 4), 2, 2),
             r"(s__payload\[20:0\], \S+ \[12\] \}\)) \+",
             r"\1 -",
             r"block1.conv1 tile 0 vector \d+: expected \[.*\], got \[.*\]; .*the first at \d+ ns, cycle \d+, column 0,"
             r" of codes × activations \d+×\d+ \d+×\d+; stopped at \d+ ns, cycle \d+; log ",
+            id="array",
         ),
-        (
+        pytest.param(
             BlockSpec("channel-sums", channels=8, pixels=16),
             r"(\$signed\(\\\$10 \)) \+",
             r"\1 -",
             r"made word \d+: expected 0x\w+, got 0x\w+ at \d+ ns, cycle \d+, of map \d+, words in 0x\w+ .*; stopped at",
+            id="block",
+            marks=pytest.mark.exhaustive,
         ),
     ],
-    ids=["array", "block"],
 )
 def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, said, mutants_root, tmp_path):
     verilog = broken(spec, pattern, replacement, tmp_path)
