@@ -26,7 +26,7 @@ def draw_betas(rows: list[AdaptationRow], path: Path, title: str) -> None:
         axis.tick_params(labelsize=7)
     for axis in axes[len(rows) :]:
         axis.set_axis_off()
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     figure.supxlabel("image", fontsize=9)
     figure.supylabel("β", fontsize=9)
     figure.suptitle(title, fontsize=10)

@@ -38,8 +38,8 @@ def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
 
 def columns_for(target: str) -> list[tuple[str, str]]:
     """The columns of one target's table."""
-    own = ("gates",) if target == "asic" else (target, f"{target}_mhz", f"{target}_gain")
-    return [column for column in COLUMNS if column[0] in ("unit", *own, "error")]
+    measured = ("gates",) if target == "asic" else (target, f"{target}_mhz", f"{target}_gain")
+    return [column for column in COLUMNS if column[0] in ("unit", *measured, "error")]
 
 
 def table(rows: list[Row], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS) -> str:

@@ -14,13 +14,16 @@ from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
+FRONT_OPACITY, PALE, BAR_OPACITY = 0.5, 0.45, 0.6
+BESIDE = 11  # points; a name that is further from its design has a line to it
 PAPER = "paper"  # the name of a picture's background
 INK = "#1f2328"  # on white; the HTML page puts its own colour in its place, and takes the white away
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
 SIDES = tuple(
     (side, level, (dx * reach, dy * reach))
-    for reach in (4, 8, 12, 18, 26)
+    for reach in (4, 8, 12, 18, 26, 36)
     for side, level, dx, dy in (
         ("left", "center", 1.3, 0),
         ("left", "bottom", 1, 0.5),
@@ -32,6 +35,10 @@ SIDES = tuple(
         ("center", "top", 0, -1.2),
         ("left", "bottom", 0, 1.2),
         ("left", "top", 0, -1.2),
+        ("right", "top", -0.4, -1),
+        ("right", "bottom", -0.4, 1),
+        ("left", "top", 0.4, -1),
+        ("left", "bottom", 0.4, 1),
     )
 )
 MARKS = {"POST": ("o", "#c2410c"), "uniform": ("s", "#2563eb"), "other level sets": ("^", "#6b7280")}
@@ -39,17 +46,18 @@ OTHERS = "pot", "apot", "e2m1"
 MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
 
 
-def figure_of(panels: int, columns: int | None = None) -> "tuple[Figure, list[Axes]]":
-    """(figure, axes) in the page's colours, `columns` panels beside each other (None: all of them)."""
+def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, list[Axes]]":
+    """(figure, axes) in the page's colours, `columns` panels beside each other: with one, texts are read on a phone.
+    bars: what bars through points are, for the legend.
+    """
     import matplotlib
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     matplotlib.rcParams["svg.fonttype"] = "none"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
-    columns = columns or panels
     lines = -(-panels // columns)
-    figure = Figure(figsize=(5 * columns, 4 * lines), layout="constrained")
+    figure = Figure(figsize=(5.5 * columns, 3.6 * lines), layout="constrained")
     figure.patch.set_facecolor("white")
     figure.patch.set_gid(PAPER)
     axes = figure.subplots(lines, columns, squeeze=False).flatten()
@@ -64,10 +72,12 @@ def figure_of(panels: int, columns: int | None = None) -> "tuple[Figure, list[Ax
         for text in (axis.xaxis.label, axis.yaxis.label, axis.title):
             text.set_color(INK)
             text.set_size(9)
-    marks = [Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for mark, colour in MARKS.values()]
-    figure.legend(
-        marks, [*MARKS], loc="outside lower center", ncols=len(marks), fontsize=8, labelcolor=INK, frameon=False
-    )
+    marks = {name: Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for name, (mark, colour) in MARKS.items()}
+    marks["Pareto front"] = Line2D([], [], color=INK, lw=0.8, alpha=FRONT_OPACITY)
+    marks["pale: another is better in both"] = Line2D([], [], marker="o", color=INK, lw=0, ms=5, alpha=PALE)
+    if bars:
+        marks[bars] = Line2D([], [], marker="|", color=INK, lw=0, ms=10, alpha=BAR_OPACITY)
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=3, fontsize=8, labelcolor=INK, frameon=False)
     return figure, list(axes[:panels])
 
 
@@ -104,40 +114,67 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
     best = sorted(
         best_at, key=lambda index: (points[index].x, -points[index].y if higher_is_better else points[index].y)
     )
-    axis.plot([points[index].x for index in best], [points[index].y for index in best], color=INK, lw=0.8, alpha=0.5)
+    axis.plot(
+        [points[index].x for index in best], [points[index].y for index in best], color=INK, lw=0.8, alpha=FRONT_OPACITY
+    )
     for name, members in series(points).items():
         marker, colour = MARKS[MARK_OF[points[members[0]].family]]
         x, y = [points[index].x for index in members], [points[index].y for index in members]
-        opacity = [1 if index in best else 0.45 for index in members]
+        opacity = [1 if index in best else PALE for index in members]
         # One opacity for each point; matplotlib's types know one number only.
         axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)  # type: ignore[arg-type]
         for point in (points[index] for index in members):
             if point.spread is not None:
-                axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=0.6)
+                axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=BAR_OPACITY)
     axis.margins(0.08)
     return [points[index] for index in [*best, *(index for index in range(len(points)) if index not in best)]]
 
 
-def label(axis: "Axes", names: list[tuple[str, float, float]]) -> None:
-    """Write each name (text, x, y) beside its point, on the first side where it covers no point and no name before it;
-    a name that fits nowhere is left out, the tables have it. The figure's layout has to be known.
+def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
+    """The places of the points' bars, for `label`; the figure's layout has to be known."""
+    from matplotlib.transforms import Bbox
+
+    boxes = []
+    for point in points:
+        if point.spread is not None:
+            ends = [axis.transData.transform((point.x, point.y + side * point.spread)) for side in (-1, 1)]
+            boxes.append(Bbox.from_extents(ends[0][0] - 1, ends[0][1], ends[1][0] + 1, ends[1][1]))
+    return boxes
+
+
+def label(axis: "Axes", names: list[tuple[str, float, float]], bars: "Sequence[Bbox]" = ()) -> None:
+    """Write each name (text, x, y) beside its point, on the first side where it covers no point, no bar and no name
+    before it; one that stands further away has a line to its point. A name that fits nowhere is left out, the tables
+    have it. The figure's layout has to be known.
     """
     from matplotlib.transforms import Bbox
 
     room = axis.get_window_extent()
     at = [axis.transData.transform((x, y)) for _, x, y in names]
-    taken = [Bbox.from_extents(x - 3, y - 3, x + 3, y + 3) for x, y in at]
+    taken = [*(Bbox.from_extents(x - 3, y - 3, x + 3, y + 3) for x, y in at), *bars]
     for text, x, y in names:
-        written = axis.annotate(text, (x, y), fontsize=6, color=INK, xytext=(0, 0), textcoords="offset points")
+        written = axis.annotate(text, (x, y), fontsize=7, color=INK, xytext=(0, 0), textcoords="offset points")
         for side, level, offset in SIDES:
             written.set(ha=side, va=level)
             written.xyann = offset
             box = written.get_window_extent().expanded(1.15, 1.0)  # a browser's font may be wider
             if room.contains(box.x0, box.y0) and room.contains(box.x1, box.y1) and not box.count_overlaps(taken):
                 taken.append(box)
+                if max(map(abs, offset)) > BESIDE:
+                    point_to(axis, (x, y), box)
                 break
         else:
             written.remove()
+
+
+def point_to(axis: "Axes", point: tuple[float, float], box: "Bbox") -> None:
+    """Draw a thin line from a point to the nearest place of a box."""
+    from matplotlib.lines import Line2D
+
+    x, y = axis.transData.transform(point)
+    near = min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1)
+    end = axis.transData.inverted().transform(near)
+    axis.add_artist(Line2D([point[0], end[0]], [point[1], end[1]], lw=0.5, color=INK, alpha=0.5))
 
 
 def draw(
@@ -145,28 +182,29 @@ def draw(
     path: Path,
     titles: tuple[str, str],
     higher_is_better: bool,
-    columns: int | None = None,
+    columns: int = 1,
+    bars: str = "",
 ) -> None:
     """`scatter` each panel, its points by its title. titles: of the axes; columns: how many panels are beside each
-    other (None: all). Raises InputError if it cannot be written.
+    other; bars: what bars are. Raises InputError if it cannot be written.
     """
-    figure, axes = figure_of(len(panels), columns)
-    names = []
+    figure, axes = figure_of(len(panels), columns, bars)
+    drawn = []
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
-        in_order = scatter(axis, points, higher_is_better)
-        names.append([(point.title.replace("`", ""), point.x, point.y) for point in in_order])
-        axis.set_title(title)
+        drawn.append(scatter(axis, points, higher_is_better))
+        axis.set_title(title, fontsize=10, color=INK)
         axis.set_xlabel(titles[0])
         axis.set_ylabel(titles[1])
     figure.draw_without_rendering()  # where points are and how large texts is known after the layout only
-    for axis, named in zip(axes, names, strict=True):
-        label(axis, named)
+    for axis, in_order in zip(axes, drawn, strict=True):
+        names = [(point.title.replace("`", ""), point.x, point.y) for point in in_order]
+        label(axis, names, bar_boxes(axis, in_order))
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     write_text(path, buffer.getvalue())
 
 
-def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
+def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int = 1) -> None:
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     points = {
         title: [
@@ -179,7 +217,7 @@ def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int | Non
     draw(points, path, ("LUTs", "products per second, 10⁹"), True, columns)
 
 
-def draw_error(panels: dict[str, list[Row]], path: Path, columns: int | None = None) -> None:
+def draw_error(panels: dict[str, list[Row]], path: Path, columns: int = 1) -> None:
     """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
     points = {
         title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
@@ -224,4 +262,4 @@ def draw_sweep(rows: list[Row], targets: list[str], out: Path) -> None:
 
 def draw_accuracy(panels: dict[str, list[Point]], path: Path) -> None:
     """Accuracy in percent (mean over seeds, bars its spread) against LUTs a product, a panel per FPGA family."""
-    draw(panels, path, ("LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"), True)
+    draw(panels, path, ("LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"), True, bars="± standard deviation")

@@ -18,6 +18,7 @@ PICTURE = "headline.svg"
 HEADLINE = "POST's 8 × 8 arrays over the best uniform ones"  # what the picture shows, in words
 # What README shows: a form and its widths, and which POST designs count.
 SHOWN = (*((ARRAY, widths, is_post) for widths in AIMS), ("mac", FULL_WIDTHS, is_alone))
+BAR_STEP, BAR_WIDTH = 0.38, 0.36  # of the distance between two families
 POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 
 
@@ -52,7 +53,7 @@ def draw_headline(rows: list[Row], out: Path) -> None:
     matplotlib.rcParams["svg.fonttype"] = "path"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
     groups = [(what, gains) for what, gains in lines(rows) if what.startswith(TITLES[ARRAY])]
-    figure = Figure(figsize=(7, 3), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(5.5, 3.3), layout="constrained", facecolor="white")
     figure.patch.set_gid(PAPER)
     axis = figure.subplots()
     axis.patch.set_alpha(0)
@@ -61,17 +62,22 @@ def draw_headline(rows: list[Row], out: Path) -> None:
         spine.set_color(INK)
     for index, (what, gains) in enumerate(groups):
         known = [(place, gain) for place, gain in enumerate(gains.values()) if gain is not None]
-        across = [place + (index - 0.5) * 0.38 for place, _ in known]
+        across = [place + (index - 0.5) * BAR_STEP for place, _ in known]
         label = what.rpartition(", ")[2]
         bars = axis.bar(
-            across, [gain for _, gain in known], 0.36, label=label, color=POST_COLOUR, alpha=1 - 0.45 * index
+            across, [gain for _, gain in known], BAR_WIDTH, label=label, color=POST_COLOUR, alpha=1 - 0.45 * index
         )
         axis.bar_label(bars, fmt="%.2f", fontsize=9, color=("white", INK)[index], label_type="center")
+        for place, gain in enumerate(gains.values()):
+            if gain is None:
+                x = place + (index - 0.5) * BAR_STEP
+                axis.text(x, 0.03, NOT_MEASURED, rotation=90, ha="center", va="bottom", fontsize=8, color=INK)
     axis.axhline(1, color=UNIFORM_COLOUR, label="best uniform array")
+    axis.set_xlim(-0.5, len(FPGA_FAMILIES) - 0.5)
     axis.set_xticks(range(len(FPGA_FAMILIES)), [SHORT[family] for family in FPGA_FAMILIES])
     axis.set_ylabel("products per second and LUT,\nover the best uniform array", fontsize=9, color=INK)
     axis.set_title("POST's best 8 × 8 array (LUT6: per LUT, no clock)", fontsize=10, color=INK)
-    figure.legend(fontsize=8, loc="outside right center", frameon=False, labelcolor=INK)
+    figure.legend(fontsize=9, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     write_text(out, buffer.getvalue())
