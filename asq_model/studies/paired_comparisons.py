@@ -118,5 +118,5 @@ def seeds_needed(test: PairedTest, interval: Interval, seeds: int) -> str:
 def verdict(test: PairedTest, interval: Interval) -> str:
     """Whether a claim holds, in words."""
     if not interval.decided:
-        return "cannot be told"
+        return "undecided"
     return "holds" if test.difference > 0 else "**does not hold**"

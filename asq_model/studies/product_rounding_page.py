@@ -117,7 +117,7 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
             verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
         difference_cell = f"{mean(values):+.2f}{interval}"
         cells.append([arithmetic, images, count, difference_cell, f"{min(values):+.2f}", verdict])
-    return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", ""), cells, "lrrrrl")
+    return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", "verdict"), cells, "lrrrrl")
 
 
 def render_page(study: ArithmeticStudy, results: str) -> str:

@@ -173,4 +173,4 @@ def claims_table(study: StudyResults, groups: Groups) -> list[str]:
         network = f"{next(iter(claim.terms))[0]}, " if several else ""
         measured = difference_text(difference), verdict(difference)
         rows.append([network + claim.words, *measured, printed_difference(claim)])
-    return table_lines(("claim", "difference, points", "", "the paper's"), rows, "lrlr")
+    return table_lines(("claim", "difference, points", "verdict", "the paper's"), rows, "lrlr")

@@ -68,7 +68,7 @@ def scales_table(groups: Groups) -> list[str]:
             accuracies = [f"{mean(groups[other].values()):.2f}" if other in groups else "–" for other in others]
             cells.append([row.precision, weights, *accuracies])
     names = [Row(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
-    return table_lines(("", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
+    return table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 
 def frozen_table(study: TrainedOut) -> list[str]:
@@ -81,7 +81,7 @@ def frozen_table(study: TrainedOut) -> list[str]:
         [row.precision, row.label, len(values), f"{min(values):+.2f}", f"{mean(values):+.2f}", f"{max(values):+.2f}"]
         for row, values in changes.items()
     ]
-    return table_lines(("", "method", "networks", "least", "mean change, points", "most"), cells, "llrrrr")
+    return table_lines(("bits", "method", "networks", "least", "mean change, points", "most"), cells, "llrrrr")
 
 
 def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:

@@ -88,7 +88,9 @@ def summary_table(groups: Groups) -> list[str]:
         [row.claim, row.precision, len(row.pairs), row.test.runs, row.difference, row.outcome]
         for row in compare(groups, together=True)
     ]
-    return table_lines(("claim", "", "pairs of lines", "pairs of runs", "difference, points", ""), cells, "llrrrl")
+    return table_lines(
+        ("claim", "bits", "pairs of lines", "pairs of runs", "difference, points", "verdict"), cells, "llrrrl"
+    )
 
 
 def pairs_table(groups: Groups) -> list[str]:
@@ -98,8 +100,8 @@ def pairs_table(groups: Groups) -> list[str]:
         ((one, other),) = row.pairs
         outcome = row.outcome
         if not row.interval.decided:
-            outcome += f"; {seeds_needed(row.test, row.interval, row.test.runs)} would"
+            outcome += f"; {seeds_needed(row.test, row.interval, row.test.runs)} would decide"
         cells.append(
             [row.claim, row.precision, f"{one.label} against {other.label}", row.test.runs, row.difference, outcome]
         )
-    return table_lines(("claim", "", "", "seeds", "difference, points", ""), cells, "lllrrl")
+    return table_lines(("claim", "bits", "lines", "seeds", "difference, points", "verdict"), cells, "lllrrl")

@@ -54,4 +54,4 @@ def control_section(study: TrainedOut) -> Iterator[list[str]]:
         for length, row in compared:
             ((line, _),) = row.pairs
             cells.append([row.precision, line.label, length, row.test.runs, row.difference, row.outcome])
-        yield table_lines(("", "method", "epochs", "seeds", "over the control, points", ""), cells, "llrrrl")
+        yield table_lines(("bits", "method", "epochs", "seeds", "over the control, points", "verdict"), cells, "llrrrl")

@@ -31,16 +31,18 @@ CLAIMS = {  # that README tells of
 def findings(study: TrainedOut, *others: TrainedOut) -> str:
     """What README says of a network in full, and of others in a line each."""
     changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
-    told = differences(study)
+    verdicts = differences(study)
     lines = [
         f"{title(study)} (a JPEG copy) has {percent(study['ceiling']):.2f} % right in full precision.",
         f"At 4 bits {losses(study)} ({epochs(study['rows'][0])} epochs).",
-        "Differences there, in points: " + ";\n".join(f"{CLAIMS[claim]} {said}" for claim, said in told.items()) + ".",
+        "Differences there, in points: "
+        + ";\n".join(f"{CLAIMS[claim]} {words}" for claim, words in verdicts.items())
+        + ".",
         f"With every β held at its mean over images, ASQ's accuracy changes by {mean(changes):+.2f} points.",
     ]
     for other in others:
-        said = differences(other)
-        same = "; ".join(said.get(claim, "–") for claim in told)
+        others_verdicts = differences(other)
+        same = "; ".join(others_verdicts.get(claim, "–") for claim in verdicts)
         lines.append(f"{NETWORKS[network(other)]} ({percent(other['ceiling']):.2f} %) likewise: {same}.")
     return "\n".join([*lines, ""])
 

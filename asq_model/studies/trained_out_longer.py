@@ -60,19 +60,19 @@ def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
         to_control = f"{accuracy - mean(control):+.2f}" if control else "–"
         cells.append([row.precision, row.label, spread, len(values), gain, f"{accuracy - ceiling:+.2f}", to_control])
     gained = f"over {epochs(study['rows'][0])} epochs, same seeds"
-    titles = ("", "method", "top-1, %", "seeds", gained, "to the ceiling", "to the control")
+    titles = ("bits", "method", "top-1, %", "seeds", gained, "to the ceiling", "to the control")
     return table_lines(titles, cells, "llrrrrr")
 
 
 def longer_section(study: TrainedOut) -> Iterator[list[str]]:
     """Yield the section on longer trainings."""
-    own = epochs(study["rows"][0])
+    usual = epochs(study["rows"][0])
     for length, groups in groups_by_length(study).items():
-        if length == own:
+        if length == usual:
             continue
         control = control_percents(study, length)
         yield [
-            f"Rows of {length} epochs, with the rates of those of {own}; they are compared with each other only."
+            f"Rows of {length} epochs, with the rates of those of {usual}; they are compared with each other only."
             + (
                 f" Their control, full precision for {length} epochs more, scores {mean(control):.2f} % on average of"
                 f" {len(control)} seeds."

@@ -87,7 +87,8 @@ def claims(study: TrainedOut) -> Iterator[list[str]]:
     spreads = {precision: spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)}
     yield [
         f"Differences are of the same seeds. Intervals are {100 * CONFIDENCE:.0f} % by Student's t, corrected by Holm's"
-        " method for all comparisons of a table. A run's standard deviation about its row and its seed:"
+        " method for all comparisons of a table. *Undecided*: the runs do not show which line is"
+        " better. A run's standard deviation about its row and its seed:"
         + ",".join(f" {sd:.2f} points at {name} ({freedom} degrees)" for name, (sd, freedom) in spreads.items())
         + ". All runs start from one network and are tested on the same images: the intervals say nothing of other"
         " starts or other images."

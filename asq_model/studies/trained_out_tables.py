@@ -21,7 +21,7 @@ from asq_model.studies.trained_out import (
 )
 
 ACCURACY_COLUMNS = (
-    "",
+    "bits",
     "method",
     "stored bits",
     "zero weights",
@@ -110,7 +110,7 @@ def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
             f" {inside} of {len(cells)} runs made again lie in the {100 * CONFIDENCE:.0f} % interval of a difference"
             " of two runs."
         ]
-        titles = ("", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
+        titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
         yield table_lines(titles, cells, "llrlrrrr")
 
 

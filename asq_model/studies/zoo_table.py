@@ -40,4 +40,4 @@ def zoo_table(networks: dict[str, ZooNetwork]) -> list[str]:
         how = quantised if recipe.quantised_epochs else ("", "full precision", 32)
         accuracy = f"{100 * network['correct'] / network['images']:.2f}"
         cells.append([name, *how, recipe.epochs, accuracy, f"{network['bytes'] / 1000:.0f}"])
-    return table_lines(("name", "", "method", "stored bits", "epochs", "top-1, %", "kB"), cells, "lllrrrr")
+    return table_lines(("name", "bits", "method", "stored bits", "epochs", "top-1, %", "kB"), cells, "lllrrrr")

@@ -80,6 +80,6 @@ def test_holm_decides_step_by_step_and_intervals_say_the_same():
 def test_a_verdict_and_how_many_seeds_would_tell():
     assert verdict(paired_test(0.5, 0.001), Interval(0.3, True)) == "holds"
     assert verdict(paired_test(-0.5, 0.001), Interval(0.3, True)) == "**does not hold**"
-    assert verdict(paired_test(0.1, 0.3), Interval(0.3, False)) == "cannot be told"
+    assert verdict(paired_test(0.1, 0.3), Interval(0.3, False)) == "undecided"
     assert seeds_needed(paired_test(0.1, 0.3), Interval(0.3, False), 4) == "about 36 seeds"
     assert seeds_needed(paired_test(0.0, 1.0), Interval(0.3, False), 4) == "more than 1000 seeds"

@@ -74,7 +74,7 @@ def test_what_is_left_of_asq_s_lead_is_computed():
     groups = groups_of({LSQ: 80.0, FEATURES: 81.0, ASQ: 81.0})
     (sentence,) = lead_sentences(groups)
     assert sentence.startswith("- **W4A4**: ASQ leads LSQ by +1.00 ± ") and "LSQ-features by +0.00 ± " in sentence
-    assert sentence.endswith("(cannot be told).") and sentence.count("(holds)") == 1
+    assert sentence.endswith("(undecided).") and sentence.count("(holds)") == 1
     assert not list(lead_sentences(groups_of({LSQ: 80.0, ASQ: 81.0})))
     both = compare(groups, together=True)
     assert [row.claim for row in both] == ["ASQ > LSQ", "ASQ > LSQ-features", "LSQ-features > LSQ"]
