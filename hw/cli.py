@@ -46,8 +46,8 @@ def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
 
     Raises InputError for a field that the unit does not have.
     """
-    own = fields_of(unit)
-    foreign = {name: value for name, value in given.items() if name not in own}
+    allowed = fields_of(unit)
+    foreign = {name: value for name, value in given.items() if name not in allowed}
     refuse_unused(foreign, f"unit {unit} has no such parameter")
     if unit == "counter":
         return None
@@ -126,8 +126,8 @@ def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **opti
     if golden is None or layer is None:
         spec = spec_of(unit, given)
     else:
-        own = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
-        refuse_unused(own, f"--golden is given, and layer {layer} has its own")
+        operands = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
+        refuse_unused(operands, f"--golden is given, and layer {layer} has its own")
         spec, contents = block_for_layer(unit, golden, layer, given)
     for path in emit(spec, out, contents):
         click.echo(path)

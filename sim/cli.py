@@ -174,10 +174,10 @@ def choose_specs(
     layers = dict.fromkeys(entry["name"] for entry in [*manifest["layers"], *manifest["maps"]])
     if layer is not None and layer not in layers:
         raise InputError(f"--layer is {layer!r}; allowed: {', '.join(layers)}")
-    own = [spec for spec in named if layer is None or has_vectors(golden, manifest, spec, layer)]
-    if not own:
+    served = [spec for spec in named if layer is None or has_vectors(golden, manifest, spec, layer)]
+    if not served:
         raise InputError(f"--layer is {layer}, which has nothing for --unit {unit}")
-    return own
+    return served
 
 
 def has_vectors(golden: Path, manifest: Manifest, spec: Spec, layer: str) -> bool:

@@ -15,8 +15,8 @@ def shared_runtimes() -> Path | None:
 
     None outside of one, or where it cannot be written to.
     """
-    own = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
-    return Path(sys.prefix) / "verilator-runtime" if own else None
+    in_environment = sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK)
+    return Path(sys.prefix) / "verilator-runtime" if in_environment else None
 
 
 @dataclass(frozen=True)

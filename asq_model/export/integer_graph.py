@@ -162,9 +162,9 @@ def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
 
 def range_after(operation: Operation, consumers: dict[str, list[Operation]], seen: Calibration) -> float:
     """How large the output of an operation becomes; where only a bound uses it, how large what the bound leaves is."""
-    users, own = consumers[operation.name], seen.peaks.get(operation.value, 0.0)
+    users, peak = consumers[operation.name], seen.peaks.get(operation.value, 0.0)
     if len(users) == 1 and isinstance(users[0], Bound):
         return seen.peaks[users[0].value]
     if len(users) == 1 and isinstance(users[0], NegativeSlope):  # its slope may be above 1
-        return max(own, seen.peaks[users[0].value])
-    return own
+        return max(peak, seen.peaks[users[0].value])
+    return peak

@@ -147,11 +147,13 @@ def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -
     wanted, logits = run_torch(model, images), run_onnx(path, images)
     differing = int((largest_differences(logits, wanted) > TOLERANCE).sum())
     if differing > MOST_DIFFERING * len(images):
-        distance, own = (relative_distance(other, wanted) for other in (logits, run_other_layout(model, images)))
-        if distance > MOST_DISTANCE * own:
+        distance, torchs_distance = (
+            relative_distance(other, wanted) for other in (logits, run_other_layout(model, images))
+        )
+        if distance > MOST_DISTANCE * torchs_distance:
             raise InputError(
                 f"{path}: onnxruntime's logits differ from torch's for {differing} of {len(images)} images,"
-                f" by {distance:.2%} (torch's own in another memory layout: by {own:.2%})"
+                f" by {distance:.2%} (torch's own in another memory layout: by {torchs_distance:.2%})"
             )
     return len(images), len(images) - differing
 

@@ -173,8 +173,8 @@ class Translator:
         stack = list((node.meta.get("nn_module_stack") or {}).values())
         path = stack[-1][0] if stack else ""
         lines = [line.strip() for line in str(node.meta.get("stack_trace") or "").splitlines() if "File " in line]
-        own = [line for line in lines if "/torch/" not in line and "opaque_layers.py" not in line]
-        place = own[-1].split(", in ")[0].removeprefix("File ").replace('"', "") if own else ""
+        users = [line for line in lines if "/torch/" not in line and "opaque_layers.py" not in line]
+        place = users[-1].split(", in ")[0].removeprefix("File ").replace('"', "") if users else ""
         return ", ".join(part for part in (f"module {path}" if path else "", place) if part)
 
     def refuse(self, node: fx.Node, why: str) -> NoReturn:

@@ -44,6 +44,9 @@ MULTIPLIES = {
 }
 
 
+LEFT_BY_USER = "an override leaves it"
+
+
 @dataclass
 class Selection:
     """Layers to quantise by name, and what stays in full precision, by name with the reason."""
@@ -66,13 +69,13 @@ def select_layers(model: nn.Module, overrides: Collection[str] = (), left: Colle
     for name, module in model.named_modules(remove_duplicate=False):
         if any(name == other or name.startswith(f"{other}.") for other in left):
             if name in left and next(module.parameters(), None) is not None:
-                selection.left[name] = "told to"
+                selection.left[name] = LEFT_BY_USER
             seen.add(id(module))
     for name, module in model.named_modules():
         if id(module) not in seen:
             sort_module(name, module, left, selection)
     for name in set(left) - selection.left.keys():
-        selection.left[name] = "told to"
+        selection.left[name] = LEFT_BY_USER
     if not selection.layers and not selection.left:
         raise InputError(f"{type(model).__name__} has no convolution or linear layer to quantise")
     return selection

@@ -63,8 +63,8 @@ class IntegerLayer(nn.Module):
         super().__init__()
         self.layer = layer
         codes, self.scale = layer.weight_quantiser.codes(layer.weight)
-        own, levels = layer.weight_quantiser.level_set, unit.level_set
-        codes = levels.codes[levels.nearest(own.values / levels.level_unit)][codes.numpy()]
+        trained, levels = layer.weight_quantiser.level_set, unit.level_set
+        codes = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes.numpy()]
         weights, tables = (levels.even[codes], levels.odd[codes]), multiples(unit)
         largest = sum(
             np.abs(weight).reshape(len(codes), -1).sum(1) * np.abs(table).max()

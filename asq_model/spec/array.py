@@ -64,8 +64,8 @@ class ArraySpec:
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> "ArraySpec":
         """The array of the parameters that `dataclasses.asdict` makes of one."""
-        own = {name: value for name, value in parameters.items() if name != "mac"}
-        return cls(MacSpec(**parameters["mac"]), **own)
+        sizes = {name: value for name, value in parameters.items() if name != "mac"}
+        return cls(MacSpec(**parameters["mac"]), **sizes)
 
     @property
     def unit(self) -> str:

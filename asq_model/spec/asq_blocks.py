@@ -64,8 +64,8 @@ class BlockSpec:
 
     def __post_init__(self) -> None:
         check_choice("unit", self.unit, BLOCKS)
-        own = ("unit", *PARAMETERS[self.unit])
-        settle(self, **{field.name: field.default for field in fields(self) if field.name not in own})
+        used = ("unit", *PARAMETERS[self.unit])
+        settle(self, **{field.name: field.default for field in fields(self) if field.name not in used})
         check_range("channels", self.channels, 1, MAX_CHANNELS)
         check_range("pixels", self.pixels, 1, MAX_PIXELS)
         check_range("activation_bits", self.activation_bits, 1, 8)
@@ -86,15 +86,15 @@ class BlockSpec:
     @property
     def name(self) -> str:
         """Name of the module and of its files; choices other than the defaults show in it."""
-        own = PARAMETERS[self.unit]
+        used = PARAMETERS[self.unit]
         parts = [self.unit.replace("-", "_")]
-        parts += [f"c{self.channels}p{self.pixels}"] if "channels" in own else []
-        parts += [f"a{self.activation_bits}"] if "activation_bits" in own else []
+        parts += [f"c{self.channels}p{self.pixels}"] if "channels" in used else []
+        parts += [f"a{self.activation_bits}"] if "activation_bits" in used else []
         parts += [f"r{self.precision}"] if self.precision != Precision().bits else []
         parts += [f"l{self.lanes}"] if self.lanes != 1 else []
         parts += [f"t{self.total_bits}"] if self.total_bits != BlockSpec.total_bits else []
-        parts += [f"h{self.hidden}"] if "hidden" in own and self.hidden != self.quarter else []
-        parts += [f"b{self.buffer}"] if "buffer" in own and self.buffer != self.two_maps else []
+        parts += [f"h{self.hidden}"] if "hidden" in used and self.hidden != self.quarter else []
+        parts += [f"b{self.buffer}"] if "buffer" in used and self.buffer != self.two_maps else []
         parts += ["sa"] if self.signed_activation else []
         return "_".join(parts)
 

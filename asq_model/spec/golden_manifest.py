@@ -68,7 +68,7 @@ class LayerEntry(LayerContent, LayerFile):
 
 
 class AdapterEntry(TypedDict):
-    """An adapter's constants as integers; `hidden`: its hidden units, or 0."""
+    """An adapter's constants as integers; `hidden`: its hidden neurons, or 0."""
 
     hidden: Annotated[int, Meta(ge=0, le=MAX_CHANNELS)]
     hidden_shift: ShiftInput

@@ -23,22 +23,26 @@ def check_mapped(fpga_family: str, mac: MacSpec, stages: int) -> None:
     check_choice("family", fpga_family, (GENERIC, *MAPPED_FAMILIES))
     if fpga_family == GENERIC:
         return
-    said = f"family is {fpga_family}"
+    subject = f"family is {fpga_family}"
     if mac.unit == TWO_SUMS:
-        raise InputError(f"{said} and unit {mac.unit}, which has two sums a column; allowed: generic", "family")
+        raise InputError(f"{subject} and unit {mac.unit}, which has two sums a column; allowed: generic", "family")
     if fpga_family == "ice40":
         return
     if mac.unit not in MAPPED_UNITS:
-        raise InputError(f"{said} and unit {mac.unit}; allowed with it: {', '.join(MAPPED_UNITS)}", "family", "unit")
+        raise InputError(f"{subject} and unit {mac.unit}; allowed with it: {', '.join(MAPPED_UNITS)}", "family", "unit")
     if mac.weight_bits not in MAPPED_WEIGHT_BITS:
         allowed = " and ".join(map(str, MAPPED_WEIGHT_BITS))
-        raise InputError(f"{said} and weights have {mac.weight_bits} bits; allowed with it: {allowed}", "weight_bits")
+        raise InputError(
+            f"{subject} and weights have {mac.weight_bits} bits; allowed with it: {allowed}", "weight_bits"
+        )
     if mac.kind not in ("", "symmetric"):
-        raise InputError(f"{said} and kind is {mac.kind}; allowed with it: symmetric", "kind")
+        raise InputError(f"{subject} and kind is {mac.kind}; allowed with it: symmetric", "kind")
     if mac.signed_activation:
-        raise InputError(f"{said} and activations are signed; allowed with it: unsigned ones", "signed_activation")
+        raise InputError(f"{subject} and activations are signed; allowed with it: unsigned ones", "signed_activation")
     if stages > 1:
-        raise InputError(f"{said} and stages is {stages}; a mapped product has as many as its cells ask for", "stages")
+        raise InputError(
+            f"{subject} and stages is {stages}; a mapped product has as many as its cells ask for", "stages"
+        )
 
 
 def has_cells(fpga_family: str, mac: MacSpec) -> bool:

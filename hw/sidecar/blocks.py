@@ -94,8 +94,8 @@ def memories(spec: BlockSpec) -> list[dict[str, Any]]:
         "channels": {"multiplier": "M of the channel", "bias": "B of the channel"},
         "weights": {f"lane{lane}": f"weight of channel word * lanes + {lane}" for lane in range(spec.lanes)},
         "units": {
-            "bias": "bias of hidden unit j, or of the output in the one-layer form",
-            "weight": "weight of hidden unit j in the output; not used in the one-layer form",
+            "bias": "bias of neuron j, or of the output in the one-layer form",
+            "weight": "weight of neuron j in the output; not used in the one-layer form",
         },
     }
     fields = {name: describe_rows(layout, roles[name]) for name, layout in row_layouts(spec).items()}
@@ -105,7 +105,7 @@ def memories(spec: BlockSpec) -> list[dict[str, Any]]:
     if not fields:
         return []
     depth = spec.hidden * spec.words
-    address = "j * words + word: hidden unit j's weights for the word-th beat of a map's sums"
+    address = "j * words + word: neuron j's weights for the word-th beat of a map's sums"
     return [
         {"name": "weights", "select": {"unit": 0}, "depth": depth, "address": address, "fields": fields["weights"]},
         {"name": "units", "select": {"unit": 1}, "depth": spec.hidden, "address": "j", "fields": fields["units"]},
@@ -113,7 +113,7 @@ def memories(spec: BlockSpec) -> list[dict[str, Any]]:
 
 
 def cases(offset: int, more: str = "") -> list[dict[str, Any]]:
-    """Cycles of the adapter and `offset` more, by whether there are hidden units."""
+    """Cycles of the adapter and `offset` more, by whether there are hidden neurons."""
     return [
         {"if": "hidden > 0", "cycles": f"hidden * (words + 7){more} + {offset}"},
         {"if": "hidden == 0", "cycles": f"words{more} + {offset + 3}"},

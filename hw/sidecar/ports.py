@@ -38,8 +38,8 @@ BLOCK_ROLES = {
     "step": ("step S = s·β of the map, 1 or more", "2^-(f + {guard})"),
     "words": ("beats of a pixel: channels divided by lanes, 1 or more", ""),
     "pixels": ("pixels of a map, 1 or more", ""),
-    "hidden": ("hidden units in use; 0: the one-layer form, of unit 0's weights and bias", ""),
-    "hidden_shift": ("n1, the right shift of a hidden unit's sum", ""),
+    "hidden": ("hidden neurons in use; 0: the one-layer form, of neuron 0's weights and bias", ""),
+    "hidden_shift": ("n1, the right shift of a hidden neuron's sum", ""),
     "output_shift": ("n2, the right shift of the output's sum", ""),
     "output_bias": ("b2, the output's bias; not used in the one-layer form", "2^-({precision} + n2)"),
     "floor": ("the least β", "2^-{precision}"),
@@ -195,11 +195,11 @@ def describe_streams(spec: MacSpec | ArraySpec | BlockSpec, ports: list[dict[str
     unit = spec.unit if isinstance(spec, BlockSpec) else form_of(spec)
     streams: list[dict[str, Any]] = []
     for name in dict.fromkeys(port["name"].split("__")[0] for port in ports if "__" in port["name"]):
-        own = {part: f"{name}__{part}" for part in ("payload", "valid", "ready") if f"{name}__{part}" in directions}
+        signals = {part: f"{name}__{part}" for part in ("payload", "valid", "ready") if f"{name}__{part}" in directions}
         streams.append(
-            {"name": name, "direction": "in" if directions[own["payload"]] == "input" else "out"}
-            | {part: own.get(part) for part in ("payload", "valid", "ready")}
-            | {"ready_in_reset": ready_in_reset(spec, name, directions.get(own.get("ready")))}
+            {"name": name, "direction": "in" if directions[signals["payload"]] == "input" else "out"}
+            | {part: signals.get(part) for part in ("payload", "valid", "ready")}
+            | {"ready_in_reset": ready_in_reset(spec, name, directions.get(signals.get("ready")))}
             | {"ready_follows": READY_FOLLOWS.get((spec.unit, name), READY_FOLLOWS.get((unit, name), []))}
             | {"beat": BEATS[unit, name]}
         )

@@ -64,12 +64,12 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     for folder in {folder for task in tasks for folder in task.golden}:
         check_files(folder, read_manifest(folder))
         hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)
-    own = golden_by_operands(tasks)
-    if tasks and not any(own.values()):
+    fitting = golden_by_operands(tasks)
+    if tasks and not any(fitting.values()):
         golden_for(mac_of(tasks[0].design), tasks[0].golden)
     keys = []
     for task in tasks:
-        golden = own[operands_of(task)]
+        golden = fitting[operands_of(task)]
         identity = asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp
         vectors = hashes[golden / MANIFEST] if golden else None
         keys.append(fingerprint([common, *identity, vectors, hashes[task.liberty] if task.liberty else None]))

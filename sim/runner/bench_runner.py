@@ -50,8 +50,8 @@ class Job:
 
     @property
     def chosen(self) -> list[str]:
-        own = BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS
-        tests = self.tests or (own if self.layer is None else ("golden",))
+        every = BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS
+        tests = self.tests or (every if self.layer is None else ("golden",))
         return [test for test in tests if test != "golden" or self.golden is not None]
 
     @property

@@ -56,9 +56,9 @@ def verilator() -> str:
     for tool, purpose in ((COMPILER, "a C++ compiler"), ("make", "make"), ("perl", "perl")):
         if shutil.which(tool) is None:
             raise InputError(f"{purpose} is needed to build the simulation, but {tool!r} is not on PATH; install it")
-    own = shutil.which("verilator")
-    if own:
-        text = version_text(own)
+    installed = shutil.which("verilator")
+    if installed:
+        text = version_text(installed)
         version = re.search(r"Verilator (\d+)\.(\d+)", text)
         if version and tuple(map(int, version.groups())) >= OLDEST:
             return text

@@ -1,4 +1,4 @@
-"""What `convert` refuses by name, and what it leaves where it is told to."""
+"""What `convert` refuses by name, and what an override leaves."""
 
 import warnings
 from collections import OrderedDict
@@ -96,15 +96,15 @@ def test_what_cannot_be_quantised_is_refused_by_name_and_can_be_left(kind):
     assert type(net[0]) is nn.Linear  # nothing was changed
     name = "1.matrix" if kind == "parameter" else "1"
     done = convert(net, QuantConfig(overrides={name: None}))
-    assert done.left == {name: "told to"} and isinstance(net[0], QuantLinear)
+    assert done.left == {name: "an override leaves it"} and isinstance(net[0], QuantLinear)
 
 
 def test_what_is_left_is_listed():
     net = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.Conv3d(1, 1, 1)), nn.Embedding(3, 4))
     done = convert(net, QuantConfig(overrides={"1": None}))
-    assert done.left == {"1": "told to", "2": "a table that is looked up, nothing is multiplied"}
+    assert done.left == {"1": "an override leaves it", "2": "a table that is looked up, nothing is multiplied"}
     assert list(done.quantised) == ["0"] and type(net[1][0]) is nn.Linear
-    assert "left in full precision: 1 (told to)" in str(done)
+    assert "left in full precision: 1 (an override leaves it)" in str(done)
 
 
 def test_a_network_is_converted_once(net, images):
