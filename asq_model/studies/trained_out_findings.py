@@ -1,7 +1,9 @@
-"""What README says of accuracy, in a few lines, from the records of networks trained out."""
+"""What README says of accuracy, as a small table, from the records of networks trained out."""
 
 from statistics import mean
 
+from asq_model.common.markdown import table_lines
+from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out import (
     NETWORKS,
     Row,
@@ -11,15 +13,14 @@ from asq_model.studies.trained_out import (
     frozen_change,
     network,
     percent,
-    title,
 )
 from asq_model.studies.trained_out_claims import compare
 
 BLOCK = "accuracy"  # of README
 PRECISION = "W4A4"
-LOSSES = {
-    "uniform weights with LSQ": Row(4, 4, "uniform", "", "lsq"),
-    "POST weights with ASQ": Row(4, 4, "post", "symmetric", "asq"),
+ROWS = {
+    "uniform weights, LSQ": Row(4, 4, "uniform", "", "lsq"),
+    "POST weights, ASQ": Row(4, 4, "post", "symmetric", "asq"),
 }
 CLAIMS = {  # that README tells of
     "ASQ > LSQ": "ASQ over LSQ",
@@ -28,37 +29,37 @@ CLAIMS = {  # that README tells of
 }
 
 
-def findings(study: TrainedOut, *others: TrainedOut) -> str:
-    """What README says of a network in full, and of others in a line each."""
-    changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
-    verdicts = differences(study)
-    lines = [
-        f"{title(study)} (a JPEG copy) has {percent(study['ceiling']):.2f} % right in full precision.",
-        f"At 4 bits {losses(study)} ({epochs(study['rows'][0])} epochs).",
-        "Differences there, in points: "
-        + ";\n".join(f"{CLAIMS[claim]} {words}" for claim, words in verdicts.items())
-        + ".",
-        f"With every β held at its mean over images, ASQ's accuracy changes by {mean(changes):+.2f} points.",
-    ]
-    for other in others:
-        others_verdicts = differences(other)
-        same = "; ".join(others_verdicts.get(claim, "–") for claim in verdicts)
-        lines.append(f"{NETWORKS[network(other)]} ({percent(other['ceiling']):.2f} %) likewise: {same}.")
-    return "\n".join([*lines, ""])
+def findings(*studies: TrainedOut) -> str:
+    """What README says of networks, a column for each."""
+    columns = [{**accuracies(study), **differences(study), **without_adaptation(study)} for study in studies]
+    names = dict.fromkeys(name for column in columns for name in column)
+    cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
+    titles = [f"{NETWORKS[network(study)]}, {epochs(study['rows'][0])} epochs" for study in studies]
+    above = (
+        "Top-1 accuracy on a JPEG copy of CIFAR-10 in percent, weights and activations of 4 bits;\n"
+        f"below, differences in points with {100 * CONFIDENCE:.0f} % intervals:"
+    )
+    return "\n".join([above, "", *table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
 
 
-def losses(study: TrainedOut) -> str:
-    """How far rows at 4 bits are below full precision."""
-    groups, ceiling = by_row(study["rows"]), percent(study["ceiling"])
-    lost = {name: f"{ceiling - mean(groups[row].values()):.2f}" for name, row in LOSSES.items()}
-    return ", ".join(f"{name} lose {points}" for name, points in lost.items()) + " points"
+def accuracies(study: TrainedOut) -> dict[str, str]:
+    """Percent right in full precision and at 4 bits, by the line of README's table."""
+    groups = by_row(study["rows"])
+    quantised = {name: f"{mean(groups[row].values()):.2f}" for name, row in ROWS.items() if row in groups}
+    return {"full precision": f"{percent(study['ceiling']):.2f}"} | quantised
 
 
 def differences(study: TrainedOut) -> dict[str, str]:
-    """What the comparisons at 4 bits say, by claim."""
+    """What the comparisons at 4 bits say, by the line of README's table."""
     compared = {row.claim: row for row in compare(by_row(study["rows"]), together=True) if row.precision == PRECISION}
     return {
-        claim: f"{compared[claim].difference} ({compared[claim].outcome.strip('*')})"
+        CLAIMS[claim]: f"{compared[claim].difference}, {compared[claim].outcome.strip('*')}"
         for claim in CLAIMS
         if claim in compared
     }
+
+
+def without_adaptation(study: TrainedOut) -> dict[str, str]:
+    """How ASQ's accuracy changes where steps do not adapt, if that was measured."""
+    changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
+    return {"every β at its mean over images, all widths": f"{mean(changes):+.2f}"} if changes else {}

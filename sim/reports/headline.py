@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asq_model.common.files import write_text
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import table_lines
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
@@ -32,17 +32,18 @@ def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
 
 def findings(rows: list[Row]) -> str:
     """The table of README: products per second and LUT, POST's best design over uniform's best."""
-    table = [
-        {"what": what} | {family: "–" if gain is None else f"{gain:.2f}" for family, gain in gains.items()}
-        for what, gains in lines(rows)
+    compared = dict(lines(rows))
+    cells = [
+        [what, *("–" if gains[family] is None else f"{gains[family]:.2f}" for family in FPGA_FAMILIES)]
+        for what, gains in compared.items()
     ]
-    columns = [("what", "products a second and LUT, POST over uniform"), *SHORT.items()]
-    columns = [(key, title) for key, title in columns if key == "what" or key in FPGA_FAMILIES]
-    above = [gain for _, gains in lines(rows) for gain in gains.values() if gain is not None]
-    won = sum(gain > 1 for gain in above)
-    sentence = f"POST is ahead of the best uniform design we can build in {won} of {len(above)} comparisons"
-    missing = f"; –: {NOT_MEASURED}" if any(gain is None for _, gains in lines(rows) for gain in gains.values()) else ""
-    return f"{sentence} (LUT6: per LUT, no clock{missing}).\n\n{markdown_table(table, columns)}\n"
+    titles = "products a second and LUT, POST over uniform", *(SHORT[family] for family in FPGA_FAMILIES)
+    measured = [gain for gains in compared.values() for gain in gains.values() if gain is not None]
+    won = sum(gain > 1 for gain in measured)
+    sentence = f"POST is ahead of the best uniform design we can build in {won} of {len(measured)} comparisons"
+    missing = f"; –: {NOT_MEASURED}" if len(measured) < len(cells) * len(FPGA_FAMILIES) else ""
+    table = "\n".join(table_lines(titles, cells, "l" + "r" * len(FPGA_FAMILIES)))
+    return f"{sentence} (LUT6: per LUT, no clock{missing}).\n\n{table}\n"
 
 
 def draw_headline(rows: list[Row], out: Path) -> None:

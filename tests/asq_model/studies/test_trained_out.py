@@ -177,13 +177,20 @@ def test_the_paper_s_figures_stand_beside_its_own_network_s():
 
 
 def test_readme_says_what_the_comparisons_say():
-    told = {row.claim: row for row in compare(by_row(STUDY["rows"]), together=True) if row.precision == "W4A4"}
-    text = findings(STUDY, RESNET_20)
-    other = {row.claim: row for row in compare(by_row(RESNET_20["rows"]), together=True) if row.precision == "W4A4"}
-    (line,) = [line for line in text.splitlines() if line.startswith("ResNet-20")]
-    assert line.index(other["ASQ > LSQ"].difference) < line.index(other["POST > uniform"].difference)
-    assert f"ASQ over LSQ {told['ASQ > LSQ'].difference} (holds)" in text
-    assert told["POST > uniform"].difference in text
+    one, other = (
+        {row.claim: row for row in compare(by_row(study["rows"]), together=True) if row.precision == "W4A4"}
+        for study in (STUDY, RESNET_20)
+    )
+    lines = findings(STUDY, RESNET_20).splitlines()
+    lead, wanted = (rows["ASQ > LSQ"].difference for rows in (one, other))
+    assert f"| ASQ over LSQ | {lead}, holds | {wanted}, holds |" in lines
+    assert f"| POST over uniform | {one['POST > uniform'].difference}, undecided |" in "\n".join(lines)
+
+
+def test_readme_s_table_has_a_dash_where_a_network_has_no_such_runs():
+    rows = [run for run in RESNET_20["rows"] if row_of(run).activations != "asq"]
+    text = findings(STUDY, RESNET_20 | {"rows": rows})
+    assert all(line.endswith("| – |") for line in text.splitlines() if "ASQ" in line or "β" in line)
 
 
 def test_every_line_of_the_table_has_the_first_seeds():
