@@ -39,8 +39,9 @@ commands.verify := pytest
 
 # A worker for each of two cores; tests that share a folder or a tool that takes long to load stay together.
 TESTING := -n 2 --dist loadgroup --durations=15
-# A thread for each worker: two that both use both cores wait for each other.
-TESTS := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING)
+# A thread for each worker: two that both use both cores wait for each other. Compiled Python is kept, even where the
+# environment says otherwise: tests start some hundred processes that load the same modules.
+TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pytest $(TESTING)
 
 UPPER = $(subst -,_,$(shell echo '$(1)' | tr a-z A-Z))
 variables = $(call UPPER,$(options.$(1)))

@@ -79,7 +79,8 @@ def test_the_report(results, tmp_path):
     about = description(Task(designs((4, 4), "mac")[0], "ice40", ()))
     failure = failure_of(about, "no such tool")
     one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
-    write_report(Swept(rows(), [failure], [about]), results, one, 2, None)
+    few = [row for row in rows() if row.form != "array8x8" or row.target == "ecp5"]  # names take time to place
+    write_report(Swept(few, [failure], [about]), results, one, 2, None)
     write_page(read_record(one.with_suffix(".json"), REPORT), results, again)
     written = [{path.name: path.read_bytes() for path in folder.parent.iterdir()} for folder in (one, again)]
     assert {name: written[0][name] for name in written[1]} == written[1], "the page comes from its JSON"
