@@ -12,6 +12,13 @@ VECTORS = 24  # of each layer
 OF_VECTORS = ("activations", "channels", "images", "positions", "steps", "torch")
 
 
+def belongs(array: str, units: dict) -> bool:
+    """Whether an array of a layer is of all units, or of one of these or its level set."""
+    kind, _, of = array.partition("_")
+    levels = [unit["level_set"] for unit in units.values()]
+    return of in units if kind == "expected" else of in levels if kind in ("codes", "scales") else True
+
+
 def write_few(golden: Path, folder: Path) -> None:
     """Write it to a folder, its manifest and digests its own."""
     manifest = read_manifest(golden)
@@ -22,7 +29,7 @@ def write_few(golden: Path, folder: Path) -> None:
             arrays = {
                 name: array[:VECTORS] if name in OF_VECTORS or name.startswith("expected_") else array
                 for name, array in layer.arrays.items()
-                if name.removeprefix("expected_") not in LEFT_OUT
+                if belongs(name, units)
             }
             sizes = {"vectors": VECTORS, "products": VECTORS * layer.entry["terms"], "units": units}
             entries.append({**layer.entry, **sizes, **write_layer(folder, layer.name, arrays)})

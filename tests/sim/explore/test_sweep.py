@@ -149,13 +149,13 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
 
 def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     """A sweep on Dask with one design that fails, its table, and what it recommends."""
-    grid = ["--bits", "3", "--units", "post,uniform-sign", "--fracs", "-1", "--targets", "xc7"]
+    grid = ["--bits", "3", "--units", "post,uniform", "--fracs", "2", "--targets", "xc7"]  # tests/sim/test_cli.py's
     where = ["--root", build_root, "--out", tmp_path]
     done = command("sim", "sweep", few_golden, *grid, *where, "--abits", "3,5")
     assert done.returncode == 0, done.stderr
-    assert "failed: post_mac_w3a5_fm1 xc7: none of the golden vectors" in done.stderr
+    assert "failed: post_mac_w3a5 xc7: none of the golden vectors" in done.stderr
     rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
-    assert [row["name"] for row in rows] == ["post_mac_w3a3_fm1", "uniform_sign_mac_w3a3"]
+    assert [row["name"] for row in rows] == ["post_mac_w3a3", "uniform_mac_w3a3"]
     table = read_record(tmp_path / "table.json", TABLE)
     assert [row.name for row in table.rows] == [row["name"] for row in rows] and len(table.failures) == 2
     assert "#1f2328" in (tmp_path / "error.svg").read_text()
@@ -163,7 +163,7 @@ def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     assert "measuring" not in again.stderr
     table = ["--table", tmp_path / "table.json"]
     best = command("sim", "recommend", "--device", "xc7", "--bits", "3", "--error", "0", *table)
-    assert best.stdout.startswith("uniform_sign_mac_w3a3: ")
+    assert best.stdout.startswith("uniform_mac_w3a3: ")
     assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
     assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
     assert "--units has 'x'; allowed: post," in refused("sim", "sweep", few_golden, "--units", "x")
