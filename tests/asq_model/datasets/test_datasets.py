@@ -44,6 +44,17 @@ def test_batches_cover_the_order_and_follow_the_generator():
     assert torch.equal(first, second) and not torch.equal(first, other)
 
 
+FEW = 300  # images of a file of CIFAR-10, instead of ten thousand
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_files():
+    with pytest.MonkeyPatch.context() as patch:
+        assert cifar10.RECORDS == 10_000
+        patch.setattr(cifar10, "RECORDS", FEW)
+        yield
+
+
 @pytest.fixture(scope="module")
 def records():
     rng = np.random.default_rng(0)
@@ -120,16 +131,16 @@ def test_both_layouts_of_cifar10_hold_the_same(binary, python, records):
     first, second = load_dataset("cifar10", binary), load_dataset("cifar10", python / cifar10.PYTHON)
     for one, other in ((first.train, second.train), (first.test, second.test)):
         assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
-    assert len(first.train) == 50_000 and len(first.test) == 10_000 and first.classes == 10
+    assert len(first.train) == 5 * FEW and len(first.test) == FEW and first.classes == 10
     np.testing.assert_array_equal(first.train.images[3].flatten(), records[0][0][3])
     assert first.train.image(0).shape == (3, 32, 32)
 
 
 def test_the_hand_made_pickle_is_one_that_python_reads(records):
     pixels, labels = records[0]
-    batch = pickle.loads(python_batch(pixels[:300], labels[:300]), encoding="bytes")  # our own bytes
-    np.testing.assert_array_equal(batch[b"data"], pixels[:300])
-    assert batch[b"labels"] == labels[:300].tolist()
+    batch = pickle.loads(python_batch(pixels[:100], labels[:100]), encoding="bytes")  # our own bytes
+    np.testing.assert_array_equal(batch[b"data"], pixels[:100])
+    assert batch[b"labels"] == labels[:100].tolist()
 
 
 def test_a_pickle_that_would_run_something_is_refused(python, tmp_path):
@@ -149,7 +160,7 @@ def test_a_pickle_that_would_run_something_is_refused(python, tmp_path):
 @pytest.mark.parametrize(
     "layout, spoil, said",
     [
-        ("binary", lambda path: path.write_bytes(path.read_bytes()[:-1]), "has 30729999 bytes; a whole"),
+        ("binary", lambda path: path.write_bytes(path.read_bytes()[:-1]), f"has {FEW * 3073 - 1} bytes; a whole"),
         ("binary", lambda path: path.unlink(), "cannot read .*data_batch_3.bin: No such file"),
         ("binary", lambda path: path.write_bytes(b"\x0a" + path.read_bytes()[1:]), "has label 10 at image 0; allowed"),
         ("python", lambda path: path.write_bytes(path.read_bytes()[:-1]), "data_batch_3 is damaged"),
