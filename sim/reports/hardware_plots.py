@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-FRONT_OPACITY, PALE, BAR_OPACITY = 0.5, 0.45, 0.6
+FRONT_OPACITY, PALE, BAR_OPACITY = 0.5, 0.55, 0.6
 BESIDE = 11  # points; a name that is further from its design has a line to it
 PAPER = "paper"  # the name of a picture's background
 INK = "#1f2328"  # on white; the HTML page puts its own colour in its place, and takes the white away
