@@ -87,10 +87,12 @@ asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, pa
 	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim asq "$$golden" $(call options,asq)
 
 network: $(READY) ## run a whole network on its engine in Verilator, compared value by value (CKPT, DATA, IMAGES, PRESET)
+	@$(if $(call given,PRESET),$(PY) -m sim network --check=1 $(call options,network))
 	@$(PY) -m sim tools
 	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim network "$$graph" $(call options,network)
 
 bitstream: $(VENV)/.synth ## synthesise, place and pack a network's engine for a device (PRESET, CKPT, DATA)
+	@$(if $(call given,PRESET),$(PY) -m sim bitstream --check=1 $(call options,bitstream))
 	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim bitstream "$$graph" $(call options,bitstream)
 
 synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)

@@ -26,10 +26,10 @@ from hw.engine.presets import Preset, check_products, compile_network, find_pres
 from hw.fpga import cell_models
 from hw.fusesoc import core_file
 
+CHECK = switch("--check", "1: only check the options, before a network is trained.")
 DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
 OPTIONS = (
     click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
-    click.option("--preset", default="sized", show_default=True, help=f"Engine: {', '.join(presets())}."),
     click.option("--unit", help="Unit of the products.  [default: for the network's own levels]"),
     click.option(
         "--bits", "weight_bits", type=Integer(), help="Bits of the products' weights.  [default: the network's]"
@@ -49,15 +49,24 @@ OPTIONS = (
 )
 
 
-def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every command that takes a network and an engine."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+def network_options(preset: str = "sized") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a command that takes a network and an engine with their options. preset: what is taken unless given."""
+    choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed((choice, *OPTIONS)):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def check_given(products: Mapping[str, Any]) -> None:
-    """Raises InputError for products that no engine can have. products: what the user gave of them, or None."""
+def check_engine(preset: str, products: Mapping[str, Any]) -> None:
+    """Raises InputError for a preset that does not exist, and for products that no engine can have.
+
+    products: what the user gave of them, or None.
+    """
+    find_preset(preset)
     given = {name: value for name, value in products.items() if value is not None}
     check_choice("family", given.pop("family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
     check_products(given)
@@ -86,19 +95,18 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
     products: what the user gave of them. Raises InputError, before a file is read, for what no engine can be.
     """
     given = {name: value for name, value in products.items() if value is not None}
-    chosen = find_preset(preset)
+    check_engine(preset, products)
     family = given.pop("family", None)
-    check_given(products)
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):
         raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
-    choice = EngineChoice(chosen, products_of(about, given), precision)
+    choice = EngineChoice(find_preset(preset), products_of(about, given), precision)
     return graph, choice if family is None else choice.with_cells(family)
 
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
-@network_options
+@network_options()
 @switch("--axi", "1: images and results by AXI4-Stream, registers by AXI4-Lite.")
 @switch("--load", "1, with --axi 1: other networks can be loaded; also writes the words that load this one.")
 @click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")

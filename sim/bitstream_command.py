@@ -18,7 +18,7 @@ from hw.engine.load_words import engine_number, load_words
 from hw.engine.presets import Preset, find_preset, presets
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
-from hw.engine_command import check_given, network_options, read_network
+from hw.engine_command import CHECK, check_engine, network_options, read_network
 from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
@@ -27,20 +27,23 @@ from sim.workspace import Workspace
 
 
 @click.command(epilog="Example: asq-post bitstream build/graph/digits_post3_a3_seed0 --preset ecp5-25")
-@network_options
+@network_options(preset="ecp5-25")
 @ROOT
-def bitstream(folder, preset, root, **products):
+@CHECK
+def bitstream(folder, preset, root, check, **products):
     """Put a network's engine on a device.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
     what it takes; its arrays are made of the device's own cells where the products have some, or as --family says.
-    Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints its
-    clock.
+    Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints
+    its clock.
     """
-    check_given(products)
+    check_engine(preset, products)
     if not find_preset(preset).family:
         devices = [name for name, each in presets().items() if each.family]
         raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
+    if check:
+        return
     graph, choice = read_network(folder, preset, products)
     chosen, family = choice.preset, choice.preset.family
     if products["family"] is None and has_cells(family, choice.mac):

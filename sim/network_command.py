@@ -8,7 +8,7 @@ from asq_model.common.files import fingerprint
 from asq_model.common.terminal import text_table
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from hw.engine_command import network_options, read_network
+from hw.engine_command import CHECK, check_engine, network_options, read_network
 from sim.engine.simulate_network import Network, NetworkRun, simulate_network
 from sim.hardware_options import ROOT
 from sim.workspace import Workspace
@@ -17,14 +17,18 @@ SHOWN = 20  # differences
 
 
 @click.command(epilog="Example: asq-post network build/graph/digits_post3_a3_seed0")
-@network_options
+@network_options()
 @ROOT
-def network(folder, preset, root, **products):
+@CHECK
+def network(folder, preset, root, check, **products):
     """Run a network on its engine, in simulation.
 
     GRAPH is a folder that `asq-post graph` wrote. Compiles the network for an engine, simulates it on the test images,
     and compares every result, instruction and, of some images, every stored number with the graph's.
     """
+    check_engine(preset, products)
+    if check:
+        return
     graph, choice = read_network(folder, preset, products)
     images, labels = read_samples(folder / SAMPLES_FILE, graph.input)
     digest = fingerprint([], [folder / GRAPH_FILE, folder / SAMPLES_FILE])

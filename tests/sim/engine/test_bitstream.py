@@ -21,6 +21,15 @@ def test_a_preset_for_no_device_is_refused(refused) -> None:
     assert "--preset is sized, which is for no device; allowed: ice40up5k, ecp5-25" in message
 
 
+@pytest.mark.parametrize("name", ["network", "bitstream"])
+def test_options_are_checked_before_a_network_is_there(name, command, refused) -> None:
+    """What make asks first: whether the options can be, of a network that is not trained yet."""
+    done = command("sim", name, "nowhere", "--check", "1", "--preset", "ecp5-25")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "--preset is 'zynk'; allowed: sized, " in refused("sim", name, "nowhere", "--check", "1", "--preset", "zynk")
+    assert "nowhere" in refused("sim", name, "nowhere", "--preset", "ecp5-25")
+
+
 def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> None:
     """The words of the weights, and nothing else, begin where the engine reads them, and end with their checksum."""
     made = Maker(MacSpec("post", 3, 3, frac=0), (1, 2, 2))
