@@ -23,7 +23,7 @@ class InputError(Exception):
         return str(self.args[0])
 
     def renamed(self, names: Mapping[str, str]) -> "InputError":
-        """This error with other names for its fields, each where it first stands in the message."""
+        """Return this error with other names for its fields, each replaced where it stands first in the message."""
         message = str(self)
         for field in self.fields:
             message = re.sub(rf"(?<![\w-]){re.escape(field)}(?![\w-])", names.get(field, field), message, count=1)

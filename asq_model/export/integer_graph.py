@@ -38,7 +38,7 @@ class Chain:
 
     @property
     def operations(self) -> list[Operation]:
-        """All of them."""
+        """The layer and all operations that it takes with it, in order."""
         ends = [operation for operation in (self.sum, self.bound) if operation is not None]
         return [self.layer, *self.affine, *ends]
 
@@ -161,7 +161,7 @@ def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
 
 
 def range_after(operation: Operation, consumers: dict[str, list[Operation]], seen: Calibration) -> float:
-    """How large the output of an operation becomes; where only a bound uses it, how large what the bound leaves is."""
+    """The largest magnitude of an operation's output, or of what a bound leaves of it where only a bound uses it."""
     users, peak = consumers[operation.name], seen.peaks.get(operation.value, 0.0)
     if len(users) == 1 and isinstance(users[0], Bound):
         return seen.peaks[users[0].value]

@@ -118,7 +118,7 @@ class Accuracy(TypedDict):
 
 
 class Manifest(TypedDict):
-    """All that a reader relies on. What else an exporter wrote beside it is not looked at."""
+    """The fields of a manifest that readers rely on; what else an exporter wrote is not looked at."""
 
     format: int
     network: Line

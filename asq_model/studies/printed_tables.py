@@ -23,7 +23,7 @@ class Method(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Printed(msgspec.Struct, forbid_unknown_fields=True):
-    """The lines of all tables."""
+    """The lines of all tables that the paper prints."""
 
     methods: tuple[Method, ...]
 

@@ -155,7 +155,7 @@ def render_page(study: StudyResults) -> str:
 
 
 def noise(groups: Groups) -> str:
-    """How far runs stray, and how the claims are judged by it."""
+    """The spread of runs over seeds, and the rule by which claims are judged."""
     spread, freedom = pooled_spread(groups)
     if not freedom:
         return "One seed: how far a run strays is not known, so nothing is decided."

@@ -93,7 +93,7 @@ class PlannedRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its checkpoint."""
+        """The name of the run's checkpoint."""
         return f"{self.part}_{self.recipe.name}_e{self.recipe.epochs}"
 
 

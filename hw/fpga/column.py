@@ -22,7 +22,7 @@ MappedProduct = GenericProduct | Lut4Product | Lut6Product | UniformProduct | Ap
 
 
 def mapped_product(spec: ArraySpec, cells: AdderCells) -> MappedProduct:
-    """The products' circuit."""
+    """The circuit of an array's products in an FPGA family's cells."""
     mac = spec.mac
     if spec.fpga_family == "ice40":
         return GenericProduct(mac, spec.stages)

@@ -43,7 +43,7 @@ def zero_code(levels: LevelSet) -> int:
 
 
 def describe_weights(spec: MacSpec) -> dict[str, Any]:
-    """The level table."""
+    """The sidecar's table of a unit's levels and codes."""
     levels = spec.level_set
     codes = [level_row(spec, code) for code in range(1 << levels.code_bits)]
     row = {"name": levels.name, "code_bits": levels.code_bits, "zero_code": zero_code(levels)}

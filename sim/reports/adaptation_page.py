@@ -66,7 +66,7 @@ class AreaReport(TypedDict):
 
 
 class AsqReport(TypedDict):
-    """All that the page is made of but the picture. note: what else it says."""
+    """The content of the page, without its picture. note: a sentence about the network."""
 
     network: Line
     weight_bits: Width

@@ -54,7 +54,7 @@ def difference_table(manifest: Manifest) -> str:
 
 
 def bench_table(outcomes: list[Outcome]) -> str:
-    """How each bench went, and below the table why those failed that did."""
+    """The outcome of each bench as a table, and below it why the failed ones failed."""
     rows, failures = [], []
     for outcome in outcomes:
         golden = outcome.findings.get("golden", {"vectors": 0, "failed": 0})

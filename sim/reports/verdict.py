@@ -29,7 +29,7 @@ def outcome(ratio: float | None, aim: float) -> str:
 
 
 def listed(outcomes: Iterable[tuple[str, str]]) -> str:
-    """`Met: a, b. Missed: c. Not measured: d.`, of (name, outcome)."""
+    """A sentence for each kind of outcome, such as `Met: a, b. Missed: c.`, of pairs (name, outcome)."""
     names: dict[str, list[str]] = {state: [] for state in (MET, MISSED, NOT_MEASURED)}
     for name, state in outcomes:
         names[state].append(name)
@@ -37,7 +37,7 @@ def listed(outcomes: Iterable[tuple[str, str]]) -> str:
 
 
 def ratios(by_target: Gains) -> str:
-    """`1.05 on iCE40, not measured on ECP5`, of gains by target."""
+    """Gains by target in words, such as `1.05 on iCE40, not measured on ECP5`."""
     return ", ".join(
         f"{NOT_MEASURED if value is None else f'{value.ratio:.2f}'} on {SHORT[target]}"
         for target, value in by_target.items()

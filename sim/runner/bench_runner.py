@@ -101,7 +101,7 @@ class Outcome:
         return replace(self.job, tests=(test,), layer=layer, waves=True)
 
     def again(self) -> str:
-        """The command that does that."""
+        """The command line that runs the first failed test again."""
         (test,), layer = self.alone().tests, self.alone().layer
         return f"python -m sim again {self.folder / JOB} --test {test}{f' --layer {layer}' if layer else ''}"
 

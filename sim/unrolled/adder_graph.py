@@ -59,7 +59,7 @@ FORMS = {
 
 
 def solver_version() -> str:
-    """da4ml's version."""
+    """The version of da4ml, which solves the adder graphs."""
     return version("da4ml")
 
 

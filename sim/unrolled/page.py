@@ -144,13 +144,13 @@ def table(case: CaseReport) -> str:
 
 
 def span(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
-    """These over the rival's, least to most over all cases."""
+    """The range, over all cases, of how many times the rival's numbers a form's are. whats: keys of the numbers."""
     every = [case["forms"][key]["over_uniform"][what] for case in cases for what in whats]
     return f"{min(every):.2f} to {max(every):.2f}"
 
 
 def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
-    """Each of these over the rival's, a line per form, a column per case."""
+    """A table of how many times the rival's numbers a form's are: a line per form, a column per case."""
     columns = [("form", "weights")]
     columns += [
         (f"case_{index}", f"{case['layer']} {case['inputs']} × {case['outputs']}") for index, case in enumerate(cases)

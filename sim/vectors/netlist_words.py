@@ -42,7 +42,7 @@ class Stimulus:
 
 
 def shortened(workload: Workload, products: int) -> Workload:
-    """Its first whole dot products, as many as it takes to have `products` products."""
+    """A workload's first dot products, whole ones, as many as it takes to have `products` products."""
     dots = int(np.searchsorted(workload.ends, products)) + 1
     end = int(workload.ends[:dots][-1])
     return replace(

@@ -79,7 +79,7 @@ class Graph:
 
     @property
     def result(self) -> Tensor:
-        """The format of the output."""
+        """The format of the network's output."""
         return self.tensors[self.nodes[-1].name]
 
     def convolutions(self) -> Iterator[Convolution]:

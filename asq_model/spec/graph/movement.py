@@ -142,7 +142,7 @@ class Slice(Node, frozen=True, kw_only=True, tag="slice"):
 
     @property
     def cuts(self) -> tuple[slice, ...]:
-        """The part of each axis."""
+        """The slice that is taken of each axis."""
         return tuple(slice(*cut) for cut in zip(self.starts, self.stops, self.steps, strict=True))
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
