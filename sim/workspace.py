@@ -44,7 +44,7 @@ class Workspace:
         return emit(spec, self.root / "verilog")[0]
 
     def verilog_file(self, module: str) -> Path:
-        """The folder of the Verilog of a module that is not a unit."""
+        """The path of the Verilog of a module that is not a unit."""
         return self.root / "verilog" / f"{module}.v"
 
     def bench(self, spec: Spec, waves: bool = False) -> Path:

@@ -10,6 +10,8 @@ from asq_model.common.files import write_text
 from sim.explore.design_rows import Row
 from sim.explore.ranking import front
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
+from sim.reports.colours import INK, PAPER
+from sim.reports.name_points import name_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,30 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 FRONT_OPACITY, PALE, BAR_OPACITY = 0.5, 0.55, 0.6
-BESIDE = 11  # points; a name that is further from its design has a line to it
-PAPER = "paper"  # the name of a picture's background
-INK = "#1f2328"  # on white; the HTML page puts its own colour in its place, and takes the white away
-# Where a name may stand: how its text is aligned, and how far from its point, in points.
-SIDES = tuple(
-    (side, level, (dx * reach, dy * reach))
-    for reach in (4, 8, 12, 18, 26, 36)
-    for side, level, dx, dy in (
-        ("left", "center", 1.3, 0),
-        ("left", "bottom", 1, 0.5),
-        ("left", "top", 1, -0.5),
-        ("right", "center", -1.3, 0),
-        ("right", "bottom", -1, 0.5),
-        ("right", "top", -1, -0.5),
-        ("center", "bottom", 0, 1.2),
-        ("center", "top", 0, -1.2),
-        ("left", "bottom", 0, 1.2),
-        ("left", "top", 0, -1.2),
-        ("right", "top", -0.4, -1),
-        ("right", "bottom", -0.4, 1),
-        ("left", "top", 0.4, -1),
-        ("left", "bottom", 0.4, 1),
-    )
-)
 MARKS = {"POST": ("o", "#c2410c"), "uniform": ("s", "#2563eb"), "other level sets": ("^", "#6b7280")}
 OTHERS = "pot", "apot", "e2m1"
 MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
@@ -131,7 +109,7 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
 
 
 def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
-    """The places of the points' bars, for `label`; the figure's layout has to be known."""
+    """The places of the points' bars, for `name_points`; the figure's layout has to be known."""
     from matplotlib.transforms import Bbox
 
     boxes = []
@@ -140,41 +118,6 @@ def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
             ends = [axis.transData.transform((point.x, point.y + side * point.spread)) for side in (-1, 1)]
             boxes.append(Bbox.from_extents(ends[0][0] - 1, ends[0][1], ends[1][0] + 1, ends[1][1]))
     return boxes
-
-
-def label(axis: "Axes", names: list[tuple[str, float, float]], bars: "Sequence[Bbox]" = ()) -> None:
-    """Write each name (text, x, y) beside its point, on the first side where it covers no point, no bar and no name
-    before it; one that stands further away has a line to its point. A name that fits nowhere is left out, the tables
-    have it. The figure's layout has to be known.
-    """
-    from matplotlib.transforms import Bbox
-
-    room = axis.get_window_extent()
-    at = [axis.transData.transform((x, y)) for _, x, y in names]
-    taken = [*(Bbox.from_extents(x - 3, y - 3, x + 3, y + 3) for x, y in at), *bars]
-    for text, x, y in names:
-        written = axis.annotate(text, (x, y), fontsize=7, color=INK, xytext=(0, 0), textcoords="offset points")
-        for side, level, offset in SIDES:
-            written.set(ha=side, va=level)
-            written.xyann = offset
-            box = written.get_window_extent().expanded(1.15, 1.0)  # a browser's font may be wider
-            if room.contains(box.x0, box.y0) and room.contains(box.x1, box.y1) and not box.count_overlaps(taken):
-                taken.append(box)
-                if max(map(abs, offset)) > BESIDE:
-                    point_to(axis, (x, y), box)
-                break
-        else:
-            written.remove()
-
-
-def point_to(axis: "Axes", point: tuple[float, float], box: "Bbox") -> None:
-    """Draw a thin line from a point to the nearest place of a box."""
-    from matplotlib.lines import Line2D
-
-    x, y = axis.transData.transform(point)
-    near = min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1)
-    end = axis.transData.inverted().transform(near)
-    axis.add_artist(Line2D([point[0], end[0]], [point[1], end[1]], lw=0.5, color=INK, alpha=0.5))
 
 
 def draw(
@@ -198,7 +141,7 @@ def draw(
     figure.draw_without_rendering()  # where points are and how large texts is known after the layout only
     for axis, in_order in zip(axes, drawn, strict=True):
         names = [(point.title.replace("`", ""), point.x, point.y) for point in in_order]
-        label(axis, names, bar_boxes(axis, in_order))
+        name_points(axis, names, bar_boxes(axis, in_order))
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     write_text(path, buffer.getvalue())

@@ -9,7 +9,7 @@ from asq_model.common.markdown import table_lines
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.reports.hardware_plots import INK, PAPER
+from sim.reports.colours import INK, PAPER
 from sim.reports.hardware_prose import SHORT, TITLES, widths_text
 from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post, ratio_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
+from sim.reports.colours import INK, PAPER
 from sim.reports.design_chart import PLACE, chart_script, vega_script
-from sim.reports.hardware_plots import INK, PAPER
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
 BACKGROUND = re.compile(rf'<g id="{PAPER}">.*?</g>', re.DOTALL)

@@ -1,6 +1,4 @@
-"""The pictures of the hardware page: names beside their points, never over each other."""
-
-from itertools import combinations
+"""The pictures of the hardware page: which points they show, in which colours, and which are best."""
 
 import pytest
 from msgspec import structs
@@ -8,15 +6,13 @@ from msgspec import structs
 from asq_model.spec.mac import MacSpec
 from sim.explore.design_rows import Row, row_of
 from sim.explore.measure_design import Task, description
+from sim.reports.colours import INK, PAPER
 from sim.reports.hardware_plots import (
-    INK,
-    PAPER,
     Point,
     draw_accuracy,
     draw_error,
     draw_sweep,
     figure_of,
-    label,
     panels_of,
     point_of,
     scatter,
@@ -27,30 +23,6 @@ from sim.reports.html import inlined
 
 def point(title: str, x: float, y: float, unit: str = "post", spread: float | None = None) -> Point:
     return Point(title, unit, unit, (4, 4), x, y, spread)
-
-
-def boxes(axis):
-    return [text.get_window_extent() for text in axis.texts]
-
-
-@pytest.mark.parametrize("apart", [1, 0.1, 0])
-def test_names_do_not_cover_each_other(apart):
-    figure, (axis,) = figure_of(1)
-    axis.plot([0, 10], [0, 10])
-    names = [(f"a name of number {index}", 5 + apart * index, 5.0) for index in range(-5, 5)]
-    figure.draw_without_rendering()
-    label(axis, names)
-    assert 4 <= len(axis.texts) <= 10
-    assert axis.texts[0].get_text() == names[0][0]
-    assert not any(one.overlaps(other) for one, other in combinations(boxes(axis), 2))
-
-
-def test_a_name_without_room_is_left_out():
-    figure, (axis,) = figure_of(1)
-    axis.plot([0, 10], [0, 10])
-    figure.draw_without_rendering()
-    label(axis, [("a name" * 40, 5, 5), ("short", 5, 5), ("far outside", 50, 5)])
-    assert [text.get_text() for text in axis.texts] == ["short"]
 
 
 def test_the_front_is_named_first():

@@ -1,0 +1,46 @@
+"""Names beside the points of a picture never cover each other."""
+
+from itertools import combinations
+
+import pytest
+
+from sim.reports.hardware_plots import figure_of
+from sim.reports.name_points import name_points
+
+
+def boxes(axis):
+    return [text.get_window_extent() for text in axis.texts]
+
+
+@pytest.mark.parametrize("apart", [1, 0.1, 0])
+def test_names_do_not_cover_each_other(apart):
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    names = [(f"a name of number {index}", 5 + apart * index, 5.0) for index in range(-5, 5)]
+    figure.draw_without_rendering()
+    name_points(axis, names)
+    assert 4 <= len(axis.texts) <= 10
+    assert axis.texts[0].get_text() == names[0][0]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes(axis), 2))
+
+
+def test_a_name_without_room_is_left_out():
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    figure.draw_without_rendering()
+    name_points(axis, [("a name" * 40, 5, 5), ("short", 5, 5), ("far outside", 50, 5)])
+    assert [text.get_text() for text in axis.texts] == ["short"]
+
+
+def test_names_keep_clear_of_bars_and_a_far_name_has_a_line_to_its_point():
+    from matplotlib.transforms import Bbox
+
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    figure.draw_without_rendering()
+    x, y = axis.transData.transform((5, 5))
+    bar = Bbox.from_extents(x - 19, y - 19, x + 19, y + 19)
+    name_points(axis, [("name", 5, 5), ("free", 8, 2)], [bar])
+    assert not any(box.overlaps(bar) for box in boxes(axis))
+    (line,) = axis.artists
+    assert line.get_xydata()[0].tolist() == [5, 5]
