@@ -42,5 +42,5 @@ def test_names_keep_clear_of_bars_and_a_far_name_has_a_line_to_its_point():
     bar = Bbox.from_extents(x - 19, y - 19, x + 19, y + 19)
     name_points(axis, [("name", 5, 5), ("free", 8, 2)], [bar])
     assert not any(box.overlaps(bar) for box in boxes(axis))
-    (line,) = axis.artists
+    _, line = axis.lines
     assert line.get_xydata()[0].tolist() == [5, 5]
