@@ -62,12 +62,13 @@ class Convolver(wiring.Component):
         here = [Signal(place, name=f"here_{lane}") for lane in range(self.spec.pixels)]
         steps, count = Signal(range(self.spec.pixels + 1)), Signal.like(self.layer.period)
         running, group = Signal(), Signal.like(self.layer.last_group)
-        m.d.comb += [walker.window.eq(self.window), walker.restart.eq(self.start), walker.advance.eq(steps.any())]
+        begins = Signal()  # a tile of other pixels begins in the next cycle
+        walks = begins | steps.any()
+        m.d.comb += [walker.window.eq(self.window), walker.restart.eq(self.start), walker.advance.eq(walks)]
         with m.If(steps.any()):
-            m.d.sync += [
-                steps.eq(steps - 1),
-                *(a.eq(b) for a, b in zip(ahead, [*ahead[1:], walker.place], strict=True)),
-            ]
+            m.d.sync += steps.eq(steps - 1)
+        with m.If(walks):
+            m.d.sync += [a.eq(b) for a, b in zip(ahead, [*ahead[1:], walker.place], strict=True)]
         tile_ends = Signal()
         filled = Signal()  # the first tile's places are there
         m.d.comb += [
@@ -75,14 +76,13 @@ class Convolver(wiring.Component):
             tile_ends.eq(running & (count == self.layer.period)),
         ]
         last_group = group == self.layer.last_group
-        begins = Signal()  # a tile of other pixels begins in the next cycle
         m.d.comb += begins.eq(filled | tile_ends & last_group & ahead[0].valid)
         with m.If(self.start):
             m.d.sync += [steps.eq(self.spec.pixels), self.busy.eq(1), running.eq(0)]
         with m.If(begins):
             m.d.sync += [
                 running.eq(1),
-                steps.eq(self.spec.pixels),
+                steps.eq(self.spec.pixels - 1),
                 *(h.eq(a) for h, a in zip(here, ahead, strict=True)),
             ]
         with m.Elif(tile_ends & last_group):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import count
 from typing import Any
 
 from amaranth.hdl import Shape
@@ -9,10 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.schedule import program_of
 from hw.engine.memory_map import memory_map
-from hw.engine.program import Kind
 
 FORMAT = 1
 ROLES = {
@@ -65,16 +63,9 @@ def field_entry(name: str, field: data.Field) -> dict[str, Any]:
     return {"name": name, "offset": field.offset, "bits": shape.width, "signed": shape.signed}
 
 
-def program_numbers(compiled: Compiled, arrays: bool) -> list[int]:
-    """The numbers of a program's instructions, but for those that do nothing, in order. A LOAD precedes the values'."""
-    nothing = Instruction(Kind.NOTHING, "nothing", {}, 0)
-    program = program_of(compiled.slots, arrays, nothing)
-    return [number + (not arrays) for number, each in enumerate(program) if each.kind != Kind.NOTHING]
-
-
 def instructions(compiled: Compiled) -> list[dict[str, Any]]:
     """The instructions of a round of both programs, by the cycle in which they start."""
-    numbers = {arrays: iter(program_numbers(compiled, arrays)) for arrays in (True, False)}
+    numbers = {arrays: count(1) for arrays in (True, False)}  # behind what is done once
     numbered = [(each, next(numbers[each.instruction.is_arrays])) for each in compiled.timed]
     numbered.sort(key=lambda pair: (pair[0].start, not pair[0].instruction.is_arrays))
     return [

@@ -245,22 +245,26 @@ class Engine(wiring.Component):
 
         A program that may begin with an image waits for it if nothing else is under way, or if it has begun to come in.
         """
-        there = Signal(2)  # an image is under way, by its bank
         array, value = arrays.instruction, others.instruction
         begins = (value.kind == Kind.COLLECT) & value.begins
-        alone = ~there.bit_select(~value.bank, 1).any()
+        arrives = Signal(2)  # whether there is an image, by its bank, as an instruction that begins has found
+        there = {name: Signal(2, name=f"{name}_there") for name in ("array", "value")}  # as far as a program has come
         with m.If(begins & (starts[Kind.COLLECT] | others.skipped)):
-            m.d.sync += there.bit_select(value.bank, 1).eq(starts[Kind.COLLECT])
-        is_there = {name: there.bit_select(which.bank, 1).any() for name, which in (("array", array), ("value", value))}
+            m.d.sync += arrives.bit_select(value.bank, 1).eq(starts[Kind.COLLECT])
+        is_there = {}
+        for name, sequencer in (("array", arrays), ("value", others)):
+            instruction = sequencer.instruction
+            own, last = (bits.bit_select(instruction.bank, 1) for bits in (there[name], arrives))
+            is_there[name] = Mux(instruction.enters | (instruction.kind == Kind.LOAD), last, own)
+            with m.If(instruction.enters & (sequencer.starts | sequencer.skipped)):
+                m.d.sync += own.eq(last)
         m.d.comb += [
-            arrays.met.eq(others.meets),
-            others.met.eq(arrays.meets),
+            arrays.other_ends.eq(others.ends),
+            others.other_ends.eq(arrays.ends),
             arrays.ready.eq(~((array.kind == Kind.FINISH) | array.writes_results) | ~results_busy),
             arrays.skips.eq(~is_there["array"] & (array.kind != Kind.NOTHING)),
             others.ready.eq(~(begins & ~loader.full | value.writes_results & results_busy)),
-            others.skips.eq(
-                Mux(begins, ~loader.begun & ~alone, ~is_there["value"] & ~value.begins & (value.kind != Kind.NOTHING))
-            ),
+            others.skips.eq(Mux(begins, ~loader.begun & arrives.any(), ~is_there["value"] & ~value.begins)),
             self.error.eq(arrays.error | others.error),
         ]
         for event, sequencer in ((self.array, arrays), (self.value, others)):
@@ -338,7 +342,7 @@ class Engine(wiring.Component):
             m.submodules[f"values_{bank}"] = values
             into, out = values.write_port(), values.read_port()
             written = Mux(through, value.bank, array.bank) == bank
-            drains = arrays.at_work & (array.kind == Kind.CONVOLVE) & (array.bank == bank)
+            drains = arrays.at_work & (array.kind == Kind.CONVOLVE) & array.has_side & (array.bank == bank)
             m.d.comb += [
                 into.en.eq(finisher.done & follow.writes_values & written),
                 into.addr.eq(finisher.target.value),

@@ -9,15 +9,15 @@ LOAD       values    the next image may come in
 COLLECT    values    values or the image, pooled if asked for, and what follows them: codes, or values again
 ADAPT      values    channel sums → the step S, by a layer's adapter
 SCALE      values    S → the scales K of a layer's channels
-NOTHING    both      wait for the other program
+NOTHING    arrays    nothing: what the arrays' program begins with
 =========  ========  ==============================================================================================
 
 What follows a sum or a value: times K, plus B, plus the side branch, shifted, rounded, kept between two bounds; then
 stored as a value, quantised to a code, added to its channel's sum, or kept as a result.
 
 Where steps adapt, a layer's codes cannot be made before its input is whole. Two images are then under way: while the
-arrays work on a layer of one, the other's next codes are made. An instruction that `meets` waits until the other
-program has come to one, too.
+arrays work on a layer of one, the other's next codes are made. An instruction waits until the other program has done
+`after` more instructions than those before it have waited for.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
 from hw.engine.stored_bits import condense, lost_fields, stored_count
 
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
+AFTER_BITS = 9  # of how many instructions an instruction waits for
 PIECE_BITS = (MOST_PIECES - 1).bit_length()
 START = 0x5EED0FA900DC0DE1  # the checksum of a program that has no words
 
@@ -49,7 +50,7 @@ class Kind(IntEnum):
 
 
 ARRAY_KINDS = (Kind.CONVOLVE, Kind.FINISH, Kind.NOTHING)
-VALUE_KINDS = (Kind.COLLECT, Kind.ADAPT, Kind.SCALE, Kind.LOAD, Kind.NOTHING)
+VALUE_KINDS = (Kind.COLLECT, Kind.ADAPT, Kind.SCALE, Kind.LOAD)
 
 
 def window_fields(spec: EngineSpec) -> dict[str, Shape]:
@@ -177,8 +178,9 @@ def control_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What every instruction says to its sequencer."""
     return {
         "kind": unsigned(3),
-        "meets": unsigned(1),
+        "after": signed(AFTER_BITS),  # how many more of the other program's instructions have to be done
         "begins": unsigned(1),  # with a new image, if there is one; all others are for an image that is there
+        "enters": unsigned(1),  # the first of its program that is for the image with which one began
         "bank": unsigned(1),  # which of the images
         "jumps": unsigned(1),
         "next": index_shape(spec.depths.program),

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import ARRAY_KINDS, Kind, checksum, program_words
+from hw.engine.program import AFTER_BITS, ARRAY_KINDS, Kind, checksum, program_words
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.stored_bits import expand, places_of
 
@@ -18,7 +18,7 @@ class Sequencer(wiring.Component):
     """Runs one of an engine's two programs.
 
         FETCH ──checksum right──► START ──► WORK ──all idle──► FLUSH ──► FETCH
-          └──wrong──► STOP          │ waits for the image, for room for results, or for the other program
+          └──wrong──► STOP          │ waits for the other program, for the image, or for room for results
                                     └──► FETCH: an instruction for an image that is not there
 
     Members
@@ -26,10 +26,11 @@ class Sequencer(wiring.Component):
     instruction : Out(its layout)
         Constant from START to the end of FLUSH.
     ready : In(1)
-        What the instruction in START waits for is there. meets : Out(1), met : In(1): it waits for the other program;
-        that one waits too.
+        What the instruction in START waits for is there, but for the other program.
     skips : In(1)
         The instruction in START is not for any image that is there. skipped : Out(1): it is left out in this cycle.
+    ends : Out(1), other_ends : In(1)
+        An instruction is done or left out; one of the other program is.
     starts : Out(1), with the instruction's kind. busy : In(1)
     at_work : Out(1)
         From the cycle after `starts` to the end of FLUSH.
@@ -55,10 +56,10 @@ class Sequencer(wiring.Component):
             {
                 "instruction": Out(layout),
                 "ready": In(1),
-                "meets": Out(1),
-                "met": In(1),
                 "skips": In(1),
                 "skipped": Out(1),
+                "ends": Out(1),
+                "other_ends": In(1),
                 "starts": Out(1),
                 "busy": In(1),
                 "at_work": Out(1),
@@ -85,7 +86,16 @@ class Sequencer(wiring.Component):
         kind = self.instruction.kind
         places = places_of(self.spec, self.layout)
         instruction = packed if isinstance(places, range) else Cat(expand(self.spec, self.layout, packed))
-        m.d.comb += [port.addr.eq(address), self.instruction.eq(instruction)]
+        lead = Signal(signed(AFTER_BITS + 2))  # instructions of the other program that none has waited for yet
+        left = Signal.like(lead)
+        begins = self.starts | self.skipped
+        m.d.comb += [
+            port.addr.eq(address),
+            self.instruction.eq(instruction),
+            left.eq(lead - self.instruction.after),
+            self.ends.eq(self.done | self.skipped),
+        ]
+        m.d.sync += lead.eq(Mux(begins, left, lead) + self.other_ends)
         with m.FSM():
             with m.State("FETCH"):  # a word comes a cycle after its address
                 m.d.sync += place.eq(place + 1)
@@ -100,20 +110,18 @@ class Sequencer(wiring.Component):
                     m.d.sync += total.eq(total.rotate_left(1) ^ port.data)
             with m.State("START"):
                 m.d.sync += [flush.eq(self.instruction.flush), place.eq(0), total.eq(empty)]
-                m.d.comb += self.meets.eq(self.instruction.meets)
-                with m.If(~self.instruction.meets | self.met):
-                    m.d.sync += packed[places[self.layout["meets"].offset]].eq(0)
+                with m.If(left >= 0):
                     with m.If(self.skips):
                         m.d.comb += self.skipped.eq(1)
                         m.next = "FETCH"
                     with m.Elif(self.ready):
                         m.d.comb += self.starts.eq(1)
                         m.next = "WORK"
-                    with m.If((self.skips | self.ready) & self.instruction.jumps):
-                        m.d.sync += address.eq(self.instruction.next)
+                with m.If(begins & self.instruction.jumps):
+                    m.d.sync += address.eq(self.instruction.next)
                 if self.counted:
-                    m.d.comb += self.waits.eq(~self.skipped & ~self.starts)
-                    with m.If((self.skipped | self.starts) & self.instruction.jumps):
+                    m.d.comb += self.waits.eq(~begins)
+                    with m.If(begins & self.instruction.jumps):
                         m.d.sync += jumped.eq(1)
             with m.State("WORK"):
                 m.d.comb += self.at_work.eq(1)
@@ -132,8 +140,8 @@ class Sequencer(wiring.Component):
         return m
 
     def count(self, m: Module, jumped: Signal) -> None:
-        """Number the instructions. A program jumps to its first one, or to the second where a LOAD stands before it."""
-        with m.If(self.done | self.skipped):
+        """Number the instructions. A program jumps to its second one."""
+        with m.If(self.ends):
             following = Mux(
                 jumped | self.skipped & self.instruction.jumps, self.instruction.next.any(), self.number + 1
             )

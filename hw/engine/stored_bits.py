@@ -77,27 +77,21 @@ def merged(one: Row, other: Row) -> Row | None:
 
 
 def find_places(
-    layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]], alone: str
+    layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
 ) -> tuple[int, ...]:
-    """The places of a program's bits. alone: a field whose bits are stored by themselves."""
-    stored: list[Row | None] = []  # None: nothing may be merged with it
+    """The places of a program's bits."""
+    stored: list[Row] = []
     places = []
-    for name, row in rows_of(layout, program, needs):
+    for _, row in rows_of(layout, program, needs):
         constant = ZERO if 1 not in row else ONE if 0 not in row else None
-        if name == alone:
-            places.append(len(stored))
-            stored.append(None)
-        elif constant is not None:
-            places.append(constant)
-        else:
-            places.append(put(stored, row))
+        places.append(put(stored, row) if constant is None else constant)
     return tuple(places)
 
 
-def put(stored: list[Row | None], row: Row) -> int:
+def put(stored: list[Row], row: Row) -> int:
     """The place of a row among those that are stored: the first with which it agrees, or a new one."""
     for place, other in enumerate(stored):
-        if other is not None and (both := merged(other, row)) is not None:
+        if (both := merged(other, row)) is not None:
             stored[place] = both
             return place
     stored.append(row)

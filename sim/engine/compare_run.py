@@ -9,9 +9,9 @@ import numpy as np
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.run_programs import Event, run_programs
 from sim.engine.compare_words import compare_codes, compare_values
 from sim.engine.expected_words import expected_codes, expected_values, map_of_codes
-from sim.engine.predict_events import Event, predict_events
 from sim.engine.run_engine import ARRAYS, VALUES, Log
 
 
@@ -48,7 +48,7 @@ def compare_run(
     images each stored value and code. stalls: images or results were waited for, so that times are not compared.
     """
     lines = list(compare_results(graph, images, log, compiled.spec.total_bits))
-    events = list(predict_events(compiled, graph, len(images)))
+    events = list(run_programs(compiled.spec, graph, compiled.programs, len(images)))
     executed, differences = follow_programs(events, log)
     lines += differences
     if not stalls:

@@ -1,6 +1,6 @@
 """What has been made so far while a graph is compiled, and what each step needs of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from asq_model.spec.graph.movement import MaxPool, SumPool
 from asq_model.spec.graph.tensor import Tensor
 from hw.engine.compiler import cycles
 from hw.engine.compiler.adaptation import Adaptation
-from hw.engine.compiler.instructions import Instruction
+from hw.engine.compiler.instructions import Instruction, Place
 from hw.engine.compiler.layer_operands import slot_fields
 from hw.engine.compiler.regions import Regions
 from hw.engine.compiler.rescaling import Constants
@@ -20,6 +20,8 @@ from hw.engine.compiler.steps import Step, steps_of
 from hw.engine.compiler.uses import Use, find_uses
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import Kind, array_layout
+
+SUMS = Place("channel sums")
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Build:
         return not plain or self.is_result(step) or self.needs_values(step)
 
     def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
-        """Add an instruction. about: its products, terms, tensor and layer."""
+        """Add an instruction. about: its products, terms, tensor and layer; what it reads and writes."""
         cost = cycles.instruction_cycles(self.spec, kind, busy, flush)
         fields = fields | {"kind": int(kind), "flush": flush}
         self.instructions.append(Instruction(kind, name, fields, cost, **about))
@@ -111,6 +113,18 @@ class Build:
         fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
         return fields | {"map_pixels": shape[1] * shape[2]}
 
+    def written(self, step: Step, fields: Mapping[str, int]) -> tuple[Place, ...]:
+        """The places that a step's output goes to. fields: those that say so."""
+        places = [Place("results")] if fields.get("writes_results") else []
+        places += [self.values.place(step.output)] if fields.get("writes_values") else []
+        direct = self.direct(step)
+        places += [self.codes.place(direct.codes)] if direct else []
+        return (*places, SUMS) if fields["adds_channels"] else tuple(places)
+
+    def scales(self, step: Step) -> Place:
+        """The rows of a step's scales."""
+        return Place("scales", self.rows[step.output], self.words(step.output))
+
     def place_values(self, index: int, step: Step, rows: int) -> int:
         """The first row for a step's values: those of its side branch if nothing else needs them any more."""
         later = {name for other in self.steps[index + 1 :] for name in self.read_values(other)}
@@ -123,5 +137,7 @@ class Build:
     def code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
         """Where and how the codes of a layer's input are written, a map of so many rows and columns."""
         words = use.operands.pixel_words
-        fields = {"writes_codes": 1, "code": self.codes.take(use.codes, words * rows * columns), "code_step": words}
+        is_last = use.step is self.steps[-1]  # the next image's codes come first, and may be made before these are used
+        first = self.codes.take(use.codes, words * rows * columns, at_end=is_last)
+        fields = {"writes_codes": 1, "code": first, "code_step": words}
         return fields | slot_fields(self.spec, use.operands)

@@ -2,6 +2,7 @@
 
 from asq_model.common.errors import InputError
 from hw.engine.compiler.build import Build
+from hw.engine.compiler.instructions import Place
 from hw.engine.program import SLOT_BITS, Kind
 from hw.engine.row_writer import BYTE
 
@@ -43,4 +44,11 @@ def finish(build: Build) -> None:
     """End with FINISH."""
     channels, rows, columns = build.tensor(build.steps[-1].output).shape
     fields = {"last_output": channels - 1, "output_pixels": rows * columns}
-    build.add(Kind.FINISH, "results", fields | {"output_words": build.words(build.steps[-1].output)}, 0, 0)
+    build.add(
+        Kind.FINISH,
+        "results",
+        fields | {"output_words": build.words(build.steps[-1].output)},
+        0,
+        0,
+        reads=(Place("results"),),
+    )

@@ -1,7 +1,7 @@
 """Compile a graph of integers for an engine: instructions, the contents of memories, and cycles."""
 
 from collections.abc import Mapping
-from math import prod
+from dataclasses import dataclass
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
@@ -15,16 +15,20 @@ from hw.engine.compiler.compile_layer import add_convolution
 from hw.engine.compiler.compile_values import add_codes, add_collection, add_concatenation
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Banks, Instruction
-from hw.engine.compiler.schedule import Clocks, Slot, Timed, program_of, schedule, time_slots
+from hw.engine.compiler.run_programs import Timed, latency_of, time_round
+from hw.engine.compiler.schedule import Program, make_programs
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of, radix_of
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.image import Image
-from hw.engine.program import Kind, array_layout, pack, value_layout
+from hw.engine.program import AFTER_BITS, Kind, array_layout, pack, value_layout
 
 
-def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:
-    """Compile a graph. Raises InputError, naming the node, for what the engine has not or what does not fit."""
+def compile_graph(graph: Graph, spec: EngineSpec, order: int | None = None) -> Compiled:
+    """Compile a graph. order: of the instructions, by its number among those that are tried; None: the best.
+
+    Raises InputError, naming the node, for what the engine has not or what does not fit.
+    """
     build = Build(graph, spec)
     for index, step in enumerate(build.steps):
         try:
@@ -35,7 +39,6 @@ def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:
     banks = None
     if build.spec.adapter:
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
-    slots = schedule(build.instructions, banks)
     used = {
         "codes": build.codes.used * build.spec.banks,
         "values": build.values.used,
@@ -48,12 +51,14 @@ def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:
         "results": result_words(build),
     }
     check_rows(build, used)  # before there is a program, whose addresses they are
-    programs = {arrays: pack_program(build, slots, arrays) for arrays in (True, False)}
-    used["program"] = max(len(words) for words in programs.values())
+    chosen = best_schedule(build, banks, order)
+    programs = chosen.programs
+    packed = {arrays: pack_program(build, programs[not arrays], arrays) for arrays in (True, False)}
+    used["program"] = max(len(words) for words in packed.values())
     check_rows(build, used)
     image = Image(
-        programs[True],
-        programs[False],
+        packed[True],
+        packed[False],
         build.weights,
         build.constants.scales * build.spec.banks,
         build.constants.biases,
@@ -63,18 +68,19 @@ def compile_graph(graph: Graph, spec: EngineSpec) -> Compiled:
     )
     radix = radix_of(build.spec.mac, build.spec.channels)
     piece_bits = piece_bits_of(build.spec.mac, radix)
-    timed, period = time_instructions(build, slots)
     return Compiled(
         build.spec,
         tuple(build.instructions),
-        tuple(slots),
-        tuple(timed),
-        period,
+        programs,
+        tuple(chosen.timed),
+        chosen.period,
+        latency_of(build.spec, graph, programs),
         build.spec.banks,
         image,
         used,
         radix,
         piece_bits,
+        chosen.order,
     )
 
 
@@ -104,27 +110,45 @@ def check_rows(build: Build, used: Mapping[str, int]) -> None:
             raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
 
 
-def time_instructions(build: Build, slots: list[Slot]) -> tuple[list[Timed], int]:
-    """When each instruction of a round starts, and the cycles of a round."""
-    layouts = array_layout(build.spec), value_layout(build.spec)
-    nothing = [cycles.idle_cycles(build.spec, layout) for layout in layouts]
-    channels, rows, columns = build.tensor(build.steps[-1].output).shape
-    send = cycles.send_cycles(build.spec, channels, rows * columns)
-    clocks = Clocks(prod(build.graph.input.shape) + cycles.LOAD_DELAY, send)
-    return time_slots(slots, clocks, (nothing[0], nothing[1]))
+@dataclass(frozen=True)
+class Schedule:
+    """Two programs, by the number of their order among those that are tried, with when their instructions start."""
+
+    order: int
+    programs: tuple[Program, Program]
+    timed: list[Timed]
+    period: int
 
 
-def pack_program(build: Build, slots: list[Slot], arrays: bool) -> list[int]:
-    """The words of one of the two programs."""
-    spec = build.spec
-    layout = array_layout(spec) if arrays else value_layout(spec)
-    cost = cycles.idle_cycles(spec, layout)
-    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, cost)
+def best_schedule(build: Build, banks: Banks | None, order: int | None) -> Schedule:
+    """The programs whose round takes the fewest cycles, or those of an order."""
+    tried = enumerate(make_programs(build.instructions, banks, first_instructions(build)))
+    schedules = (
+        Schedule(number, programs, *time_round(build.spec, build.graph, programs))
+        for number, programs in tried
+        if order in (None, number)
+    )
+    return min(schedules, key=lambda schedule: schedule.period)
+
+
+def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
+    """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
+    costs = [cycles.idle_cycles(build.spec, layout(build.spec)) for layout in (array_layout, value_layout)]
+    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, costs[0])
+    load = {"kind": int(Kind.LOAD), "begins": 1, **load_fields(build)}
+    return nothing, Instruction(Kind.LOAD, "the first image", load, costs[1])
+
+
+def pack_program(build: Build, program: Program, arrays: bool) -> list[int]:
+    """The words of one of the two programs. Raises InputError for one whose instructions wait for too many."""
+    layout = array_layout(build.spec) if arrays else value_layout(build.spec)
+    most = 1 << AFTER_BITS - 1
     words: list[int] = []
-    if not arrays:  # the first image may come in
-        words += pack(spec, layout, load_fields(build) | {"kind": int(Kind.LOAD), "begins": 1})
-    first = len(words)
-    for instruction in program_of(slots, arrays, nothing):
-        fields = dict(instruction.fields)
-        words += pack(spec, layout, fields | ({"next": first} if "jumps" in fields else {}))
+    start = 0
+    for instruction in (program.first, *program.loop):
+        fields, after = dict(instruction.fields), instruction.fields["after"]
+        if not -most <= after < most:
+            raise InputError(f"{instruction.name} waits for {after} instructions; allowed: {most - 1}")
+        words += pack(build.spec, layout, fields | ({"next": start} if "jumps" in fields else {}))
+        start = start or len(words)
     return words

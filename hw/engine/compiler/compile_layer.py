@@ -49,7 +49,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     fields |= build.target_fields(index, step)
     pieces = direct.operands.pieces if direct else 1
     steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
-    period = max(steps, cycles.tile_words(spec, pieces), spec.pixels + 1)
+    period = max(steps, cycles.tile_words(spec, pieces))
     extra = extra_bits(spec, node)
     fields |= {
         "weights": len(build.weights),
@@ -72,7 +72,10 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
     flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
     products = node.products.even.size * output[0] * output[1]
+    reads = [build.codes.place(use.codes), build.scales(step)]
+    reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]
     about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
+    about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
     build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
 
 

@@ -5,7 +5,7 @@ from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Input
 from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
 from hw.engine.compiler import cycles
-from hw.engine.compiler.build import Build
+from hw.engine.compiler.build import SUMS, Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
 from hw.engine.compiler.rescaling import (
     bound_fields,
@@ -56,7 +56,9 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
     flush = cycles.collect_flush(pieces, direct is not None, build.finishes(step))
     layer = direct.step.node.name if direct else ""
-    build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer)
+    stored = [name for name in step.inputs if name in build.values.taken]
+    about = {"reads": tuple(map(build.values.place, stored)), "writes": build.written(step, fields)}
+    build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer, **about)
 
 
 def add_concatenation(build: Build, index: int, step: Step) -> None:
@@ -79,6 +81,7 @@ def add_concatenation(build: Build, index: int, step: Step) -> None:
         busy = cycles.busy_cycles(build.spec, Kind.COLLECT, {"words": rows * columns * words, "steps": 1})
         flush = cycles.collect_flush(1, False, True)
         about = {"tensor": step.output, "channels": (first, first + channels)}
+        about |= {"reads": (build.values.place(name),), "writes": build.written(step, fields)}
         build.add(Kind.COLLECT, f"{name} in {step.output}", fields, busy, flush, **about)
         first += channels
 
@@ -103,7 +106,8 @@ def add_codes(build: Build, step: Step, use: Use) -> None:
     size = {"words": output[0] * output[1] * words, "steps": least}
     busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
     flush = cycles.collect_flush(use.operands.pieces, True, False)
-    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name)
+    about = {"reads": (build.values.place(step.output),), "writes": (build.codes.place(use.codes),)}
+    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name, **about)
 
 
 def add_adaptation(build: Build, step: Step, use: Use) -> None:
@@ -112,7 +116,7 @@ def add_adaptation(build: Build, step: Step, use: Use) -> None:
     assert isinstance(node, Convolution)
     fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output).shape)
     busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
-    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0)
+    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0, reads=(SUMS,))
     fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])
     busy = cycles.busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
-    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0)
+    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0, writes=(build.scales(use.step),))

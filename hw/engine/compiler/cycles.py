@@ -14,6 +14,7 @@ from hw.engine.quantiser import QUANTISER_LATENCY
 from hw.engine.scaler import SCALER_LATENCY
 
 READ_WORD = 2  # cycles to read a word of results
+BEGUN_DELAY = 2  # cycles from a LOAD until the program sees that its image has begun to come in
 LOAD_DELAY = 2  # cycles from the last value of an image until the program sees it
 CONTROL = 4  # cycles to compare the checksum, start, see that all is idle, and end
 
@@ -71,5 +72,5 @@ def idle_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
 
 def pipelines(spec: EngineSpec) -> tuple[int, ...]:
     """The delays that programs are made for."""
-    fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, LOAD_DELAY, CONTROL)
+    fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, BEGUN_DELAY, LOAD_DELAY, CONTROL)
     return (*fixed, lane_latency(spec))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from asq_model.common.errors import InputError
+from hw.engine.compiler.instructions import Place
 
 
 @dataclass
@@ -16,31 +17,52 @@ class Regions:
     depth: int
     taken: dict[str, tuple[int, int]] = field(default_factory=dict)
     used: int = 0
+    given_back: tuple[int, int] = (0, 0)  # the place that was taken back last: the first row and the one after the last
 
-    def take(self, name: str, rows: int) -> int:
-        """The first row of a free place. Raises InputError where there is none."""
-        start = 0
-        for first, size in sorted(self.taken.values()):
-            if first - start >= rows:
-                break
-            start = max(start, first + size)
-        if start + rows > self.depth:
+    def take(self, name: str, rows: int, at_end: bool = False) -> int:
+        """The first row of a free place. Raises InputError where there is none.
+
+        The lowest, but if there is room below `used`: the lowest beside what was given back last, which may still be
+        in use when this place is; or, at_end, the highest.
+        """
+        fitting = [(first, end) for first, end in self.gaps() if end - first >= rows]
+        if not fitting:
+            left = self.depth - max((first + size for first, size in self.taken.values()), default=0)
             raise InputError(
-                f"{name} needs {rows} rows of the memory of {self.what}, of which {self.depth - start} of {self.depth}"
-                f" are free: {start + rows - self.depth} too few"
+                f"{name} needs {rows} rows of the memory of {self.what}, of which {left} of {self.depth}"
+                f" are free: {rows - left} too few"
             )
+        lowest = fitting[0][0]
+        below = [(first, min(end, self.used) - rows) for first, end in fitting if min(end, self.used) - first >= rows]
+        low, high = self.given_back
+        if at_end:
+            start = max((last for _, last in below), default=lowest)
+        else:
+            beside = [row for first, last in below for row in (first, high) if first <= row <= last]
+            start = min((row for row in beside if row >= high or row + rows <= low), default=lowest)
         self.taken[name] = start, rows
         self.used = max(self.used, start + rows)
         return start
 
+    def gaps(self) -> list[tuple[int, int]]:
+        """The free places, lowest first: the first row and the one after the last."""
+        ends = [0, *(first + size for first, size in sorted(self.taken.values()))]
+        firsts = [*(first for first, _ in sorted(self.taken.values())), self.depth]
+        return [(end, first) for end, first in zip(ends, firsts, strict=True) if end < first]
+
     def free(self, name: str) -> None:
         """Take a place back."""
-        self.taken.pop(name)
+        first, rows = self.taken.pop(name)
+        self.given_back = first, first + rows
 
     def hand_over(self, name: str, other: str) -> int:
         """Give a place to another tensor of the same size; returns its first row."""
         self.taken[other] = self.taken.pop(name)
         return self.taken[other][0]
+
+    def place(self, name: str) -> Place:
+        """A place, as instructions read and write it."""
+        return Place(self.what, *self.taken[name])
 
     def first(self, name: str) -> int:
         """The first row of a place."""

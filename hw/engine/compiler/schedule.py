@@ -1,127 +1,172 @@
-"""When the instructions of one image, or of two, run: slots, in which both programs run and at whose start they meet.
+"""The order in which both programs do the instructions of one image or two, and what each instruction waits for.
 
-One image: the instructions in order, each run of instructions of one program in a slot of its own. Two images, whose
-instructions fall into K stages, first of values, then of the arrays:
+The instructions of an image fall into K stages, first of values (V), then of the arrays (A). A round has every stage
+of every image under way, that of a bank followed by one of the other bank, m stages ahead:
 
-    slot    0     1     2     3     4        2K−1
-    values  X₀    Y₀    X₁    Y₁    X₂   …   Y₍K₋₁₎
-    arrays  Y₍K₋₁₎ X₀    Y₀    X₁    Y₁   …   X₍K₋₁₎
+    bank 0   V₀ A₀         V₁ A₁           …   V₍K₋₁₎ A₍K₋₁₎
+    bank 1         Vₘ Aₘ           V₍m₊₁₎ A₍m₊₁₎  …
 
-What both would use at the same time gets slots one after the other.
+Each program has its own instructions in this order, and goes on as soon as it can: an instruction waits only for those
+of the other program that come before it and that it depends on, or with which it shares a part of the engine. The
+next image may be read while the last layers of the one before it in its bank are at work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hw.engine.compiler.instructions import Banks, Instruction
+import numpy as np
+
+from hw.engine.compiler.instructions import Banks, Instruction, Place, exclude, share_rows
 from hw.engine.program import Kind
 
-Part = Sequence[Instruction]
+MOST_AHEAD = 8  # distances of two images that are tried
+ARRIVAL = Place("arrival")  # whether there is an image, as an instruction that begins finds out
 
 
 @dataclass(frozen=True)
-class Slot:
-    """What both programs do between two meetings."""
+class Turn:
+    """An instruction of a round: its number among an image's, and the image's bank."""
 
-    arrays: Part
-    values: Part
-
-
-def stages_of(instructions: Part) -> list[tuple[list[Instruction], list[Instruction]]]:
-    """An image's instructions in stages: those of values, then those of the arrays."""
-    stages: list[tuple[list[Instruction], list[Instruction]]] = []
-    for instruction in instructions:
-        if not stages or (stages[-1][1] and not instruction.is_arrays):
-            stages.append(([], []))
-        stages[-1][instruction.is_arrays].append(instruction)
-    return stages
-
-
-def slots_of(arrays: Part, values: Part) -> list[Slot]:
-    """One slot for both, or one for each where they would use the same thing."""
-    uses = [set().union(*(instruction.uses for instruction in part)) for part in (arrays, values)]
-    if uses[0] & uses[1]:
-        return [Slot(arrays, ()), Slot((), values)]
-    return [Slot(arrays, values)]
-
-
-def schedule(instructions: Part, banks: Banks | None) -> list[Slot]:
-    """The slots that are run again and again: of one image, or where there are banks of two."""
-    stages = stages_of(instructions)
-    if banks is None:
-        return [
-            slot
-            for values, arrays in stages
-            for slot in (Slot((), values), Slot(arrays, ()))
-            if slot.arrays or slot.values
-        ]
-    slots = []
-    for number, (values, arrays) in enumerate(stages):
-        before = stages[number - 1][1]
-        moved = [
-            [banks.moved(instruction, bank) for instruction in part]
-            for part, bank in ((before, 1), (values, 0), (arrays, 0), (values, 1))
-        ]
-        slots += slots_of(moved[0], moved[1]) + slots_of(moved[2], moved[3])
-    return slots
-
-
-def program_of(slots: Sequence[Slot], arrays: bool, nothing: Instruction) -> list[Instruction]:
-    """One of the two programs: the slots' parts, each beginning with a meeting; the last jumps to the first."""
-    program: list[Instruction] = []
-    for slot in slots:
-        first, *others = (slot.arrays if arrays else slot.values) or [nothing]
-        program += [replace(first, fields={**first.fields, "meets": 1}), *others]
-    program[-1] = replace(program[-1], fields={**program[-1].fields, "jumps": 1})
-    return program
+    number: int
+    bank: int
 
 
 @dataclass(frozen=True)
-class Timed:
-    """An instruction with the cycle in which it starts, from the beginning of a round of all slots."""
+class Program:
+    """What a program does once, and then again and again."""
 
-    instruction: Instruction
-    start: int
+    first: Instruction
+    loop: tuple[Instruction, ...]
 
 
-@dataclass
-class Clocks:
-    """The time of both programs while slots run one after the other.
+def mark_arrivals(instructions: Sequence[Instruction]) -> list[Instruction]:
+    """Mark the first instruction of each program that looks whether the image is there."""
+    marked = [replace(each, writes=(*each.writes, ARRIVAL)) if each.begins else each for each in instructions]
+    for arrays in (True, False):
+        users = (n for n, each in enumerate(marked) if each.is_arrays == arrays and not each.begins)
+        number = next((n for n in users if marked[n].kind != Kind.LOAD), None)
+        if number is not None:
+            fields = {**marked[number].fields, "enters": 1}
+            marked[number] = replace(marked[number], fields=fields, reads=(*marked[number].reads, ARRIVAL))
+    return marked
 
-    load: cycles for an image to come in. loaded: when the image that comes in is whole. send: cycles for results to
-    go out, if they are taken at once. sent: when they have.
+
+class Conflicts:
+    """Which instructions of an image, or of two, depend on each other or exclude each other: bool [number, number].
+
+    rows: an instruction writes what another reads or writes. same, different: they may not be at work together, for
+    images of the same bank or of different ones.
     """
 
-    load: int
-    send: int
-    now: int = 0
-    loaded: int = 0
-    sent: int = 0
+    def __init__(self, instructions: Sequence[Instruction]):
+        pairs = [[(one, other) for other in instructions] for one in instructions]
+        self.rows, own, others = (
+            np.array([[rule(*pair, same_image) for pair in row] for row in pairs])
+            for rule, same_image in ((share_rows, True), (exclude, True), (exclude, False))
+        )
+        shared = np.array([[share_rows(*pair, False) for pair in row] for row in pairs])
+        self.same, self.different = self.rows | own, shared | others
 
-    def run(self, slot: Slot, nothing: tuple[int, int]) -> list[Timed]:
-        """Run a slot; `now` is then the next meeting. nothing: cycles of a part that has no instruction."""
-        timed, ends = [], []
-        for part, cost in zip((slot.arrays, slot.values), nothing, strict=True):
-            time = self.now
-            for instruction in part:
-                if instruction.kind == Kind.COLLECT and instruction.fields.get("begins"):
-                    time = max(time, self.loaded)
-                if instruction.kind == Kind.FINISH or instruction.fields.get("writes_results"):
-                    time = max(time, self.sent)
-                if instruction.kind == Kind.LOAD:
-                    self.loaded = time + self.load
-                if instruction.kind == Kind.FINISH:
-                    self.sent = time + self.send
-                timed.append(Timed(instruction, time))
-                time += instruction.cycles
-            ends.append(time if part else time + cost)
-        self.now = max(ends)
-        return timed
+    def of_turns(self, turns: Sequence[Turn]) -> np.ndarray:
+        """Which instructions of a round may not be at work together: bool [turn, turn]."""
+        numbers = np.array([turn.number for turn in turns])
+        banks = np.array([turn.bank for turn in turns])
+        pairs = numbers[:, None], numbers
+        return np.where(banks[:, None] == banks, self.same[pairs], self.different[pairs])
 
 
-def time_slots(slots: Sequence[Slot], clocks: Clocks, nothing: tuple[int, int]) -> tuple[list[Timed], int]:
-    """When each instruction starts while images come in one after the other, and the cycles of a round."""
-    for _ in range(3):  # the second round waits for no first image any more
-        begin = clocks.now
-        timed = [each for slot in slots for each in clocks.run(slot, nothing)]
-    return [Timed(each.instruction, each.start - begin) for each in timed], clocks.now - begin
+def entry_of(instructions: Sequence[Instruction]) -> int:
+    """How many instructions read the image: those up to the LOAD of the next."""
+    return 1 + next(number for number, each in enumerate(instructions) if each.kind == Kind.LOAD)
+
+
+def stages_of(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[int]]:
+    """The stages of an image that is followed by another, each a list of instructions' numbers."""
+    starts = [place for place, number in enumerate(numbers) if not is_arrays[number] and is_arrays[numbers[place - 1]]]
+    ends = [*starts[1:], starts[0] + len(numbers)]
+    return [
+        [numbers[place % len(numbers)] for place in range(start, end)] for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks: int) -> Iterator[list[Turn]]:
+    """Every order of a round that is tried."""
+    entry = entry_of(instructions)
+    is_arrays = [each.is_arrays for each in instructions]
+    others = range(entry, len(instructions))
+    needed = np.flatnonzero(conflicts.rows[:entry, entry:].any(0))  # by what reads the next image, or the other way
+    earliest = int(needed.max(initial=-1)) + 1
+    parts = [n for n in range(1, len(others)) if is_arrays[others[n]] != is_arrays[others[n - 1]]]
+    places = {earliest, len(others)} | {place for place in parts[-2:] if place > earliest}
+    for place in sorted(places, reverse=True):
+        numbers = [*others[:place], *range(entry), *others[place:]]
+        yield from interleave(stages_of(numbers, is_arrays), banks)
+
+
+def interleave(stages: Sequence[Sequence[int]], banks: int) -> Iterator[list[Turn]]:
+    """The turns of a round, for each distance of its two images that is tried."""
+    count = len(stages)
+    for ahead in range(0, count, -(-count // MOST_AHEAD)) if banks > 1 else [0]:
+        yield [
+            Turn(number, bank)
+            for place in range(count)
+            for bank, stage in enumerate([stages[place], stages[(place + ahead) % count]][:banks])
+            for number in stage
+        ]
+
+
+def waits_of(conflict: np.ndarray, is_arrays: np.ndarray, mine: bool) -> tuple[list[int], int]:
+    """How many more of the other program's instructions each of a program's waits for, and how many of them it has
+    not to wait for in the first round, since no round is before it.
+
+    conflict: which turns may not be at work together. is_arrays: which are the arrays'. mine: the program's.
+    """
+    own, other = np.flatnonzero(is_arrays == mine), np.flatnonzero(is_arrays != mine)
+    count = len(other)
+    order = np.arange(1, count + 1)
+    meets, earlier = conflict[np.ix_(own, other)], own[:, None] > other
+    needed = np.where(meets, np.where(earlier, order, order - count), -count).max(1)
+    least = int(needed.max()) - count
+    reached = np.maximum.accumulate(np.maximum(needed, least))
+    return np.diff(reached, prepend=least).tolist(), -least
+
+
+def program_of(
+    instructions: Sequence[Instruction],
+    banks: Banks | None,
+    turns: Sequence[Turn],
+    first: Instruction,
+    waits: list[int],
+    lead: int,
+) -> Program:
+    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them."""
+    loop = []
+    for turn, after in zip(turns, waits, strict=True):
+        instruction = instructions[turn.number]
+        moved = banks.moved(instruction, turn.bank) if banks else instruction
+        loop.append(replace(moved, fields={**moved.fields, "after": after}))
+    loop[-1] = replace(loop[-1], fields={**loop[-1].fields, "jumps": 1})
+    # What the other program does once counts, too.
+    return Program(replace(first, fields={**first.fields, "after": 1 - lead}), tuple(loop))
+
+
+def make_programs(
+    instructions: Sequence[Instruction], banks: Banks | None, first: tuple[Instruction, Instruction]
+) -> Iterator[tuple[Program, Program]]:
+    """The arrays' program and the other, for each order that is tried. first: what each does once."""
+    marked = mark_arrivals(instructions)
+    conflicts = Conflicts(marked)
+    for turns in orders(marked, conflicts, 2 if banks else 1):
+        is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
+        conflict = conflicts.of_turns(turns)
+        arrays, values = (
+            program_of(
+                marked,
+                banks,
+                [turn for turn, own in zip(turns, is_arrays == mine, strict=True) if own],
+                once,
+                *waits_of(conflict, is_arrays, mine),
+            )
+            for mine, once in zip((True, False), first, strict=True)
+        )
+        yield arrays, values

@@ -8,8 +8,6 @@ from amaranth.lib import data
 from asq_model.spec.graph.graph import Graph
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.schedule import program_of
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import (
     Kind,
@@ -47,13 +45,10 @@ def needs_of(spec: EngineSpec) -> Mapping[Kind, set[str]]:
 
 def programs_of(compiled: Compiled) -> Mapping[bool, list[dict[str, int]]]:
     """The fields of the instructions of both programs, the arrays' under True; where they jump to is left out."""
-    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
-    programs = {
-        arrays: [dict(each.fields) for each in program_of(compiled.slots, arrays, nothing)] for arrays in (True, False)
+    return {
+        arrays: [dict(each.fields) for each in (program.first, *program.loop)]
+        for arrays, program in zip((True, False), compiled.programs, strict=True)
     }
-    load = next(each for each in compiled.instructions if each.kind == Kind.LOAD)
-    programs[False].insert(0, dict(load.fields) | {"begins": 1})  # before the loop
-    return programs
 
 
 def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, int]], start: int) -> tuple[int, ...]:
@@ -62,7 +57,7 @@ def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, 
     kinds = needs_of(spec)
     needs = [always | kinds[Kind(fields["kind"])] | ({"next"} if "jumps" in fields else set()) for fields in program]
     jumping = [fields | ({"next": start} if "jumps" in fields else {}) for fields in program]
-    return find_places(layout, jumping, needs, "meets")
+    return find_places(layout, jumping, needs)
 
 
 def specialise(graph: Graph, spec: EngineSpec) -> Compiled:
@@ -71,10 +66,13 @@ def specialise(graph: Graph, spec: EngineSpec) -> Compiled:
     Raises InputError as `compile_graph` does.
     """
     roomy = replace(spec, depths=replace(spec.depths, program=ENDLESS))  # whole instructions take more words
-    programs = programs_of(compile_graph(graph, roomy))
+    compiled = compile_graph(graph, roomy)
+    programs = programs_of(compiled)
     array, value = array_layout(spec), value_layout(spec)
-    spec = replace(spec, stored_array=places(spec, array, programs[True], 0))
-    # The loop begins behind a LOAD, which is as long as other places than those of `next` make it.
-    first = replace(spec, stored_value=places(spec, value, programs[False], 0))
-    start = program_words(first, value) + 1
-    return compile_graph(graph, replace(spec, stored_value=places(spec, value, programs[False], start)))
+    # A loop begins behind one instruction, which is as long as other places than those of `next` make it.
+    first = replace(spec, stored_array=places(spec, array, programs[True], 0))
+    first = replace(first, stored_value=places(spec, value, programs[False], 0))
+    starts = [program_words(first, layout) + 1 for layout in (array, value)]
+    spec = replace(spec, stored_array=places(spec, array, programs[True], starts[0]))
+    spec = replace(spec, stored_value=places(spec, value, programs[False], starts[1]))
+    return compile_graph(graph, spec, compiled.order)

@@ -11,19 +11,19 @@ from hw.engine.program import Kind, array_layout, checksum, pack, program_words,
 from hw.engine.stored_bits import ONE, ZERO, find_places, lost_fields, stored_count
 
 MAC = MacSpec("post", 3, 3, frac=0)
-LAYOUT = data.StructLayout({"kind": 2, "size": 4, "meets": 1, "twice": 4})
+LAYOUT = data.StructLayout({"kind": 2, "size": 4, "ends": 1, "twice": 4})
 
 
 def test_rows_that_agree_are_stored_once() -> None:
-    """Constants take no place, equal rows share one, what is not used fits any, and one field stands alone."""
+    """Constants take no place, equal rows share one, and what is not used fits any."""
     program = [
         {"kind": 1, "size": 9, "twice": 9},
         {"kind": 3, "size": 1},
-        {"kind": 1, "size": 9, "meets": 1, "twice": 9},
+        {"kind": 1, "size": 9, "ends": 1, "twice": 9},
     ]
-    every = {"kind", "meets"}
+    every = {"kind", "ends"}
     needs = [every | {"size", "twice"}, every | {"size"}, every | {"size", "twice"}]
-    places = find_places(LAYOUT, program, needs, "meets")
+    places = find_places(LAYOUT, program, needs)
     assert places == (ONE, 0, ONE, ZERO, ZERO, 1, 2, ONE, ZERO, ZERO, ONE)
 
 
@@ -40,10 +40,10 @@ def test_stored_bits_give_all_that_an_instruction_uses(network) -> None:
             words = list(images[arrays][number * (size + 1) : (number + 1) * (size + 1)])
             assert words[-1] == checksum(spec, words[:-1])
             stored = sum(word << spec.word_bits * place for place, word in enumerate(words[:-1]))
-            names = kinds[Kind(fields["kind"])] | {"kind", "meets", "begins", "bank", "jumps"}
+            names = kinds[Kind(fields["kind"])] | {"kind", "after", "begins", "enters", "bank", "jumps"}
             used = {name: fields.get(name, 0) for name in names}
             if fields.get("jumps"):
-                used["next"] = 0 if arrays else size + 1
+                used["next"] = size + 1
             assert lost_fields(spec, layout, used, stored) == []
 
 

@@ -147,10 +147,11 @@ def test_weights_of_which_one_bit_differs_are_found(built: Built, log: Log) -> N
 
 def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log) -> None:
     def slower(part):
-        return [replace(each, cycles=each.cycles + (each.kind == Kind.CONVOLVE)) for each in part]
+        return tuple(replace(each, cycles=each.cycles + (each.kind == Kind.CONVOLVE)) for each in part)
 
-    slots = tuple(replace(slot, arrays=slower(slot.arrays)) for slot in built.compiled.slots)
-    lines = built.compare(log, compiled=replace(built.compiled, slots=slots))
+    arrays, values = built.compiled.programs
+    programs = replace(arrays, loop=slower(arrays.loop)), values
+    lines = built.compare(log, compiled=replace(built.compiled, programs=programs))
     assert lines and "CONVOLVE first: done in cycle" in lines[0]
 
 

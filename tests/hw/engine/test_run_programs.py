@@ -5,9 +5,9 @@ from networks import adapting_network, steady_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.run_programs import Event, run_programs
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
-from sim.engine.predict_events import Event, predict_events
 
 IMAGES = 9
 MAC = MacSpec("post", 3, 3, frac=0)
@@ -15,7 +15,7 @@ MAC = MacSpec("post", 3, 3, frac=0)
 
 def events_of(made: Maker, images: int) -> tuple[Compiled, list[Event]]:
     graph, compiled = compile_network(Preset("", 4, 2), made.graph, made.mac, 12)
-    return compiled, list(predict_events(compiled, graph, images))
+    return compiled, list(run_programs(compiled.spec, graph, compiled.programs, images))
 
 
 def finishes(events: list[Event]) -> list[int]:

@@ -1,0 +1,231 @@
+"""When each instruction of an engine's two programs is done, from reset to the last image.
+
+The rules are those of `hw.engine.sequencer` and of `Engine.coordinate`: a program fetches an instruction, waits for as
+many of the other program's as it has to, leaves the instruction out if its image is not there, waits for an image that
+is coming in or for room for results, and works as long as the compiler says. Images are offered without a pause, and
+results taken at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+
+from amaranth.lib import data
+
+from asq_model.spec.graph.graph import Graph
+from hw.engine.compiler.cycles import BEGUN_DELAY, LOAD_DELAY, send_cycles
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.compiler.schedule import Program
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.program import Kind, array_layout, program_words, value_layout
+
+MOST_ROUNDS = 16  # in which the time of a round becomes constant
+
+
+@dataclass(frozen=True)
+class Event:
+    """An instruction that is done: of which program, in which of its rounds (−1: before them), for which image (−1: for
+    none), from which cycle to which.
+    """
+
+    instruction: Instruction
+    is_arrays: bool
+    round: int
+    image: int
+    start: int
+    cycle: int
+
+
+@dataclass
+class Run:
+    """A program that runs: what comes next, and in which cycle it can start at the earliest.
+
+    fetch: cycles from the end of one instruction to where the next can start. ended: the cycle in which each one so far
+    was done or left out. taken: how many of the other program's it has waited for. there: the image of each bank.
+    """
+
+    program: Program
+    is_arrays: bool
+    fetch: int
+    start: int
+    place: int = 0
+    taken: int = 0
+    ended: list[int] = field(default_factory=list)
+    there: dict[int, int | None] = field(default_factory=lambda: {0: None, 1: None})
+
+    @property
+    def instruction(self) -> Instruction:
+        """What can start next."""
+        loop = self.program.loop
+        return loop[(self.place - 1) % len(loop)] if self.place else self.program.first
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that are done; −1 before the first."""
+        return (self.place - 1) // len(self.program.loop)
+
+    def is_ready(self, other: "Run") -> bool:
+        """Whether the other program has done what the next instruction waits for."""
+        return self.taken + self.instruction.fields.get("after", 0) <= len(other.ended)
+
+    def wait(self, other: "Run") -> None:
+        """Wait for the other program's instructions."""
+        self.taken += self.instruction.fields.get("after", 0)
+        if self.taken > 0:
+            self.start = max(self.start, other.ended[self.taken - 1] + 1)
+
+
+@dataclass
+class Arrivals:
+    """The images that come in. numbers: of an image; count: images, or None for no end.
+
+    there: which image each bank has, as far as instructions that begin with one know.
+    """
+
+    numbers: int
+    count: int | None
+    there: dict[int, int | None] = field(default_factory=lambda: {0: None, 1: None})
+    loads: int = 0
+    begun: int = 0
+    full: int = 0
+    begins: int = 0
+
+    def load(self, cycle: int) -> None:
+        """An image may come in from this cycle on."""
+        self.loads += 1
+        self.begun, self.full = cycle + BEGUN_DELAY, cycle + self.numbers + LOAD_DELAY
+
+    @property
+    def comes(self) -> bool:
+        """Whether the image that may come in does."""
+        return self.count is None or self.loads <= self.count
+
+    @property
+    def ends(self) -> bool:
+        """Whether an instruction that begins would wait for ever: nothing is under way and nothing comes."""
+        return not self.comes and all(image is None for image in self.there.values())
+
+    def begin(self, bank: int, cycle: int) -> int | None:
+        """The cycle in which an instruction that begins starts, or None if it is left out."""
+        if any(image is not None for image in self.there.values()) and not (self.comes and self.begun <= cycle):
+            self.there[bank] = None
+            return None
+        self.there[bank] = self.begins
+        self.begins += 1
+        return max(cycle, self.full)
+
+
+@dataclass
+class Engine:
+    """Both programs, and the images and results between them. send: cycles in which the results of an image leave."""
+
+    runs: tuple[Run, Run]
+    arrivals: Arrivals
+    send: int
+    sent: int = 0
+
+    def image_of(self, run: Run, instruction: Instruction) -> int | None:
+        """The image that an instruction is for, or None if it is not there."""
+        bank = instruction.fields.get("bank", 0)
+        if instruction.fields.get("enters"):
+            run.there[bank] = self.arrivals.there[bank]
+        return self.arrivals.there[bank] if instruction.kind == Kind.LOAD else run.there[bank]
+
+    def step(self, run: Run) -> Event | None:
+        """Do a program's next instruction, or leave it out; the other has done what it waits for."""
+        instruction = run.instruction
+        run.wait(self.runs[run.is_arrays])
+        start: int | None = run.start
+        image: int | None = -1
+        if instruction.begins:
+            bank = instruction.fields.get("bank", 0)
+            start = self.arrivals.begin(bank, run.start)
+            image = self.arrivals.there[bank]
+        elif run.place:
+            image = self.image_of(run, instruction)
+            start = None if image is None else start
+        number = run.rounds
+        run.place += 1
+        if start is None or image is None:
+            run.ended.append(run.start)
+            run.start += 1 + run.fetch
+            return None
+        if instruction.kind == Kind.LOAD:
+            self.arrivals.load(start)
+        if instruction.kind == Kind.FINISH or instruction.fields.get("writes_results"):
+            start = max(start, self.sent)
+        if instruction.kind == Kind.FINISH:
+            self.sent = start + self.send
+        run.start = start + instruction.cycles
+        run.ended.append(run.start - run.fetch - 1)
+        return Event(instruction, run.is_arrays, number, image, start, run.ended[-1])
+
+    def run(self) -> Iterator[Event]:
+        """Every instruction, those of one program in order, until both wait for ever."""
+        while True:
+            moved = False
+            for run, other in (self.runs, self.runs[::-1]):
+                while run.is_ready(other) and not (run.instruction.begins and self.arrivals.ends):
+                    moved = True
+                    if (event := self.step(run)) is not None:
+                        yield event
+            if not moved:
+                return
+
+
+def run_programs(
+    spec: EngineSpec, graph: Graph, programs: tuple[Program, Program], images: int | None
+) -> Iterator[Event]:
+    """Every instruction of a run, those of one program in order. images: how many are offered; None: without an end."""
+    channels, rows, columns = graph.result.shape
+    fetches = (fetch_cycles(spec, layout) for layout in (array_layout(spec), value_layout(spec)))
+    arrays, values = (
+        Run(program, is_arrays, fetch, fetch)
+        for program, is_arrays, fetch in zip(programs, (True, False), fetches, strict=True)
+    )
+    send = send_cycles(spec, channels, rows * columns)
+    return Engine((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()
+
+
+def fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Cycles from the end of one instruction to where the next can start."""
+    return program_words(spec, layout) + 2
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An instruction with the cycle of a round in which its fetch begins at the latest."""
+
+    instruction: Instruction
+    start: int
+
+
+def time_round(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> tuple[list[Timed], int]:
+    """When each instruction of a round starts while images come in one after the other, and the cycles of a round."""
+    events: list[list[Event]] = [[] for _ in range(MOST_ROUNDS + 2)]
+    size = sum(len(program.loop) for program in programs)
+    period, before = 0, events[0]
+    for event in run_programs(spec, graph, programs, None):
+        events[event.round].append(event)
+        now = events[event.round]
+        if event.round > 0 and len(now) == size:
+            apart = {b.start - a.start for a, b in zip(in_order(events[event.round - 1]), in_order(now), strict=False)}
+            period, before = max(apart), now
+            if (len(apart) == 1 and len(events[event.round - 1]) == size) or event.round == MOST_ROUNDS:
+                break
+    fetches = {True: fetch_cycles(spec, array_layout(spec)), False: fetch_cycles(spec, value_layout(spec))}
+    timed = [Timed(event.instruction, event.start - fetches[event.is_arrays]) for event in in_order(before)]
+    begin = min(each.start for each in timed)
+    return [Timed(each.instruction, (each.start - begin) % period) for each in timed], period
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    """Events of a round, the arrays' first, those of a program in order."""
+    return sorted(events, key=lambda event: not event.is_arrays)
+
+
+def latency_of(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> int:
+    """Cycles of an image that is alone, from its last number to its results, which then go out."""
+    events = list(run_programs(spec, graph, programs, 1))
+    begin = next(event.start for event in events if event.instruction.begins)
+    return max(event.cycle for event in events if event.instruction.kind == Kind.FINISH) + 1 - begin
