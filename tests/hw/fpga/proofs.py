@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,6 @@ from hw.emit import to_verilog
 from hw.fpga.cells import AdderCells, Addition, Term
 from hw.fpga.column import CELLS
 from hw.multipliers import MultiplesOf
-from hw.multipliers.interface import look_up
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.tools import find_tool
 
@@ -59,6 +58,15 @@ def yosys_cells(family: str) -> str:
     return f"read_verilog -defer -overwrite {FPGA_FAMILIES[family].library}"
 
 
+def chosen(bits: Sequence[Value], table: Sequence[int]) -> Value:
+    """The entry of a table whose index has these bits, as a tree: a long list of cases is too deep for the solver."""
+    if not bits:
+        return Const(table[0], signed(max(table[0], ~table[0]).bit_length() + 1))
+    half = len(table) // 2
+    low, high = (chosen(bits[:-1], part) for part in (table[:half], table[half:]))
+    return low if table[:half] == table[half:] else Mux(bits[-1], high, low)
+
+
 class ColumnProof(wiring.Component):
     """A column whose sum is compared with the partial sum and the specification's products, for any codes."""
 
@@ -86,7 +94,7 @@ class ColumnProof(wiring.Component):
                 m.d.comb += multiples.activation.eq(activation)
                 m.d.comb += [getattr(column, name)[row].eq(getattr(multiples, name)) for name in mac.multiples]
             product = Signal(signed(mac.result_width), name=f"product_{row}")
-            look_up(m, product, Cat(activation, code), mac.products.reshape(-1))
+            m.d.comb += product.eq(chosen(list(Cat(activation, code)), mac.products.reshape(-1).tolist()))
             products.append(product)
         m.d.comb += column.partial.sum.eq(self.partial)
         expected = Signal(signed(mac.result_width))

@@ -98,15 +98,16 @@ def test_one_wrong_bit_of_a_table_is_found(family, tmp_path):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("unit", "widths", "frac", "family"), MAPPED)
 def test_columns_of_one_and_two_products_are_right_for_all_inputs(unit, widths, frac, family, tmp_path):
-    for rows in (1, 2) if widths != (4, 8) else (1,):
+    for rows in (1, 2) if widths == (3, 3) else (1,):
         assert prove_column(array(unit, widths, frac, family, rows), tmp_path)
 
 
+# More rows add more of the same at each level: a number that is no power of two, and the width that is used most.
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("unit", "widths", "frac", "family"), MAPPED)
-@pytest.mark.parametrize("rows", [3, 8, 16])
-def test_all_additions_are_right_for_all_inputs(rows, unit, widths, frac, family, tmp_path):
-    assert all(prove_additions(array(unit, widths, frac, family, rows), tmp_path))
+def test_all_additions_are_right_for_all_inputs(unit, widths, frac, family, tmp_path):
+    for rows in (3, 16) if widths == (4, 4) else (3,):
+        assert all(prove_additions(array(unit, widths, frac, family, rows), tmp_path))
 
 
 @pytest.mark.parametrize("rows", [5, some(11, (), "11"), some(16, (), "16")])

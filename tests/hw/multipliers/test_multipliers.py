@@ -24,7 +24,8 @@ def specs():
         widths = range(MIN_BITS[family], MAX_BITS[family] + 1)
         for b in widths if unit in GOLDEN_UNITS else [bits for bits in widths if bits in (2, 3, 4, 5, 8)]:
             for kind in KINDS if family in EXPONENTIAL else ("",):
-                for abits in range(1, 9) if unit in GOLDEN_UNITS else (1, 3, 4, 8 if b < 8 else 2):
+                every = unit in GOLDEN_UNITS and kind in ("", KINDS[0])  # of other kinds only the levels are others
+                for abits in range(1, 9) if every else (1, 3, 4, 8 if b < 8 and unit not in GOLDEN_UNITS else 2):
                     if unit == "uniform-table" and b + abits > MAX_TABLE_BITS:
                         continue
                     for signed in (False, True):

@@ -29,7 +29,7 @@ BATCH = 30  # configurations in one process
 def macs():
     for unit in UNITS:
         family = FAMILY_OF_UNIT[unit]
-        for bits in range(MIN_BITS[family], MAX_BITS[family] + 1):
+        for bits in sorted({MIN_BITS[family], 4, MAX_BITS[family]}):
             for kind in KINDS if family in EXPONENTIAL else ("",):
                 yield from (dict(unit=unit, weight_bits=bits, activation_bits=width, kind=kind) for width in (3, 8))
                 yield dict(unit=unit, weight_bits=bits, activation_bits=5, kind=kind, depth=9, signed_activation=True)
@@ -54,13 +54,12 @@ def arrays():
 
 def blocks():
     for unit in BLOCKS:
-        for channels, pixels in ((1, 1), (2, 1), (12, 7), (16, 16), (64, 4)):
+        for channels, pixels, precision in ((1, 1, 12), (2, 1, 20), (12, 7, 20), (64, 4, 12)):
             for lanes in (1, 2, 4):
                 for bits, signed in ((1, True), (3, False), (8, True)):
-                    for precision in (12, 20):
-                        yield dict(zip(("unit", "channels", "pixels"), (unit, channels, pixels), strict=True)) | dict(
-                            activation_bits=bits, signed_activation=signed, precision=precision, lanes=lanes
-                        )
+                    yield dict(zip(("unit", "channels", "pixels"), (unit, channels, pixels), strict=True)) | dict(
+                        activation_bits=bits, signed_activation=signed, precision=precision, lanes=lanes
+                    )
     yield dict(unit="adapter", channels=8, pixels=4, hidden=7)
     yield dict(unit="adapter-step", channels=8, pixels=4, hidden=3, buffer=40)
     yield dict(unit="rescale", channels=8, pixels=4, total_bits=48)
