@@ -1,5 +1,7 @@
 """The shapes of MLPerf Tiny's networks beside ResNet-8, with weights of a moment's training on made-up data."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import nn
@@ -59,6 +61,7 @@ NETWORKS = {
 }
 
 
+@cache
 def tiny_graph(name: str) -> tuple[Graph, np.ndarray]:
     """A network as a graph of integers, and images for it, int64 [N, C, H, W]."""
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""MLPerf Tiny's other networks compile, run as their graphs say, and take the cycles that docs/engine.md says."""
+"""MLPerf Tiny's other networks compile and take the cycles that docs/engine.md says; one runs as its graph says."""
 
 from pathlib import Path
 
@@ -22,12 +22,18 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_of_mlperf_tiny_runs(name: str, tmp_path: Path, build_root: Path) -> None:
-    graph, images = tiny_graph(name)
-    lowered, compiled = compile_network(find_preset("sized"), graph, MAC, PRECISION.bits)
+def test_a_network_takes_the_cycles_that_the_page_says(name: str) -> None:
+    graph, _ = tiny_graph(name)
+    _, compiled = compile_network(find_preset("sized"), graph, MAC, PRECISION.bits)
     page = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
     shown = " × ".join(map(str, graph.input.shape))
     assert f"| {name} | {shown} | {compiled.cycles:,.1f} | {compiled.latency:,} | {compiled.utilisation:.0%} |" in page
+
+
+def test_a_network_runs_as_its_graph_says(tmp_path: Path, build_root: Path) -> None:
+    """The one with the fewest weights: a simulator with as many as the others have takes minutes to build."""
+    graph, images = tiny_graph("keyword spotting")
+    lowered, compiled = compile_network(find_preset("sized"), graph, MAC, PRECISION.bits)
     executable = build_simulator(compiled, write_verilog(compiled, tmp_path), tmp_path, build_root)
     stimulus = Stimulus(1, 3 * IMAGES * compiled.period + 4 * compiled.latency)
     log = run_engine(executable, compiled.spec, lowered, images[:IMAGES], stimulus, tmp_path)
