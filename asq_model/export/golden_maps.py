@@ -4,7 +4,7 @@ From the integer network where there is one; of other networks each quantised la
 integers' bits, without rescale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,12 @@ from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
+from asq_model.spec.golden_manifest import AdapterEntry, MapsContent, RescaleEntry
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
 
+Arrays = dict[str, np.ndarray]
 LEAST_MAPS, MOST_MAPS, MAP_VALUES = 2, 8, 8192  # whole maps of a layer: as many as have so many values together
 SUMMED_MAPS = 64  # of as many images the channel sums and steps are exported
 
@@ -67,10 +69,10 @@ def observe_graph_layers(graph: Graph, model: nn.Module, images: Example, trace:
             yield Seen(name, layer, nodes[name].quantiser, trace.inputs[name], inputs[name])
 
 
-def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
+def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[Arrays, AdapterEntry]:
     """The constants of an adapter: (arrays, manifest entry). Raises InputError where the hardware cannot hold them."""
     first = adapter.hidden or adapter.output
-    entry = {
+    entry: AdapterEntry = {
         "hidden": 0 if adapter.hidden is None else len(first.bias),
         "hidden_shift": 0 if adapter.hidden is None else first.shift,
         "output_shift": adapter.output.shift,
@@ -86,10 +88,16 @@ def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[dict, dict]:
     for what, value in (("bias", entry["output_bias"]), ("bias", int(np.abs(first.bias).max()))):
         if abs(value) >= limit:
             raise InputError(f"layer {seen.name} has an adapter whose {what} is {value}; allowed: below {limit}")
-    for what in ("hidden_shift", "output_shift"):
-        if not 0 <= entry[what] < 1 << SHIFT_BITS:
-            raise InputError(f"layer {seen.name} has an adapter whose {what} is {entry[what]}; allowed: 0 to 63")
+    shifts = {"hidden_shift": entry["hidden_shift"], "output_shift": entry["output_shift"]}
+    check_shifts(f"layer {seen.name} has an adapter", shifts)
     return arrays, entry
+
+
+def check_shifts(subject: str, shifts: Mapping[str, int]) -> None:
+    """Raises InputError for a shift that the hardware cannot do. subject: what has it, for the message."""
+    for name, shift in shifts.items():
+        if not 0 <= shift < 1 << SHIFT_BITS:
+            raise InputError(f"{subject} whose {name} is {shift}; allowed: 0 to {(1 << SHIFT_BITS) - 1}")
 
 
 def count_products(layer: Quantised, x: Tensor) -> int:
@@ -99,20 +107,20 @@ def count_products(layer: Quantised, x: Tensor) -> int:
     return layer.weight.numel() * positions
 
 
-def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
-    """A layer's maps, codes and steps: (arrays, manifest entry)."""
+def quantiser_entry(seen: Seen) -> tuple[Arrays, MapsContent]:
+    """A layer's maps, codes and steps: (arrays, manifest entry without its rescale)."""
     quantiser, x = seen.quantiser, seen.inputs
     maps = max(LEAST_MAPS, min(MOST_MAPS, MAP_VALUES // x[0].size, len(x)))
     summed = min(SUMMED_MAPS, len(x))
     step = quantiser.step(x[:summed])
     _, torch_step = seen.layer.activation_quantiser.codes(seen.torch_input[:summed])
-    arrays = {
+    arrays: Arrays = {
         "inputs": x[:maps].astype(np.int32),
         "codes": quantiser.codes(x[:maps], step[:maps]).astype(np.int16),
         "steps": step,
         "torch_steps": torch_step.double().numpy(),
     }
-    entry = {
+    entry: MapsContent = {
         "channels": x.shape[1],
         "pixels": x[0, 0].size,
         "products": count_products(seen.layer, seen.torch_input),
@@ -123,6 +131,7 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
         "mantissa": quantiser.mantissa,
         "learned_step": float(seen.layer.activation_quantiser.step.detach().abs()),
         "adapter": None,
+        "rescale": None,
     }
     source = seen.layer.activation_quantiser.adapter
     if quantiser.adapter is not None and source is not None:
@@ -135,7 +144,7 @@ def quantiser_entry(seen: Seen) -> tuple[dict, dict]:
     return arrays, entry
 
 
-def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[dict, dict | None]:
+def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[Arrays, RescaleEntry | None]:
     """A layer's rescale: (arrays, manifest entry).
 
     There is none for an output that keeps all its bits, the logits: they are compared as sums.
@@ -151,7 +160,7 @@ def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[dict, dic
     }
     if side is not None:
         arrays["sides"] = side[:maps].astype(np.int32)
-    entry = {
+    entry: RescaleEntry = {
         "channels": outputs.shape[1],
         "pixels": outputs[0, 0].size,
         "total_bits": int(np.abs(trace.sums[node.name]).max()).bit_length() + 1,
@@ -161,15 +170,14 @@ def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[dict, dic
         "align": node.align,
         "relu": node.relu,
     }
-    for what in ("scale_shift", "shift", "align"):
-        if not 0 <= entry[what] < 1 << SHIFT_BITS:
-            raise InputError(f"layer {node.name} has a rescale whose {what} is {entry[what]}; allowed: 0 to 63")
+    shifts = {"scale_shift": rescale.scale_shift, "shift": rescale.shift, "align": node.align}
+    check_shifts(f"layer {node.name} has a rescale", shifts)
     return arrays, entry
 
 
 def make_all_maps(
     model: nn.Module, images: Example, graph: Graph | None = None, samples: np.ndarray | None = None
-) -> Iterator[tuple[str, dict, dict]]:
+) -> Iterator[tuple[str, Arrays, MapsContent]]:
     """Yield (name, arrays, manifest entry) of every quantised layer that the network uses.
 
     images: what torch takes, samples on the first axis; samples: the same as the graph takes them.
@@ -178,12 +186,12 @@ def make_all_maps(
     if graph is None or samples is None:
         for seen in observe_layers(model, images):
             arrays, entry = quantiser_entry(seen)
-            yield seen.name, arrays, entry | {"rescale": None}
+            yield seen.name, arrays, entry
         return
     trace = Trace(keep=True)
     graph(samples[:SUMMED_MAPS], trace)
     nodes = {node.name: node for node in graph.convolutions()}
     for seen in observe_graph_layers(graph, model, images, trace):
         arrays, entry = quantiser_entry(seen)
-        more, rescale = rescale_entry(nodes[seen.name], trace, len(arrays["inputs"]))
-        yield seen.name, arrays | more, entry | {"rescale": rescale}
+        more, entry["rescale"] = rescale_entry(nodes[seen.name], trace, len(arrays["inputs"]))
+        yield seen.name, arrays | more, entry

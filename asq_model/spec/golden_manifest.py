@@ -90,10 +90,9 @@ class RescaleEntry(TypedDict):
     relu: bool
 
 
-class MapsEntry(LayerFile):
-    """A layer's feature maps."""
+class MapsContent(TypedDict):
+    """What the manifest says of a layer's feature maps. Keys as in docs/golden-vectors.md."""
 
-    name: Line
     channels: Channels
     pixels: Whole
     products: Count
@@ -105,6 +104,12 @@ class MapsEntry(LayerFile):
     learned_step: Amount
     adapter: AdapterEntry | None
     rescale: RescaleEntry | None
+
+
+class MapsEntry(MapsContent, LayerFile):
+    """A layer's feature maps, and the file that they lie in."""
+
+    name: Line
 
 
 class Accuracy(TypedDict):
