@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from shutil import copytree
 
 import pytest
 
@@ -7,9 +8,9 @@ from asq_model.common.errors import OtherFormat
 from asq_model.spec.golden_vectors import MANIFEST
 
 
-def test_help(process):
-    for words in ([], ["train"], ["export"], ["inspect"]):
-        done = process("asq_model", *words, "--help")
+def test_help(process, command):
+    for run, words in ((process, []), (command, ["train"]), (command, ["export"]), (command, ["inspect"])):
+        done = run("asq_model", *words, "--help")
         assert done.returncode == 0 and "Usage: python -m asq_model" in done.stdout
 
 
@@ -22,16 +23,17 @@ def test_inspect(command, refused, small_checkpoint, tmp_path):
     assert "does not exist" in refused("asq_model", "inspect", tmp_path / "none")
 
 
-def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, tmp_path):
+def test_golden_of_a_given_checkpoint(command, refused, small_checkpoint, small_golden, tmp_path):
     out = tmp_path / "golden"
-    done = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out)
-    assert done.returncode == 0 and done.stdout.strip() == str(out)
+    copytree(small_golden, out)
     asked = ("--bits", 3, "--kind", "symmetric")
     again = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, *asked)
-    assert again.returncode == 0 and "is up to date" in again.stderr
+    assert again.returncode == 0 and "is up to date" in again.stderr and again.stdout.strip() == str(out)
     (out / "fc.npz").write_bytes(b"")
     assert "fc.npz was changed" in refused("asq_model", "export", "--ckpt", small_checkpoint, "--out", out)
-    assert command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, "--force").returncode == 0
+    done = command("asq_model", "export", "--ckpt", small_checkpoint, "--out", out, "--force")
+    assert done.returncode == 0 and done.stdout.strip() == str(out)
+    assert (out / MANIFEST).read_bytes() == (small_golden / MANIFEST).read_bytes()
 
 
 @pytest.mark.exhaustive

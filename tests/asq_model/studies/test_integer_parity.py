@@ -112,7 +112,7 @@ def test_no_sum_can_overflow(network):
 
 def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
     """A graph is refused that does not do what torch does; measured all the same, its layers show it."""
-    plain, _ = measure_parity(small_checkpoint, 100, None)
+    plain, _ = measure_parity(small_checkpoint, 40, None)
 
     def wrong(*words, real=asq.IntegerDense.from_real):
         layer, point = real(*words)
@@ -122,9 +122,9 @@ def test_a_corrupted_adapter_weight_is_seen(small_checkpoint, monkeypatch):
 
     monkeypatch.setattr(asq.IntegerDense, "from_real", wrong)
     with pytest.raises(InputError, match=r"node block\d\.conv\d differs from torch by"):
-        measure_parity(small_checkpoint, 100, None)
+        measure_parity(small_checkpoint, 40, None)
     monkeypatch.setattr(integer_graph, "check_nodes", lambda *_: None)
-    found, _ = measure_parity(small_checkpoint, 100, None)
+    found, _ = measure_parity(small_checkpoint, 40, None)
     layer, before = found.layers["block2.conv1"], plain.layers["block2.conv1"]
     assert layer.step_error > 10 * before.step_error and layer.given_input < before.given_input
 
@@ -137,9 +137,9 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
         lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
     with pytest.raises(InputError, match=r"node \S+ differs from torch by"):
-        measure_parity(small_checkpoint, 100, None)
+        measure_parity(small_checkpoint, 40, None)
     monkeypatch.setattr(integer_graph, "check_nodes", lambda *_: None)
-    found, _ = measure_parity(small_checkpoint, 100, None)
+    found, _ = measure_parity(small_checkpoint, 40, None)
     assert all(layer.given_input / layer.codes < 0.97 for layer in found.layers.values())
 
 
