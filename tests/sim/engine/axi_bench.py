@@ -173,7 +173,8 @@ def damaged_loads() -> Iterator[tuple[str, list[int]]]:
         yield f"a bit of word {place}", [*words[:place], words[place] ^ 1 << 9, *words[place + 1 :]]
     yield "a word less", [*words[:-3], *words[-2:]]
     yield "a word more", [*words[:-2], 0, *words[-2:]]
-    yield "two words in another order", [*words[:4], words[5], words[4], *words[6:]]
+    place = next(place for place in range(4, len(words)) if words[place] != words[place + 1])
+    yield "two words in another order", [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
     yield "words for another engine", with_checksum(np.array([words[0] ^ 1, *words[1:-1]], "<u4")).tolist()
     yield "more rows than there are", with_checksum(np.array([words[0], (9 << 24) + 257, 0], "<u4")).tolist()
 
