@@ -138,7 +138,7 @@ test: $(VENV)/.synth ## run the test suite, minutes; what took longest is listed
 	@sh tests/icarus.sh $(VENV)
 	@$(TESTS) $(call options,pytest)
 
-verify: $(VENV)/.synth ## run the rest: every configuration, many more examples of the fuzz tests (PYTEST)
+verify: $(VENV)/.synth ## run the rest of each kind of test, and the fuzz tests with many more examples (PYTEST)
 	@sh tests/icarus.sh $(VENV)
 	@$(TESTS) --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
 
