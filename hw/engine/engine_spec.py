@@ -122,11 +122,6 @@ class EngineSpec:
         return self.value_bits + self.pool_bits
 
     @property
-    def factor_bits(self) -> int:
-        """Bits of what is multiplied by a scale."""
-        return max(self.sum_bits, self.value_bits)
-
-    @property
     def beats(self) -> int:
         """Words of values that a word of codes is made of."""
         return self.channels // self.lanes

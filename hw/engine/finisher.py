@@ -79,17 +79,11 @@ class Finisher(wiring.Component):
         x = register(register(self.item.operands[lane], "operand"), "factor")
         scale, bias = register(self.scales[lane], "scale"), register(self.biases[lane], "bias")
         side = register(Mux(follow.has_side, self.side[lane], 0).as_signed(), "side")
-        factor = x[: spec.factor_bits].as_signed()
-        product = register(register(factor * scale, "product"), "product_held")
+        product = register(register(x * scale, "product"), "product_held")
         aligned = (side << follow.align) << spec.least_align
         shifted = register(aligned[: spec.total_bits].as_signed(), "aligned", total_shape)
         added = register(shifted + register(bias, "bias_held"), "added", total_shape)
-        plain = register(register(x, "plain"), "plain_held")
-        total = register(
-            Mux(follow.identity, plain, product) + Mux(follow.identity & ~follow.has_side, 0, added),
-            "total",
-            total_shape,
-        )
+        total = register(product + added, "total", total_shape)
         doubled = Cat(Const(0, 1), total).as_signed()
         moved = (doubled >> spec.least_shift) >> follow.shift
         halves = register(Mux(follow.shifts_total, moved, doubled).as_signed(), "halves")

@@ -103,7 +103,6 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "scales": index_shape(max(spec.depths.constants, 2) * spec.banks),
         "biases": index_shape(spec.depths.constants),
         "finishes": unsigned(1),  # values go through all of this; otherwise they are quantised as they are
-        "identity": unsigned(1),  # no K and no B
         "shifts_total": unsigned(1),
         "shift": unsigned(spec.shift_bits),  # above the least
         "align": unsigned(spec.align_bits),

@@ -42,7 +42,9 @@ class Build:
         self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.by_output()}
         self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
         self.rows = {  # of each step's scales and biases
-            step.output: self.constants.add(step, self.tensor(step.node.name).shape[0]) for step in self.steps
+            step.output: self.constants.add(step, self.tensor(step.node.name).shape[0])
+            for step in self.steps
+            if self.finishes(step)
         }
 
     def by_output(self) -> Iterator[tuple[str, Step]]:

@@ -39,11 +39,9 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     base = 0 if isinstance(node, Input) else build.values.first(source)
     side_base = build.values.first(beside) if beside else 0
     window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, words, 1)
-    fields = (
-        window.fields(False, build.modulus)
-        | build.target_fields(index, step)
-        | rescale_fields(spec, step, build.rows[step.output])
-    )
+    fields = window.fields(False, build.modulus) | build.target_fields(index, step)
+    if build.finishes(step):
+        fields |= rescale_fields(spec, step, build.rows[step.output])
     fields |= {"last_place_word": words - 1} | bound_fields(spec, step)
     fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
     fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
@@ -77,7 +75,8 @@ def add_concatenation(build: Build, index: int, step: Step) -> None:
         size, words = (rows, columns), -(-channels // lanes)
         window = Window(size, size, ONE, ONE, ONE, NO_MARGIN, build.values.first(name), build.words(name), 1)
         fields = window.fields(False, build.modulus) | target | {"value": target["value"] + first // lanes}
-        fields |= {"last_place_word": words - 1, "finishes": 1, "identity": 1} | shift_fields(build.spec, shift)
+        fields |= {"last_place_word": words - 1, "finishes": 1} | shift_fields(build.spec, shift)
+        fields |= {"scales": build.rows[step.output], "biases": build.rows[step.output]}
         busy = cycles.busy_cycles(build.spec, Kind.COLLECT, {"words": rows * columns * words, "steps": 1})
         flush = cycles.collect_flush(1, False, True)
         about = {"tensor": step.output, "channels": (first, first + channels)}

@@ -55,7 +55,7 @@ def rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:
         more = max(0, -node.shift)
         shifts = shift_fields(spec, node.shift + more) | align_fields(spec, aligns[1] + more)
         return {"scales": row, "biases": row} | shifts
-    return {"identity": 1}
+    return {"scales": row, "biases": row}
 
 
 def sum_scales(node: Add, channels: int) -> np.ndarray:
@@ -102,6 +102,7 @@ class Constants:
     spec: EngineSpec
     scales: list[list[int]] = field(default_factory=list)
     biases: list[list[int]] = field(default_factory=list)
+    ones: tuple[int, int] = (0, 0)  # the first row whose scales are 1, and how many follow
 
     def add(self, step: Step, channels: int) -> int:
         """Add the rows of a step's scales and biases; returns the first. Raises InputError, naming the node."""
@@ -114,7 +115,7 @@ class Constants:
             elif isinstance(node, Add):
                 scales, biases = sum_scales(node, channels), np.zeros(channels, np.int64)
             else:
-                return 0
+                return self.add_ones(channels)
             self.check("scale", scales, self.spec.scale_bits)
             self.check("bias", biases, self.spec.total_bits)
         except InputError as error:
@@ -123,6 +124,18 @@ class Constants:
         for rows, numbers in ((self.scales, scales), (self.biases, biases)):
             padded = [*np.asarray(numbers).tolist(), *[0] * (-channels % size)]
             rows += [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
+        return first
+
+    def add_ones(self, channels: int) -> int:
+        """The first of rows whose scales are 1 and whose biases are 0, which all steps that change nothing share."""
+        size, lanes = self.spec.channels, self.spec.lanes
+        first, rows = self.ones
+        needed = -(-channels // size) * size // lanes
+        if needed > rows:
+            first = len(self.scales)
+            self.scales += [[1] * lanes] * needed
+            self.biases += [[0] * lanes] * needed
+            self.ones = first, needed
         return first
 
     def check(self, what: str, numbers: np.ndarray, bits: int) -> None:
