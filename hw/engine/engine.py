@@ -180,7 +180,7 @@ class Engine(wiring.Component):
         m.d.comb += [
             results.write.eq(finisher.done & follow.writes_results),
             results.address.eq(finisher.target.result),
-            results.word.eq(finisher.values),
+            results.word.eq(finisher.results),
             arrays.busy.eq((array.kind == Kind.CONVOLVE) & products.busy),
         ]
         step: Value = Const(0, spec.step_bits)  # of the last ADAPT
@@ -272,11 +272,13 @@ class Engine(wiring.Component):
 
     def observe(self, m: Module, finisher: Finisher, quantiser: Quantiser, follow: data.View) -> None:
         """Show test benches each word that is made."""
+        extended = Signal(totals_layout(self.spec))
         m.d.comb += [
+            *(wide.eq(value) for wide, value in zip(extended, finisher.values, strict=True)),
             self.values.valid.eq(finisher.done),
             self.values.stored.eq(follow.writes_values),
             self.values.address.eq(Mux(follow.writes_values, finisher.target.value, finisher.target.result)),
-            self.values.word.eq(finisher.values),
+            self.values.word.eq(Mux(follow.is_wide, finisher.results.as_value(), extended.as_value())),
             self.codes.valid.eq(quantiser.write),
             self.codes.stored.eq(1),
             self.codes.address.eq(quantiser.code_address),

@@ -25,6 +25,8 @@ def totals_layout(spec: EngineSpec) -> data.ArrayLayout:
 class Finisher(wiring.Component):
     """Computes y = clamp(round_shift(x · K + B + side · 2^align, n), low, high) of every channel of a word.
 
+    Results may be wider than values: they are not kept between two bounds, at most not below 0.
+
     Interval 1, latency `FINISHER_LATENCY`. Scales, biases and the side branch of an item come a cycle after it, from
     memories.
 
@@ -37,7 +39,8 @@ class Finisher(wiring.Component):
     follow : In(fields of the instruction)
     valid : In(1), item : In(`item_layout`)
     scales, biases, side : In(a word each), a cycle later
-    done : Out(1), target : Out(`target_layout`), values : Out(a word of totals)
+    done : Out(1), target : Out(`target_layout`)
+    values : Out(a word of values), results : Out(a word of totals, of which a value's bits count if it is not wide)
     """
 
     def __init__(self, spec: EngineSpec):
@@ -52,7 +55,8 @@ class Finisher(wiring.Component):
                 "side": In(values_layout(spec)),
                 "done": Out(1),
                 "target": Out(target_layout(spec)),
-                "values": Out(totals_layout(spec)),
+                "values": Out(values_layout(spec)),
+                "results": Out(totals_layout(spec)),
             }
         )
 
@@ -88,5 +92,20 @@ class Finisher(wiring.Component):
         moved = (doubled >> spec.least_shift) >> follow.shift
         halves = register(Mux(follow.shifts_total, moved, doubled).as_signed(), "halves")
         rounded = register((halves + 1) >> 1, "rounded", total_shape)
-        low, high = follow.low, follow.high
-        m.d.sync += self.values[lane].eq(Mux(rounded < low, low, Mux(rounded > high, high, rounded)))
+        self.bound(m, rounded, lane)
+
+    def bound(self, m: Module, total: Signal, lane: int) -> None:
+        """Keep a lane's total between the bounds, or from 0 on if it may be wider than a value and `low` is 0."""
+        follow, bits = self.follow, self.spec.value_bits
+        above, number = total[bits:], total[:bits].as_signed()
+        negative = total[-1]
+        fits = (above == negative.replicate(len(above))) & (total[bits - 1] == negative)
+        below = Mux(follow.is_wide, negative & ~follow.low[-1], Mux(fits, number < follow.low, negative))
+        over = ~follow.is_wide & Mux(fits, number > follow.high, ~negative)
+        kept = Signal(signed(bits), name=f"kept_{lane}")
+        rest = Signal(len(above), name=f"rest_{lane}")
+        m.d.sync += [
+            kept.eq(Mux(below, follow.low, Mux(over, follow.high, number))),
+            rest.eq(Mux(below, 0, above)),
+        ]
+        m.d.comb += [self.values[lane].eq(kept), self.results[lane].eq(Cat(kept, rest))]

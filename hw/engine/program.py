@@ -108,8 +108,9 @@ def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
         "align": unsigned(spec.align_bits),
         "has_side": unsigned(1),
         "side": value,
-        "low": signed(spec.total_bits),
-        "high": signed(spec.total_bits),
+        "low": signed(spec.value_bits),
+        "high": signed(spec.value_bits),
+        "is_wide": unsigned(1),  # a result that may be wider than values and has no bounds, or 0 as the lower
         "writes_values": unsigned(1),
         "value": value,
         "value_step": unsigned(spec.size_bits),
@@ -170,6 +171,7 @@ def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
         "last_output": unsigned(spec.size_bits),
         "output_pixels": unsigned(spec.count_bits),
         "output_words": unsigned(spec.size_bits),  # of a pixel
+        "wide_results": unsigned(1),  # all bits of a total count, not those of a value only
     }
 
 

@@ -56,6 +56,7 @@ class Results(wiring.Component):
         )
         address, pixel = Signal.like(self.address), Signal.like(self.address)  # of a word, of its pixel's first
         waits = Signal(2)  # for the memory's word
+        result = Signal(signed(self.spec.total_bits))
         m.d.comb += [
             into.en.eq(self.write),
             into.addr.eq(self.address),
@@ -63,7 +64,8 @@ class Results(wiring.Component):
             out.addr.eq(address),
             self.busy.eq(left.any()),
             self.o.valid.eq(left.any() & ~waits.any()),
-            self.o.payload.value.eq(out.data[lane if self.spec.lanes > 1 else 0]),
+            result.eq(out.data[lane if self.spec.lanes > 1 else 0]),
+            self.o.payload.value.eq(Mux(finish.wide_results, result, result[: self.spec.value_bits].as_signed())),
             self.o.payload.last.eq((left == 1) & (channel == finish.last_output)),
         ]
         with m.If(waits.any()):

@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asq.adapter import Adapter, Network
 from hw.asq.layouts import index_shape, lanes
+from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.finisher import totals_layout
 from hw.engine.places import target_layout
 from hw.engine.program import adapt_fields
 
@@ -22,7 +22,7 @@ class StepUnit(wiring.Component):
 
     Members
     -------
-    adds : In(1), adds_bank : In(1), target : In(`target_layout`), values : In(a word of totals), map_pixels : In
+    adds : In(1), adds_bank : In(1), target : In(`target_layout`), values : In(a word of values), map_pixels : In
         A word of the map is there, and whose it is; the first pixel of a map begins anew.
     adapt : In(fields of the instruction), bank : In(1), start : In(1)
     busy : Out(1)
@@ -36,7 +36,7 @@ class StepUnit(wiring.Component):
                 "adds": In(1),
                 "adds_bank": In(1),
                 "target": In(target_layout(spec)),
-                "values": In(totals_layout(spec)),
+                "values": In(values_layout(spec)),
                 "map_pixels": In(spec.count_bits),
                 "adapt": In(data.StructLayout(adapt_fields(spec))),
                 "bank": In(1),

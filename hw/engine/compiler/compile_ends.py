@@ -2,7 +2,7 @@
 
 from asq_model.common.errors import InputError
 from hw.engine.compiler.build import Build
-from hw.engine.compiler.instructions import Place
+from hw.engine.compiler.instructions import Instruction, Place
 from hw.engine.program import SLOT_BITS, Kind
 from hw.engine.row_writer import BYTE
 
@@ -42,13 +42,16 @@ def byte_tables(build: Build) -> list[int]:
 
 def finish(build: Build) -> None:
     """End with FINISH."""
-    channels, rows, columns = build.tensor(build.steps[-1].output).shape
-    fields = {"last_output": channels - 1, "output_pixels": rows * columns}
-    build.add(
-        Kind.FINISH,
-        "results",
-        fields | {"output_words": build.words(build.steps[-1].output)},
-        0,
-        0,
-        reads=(Place("results"),),
-    )
+    output = build.steps[-1].output
+    channels, rows, columns = build.tensor(output).shape
+    fields = {
+        "last_output": channels - 1,
+        "output_pixels": rows * columns,
+        "output_words": build.words(output),
+        "wide_results": next(each.fields.get("is_wide", 0) for each in build.instructions if writes_results(each)),
+    }
+    build.add(Kind.FINISH, "results", fields, 0, 0, reads=(Place("results"),))
+
+
+def writes_results(instruction: Instruction) -> bool:
+    return bool(instruction.fields.get("writes_results"))

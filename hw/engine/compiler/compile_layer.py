@@ -60,7 +60,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
         "period": period - 1,
         "scales": build.rows[step.output],
         "biases": build.rows[step.output],
-    } | bound_fields(spec, step)
+    } | bound_fields(spec, step, build.is_result(step))
     fields |= shift_fields(spec, node.rescale.shift + extra)
     if len(step.inputs) == 2:
         if node.align < 0:

@@ -42,7 +42,7 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     fields = window.fields(False, build.modulus) | build.target_fields(index, step)
     if build.finishes(step):
         fields |= rescale_fields(spec, step, build.rows[step.output])
-    fields |= {"last_place_word": words - 1} | bound_fields(spec, step)
+    fields |= {"last_place_word": words - 1} | bound_fields(spec, step, build.is_result(step))
     fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
     fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
     fields |= {"has_side": 1, "side": side_base} if beside else {}
@@ -64,7 +64,7 @@ def add_concatenation(build: Build, index: int, step: Step) -> None:
     node, lanes = step.node, build.spec.lanes
     assert isinstance(node, Concatenate)
     _, rows, columns = build.tensor(step.output).shape
-    target = build.target_fields(index, step) | bound_fields(build.spec, step)
+    target = build.target_fields(index, step) | bound_fields(build.spec, step, build.is_result(step))
     first = 0
     for name, shift in zip(step.inputs, node.shifts, strict=True):
         channels = build.tensor(name).shape[0]

@@ -8,7 +8,8 @@ from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Scale
+from asq_model.spec.graph.elementwise import Add, Input, Scale
+from asq_model.spec.graph.movement import MaxPool, SumPool
 from hw.engine.compiler.steps import Step
 from hw.engine.engine_spec import EngineSpec
 
@@ -39,10 +40,20 @@ def align_fields(spec: EngineSpec, align: int) -> dict[str, int]:
     return {"align": above}
 
 
-def bound_fields(spec: EngineSpec, step: Step) -> dict[str, int]:
-    """The bounds of a step's output, which are never beyond what a total holds."""
+def bound_fields(spec: EngineSpec, step: Step, is_result: bool) -> dict[str, int]:
+    """The bounds of a step's output: what a value holds, or of a wide result none, or 0 as the lower.
+
+    Raises InputError for other ones.
+    """
+    lowest, highest = bounds(spec.value_bits, True)
+    if lowest <= step.low and step.high <= highest:
+        return {"low": step.low, "high": step.high}
     low, high = bounds(spec.total_bits, True)
-    return {"low": max(step.low, low), "high": min(step.high, high)}
+    plain = isinstance(step.node, SumPool | MaxPool | Input)  # whose results are as wide as they can be
+    if plain or (is_result and (step.low <= low or step.low == 0) and step.high >= high):
+        return {"low": max(step.low, lowest), "high": highest, "is_wide": 1}
+    allowed = f"{spec.value_bits} bits, or a result without bounds but 0"
+    raise InputError(f"keeps its output between {step.low} and {step.high}; allowed: {allowed}")
 
 
 def rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:

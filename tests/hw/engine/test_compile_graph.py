@@ -168,3 +168,12 @@ def test_sums_of_a_pooling_that_do_not_fit_are_refused() -> None:
     few = replace(compiled.spec, pool_bits=5)
     with pytest.raises(InputError, match="node mean: gives sums of 18 bits; allowed: value_bits and pool_bits, 17"):
         compile_graph(graph, few)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-100_000, 100_000), (7, 1 << 50), (-(1 << 50), 3)])
+def test_results_wider_than_values_have_no_other_bound_than_0(low: int, high: int) -> None:
+    """A bound that a lane cannot keep a wide result in is refused, not left out."""
+    made = Maker(MACS[0], (2, 2, 2), with_table=False)
+    made.clip("kept", made.conv("layer", "input", 2, relu=False, result_bits=60), low, high)
+    with pytest.raises(InputError, match=f"node layer: keeps its output between {low} and .* allowed: 12 bits, or a"):
+        compile_network(Preset("", 2, 1), made.graph, made.mac, made.precision)

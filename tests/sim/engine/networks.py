@@ -43,7 +43,9 @@ def steady_network(mac: MacSpec) -> Maker:
 
 
 def joining_network(mac: MacSpec) -> Maker:
-    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes."""
+    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes;
+    results of many bits that are not below 0.
+    """
     made = Maker(mac, (3, 4, 4), with_table=False)
     row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
     first = made.conv("first", row, 4, (1, 3), padding=(0, 0, 1, 1), bits=8, signed=True, weight_bits=8)
@@ -54,7 +56,7 @@ def joining_network(mac: MacSpec) -> Maker:
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
     hidden = made.conv("hidden", flat, 6, hidden=3)
     beside = made.conv("beside", flat, 6, side=hidden)
-    made.conv("last", beside, 4, relu=False, hidden=0)
+    made.conv("last", beside, 4, hidden=0, result_bits=60)
     return made
 
 
