@@ -26,7 +26,9 @@ def adapting_network(mac: MacSpec) -> Maker:
 
 
 def steady_network(mac: MacSpec) -> Maker:
-    """Fixed steps: kernels of other shapes, strides, dilations, groups, poolings, sums, scalings, a flattened map."""
+    """Fixed steps: kernels of other shapes, strides, dilations, groups, poolings, sums, scalings, a flattened map, results
+    of many bits from 0 on.
+    """
     made = Maker(mac, (2, 6, 4), with_table=False)
     first = made.conv("first", "input", 4, (3, 3), padding=ROUND, signed=True)
     depth = made.conv("depthwise", first, 4, (3, 3), padding=ROUND, groups=4)
@@ -38,14 +40,13 @@ def steady_network(mac: MacSpec) -> Maker:
     point = made.conv("point", kept, 6, relu=False)
     total = made.sum("total", kept, point, (1, -1))
     less = made.sum("less", total, point, relu=True)
-    made.linear("last", less, 5, bits=2)
+    last = made.linear("last", less, 5, bits=2, result_bits=60)
+    made.clip("positive", last, 0, (1 << 59) - 1)
     return made
 
 
 def joining_network(mac: MacSpec) -> Maker:
-    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes;
-    results of many bits that are not below 0.
-    """
+    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes."""
     made = Maker(mac, (3, 4, 4), with_table=False)
     row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
     first = made.conv("first", row, 4, (1, 3), padding=(0, 0, 1, 1), bits=8, signed=True, weight_bits=8)
@@ -56,7 +57,7 @@ def joining_network(mac: MacSpec) -> Maker:
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
     hidden = made.conv("hidden", flat, 6, hidden=3)
     beside = made.conv("beside", flat, 6, side=hidden)
-    made.conv("last", beside, 4, hidden=0, result_bits=60)
+    made.conv("last", beside, 4, relu=False, hidden=0)
     return made
 
 
