@@ -26,8 +26,9 @@ def adapting_network(mac: MacSpec) -> Maker:
 
 
 def steady_network(mac: MacSpec) -> Maker:
-    """Fixed steps: kernels of other shapes, strides, dilations, groups, poolings, sums, scalings, a flattened map, results
-    of many bits from 0 on.
+    """Fixed steps: kernels of other shapes, strides, dilations, groups, poolings, sums, scalings, a flattened map.
+
+    Its results have many bits, and are not below 0.
     """
     made = Maker(mac, (2, 6, 4), with_table=False)
     first = made.conv("first", "input", 4, (3, 3), padding=ROUND, signed=True)
