@@ -2,9 +2,10 @@
 
 They are one of full precision, and of LSQ and ASQ at 2 and at 3 bits that started from it.
 
-Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits. 4: activations
-before and after quantisation at 2 bits, and how the integer codes are used. 5: distance from full precision after each
-block at 3 bits. 6: rounding and clipping error of each layer's input at 3 bits, with its spread over images.
+Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits, magnified near zero.
+4: activations before and after quantisation at 2 bits, and how the integer codes are used. 5: distance from full
+precision after each block at 3 bits. 6: rounding and clipping error of each layer's input at 3 bits, with its spread
+over images.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from asq_model.common.files import atomic_write, write_text
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.quantisation.convert import inner_layers, quantised_layers
-from asq_model.spec.levels import EXPONENTIAL, KINDS, LevelSet
+from asq_model.studies.figure_levels import MAGNIFIED, NEAR_ZERO, SETS, label_set, levels_between
 from asq_model.studies.figure_networks import METHODS, Networks, block_outputs, layer_inputs, measure_errors
 from asq_model.studies.paper_figures_page import render_page
 
@@ -53,18 +54,23 @@ def middle(names: list[str]) -> str:
 
 
 def draw_figure_3(_: Networks) -> plt.Figure:
-    """Draw the quantisation levels of uniform, POT and POST (all three level sets) at 4 bits."""
-    sets = [LevelSet("uniform", 4)]
-    sets += [LevelSet(family, 4, kind) for family in EXPONENTIAL for kind in KINDS]
-    figure, axes = plt.subplots(figsize=(9, 3.4))
-    for row, levels in enumerate(reversed(sets)):
-        values = levels.levels / np.abs(levels.levels).max()
-        axes.plot(values, np.full(len(values), row), "|", markersize=14, color="#2166ac")
-        axes.annotate(f"{len(values)} levels, {levels.code_bits} bits", (1.04, row), va="center", fontsize=8)
-    labels = [f"{levels.family.upper() if levels.kind else 'uniform'} {levels.kind}" for levels in reversed(sets)]
-    axes.set_yticks(range(len(sets)), labels)
-    axes.set(xlim=(-1.05, 1.4), ylim=(-0.6, len(sets) - 0.4), xlabel="level / α", title="Levels at 4 bits")
-    axes.set_xticks(np.linspace(-1, 1, 9))
+    """Draw the levels of uniform, POT and POST (all three level sets) at 4 bits, and magnified those near zero."""
+    figure, (whole, magnified) = plt.subplots(1, 2, figsize=(11, 3.4), width_ratios=(5, 3))
+    sets = SETS[::-1]
+    for axes, low, high in ((whole, -1.0, 1.0), (magnified, 0.0, NEAR_ZERO)):
+        for row, levels in enumerate(sets):
+            values = levels_between(levels, low, high)
+            axes.plot(values, np.full(len(values), row), "|", markersize=14, color="#2166ac")
+        axes.axvspan(*MAGNIFIED, color="#dddddd", zorder=0)
+        axes.set(ylim=(-0.6, len(sets) - 0.4), xlabel="level / α")
+    for row, levels in enumerate(sets):
+        text = f"{len(levels.levels)} levels, {levels.code_bits} bits"
+        whole.annotate(text, (1.04, row), va="center", fontsize=8)
+    whole.set_yticks(range(len(sets)), [label_set(levels) for levels in sets])
+    whole.set_xticks(np.linspace(-1, 1, 9))
+    whole.set(xlim=(-1.05, 1.6), title="Levels at 4 bits")
+    magnified.set_yticks([])
+    magnified.set(xlim=(-0.005, NEAR_ZERO), title="Magnified, from zero up")
     return figure
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from matplotlib import pyplot as plt
 from PIL import Image
 
 from asq_model.config.layer_config import LayerConfig
@@ -7,7 +8,7 @@ from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_networks import measure_errors
-from asq_model.studies.paper_figures import FIGURES
+from asq_model.studies.paper_figures import FIGURES, draw_figure_3
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.training.train import Run, train
 
@@ -42,6 +43,21 @@ def test_every_figure_is_drawn(study, command, tmp_path):
     for number in FIGURES:
         with Image.open(tmp_path / f"figure{number}.png") as image:
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_figure_3_magnifies_the_levels_near_zero():
+    """POT's extended set has 2^−7, 2^−6 and 2^−5 there; POST's smallest is √2^−7, beyond the paper's range."""
+    figure = draw_figure_3(None)
+    whole, magnified = figure.axes
+    names = [label.get_text() for label in whole.get_yticklabels()]
+    near = dict(zip(names, (line.get_xdata() for line in magnified.lines), strict=True))
+    plt.close(figure)
+    assert near["POT extended"] == pytest.approx([0, 2**-7, 2**-6, 2**-5, 2**-4, 2**-3])
+    assert near["POST extended"] == pytest.approx([0, 2**-3.5, 2**-3])
+    assert near["uniform"] == pytest.approx([0, 2**-3])
+    assert sorted(whole.lines[list(near).index("uniform")].get_xdata()) == pytest.approx([n / 8 for n in range(-8, 8)])
+    assert magnified.get_xlim()[1] < 0.2 < whole.get_xlim()[1]
+    assert "POST extended 1," in CAPTIONS[3] and "POT extended 4," in CAPTIONS[3] and "uniform 1," in CAPTIONS[3]
 
 
 @pytest.mark.exhaustive
