@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.engine.engine import count_layout, event_layout
+from hw.engine.engine_layouts import count_layout, event_layout
 from hw.engine.engine_spec import EngineSpec
 
 COUNT_BITS = 32

@@ -6,7 +6,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.engine import written_layout
+from hw.engine.engine_layouts import written_layout
 from hw.engine.finisher import totals_layout
 from sim.engine.expected_words import Number
 

@@ -1,0 +1,31 @@
+"""What an engine shows of its programs and of the words that it makes."""
+
+from amaranth.hdl import unsigned
+from amaranth.lib import data
+
+from hw.asq.layouts import index_shape
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.program import array_layout, value_layout
+from hw.engine.sequencer import instruction_count
+
+PROGRAMS = {"array": array_layout, "value": value_layout}
+
+
+def event_layout() -> data.StructLayout:
+    """An instruction is done: which kind."""
+    return data.StructLayout({"done": 1, "kind": 3})
+
+
+def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
+    """A word that is made: whether there is one, whether it is stored, where, and what it is."""
+    place = max(spec.depths.codes, spec.depths.values, spec.depths.results)
+    return data.StructLayout({"valid": 1, "stored": 1, "address": index_shape(place), "word": unsigned(bits)})
+
+
+def count_layout(spec: EngineSpec) -> data.StructLayout:
+    """The number of the instruction at hand, whether it waits, and whether it is left out now, for each program."""
+    counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
+    fields = {
+        name: data.StructLayout({"number": range(count), "waits": 1, "skipped": 1}) for name, count in counts.items()
+    }
+    return data.StructLayout(fields)
