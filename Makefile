@@ -26,7 +26,7 @@ options.onnx := CKPT data
 options.reproduce := TABLE data from network epochs seeds jobs
 options.parity := CKPT data images precision
 options.arithmetic := CKPT data images
-options.figures := data network from
+options.figures := data network from study suffix
 options.bench := rounds threads
 options.pytest := PYTEST
 # The commands of a target that is not called as its one command.
@@ -128,7 +128,7 @@ parity: $(READY) ## compare a network in integers with torch, layer by layer (CK
 arithmetic: $(READY) ## what the hardware's rounding of products costs networks in accuracy (CKPT, one or more; DATA, IMAGES)
 	@$(PY) -m asq_model arithmetic $(call options,arithmetic)
 
-figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK)
+figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK, STUDY)
 	@$(PY) -m asq_model figures $(call options,figures)
 
 pages: $(VENV)/.synth ## write docs/results anew from the records there, measuring nothing

@@ -130,6 +130,7 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["asq_model", "export", "--data", "x"], "--data is x, but the digits network has its images from"),
         (["asq_model", "reproduce", "1", "--jobs", "2"], "--jobs is 2, but TABLE is 1, which is computed, not trained"),
         (["asq_model", "reproduce", "5", "--data", "x", "--network", "digits"], "network digits does not take"),
+        (["asq_model", "figures", "--suffix", "/x"], "--suffix is /x; allowed: - and small letters"),
         (["asq_model", "trained-out", "--device", "tpu"], "--device is 'tpu'; allowed: cpu, cuda"),
         (["asq_model", "trained-out", "--device", "cpu", "--plan", "none"], "plan none: cannot read plan none"),
         (["asq_model", "parity", "--precision", "9"], "--precision is 9; allowed: integers from 12 to 20"),

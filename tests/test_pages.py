@@ -66,7 +66,17 @@ def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():
 
 
 @pytest.mark.parametrize(
-    "name", ["cifar10", "arithmetic", "parity", "figures", "hardware", "trained-out", "trained-out-resnet20"]
+    "name",
+    [
+        "cifar10",
+        "arithmetic",
+        "parity",
+        "figures",
+        "figures-resnet20",
+        "hardware",
+        "trained-out",
+        "trained-out-resnet20",
+    ],
 )
 def test_every_page_with_accuracies_on_the_copy_says_what_they_are_worth(name):
     page = (RESULTS / f"{name}.md").read_text(encoding="utf-8")

@@ -171,9 +171,13 @@ STUDY = Kind("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=
 
 
 class FiguresReport(TypedDict):
-    """What the page of the paper's figures says: how many `images` they show, a line on each network they are of."""
+    """What the page of the paper's figures says: how many `images` they show, a line on each network they are of.
+
+    low_bits: of Figure 4's networks.
+    """
 
     network: Word
+    low_bits: Width
     images: Whole
     made: list[Line]
     data: Digest
@@ -197,5 +201,5 @@ class BenchReport(TypedDict):
     costs: dict[Line, Cost]
 
 
-FIGURES_PAGE: Kind[FiguresReport] = Kind("report on the paper's figures", FiguresReport, remedy=REMEDY)
+FIGURES_PAGE: Kind[FiguresReport] = Kind("report on the paper's figures", FiguresReport, 2, REMEDY)
 BENCH: Kind[BenchReport] = Kind("report on training steps", BenchReport, remedy=REMEDY)

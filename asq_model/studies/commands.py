@@ -1,10 +1,11 @@
 """The commands of `python -m asq_model` that repeat the paper's tables and figures."""
 
+import re
 from pathlib import Path
 
 import click
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.common.files import write_text
 from asq_model.common.option_types import (
     CHECKPOINT,
@@ -22,6 +23,7 @@ from asq_model.studies.adapter_overhead import table_1
 from asq_model.studies.network_options import DATA, NOTE
 
 EPOCHS = Integer(0, MOST_EPOCHS)
+SUFFIX = "(-[a-z0-9]{1,40})?"
 
 
 @click.command(epilog="Example: asq-post reproduce 1")
@@ -132,15 +134,18 @@ def bench(rounds, threads, out):
 @DATA
 @click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
-def figures(network, seed, study, start, data_folder, out, note):
+@click.option("--suffix", default="", help="Ends the files' names: a further network's page, without Figure 3.")
+def figures(network, seed, study, start, data_folder, out, note, suffix):
     """Draw the paper's figures.
 
-    Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5`.
+    Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5` or `trained-out`.
     """
+    if not re.fullmatch(SUFFIX, suffix):
+        raise InputError(f"--suffix is {shown(suffix)}; allowed: - and small letters and digits, such as -resnet20")
     from asq_model.studies.figure_networks import load_networks
     from asq_model.studies.paper_figures import draw_figures
 
-    for path in draw_figures(load_networks(network, seed, study, start, data_folder), out, note):
+    for path in draw_figures(load_networks(network, seed, study, start, data_folder), out, note, suffix):
         click.echo(path)
 
 

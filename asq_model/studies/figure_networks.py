@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
-from asq_model.config.recipe import recipe_of
+from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.datasets import load_dataset
 from asq_model.networks.resnet import BasicBlock
 from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
@@ -17,6 +17,7 @@ from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
 METHODS = ("LSQ", "ASQ")
+FEWEST_BITS, COMPARED_BITS = 2, 3  # of Figure 4 where such networks are there; of Figures 5 and 6
 IMAGES = 512  # of the test set
 
 
@@ -24,7 +25,9 @@ class Networks:
     """The checkpoints that the figures compare, and the images that they see."""
 
     def __init__(self, full: Path, quantised: dict[tuple[str, int], Path], images: Tensor, data: str = ""):
-        """`quantised`: (method, bits) to checkpoint; `data`: the whole test set's labels by `labels_digest`.
+        """`quantised`: (method, bits) to checkpoint, both methods at 3 bits or at 2 and 3.
+
+        `data`: the whole test set's labels by `labels_digest`.
 
         Raises InputError where a checkpoint is missing or of another network.
         """
@@ -36,6 +39,7 @@ class Networks:
         if config["layers"]:
             raise InputError(f"checkpoint {full} is quantised; the figures compare with one in full precision")
         self.quantised = {}
+        self.low_bits = min(bits for _, bits in quantised)
         for (method, bits), path in quantised.items():
             model, other = load_model(path)
             if other["network"] != config["network"]:
@@ -50,23 +54,41 @@ class Networks:
 
 
 def load_networks(network: str, seed: int, study: Path, start: Path | None, data_folder: Path | None) -> Networks:
-    """Load the checkpoints that `reproduce 5` left in a folder, found by their recipes' names. Raises InputError."""
+    """Load the checkpoints that `reproduce 5` or `trained-out` left in a folder, found by their recipes' names.
+
+    Those of 2 bits may be missing, both of them. Raises InputError.
+    """
 
     def path(**fields: object) -> Path:
-        return study / f"{recipe_of(network, seed=seed, **fields).name}.safetensors"
+        return find_checkpoint(study, recipe_of(network, seed=seed, **fields))
 
     full = start or path(quantised_epochs=0)
     quantised = {
         (method, bits): path(
             weight_bits=bits, activation_bits=bits, family="uniform", activations=method.lower(), quantised_epochs=1
         )
-        for bits in (2, 3)
+        for bits in (FEWEST_BITS, COMPARED_BITS)
         for method in METHODS
     }
+    if not any(quantised[method, FEWEST_BITS].exists() for method in METHODS):
+        quantised = {key: checkpoint for key, checkpoint in quantised.items() if key[1] == COMPARED_BITS}
     config = read_trained(full)[1]
     test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
     return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
+
+
+def find_checkpoint(folder: Path, recipe: Recipe) -> Path:
+    """The checkpoint of a recipe in a folder, as `reproduce` names it, or `trained-out`, with part and epochs.
+
+    Raises InputError where there are several.
+    """
+    plain = folder / f"{recipe.name}.safetensors"
+    part = "rows" if recipe.quantised_epochs else "ceiling"
+    found = [*filter(Path.exists, [plain]), *sorted(folder.glob(f"{part}_{recipe.name}_e*.safetensors"))]
+    if len(found) > 1:
+        raise InputError(f"{folder} has several checkpoints of {recipe.name}: {', '.join(path.name for path in found)}")
+    return found[0] if found else plain
 
 
 def layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:

@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),
     "steps.json": (step_sizes_page.STEPS, step_sizes_page.render_page),
     "figures.json": (FIGURES_PAGE, paper_figures_page.render_page),
+    "figures-resnet20.json": (FIGURES_PAGE, partial(paper_figures_page.render_page, suffix="-resnet20")),
     "training-speed.json": (BENCH, training_cost_page.render_page),
     **{name: (TRAINED_OUT, partial(trained_out_page.render_page, name=name)) for name in RECORDS},
 }

@@ -3,9 +3,9 @@
 They are one of full precision, and of LSQ and ASQ at 2 and at 3 bits that started from it.
 
 Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits, magnified near zero.
-4: activations before and after quantisation at 2 bits, and how the integer codes are used. 5: distance from full
-precision after each block at 3 bits. 6: rounding and clipping error of each layer's input at 3 bits, with its spread
-over images.
+4: activations before and after quantisation at 2 bits (3 where no network has 2), and how the integer codes are used.
+5: distance from full precision after each block at 3 bits. 6: rounding and clipping error of each layer's input at 3
+bits, with its spread over images.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.studies.figure_levels import MAGNIFIED, NEAR_ZERO, SETS, label_set, levels_between
 from asq_model.studies.figure_networks import METHODS, Networks, block_outputs, layer_inputs, measure_errors
-from asq_model.studies.paper_figures_page import render_page
+from asq_model.studies.paper_figures_page import figure_numbers, picture_name, render_page
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -75,10 +75,11 @@ def draw_figure_3(_: Networks) -> plt.Figure:
 
 
 def draw_figure_4(networks: Networks) -> plt.Figure:
-    """Draw one layer's input at 2 bits before and after quantisation, and the use of each code; LSQ above ASQ."""
+    """Draw one layer's input at few bits before and after quantisation, and the use of each code; LSQ above ASQ."""
+    bits = networks.low_bits
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), width_ratios=(2, 1))
     for (left, right), method in zip(axes, METHODS, strict=True):
-        model = networks.quantised[method, 2]
+        model = networks.quantised[method, bits]
         inputs = layer_inputs(model, networks.images)
         name = middle(list(inputs))
         layer = dict(quantised_layers(model))[name]
@@ -91,20 +92,20 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
             inputs[name].flatten().numpy(), bins, histtype="step", color=COLOURS["full precision"], label="before"
         )
         left.hist(after.flatten().numpy(), bins, color=COLOURS[method], alpha=0.7, label="after")
-        left.set(yscale="log", xlabel="activation", ylabel="values", title=f"{method}, 2 bits: input of {name}")
+        left.set(yscale="log", xlabel="activation", ylabel="values", title=f"{method}, {bits} bits: input of {name}")
         left.legend(frameon=False, fontsize=8)
-        share = torch.bincount(codes.flatten(), minlength=4).numpy() / codes.numel()
-        bars = right.bar(range(4), 100 * share, color=COLOURS[method])
-        right.bar_label(bars, [f"{100 * part:.1f} %" for part in share], fontsize=8)
+        share = torch.bincount(codes.flatten(), minlength=1 << bits).numpy() / codes.numel()
+        bars = right.bar(range(1 << bits), 100 * share, color=COLOURS[method])
+        right.bar_label(bars, [f"{100 * part:.1f}" for part in share], fontsize=8)
         right.set(xlabel="integer code", ylabel="share, %", title=f"{method}: use of the codes", ylim=(0, 110))
-        right.set_xticks(range(4))
+        right.set_xticks(range(1 << bits))
     return figure
 
 
 def draw_figure_5(networks: Networks) -> plt.Figure:
     """Draw the mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
-    figure, axes = plt.subplots(figsize=(6, 3.4))
     wanted = block_outputs(networks.full, networks.images)
+    figure, axes = plt.subplots(figsize=(max(6, 1.5 + 0.9 * len(wanted)), 3.4))
     for place, method in enumerate(METHODS):
         outputs = block_outputs(networks.quantised[method, 3], networks.images)
         distance = [float((outputs[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
@@ -155,6 +156,7 @@ def make_report(networks: Networks, note: str) -> FiguresReport:
     """What the page says beside the pictures. note: what else there is to say of the data."""
     return {
         "network": networks.name,
+        "low_bits": networks.low_bits,
         "images": len(networks.images),
         "made": networks.origins,
         "data": networks.data,
@@ -162,21 +164,23 @@ def make_report(networks: Networks, note: str) -> FiguresReport:
     }
 
 
-def draw_figures(networks: Networks, folder: Path, note: str = "") -> list[Path]:
+def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str = "") -> list[Path]:
     """Write every figure as `figure<N>.png`, the page `figures.md` and what it says, `figures.json`, to a folder.
 
     The same checkpoints give the same bytes.
+    suffix: at the end of all names, for a page of another network; it has only the figures that depend on a network.
     """
     report = make_report(networks, note)
-    write_record(folder / "figures.json", FIGURES_PAGE, report)
-    write_text(folder / "figures.md", render_page(report))
-    paths = [folder / "figures.md"]
-    for number, make in FIGURES.items():
-        figure = make(networks)
+    page = folder / f"figures{suffix}.md"
+    write_record(page.with_suffix(".json"), FIGURES_PAGE, report)
+    write_text(page, render_page(report, suffix))
+    paths = [page]
+    for number in figure_numbers(suffix):
+        figure = FIGURES[number](networks)
         for axes in figure.axes:
             axes.spines[["top", "right"]].set_visible(False)
         figure.tight_layout()
-        path = folder / f"figure{number}.png"
+        path = folder / picture_name(number, suffix)
         atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=110, metadata={"Software": None}))  # noqa: B023
         plt.close(figure)
         paths.append(path)

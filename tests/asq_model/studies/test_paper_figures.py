@@ -1,8 +1,13 @@
+import re
+
 import pytest
 import torch
+from conftest import ROOT
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from asq_model.common.records import read_record
+from asq_model.common.result_schemas import FIGURES_PAGE
 from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
@@ -10,9 +15,12 @@ from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_networks import measure_errors
 from asq_model.studies.paper_figures import FIGURES, draw_figure_3
 from asq_model.studies.paper_figures_page import CAPTIONS
+from asq_model.studies.trained_out import TRAINED_OUT
 from asq_model.training.train import Run, train
 
 pytestmark = pytest.mark.xdist_group("figures")  # one worker trains what they look at
+
+RESULTS = ROOT / "docs" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +51,32 @@ def test_every_figure_is_drawn(study, command, tmp_path):
     for number in FIGURES:
         with Image.open(tmp_path / f"figure{number}.png") as image:
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_figures_are_drawn_of_networks_trained_out(study, command, refused, tmp_path):
+    """Names have part and epochs; no network has 2 bits, so that Figure 4 is of 3."""
+    names = {"digits_full_seed0": "ceiling_digits_full_seed0_e1"}
+    names |= {f"digits_uniform3_a3{which}_seed0": f"rows_digits_uniform3_a3{which}_seed0_e1" for which in ("", "_lsq")}
+    for name, other in names.items():
+        (tmp_path / f"{other}.safetensors").write_bytes((study / f"{name}.safetensors").read_bytes())
+    words = ("asq_model", "figures", "--network", "digits", "--study", tmp_path, "--out", tmp_path / "out")
+    done = command(*words, "--suffix", "-more")
+    assert done.returncode == 0, done.stderr
+    drawn = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert drawn == [f"figure{number}-more.png" for number in (1, 4, 5, 6)]
+    page = (tmp_path / "out" / "figures-more.md").read_text(encoding="utf-8")
+    assert "One layer's input at 3 bits" in page and "The paper draws 2 bits" in page and "Figure 3" not in page
+    (tmp_path / "digits_full_seed0.safetensors").write_bytes(b"")
+    assert "has several checkpoints of digits_full_seed0: digits_full" in refused(*words)
+
+
+@pytest.mark.parametrize("page, record", [("figures", "trained-out"), ("figures-resnet20", "trained-out-resnet20")])
+def test_the_committed_figures_are_of_networks_in_the_records(page, record):
+    report = read_record(RESULTS / f"{page}.json", FIGURES_PAGE)
+    study = read_record(RESULTS / f"{record}.json", TRAINED_OUT)
+    right = {run["digest"][:12]: run["correct"] for run in [study["ceiling"], *study["rows"]]}
+    shown = {line.split("`")[1]: int(re.findall(r"(\d+) of 10000", line)[0]) for line in report["made"]}
+    assert shown and shown.items() <= right.items()
 
 
 def test_figure_3_magnifies_the_levels_near_zero():
