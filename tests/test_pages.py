@@ -8,6 +8,7 @@ from conftest import ROOT
 from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
+from asq_model.studies import logged_runs_page
 from asq_model.studies.pages import PAGES, render_record, write_training_pages
 from sim.engine.engines_report import ENGINES
 from sim.engine.engines_report import page as engines_page
@@ -45,7 +46,10 @@ def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monke
 
 
 def test_every_page_of_results_has_the_data_that_it_comes_from():
-    assert not [page.name for page in RESULTS.glob("*.md") if not page.with_suffix(".json").is_file()]
+    """The page of all runs comes from the records of others."""
+    pages = [page for page in RESULTS.glob("*.md") if not page.with_suffix(".json").is_file()]
+    assert [page.name for page in pages] == [logged_runs_page.PAGE]
+    assert pages[0].read_text(encoding="utf-8") == logged_runs_page.render_page(logged_runs_page.read_logs(RESULTS))
 
 
 def test_the_pages_are_written_anew(command, refused, tmp_path):

@@ -13,6 +13,7 @@ from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STU
 from asq_model.common.zoo import NETWORKS, RECORD, zoo_networks
 from asq_model.studies import (
     integer_parity_page,
+    logged_runs_page,
     paper_figures_page,
     product_rounding_page,
     step_sizes_page,
@@ -25,7 +26,7 @@ from asq_model.studies import (
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import TRAINED_OUT
 
-RECORDS = ("trained-out.json", "trained-out-resnet20.json")  # what README tells of, the first in full
+RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # what README tells of, the first in full
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
@@ -54,6 +55,10 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
     for path in records:
         write_text(path.with_suffix(".md"), render_record(path))
         yield path.with_suffix(".md")
+    logs = logged_runs_page.read_logs(folder)
+    if logs:
+        write_text(folder / logged_runs_page.PAGE, logged_runs_page.render_page(logs))
+        yield folder / logged_runs_page.PAGE
     readme, studies = folder.absolute().parents[1] / "README.md", [folder / name for name in RECORDS]
     if readme.is_file() and all(path.is_file() for path in studies):
         text = trained_out_findings.findings(*(read_record(path, TRAINED_OUT) for path in studies))
