@@ -89,6 +89,25 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
     return PairedTest(difference, error, freedom, float(2 * t.sf(abs(difference) / error, freedom)), len(runs))
 
 
+def mean_tests(groups: Groups) -> dict[Row, PairedTest]:
+    """The test of each line's mean against zero; empty where no line has two values.
+
+    The spread about a line's mean is pooled over the lines of one precision.
+    """
+    from scipy.stats import t
+
+    tests = {}
+    for row, values in groups.items():
+        others = [list(groups[other].values()) for other in groups if other.precision == row.precision]
+        freedom = sum(len(other) - 1 for other in others)
+        if freedom:
+            variance = sum(float(np.var(other)) * len(other) for other in others) / freedom
+            difference, error = float(np.mean(list(values.values()))), sqrt(variance / len(values))
+            p = float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
+            tests[row] = PairedTest(difference, error, freedom, p, len(values))
+    return tests
+
+
 def holm(tests: Sequence[PairedTest]) -> list[Interval]:
     """The interval of each test, by Holm's steps.
 

@@ -1,14 +1,12 @@
-"""What longer trainings say: their own table and comparisons, and how far POST is from the ceiling at each length."""
+"""What longer trainings say: their own table and comparisons."""
 
 from collections.abc import Iterator
 from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
-from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, control_percents, epochs, percent
+from asq_model.studies.trained_out import Groups, TrainedOut, by_row, control_percents, epochs, percent
 from asq_model.studies.trained_out_claims import summary_table
 from asq_model.studies.trained_out_tables import curve_table
-
-AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
 
 
 def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
@@ -20,32 +18,6 @@ def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
         for length, found in runs.items()
     }
     return {length: lines for length, lines in groups.items() if lines}
-
-
-def best_post(groups: Groups, precision: str) -> tuple[Row, float] | None:
-    """The line with POST weights whose mean is the highest, and that mean."""
-    means = {
-        row: mean(values.values())
-        for row, values in groups.items()
-        if row.family == "post" and row.precision == precision
-    }
-    return max(means.items(), key=lambda line: line[1]) if means else None
-
-
-def aims(study: TrainedOut) -> Iterator[str]:
-    """Yield what became of the aims at each length, each by the best line with POST weights."""
-    ceiling = percent(study["ceiling"])
-    for bits, aim in AIMS.items():
-        precision, outcomes = f"W{bits}A{bits}", []
-        for length, groups in groups_by_length(study).items():
-            best = best_post(groups, precision)
-            if best is not None:
-                row, accuracy = best
-                loss = ceiling - accuracy
-                reached = "reached" if loss <= aim else "not reached"
-                outcomes.append(f"after {length} epochs {reached}, {row.label} loses {loss:.2f}")
-        if outcomes:
-            yield f"- {precision} POST within {aim} points of the ceiling: {'; '.join(outcomes)}."
 
 
 def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:

@@ -7,9 +7,10 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
 from asq_model.studies.trained_out import TrainedOut, by_row, control_percents, epochs, percent, row_of, title
 from asq_model.studies.trained_out_adaptation import adaptation_section
+from asq_model.studies.trained_out_aims import aims
 from asq_model.studies.trained_out_claims import pairs_table, summary_table
 from asq_model.studies.trained_out_control import control_section
-from asq_model.studies.trained_out_longer import aims, longer_section
+from asq_model.studies.trained_out_longer import longer_section
 from asq_model.studies.trained_out_tables import (
     accuracy_table,
     collapsed_runs,

@@ -10,6 +10,7 @@ from asq_model.studies.paired_comparisons import (
     fallen,
     holm,
     is_comparable,
+    mean_tests,
     seeds_needed,
     spread,
     verdict,
@@ -34,6 +35,27 @@ def test_a_difference_of_two_lines_is_tested_as_scipy_tests_pairs():
         (found.statistic, found.df, found.pvalue)
     )
     assert test.runs == 3
+
+
+def test_a_line_s_mean_is_tested_as_scipy_tests_it():
+    values = {0: 0.4, 1: -0.1, 2: 0.6, 3: 0.2}
+    test = mean_tests({LSQ: values, ASQ._replace(bits=3): {0: 5.0}})[LSQ]
+    found = stats.ttest_1samp(list(values.values()), 0)
+    assert (test.difference / test.error, test.freedom, test.p, test.runs) == pytest.approx(
+        (found.statistic, found.df, found.pvalue, 4)
+    )
+
+
+def test_lines_of_one_precision_share_their_spread():
+    """Two lines about their own means: variance (0.02 + 0.08) / 2; a line with one value has an interval, too."""
+    tests = mean_tests({LSQ: {0: 1.1, 1: 0.9}, ASQ: {0: 0.2, 1: -0.2}, POST: {0: 3.0}})
+    assert {row: (test.error, test.freedom) for row, test in tests.items()} == {
+        LSQ: (pytest.approx(0.025**0.5), 2),
+        ASQ: (pytest.approx(0.025**0.5), 2),
+        POST: (pytest.approx(0.05**0.5), 2),
+    }
+    assert mean_tests({LSQ: {0: 1.0}, ASQ: {1: 2.0}}) == {}
+    assert mean_tests({LSQ: {0: 1.0, 1: 1.0}})[LSQ].p == 0
 
 
 def test_the_error_of_pairs_together_counts_a_line_that_they_share():

@@ -9,10 +9,11 @@ from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
 from asq_model.studies.trained_out_adaptation import adaptation_section, conclusion, lead_sentences
+from asq_model.studies.trained_out_aims import aims, distances
 from asq_model.studies.trained_out_claims import compare, pairs_by_claim
 from asq_model.studies.trained_out_control import compare_with_control, control_section
 from asq_model.studies.trained_out_findings import findings
-from asq_model.studies.trained_out_longer import aims, groups_by_length, longer_section
+from asq_model.studies.trained_out_longer import groups_by_length, longer_section
 from asq_model.studies.trained_out_page import render_page
 from asq_model.studies.trained_out_tables import accuracy_table, repeats_section
 
@@ -155,17 +156,26 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
     assert list(control_section(RESNET_20)) == []
 
 
-def test_an_aim_is_reached_or_not_by_the_figures():
+def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
     post = Row(3, 3, "post", "extended", "asq")
     losses = {
         length: percent(STUDY["ceiling"]) - mean(groups[post].values())
         for length, groups in groups_by_length(STUDY).items()
     }
     said = list(aims(STUDY))
-    assert f"after 6 epochs not reached, ASQ + POST (extended) loses {losses[6]:.2f}" in said[1]
-    assert f"after 20 epochs reached, ASQ + POST (extended) loses {losses[20]:.2f}." in said[1]
-    better = [run | {"correct": run["correct"] + 300} for run in STUDY["rows"]]
-    assert all("after 6 epochs reached" in line for line in aims(STUDY | {"rows": better}))
+    assert f"after 6 epochs undecided, ASQ + POST (extended) loses {losses[6]:.2f} ± " in said[1]
+    assert f"after 20 epochs undecided, ASQ + POST (extended) loses {losses[20]:.2f} ± " in said[1]
+    for change, outcome in ((300, "reached"), (-300, "not reached")):
+        moved = [run | {"correct": run["correct"] + change} for run in STUDY["rows"]]
+        assert all(f"after 6 epochs {outcome}, " in line for line in list(aims(STUDY | {"rows": moved}))[:2])
+    assert list(aims(STUDY | {"rows": STUDY["rows"][:10], "curve": []})) == []
+
+
+def test_an_aim_is_undecided_where_the_interval_has_it_inside():
+    for distance in [*distances(STUDY), *distances(RESNET_20)]:
+        inside = abs(distance.test.difference) < distance.interval.half_width
+        assert (distance.outcome == "undecided") == inside
+        assert distance.row.family == "post" and distance.bits in (3, 4)
 
 
 def test_the_paper_s_figures_stand_beside_its_own_network_s():

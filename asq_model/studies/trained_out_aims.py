@@ -1,0 +1,69 @@
+"""How far POST is from the ceiling, and whether that is within what is aimed at. Free of torch."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from asq_model.studies.paired_comparisons import CONFIDENCE, Interval, PairedTest, fallen, holm, mean_tests
+from asq_model.studies.trained_out import Row, TrainedOut, percent
+from asq_model.studies.trained_out_longer import groups_by_length
+
+AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
+
+
+class Distance(NamedTuple):
+    """How far a line with POST weights is from an aim; the test's difference is what is left of the aim."""
+
+    bits: int
+    length: int
+    row: Row
+    test: PairedTest
+    interval: Interval
+
+    @property
+    def outcome(self) -> str:
+        """Whether the line reaches the aim."""
+        if not self.interval.decided:
+            return "undecided"
+        return "reached" if self.test.difference > 0 else "not reached"
+
+    @property
+    def loss(self) -> str:
+        """How far the line is below the ceiling, with its interval, in points."""
+        return f"{AIMS[self.bits] - self.test.difference:.2f} ± {self.interval.half_width:.2f}"
+
+
+def distances(study: TrainedOut) -> list[Distance]:
+    """Every line with POST weights against the aim of its bits, corrected for how many they are."""
+    ceiling, found = percent(study["ceiling"]), []
+    for length, groups in groups_by_length(study).items():
+        for bits, aim in AIMS.items():
+            left = {
+                row: {number: value - (ceiling - aim) for number, value in values.items()}
+                for row, values in groups.items()
+                if row.precision == f"W{bits}A{bits}" and not fallen(values)
+            }
+            tests = mean_tests(left)
+            found += [(bits, length, row, test) for row, test in tests.items() if row.family == "post"]
+    intervals = holm([test for *_, test in found])
+    return [Distance(*what, interval) for what, interval in zip(found, intervals, strict=True)]
+
+
+def aims(study: TrainedOut) -> Iterator[str]:
+    """Yield what became of each aim at each length by the best line, and how that was judged."""
+    every = distances(study)
+    for bits, aim in AIMS.items():
+        outcomes = []
+        for length in dict.fromkeys(distance.length for distance in every if distance.bits == bits):
+            lines = [distance for distance in every if (distance.bits, distance.length) == (bits, length)]
+            best = max(lines, key=lambda line: line.test.difference)
+            outcomes.append(f"after {length} epochs {best.outcome}, {best.row.label} loses {best.loss}")
+        if outcomes:
+            yield f"- W{bits}A{bits} POST within {aim} points of the ceiling: {'; '.join(outcomes)}."
+    if every:
+        yield ""
+        yield (
+            f"Each by its best line, with a {100 * CONFIDENCE:.0f} % interval by Student's t about its mean over seeds;"
+            " the spread over seeds is that of all lines of one precision and length. Intervals are corrected by Holm's"
+            f" method for {len(every)} lines with POST weights that were set against an aim. *Undecided*: the interval"
+            " has the aim in it. The ceiling is one network; the intervals say nothing of others."
+        )
