@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from statistics import mean
 
 from asq_model.common.markdown import table_lines
-from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, frozen_change, row_of
+from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
+from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, frozen_change, row_of, seed
 from asq_model.studies.trained_out_claims import Comparison, compare
 
 SCALES = {
@@ -71,17 +72,39 @@ def scales_table(groups: Groups) -> list[str]:
     return table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 
-def frozen_table(study: TrainedOut) -> list[str]:
-    """What the same ASQ networks score with every layer's β held at its mean."""
-    runs = [run for run in study["rows"] if "frozen" in run]
-    changes: dict[Row, list[float]] = {}
-    for run in runs:
-        changes.setdefault(row_of(run), []).append(frozen_change(run))
-    cells = [
-        [row.precision, row.label, len(values), f"{min(values):+.2f}", f"{mean(values):+.2f}", f"{max(values):+.2f}"]
-        for row, values in changes.items()
-    ]
-    return table_lines(("bits", "method", "networks", "least", "mean change, points", "most"), cells, "llrrrr")
+def frozen_changes(study: TrainedOut) -> Groups:
+    """By how many points each line's networks change, by seed, when every layer's β is held at its mean."""
+    changes: Groups = {}
+    for run in study["rows"]:
+        if "frozen" in run:
+            changes.setdefault(row_of(run), {})[seed(run)] = frozen_change(run)
+    return changes
+
+
+def change_words(test: PairedTest, interval: Interval) -> tuple[str, str]:
+    """A mean change with its interval, in points, and whether it is one."""
+    outcome = ("gains" if test.difference > 0 else "loses") if interval.decided else "undecided"
+    return f"{test.difference:+.2f} ± {interval.half_width:.2f}", outcome
+
+
+def mean_change(changes: Groups) -> tuple[str, str] | None:
+    """The mean change of all networks together with its interval, and whether it is one; None for fewer than two."""
+    together = dict(enumerate(value for values in changes.values() for value in values.values()))
+    tests = list(mean_tests(dict.fromkeys(list(changes)[:1], together)).values())
+    return change_words(tests[0], holm(tests)[0]) if tests else None
+
+
+def frozen_table(changes: Groups) -> list[str]:
+    """What the same ASQ networks score with every layer's β held at its mean, with intervals corrected together."""
+    tests = mean_tests(changes)
+    words = dict(zip(tests, map(change_words, tests.values(), holm(list(tests.values()))), strict=True))
+    cells = []
+    for row, found in changes.items():
+        values = found.values()
+        extremes = f"{min(values):+.2f}", f"{max(values):+.2f}"
+        cells.append([row.precision, row.label, len(values), *extremes, *words.get(row, ("–", "undecided"))])
+    titles = ("bits", "method", "networks", "least", "most", "mean change, points", "verdict")
+    return table_lines(titles, cells, "llrrrrl")
 
 
 def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:
@@ -92,10 +115,14 @@ def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:
         yield list(lead_sentences(groups))
         yield [conclusion(groups)]
         yield scales_table(groups)
-    changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
-    if changes:
+    changes = frozen_changes(study)
+    together = mean_change(changes)
+    if together:
+        values = [value for found in changes.values() for value in found.values()]
         yield [
-            f"With each layer's β held at its mean over 1,024 training images, {len(changes)} networks change by"
-            f" {min(changes):+.2f} to {max(changes):+.2f} points, {mean(changes):+.2f} on average."
+            f"With each layer's β held at its mean over 1,024 training images, {len(values)} networks change by"
+            f" {min(values):+.2f} to {max(values):+.2f} points, {together[0]} on average ({together[1]}). Intervals are"
+            " by Student's t; the table's have the spread of all lines of one precision, and are corrected by Holm's"
+            " method for its lines."
         ]
-        yield frozen_table(study)
+        yield frozen_table(changes)

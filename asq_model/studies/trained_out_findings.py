@@ -10,10 +10,10 @@ from asq_model.studies.trained_out import (
     TrainedOut,
     by_row,
     epochs,
-    frozen_change,
     network,
     percent,
 )
+from asq_model.studies.trained_out_adaptation import frozen_changes, mean_change
 from asq_model.studies.trained_out_claims import compare
 
 BLOCK = "accuracy"  # of README
@@ -61,5 +61,5 @@ def differences(study: TrainedOut) -> dict[str, str]:
 
 def without_adaptation(study: TrainedOut) -> dict[str, str]:
     """How ASQ's accuracy changes where steps do not adapt, if that was measured."""
-    changes = [frozen_change(run) for run in study["rows"] if "frozen" in run]
-    return {"every β at its mean over images, all widths": f"{mean(changes):+.2f}"} if changes else {}
+    words = mean_change(frozen_changes(study))
+    return {"every β at its mean over images, all widths": ", ".join(words)} if words else {}

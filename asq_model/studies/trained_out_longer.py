@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
-from asq_model.studies.trained_out import Groups, TrainedOut, by_row, control_percents, epochs, percent
+from asq_model.studies.paired_comparisons import holm, mean_tests, verdict
+from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, control_percents, epochs, percent
 from asq_model.studies.trained_out_claims import summary_table
 from asq_model.studies.trained_out_tables import curve_table
 
@@ -20,20 +21,34 @@ def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
     return {length: lines for length, lines in groups.items() if lines}
 
 
+def gains_over(rows: Groups, groups: Groups) -> dict[Row, tuple[str, str]]:
+    """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
+    gains: Groups = {}
+    for row, values in groups.items():
+        shared = values.keys() & rows.get(row, {}).keys()
+        if len(shared) > 1:
+            gains[row] = {number: values[number] - rows[row][number] for number in shared}
+    tests = mean_tests(gains)
+    intervals = holm(list(tests.values()))
+    return {
+        row: (f"{test.difference:+.2f} ± {interval.half_width:.2f}", verdict(test, interval))
+        for (row, test), interval in zip(tests.items(), intervals, strict=True)
+    }
+
+
 def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
     """The lines of one length: mean and spread over seeds, the gain over the rows, the distance to full precision."""
-    rows, ceiling, control = by_row(study["rows"]), percent(study["ceiling"]), control_percents(study, length)
-    cells = []
+    ceiling, control = percent(study["ceiling"]), control_percents(study, length)
+    gains, cells = gains_over(by_row(study["rows"]), groups), []
     for row, values in groups.items():
         accuracy = mean(values.values())
-        shorter = [rows[row][number] for number in values if number in rows.get(row, {})]
-        gain = f"{accuracy - mean(shorter):+.2f}" if len(shorter) == len(values) else "–"
         spread = f"{accuracy:.2f} ± {stdev(values.values()):.2f}"
         to_control = f"{accuracy - mean(control):+.2f}" if control else "–"
-        cells.append([row.precision, row.label, spread, len(values), gain, f"{accuracy - ceiling:+.2f}", to_control])
+        distances = f"{accuracy - ceiling:+.2f}", to_control
+        cells.append([row.precision, row.label, spread, len(values), *gains.get(row, ("–", "–")), *distances])
     gained = f"over {epochs(study['rows'][0])} epochs, same seeds"
-    titles = ("bits", "method", "top-1, %", "seeds", gained, "to the ceiling", "to the control")
-    return table_lines(titles, cells, "llrrrrr")
+    titles = ("bits", "method", "top-1, %", "seeds", gained, "verdict", "to the ceiling", "to the control")
+    return table_lines(titles, cells, "llrrrlrr")
 
 
 def longer_section(study: TrainedOut) -> Iterator[list[str]]:
@@ -44,7 +59,9 @@ def longer_section(study: TrainedOut) -> Iterator[list[str]]:
             continue
         control = control_percents(study, length)
         yield [
-            f"Rows of {length} epochs, with the rates of those of {usual}; they are compared with each other only."
+            f"Rows of {length} epochs, with the rates of those of {usual}; they are compared with each other only,"
+            " but for what they gain over fewer epochs: a mean over seeds with its interval by Student's t, the spread"
+            " that of all lines of one precision, corrected by Holm's method for this table."
             + (
                 f" Their control, full precision for {length} epochs more, scores {mean(control):.2f} % on average of"
                 f" {len(control)} seeds."

@@ -65,7 +65,8 @@ def accuracies(study: TrainedOut) -> Iterator[list[str]]:
     yield accuracy_table(study)
     yield [
         "Zero weights and terms (signed powers of two, times 1 or √2) are those of the low-bit layers. *Training* is"
-        " the accuracy on augmented images during the last epoch."
+        " the accuracy on augmented images during the last epoch. ± is the standard deviation over seeds; distances are"
+        " those of means, and decide nothing: intervals follow."
         + (
             " The paper trained for 300 epochs on the original files, and does not say with which kind of levels:"
             " orderings can be compared, levels cannot."

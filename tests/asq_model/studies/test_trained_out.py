@@ -8,12 +8,19 @@ from conftest import ROOT
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
-from asq_model.studies.trained_out_adaptation import adaptation_section, conclusion, lead_sentences
+from asq_model.studies.trained_out_adaptation import (
+    adaptation_section,
+    conclusion,
+    frozen_changes,
+    frozen_table,
+    lead_sentences,
+    mean_change,
+)
 from asq_model.studies.trained_out_aims import aims, distances
 from asq_model.studies.trained_out_claims import compare, pairs_by_claim
 from asq_model.studies.trained_out_control import compare_with_control, control_section
 from asq_model.studies.trained_out_findings import findings
-from asq_model.studies.trained_out_longer import groups_by_length, longer_section
+from asq_model.studies.trained_out_longer import gains_over, groups_by_length, longer_section
 from asq_model.studies.trained_out_page import render_page
 from asq_model.studies.trained_out_tables import accuracy_table, repeats_section
 
@@ -111,6 +118,27 @@ def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
     without = [{name: value for name, value in run.items() if name != "frozen"} for run in STUDY["rows"]]
     assert "held at its mean" not in str(list(adaptation_section(STUDY | {"rows": without})))
     assert "held at its mean" in str(list(adaptation_section(STUDY)))
+
+
+def test_a_change_by_holding_beta_has_an_interval_or_is_undecided():
+    """Of two rows with changes about +1 and about 0 the first gains; all together they gain."""
+    post = ASQ._replace(family="post", kind="symmetric")
+    changes = {ASQ: {0: 1.0, 1: 1.1, 2: 0.9, 3: 1.0}, post: {0: 0.1, 1: -0.1, 2: 0.1, 3: -0.1}}
+    _, _, first, second = frozen_table(changes)
+    assert first.startswith("| W4A4 | ASQ | 4 | +0.90 | +1.10 | +1.00 ± ") and first.endswith("| gains |")
+    assert "| +0.00 ± " in second and second.endswith("| undecided |")
+    assert mean_change({ASQ: {0: -1.0, 1: -1.01}})[1] == "loses"
+    assert mean_change(changes)[0].startswith("+0.50 ± ") and mean_change({ASQ: {0: 1.0}}) is None
+    assert sum(map(len, frozen_changes(STUDY).values())) == sum("frozen" in run for run in STUDY["rows"])
+
+
+def test_what_more_epochs_gain_has_an_interval():
+    usual = by_row(STUDY["rows"])
+    longer = {ASQ: {number: value + 1 for number, value in usual[ASQ].items()}, LSQ: usual[LSQ], FEATURES: {0: 80.0}}
+    longer[LSQ] = {number: value + 0.1 * (-1) ** number for number, value in longer[LSQ].items()}
+    gains = gains_over(usual, longer)
+    assert gains[ASQ][0].startswith("+1.00 ± ") and gains[ASQ][1] == "holds"
+    assert gains[LSQ][0].startswith("+0.00 ± ") and gains[LSQ][1] == "undecided" and FEATURES not in gains
 
 
 def test_a_run_made_again_is_set_beside_the_first():
