@@ -5,6 +5,7 @@ from msgspec import Struct
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
 from sim.engine.engine_area import EngineArea
+from sim.measure.fpga_families import FPGA_FAMILIES
 
 MEGAHERTZ = 100  # rates are given at this clock
 COLUMNS = (
@@ -12,14 +13,15 @@ COLUMNS = (
     ("cycles", "cycles an image"),
     ("latency", "latency"),
     ("busy", "products busy"),
-    ("lane", "LUT6 a product"),
-    ("luts", "LUT6"),
+    ("lane", "LUTs a product"),
+    ("luts", "LUTs"),
     ("ffs", "flip-flops"),
-    ("dsps", "DSP48"),
-    ("blocks", "RAMB18"),
+    ("dsps", "multiplier blocks"),
+    ("blocks", "memory blocks"),
     ("rate", f"images/s at {MEGAHERTZ} MHz"),
-    ("density", "images/s a MHz and 1,000 LUT6"),
+    ("density", "images/s a MHz and 1,000 LUTs"),
     ("over", "over uniform"),
+    ("network", "network"),
 )
 UNIFORM = "uniform-sign"
 
@@ -50,10 +52,12 @@ class EngineRow(Struct, frozen=True):
 
     @property
     def cycles(self) -> float:
+        """Cycles from one image to the next, on average."""
         return self.period / self.under_way
 
     @property
     def luts(self) -> int:
+        """Look-up tables of the whole engine."""
         return self.area.total(self.lanes).luts
 
     @property
@@ -119,6 +123,7 @@ def table(rows: list[EngineRow]) -> str:
                 "rate": f"{MEGAHERTZ * 1e6 / row.cycles:,.0f}",
                 "density": f"{row.density:.2f}",
                 "over": "not measured" if rival is None else f"{row.density / rival.density:.2f}",
+                "network": f"`{row.network}`",
             }
         )
     return markdown_table(lines, COLUMNS)
@@ -142,20 +147,20 @@ def page(report: EnginesReport) -> str:
     lines = [
         f"# Whole engines side by side: preset {report.preset}",
         "",
-        "The same [engine](../engine.md) with other products, each with a network of its own levels in its memories"
-        " (ResNet-8 on CIFAR-10, first and last layer of 8 bits, ASQ's adapters included), made by `asq-post engines`"
-        " and `asq-post pages`.",
+        "The same [engine](../engine.md) with other products, each with a network of its own levels in its memories,"
+        " made by `asq-post engines` and `asq-post pages`.",
         "",
         f"- **Cycles** are the compiler's; simulation meets them exactly. At least {min(simulated)}"
         f" images went through the RTL of each engine, with generic products, without a difference to the graph.",
-        "- **LUT6, flip-flops, DSP48** are Yosys' count: a lane, synthesised once and counted as often as there are"
-        " lanes, and all that is not a lane. Nothing was placed: no open tool here places 7-series. Rates are at"
-        f" {MEGAHERTZ} MHz for all. *LUT6 a product* is a lane's, with its accumulators.",
+        f"- **LUTs, flip-flops, multiplier blocks** are Yosys' count for {FPGA_FAMILIES[report.family].title}: a lane,"
+        " synthesised once and counted as often as there are lanes, and all that is not a lane. Lanes, and so products,"
+        f" take {max(row.area.lane.dsps for row in report.rows)} multiplier blocks. Nothing was placed: rates at"
+        f" {MEGAHERTZ} MHz are no measured clock. *LUTs a product* are a lane's, with its accumulators.",
         "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts"
         " of those that are wider than they are.",
-        "- **RAMB18** are those that the memories take by their sizes.",
-        "- Weights of `uniform-sign` are sign and magnitude, 15 levels of 4 bits as POST has them. What"
-        " the level sets reach in accuracy is on [another page](trained-out.md).",
+        "- **Memory blocks** are those that the memories take by their sizes.",
+        "- Weights of `uniform-sign` are sign and magnitude. What the level sets reach in accuracy is on"
+        " [another page](trained-out.md).",
         *([f"- {report.note}"] if report.note else []),
         "",
     ]

@@ -14,7 +14,6 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.instructions import Instruction
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind as Instructions
 from sim.engine.build_engine import build_simulator, write_verilog
@@ -25,7 +24,6 @@ from sim.runner.verilator import compiler_version, verilator
 SOURCES = source_paths("sim/engine", "sim/runner")
 SAMPLE = 10  # images of which every value and code is compared
 SPARE_CYCLES = 10_000  # beyond the prediction, for the first image's way in and the last results' way out
-PARTS = ("step", "scales", "codes")  # what comes before a layer's products
 
 
 class LayerCycles(Struct, frozen=True):
@@ -85,17 +83,11 @@ class Found:
     differences: list[str]
 
 
-def layer_of(instruction: Instruction) -> str:
-    """The layer that an instruction is for, or its own name: `step of conv` is for `conv`."""
-    part, _, layer = instruction.name.partition(" of ")
-    return layer if part in PARTS else instruction.name
-
-
 def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
     """An image's instructions by the layer, or the operation, that they are for, in order."""
     rows: dict[str, list[int]] = {}
     for instruction in compiled.instructions:
-        row = rows.setdefault(layer_of(instruction), [0, 0, 0])
+        row = rows.setdefault(instruction.owner or instruction.name, [0, 0, 0])
         multiplies = instruction.kind == Instructions.CONVOLVE
         row[0] += instruction.products
         row[1 if multiplies else 2] += instruction.cycles

@@ -1,5 +1,7 @@
 """The instructions that read values: pooling, sums, copies, and the codes and steps of layers."""
 
+from typing import Any
+
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Input
@@ -105,8 +107,9 @@ def add_codes(build: Build, step: Step, use: Use) -> None:
     size = {"words": output[0] * output[1] * words, "steps": least}
     busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
     flush = cycles.collect_flush(use.operands.pieces, True, False)
-    about = {"reads": (build.values.place(step.output),), "writes": (build.codes.place(use.codes),)}
-    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, tensor=step.output, layer=name, **about)
+    about: dict[str, Any] = {"tensor": step.output, "layer": name, "owner": name}
+    places = {"reads": (build.values.place(step.output),), "writes": (build.codes.place(use.codes),)}
+    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, **about, **places)
 
 
 def add_adaptation(build: Build, step: Step, use: Use) -> None:
@@ -115,7 +118,8 @@ def add_adaptation(build: Build, step: Step, use: Use) -> None:
     assert isinstance(node, Convolution)
     fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output).shape)
     busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
-    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0, reads=(SUMS,))
+    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0, owner=node.name, reads=(SUMS,))
     fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])
     busy = cycles.busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
-    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0, writes=(build.scales(use.step),))
+    written = (build.scales(use.step),)
+    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0, owner=node.name, writes=written)

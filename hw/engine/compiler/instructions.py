@@ -28,8 +28,9 @@ class Instruction:
 
     terms: products of the arrays that those take, more where weights or codes are wider than the arrays'. tensor: the
     name of the tensor that is made or read word by word, if there is one; layer: the name of the layer whose codes are
-    made of it, or none. channels: of the tensor, the first and the one after the last, if not all of them. reads,
-    writes: places whose contents other instructions write or read, too.
+    made of it, or none. owner: the layer that it prepares, or none if it stands for itself. channels: of the tensor,
+    the first and the one after the last, if not all of them. reads, writes: places whose contents other instructions
+    write or read, too.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Instruction:
     terms: int = 0
     tensor: str = ""
     layer: str = ""
+    owner: str = ""
     channels: tuple[int, int] | None = None
     reads: tuple[Place, ...] = ()
     writes: tuple[Place, ...] = ()
