@@ -1,13 +1,26 @@
 """The adapter of ASQ: the small module that finds from a layer's input how large the step should be."""
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from asq_model.quantisation.straight_through import exporting
 from asq_model.spec.adaptive_step import BETA_LIMIT
 
 ONE_LAYER_BELOW = 8  # input channels, by the paper's rule
 RATIO = 4  # input channels per hidden neuron
+
+
+def average(x: Tensor, positions: tuple[int, ...]) -> Tensor:
+    """The mean over some axes, which are gone from the result.
+
+    In training on a CPU it is a sum that is divided, as torch has the mean of float32 there, bit by bit: the gradient
+    is divided before it is spread over the positions, not after, which saves a pass over memory.
+    """
+    divided = torch.is_grad_enabled() and not exporting() and not x.is_cuda and x.dtype == torch.float32
+    return x.sum(positions) / prod(x.shape[axis] for axis in positions) if divided else x.mean(positions)
 
 
 class Adapter(nn.Module):
@@ -59,7 +72,7 @@ class Adapter(nn.Module):
     def pooled(self, x: Tensor) -> Tensor:
         """The average over positions, [N, C], which is what the adapter looks at."""
         positions = tuple(set(range(1, x.dim())) - {self.channel_axis % x.dim()})
-        return x.mean(positions) if positions else x
+        return average(x, positions) if positions else x
 
     def neurons(self, pooled: Tensor) -> Tensor:
         """The hidden neurons before ReLU, [N, hidden], of an adapter with two layers."""

@@ -12,6 +12,7 @@ from asq_model.quantisation import (
     activation_quantiser,
 )
 from asq_model.quantisation.activations import FROM_BATCH, NOT_STARTED
+from asq_model.quantisation.adapter import average
 from asq_model.spec.fixed_point import bounds
 
 import reference  # isort: skip
@@ -128,6 +129,20 @@ def test_adapter_starts_at_one_and_stays_above_its_floor(channels, asked, layers
     adapter.output.bias.data.fill_(-5)
     assert torch.all(adapter(x) == 2.0**-4)
     assert torch.all(Adapter(channels, asked, floor=0.5).double()(x.double() * -1e4) >= 0.5)
+
+
+@pytest.mark.parametrize("shape, axes", [((8, 16, 5, 7), (2, 3)), ((4, 9, 12), (1,)), ((3, 17, 6), (2,))])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_adapter_s_average_is_the_mean_bit_by_bit(shape, axes, dtype):
+    """In float32 its gradient is spread over the positions without a tensor of its own: strides of 0."""
+    x = torch.randn(shape, dtype=dtype)
+    (x, y), slopes = (x.clone().requires_grad_() for _ in range(2)), torch.randn(x.mean(axes).shape, dtype=dtype)
+    found, wanted = average(x, axes), y.mean(axes)
+    (gradient,), (reference,) = (torch.autograd.grad(mean, of, slopes) for mean, of in ((found, x), (wanted, y)))
+    assert torch.equal(found, wanted) and torch.equal(gradient, reference)
+    assert all(gradient.stride(axis) == 0 for axis in axes) == (dtype == torch.float32)
+    with torch.no_grad():
+        assert torch.equal(average(x, axes), wanted)
 
 
 def test_zeros_say_nothing_of_the_step():
