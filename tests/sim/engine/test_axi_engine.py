@@ -38,7 +38,7 @@ def adapting(mac: MacSpec) -> Maker:
     made = Maker(mac, (1, 4, 4))
     first = made.conv("first", "input", 2, (3, 3), padding=(1, 1, 1, 1))
     second = made.conv("second", first, 2, (3, 3), padding=(1, 1, 1, 1), hidden=2)
-    made.conv("last", second, 3, (4, 4), relu=False, result_bits=30)
+    made.conv("last", second, 3, (4, 4), relu=False, result_bits=60)
     return made
 
 
@@ -46,7 +46,7 @@ def other(mac: MacSpec) -> Maker:
     """A network of other layers, and a smaller image."""
     made = Maker(mac, (1, 3, 3), seed=7)
     first = made.conv("first", "input", 4, (2, 2), hidden=3)
-    made.conv("last", first, 2, (2, 2), relu=False, result_bits=30)
+    made.conv("last", first, 2, (2, 2), relu=False, result_bits=60)
     return made
 
 

@@ -33,7 +33,7 @@ def test_options_are_checked_before_a_network_is_there(name, command, refused) -
 def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> None:
     """The words of the weights, and nothing else, begin where the engine reads them, and end with their checksum."""
     made = Maker(MacSpec("post", 3, 3, frac=0), (1, 2, 2))
-    made.conv("last", "input", 2, (2, 2), relu=False, result_bits=30)
+    made.conv("last", "input", 2, (2, 2), relu=False, result_bits=60)
     preset = Preset("", 2, 1, adapter=False, specialised=True, spram=True)
     _, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=preset)
     bitstream = tmp_path / "engine.bin"

@@ -39,7 +39,7 @@ def small_network() -> Maker:
     made = Maker(MacSpec("post", 3, 3, frac=0), (1, 4, 4))
     first = made.conv("first", "input", 3, (3, 3), padding=(1, 1, 1, 1), bits=8, weight_bits=8)
     second = made.conv("second", first, 3, (3, 3), padding=(1, 1, 1, 1), side=first)
-    made.conv("last", second, 3, (4, 4), relu=False, result_bits=30)
+    made.conv("last", second, 3, (4, 4), relu=False, result_bits=60)
     return made
 
 
@@ -100,6 +100,6 @@ def test_weights_that_the_ram_does_not_hold_are_refused() -> None:
 def test_a_network_that_takes_no_bytes_is_refused() -> None:
     """Over a serial line only bytes come."""
     made = Maker(MacSpec("post", 3, 3, frac=0), (1, 4, 4), with_table=False)
-    made.conv("last", "input", 3, (4, 4), relu=False, result_bits=30)
+    made.conv("last", "input", 3, (4, 4), relu=False, result_bits=60)
     with pytest.raises(InputError, match="takes no bytes"):
         engine_of(PRESET, made)
