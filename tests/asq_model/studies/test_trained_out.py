@@ -121,7 +121,7 @@ def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
 
 
 def test_a_change_by_holding_beta_has_an_interval_or_is_undecided():
-    """Of two rows with changes about +1 and about 0 the first gains; all together they gain."""
+    """A row whose changes are about +1 gains, one whose changes are about 0 does not; all together gain."""
     post = ASQ._replace(family="post", kind="symmetric")
     changes = {ASQ: {0: 1.0, 1: 1.1, 2: 0.9, 3: 1.0}, post: {0: 0.1, 1: -0.1, 2: 0.1, 3: -0.1}}
     _, _, first, second = frozen_table(changes)
