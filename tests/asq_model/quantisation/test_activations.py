@@ -134,7 +134,7 @@ def test_adapter_starts_at_one_and_stays_above_its_floor(channels, asked, layers
 @pytest.mark.parametrize("shape, axes", [((8, 16, 5, 7), (2, 3)), ((4, 9, 12), (1,)), ((3, 17, 6), (2,))])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_adapter_s_average_is_the_mean_bit_by_bit(shape, axes, dtype):
-    """In float32 its gradient is spread over the positions without a tensor of its own: strides of 0."""
+    """The gradient of an average in float32 takes no memory of its own: its strides over the positions are 0."""
     x = torch.randn(shape, dtype=dtype)
     (x, y), slopes = (x.clone().requires_grad_() for _ in range(2)), torch.randn(x.mean(axes).shape, dtype=dtype)
     found, wanted = average(x, axes), y.mean(axes)
