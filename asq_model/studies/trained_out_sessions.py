@@ -27,7 +27,7 @@ PROGRAM = "asq-post trained-out"
 
 def make_session(device: torch.device, commit: str, seconds: float) -> Session:
     """What there is to say of this use of a device, after so many seconds of it."""
-    name, used = platform.machine(), versions("numpy") | {"torch": str(torch.__version__)}
+    name, used = processor(), versions("numpy") | {"torch": str(torch.__version__)}
     if device.type == "cuda":
         name = torch.cuda.get_device_name()
         used |= {"CUDA": str(torch.version.cuda), "cuDNN": str(torch.backends.cudnn.version())}
@@ -39,6 +39,14 @@ def make_session(device: torch.device, commit: str, seconds: float) -> Session:
         "versions": used,
         "seconds": round(seconds, 1),
     }
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's name, as Linux gives it, and how many threads torch has there; elsewhere its architecture."""
+    threads = torch.get_num_threads()
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def digest_pixels(dataset: Dataset) -> dict[str, str]:

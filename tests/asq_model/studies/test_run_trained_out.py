@@ -1,5 +1,6 @@
 """The queue of networks that are trained out, on the digits: it goes on where it was, and refuses what does not fit."""
 
+import platform
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from asq_model.common.records import read_record, write_record
 from asq_model.studies.run_trained_out import Queue, run_plan
 from asq_model.studies.trained_out import TRAINED_OUT, row_of, seed
 from asq_model.studies.trained_out_page import render_page
+from asq_model.studies.trained_out_sessions import processor
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
@@ -104,6 +106,16 @@ def test_only_what_is_missing_is_done(trained, tmp_path):
     ]
     before = results.read_bytes()
     assert list(run_plan(more, replace(queue, results=results))) == [] and results.read_bytes() == before
+
+
+def test_a_session_names_the_cpu_and_its_threads(trained, tmp_path):
+    _, queue, _ = trained
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU: 2\nprocessor\t: 1\nmodel name\t: other\n")
+    assert processor(cpuinfo).startswith("Some CPU: 2, ") and " thread" in processor(cpuinfo)
+    assert processor(tmp_path / "none") == processor(cpuinfo).replace("Some CPU: 2", platform.machine())
+    (session,) = read_record(queue.results, TRAINED_OUT)["sessions"]
+    assert session["device"] == processor()
 
 
 def test_a_start_that_is_not_the_ceiling_is_refused(trained, tmp_path):
