@@ -19,7 +19,7 @@ from hw.engine.presets import Preset, find_preset, presets
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
 from hw.engine_command import CHECK, check_engine, network_options, read_network
-from sim.engine.bitstream import FLOWS, measure_use, write_bitstream
+from sim.engine.bitstream import FLOWS, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
 from sim.measure.yosys_area import Area
@@ -56,7 +56,7 @@ def bitstream(folder, preset, root, check, **products):
     with progress_bar("bitstream") as bar:
         bar.expect(2)
         if family in FLOWS:
-            use = measure_use(verilog, family, place)
+            use = synthesise_engine(verilog, family, place)
         else:
             use = measure_engine(verilog, family, place).total(compiled.spec.pixels)
         bar.advance()

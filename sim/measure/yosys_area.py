@@ -101,20 +101,30 @@ def area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
 
 def count_cells(verilog: Path, top: str, family: str, script: str, folder: Path) -> Area:
     """Run a synthesis in its folder and count the cells. Raises InputError where Yosys reports none."""
-    with reported_os_errors("synthesise in", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        report = folder / "stat.json"
-        report.unlink(missing_ok=True)
-        (folder / "unit.v").write_bytes(verilog.read_bytes())
-        yosys(script, folder)
-        try:
-            cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
-        except (InputError, KeyError, TypeError) as error:
-            raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
-    counted = summed(FPGA_FAMILIES[family], cells)
+    report = folder / "stat.json"
+    report.unlink(missing_ok=True)
+    run_synthesis(script, verilog, folder / "unit.v")
+    counted = read_cells(report, top, family)
     if not counted.luts:
         raise InputError(f"Yosys found no look-up table in {top} for {family}: {report}")
     return counted
+
+
+def run_synthesis(script: str, verilog: Path, copy: Path) -> None:
+    """Copy Verilog to where a script of Yosys reads it, and run the script there. Raises InputError where it fails."""
+    with reported_os_errors("synthesise in", copy.parent):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(verilog.read_bytes())
+        yosys(script, copy.parent)
+
+
+def read_cells(report: Path, top: str, family: str) -> Area:
+    """Read the cells of a module from the statistics that Yosys wrote. Raises InputError where there are none."""
+    try:
+        cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
+    return summed(FPGA_FAMILIES[family], cells)
 
 
 def areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar = SILENT) -> dict[str, Area]:

@@ -12,7 +12,7 @@ from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
 from sim.bitstream_command import engine_for_device, write_flash
-from sim.engine.bitstream import measure_use
+from sim.engine.bitstream import synthesise_engine
 
 
 def test_a_preset_for_no_device_is_refused(refused) -> None:
@@ -58,9 +58,9 @@ def test_use_is_counted_once(tmp_path: Path) -> None:
     verilog = tmp_path / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
-    use = measure_use(verilog, "ice40", tmp_path / "device")
+    use = synthesise_engine(verilog, "ice40", tmp_path / "device")
     assert use.luts > 100
     assert use.dsps > 0
     made_at = (tmp_path / "device" / "netlist.json").stat().st_mtime_ns
-    assert measure_use(verilog, "ice40", tmp_path / "device") == use
+    assert synthesise_engine(verilog, "ice40", tmp_path / "device") == use
     assert (tmp_path / "device" / "netlist.json").stat().st_mtime_ns == made_at

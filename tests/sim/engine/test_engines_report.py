@@ -12,7 +12,7 @@ from asq_model.common.records import read_record, write_record
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
-from sim.engine.bitstream import measure_use
+from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
 from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined, page
 from sim.measure.yosys_area import Area
@@ -76,7 +76,7 @@ def test_the_parts_of_an_engine_are_all_of_it(tmp_path: Path) -> None:
     verilog = tmp_path / "written.v"
     verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
     area = measure_engine(verilog, "xc7", tmp_path / "parts")
-    whole = measure_use(verilog, "xc7", tmp_path / "whole")
+    whole = synthesise_engine(verilog, "xc7", tmp_path / "whole")
     assert area.lane.luts > 100
     assert area.total(2).luts == pytest.approx(whole.luts, rel=0.03)
     assert area.total(2).dsps == whole.dsps
