@@ -1,39 +1,31 @@
 """The engine: memories, lanes, what follows them, and the sequencer that runs a program for every image."""
 
-from collections.abc import Mapping
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.adapter import Network
-from hw.engine.arrays import Arrays, modules_of
-from hw.engine.collector import Collector
+from hw.engine.arrays import modules_of
 from hw.engine.coordinate import coordinate
-from hw.engine.engine_layouts import PROGRAMS, count_layout, event_layout, written_layout
+from hw.engine.engine_layouts import count_layout, event_layout, written_layout
+from hw.engine.engine_parts import Control, EngineParts, add_control, add_parts, select_fields
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, totals_layout
 from hw.engine.finisher_memories import add_constants, feed_finisher
 from hw.engine.image import Image
-from hw.engine.loader import Loader
 from hw.engine.program import (
-    ARRAY_KINDS,
-    VALUE_KINDS,
     Kind,
     adapt_fields,
     collect_fields,
     convolve_fields,
     finish_fields,
-    follow_fields,
     load_fields,
     window_fields,
 )
-from hw.engine.quantiser import Quantiser
-from hw.engine.results import Results, result_layout
+from hw.engine.results import result_layout
 from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler
-from hw.engine.sequencer import Sequencer, start_signals
 from hw.engine.step_unit import StepUnit
 
 
@@ -106,107 +98,111 @@ class Engine(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec = self.spec
-        programs = self.image.array_program, self.image.value_program
-        arrays, others = (
-            Sequencer(spec, layout(spec), kinds, words, self.writer, self.counted)
-            for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
-        )
-        m.submodules.arrays, m.submodules.others = arrays, others
-        starts = {**start_signals(m, others), **start_signals(m, arrays)}
-        array, value = arrays.instruction, others.instruction
-        through = Signal()  # values that are collected go through the finisher: the arrays rest
-        m.d.comb += through.eq(others.at_work & (value.kind == Kind.COLLECT) & value.finishes)
-        summed = self.part(m, array, follow_fields(spec), "summed")
-        follow = Signal.like(summed)  # of what is finished
-        collected = self.part(m, value, follow_fields(spec), "collected")
-        m.d.comb += follow.eq(Mux(through, collected, summed))
-        collecting = Signal()  # codes are made of what is collected
-        m.d.comb += collecting.eq(others.at_work & (value.kind == Kind.COLLECT))
+        control = add_control(m, self.spec, self.image, self.writer, self.counted)
+        parts = add_parts(m, self.spec, self.image, self.radix_bits, self.piece_bits, self.writer, self.spram)
+        self.connect_instructions(m, control, parts)
+        feed_finisher(m, self.spec, control, parts)
+        self.feed_quantiser(m, control, parts)
+        self.keep_results(m, control, parts)
+        scaler = self.add_adaptation(m, control, parts)
+        add_constants(m, self.spec, self.image, self.writer, control, parts, scaler)
+        coordinate(m, control, parts.loader, parts.results.busy)
+        self.show_programs(m, control)
+        if self.observed:
+            self.show_words(m, control.follow, parts)
+        if self.writer is not None:
+            m.d.comb += self.writer.row.eq(self.rows)
+        return m
 
-        m.submodules.loader = loader = Loader(spec, list(self.image.tables), self.writer)
-        m.submodules.products = products = Arrays(spec, self.radix_bits, self.image.weights, self.writer, self.spram)
-        m.submodules.collector = collector = Collector(spec)
-        m.submodules.finisher = finisher = Finisher(spec)
-        m.submodules.quantiser = quantiser = Quantiser(spec, self.piece_bits)
-        m.submodules.results = results = Results(spec)
+    def connect_instructions(self, m: Module, control: Control, parts: EngineParts) -> None:
+        """Give each part its fields of an instruction, and start it with the instruction; connect the streams."""
+        spec, array, value, starts = self.spec, control.array, control.value, control.starts
+        loader, products, collector, results = parts.loader, parts.products, parts.collector, parts.results
         wiring.connect(m, wiring.flipped(self.i), loader.i)
         wiring.connect(m, results.o, wiring.flipped(self.o))
         m.d.comb += [
-            loader.load.eq(self.part(m, value, load_fields(spec), "load")),
+            loader.load.eq(select_fields(m, value, load_fields(spec), "load")),
             loader.start.eq(starts[Kind.LOAD]),
             self.takes_last.eq(loader.takes_last),
-            products.window.eq(self.part(m, array, window_fields(spec), "array_window")),
-            products.layer.eq(self.part(m, array, convolve_fields(spec), "layer")),
-            products.follow.eq(summed),
+            products.window.eq(select_fields(m, array, window_fields(spec), "array_window")),
+            products.layer.eq(select_fields(m, array, convolve_fields(spec), "layer")),
+            products.follow.eq(control.summed),
             products.start.eq(starts[Kind.CONVOLVE]),
-            products.write.eq(quantiser.write),
-            products.code_address.eq(quantiser.code_address),
-            products.codes.eq(quantiser.codes),
-            collector.window.eq(self.part(m, value, window_fields(spec), "value_window")),
-            collector.follow.eq(collected),
-            collector.collect.eq(self.part(m, value, collect_fields(spec), "collect")),
+            products.write.eq(parts.quantiser.write),
+            products.code_address.eq(parts.quantiser.code_address),
+            products.codes.eq(parts.quantiser.codes),
+            collector.window.eq(select_fields(m, value, window_fields(spec), "value_window")),
+            collector.follow.eq(control.collected),
+            collector.collect.eq(select_fields(m, value, collect_fields(spec), "collect")),
             collector.last_word.eq(value.last_place_word),
             collector.start.eq(starts[Kind.COLLECT]),
-            finisher.follow.eq(follow),
-            quantiser.follow.eq(Mux(collecting, collected, summed)),
-            results.finish.eq(self.part(m, array, finish_fields(spec), "finish")),
+            parts.finisher.follow.eq(control.follow),
+            parts.quantiser.follow.eq(Mux(control.collecting, control.collected, control.summed)),
+            results.finish.eq(select_fields(m, array, finish_fields(spec), "finish")),
             results.start.eq(starts[Kind.FINISH]),
         ]
-        feed_finisher(m, spec, arrays, others, through, collector, products, finisher, loader)
-        self.quantise(m, collecting, through, collector, finisher, quantiser, follow)
+
+    def feed_quantiser(self, m: Module, control: Control, parts: EngineParts) -> None:
+        """Quantise what the collector has read, or what comes out of the finisher."""
+        collector, finisher, quantiser = parts.collector, parts.finisher, parts.quantiser
+        direct = Signal()
         m.d.comb += [
-            results.write.eq(finisher.done & follow.writes_results),
+            direct.eq(control.collecting & ~control.through),
+            # Sums of which no codes are made may be under way when the collector begins.
+            quantiser.valid.eq(Mux(direct, collector.valid, finisher.done & control.follow.writes_codes)),
+            quantiser.address.eq(Mux(direct, collector.item.target.code, finisher.target.code)),
+            quantiser.beat.eq(Mux(direct, collector.item.target.word, finisher.target.word)),
+            *(
+                value.eq(Mux(direct, read, finished))
+                for value, read, finished in zip(
+                    quantiser.values, collector.item.operands, finisher.values, strict=True
+                )
+            ),
+        ]
+
+    def keep_results(self, m: Module, control: Control, parts: EngineParts) -> None:
+        """Keep what is finished if it is a result, and say whether the arrays' instruction is still at work."""
+        finisher, results = parts.finisher, parts.results
+        m.d.comb += [
+            results.write.eq(finisher.done & control.follow.writes_results),
             results.address.eq(finisher.target.result),
             results.word.eq(finisher.results),
-            arrays.busy.eq((array.kind == Kind.CONVOLVE) & products.busy),
+            control.array_sequencer.busy.eq((control.array.kind == Kind.CONVOLVE) & parts.products.busy),
         ]
-        step: Value = Const(0, spec.step_bits)  # of the last ADAPT
-        busy: dict[Kind, Value] = {Kind.COLLECT: collector.busy}
+
+    def add_adaptation(self, m: Module, control: Control, parts: EngineParts) -> Scaler | None:
+        """Add what makes steps and scales of them, if steps adapt; the step of codes, and how long its program waits.
+
+        Returns what writes scales, None where they are constant.
+        """
+        value, quantiser = control.value, parts.quantiser
+        step: Value = Const(0, self.spec.step_bits)  # of the last ADAPT
+        busy: dict[Kind, Value] = {Kind.COLLECT: parts.collector.busy}
         scaler = None
-        if spec.adapter:
-            m.submodules.adaptation = adaptation = StepUnit(spec, self.network())
-            m.submodules.scaler = scaler = Scaler(spec, list(self.image.multipliers), self.writer)
+        if self.spec.adapter:
+            m.submodules.adaptation = adaptation = StepUnit(self.spec, self.network())
+            m.submodules.scaler = scaler = Scaler(self.spec, list(self.image.multipliers), self.writer)
             step = adaptation.step
             busy |= {Kind.ADAPT: adaptation.busy, Kind.SCALE: scaler.busy}
-            self.adapt(m, value, starts, finisher, adaptation, scaler)
-            m.d.comb += adaptation.adds_bank.eq(Mux(through, value.bank, array.bank))
+            self.connect_adaptation(m, control, parts.finisher, adaptation, scaler)
+            m.d.comb += adaptation.adds_bank.eq(Mux(control.through, value.bank, control.array.bank))
         m.d.comb += [
             quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step)),
-            others.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any()),
+            control.value_sequencer.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any()),
         ]
-        add_constants(m, spec, self.image, self.writer, finisher, through, collector, products, scaler)
-        coordinate(m, arrays, others, starts, loader, results.busy)
-        m.d.comb += self.error.eq(arrays.error | others.error)
-        for event, sequencer in ((self.array, arrays), (self.value, others)):
-            m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.instruction.kind)]
-        if self.observed:
-            self.observe(m, finisher, quantiser, follow)
-        if self.writer is not None:
-            m.d.comb += self.writer.row.eq(self.rows)
-        if self.counted:
-            for name, sequencer in (("array", arrays), ("value", others)):
-                count = self.counts[name]
-                m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
-        return m
+        return scaler
 
-    def adapt(
-        self,
-        m: Module,
-        value: data.View,
-        starts: Mapping[Kind, Signal],
-        finisher: Finisher,
-        adaptation: StepUnit,
-        scaler: Scaler,
+    def connect_adaptation(
+        self, m: Module, control: Control, finisher: Finisher, adaptation: StepUnit, scaler: Scaler
     ) -> None:
         """Connect what makes a layer's step of its map's sums, and its scales of the step."""
-        follow = finisher.follow
+        value, starts, follow = control.value, control.starts, finisher.follow
         m.d.comb += [
             adaptation.adds.eq(finisher.done & follow.adds_channels),
             adaptation.target.eq(finisher.target),
             adaptation.values.eq(finisher.values),
             adaptation.map_pixels.eq(follow.map_pixels),
-            adaptation.adapt.eq(self.part(m, value, adapt_fields(self.spec), "adapt")),
+            adaptation.adapt.eq(select_fields(m, value, adapt_fields(self.spec), "adapt")),
             adaptation.bank.eq(value.bank),
             adaptation.start.eq(starts[Kind.ADAPT]),
             scaler.first.eq(value.first_multiplier),
@@ -217,17 +213,20 @@ class Engine(wiring.Component):
             scaler.start.eq(starts[Kind.SCALE]),
         ]
 
-    def modules(self) -> dict[str, wiring.Component]:
-        """What the engine has many of, by the name of the module that it is."""
-        return modules_of(self.spec, self.radix_bits)
+    def show_programs(self, m: Module, control: Control) -> None:
+        """Show what each program has just done, and which instruction it has at hand if they are counted."""
+        sequencers = {"array": control.array_sequencer, "value": control.value_sequencer}
+        m.d.comb += self.error.eq(control.array_sequencer.error | control.value_sequencer.error)
+        for event, sequencer in zip((self.array, self.value), sequencers.values(), strict=True):
+            m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.instruction.kind)]
+        if self.counted:
+            for name, sequencer in sequencers.items():
+                count = self.counts[name]
+                m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
 
-    def network(self) -> Network:
-        """The adapter's memories."""
-        depths = {"weights": self.spec.depths.neuron_weights, "units": self.spec.depths.neurons}
-        return Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
-
-    def observe(self, m: Module, finisher: Finisher, quantiser: Quantiser, follow: data.View) -> None:
+    def show_words(self, m: Module, follow: data.View, parts: EngineParts) -> None:
         """Show test benches each word that is made."""
+        finisher, quantiser = parts.finisher, parts.quantiser
         extended = Signal(totals_layout(self.spec))
         m.d.comb += [
             *(wide.eq(value) for wide, value in zip(extended, finisher.values, strict=True)),
@@ -241,38 +240,15 @@ class Engine(wiring.Component):
             self.codes.word.eq(quantiser.codes),
         ]
 
-    def quantise(
-        self,
-        m: Module,
-        collecting: Signal,
-        through: Signal,
-        collector: Collector,
-        finisher: Finisher,
-        quantiser: Quantiser,
-        follow: data.View,
-    ) -> None:
-        """What is quantised: what the collector has read, or what comes out of the finisher."""
-        direct = Signal()
-        m.d.comb += [
-            direct.eq(collecting & ~through),
-            # Sums of which no codes are made may be under way when the collector begins.
-            quantiser.valid.eq(Mux(direct, collector.valid, finisher.done & follow.writes_codes)),
-            quantiser.address.eq(Mux(direct, collector.item.target.code, finisher.target.code)),
-            quantiser.beat.eq(Mux(direct, collector.item.target.word, finisher.target.word)),
-            *(
-                value.eq(Mux(direct, read, finished))
-                for value, read, finished in zip(
-                    quantiser.values, collector.item.operands, finisher.values, strict=True
-                )
-            ),
-        ]
+    def modules(self) -> dict[str, wiring.Component]:
+        """What the engine has many of, by the name of the module that it is."""
+        return modules_of(self.spec, self.radix_bits)
+
+    def network(self) -> Network:
+        """The adapter's memories."""
+        depths = {"weights": self.spec.depths.neuron_weights, "units": self.spec.depths.neurons}
+        return Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
 
     def serve_neurons(self, m: Module, name: str, memory: Memory) -> None:
         """Add a write port to one of the adapter's memories."""
         serve(m, self.writer, {"weights": Section.NEURON_WEIGHTS, "units": Section.NEURONS}[name], memory)
-
-    def part(self, m: Module, instruction: data.View, fields: dict, name: str) -> data.View:
-        """Some fields of the instruction."""
-        view = Signal(data.StructLayout(fields), name=name)
-        m.d.comb += [view[field].eq(instruction[field]) for field in fields]
-        return view
