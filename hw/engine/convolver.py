@@ -1,5 +1,8 @@
 """The control of CONVOLVE: which words all lanes read, which weights meet them, and when sums are whole."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,6 +10,40 @@ from amaranth.lib.wiring import In, Out
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import PIECE_BITS, convolve_fields, window_fields
 from hw.engine.walker import Walker, place_layout
+
+
+@dataclass(frozen=True)
+class Loops:
+    """Where the loops inside a tile are, the innermost first: words of a place, kernel columns and rows, passes.
+
+    repeat, first_word: of groups of output channels that see the same words, and the first word that they see. row,
+    column: of the map, from the window's first place. tap: from the window's first word to the one that is read.
+    """
+
+    stepping: Signal
+    word: Signal
+    kernel_row: Signal
+    kernel_column: Signal
+    number: Signal
+    repeat: Signal
+    tap: Signal
+    first_word: Signal
+    row: Signal
+    column: Signal
+    weights: Signal
+
+
+def make_loops(window: data.View, layer: data.View) -> Loops:
+    """Counters for the loops of an instruction."""
+    stepping = Signal()
+    word, kernel_row, kernel_column = (
+        Signal.like(window[name], name=name) for name in ("last_word", "last_kernel_row", "last_kernel_column")
+    )
+    number, repeat = Signal.like(layer.last_pass), Signal.like(layer.last_repeat)
+    tap, first_word = Signal.like(window.source), Signal.like(window.source)
+    row, column = Signal.like(window.first_row), Signal.like(window.first_column)
+    weights = Signal.like(layer.weights)
+    return Loops(stepping, word, kernel_row, kernel_column, number, repeat, tap, first_word, row, column, weights)
 
 
 class Convolver(wiring.Component):
@@ -100,57 +137,68 @@ class Convolver(wiring.Component):
         begins: a tile of other pixels does. goes_on: one of the same pixels and the next group does.
         """
         window, layer = self.window, self.layer
-        stepping = Signal()
-        word, kernel_row, kernel_column = (
-            Signal.like(window[name], name=name) for name in ("last_word", "last_kernel_row", "last_kernel_column")
-        )
-        number, repeat = Signal.like(layer.last_pass), Signal.like(layer.last_repeat)
-        tap, first_word = Signal.like(window.source), Signal.like(window.source)
-        row, column = Signal.like(window.first_row), Signal.like(window.first_column)
-        weights = Signal.like(layer.weights)
-        ends = {
-            "word": word == window.last_word,
-            "column": kernel_column == window.last_kernel_column,
-            "row": kernel_row == window.last_kernel_row,
-            "pass": number == layer.last_pass,
+        loops = make_loops(window, layer)
+        is_last = {
+            "word": loops.word == window.last_word,
+            "column": loops.kernel_column == window.last_kernel_column,
+            "row": loops.kernel_row == window.last_kernel_row,
+            "pass": loops.number == layer.last_pass,
         }
-        following = number + 1
-        with m.If(stepping):
-            m.d.sync += [weights.eq(weights + 1), word.eq(word + 1), tap.eq(tap + 1)]
-            with m.If(ends["word"]):
-                m.d.sync += [word.eq(0), kernel_column.eq(kernel_column + 1), tap.eq(tap + window.kernel_column_step)]
-                m.d.sync += column.eq(column + window.column_dilation)
-                with m.If(ends["column"]):
-                    m.d.sync += [kernel_column.eq(0), column.eq(0), kernel_row.eq(kernel_row + 1)]
-                    m.d.sync += [row.eq(row + window.row_dilation), tap.eq(tap + window.kernel_row_step)]
-                    with m.If(ends["row"]):
-                        m.d.sync += [kernel_row.eq(0), row.eq(0), number.eq(following)]
-                        m.d.sync += tap.eq(first_word + self.piece_offset(following))
-                        with m.If(ends["pass"]):
-                            m.d.sync += [number.eq(0), stepping.eq(0)]
-        moves_on = repeat == layer.last_repeat
-        after = Signal.like(first_word)  # the first word of the next group of output channels
-        m.d.comb += after.eq(first_word + Mux(moves_on, window.last_word + 1, 0))
-        with m.If(begins):
-            m.d.sync += [stepping.eq(1), weights.eq(layer.weights), repeat.eq(0), first_word.eq(0)]
-            m.d.sync += tap.eq(self.piece_offset(0))
-        with m.Elif(goes_on):
-            m.d.sync += [stepping.eq(1), repeat.eq(Mux(moves_on, 0, repeat + 1)), first_word.eq(after)]
-            m.d.sync += tap.eq(after + self.piece_offset(0))
-        starts_pass = ~(word.any() | kernel_row.any() | kernel_column.any())
+        with m.If(loops.stepping):
+            self.advance(m, loops, is_last)
+        self.begin(m, loops, begins, goes_on)
+        starts_pass = ~(loops.word.any() | loops.kernel_row.any() | loops.kernel_column.any())
+        piece = layer.pieces.word_select(loops.number, PIECE_BITS)
         m.d.sync += [
-            self.active.eq(stepping),
-            self.first.eq(starts_pass & ~number.any()),
-            self.shifted.eq(starts_pass & layer.shifts.bit_select(number, 1)),
-            self.last.eq(stepping & ends["word"] & ends["column"] & ends["row"] & ends["pass"]),
-            self.weights.eq(weights),
-            self.zero.eq(Mux(layer.pieces.word_select(number, PIECE_BITS) == layer.zero_piece, layer.zero, 0)),
+            self.active.eq(loops.stepping),
+            self.first.eq(starts_pass & ~loops.number.any()),
+            self.shifted.eq(starts_pass & layer.shifts.bit_select(loops.number, 1)),
+            self.last.eq(loops.stepping & is_last["word"] & is_last["column"] & is_last["row"] & is_last["pass"]),
+            self.weights.eq(loops.weights),
+            self.zero.eq(Mux(piece == layer.zero_piece, layer.zero, 0)),
         ]
+        self.address(m, here, loops)
+
+    def advance(self, m: Module, loops: Loops, is_last: Mapping[str, Value]) -> None:
+        """Go on by a step, from the innermost loop outwards. is_last: whether a loop is in its last step."""
+        window = self.window
+        following = loops.number + 1
+        m.d.sync += [loops.weights.eq(loops.weights + 1), loops.word.eq(loops.word + 1), loops.tap.eq(loops.tap + 1)]
+        with m.If(is_last["word"]):
+            m.d.sync += [loops.word.eq(0), loops.kernel_column.eq(loops.kernel_column + 1)]
+            m.d.sync += loops.tap.eq(loops.tap + window.kernel_column_step)
+            m.d.sync += loops.column.eq(loops.column + window.column_dilation)
+            with m.If(is_last["column"]):
+                m.d.sync += [loops.kernel_column.eq(0), loops.column.eq(0), loops.kernel_row.eq(loops.kernel_row + 1)]
+                m.d.sync += loops.row.eq(loops.row + window.row_dilation)
+                m.d.sync += loops.tap.eq(loops.tap + window.kernel_row_step)
+                with m.If(is_last["row"]):
+                    m.d.sync += [loops.kernel_row.eq(0), loops.row.eq(0), loops.number.eq(following)]
+                    m.d.sync += loops.tap.eq(loops.first_word + self.piece_offset(following))
+                    with m.If(is_last["pass"]):
+                        m.d.sync += [loops.number.eq(0), loops.stepping.eq(0)]
+
+    def begin(self, m: Module, loops: Loops, begins: Signal, goes_on: Value) -> None:
+        """Begin a tile: of other pixels with the first group of output channels, or of the same with the next."""
+        layer = self.layer
+        moves_on = loops.repeat == layer.last_repeat
+        after = Signal.like(loops.first_word)  # the first word of the next group of output channels
+        m.d.comb += after.eq(loops.first_word + Mux(moves_on, self.window.last_word + 1, 0))
+        with m.If(begins):
+            m.d.sync += [loops.stepping.eq(1), loops.weights.eq(layer.weights)]
+            m.d.sync += [loops.repeat.eq(0), loops.first_word.eq(0), loops.tap.eq(self.piece_offset(0))]
+        with m.Elif(goes_on):
+            m.d.sync += [loops.stepping.eq(1), loops.repeat.eq(Mux(moves_on, 0, loops.repeat + 1))]
+            m.d.sync += [loops.first_word.eq(after), loops.tap.eq(after + self.piece_offset(0))]
+
+    def address(self, m: Module, here: list[data.View], loops: Loops) -> None:
+        """Address a step's word in each lane, and say whether its place lies inside the map."""
+        window, row, column = self.window, loops.row, loops.column
         for lane, place in enumerate(here):
             at_row, at_column = Signal.like(row, name=f"row_{lane}"), Signal.like(column, name=f"column_{lane}")
             m.d.comb += [at_row.eq(place.row + row), at_column.eq(place.column + column)]
             inside = (at_row >= 0) & (at_row < window.rows) & (at_column >= 0) & (at_column < window.columns)
-            m.d.sync += [self.addresses[lane].eq(place.address + tap), self.inside[lane].eq(inside & place.valid)]
+            m.d.sync += [self.addresses[lane].eq(place.address + loops.tap), self.inside[lane].eq(inside & place.valid)]
 
     def piece_offset(self, number: Signal | int) -> Signal:
         """How far into a pixel's words the piece begins that a pass multiplies."""

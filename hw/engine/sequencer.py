@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -72,18 +72,13 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word_bits, size = self.spec.word_bits, program_words(self.spec, self.layout)
-        m.submodules.program = program = Memory(
-            shape=unsigned(word_bits), depth=max(self.spec.depths.program, 2), init=self.words
-        )
-        section = Section.ARRAY_PROGRAM if self.kinds == ARRAY_KINDS else Section.VALUE_PROGRAM
-        serve(m, self.writer, section, program)
+        program = self.add_program(m)
         port = program.read_port()
         address, place = Signal(index_shape(self.spec.depths.program)), Signal(range(size + 2))
         empty = checksum(self.spec, [])
         total, packed = Signal(word_bits, init=empty), Signal(size * word_bits)
         flush = Signal.like(self.instruction.flush)
         jumped = Signal()  # the instruction at hand jumps
-        kind = self.instruction.kind
         places = places_of(self.spec, self.layout)
         instruction = packed if isinstance(places, range) else Cat(expand(self.spec, self.layout, packed))
         lead = Signal(signed(AFTER_BITS + 2))  # instructions of the other program that none has waited for yet
@@ -97,32 +92,11 @@ class Sequencer(wiring.Component):
         ]
         m.d.sync += lead.eq(Mux(begins, left, lead) + self.other_ends)
         with m.FSM():
-            with m.State("FETCH"):  # a word comes a cycle after its address
-                m.d.sync += place.eq(place + 1)
-                with m.If(place <= size):
-                    m.d.sync += address.eq(address + 1)
-                with m.If(place == size + 1):
-                    m.next = "START"
-                    with m.If((port.data != total) | ~Cat(kind == known for known in self.kinds).any()):
-                        m.next = "STOP"
-                with m.Elif(place.any()):
-                    m.d.sync += packed.eq(Cat(packed, port.data) >> word_bits)
-                    m.d.sync += total.eq(total.rotate_left(1) ^ port.data)
+            with m.State("FETCH"):
+                self.fetch(m, port.data, address, place, total, packed)
             with m.State("START"):
                 m.d.sync += [flush.eq(self.instruction.flush), place.eq(0), total.eq(empty)]
-                with m.If(left >= 0):
-                    with m.If(self.skips):
-                        m.d.comb += self.skipped.eq(1)
-                        m.next = "FETCH"
-                    with m.Elif(self.ready):
-                        m.d.comb += self.starts.eq(1)
-                        m.next = "WORK"
-                with m.If(begins & self.instruction.jumps):
-                    m.d.sync += address.eq(self.instruction.next)
-                if self.counted:
-                    m.d.comb += self.waits.eq(~begins)
-                    with m.If(begins & self.instruction.jumps):
-                        m.d.sync += jumped.eq(1)
+                self.start(m, left, begins, address, jumped)
             with m.State("WORK"):
                 m.d.comb += self.at_work.eq(1)
                 with m.If(~self.busy):
@@ -138,6 +112,50 @@ class Sequencer(wiring.Component):
         if self.counted:
             self.count(m, jumped)
         return m
+
+    def add_program(self, m: Module) -> Memory:
+        """Add the memory of the program's words."""
+        depth = max(self.spec.depths.program, 2)
+        m.submodules.program = program = Memory(shape=unsigned(self.spec.word_bits), depth=depth, init=self.words)
+        serve(m, self.writer, Section.ARRAY_PROGRAM if self.kinds == ARRAY_KINDS else Section.VALUE_PROGRAM, program)
+        return program
+
+    def fetch(self, m: Module, word: Value, address: Signal, place: Signal, total: Signal, packed: Signal) -> None:
+        """Read an instruction word by word, and check it: the last word is the checksum of those before.
+
+        word: at the address of the cycle before. place: of the word that is addressed. total: the checksum so far.
+        """
+        word_bits, size = self.spec.word_bits, program_words(self.spec, self.layout)
+        m.d.sync += place.eq(place + 1)
+        with m.If(place <= size):
+            m.d.sync += address.eq(address + 1)
+        with m.If(place == size + 1):
+            m.next = "START"
+            known = Cat(self.instruction.kind == kind for kind in self.kinds).any()
+            with m.If((word != total) | ~known):
+                m.next = "STOP"
+        with m.Elif(place.any()):
+            m.d.sync += packed.eq(Cat(packed, word) >> word_bits)
+            m.d.sync += total.eq(total.rotate_left(1) ^ word)
+
+    def start(self, m: Module, left: Signal, begins: Value, address: Signal, jumped: Signal) -> None:
+        """Start the instruction, or leave it out, when all that it waits for is there; go on to where it jumps.
+
+        left: below zero while the other program has not done what the instruction comes after.
+        """
+        with m.If(left >= 0):
+            with m.If(self.skips):
+                m.d.comb += self.skipped.eq(1)
+                m.next = "FETCH"
+            with m.Elif(self.ready):
+                m.d.comb += self.starts.eq(1)
+                m.next = "WORK"
+        with m.If(begins & self.instruction.jumps):
+            m.d.sync += address.eq(self.instruction.next)
+        if self.counted:
+            m.d.comb += self.waits.eq(~begins)
+            with m.If(begins & self.instruction.jumps):
+                m.d.sync += jumped.eq(1)
 
     def count(self, m: Module, jumped: Signal) -> None:
         """Number the instructions. A program jumps to its second one."""
