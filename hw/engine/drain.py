@@ -1,6 +1,8 @@
 """The way out of the lanes: whole sums are held, and leave pixel by pixel while the next tile is at work."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from collections.abc import Mapping
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -61,18 +63,13 @@ class Drain(wiring.Component):
             chosen.eq(held[lane]),
             after.eq(tile),
         ]
-        words = data.ArrayLayout(data.ArrayLayout(signed(spec.sum_bits), spec.lanes), beats)
-        word = data.View(words, chosen.as_value())[beat[: max((beats - 1).bit_length(), 1)]] if beats > 1 else chosen
-        m.d.comb += [operand.eq(total) for operand, total in zip(self.item.operands, word, strict=True)]
+        self.give_operands(m, chosen, beat)
         further = next_pixel(target, self.follow)
         left = Mux(target.left.any(), further["left"], 0)
         is_last = (target.word >> beats.bit_length() - 1) == self.last_group
         with m.If(tile_ends):
             with m.If(is_last):
-                first = target.word
-                m.d.comb += [after[name].eq(further[name] - first) for name in ("value", "side", "result")]
-                m.d.comb += after.code.eq(further["code"] - (first >> beats.bit_length() - 1))
-                m.d.comb += [after.left.eq(left), after.word.eq(0)]
+                self.next_tile(m, after, target, further, left)
             with m.Else():
                 m.d.comb += after.word.eq(tile.word + beats)
             m.d.sync += [tile.eq(after), active.eq(0)]
@@ -89,3 +86,21 @@ class Drain(wiring.Component):
         with m.If(self.start):
             m.d.sync += [tile[name].eq(first) for name, first in first_target(self.follow, self.pixels).items()]
         return m
+
+    def give_operands(self, m: Module, chosen: Signal, beat: Signal) -> None:
+        """Put out a word of a pixel's sums."""
+        spec = self.spec
+        words = data.ArrayLayout(data.ArrayLayout(signed(spec.sum_bits), spec.lanes), spec.beats)
+        word = chosen
+        if spec.beats > 1:
+            word = data.View(words, chosen.as_value())[beat[: max((spec.beats - 1).bit_length(), 1)]]
+        m.d.comb += [operand.eq(total) for operand, total in zip(self.item.operands, word, strict=True)]
+
+    def next_tile(
+        self, m: Module, after: data.View, target: data.View, further: Mapping[str, Value], left: Value
+    ) -> None:
+        """Say where the tile of the next pixels goes: on from the last pixel's target, but to its first word."""
+        first, beats = target.word, self.spec.beats
+        m.d.comb += [after[name].eq(further[name] - first) for name in ("value", "side", "result")]
+        m.d.comb += after.code.eq(further["code"] - (first >> beats.bit_length() - 1))
+        m.d.comb += [after.left.eq(left), after.word.eq(0)]

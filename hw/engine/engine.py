@@ -112,6 +112,8 @@ class Engine(wiring.Component):
             self.show_words(m, control.follow, parts)
         if self.writer is not None:
             m.d.comb += self.writer.row.eq(self.rows)
+        if self.counted:
+            self.show_counts(m, control)
         return m
 
     def connect_instructions(self, m: Module, control: Control, parts: EngineParts) -> None:
@@ -214,15 +216,17 @@ class Engine(wiring.Component):
         ]
 
     def show_programs(self, m: Module, control: Control) -> None:
-        """Show what each program has just done, and which instruction it has at hand if they are counted."""
-        sequencers = {"array": control.array_sequencer, "value": control.value_sequencer}
-        m.d.comb += self.error.eq(control.array_sequencer.error | control.value_sequencer.error)
-        for event, sequencer in zip((self.array, self.value), sequencers.values(), strict=True):
+        """Show which instruction each program has just done, and whether one of them is damaged."""
+        array_sequencer, value_sequencer = control.array_sequencer, control.value_sequencer
+        m.d.comb += self.error.eq(array_sequencer.error | value_sequencer.error)
+        for event, sequencer in ((self.array, array_sequencer), (self.value, value_sequencer)):
             m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.instruction.kind)]
-        if self.counted:
-            for name, sequencer in sequencers.items():
-                count = self.counts[name]
-                m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
+
+    def show_counts(self, m: Module, control: Control) -> None:
+        """Show which instruction each program has at hand, and what it does with it."""
+        for name, sequencer in (("array", control.array_sequencer), ("value", control.value_sequencer)):
+            count = self.counts[name]
+            m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
 
     def show_words(self, m: Module, follow: data.View, parts: EngineParts) -> None:
         """Show test benches each word that is made."""

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.crc import Processor
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
@@ -73,22 +73,9 @@ class MemoryLoader(wiring.Component):
                 m.d.sync += [left.eq(count), word.eq(0), rows.address.eq(0)]
                 with m.If(count.any()):
                     m.next = "ROWS"
-                with m.Switch(section):
-                    with m.Case(END):
-                        m.next = "CHECKSUM"
-                    for which, size in self.sizes.items():
-                        with m.Case(which):
-                            m.d.sync += [rows.section.eq(which), last.eq(size.words - 1)]
-                            with m.If(count > size.rows):
-                                self.refuse(m)
-                    with m.Default():
-                        self.refuse(m)
+                self.choose_memory(m, section, count, last)
             with m.State("ROWS"), self.next_word(m):
-                m.d.sync += [rows.row.eq(Cat(rows.row, self.word)[LOAD_BITS:]), word.eq(word + 1)]
-                with m.If(word == last):
-                    m.d.sync += [rows.valid.eq(1), word.eq(0), left.eq(left - 1)]
-                    with m.If(left == 1):
-                        m.next = "SECTION"
+                self.fill_row(m, word, last, left)
             with m.State("CHECKSUM"), self.next_word(m):
                 m.d.sync += self.whole.eq(self.word == checksum.crc)
                 m.next = "IDLE"
@@ -96,6 +83,28 @@ class MemoryLoader(wiring.Component):
                     self.refuse(m)
         m.d.comb += self.expects.eq(~fsm.ongoing("IDLE"))
         return m
+
+    def choose_memory(self, m: Module, section: Value, count: Value, last: Signal) -> None:
+        """Begin a memory's rows, or go on to the checksum. last: the number of a row's last word."""
+        with m.Switch(section):
+            with m.Case(END):
+                m.next = "CHECKSUM"
+            for which, size in self.sizes.items():
+                with m.Case(which):
+                    m.d.sync += [self.rows.section.eq(which), last.eq(size.words - 1)]
+                    with m.If(count > size.rows):
+                        self.refuse(m)
+            with m.Default():
+                self.refuse(m)
+
+    def fill_row(self, m: Module, word: Signal, last: Signal, left: Signal) -> None:
+        """Move a word into the row; write it with its last. left: rows of the section that are not written."""
+        rows = self.rows
+        m.d.sync += [rows.row.eq(Cat(rows.row, self.word)[LOAD_BITS:]), word.eq(word + 1)]
+        with m.If(word == last):
+            m.d.sync += [rows.valid.eq(1), word.eq(0), left.eq(left - 1)]
+            with m.If(left == 1):
+                m.next = "SECTION"
 
     def check_slowly(self, m: Module, checksum: Processor) -> None:
         """Add a part of a word a cycle to the checksum."""
