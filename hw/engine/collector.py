@@ -90,11 +90,7 @@ class Collector(wiring.Component):
             with m.If(takes_side):
                 m.d.sync += sided.eq(1)
             with m.If(in_window):
-                m.d.sync += [kernel_column.eq(kernel_column + 1), column.eq(column + window.column_dilation)]
-                m.d.sync += tap.eq(tap + window.kernel_column_step)
-                with m.If(kernel_column == window.last_kernel_column):
-                    m.d.sync += [kernel_column.eq(0), column.eq(0), kernel_row.eq(kernel_row + 1)]
-                    m.d.sync += [row.eq(row + window.row_dilation), tap.eq(tap + window.kernel_row_step)]
+                self.next_place(m, (kernel_row, kernel_column), (row, column, tap))
                 with m.If(window_ends):
                     m.d.sync += in_window.eq(0)
             with m.If(word_ends):
@@ -104,6 +100,15 @@ class Collector(wiring.Component):
                 m.d.sync += tap.eq(Mux(target.word == self.last_word, 0, target.word + 1))
         self.read_places(m, walker, (row, column, tap), in_window & ready, takes_side, word_ends, target)
         return m
+
+    def next_place(self, m: Module, kernel: tuple[Signal, Signal], place: tuple[Signal, Signal, Signal]) -> None:
+        """Go on to the window's next place: kernel row and column; row, column and word from the window's first."""
+        window, (kernel_row, kernel_column), (row, column, tap) = self.window, kernel, place
+        m.d.sync += [kernel_column.eq(kernel_column + 1), column.eq(column + window.column_dilation)]
+        m.d.sync += tap.eq(tap + window.kernel_column_step)
+        with m.If(kernel_column == window.last_kernel_column):
+            m.d.sync += [kernel_column.eq(0), column.eq(0), kernel_row.eq(kernel_row + 1)]
+            m.d.sync += [row.eq(row + window.row_dilation), tap.eq(tap + window.kernel_row_step)]
 
     def end_word(self, m: Module, walker: Walker, pixel: data.View, target: data.View, ready: Signal) -> None:
         """Go on to the pixel's next word, or to the next pixel."""
@@ -128,7 +133,7 @@ class Collector(wiring.Component):
         word_ends: Signal,
         target: data.View,
     ) -> None:
-        """Address a step's word, and add it to the item or compare it with what the item has."""
+        """Address a step's word, and two cycles later pool it with those before."""
         window = self.window
         row, column, tap = place
         at_row, at_column = Signal.like(row), Signal.like(column)
@@ -154,12 +159,16 @@ class Collector(wiring.Component):
             self.valid.eq(steps[1].ends),
             self.item.target.eq(steps[1].target),
         ]
+        self.pool(m, steps[1])
+
+    def pool(self, m: Module, step: data.View) -> None:
+        """Add a step's word to the item, or keep the larger numbers of both; a side branch's word is kept beside it."""
         for total, value in zip(self.item.operands, self.read, strict=True):
             larger = Mux(value > total, value, total)
             joined = Mux(self.collect.takes_largest, larger, total + value)
-            with m.If(steps[1].takes):
-                m.d.sync += total.eq(Mux(steps[1].first, value, joined))
-            with m.Elif(steps[1].first):
+            with m.If(step.takes):
+                m.d.sync += total.eq(Mux(step.first, value, joined))
+            with m.Elif(step.first):
                 m.d.sync += total.eq(0)
-        with m.If(steps[1].side):
+        with m.If(step.side):
             m.d.sync += self.side.eq(self.read)
