@@ -12,6 +12,7 @@ MAPPED_FAMILIES = ("ice40", "ecp5", "xc7")
 SELECTING = ("post", "pot", "e2m1")  # units whose product is one of a few multiples of the activation
 MAPPED_UNITS = (*SELECTING, "apot", "uniform-sign")
 MAPPED_WEIGHT_BITS = (3, 4)
+TERNARY_UNIT, TERNARY_BITS = "uniform-sign", 2  # weights of −1, 0 and 1, of which wider ones are made bit by bit
 TWO_SUMS = "post-exact"
 
 
@@ -30,8 +31,9 @@ def check_mapped(fpga_family: str, mac: MacSpec, stages: int) -> None:
         return
     if mac.unit not in MAPPED_UNITS:
         raise InputError(f"{subject} and unit {mac.unit}; allowed with it: {', '.join(MAPPED_UNITS)}", "family", "unit")
-    if mac.weight_bits not in MAPPED_WEIGHT_BITS:
-        allowed = " and ".join(map(str, MAPPED_WEIGHT_BITS))
+    widths = (TERNARY_BITS, *MAPPED_WEIGHT_BITS) if mac.unit == TERNARY_UNIT else MAPPED_WEIGHT_BITS
+    if mac.weight_bits not in widths:
+        allowed = ", ".join(map(str, widths))
         raise InputError(
             f"{subject} and weights have {mac.weight_bits} bits; allowed with it: {allowed}", "weight_bits"
         )
@@ -70,7 +72,7 @@ def product_stages(fpga_family: str, mac: MacSpec, stages: int) -> int:
     if fpga_family in (GENERIC, "ice40"):
         return stages
     if not selects(mac):
-        return 1 if mac.weight_bits == 3 else 2
+        return 2 if mac.weight_bits == 4 else 1
     return 1 if fpga_family == "xc7" else max(choices(mac) - 1, 1)
 
 

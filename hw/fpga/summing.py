@@ -2,7 +2,8 @@
 
 A row is the activation, shifted, times one bit of the weight: an and-gate in the adder's cell, or a flip-flop's reset.
 
-    uniform    a·w₀ + 2a·w₁, then + 4a·w₂ by a second adder, or all three at once where the cells add three numbers
+    uniform    a·w₀ + 2a·w₁, then + 4a·w₂ by a second adder, or all three at once where the cells add three numbers;
+               of weights −1, 0 and 1 a·w₀ alone, in registers that are reset where it is 0
     APoT       a, 4a or 8a, or nothing, + 2a or nothing
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from amaranth.hdl import C, Mux, Signal, Value
 
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.mapping import TERNARY_BITS
 from hw.fpga.cells import ZERO, AdderCells, addition, both, either, plain, plain_terms
 from hw.fpga.numbers import Number, magnitude
 from hw.fpga.pipeline import Control, Pipeline
@@ -31,7 +33,7 @@ class SummingProduct:
 
 
 class UniformProduct(SummingProduct):
-    """`uniform-sign`: a row for each bit of the magnitude, two of them or three."""
+    """`uniform-sign`: a row for each bit of the magnitude, one to three."""
 
     @property
     def at_once(self) -> bool:
@@ -43,13 +45,22 @@ class UniformProduct(SummingProduct):
         sign = {"sign": Control(code[-1], max(self.mac.weight_bits - 2, 1))}
         if self.at_once:
             return sign | {f"drop_{row}": Control(~code[row]) for row in range(3)}
+        if self.mac.weight_bits == TERNARY_BITS:
+            return sign | {"drop_0": Control(~code[0])}
         rows = {f"row_{row}": Control(code[row], max(row - 1, 0)) for row in range(self.mac.weight_bits - 1)}
         return sign | {"drop_0": Control(~code[0])} | rows
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
-        make = self.three_rows if self.at_once else self.row_by_row
+        if self.mac.weight_bits == TERNARY_BITS:
+            make = self.one_row
+        else:
+            make = self.three_rows if self.at_once else self.row_by_row
         bits = make(pipeline, name, control, row["activation"])
         return magnitude(plain_terms(bits), self.largest, control["sign"], None)
+
+    def one_row(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
+        """The activation in registers that are reset where the weight is 0."""
+        return [pipeline.register(bit, f"{name}_{place}", control["drop_0"]) for place, bit in enumerate(activation)]
 
     def row_by_row(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
         """The magnitude by one addition for each row after the first; the lowest bits of a sum stay as they are."""

@@ -16,7 +16,7 @@ REFUSED = [
         "allowed with it: post, pot, e2m1, apot, uniform-sign",
     ),
     (MacSpec("post-exact", 4, 4), 1, "ice40", "which has two sums a column"),
-    (MacSpec("uniform-sign", 5, 4), 1, "xc7", "weights have 5 bits; allowed with it: 3 and 4"),
+    (MacSpec("uniform-sign", 5, 4), 1, "xc7", "weights have 5 bits; allowed with it: 2, 3, 4"),
     (MacSpec("post", 4, 4, "extended"), 1, "xc7", "kind is extended"),
     (MacSpec("post", 4, 4, signed_activation=True), 1, "ecp5", "activations are signed"),
     (MacSpec("post", 4, 4), 2, "ecp5", "stages is 2"),

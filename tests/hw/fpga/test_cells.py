@@ -39,8 +39,8 @@ MAPPED = [
     for unit, frac in UNITS
     for widths in WIDTHS
     if not (unit == "e2m1" and widths[0] == 3)
-]
-QUICK = [("post", (4, 4), -1, "ecp5"), ("uniform-sign", (4, 4), None, "xc7")]
+] + [("uniform-sign", (2, bits), None, family) for family in ("ecp5", "xc7") for bits in (3, 4)]
+QUICK = [("post", (4, 4), -1, "ecp5"), ("uniform-sign", (4, 4), None, "xc7"), ("uniform-sign", (2, 4), None, "xc7")]
 COLUMNS = [*QUICK, ("post", (4, 4), -1, "ice40"), ("post", (4, 4), -1, "generic")]
 
 
