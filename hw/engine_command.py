@@ -1,6 +1,6 @@
 """The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,7 @@ from hw.fusesoc import core_file
 
 CHECK = switch("--check", "1: only check the options, before a network is trained.")
 DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
-OPTIONS = (
-    click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
+PRODUCTS = (
     click.option("--unit", help="Unit of the products.  [default: for the network's own levels]"),
     click.option(
         "--bits", "weight_bits", type=Integer(), help="Bits of the products' weights.  [default: the network's]"
@@ -41,24 +40,35 @@ OPTIONS = (
         help="Bits of the products' activations.  [default: the network's]",
     ),
     click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: the network's]"),
+    click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
+)
+OPTIONS = (
+    click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
+    *PRODUCTS,
     click.option(
         "--family",
         help=f"FPGA family of whose own cells the arrays are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
     ),
-    click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
 )
+Command = Callable[..., Any]
 
 
-def network_options(preset: str = "sized") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """A command with these options, in their order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def product_options(command: Command) -> Command:
+    """Decorate a command that takes the products of an engine with their options."""
+    return with_options(command, PRODUCTS)
+
+
+def network_options(preset: str = "sized") -> Callable[[Command], Command]:
     """Decorate a command that takes a network and an engine with their options. preset: what is taken unless given."""
     choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed((choice, *OPTIONS)):
-            command = option(command)
-        return command
-
-    return decorate
+    return lambda command: with_options(command, (choice, *OPTIONS))
 
 
 def check_engine(preset: str, products: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """The command that measures engines with other products side by side."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, write_text
@@ -10,18 +12,23 @@ from asq_model.common.option_types import OUTPUT, PATH, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.golden_vectors import GRAPH_FILE
+from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.spec.mapping import GENERIC, has_cells
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.memory_map import blocks_of, memory_map
 from hw.engine.presets import find_preset
-from hw.engine_command import read_network
+from hw.engine_command import check_engine, product_options, read_network
 from sim.engine.engine_area import measure_engine
-from sim.engine.engines_report import ENGINES, EngineRow, joined, page
+from sim.engine.engines_report import ENGINES, EngineRow, energies_of, joined, page
 from sim.engine.simulate_network import Network, simulate_network
+from sim.explore.design_rows import REPORT
 from sim.hardware_options import ROOT
 from sim.workspace import Workspace
+
+BATCH = 250  # images that the graph gets at once
+HARDWARE = Path("docs/results/hardware.json")
 
 
 @click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
@@ -30,15 +37,18 @@ from sim.workspace import Workspace
 @click.option(
     "--images", type=Integer(0), default=2, show_default=True, help="How many images to simulate with each; 0: none."
 )
+@product_options
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/engines.md"), show_default=True, help="Page.")
 @ROOT
-def engines(graphs, preset, images, onto, out, root):
+def engines(graphs, preset, images, onto, out, root, **products):
     """Compare engines with other products.
 
     Compiles the network of each GRAPH, folders that `asq-post graph` wrote, for an engine with products of its own
-    levels, simulates some of its images, counts the engine's cells, and writes a page.
+    levels, or those given, simulates some of its images, counts the engine's cells, counts how many of the folder's
+    images the network gets right, and writes a page.
     """
+    check_engine(preset, products)
     chosen = find_preset(preset)
     if not chosen.family:
         raise InputError(f"--preset is {preset}, which is for no device")
@@ -47,37 +57,51 @@ def engines(graphs, preset, images, onto, out, root):
     with progress_bar("engines") as bar:
         bar.expect(len(graphs))
         for folder in graphs:
-            rows.append(measure_row(folder, preset, images, root))
+            rows.append(measure_row(folder, preset, products, images, root))
             bar.advance()
     report = joined(earlier, preset, chosen.family, rows)
     write_record(out.with_suffix(".json"), ENGINES, report)
-    write_text(out, page(report))
+    energies = energies_of(read_record(HARDWARE, REPORT).rows) if HARDWARE.is_file() else {}
+    write_text(out, page(report, energies))
     click.echo(out)
 
 
-def measure_row(folder: Path, preset: str, images: int, root: Path) -> EngineRow:
+def count_right(graph: Graph, images: np.ndarray, labels: np.ndarray) -> int:
+    """How many images [N, C, H, W] get the right class."""
+    right = 0
+    for start in range(0, len(images), BATCH):
+        batch = slice(start, start + BATCH)
+        classes = graph(images[batch]).reshape(len(labels[batch]), -1).argmax(1)
+        right += int((classes == labels[batch]).sum())
+    return right
+
+
+def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int, root: Path) -> EngineRow:
     """Measure an engine: simulated with generic products, counted with the family's own where it has some."""
-    graph, choice = read_network(folder, preset, {})
+    graph, choice = read_network(folder, preset, products)
     mac, family = choice.mac, choice.preset.family
+    own = read_network(folder, preset, {})[1].mac
     place = Workspace(root).engine(folder.resolve().name, preset)
+    given, labels = read_samples(folder / SAMPLES_FILE, graph.input)
     if images:
-        given, labels = read_samples(folder / SAMPLES_FILE, graph.input)
         digest = fingerprint([images], [folder / GRAPH_FILE, folder / SAMPLES_FILE])
         network = Network(graph, digest, given[:images], labels[:images], mac, choice.precision, choice.preset)
         found = simulate_network(network, place, root)
         if found.run is None:
             raise InputError(f"{folder}: engine and graph differ: {found.differences[0]}")
     cells = family if has_cells(family, mac) else GENERIC
-    _, compiled = choice.with_cells(cells).compile(graph)
+    runs, compiled = choice.with_cells(cells).compile(graph)
     verilog = place / "counted" / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     area = measure_engine(verilog, family, verilog.parent)
     return EngineRow(
         network=folder.resolve().name,
+        preset=preset,
         unit=mac.unit,
-        weight_bits=mac.weight_bits,
-        activation_bits=mac.activation_bits,
+        product_bits=mac.weight_bits,
+        weight_bits=own.weight_bits,
+        activation_bits=own.activation_bits,
         kind=mac.kind if mac.kind != "symmetric" else "",
         cells=cells,
         products=compiled.spec.products,
@@ -89,4 +113,6 @@ def measure_row(folder: Path, preset: str, images: int, root: Path) -> EngineRow
         area=area,
         blocks=sum(blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family).values()),
         simulated=images,
+        right=count_right(runs, given, labels),
+        tested=len(given),
     )

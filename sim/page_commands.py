@@ -117,7 +117,7 @@ def pages(results):
 
     Reads the records in RESULTS.
     """
-    from sim.engine.engines_report import ENGINES
+    from sim.engine.engines_report import ENGINES, energies_of
     from sim.engine.engines_report import page as engines_page
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_page
@@ -138,7 +138,8 @@ def pages(results):
             written.append(readme)
     if (engines := results / "engines.json").is_file():
         written.append(engines.with_suffix(".md"))
-        write_text(written[-1], engines_page(read_record(engines, ENGINES)))
+        energies = energies_of(read_record(hardware_rows, REPORT).rows) if hardware_rows.is_file() else {}
+        write_text(written[-1], engines_page(read_record(engines, ENGINES), energies))
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))
         write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))

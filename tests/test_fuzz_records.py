@@ -87,7 +87,9 @@ FAILURE = {key: ROWS["xc7"][key] for key in Description.__struct_fields__ if key
 RUN = {"start": 5, "cycles": 9, "program": "values", "kind": "COLLECT", "name": "input", "bank": 0}
 ENGINE_ROW = {
     "network": "made up",
+    "preset": "zynq7020",
     "unit": "post",
+    "product_bits": 4,
     "weight_bits": 4,
     "activation_bits": 4,
     "kind": "",
@@ -101,6 +103,8 @@ ENGINE_ROW = {
     "area": {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
     "blocks": 20,
     "simulated": 2,
+    "right": 8,
+    "tested": 10,
 }
 VALUES = {
     JOB_FILE: {

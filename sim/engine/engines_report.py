@@ -1,10 +1,14 @@
 """Engines side by side, of one preset with other products, each with a network of its levels in it; and their page."""
 
+from collections.abc import Iterable, Mapping
+
 from msgspec import Struct
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.spec.mapping import GENERIC
 from sim.engine.engine_area import EngineArea
+from sim.explore.design_rows import Row
 from sim.measure.fpga_families import FPGA_FAMILIES
 
 MEGAHERTZ = 100  # rates are given at this clock
@@ -21,21 +25,30 @@ COLUMNS = (
     ("rate", f"images/s at {MEGAHERTZ} MHz"),
     ("density", "images/s a MHz and 1,000 LUTs"),
     ("over", "over uniform"),
+    ("energy", "switching a product"),
+    ("accuracy", "top-1, %"),
     ("network", "network"),
 )
 UNIFORM = "uniform-sign"
+SERIAL_BITS = 2  # of a product that takes a weight bit by bit: −1, 0 or 1
+Energies = Mapping[tuple[str, int, int], float]  # by unit, bits of a weight and of an activation
 
 
 class EngineRow(Struct, frozen=True):
     """An engine with a network in it.
 
-    products: of the lanes. cells: the family whose own cells they are made of. period: cycles for `under_way` images.
-    latency: of an image that is alone, in cycles. busy: the share of the products' cycles that are the network's own
-    products. blocks: of memory. simulated: images that went through its RTL without a difference to the graph.
+    weight_bits, activation_bits: of the network's inner layers. product_bits: of a weight in a product; where they are
+    fewer, a weight takes several, one after the other. products: of the lanes. cells: the family whose own cells they
+    are made of. period: cycles for `under_way` images. latency: of an image that is alone, in cycles. busy: the share
+    of the products' cycles that are the network's own products, or parts of them. blocks: of memory. simulated: images
+    that went through its RTL without a difference to the graph. right: of the `tested` images of the test set, in the
+    graph that the engine is compared with.
     """
 
     network: Line
+    preset: Word
     unit: Word
+    product_bits: Width
     weight_bits: Width
     activation_bits: Width
     kind: Line
@@ -49,6 +62,13 @@ class EngineRow(Struct, frozen=True):
     area: EngineArea
     blocks: Count
     simulated: Count
+    right: Count
+    tested: Whole
+
+    @property
+    def serial(self) -> bool:
+        """Whether a product takes a bit of a weight's magnitude a cycle."""
+        return self.product_bits == SERIAL_BITS < self.weight_bits
 
     @property
     def cycles(self) -> float:
@@ -67,7 +87,7 @@ class EngineRow(Struct, frozen=True):
 
 
 class EnginesReport(Struct, frozen=True):
-    """Engines of one preset. note: what else the page says, of the networks in them."""
+    """Engines for one FPGA family. preset: that of most rows. note: what else the page says, of the networks."""
 
     preset: Word
     family: Word
@@ -89,29 +109,47 @@ ENGINES: Kind[EnginesReport] = Kind(
 )
 
 
-def products_of(row: EngineRow) -> tuple[int, int, str, str]:
-    """What the products of a row are."""
-    return row.weight_bits, row.activation_bits, row.unit, row.kind
+def products_of(row: EngineRow) -> tuple[int, int, int, str, str]:
+    """What the products of a row are, and the widths of its network."""
+    return row.weight_bits, row.activation_bits, row.product_bits, row.unit, row.kind
 
 
 def joined(earlier: EnginesReport | None, preset: str, family: str, rows: list[EngineRow]) -> EnginesReport:
-    """Rows that were measured now beside those of an earlier report of the same preset, the widest first."""
-    known = {products_of(row): row for row in (earlier.rows if earlier and earlier.preset == preset else [])}
-    known |= {products_of(row): row for row in rows}
-    order = sorted(known, key=lambda key: (-key[0], -key[1], key[2] != UNIFORM, key[2:]))
-    note = earlier.note if earlier and earlier.preset == preset else ""
-    return EnginesReport(preset, family, [known[key] for key in order], note)
+    """Rows that were measured now beside those of an earlier report of the same FPGA family, the widest first."""
+    before = earlier if earlier and earlier.family == family else EnginesReport(preset, family, [])
+    known = {products_of(row): row for row in before.rows} | {products_of(row): row for row in rows}
+    order = sorted(known, key=lambda key: (-key[0], -key[1], -key[2], key[3] != UNIFORM, key[3:]))
+    return EnginesReport(before.preset, family, [known[key] for key in order], before.note)
 
 
-def table(rows: list[EngineRow]) -> str:
+def title_of(row: EngineRow) -> str:
+    """The products of a row, as the page names them."""
+    parts = [row.unit, row.kind, "bit by bit" if row.serial else "", "" if row.cells != GENERIC else "(generic)"]
+    return " ".join(part for part in parts if part)
+
+
+def energies_of(rows: Iterable[Row]) -> Energies:
+    """Switching a product in arrays of one stage and symmetric levels, POST's without fraction bits."""
+    plain = (
+        row for row in rows if row.stages == 1 and not row.frac and row.kind in ("", "symmetric", "sign-magnitude")
+    )
+    return {
+        (row.unit, row.weight_bits, row.activation_bits): row.per_product
+        for row in plain
+        if row.target == "energy" and row.form == "array8x8" and row.per_product is not None
+    }
+
+
+def table(rows: list[EngineRow], energies: Energies) -> str:
     """The rows of one width."""
-    rival = next((row for row in rows if row.unit == UNIFORM), None)
+    rival = next((row for row in rows if row.unit == UNIFORM and not row.serial), None)
     lines = []
     for row in rows:
         total = row.area.total(row.lanes)
+        energy = None if row.kind else energies.get((row.unit, row.product_bits, row.activation_bits))
         lines.append(
             {
-                "products": f"{row.unit} {row.kind}".strip() + ("" if row.cells != "generic" else " (generic)"),
+                "products": title_of(row),
                 "cycles": f"{row.cycles:,.1f}",
                 "latency": f"{row.latency:,}",
                 "busy": f"{row.busy:.0%}",
@@ -123,6 +161,8 @@ def table(rows: list[EngineRow]) -> str:
                 "rate": f"{MEGAHERTZ * 1e6 / row.cycles:,.0f}",
                 "density": f"{row.density:.2f}",
                 "over": "not measured" if rival is None else f"{row.density / rival.density:.2f}",
+                "energy": "not measured" if energy is None else f"{energy:.0f}",
+                "accuracy": f"{100 * row.right / row.tested:.2f}",
                 "network": f"`{row.network}`",
             }
         )
@@ -136,12 +176,12 @@ def verdict(rows: list[EngineRow]) -> str:
     if not post or not others:
         return "POST beside others: not measured."
     best = max(post, key=lambda row: row.density)
-    parts = [f"{best.density / row.density:.2f} times what that with {row.unit} does" for row in others]
-    return f"In images a second and LUT, at one clock, the engine with POST does {', '.join(parts)}."
+    parts = [f"{best.density / row.density:.2f} times what that with `{title_of(row)}` does" for row in others]
+    return f"In images a second and LUT, at one clock, the engine with `{title_of(best)}` does {', '.join(parts)}."
 
 
-def page(report: EnginesReport) -> str:
-    """A report in Markdown."""
+def page(report: EnginesReport, energies: Energies) -> str:
+    """A report in Markdown. energies: of the hardware report (`energies_of`)."""
     widths = sorted({(row.weight_bits, row.activation_bits) for row in report.rows}, reverse=True)
     simulated = [row.simulated for row in report.rows]
     lines = [
@@ -159,12 +199,23 @@ def page(report: EnginesReport) -> str:
         "- **Products busy**: the share of the products' cycles in which they make the network's own products, or parts"
         " of those that are wider than they are.",
         "- **Memory blocks** are those that the memories take by their sizes.",
-        "- Weights of `uniform-sign` are sign and magnitude. What the level sets reach in accuracy is on"
-        " [another page](trained-out.md).",
+        "- Weights of `uniform-sign` are sign and magnitude. *Bit by bit*: products of one bit of the magnitude, as a"
+        " bit-serial multiplier makes them; the bits of a weight are added up one after the other.",
+        "- **Switching**: toggles weighted by fan-out, a proxy of energy, in an array of 8 × 8 of the same products"
+        " ([hardware](hardware.md#energy-by-a-proxy)).",
+        "- **Top-1**: of the test images, in the integer graph that the engine is compared with. Networks of different"
+        " training are no comparison of level sets; [another page](trained-out.md) is.",
         *([f"- {report.note}"] if report.note else []),
         "",
     ]
     for weights, activations in widths:
         rows = [row for row in report.rows if (row.weight_bits, row.activation_bits) == (weights, activations)]
-        lines += [f"## {weights}-bit weights, {activations}-bit activations", "", verdict(rows), "", table(rows), ""]
+        lines += [
+            f"## {weights}-bit weights, {activations}-bit activations",
+            "",
+            verdict(rows),
+            "",
+            table(rows, energies),
+            "",
+        ]
     return "\n".join(lines).rstrip() + "\n"

@@ -20,7 +20,9 @@ from sim.measure.yosys_area import Area
 LANE, REST = Area(100, 0, 50, 0, 0), Area(1000, 10, 500, 20, 4)
 ROW = EngineRow(
     network="made up",
+    preset="zynq7020",
     unit="post",
+    product_bits=4,
     weight_bits=4,
     activation_bits=4,
     kind="",
@@ -34,6 +36,8 @@ ROW = EngineRow(
     area=EngineArea(LANE, REST),
     blocks=20,
     simulated=2,
+    right=8,
+    tested=10,
 )
 RIVAL = msgspec.structs.replace(ROW, unit="uniform-sign", period=1800)
 
@@ -47,16 +51,24 @@ def test_rows_are_joined_by_products_the_rival_first() -> None:
     earlier = EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, period=1), RIVAL], "of two networks")
     report = joined(earlier, "zynq7020", "xc7", [ROW])
     assert report.rows == [RIVAL, ROW]
-    assert "- of two networks" in page(report)
-    assert joined(earlier, "ecp5-85", "ecp5", [ROW]).rows == [ROW]  # another preset's are no rows of this one
+    assert "- of two networks" in page(report, {})
+    assert joined(earlier, "ecp5-85", "ecp5", [ROW]).rows == [ROW]  # another family's are no rows of this one
 
 
 def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
-    text = page(EnginesReport("zynq7020", "xc7", [RIVAL, ROW]))
-    assert "the engine with POST does 0.90 times what that with uniform-sign does" in text
-    assert "         0.90 |" in text and "         1.00 |" in text
-    alone = page(EnginesReport("zynq7020", "xc7", [ROW]))
+    text = page(EnginesReport("zynq7020", "xc7", [RIVAL, ROW]), {("post", 4, 4): 98.1})
+    assert "the engine with `post` does 0.90 times what that with `uniform-sign` does" in text
+    assert "         0.90 |" in text and "         1.00 |" in text and "  80.00 |" in text and " 98 |" in text
+    alone = page(EnginesReport("zynq7020", "xc7", [ROW]), {})
     assert "POST beside others: not measured." in alone and "not measured |" in alone
+
+
+def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:
+    serial = msgspec.structs.replace(RIVAL, product_bits=2, period=6000, preset="zynq7020-serial")
+    text = page(joined(EnginesReport("zynq7020", "xc7", [RIVAL]), "zynq7020-serial", "xc7", [serial, ROW]), {})
+    assert "preset zynq7020\n" in text and "uniform-sign bit by bit" in text
+    assert "0.90 times what that with `uniform-sign` does, 3.00 times what that with `uniform-sign bit by bit` does" in text
+    assert not msgspec.structs.replace(RIVAL, product_bits=2, weight_bits=2).serial  # ternary weights are whole
 
 
 def test_a_record_with_the_same_products_twice_is_refused(tmp_path: Path) -> None:
