@@ -23,6 +23,7 @@ from hw.engine_command import check_engine, product_options, read_network
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_report import ENGINES, EngineRow, energies_of, joined, page
 from sim.engine.simulate_network import Network, simulate_network
+from sim.engine.term_program import PROGRAM_FAMILY, measure_programs
 from sim.explore.design_rows import REPORT
 from sim.hardware_options import ROOT
 from sim.workspace import Workspace
@@ -95,6 +96,8 @@ def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     area = measure_engine(verilog, family, verilog.parent)
+    blocks = blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family)
+    whole = family == PROGRAM_FAMILY and mac.weight_bits == own.weight_bits
     return EngineRow(
         network=folder.resolve().name,
         preset=preset,
@@ -111,8 +114,10 @@ def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int
         latency=compiled.latency,
         busy=compiled.utilisation,
         area=area,
-        blocks=sum(blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family).values()),
+        blocks=sum(blocks.values()),
         simulated=images,
         right=count_right(runs, given, labels),
         tested=len(given),
+        other_blocks=sum(blocks.values()) - blocks["codes"],
+        programs=measure_programs(graph, compiled.spec, root) if whole else [],
     )

@@ -22,7 +22,7 @@ from asq_model.studies.trained_out import TRAINED_OUT
 from hw.emit import emit, is_up_to_date
 from hw.engine.load_words import LOAD_FILE
 from hw.engine.schedule_record import SCHEDULE
-from sim.engine.bitstream import BITSTREAM, USE
+from sim.engine.bitstream import BITSTREAM, SYNTHESISED
 from sim.engine.build_engine import SIMULATOR, VERILOG
 from sim.engine.engine_area import ENGINE_AREA
 from sim.engine.engines_report import ENGINES
@@ -105,6 +105,7 @@ ENGINE_ROW = {
     "simulated": 2,
     "right": 8,
     "tested": 10,
+    "other_blocks": 12,
 }
 VALUES = {
     JOB_FILE: {
@@ -123,7 +124,7 @@ VALUES = {
     SWITCHING: SWITCHED,
     GRAPH: {"cost": 30.0, "depth": 3, "widths": [7, 8], "sha256": HASH, "vectors": 5, "rounded_apart": 0.25},
     STAMPS: {"content": HASH, "sources": HASH},
-    USE: {"area": AREA_OF_FEW, "netlist": HASH},
+    SYNTHESISED: {"area": AREA_OF_FEW, "netlist": HASH},
     ENGINE_AREA: {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
     ENGINES: {"preset": "zynq7020", "family": "xc7", "rows": [ENGINE_ROW], "note": "n"},
     BITSTREAM: {"megahertz": 31.5, "sha256": HASH},

@@ -2,6 +2,8 @@
 # A column is made, too, to know its ports and its control bits: it is a module of its own (`ModuleInstance`).
 """A lane: the array of a pixel, G × G products, with an accumulator behind each column."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -30,6 +32,36 @@ def control_layout(spec: EngineSpec) -> data.ArrayLayout:
 def lane_latency(spec: EngineSpec) -> int:
     """Cycles from a word of codes to the sum that it is in: the operands' register, and those of a column."""
     return 1 + spec.array.column_latency
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What an accumulator adds the next sum to: 0 where `first` is set, its sum so far, moved up if `shifted` is."""
+
+    first: Value
+    shifted: Value
+    radix_bits: int  # of the move
+
+
+def feedback(m: Module, fpga_family: str, held: list[Signal], flags: Feedback, name: str) -> Value:
+    """What a column's products are added to. held: the bits of its sum so far.
+
+    7-series' tables have two outputs: bits that share a bit of the sum share a table.
+    """
+    up = flags.radix_bits
+    if fpga_family != "xc7":
+        moved = Cat(0 if place < up else held[place - up] for place in range(len(held)))
+        return Mux(flags.first, 0, Mux(flags.shifted, moved, Cat(held))).as_signed()
+    terms = []
+    for place, bit in enumerate(held):
+        lower = held[place - up : place - up + 1] if place >= up else []
+        terms.append(
+            Term(
+                (flags.first, flags.shifted, bit, *lower),
+                lambda first, shifted, same, moved=0: 0 if first else moved if shifted else same,
+            )
+        )
+    return Cat(packed(m, name, terms)).as_signed()
 
 
 class WeightDecoder(wiring.Component):
@@ -101,6 +133,7 @@ class Lane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows = [self.operands(m, row) for row in range(self.spec.channels)]
+        flags = Feedback(self.first, self.shifted, self.radix_bits)
         for place in range(self.spec.channels):
             column = ModuleInstance(self.column_name, column_of(self.spec.array))
             m.submodules[f"column_{place}"] = column
@@ -108,7 +141,8 @@ class Lane(wiring.Component):
                 m.d.comb += column.control[row].eq(self.control[row][place])
                 m.d.comb += [getattr(column, name)[row].eq(part) for name, part in held.items()]
             (name,) = self.spec.array.sum_widths
-            before = self.before(m, named_bits(m, column.total[name], f"sum_{place}"), f"before_{place}")
+            sums = named_bits(m, column.total[name], f"sum_{place}")
+            before = feedback(m, self.spec.fpga_family, sums, flags, f"before_{place}")
             m.d.comb += [column.partial[name].eq(before), self.sums[place].eq(column.total[name])]
         return m
 
@@ -125,23 +159,3 @@ class Lane(wiring.Component):
         held["activation"] = Signal(activation_shape(mac), name=f"activation_{row}")
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
-
-    def before(self, m: Module, held: list[Signal], name: str) -> Value:
-        """What a column's products are added to: 0, the sum so far, or the sum so far moved up a digit.
-
-        7-series' tables have two outputs: bits that share a bit of the sum share a table.
-        """
-        up = self.radix_bits
-        if self.spec.fpga_family != "xc7":
-            moved = Cat(0 if place < up else held[place - up] for place in range(len(held)))
-            return Mux(self.first, 0, Mux(self.shifted, moved, Cat(held))).as_signed()
-        terms = []
-        for place, bit in enumerate(held):
-            lower = held[place - up : place - up + 1] if place >= up else []
-            terms.append(
-                Term(
-                    (self.first, self.shifted, bit, *lower),
-                    lambda first, shifted, same, moved=0: 0 if first else moved if shifted else same,
-                )
-            )
-        return Cat(packed(m, name, terms)).as_signed()

@@ -1,13 +1,14 @@
 """Engines side by side, of one preset with other products, each with a network of its levels in it; and their page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
 from asq_model.spec.mapping import GENERIC
 from sim.engine.engine_area import EngineArea
+from sim.engine.term_program import TermProgram
 from sim.explore.design_rows import Row
 from sim.measure.fpga_families import FPGA_FAMILIES
 
@@ -29,6 +30,17 @@ COLUMNS = (
     ("accuracy", "top-1, %"),
     ("network", "network"),
 )
+PROGRAM_COLUMNS = (
+    ("products", "level set"),
+    ("form", "terms a cycle"),
+    ("terms", "terms a weight"),
+    ("cycles", "cycles an image"),
+    ("lane", "LUTs a lane"),
+    ("luts", "LUTs"),
+    ("blocks", "memory blocks"),
+    ("density", "images/s a MHz and 1,000 LUTs"),
+    ("over", "over the arrays"),
+)
 UNIFORM = "uniform-sign"
 SERIAL_BITS = 2  # of a product that takes a weight bit by bit: −1, 0 or 1
 Energies = Mapping[tuple[str, int, int], float]  # by unit, bits of a weight and of an activation
@@ -42,7 +54,8 @@ class EngineRow(Struct, frozen=True):
     are made of. period: cycles for `under_way` images. latency: of an image that is alone, in cycles. busy: the share
     of the products' cycles that are the network's own products, or parts of them. blocks: of memory. simulated: images
     that went through its RTL without a difference to the graph. right: of the `tested` images of the test set, in the
-    graph that the engine is compared with.
+    graph that the engine is compared with. other_blocks: of the memories that are no copies of codes. programs: the
+    same network as programs of terms.
     """
 
     network: Line
@@ -64,6 +77,8 @@ class EngineRow(Struct, frozen=True):
     simulated: Count
     right: Count
     tested: Whole
+    other_blocks: Count
+    programs: list[TermProgram] = field(default_factory=list)
 
     @property
     def serial(self) -> bool:
@@ -169,6 +184,25 @@ def table(rows: list[EngineRow], energies: Energies) -> str:
     return markdown_table(lines, COLUMNS)
 
 
+def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
+    """The networks of a width as programs of terms: a line for each form."""
+    for row in rows:
+        for program in row.programs:
+            luts = row.area.rest.luts + program.programs * program.pixels * program.lane.luts
+            density = 1e9 / program.cycles / luts
+            yield {
+                "products": title_of(row),
+                "form": f"{program.programs} × {program.terms}, {program.pixels} pixels",
+                "terms": f"{program.weight_terms:.2f}",
+                "cycles": f"{program.cycles:,}",
+                "lane": f"{program.lane.luts:,}",
+                "luts": f"{luts:,}",
+                "blocks": f"{row.other_blocks + program.blocks:,}",
+                "density": f"{density:.2f}",
+                "over": f"{density / row.density:.2f}",
+            }
+
+
 def verdict(rows: list[EngineRow]) -> str:
     """What POST's engine does beside the others of a width, in a sentence."""
     post = [row for row in rows if row.unit == "post"]
@@ -205,6 +239,11 @@ def page(report: EnginesReport, energies: Energies) -> str:
         " ([hardware](hardware.md#energy-by-a-proxy)).",
         "- **Top-1**: of the test images, in the integer graph that the engine is compared with. Networks of different"
         " training are no comparison of level sets; [another page](trained-out.md) is.",
+        "- **Programs of terms** are the other organisation: a lane adds a few signed terms ±2^k of an output channel a"
+        " cycle and doubles its sum in between, so that zeros take no cycle; uniform weights by signed digits, or by"
+        " their odd factors where that is shorter. None is built. Cycles are a schedule's, a bound in its favour: no"
+        " waits, copies of maps written and √2 multiplied in for nothing. A lane was synthesised out of 7-series' own"
+        " cells; all else is counted as in the engine of arrays.",
         *([f"- {report.note}"] if report.note else []),
         "",
     ]
@@ -218,4 +257,7 @@ def page(report: EnginesReport, energies: Energies) -> str:
             table(rows, energies),
             "",
         ]
+        if programs := list(program_lines(rows)):
+            lines += ["The same networks as programs of terms, by schedule:", ""]
+            lines += [markdown_table(programs, PROGRAM_COLUMNS), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -15,6 +15,7 @@ from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
 from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined, page
+from sim.engine.term_program import TermProgram
 from sim.measure.yosys_area import Area
 
 LANE, REST = Area(100, 0, 50, 0, 0), Area(1000, 10, 500, 20, 4)
@@ -38,6 +39,7 @@ ROW = EngineRow(
     simulated=2,
     right=8,
     tested=10,
+    other_blocks=12,
 )
 RIVAL = msgspec.structs.replace(ROW, unit="uniform-sign", period=1800)
 
@@ -67,7 +69,10 @@ def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:
     serial = msgspec.structs.replace(RIVAL, product_bits=2, period=6000, preset="zynq7020-serial")
     text = page(joined(EnginesReport("zynq7020", "xc7", [RIVAL]), "zynq7020-serial", "xc7", [serial, ROW]), {})
     assert "preset zynq7020\n" in text and "uniform-sign bit by bit" in text
-    assert "0.90 times what that with `uniform-sign` does, 3.00 times what that with `uniform-sign bit by bit` does" in text
+    assert (
+        "0.90 times what that with `uniform-sign` does, 3.00 times what that with `uniform-sign bit by bit` does"
+        in text
+    )
     assert not msgspec.structs.replace(RIVAL, product_bits=2, weight_bits=2).serial  # ternary weights are whole
 
 
@@ -92,3 +97,14 @@ def test_the_parts_of_an_engine_are_all_of_it(tmp_path: Path) -> None:
     assert area.lane.luts > 100
     assert area.total(2).luts == pytest.approx(whole.luts, rel=0.03)
     assert area.total(2).dsps == whole.dsps
+
+
+def test_programs_of_terms_stand_below_the_arrays_they_are_compared_with() -> None:
+    program = TermProgram(
+        programs=8, pixels=32, terms=3, weight_terms=0.88, cycles=500, lane=Area(50, 0, 1, 0, 0), blocks=7
+    )
+    text = page(EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, programs=[program])]), {})
+    luts = 1000 + 8 * 32 * 50
+    density = 1e9 / 500 / luts
+    assert "| 8 × 3, 32 pixels |" in text and f"{luts:,} |" in text and " 19 |" in text
+    assert f"{density:.2f} |" in text and f"{density / ROW.density:.2f} |" in text

@@ -1,0 +1,158 @@
+"""A network as a program of terms: its cycles by schedule, and what its lanes and its copies of maps would take.
+
+The other organisation of an engine, beside arrays. A weight is a few terms ±2^k, or ±√2·2^k; zeros are none. A lane
+holds a pixel and an output channel, and adds K terms a cycle, the largest first; its sum doubles in between (Horner's
+rule). P lanes with the same program work on P pixels, G programs on G output channels.
+
+    cycles of a layer = FILL + tiles of P pixels · Σ_groups of G channels max(cycles of a channel, P · G / L)
+    cycles of a channel = pieces of a code · Σ_k max(1, ⌈terms of 2^k / K⌉)
+
+The schedule is a bound in favour of such an engine. It has each term's activation when it is wanted, writes all copies
+of a map at no cost, never waits for a step or for another image, and adds √2 times one sum to another for nothing.
+"""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from asq_model.common.files import write_text
+from asq_model.common.records import Count, Positive, Whole
+from asq_model.spec.graph.graph import Graph
+from hw.emit import to_verilog
+from hw.engine.engine_spec import EngineSpec
+from hw.engine.memory_map import MemorySize
+from sim.engine.term_lane import TermLane
+from sim.measure.yosys_area import Area, area
+
+PIXELS = 32  # a row of ResNet-8's largest maps
+FORMS = ((8, 3), (8, 4), (16, 3), (16, 4))  # programs, terms of each a cycle
+FILL = 24  # cycles in which a layer's first terms and last sums are on their way
+TOP = "term_lane"
+PROGRAM_FAMILY = "xc7"  # whose cells lanes are made of
+
+
+class TermProgram(Struct, frozen=True):
+    """An engine of `programs` · `pixels` lanes of `terms` terms each, as far as it was measured.
+
+    weight_terms: terms a weight, over the layers of narrow codes. blocks: of memory, for the copies of maps.
+    """
+
+    programs: Whole
+    pixels: Whole
+    terms: Whole
+    weight_terms: Positive
+    cycles: Whole
+    lane: Area
+    blocks: Count
+
+
+def signed_digits(level: int) -> list[tuple[int, int]]:
+    """An integer as the fewest terms ±2^k, no two next to each other: k and sign of each, the lowest first."""
+    terms = []
+    place = 0
+    while level:
+        if level & 1:
+            sign = 2 - (level & 3)
+            terms.append((place, sign))
+            level -= sign
+        level >>= 1
+        place += 1
+    return terms
+
+
+def terms_of(levels: np.ndarray) -> np.ndarray:
+    """How many terms of each 2^k levels [N] have: int [digits]."""
+    found = [place for level in levels.tolist() for place, _ in signed_digits(level)]
+    return np.bincount(np.array(found, dtype=np.int64), minlength=1)
+
+
+def cycles_of(terms: np.ndarray, at_once: int) -> int:
+    """Cycles in which a lane adds terms [digits], `at_once` of them in each; an empty digit takes one, to double."""
+    return int(np.maximum(1, -(-terms // at_once)).sum())
+
+
+def families_of(levels: np.ndarray) -> Iterator[np.ndarray]:
+    """Levels by their odd factor, 1, 3, 5 …, divided by it: sums that are multiplied by it only once they are whole."""
+    factors = np.array([abs(level) // (level & -level) if level else 0 for level in levels.tolist()])
+    for factor in np.unique(factors[factors > 0]):
+        yield levels[factors == factor] // factor
+
+
+def channel_cycles(even: np.ndarray, odd: np.ndarray | None, pieces: int, at_once: int) -> int:
+    """Cycles of an output channel with levels even + odd·√2 [N], in the cheapest of the ways that there are."""
+    if odd is not None:
+        terms = [terms_of(part) for part in (even, odd)]
+        return pieces * sum(cycles_of(part, at_once) for part in terms)
+    by_factor = sum(cycles_of(terms_of(family), at_once) for family in families_of(even))
+    return pieces * max(1, min(cycles_of(terms_of(even), at_once), by_factor))
+
+
+def pieces_of(code_bits: int, activation_bits: int) -> int:
+    """How many activations of the inner layers' width a code of another layer is."""
+    return ceil(code_bits / activation_bits)
+
+
+def network_cycles(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> int:
+    """Cycles of an image; spec: of the engine whose way out these sums take too."""
+    total = 0
+    for node in graph.convolutions():
+        even, odd = node.products.even, node.products.odd
+        pieces = pieces_of(node.quantiser.bits, spec.mac.activation_bits)
+        channels = sorted(
+            channel_cycles(even[place], None if odd is None else odd[place], pieces, at_once)
+            for place in range(len(even))
+        )
+        pixels = int(np.prod(graph.tensors[node.name].shape[1:]))
+        groups = [channels[start : start + programs] for start in range(0, len(channels), programs)]
+        way_out = [ceil(len(group) * min(PIXELS, pixels) / spec.lanes) for group in groups]
+        tile = sum(max(*group, out) for group, out in zip(groups, way_out, strict=True))
+        total += FILL + ceil(pixels / PIXELS) * tile
+    return total
+
+
+def weight_terms(graph: Graph, spec: EngineSpec) -> float:
+    """Terms a weight of the layers whose codes the products take whole, by signed digits or odd factors."""
+    terms = weights = 0
+    for node in graph.convolutions():
+        if node.quantiser.bits <= spec.mac.activation_bits:
+            even, odd = node.products.even, node.products.odd
+            terms += int(np.count_nonzero(even)) + (0 if odd is None else int(np.count_nonzero(odd)))
+            weights += even.size
+    return terms / weights
+
+
+def map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> MemorySize:
+    """The copies of the largest map of codes that has to be whole: one for each term of a cycle."""
+    rows = 0
+    for node in graph.convolutions():
+        channels, height, width = graph.input_of(node).shape
+        pieces = pieces_of(node.quantiser.bits, spec.mac.activation_bits)
+        rows = max(rows, channels * pieces * ceil(height * width / PIXELS))
+    return MemorySize("copies of maps", rows, PIXELS * spec.mac.activation_bits, programs * at_once)
+
+
+def measure_lane(terms: int, spec: EngineSpec, root: Path) -> Area:
+    """The cells of a lane of 7-series. Raises InputError."""
+    lane = TermLane(terms, spec.mac.activation_bits, spec.sum_bits)
+    verilog = root / "term_lane" / f"{terms}_{spec.mac.activation_bits}_{spec.sum_bits}.v"
+    write_text(verilog, to_verilog(lane, TOP, f"a lane of {terms} terms a cycle"))
+    return area(verilog, TOP, PROGRAM_FAMILY, False, root)
+
+
+def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermProgram]:
+    """A network as programs of terms, in each of FORMS; spec: of the engine of arrays that it is compared with."""
+    return [
+        TermProgram(
+            programs=programs,
+            pixels=PIXELS,
+            terms=terms,
+            weight_terms=weight_terms(graph, spec),
+            cycles=network_cycles(graph, programs, terms, spec),
+            lane=measure_lane(terms, spec, root),
+            blocks=map_copies(graph, programs, terms, spec).blocks(PROGRAM_FAMILY),
+        )
+        for programs, terms in FORMS
+    ]
