@@ -106,6 +106,17 @@ ENGINE_ROW = {
     "right": 8,
     "tested": 10,
     "other_blocks": 12,
+    "programs": [
+        {
+            "programs": 8,
+            "pixels": 32,
+            "terms": 3,
+            "weight_terms": 0.9,
+            "cycles": 9000,
+            "lane": AREA_OF_FEW,
+            "blocks": 96,
+        }
+    ],
 }
 VALUES = {
     JOB_FILE: {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
@@ -78,7 +78,7 @@ class EngineRow(Struct, frozen=True):
     right: Count
     tested: Whole
     other_blocks: Count
-    programs: list[TermProgram] = field(default_factory=list)
+    programs: list[TermProgram]
 
     @property
     def serial(self) -> bool:

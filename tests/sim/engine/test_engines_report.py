@@ -40,6 +40,7 @@ ROW = EngineRow(
     right=8,
     tested=10,
     other_blocks=12,
+    programs=[],
 )
 RIVAL = msgspec.structs.replace(ROW, unit="uniform-sign", period=1800)
 
