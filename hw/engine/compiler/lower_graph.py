@@ -3,6 +3,10 @@
 A reshape moves nothing where its values lie in memory in the order in which they are read anew: pixel by pixel, each
 with its channels in whole words. A flattened map is brought into that order by moving the columns of the weights that
 meet it, those of adapters too.
+
+An engine's codes are unsigned: signed ones are moved by half their range, which adds a constant to each sum. A fixed
+step's bias takes it away. A step that adapts has a layer get a second place of its kernel, beyond the map, where all
+codes stand for zero, with the weights' negatives: what moving adds is then 0.
 """
 
 from collections.abc import Sequence
@@ -12,12 +16,14 @@ from math import prod
 import msgspec
 import numpy as np
 
+from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import IntegerAdapter
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Clip
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, Pad, Reshape
 from asq_model.spec.products import Products
+from hw.engine.compiler.geometry import ONE
 
 IN_MEMORY = (1, 2, 0)  # the order of axes in memory: rows, columns, channels
 
@@ -32,8 +38,10 @@ def lower_graph(graph: Graph, size: int) -> Graph:
             padded, places = flatten_in_memory(graph, node, size)
             nodes += padded
             moved[node.name] = places
-        elif isinstance(node, Convolution) and node.inputs[0] in moved:
-            nodes.append(move_layer(node, moved[node.inputs[0]], size))
+        elif isinstance(node, Convolution):
+            layer = move_layer(node, moved[node.inputs[0]], size) if node.inputs[0] in moved else node
+            rows = graph.input_of(node).shape[1]
+            nodes.append(add_negatives(layer, rows) if signed_step_adapts(layer) else layer)
         elif isinstance(node, Concatenate):
             nodes += settled(node)
         else:
@@ -96,6 +104,35 @@ def move_columns(weights: np.ndarray, places: np.ndarray, length: int) -> np.nda
     result = np.zeros((len(weights), length, *weights.shape[2:]), weights.dtype)
     result[:, places] = weights
     return result
+
+
+def signed_step_adapts(layer: Convolution) -> bool:
+    """Whether a layer's codes are signed, and their step adapts."""
+    return layer.quantiser.signed and layer.quantiser.adapter is not None
+
+
+def add_negatives(layer: Convolution, rows: int) -> Convolution:
+    """A layer with a kernel of 1 × 1 on a map of so many rows, and below the map its weights' negatives.
+
+    Raises InputError for other kernels, of which some places are now inside of the map, now outside.
+    """
+    if layer.kernel != ONE or any(layer.padding):
+        kernel = " × ".join(map(str, layer.kernel))
+        raise InputError(
+            f"node {layer.name}: has signed codes whose step adapts, and a kernel of {kernel} with margins"
+            f" {layer.padding}; allowed with such codes: 1 × 1 and none"
+        )
+    products = replace(
+        layer.products,
+        even=with_negatives(layer.products.even),
+        odd=None if layer.products.odd is None else with_negatives(layer.products.odd),
+    )
+    return msgspec.structs.replace(layer, kernel=(2, 1), dilation=(rows, 1), padding=(0, rows, 0, 0), products=products)
+
+
+def with_negatives(weights: np.ndarray) -> np.ndarray:
+    """Weights [C', C] of one place, as [C', C · 2], the second place's the negatives of the first's."""
+    return np.stack([weights, -weights], axis=-1).reshape(len(weights), -1)
 
 
 def settled(node: Concatenate) -> list[Operation]:

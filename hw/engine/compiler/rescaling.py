@@ -89,11 +89,10 @@ def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np
         bits = (reach << extra).bit_length() + 1, largest(scales).bit_length() + 1
         allowed = f"{spec.total_bits} and {spec.scale_bits}"
         raise InputError(f"has totals of {bits[0]} bits, scales of {bits[1]}; allowed: {allowed}")
-    if not quantiser.signed:
-        return (np.zeros_like(scales) if quantiser.adapter else scales), biases
     if quantiser.adapter:
-        raise InputError("has signed codes whose step adapts; the engine has unsigned ones only")
-    return scales, biases - moved_sums(spec, node) * scales
+        assert not quantiser.signed or not moved_sums(spec, node).any()  # `lower_graph` sees to it
+        return np.zeros_like(scales), biases
+    return scales, biases - moved_sums(spec, node) * scales if quantiser.signed else biases
 
 
 def moved_sums(spec: EngineSpec, node: Convolution) -> np.ndarray:

@@ -47,14 +47,16 @@ def steady_network(mac: MacSpec) -> Maker:
 
 
 def joining_network(mac: MacSpec) -> Maker:
-    """Maps in other rows, side by side, and flattened in front of layers of both kinds; wide signed codes."""
+    """Maps in other rows, side by side, flattened in front of layers of both kinds; wide and adapting signed codes."""
     made = Maker(mac, (3, 4, 4), with_table=False)
     row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
     first = made.conv("first", row, 4, (1, 3), padding=(0, 0, 1, 1), bits=8, signed=True, weight_bits=8)
     right = made.conv("right", row, 3, (1, 3), (1, 1), padding=(0, 0, 1, 1), signed=True, hidden=None)
     both = made.concatenate("both", (first, right), (1, 0))
     inner = made.conv("inner", both, 5, (1, 3), (1, 2), padding=(0, 0, 1, 0), hidden=2)
-    square = made.reshape("square", inner, (5, 2, 4), (0, 1, 2))
+    both_signs = made.conv("both signs", inner, 3, relu=False, hidden=1)
+    expanded = made.conv("expanded", both_signs, 5, signed=True, hidden=2)
+    square = made.reshape("square", expanded, (5, 2, 4), (0, 1, 2))
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
     hidden = made.conv("hidden", flat, 6, hidden=3)
     beside = made.conv("beside", flat, 6, side=hidden)
