@@ -184,7 +184,7 @@ def compile_network(preset: Preset, graph: Graph, mac: MacSpec, precision: int) 
     """
     if mac.unit == "post":
         graph = round_products(graph, mac.frac_bits)
-    graph = lower_graph(graph, preset.channels)
+    graph = lower_graph(graph, preset.channels, preset.lanes or preset.channels)
     spec = engine_spec(preset, graph, mac, precision)
     compile_for = specialise if preset.specialised else compile_graph
     compiled = compile_for(graph, spec)

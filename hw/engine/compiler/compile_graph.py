@@ -7,12 +7,13 @@ from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
-from asq_model.spec.graph.movement import Concatenate
+from asq_model.spec.graph.movement import Concatenate, Pad
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.compile_ends import byte_tables, finish, input_words, load_fields, result_words
 from hw.engine.compiler.compile_layer import add_convolution
-from hw.engine.compiler.compile_values import add_codes, add_collection, add_concatenation
+from hw.engine.compiler.compile_parts import add_parts
+from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.run_programs import Timed, latency_of, time_round
@@ -88,8 +89,8 @@ def add_step(build: Build, index: int, step: Step) -> None:
     """Add a step's instruction, and those that make codes of its output."""
     if isinstance(step.node, Convolution):
         add_convolution(build, index, step)
-    elif isinstance(step.node, Concatenate):
-        add_concatenation(build, index, step)
+    elif isinstance(step.node, Concatenate | Pad):
+        add_parts(build, index, step)
     else:
         add_collection(build, index, step)
     if isinstance(step.node, Input):

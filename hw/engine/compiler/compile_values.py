@@ -5,15 +5,11 @@ from typing import Any
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Input
-from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
+from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import SUMS, Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
-from hw.engine.compiler.rescaling import (
-    bound_fields,
-    rescale_fields,
-    shift_fields,
-)
+from hw.engine.compiler.rescaling import bound_fields, rescale_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.uses import Use
 from hw.engine.program import Kind
@@ -59,32 +55,6 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     stored = [name for name in step.inputs if name in build.values.taken]
     about = {"reads": tuple(map(build.values.place, stored)), "writes": build.written(step, fields)}
     build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer, **about)
-
-
-def add_concatenation(build: Build, index: int, step: Step) -> None:
-    """Add an instruction for each part: its words are copied to their place in every pixel."""
-    node, lanes = step.node, build.spec.lanes
-    assert isinstance(node, Concatenate)
-    _, rows, columns = build.tensor(step.output).shape
-    target = build.target_fields(index, step) | bound_fields(build.spec, step, build.is_result(step))
-    first = 0
-    for name, shift in zip(step.inputs, node.shifts, strict=True):
-        channels = build.tensor(name).shape[0]
-        if first % lanes:
-            raise InputError(f"has a part that begins with channel {first}; allowed: multiples of {lanes}, lanes")
-        if shift < 0:
-            raise InputError(f"shifts {name} left, by {-shift}; the engine shifts right only")
-        size, words = (rows, columns), -(-channels // lanes)
-        window = Window(size, size, ONE, ONE, ONE, NO_MARGIN, build.values.first(name), build.words(name), 1)
-        fields = window.fields(False, build.modulus) | target | {"value": target["value"] + first // lanes}
-        fields |= {"last_place_word": words - 1, "finishes": 1} | shift_fields(build.spec, shift)
-        fields |= {"scales": build.rows[step.output], "biases": build.rows[step.output]}
-        busy = cycles.busy_cycles(build.spec, Kind.COLLECT, {"words": rows * columns * words, "steps": 1})
-        flush = cycles.collect_flush(1, False, True)
-        about = {"tensor": step.output, "channels": (first, first + channels)}
-        about |= {"reads": (build.values.place(name),), "writes": build.written(step, fields)}
-        build.add(Kind.COLLECT, f"{name} in {step.output}", fields, busy, flush, **about)
-        first += channels
 
 
 def add_codes(build: Build, step: Step, use: Use) -> None:

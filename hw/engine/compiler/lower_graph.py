@@ -17,19 +17,23 @@ import msgspec
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import IntegerAdapter
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Clip
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, Pad, Reshape
-from asq_model.spec.products import Products
-from hw.engine.compiler.geometry import ONE
+from hw.engine.compiler.arrange_channels import arrange_channels
+from hw.engine.compiler.geometry import NO_MARGIN, ONE
+from hw.engine.compiler.move_weights import move_layer
+from hw.engine.compiler.replace_nodes import pass_on, replace_nodes
 
 IN_MEMORY = (1, 2, 0)  # the order of axes in memory: rows, columns, channels
 
 
-def lower_graph(graph: Graph, size: int) -> Graph:
-    """The graph with what its layers meet in the order of memory. size: channels of a word."""
+def lower_graph(graph: Graph, size: int, lanes: int) -> Graph:
+    """The graph with what its layers meet in the order of memory. size: channels of a word of codes; lanes: of values.
+
+    Raises InputError, naming the node, for what cannot be brought into that order.
+    """
+    graph = arrange_channels(replace_nodes(graph), lanes)
     nodes: list[Operation] = []
     moved: dict[str, np.ndarray] = {}  # by a flattened tensor, where each of its values lies in the new order
     for node in graph.nodes:
@@ -39,11 +43,14 @@ def lower_graph(graph: Graph, size: int) -> Graph:
             nodes += padded
             moved[node.name] = places
         elif isinstance(node, Convolution):
-            layer = move_layer(node, moved[node.inputs[0]], size) if node.inputs[0] in moved else node
+            layer = node
+            if node.inputs[0] in moved:
+                places = moved[node.inputs[0]]
+                layer = move_layer(node, places, -(-(int(places.max()) + 1) // size) * size)
             rows = graph.input_of(node).shape[1]
             nodes.append(add_negatives(layer, rows) if signed_step_adapts(layer) else layer)
-        elif isinstance(node, Concatenate):
-            nodes += settled(node)
+        elif isinstance(node, Concatenate | Pad) and not fills_word(graph, node, size):
+            nodes += pass_on(node, graph.tensors[node.name].bits)
         else:
             nodes.append(node)
     return Graph(tuple(nodes))
@@ -58,6 +65,17 @@ def meets_adapters(users: Sequence[Operation]) -> bool:
     """Whether only layers take a tensor, and a step of one of them adapts. Others take a map as it is."""
     layers = [user for user in users if isinstance(user, Convolution) and user.groups == 1]
     return len(layers) == len(users) and any(layer.quantiser.adapter is not None for layer in layers)
+
+
+def fills_word(graph: Graph, node: Operation, size: int) -> bool:
+    """Whether a node only adds channels that a word of memory has in any case, for one that reads whole words."""
+    users = [other for other in graph.nodes if node.name in other.inputs]
+    if not isinstance(node, Pad) or node.margins != NO_MARGIN or node.channels[0] or len(users) != 1:
+        return False
+    channels = graph.input_of(node).shape[0]
+    if isinstance(users[0], Concatenate):
+        return -(-channels // size) == -(-(channels + node.channels[1]) // size)
+    return isinstance(users[0], Reshape) and users[0].order == IN_MEMORY and node.channels[1] == -channels % size
 
 
 def flatten_in_memory(graph: Graph, node: Reshape, size: int) -> tuple[list[Operation], np.ndarray]:
@@ -76,34 +94,6 @@ def flatten_in_memory(graph: Graph, node: Reshape, size: int) -> tuple[list[Oper
     nodes.append(msgspec.structs.replace(node, inputs=(source,), order=IN_MEMORY, shape=shape))
     numbers = np.arange(shape[0]).reshape(rows, columns, padded)[..., :channels]  # of each value in memory
     return nodes, numbers.transpose(2, 0, 1).transpose(node.order).ravel()
-
-
-def move_layer(layer: Convolution, places: np.ndarray, size: int) -> Convolution:
-    """A layer on a flattened tensor whose value i lies at places[i]."""
-    length = -(-(int(places.max()) + 1) // size) * size
-    products: Products = replace(
-        layer.products,
-        even=move_columns(layer.products.even, places, length),
-        odd=None if layer.products.odd is None else move_columns(layer.products.odd, places, length),
-    )
-    quantiser = layer.quantiser
-    if quantiser.adapter is not None:
-        quantiser = replace(quantiser, adapter=move_adapter(quantiser.adapter, places, length))
-    return msgspec.structs.replace(layer, products=products, quantiser=quantiser)
-
-
-def move_adapter(adapter: IntegerAdapter, places: np.ndarray, length: int) -> IntegerAdapter:
-    """An adapter whose channel i lies at places[i]."""
-    first = adapter.hidden or adapter.output
-    moved = replace(first, weights=move_columns(first.weights, places, length))
-    return replace(adapter, output=moved) if adapter.hidden is None else replace(adapter, hidden=moved)
-
-
-def move_columns(weights: np.ndarray, places: np.ndarray, length: int) -> np.ndarray:
-    """Weights [J, N, …] whose column i stands at places[i] of `length`, zeros elsewhere."""
-    result = np.zeros((len(weights), length, *weights.shape[2:]), weights.dtype)
-    result[:, places] = weights
-    return result
 
 
 def signed_step_adapts(layer: Convolution) -> bool:
@@ -133,11 +123,3 @@ def add_negatives(layer: Convolution, rows: int) -> Convolution:
 def with_negatives(weights: np.ndarray) -> np.ndarray:
     """Weights [C', C] of one place, as [C', C · 2], the second place's the negatives of the first's."""
     return np.stack([weights, -weights], axis=-1).reshape(len(weights), -1)
-
-
-def settled(node: Concatenate) -> list[Operation]:
-    """A concatenation, and behind it a node that passes its values on: codes and channel sums are made there."""
-    low, high = -(1 << node.bits - 1), (1 << node.bits - 1) - 1
-    parts = f"{node.name}.parts"
-    whole = Clip(name=node.name, inputs=(parts,), low=low, high=high)
-    return [msgspec.structs.replace(node, name=parts), whole]

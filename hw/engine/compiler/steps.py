@@ -12,10 +12,11 @@ from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, SumPool
 from asq_model.spec.graph.tensor import Tensor
-from hw.engine.compiler.geometry import NO_MARGIN
-from hw.engine.compiler.lower_graph import IN_MEMORY, is_flat, move_columns
+from hw.engine.compiler.lower_graph import IN_MEMORY, fills_word, is_flat
+from hw.engine.compiler.move_weights import move_columns
 
-HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool, Concatenate, Reshape)
+HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool, Concatenate, Pad, Reshape)
+JOINING = (Concatenate, Pad)  # written part by part
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,6 @@ def is_copied(graph: Graph, node: Reshape, size: int) -> bool:
     return node.order == (0, 1, 2) and node.shape[0] == channels
 
 
-def fills_word(graph: Graph, node: Operation, size: int) -> bool:
-    """Whether a node only adds channels that a word of the memory has in any case, for a reshape that reads them."""
-    users = [other for other in graph.nodes if node.name in other.inputs]
-    if not isinstance(node, Pad) or node.margins != NO_MARGIN or node.channels[0] or len(users) != 1:
-        return False
-    channels = graph.input_of(node).shape[0]
-    return isinstance(users[0], Reshape) and users[0].order == IN_MEMORY and node.channels[1] == -channels % size
-
-
 def steps_of(graph: Graph, size: int) -> list[Step]:
     """The steps of a graph, in order. size: channels of a word.
 
@@ -94,7 +86,7 @@ def steps_of(graph: Graph, size: int) -> list[Step]:
             continue
         step = make_step(graph, node, inputs, reshaped)
         before = steps[-1] if steps else None
-        joins = before is not None and before.output == inputs[0] and not isinstance(before.node, Concatenate)
+        joins = before is not None and before.output == inputs[0] and not isinstance(before.node, JOINING)
         if isinstance(node, Clip) and before and joins and users.count(node.inputs[0]) == 1:
             low, high = min(max(before.low, step.low), step.high), max(min(before.high, step.high), step.low)
             steps[-1] = replace(before, output=node.name, low=low, high=high)

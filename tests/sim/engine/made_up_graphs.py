@@ -8,9 +8,9 @@ import numpy as np
 from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
 from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
+from asq_model.spec.graph.elementwise import Add, Clip, Input, LeakyRelu, Scale
 from asq_model.spec.graph.graph import Graph, Operation
-from asq_model.spec.graph.movement import Concatenate, MaxPool, Reshape, SumPool
+from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, Slice, SumPool
 from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
@@ -165,6 +165,21 @@ class Maker:
         """Add the tensors one behind the other, each shifted right."""
         bits = self.precision
         return self.add(Concatenate(name=name, inputs=sources, shifts=shifts, bits=bits, point=0))
+
+    def slice(self, name: str, source: str, steps: tuple[int, int]) -> str:
+        """Add every so-manieth row and column."""
+        _, *shape = self.values(source).shape
+        stops = (shape[0], shape[1], shape[2])
+        return self.add(Slice(name=name, inputs=(source,), starts=(0, 0, 0), stops=stops, steps=(1, *steps)))
+
+    def pad(self, name: str, source: str, channels: tuple[int, int], margins: tuple[int, int, int, int] = NONE) -> str:
+        """Add a tensor with zeros around it."""
+        return self.add(Pad(name=name, inputs=(source,), channels=channels, margins=margins))
+
+    def leaky_relu(self, name: str, source: str) -> str:
+        """Add values of which those below 0 are multiplied by a slope, another for each channel."""
+        slopes = self.rng.integers(-100, 300, self.values(source).shape[1])
+        return self.add(LeakyRelu(name=name, inputs=(source,), multiplier=slopes, shift=8, bits=self.precision))
 
     def reshape(self, name: str, source: str, shape: tuple[int, int, int], order: tuple[int, int, int]) -> str:
         """Add a tensor's values in another shape."""

@@ -47,15 +47,21 @@ def steady_network(mac: MacSpec) -> Maker:
 
 
 def joining_network(mac: MacSpec) -> Maker:
-    """Maps in other rows, side by side, flattened in front of layers of both kinds; wide and adapting signed codes."""
+    """Maps in other rows, side by side, flattened in front of layers of both kinds; wide and adapting signed codes.
+
+    Parts that begin inside a word, a block whose shortcut is a slice with zeros around its channels, a leaky ReLU.
+    """
     made = Maker(mac, (3, 4, 4), with_table=False)
     row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
     first = made.conv("first", row, 4, (1, 3), padding=(0, 0, 1, 1), bits=8, signed=True, weight_bits=8)
     right = made.conv("right", row, 3, (1, 3), (1, 1), padding=(0, 0, 1, 1), signed=True, hidden=None)
-    both = made.concatenate("both", (first, right), (1, 0))
+    both = made.concatenate("both", (right, first), (0, 1))
     inner = made.conv("inner", both, 5, (1, 3), (1, 2), padding=(0, 0, 1, 0), hidden=2)
-    both_signs = made.conv("both signs", inner, 3, relu=False, hidden=1)
-    expanded = made.conv("expanded", both_signs, 5, signed=True, hidden=2)
+    shortcut = made.pad("shortcut", made.slice("every second", inner, (1, 2)), (2, 1))
+    block = made.conv("block", inner, 8, (1, 1), (1, 2), hidden=1, side=shortcut)
+    both_signs = made.conv("both signs", block, 3, relu=False, hidden=1)
+    wider = made.pad("wider", made.leaky_relu("leaky", both_signs), (0, 0), (0, 0, 2, 2))
+    expanded = made.conv("expanded", wider, 5, signed=True, hidden=2)
     square = made.reshape("square", expanded, (5, 2, 4), (0, 1, 2))
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
     hidden = made.conv("hidden", flat, 6, hidden=3)
