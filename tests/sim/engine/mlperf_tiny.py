@@ -1,4 +1,4 @@
-"""The shapes of MLPerf Tiny's networks beside ResNet-8, with weights of a moment's training on made-up data."""
+"""The shapes of MLPerf Tiny's networks beside ResNet-8, and of ResNet-20, taught for a moment on made-up data."""
 
 from functools import cache
 
@@ -8,6 +8,7 @@ from torch import nn
 
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.integer_graph import make_graph
+from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.graph.graph import Graph
@@ -58,6 +59,7 @@ NETWORKS = {
     "keyword spotting": (keyword_spotting, (1, 49, 10)),
     "visual wake words": (visual_wake_words, (3, 96, 96)),
     "anomaly detection": (anomaly_detection, (640,)),
+    "ResNet-20": (lambda: build("resnet20", 10), (3, 32, 32)),
 }
 
 
