@@ -75,14 +75,16 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT, WAVES=1)
+	@$(if $(call given,WAVES),$(PY) -m sim run --check=1 $(call options,run) && sh sim/runner/lz4.sh $(VENV))
 	@$(PY) -m sim tools
-	@$(if $(call given,WAVES),sh sim/runner/lz4.sh $(VENV))
-	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim run "$$golden" $(call options,run)
+	@golden=$$($(PY) -m asq_model export $(call options,export) $(call passed,unit,UNIT) $(call passed,layer,LAYER)) && \
+		$(PY) -m sim run "$$golden" $(call options,run)
 
 verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
 	@$(PY) -m hw verilog $(call options,verilog)
 
 asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
+	@$(if $(call given,AREA),$(PY) -m sim asq --check=1 $(call options,asq))
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim asq "$$golden" $(call options,asq)
 

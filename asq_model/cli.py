@@ -29,6 +29,7 @@ from asq_model.common.option_types import (
 from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
+from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint, layers_of_recipe
 from asq_model.studies.commands import studies
 from asq_model.studies.compare_commands import comparisons
 from asq_model.studies.network_options import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train
@@ -121,26 +122,34 @@ def train(weight_bits, activation_bits, data_folder, force, out, network, start,
 )
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
 @click.option("--excerpt", type=OUTPUT, help="Also write here the small part that comparing hardware needs.")
+@click.option("--unit", help="Only go on if there will be vectors for this unit, block or module.")
+@click.option("--layer", help="Only go on if the network has this layer.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
-def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, excerpt, out, force):
+def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, excerpt, unit, layer, out, force):
     """Export golden vectors of a trained network.
 
     Golden vectors are what the network's layers multiply on held-out images, and what must come out. Without CKPT the
-    digits network is trained first. Prints the folder.
+    digits network is trained first. Prints the folder. What --unit and --layer name is checked before anything is
+    trained.
     """
     if ckpt is None:
         refuse_unused({"--data": data_folder}, DIGITS_NEED_NO_DATA, "--ckpt")
     bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
     if widths is not None:
-        refuse_unused(bits | {"--ckpt": ckpt, "--out": out}, f"--widths is {shown(widths)}")
+        unused = {"--ckpt": ckpt, "--out": out, "--unit": unit, "--layer": layer}
+        refuse_unused(bits | unused, f"--widths is {shown(widths)}")
         pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
         folders = export_digits_networks([recipe_of("digits", seed=seed, kind=kind, **pair) for pair in pairs], force)
     else:
         if ckpt is None:
             recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
+            if unit is not None or layer is not None:
+                check_golden_choice(layers_of_recipe(recipe), unit, layer)
             ckpt = train_if_needed(recipe, None, force)
         else:
             check_fits(ckpt, bits | {"kind": kind, "seed": seed})
+            if unit is not None or layer is not None:
+                check_golden_choice(layers_of_checkpoint(ckpt), unit, layer)
         folders = [export_if_needed(ckpt, out, data_folder, force)]
     for folder in folders:
         if excerpt is not None:

@@ -26,7 +26,7 @@ from hw.engine.presets import Preset, check_products, compile_network, find_pres
 from hw.fpga import cell_models
 from hw.fusesoc import core_file
 
-CHECK = switch("--check", "1: only check the options, before a network is trained.")
+CHECK = switch("--check", "1: only check the options, as before a network is trained.")
 DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
 PRODUCTS = (
     click.option("--unit", help="Unit of the products.  [default: for the network's own levels]"),

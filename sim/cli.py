@@ -16,6 +16,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
+from hw.engine_command import CHECK
 from sim.bitstream_command import bitstream
 from sim.engines_command import engines
 from sim.hardware_options import ROOT
@@ -32,6 +33,8 @@ from sim.vectors.feature_map_cases import fits
 from sim.vectors.feature_maps import golden_layers
 from sim.vectors.shipped import WIDTHS, shipped_folder
 from sim.workspace import Workspace
+
+DEFAULT_GOLDEN = Path("build/golden/digits_post3_a3_seed0")  # what `asq-post export` writes without a checkpoint
 
 
 @click.group(cls=Commands)
@@ -54,16 +57,19 @@ def tools():
 
 
 @cli.command(epilog="Example: asq-post asq build/golden/digits_post3_a3_seed0 --area 0")
-@click.argument("golden", type=PATH)
+@click.argument("golden", type=PATH, default=DEFAULT_GOLDEN, metavar="[GOLDEN]")
 @ROOT
+@CHECK
 @click.option("--out", type=OUTPUT, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
 @switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
 @click.option("--note", default="", help="A sentence about the network for the page.")
-def asq(golden, root, out, area, note):
+def asq(golden, root, check, out, area, note):
     """Measure what adapting the step size costs.
 
     Simulates and synthesises ASQ's blocks for the network of the GOLDEN vectors, and writes a page.
     """
+    if check:
+        return
     from sim.reports.adaptation_page import ASQ, AsqReport, area_reports, compared, macs_of, page
     from sim.reports.beta_plot import draw_betas
 
@@ -103,17 +109,20 @@ def asq(golden, root, out, area, note):
 @cli.command(epilog="Example: asq-post sim build/golden/digits_post3_a3_seed0 --unit post --waves")
 @click.argument("golden", type=PATH, default=shipped_folder(WIDTHS[0]))
 @ROOT
+@CHECK
 @click.option("--unit", help="Only this unit, as `post`, or module, as `post_mac_w3a3`; no report.")
 @click.option("--layer", help="Only the golden vectors of this layer; no report.")
 @switch("--waves", "1: write waveforms, of --unit and --layer, or without them of every test that fails.")
 @switch("--force", "1: simulate again even what did not change.")
-def run(golden, root, unit, layer, waves, force):
+def run(golden, root, check, unit, layer, waves, force):
     """Simulate units on golden vectors, and report.
 
     Emits, builds and simulates every unit that the GOLDEN vectors are for. Without GOLDEN, takes those that come with
     this package. A test that fails says what came out, in which cycle, of which operands, where its log is, and how to
     run it alone.
     """
+    if check:
+        return
     manifest = read_manifest(golden)
     check_files(golden, manifest)
     units = golden_specs(manifest)

@@ -95,6 +95,27 @@ def test_a_variable_becomes_its_option():
 
 
 @pytest.mark.parametrize(
+    "target, words, first",
+    [
+        ("sim", ["UNIT=pot", "LAYER=fc"], "-m asq_model export --unit 'pot' --layer 'fc'"),
+        ("sim", ["WAVES=1", "BITS=4"], "-m sim run --check=1 --waves '1'"),
+        ("asq", ["AREA=0"], "-m sim asq --check=1 --area '0'"),
+        ("network", ["PRESET=sized"], "-m sim network --check=1 --preset 'sized'"),
+        ("bitstream", ["PRESET=ecp5-25"], "-m sim bitstream --check=1 --preset 'ecp5-25'"),
+    ],
+)
+def test_what_the_second_command_is_given_is_checked_before_the_first_trains(target, words, first):
+    lines = [" ".join(line.split()) for line in make(target, *words).stdout.splitlines() if "-m sim tools" not in line]
+    assert first in next(line for line in lines if re.search(r" -m (asq_model|sim) ", line))
+
+
+def test_a_check_does_nothing(command, tmp_path):
+    for name in ("run", "asq", "network", "bitstream"):
+        done = command("sim", name, "--check=1", cwd=tmp_path)
+        assert done.returncode == 0 and not done.stdout + done.stderr and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     "words, said",
     [
         (["verilog", "BIT=4"], "make verilog takes no BIT; did you mean BITS?; allowed: ABITS BITS BUFFER"),

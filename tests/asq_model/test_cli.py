@@ -4,8 +4,12 @@ from shutil import copytree
 
 import pytest
 
-from asq_model.common.errors import OtherFormat
-from asq_model.spec.golden_vectors import MANIFEST
+from asq_model.common.errors import InputError, OtherFormat
+from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint
+from asq_model.spec.asq_blocks import BLOCKS
+from asq_model.spec.golden_vectors import MANIFEST, read_manifest
+from asq_model.spec.units import UNITS
+from sim.runner.network_units import block_specs, golden_specs
 
 
 def test_help(process, command):
@@ -60,8 +64,37 @@ def test_widths_of_several_networks_are_checked(refused):
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--bits", 4)
     assert "--bits is 4, but checkpoint" in said and "was trained with 3" in said
+    said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--unit", "e2m1")
+    assert "--unit is 'e2m1'; allowed: " in said
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--kind", "extended")
     assert "--kind is extended" in said
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--unit", "wrong"], "--unit is 'wrong'; allowed: post, post-exact, pot, "),
+        (["--unit", "post_mac_w4a4"], "--unit is 'post_mac_w4a4'; allowed: "),
+        (["--layer", "wrong"], "--layer is 'wrong'; allowed: conv, block1.conv1, "),
+        (["--layer", "fc", "--unit", "pot"], "--unit is 'pot'; allowed: uniform, serial, channel-sums, "),
+        (["--kind", "wrong"], "--kind is 'wrong'; allowed: symmetric, extended, asymmetric"),
+    ],
+)
+def test_what_golden_vectors_would_not_have_is_refused_before_anything_is_trained(words, said, refused, tmp_path):
+    assert said in refused("asq_model", "export", *words, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_choice_is_refused_exactly_where_the_golden_vectors_have_no_such_thing(small_checkpoint, small_golden):
+    layers = layers_of_checkpoint(small_checkpoint)
+    manifest = read_manifest(small_golden)
+    assert layers.keys() == {entry["name"] for entry in [*manifest["layers"], *manifest["maps"]]}
+    specs = [*golden_specs(manifest), *block_specs(manifest)]
+    for name in [name for spec in specs for name in (spec.unit, spec.name)]:
+        check_golden_choice(layers, name, None)
+    for unit in {*UNITS, *BLOCKS} - {spec.unit for spec in specs}:
+        with pytest.raises(InputError, match=f"unit is '{unit}'; allowed: "):
+            check_golden_choice(layers, unit, None)
 
 
 def test_bad_options_are_refused(refused, tmp_path):
