@@ -22,7 +22,7 @@ from hw.engine.registers import LOAD_BIT, REGISTERS
 from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
 
 
-def rows_of(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
+def memory_rows(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
     """The rows of a network in each memory, as bit patterns."""
     rows = {
         Section.ARRAY_PROGRAM: list(image.array_program),
@@ -62,7 +62,7 @@ def load_words(
     """
     sizes = sizes_of(spec, len(image.tables))
     words = [number]
-    for section, rows in rows_of(spec, image).items():
+    for section, rows in memory_rows(spec, image).items():
         if section not in sections:
             continue
         words.append(section << ROW_COUNT_BITS | len(rows))

@@ -54,7 +54,7 @@ def lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str
     ]
 
 
-def rows_of(
+def bit_rows(
     layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
 ) -> Iterator[tuple[str, Row]]:
     """The field and the row of each bit of an instruction. needs: the fields that each instruction has a use for."""
@@ -69,7 +69,7 @@ def rows_of(
             )
 
 
-def merged(one: Row, other: Row) -> Row | None:
+def common_row(one: Row, other: Row) -> Row | None:
     """A row that agrees with both; None where they differ."""
     if any(None not in (a, b) and a != b for a, b in zip(one, other, strict=True)):
         return None
@@ -82,16 +82,16 @@ def find_places(
     """The places of a program's bits."""
     stored: list[Row] = []
     places = []
-    for _, row in rows_of(layout, program, needs):
+    for _, row in bit_rows(layout, program, needs):
         constant = ZERO if 1 not in row else ONE if 0 not in row else None
-        places.append(put(stored, row) if constant is None else constant)
+        places.append(store_row(stored, row) if constant is None else constant)
     return tuple(places)
 
 
-def put(stored: list[Row], row: Row) -> int:
-    """The place of a row among those that are stored: the first with which it agrees, or a new one."""
+def store_row(stored: list[Row], row: Row) -> int:
+    """Store a row with the first that agrees with it, or as a new one; returns its place."""
     for place, other in enumerate(stored):
-        if (both := merged(other, row)) is not None:
+        if (both := common_row(other, row)) is not None:
             stored[place] = both
             return place
     stored.append(row)

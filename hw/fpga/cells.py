@@ -132,12 +132,12 @@ class AdderCells(ABC):
         """Drive the totals. Terms that do not fit into a cell are made by logic in front of it."""
         made = []
         for index, wanted in enumerate(additions):
-            bits = [self.settled(m, f"{name}_{index}_{place}", x, y) for place, (x, y) in enumerate(wanted.bits)]
+            bits = [self.fit_terms(m, f"{name}_{index}_{place}", x, y) for place, (x, y) in enumerate(wanted.bits)]
             made.append(Addition(wanted.total, bits, wanted.carry))
         self.lay_out(m, name, made)
 
-    def settled(self, m: Module, name: str, x: Term, y: Term) -> tuple[Term, Term]:
-        """The two terms of a place, each of them as logic of its own where it has to be."""
+    def fit_terms(self, m: Module, name: str, x: Term, y: Term) -> tuple[Term, Term]:
+        """Make two terms fit into one cell: where they do not, one of them, or both, become signals made by logic."""
         for side in ("y", "x"):
             if self.fits(x, y):
                 break

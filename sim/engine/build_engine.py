@@ -22,14 +22,14 @@ TOP = "engine"
 
 
 @dataclass(frozen=True)
-class Written:
-    """A file that was made: its content's hash."""
+class FileDigest:
+    """The SHA-256 of a file that was made."""
 
     sha256: Digest
 
 
-VERILOG: Kind[Written] = Kind("engine's Verilog", Written)
-SIMULATOR: Kind[Written] = Kind("engine's simulator", Written)
+VERILOG: Kind[FileDigest] = Kind("engine's Verilog", FileDigest)
+SIMULATOR: Kind[FileDigest] = Kind("engine's simulator", FileDigest)
 
 
 def describe(compiled: Compiled) -> str:
@@ -41,17 +41,17 @@ def write_verilog(compiled: Compiled, folder: Path) -> Path:
     """Write the Verilog of a network's engine that shows what it makes (`observed`); nothing if it is there."""
     path = folder / f"{TOP}.v"
 
-    def write() -> Written:
+    def write() -> FileDigest:
         engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, observed=True)
         write_text(path, engine_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
-        return Written(fingerprint([], [path]))
+        return FileDigest(fingerprint([], [path]))
 
     inputs = fingerprint([generator_fingerprint(), describe(compiled)])
     remembered(folder / "verilog.json", VERILOG, inputs, write, lambda found: is_whole(path, found))
     return path
 
 
-def is_whole(path: Path, found: Written) -> bool:
+def is_whole(path: Path, found: FileDigest) -> bool:
     """Whether a file is as it was written."""
     return path.is_file() and fingerprint([], [path]) == found.sha256
 
@@ -69,7 +69,7 @@ def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path)
     runtime = Workspace(root).runtime(tools)
     sources = [verilog, *cell_models(compiled.spec.array), HARNESS]
 
-    def build() -> Written:
+    def build() -> FileDigest:
         with reported_os_errors("build in", place):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
@@ -79,7 +79,7 @@ def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path)
             errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
             raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
         compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
-        return Written(fingerprint([], [executable]))
+        return FileDigest(fingerprint([], [executable]))
 
     inputs = fingerprint([tools, options], sources)
     remembered(folder / "simulator.json", SIMULATOR, inputs, build, lambda found: is_whole(executable, found))

@@ -55,7 +55,7 @@ def compare_run(
         lines += compare_cycles(executed)
         lines += find_missing(events, log)
     if sample:
-        lines += give_words(executed, log, sample)
+        lines += assign_words(executed, log, sample)
         trace = Trace(keep=True)
         graph(images[:sample], trace)
         for one in executed:
@@ -129,8 +129,8 @@ def compare_cycles(executed: list[Executed]) -> Iterator[str]:
         before = one.late
 
 
-def give_words(executed: list[Executed], log: Log, sample: int) -> list[str]:
-    """Give each word that was made to the instruction that was at work; a line if there is none or more than one.
+def assign_words(executed: list[Executed], log: Log, sample: int) -> list[str]:
+    """Assign each word that was made to the instruction that was at work; a line if there is none or more than one.
 
     Words count as long as an image of the sample is under way.
     """

@@ -76,8 +76,8 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What came of a simulation: every difference that was found, or the run without one."""
+class NetworkOutcome:
+    """The outcome of simulating a network: its run where no number differs from the graph, or every difference."""
 
     run: NetworkRun | None
     differences: list[str]
@@ -115,7 +115,7 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> Netw
     )
 
 
-def simulate_network(network: Network, folder: Path, root: Path) -> Found:
+def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutcome:
     """Simulate a network unless that was done; folder: where all of it goes. Raises InputError for one that does not
     fit, and when a tool fails.
     """
@@ -126,7 +126,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> Found:
     inputs = fingerprint([tools, about], SOURCES)
     known = kept(path, NETWORK_RUN, inputs)
     if known is not None:
-        return Found(known, [])
+        return NetworkOutcome(known, [])
     path.unlink(missing_ok=True)
     graph, compiled = compile_network(network.preset, network.graph, network.mac, network.precision)
     with progress_bar("building") as bar:
@@ -140,7 +140,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> Found:
         log = run_engine(executable, compiled.spec, graph, network.images, stimulus, folder, bar)
     differences = compare_run(compiled, graph, network.images, log, stimulus.sample)
     if differences:
-        return Found(None, differences)
+        return NetworkOutcome(None, differences)
     found = run_of(network, graph, compiled, log)
     write_record(path, NETWORK_RUN, found, inputs)
-    return Found(found, [])
+    return NetworkOutcome(found, [])

@@ -8,7 +8,7 @@ from networks import adapting_network, steady_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.load_words import engine_number, load_words, rows_of
+from hw.engine.load_words import engine_number, load_words, memory_rows
 from hw.engine.presets import Preset, compile_network
 from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
 
@@ -24,7 +24,7 @@ def test_every_row_is_in_the_words(network) -> None:
     """Read section by section, the words give the rows again, and all memories are there."""
     compiled = compiled_of(network(MAC))
     words = [int(word) for word in load_words(compiled.spec, compiled.image, 77)]
-    sizes, wanted = sizes_of(compiled.spec, len(compiled.image.tables)), rows_of(compiled.spec, compiled.image)
+    sizes, wanted = sizes_of(compiled.spec, len(compiled.image.tables)), memory_rows(compiled.spec, compiled.image)
     assert words[0] == 77 and set(sizes) == set(wanted)
     place = 1
     for section, rows in wanted.items():
