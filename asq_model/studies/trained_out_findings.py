@@ -36,8 +36,8 @@ def findings(*studies: TrainedOut) -> str:
     cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
     titles = [f"{NETWORKS[network(study)]}, {epochs(study['rows'][0])} epochs" for study in studies]
     above = (
-        "Top-1 accuracy on a JPEG copy of CIFAR-10 in percent, weights and activations of 4 bits;\n"
-        f"below, differences in points with {100 * CONFIDENCE:.0f} % intervals:"
+        "Top-1 accuracy in percent on a JPEG copy of CIFAR-10, at 4 bits; below, differences in points with"
+        f" {100 * CONFIDENCE:.0f} % intervals:"
     )
     return "\n".join([above, "", *table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
 
@@ -62,4 +62,4 @@ def differences(study: TrainedOut) -> dict[str, str]:
 def without_adaptation(study: TrainedOut) -> dict[str, str]:
     """How ASQ's accuracy changes where steps do not adapt, if that was measured."""
     words = mean_change(frozen_changes(study))
-    return {"every β at its mean over images, all widths": ", ".join(words)} if words else {}
+    return {"every β held at its mean, all widths": ", ".join(words)} if words else {}

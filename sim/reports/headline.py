@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asq_model.common.files import write_text
-from asq_model.common.markdown import table_lines
 from sim.explore.design_rows import Row
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
@@ -31,19 +30,17 @@ def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
 
 
 def findings(rows: list[Row]) -> str:
-    """The table of README: products per second and LUT, POST's best design over uniform's best."""
-    compared = dict(lines(rows))
-    cells = [
-        [what, *("–" if gains[family] is None else f"{gains[family]:.2f}" for family in FPGA_FAMILIES)]
-        for what, gains in compared.items()
-    ]
-    titles = "products a second and LUT, POST over uniform", *(SHORT[family] for family in FPGA_FAMILIES)
-    measured = [gain for gains in compared.values() for gain in gains.values() if gain is not None]
-    won = sum(gain > 1 for gain in measured)
-    sentence = f"POST is ahead of the best uniform design we can build in {won} of {len(measured)} comparisons"
-    missing = f"; –: {NOT_MEASURED}" if len(measured) < len(cells) * len(FPGA_FAMILIES) else ""
-    table = "\n".join(table_lines(titles, cells, "l" + "r" * len(FPGA_FAMILIES)))
-    return f"{sentence} (LUT6: per LUT, no clock{missing}).\n\n{table}\n"
+    """The sentence of README: in how many comparisons POST's best design is ahead of uniform's best, and how far."""
+    ratios = [ratio for _, by_family in lines(rows) for ratio in by_family.values()]
+    measured = [ratio for ratio in ratios if ratio is not None]
+    missing = f"; {len(ratios) - len(measured)} {NOT_MEASURED}" if len(measured) < len(ratios) else ""
+    if not measured:
+        return f"POST's products a second and LUT beside uniform's: {NOT_MEASURED}.\n"
+    won = f"{sum(ratio > 1 for ratio in measured)} of {len(measured)}"
+    return (
+        f"In products a second and LUT, POST is {min(measured):.2f} to {max(measured):.2f} times the best uniform"
+        f" design that we can build,\nand ahead of it in {won} comparisons (LUT6 without a clock{missing}).\n"
+    )
 
 
 def draw_headline(rows: list[Row], out: Path) -> None:
