@@ -25,7 +25,7 @@ CODE_READ = 2  # cycles from a lane's address to its word in the lane's register
 
 
 def modules_of(spec: EngineSpec, radix_bits: int) -> dict[str, wiring.Component]:
-    """What arrays have many of, by the name of the module that it is."""
+    """The modules that an engine has many copies of, by their names: a lane, and a column of products."""
     return {LANE: Lane(spec, radix_bits, COLUMN), COLUMN: column_of(spec.array)}
 
 

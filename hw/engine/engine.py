@@ -245,7 +245,7 @@ class Engine(wiring.Component):
         ]
 
     def modules(self) -> dict[str, wiring.Component]:
-        """What the engine has many of, by the name of the module that it is."""
+        """The modules that the engine has many copies of, by their names."""
         return modules_of(self.spec, self.radix_bits)
 
     def network(self) -> Network:

@@ -51,7 +51,7 @@ class Control:
 
 @dataclass(frozen=True)
 class EngineParts:
-    """What works on an image's numbers."""
+    """The components that an image's numbers pass through."""
 
     loader: Loader
     products: Arrays
@@ -93,7 +93,7 @@ def add_parts(
     writer: RowWriter | None,
     spram: bool,
 ) -> EngineParts:
-    """Add what works on an image's numbers, not connected yet."""
+    """Add the components that an image's numbers pass through, not connected yet."""
     m.submodules.loader = loader = Loader(spec, list(image.tables), writer)
     m.submodules.products = products = Arrays(spec, radix_bits, image.weights, writer, spram)
     m.submodules.collector = collector = Collector(spec)

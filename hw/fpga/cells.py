@@ -60,7 +60,7 @@ def plain(signal: Value) -> Term:
 
 
 def either(*signals: Value) -> Term:
-    """Whether one of the signals is set."""
+    """A term that is 1 where one of the signals is."""
     return Term(signals, lambda *bits: int(any(bits)))
 
 

@@ -59,7 +59,7 @@ def meaning(mac: MacSpec, code: Value, odd_first: bool) -> tuple[Value, list[Val
 
 
 class SelectingProduct:
-    """What all families' selecting products have in common."""
+    """A product that selects a multiple of the activation: the part that is the same on every FPGA family."""
 
     odd_first = False
     layers = 1  # of look-up tables, a register behind each

@@ -21,7 +21,7 @@ Bits = Sequence[Value]
 
 
 class SummingProduct:
-    """What all of them have in common: a sign apart, and a magnitude that adders make."""
+    """A product that adds up rows of bits, on every FPGA family: a sign apart, and a magnitude that adders make."""
 
     def __init__(self, mac: MacSpec, cells: AdderCells):
         self.mac, self.cells = mac, cells

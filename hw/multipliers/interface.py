@@ -1,4 +1,4 @@
-"""What all multipliers have in common.
+"""The interface of all multipliers.
 
 A product comes out as `value` and `carry` and means value + carry: a negative one as its magnitude's complement and a
 carry, which the accumulator's adder takes in for nothing, where a negation here would be an adder of its own. `lane`

@@ -42,7 +42,7 @@ class Box:
 
     @property
     def height(self) -> int:
-        """As high as its lines of words ask for."""
+        """The height of the border, for all lines of the words."""
         return max(BOX_HEIGHT, LINE_HEIGHT * (self.words.count("\n") + 1) + 8)
 
     def draw(self) -> list[str]:

@@ -10,7 +10,7 @@ STAGES = {2: "two", 3: "three"}  # of an array's product, where it can be cut
 
 
 def mac_of(design: Design) -> MacSpec:
-    """What each of a design's products is."""
+    """The multiply-accumulate unit whose products a design has, one or many of them."""
     return design.mac if isinstance(design, ArraySpec) else design
 
 

@@ -77,7 +77,7 @@ def inputs_of(tasks: list[Task]) -> list[str]:
 
 
 def operands_of(task: Task) -> Operands:
-    """What tells which of the golden vectors fit a task."""
+    """The operands of a task's products, by which golden vectors for it are found."""
     mac = mac_of(task.design)
     return mac.weight_bits, mac.activation_bits, mac.signed_activation, task.golden
 

@@ -35,7 +35,7 @@ class Area(Struct, frozen=True):
 
 
 class Synthesis(Struct, frozen=True):
-    """What is kept: the area, and the SHA-256 of the netlist left for the placer, null without one."""
+    """A synthesis as it is kept: the area, and the SHA-256 of the netlist left for the placer, null without one."""
 
     area: Area
     mapped: Digest | None

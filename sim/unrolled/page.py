@@ -82,7 +82,7 @@ UNROLLED = Kind("report on unrolled layers", UnrolledReport, remedy="`make unrol
 
 
 def sizes_of(row: LayerFigures) -> dict[str, float]:
-    """What is set over the rival's: adder bits as `cost`, and LUTs by FPGA family."""
+    """The sizes of a layer that are set over its rival's: adder bits as `cost`, and LUTs by FPGA family."""
     return {"cost": row.graph.cost} | row.luts
 
 

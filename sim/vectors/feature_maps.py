@@ -103,7 +103,7 @@ def golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> Adapte
 
 
 def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> RescaleMaps:
-    """What follows a layer's products as exported; without a side branch its values are zero."""
+    """The rescaling of a layer's products, as exported; without a side branch its values are zero."""
     totals = flat(arrays["totals"])
     return RescaleMaps(
         scale_shift=entry["scale_shift"],

@@ -19,7 +19,7 @@ SEED = 1  # which tiles of a layer an array gets
 
 @dataclass(frozen=True)
 class Stimulus:
-    """What drives the gates, and what they must answer.
+    """The words that drive the gates of a netlist, and the words that they must answer.
 
     words: of a unit, its input payloads; of an array, `i.payload`, `load.payload`, `i.valid` and `load.valid`, the
     first lowest. expected: the signed sums of all result words one after the other, each with the name of its dot
