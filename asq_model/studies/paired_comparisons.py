@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asq_model.studies.trained_out import Groups, Row
+from asq_model.studies.verdicts import UNDECIDED
 
 CONFIDENCE = 0.95
 MOST_SEEDS = 1000  # beyond it, a difference is as good as none
@@ -137,5 +138,5 @@ def seeds_needed(test: PairedTest, interval: Interval, seeds: int) -> str:
 def verdict(test: PairedTest, interval: Interval) -> str:
     """Whether a claim holds, in words."""
     if not interval.decided:
-        return "undecided"
+        return UNDECIDED
     return "holds" if test.difference > 0 else "**does not hold**"

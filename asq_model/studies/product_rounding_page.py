@@ -9,6 +9,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
 from asq_model.common.terminal import text_table
 from asq_model.config.fingerprints import versions
+from asq_model.studies.verdicts import MEANING, UNDECIDED
 
 Group = tuple[str, str, str, int, str, str, int]  # weights, network, activations, their bits, arithmetic, data, images
 COLUMNS = (
@@ -110,11 +111,11 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
             differences.setdefault((row["arithmetic"], row["images"], row["data"]), []).append(difference(row))
     cells = []
     for (arithmetic, images, _), values in differences.items():
-        count, interval, verdict = len(values), "", "one network: open"
+        count, interval, verdict = len(values), "", f"{UNDECIDED}, one network"
         if count > 1:
             half = t.ppf(0.975, count - 1) * stdev(values) / sqrt(count)
             interval = f" ± {half:.2f}"
-            verdict = "within noise" if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
+            verdict = UNDECIDED if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
         difference_cell = f"{mean(values):+.2f}{interval}"
         cells.append([arithmetic, images, count, difference_cell, f"{min(values):+.2f}", verdict])
     return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", "verdict"), cells, "lrrrrl")
@@ -150,6 +151,7 @@ def render_page(study: ArithmeticStudy, results: str) -> str:
             "",
             "The same weights and the same images with and without it, mean over all networks that have not seen it in"
             " training; 95 % intervals by Student's t over networks, which share their start and the test images.",
+            MEANING,
             "",
             *table_by_arithmetic(rows),
             "",

@@ -3,7 +3,7 @@
 A claim is a difference of lines of the table, or a difference of such differences, that is said to be above zero.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf, sqrt
 from statistics import mean, variance
 from typing import Literal, NamedTuple
@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RunTask, StudyResults
 from asq_model.spec.levels import KINDS
+from asq_model.studies.paired_comparisons import PairedTest, holm
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import FULL_PRECISION, TOP_1
+from asq_model.studies.verdicts import UNDECIDED
 
 Key = tuple[str, int, str, str]  # network, bits, label and level set: a line of the table
 Groups = dict[Key, list[float]]  # each line's percentages, one per seed
@@ -89,9 +91,9 @@ def verdict(comparison: Comparison | None) -> str:
         return "not measured"
     difference, interval = comparison
     if interval == inf:
-        return "one seed: open"
+        return f"{UNDECIDED}, one seed"
     if abs(difference) <= interval:
-        return "within noise"
+        return UNDECIDED
     return "holds" if difference > 0 else "**does not hold**"
 
 
@@ -165,11 +167,31 @@ def printed_difference(claim: Claim) -> str:
     return f"{round(sum(figures), 1) + 0.0:+.1f}"
 
 
+def corrected(groups: Groups, comparisons: Sequence[Comparison | None]) -> list[Comparison | None]:
+    """The comparisons with intervals that allow for how many they are, by Holm's method."""
+    from scipy.stats import t
+
+    _, freedom = pooled_spread(groups)
+    tests = {}
+    for place, comparison in enumerate(comparisons):
+        if comparison is not None and freedom and comparison[1]:
+            difference, half_width = comparison
+            error = half_width / float(t.ppf(0.975, freedom))
+            p = float(2 * t.sf(abs(difference) / error, freedom))
+            tests[place] = PairedTest(difference, error, freedom, p, 1)
+    intervals = dict(zip(tests, holm(list(tests.values())), strict=True))
+    return [
+        (tests[place].difference, intervals[place].half_width) if place in tests else comparison
+        for place, comparison in enumerate(comparisons)
+    ]
+
+
 def claims_table(study: StudyResults, groups: Groups) -> list[str]:
     """Each claim with the difference that was measured, whether it holds, and the difference that is printed."""
     known, several, rows = originals(study), len({run["network"] for run in study["runs"]}) > 1, []
-    for claim in claims(study):
-        difference = compare_terms(groups, claim.terms, known)
+    every = list(claims(study))
+    differences = corrected(groups, [compare_terms(groups, claim.terms, known) for claim in every])
+    for claim, difference in zip(every, differences, strict=True):
         network = f"{next(iter(claim.terms))[0]}, " if several else ""
         measured = difference_text(difference), verdict(difference)
         rows.append([network + claim.words, *measured, printed_difference(claim)])

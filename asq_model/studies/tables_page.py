@@ -23,6 +23,7 @@ from asq_model.studies.tables_claims import (
     key_of,
     pooled_spread,
 )
+from asq_model.studies.verdicts import MEANING, UNDECIDED
 
 # What decides how a network in full precision is trained, as the page says it.
 FullPrecisionField = Literal[
@@ -76,7 +77,7 @@ def recommendation(study: StudyResults, groups: Groups) -> list[str]:
             continue
         difference, interval = gain
         if interval == inf:
-            advice = f"open, of one seed: `asymmetric` is at {difference_text(gain)} points over `symmetric`"
+            advice = f"{UNDECIDED}, one seed: `asymmetric` is at {difference_text(gain)} points over `symmetric`"
         elif difference > interval:
             advice = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
         elif difference < -interval:
@@ -149,21 +150,21 @@ def render_page(study: StudyResults) -> str:
         parts.append(
             "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot."
         )
-    parts += ["## Which of the paper's claims hold", noise(groups), "\n".join(claims_table(study, groups))]
+    parts += ["## Which of the paper's claims hold", judgement(groups), "\n".join(claims_table(study, groups))]
     parts += ["## Which level set to take", "\n".join(recommendation(study, groups)), *printed_section(study)]
     return "\n\n".join(parts) + "\n"
 
 
-def noise(groups: Groups) -> str:
+def judgement(groups: Groups) -> str:
     """The spread of runs over seeds, and the rule by which claims are judged."""
     spread, freedom = pooled_spread(groups)
     if not freedom:
         return "One seed: how far a run strays is not known, so nothing is decided."
     return (
         f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
-        " intervals are 95 % by Student's t, each comparison by itself. What lies inside its interval is called"
-        " noise. *Full precision* is the network that all runs start from. The last column has the difference of the"
-        " paper's own figures."
+        " intervals are 95 % by Student's t, corrected by Holm's method for all comparisons of the table."
+        f" {MEANING} *Full precision* is the network that all runs start from. The last column has the difference of"
+        " the paper's own figures."
     )
 
 

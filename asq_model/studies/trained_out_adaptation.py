@@ -7,6 +7,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
 from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, frozen_change, row_of, seed
 from asq_model.studies.trained_out_claims import Comparison, compare
+from asq_model.studies.verdicts import UNDECIDED
 
 SCALES = {
     "numel": "N counted over the whole batch, as public codes have it",
@@ -83,7 +84,7 @@ def frozen_changes(study: TrainedOut) -> Groups:
 
 def change_words(test: PairedTest, interval: Interval) -> tuple[str, str]:
     """A mean change with its interval, in points, and whether it is one."""
-    outcome = ("gains" if test.difference > 0 else "loses") if interval.decided else "undecided"
+    outcome = ("gains" if test.difference > 0 else "loses") if interval.decided else UNDECIDED
     return f"{test.difference:+.2f} ± {interval.half_width:.2f}", outcome
 
 
@@ -102,7 +103,7 @@ def frozen_table(changes: Groups) -> list[str]:
     for row, found in changes.items():
         values = found.values()
         extremes = f"{min(values):+.2f}", f"{max(values):+.2f}"
-        cells.append([row.precision, row.label, len(values), *extremes, *words.get(row, ("–", "undecided"))])
+        cells.append([row.precision, row.label, len(values), *extremes, *words.get(row, ("–", UNDECIDED))])
     titles = ("bits", "method", "networks", "least", "most", "mean change, points", "verdict")
     return table_lines(titles, cells, "llrrrrl")
 

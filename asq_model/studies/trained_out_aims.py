@@ -6,6 +6,7 @@ from typing import NamedTuple
 from asq_model.studies.paired_comparisons import CONFIDENCE, Interval, PairedTest, fallen, holm, mean_tests
 from asq_model.studies.trained_out import Row, TrainedOut, percent
 from asq_model.studies.trained_out_longer import groups_by_length
+from asq_model.studies.verdicts import MEANING_FOR_AIMS, UNDECIDED
 
 AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
 
@@ -23,7 +24,7 @@ class Distance(NamedTuple):
     def outcome(self) -> str:
         """Whether the line reaches the aim."""
         if not self.interval.decided:
-            return "undecided"
+            return UNDECIDED
         return "reached" if self.test.difference > 0 else "not reached"
 
     @property
@@ -64,6 +65,6 @@ def aims(study: TrainedOut) -> Iterator[str]:
         yield (
             f"Each by its best line, with a {100 * CONFIDENCE:.0f} % interval by Student's t about its mean over seeds;"
             " the spread over seeds is that of all lines of one precision and length. Intervals are corrected by Holm's"
-            f" method for {len(every)} lines with POST weights that were set against an aim. *Undecided*: the interval"
-            " has the aim in it. The ceiling is one network; the intervals say nothing of others."
+            f" method for {len(every)} lines with POST weights that were set against an aim. {MEANING_FOR_AIMS} The"
+            " ceiling is one network; the intervals say nothing of others."
         )

@@ -11,14 +11,15 @@ from asq_model.studies.trained_out_aims import aims
 from asq_model.studies.trained_out_claims import pairs_table, summary_table
 from asq_model.studies.trained_out_control import control_section
 from asq_model.studies.trained_out_longer import longer_section
+from asq_model.studies.trained_out_repeats import repeats_section
 from asq_model.studies.trained_out_tables import (
     accuracy_table,
     collapsed_runs,
     printed_top_1,
-    repeats_section,
     trials_section,
 )
 from asq_model.studies.trained_out_training import how_it_was_trained
+from asq_model.studies.verdicts import MEANING
 
 FEWEST_SEEDS = 5
 
@@ -89,8 +90,7 @@ def claims(study: TrainedOut) -> Iterator[list[str]]:
     spreads = {precision: spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)}
     yield [
         f"Differences are of the same seeds. Intervals are {100 * CONFIDENCE:.0f} % by Student's t, corrected by Holm's"
-        " method for all comparisons of a table. *Undecided*: the runs do not show which line is"
-        " better. A run's standard deviation about its row and its seed:"
+        f" method for all comparisons of a table. {MEANING} A run's standard deviation about its row and its seed:"
         + ",".join(f" {sd:.2f} points at {name} ({freedom} degrees)" for name, (sd, freedom) in spreads.items())
         + ". All runs start from one network and are tested on the same images: the intervals say nothing of other"
         " starts or other images."

@@ -1,11 +1,11 @@
-"""The tables on networks trained out: accuracies, longer trainings, trainings made again, trials, sessions."""
+"""The tables on networks trained out: accuracies, longer trainings, trials, sessions."""
 
 from collections.abc import Iterator
 from statistics import mean, stdev
 from typing import Literal
 
 from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import CONFIDENCE, fallen, spread
+from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out import (
     Row,
@@ -87,31 +87,6 @@ def curve_table(study: TrainedOut) -> list[str]:
         accuracies = (f"{by_length[row, length]:.2f}" if (row, length) in by_length else "–" for length in lengths)
         cells.append([f"{row.precision} {row.label}", *accuracies])
     return table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
-
-
-def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield what became of runs that were trained once more, in a sentence and a table."""
-    from scipy.stats import t
-
-    groups, first_runs = by_row(study["rows"]), {(row_of(run), seed(run)): run for run in study["rows"]}
-    cells, inside = [], 0
-    for run in study["repeats"]:
-        row, first = row_of(run), first_runs[row_of(run), seed(run)]
-        deviation, freedom = spread(groups, row.precision)
-        half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
-        change = percent(run) - percent(first)
-        inside += abs(change) <= half_width
-        both = f"{percent(first):.2f}", f"{percent(run):.2f}"
-        places = f"{first['session']} and {run['session']}"
-        cells.append([row.precision, row.label, seed(run), places, *both, f"{change:+.2f}", f"± {half_width:.2f}"])
-    if cells:
-        yield [
-            "Sums on the device have no fixed order: a run made again differs, and pairing runs by seed gains little."
-            f" {inside} of {len(cells)} runs made again lie in the {100 * CONFIDENCE:.0f} % interval of a difference"
-            " of two runs."
-        ]
-        titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
-        yield table_lines(titles, cells, "llrlrrrr")
 
 
 def trials_section(study: TrainedOut) -> Iterator[list[str]]:

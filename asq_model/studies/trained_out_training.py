@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from asq_model.common.markdown import table_lines
 from asq_model.studies.trained_out import TrainedOut, network
 from asq_model.studies.trained_out_plan import PLANS, PlannedRun, missing_runs, read_plan
+from asq_model.studies.trained_out_repeats import is_cpu
 from asq_model.studies.trained_out_tables import sessions_table
 
 
@@ -13,11 +14,13 @@ def planned_line(run: PlannedRun) -> str:
     """The name of the line that a planned run belongs to, with its length where lines of other lengths are there."""
     part, row, _, length = run.key
     name = "full precision" if part == "control" else f"{row.precision} {row.label}"
-    return name if part == "rows" else f"{name} for {length} epochs"
+    return {"rows": name, "repeats": f"{name} made again"}.get(part, f"{name} for {length} epochs")
 
 
 def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
     """Yield the section on programs, devices and times."""
+    on_cpu = [str(number) for number, session in enumerate(study["sessions"]) if is_cpu(session)]
+    where = f"session{'s' if len(on_cpu) > 1 else ''} {', '.join(on_cpu)}"
     again = [run for run in [study["ceiling"], *study["rows"]] if "again" in run]
     equal = sum(run["again"] == run["correct"] for run in again)
     agreement = ", ".join(f"{kind} {value:.1e}" for kind, value in study["agreement"].items())
@@ -30,6 +33,7 @@ def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
             if agreement
             else ""
         )
+        + (f" On a CPU ({where}) layers run one by one, in float32." if on_cpu else "")
         + (f" Of {len(again)} networks tested once more by a CPU, {equal} have the same number right." if again else "")
     ]
     yield sessions_table(study)

@@ -130,7 +130,7 @@ def test_measured_rows(small_checkpoint):
     assert rows[1]["gained"] + rows[1]["lost"] <= 2  # exact: what floats decide otherwise
 
 
-def test_the_page_says_what_is_noise():
+def test_the_page_says_what_is_decided():
     row = {"network": "n", "level_set": "post4", "activations": "lsq", "activation_bits": 4, "images": 1000}
     row |= {"product_frac": None, "data": ""}
     rows = []
@@ -140,7 +140,7 @@ def test_the_page_says_what_is_noise():
         rows.append(row | {"arithmetic": "b", "correct": 799 + seed, "lost": 1, "gained": seed, "rms_error": 0.01})
     assert table_by_arithmetic(rows)[2:] == [
         "| a | 1000 | 3 | -1.90 ± 0.25 | -2.00 | costs |",
-        "| b | 1000 | 3 | +0.00 ± 0.25 | -0.10 | within noise |",
+        "| b | 1000 | 3 | +0.00 ± 0.25 | -0.10 | undecided |",
     ]
     assert (
         table_by_network(rows)[2]

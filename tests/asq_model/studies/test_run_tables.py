@@ -26,6 +26,7 @@ from asq_model.studies.tables_claims import (
     claims_table,
     compare_rows,
     compare_terms,
+    corrected,
     group_runs,
     originals,
     pooled_spread,
@@ -100,9 +101,7 @@ def test_spread_is_pooled_over_rows():
     assert pooled_spread(group_runs(study(asq_gains(0), seeds=1)))[1] == 0
 
 
-@pytest.mark.parametrize(
-    "points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "within noise"), (-1, "within noise")]
-)
+@pytest.mark.parametrize("points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "undecided"), (-1, "undecided")])
 def test_a_verdict_needs_more_than_the_noise(points, said):
     groups = group_runs(study(asq_gains(points)))
     found = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
@@ -110,12 +109,23 @@ def test_a_verdict_needs_more_than_the_noise(points, said):
     assert verdict(found) == said
 
 
+def test_intervals_allow_for_how_many_comparisons_are_made():
+    """Of two, the surer one is judged at 97.5 %, the other at 95 %; alone, each is at 95 %."""
+    groups = group_runs(study(asq_gains(5)))
+    sure = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
+    unsure = 0.1, sure[1]
+    assert corrected(groups, [sure]) == [pytest.approx(sure)] and corrected(groups, [unsure]) == [pytest.approx(unsure)]
+    first, nothing, last = corrected(groups, [sure, None, unsure])
+    assert nothing is None and last == pytest.approx(unsure)
+    assert first[0] == sure[0] and first[1] == pytest.approx(sure[1] * 2.3246 / 2.0181, rel=1e-4)  # t of 42 degrees
+
+
 def test_one_seed_decides_nothing():
     groups = group_runs(study(asq_gains(50), seeds=1))
-    assert verdict(compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "one seed: open"
+    assert verdict(compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "undecided, one seed"
     text = render_page(study(asq_gains(50), seeds=1))
     assert "nothing is decided" in text and "inf" not in text and "nan" not in text
-    assert text.count(": open, of one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
+    assert text.count(": undecided, one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
     assert verdict(compare_rows(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
 
 
@@ -182,9 +192,8 @@ def test_full_precision_and_growing_gains_are_among_the_claims():
     difference, wider = compare_terms(groups, growth.terms, known)
     assert difference == pytest.approx(4) and wider == pytest.approx(2 * interval)
     assert [printed_difference(claim) for claim in (above, growth)] == ["+0.4", "-0.4"]
-    assert any(
-        line == f"| {growth.words} | +4.00 ± {wider:.2f} | holds | -0.4 |" for line in claims_table(found, groups)
-    )
+    (line,) = (line for line in claims_table(found, groups) if growth.words in line)
+    assert line.startswith(f"| {growth.words} | +4.00 ± ") and line.endswith(" | holds | -0.4 |")
     without = found | {"start": [{"network": NETWORK, "digest": "0" * 64}]}
     assert f"| {above.words} | – | not measured | +0.4 |" in claims_table(without, groups)
 

@@ -22,7 +22,8 @@ from asq_model.studies.trained_out_control import compare_with_control, control_
 from asq_model.studies.trained_out_findings import findings
 from asq_model.studies.trained_out_longer import gains_over, groups_by_length, longer_section
 from asq_model.studies.trained_out_page import render_page
-from asq_model.studies.trained_out_tables import accuracy_table, repeats_section
+from asq_model.studies.trained_out_repeats import expected_run, repeats_section
+from asq_model.studies.trained_out_tables import accuracy_table
 
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
@@ -149,6 +150,23 @@ def test_a_run_made_again_is_set_beside_the_first():
     assert "1 of 2 runs made again lie in" in sentence
     assert "| +0.05 |" in table[2] and "| -5.00 |" in table[3]
     assert not list(repeats_section(STUDY | {"repeats": []}))
+
+
+def test_a_run_made_again_elsewhere_is_judged_by_its_row():
+    """Three of 84.0 to 84.4 %: a further run is within 4.30 · 0.2 · √(4/3) = 0.99 points of their mean."""
+    middle, width = expected_run([84.0, 84.2, 84.4])
+    assert middle == pytest.approx(84.2) and width == pytest.approx(0.9937, abs=1e-4)
+    first = next(run for run in STUDY["rows"] if row_of(run) == ASQ and seed(run) == 1)
+    session = {"day": "2030-01-02", "device": "a CPU", "commit": "abc", "program": "p", "versions": {}, "seconds": 60.0}
+    at = {"session": len(STUDY["sessions"]), "seconds": 1200.0}
+    near, far = first | at | {"correct": first["correct"] + 5}, first | at | {"correct": first["correct"] - 200}
+    study = STUDY | {"sessions": [*STUDY["sessions"], session], "repeats": [first, near, far]}
+    *_, (sentence,), table = repeats_section(study)
+    assert ": 1 of 2 lies where 95 % of further runs" in sentence
+    assert "| a CPU | 2030-01-02 | `abc` | 20 |" in table[2] and table[2].endswith("| inside |")
+    assert table[3].endswith("| **outside** |") and len(table) == 4
+    assert f", {at['session']}) layers run one by one, in float32." in render_page(study)
+    assert len(list(repeats_section(study | {"repeats": [first]}))) == 2
 
 
 def test_longer_rows_are_compared_with_each_other_only():

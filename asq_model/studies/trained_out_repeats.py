@@ -1,0 +1,80 @@
+"""What became of trainings that were made again: on the device of the first ones, and on another."""
+
+from collections.abc import Iterator
+from math import sqrt
+from statistics import mean, stdev
+
+from asq_model.common.markdown import table_lines
+from asq_model.studies.paired_comparisons import CONFIDENCE, spread
+from asq_model.studies.trained_out import Session, TrainedOut, by_row, percent, row_of, seed
+
+RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
+
+
+def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield what became of runs that were trained once more, in a sentence and a table."""
+    from scipy.stats import t
+
+    groups, first_runs = by_row(study["rows"]), {(row_of(run), seed(run)): run for run in study["rows"]}
+    cells, inside = [], 0
+    for run in study["repeats"]:
+        row, first = row_of(run), first_runs[row_of(run), seed(run)]
+        deviation, freedom = spread(groups, row.precision)
+        half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
+        change = percent(run) - percent(first)
+        inside += abs(change) <= half_width
+        both = f"{percent(first):.2f}", f"{percent(run):.2f}"
+        places = f"{first['session']} and {run['session']}"
+        cells.append([row.precision, row.label, seed(run), places, *both, f"{change:+.2f}", f"± {half_width:.2f}"])
+    if cells:
+        yield [
+            "Sums on the device have no fixed order: a run made again differs, and pairing runs by seed gains little."
+            f" {inside} of {len(cells)} runs made again lie in the {100 * CONFIDENCE:.0f} % interval of a difference"
+            " of two runs."
+        ]
+        titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
+        yield table_lines(titles, cells, "llrlrrrr")
+    yield from elsewhere_section(study)
+
+
+def expected_run(values: list[float]) -> tuple[float, float]:
+    """Where a further run of a line is to be expected, by the runs that there are: the middle and half the width."""
+    from scipy.stats import t
+
+    width = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) * sqrt(1 + 1 / len(values))
+    return mean(values), width
+
+
+def is_cpu(session: Session) -> bool:
+    """Whether a session's device was a CPU."""
+    return "CUDA" not in session["versions"]
+
+
+def elsewhere_section(study: TrainedOut) -> Iterator[list[str]]:
+    """Yield what became of runs that were made again on another device than the first, in a table and a sentence."""
+    groups, sessions = by_row(study["rows"]), study["sessions"]
+    firsts = {(row_of(run), seed(run)): run for run in study["rows"]}
+    cells, inside = [], 0
+    for run in study["repeats"]:
+        row, first, session = row_of(run), firsts[row_of(run), seed(run)], sessions[run["session"]]
+        values = list(groups[row].values())
+        if session["device"] == sessions[first["session"]]["device"] or len(values) < 2:
+            continue
+        middle, width = expected_run(values)
+        within = abs(percent(run) - middle) <= width
+        inside += within
+        minutes = f"{run['seconds'] / 60:.0f}"
+        made = str(seed(run)), session["device"], session["day"], f"`{session['commit']}`", minutes
+        expected = f"{middle:.2f} ± {width:.2f} ({len(values)} seeds)"
+        results = f"{percent(first):.2f}", f"{percent(run):.2f}", expected, "inside" if within else "**outside**"
+        cells.append([row.precision, row.label, *made, *results])
+    if cells:
+        lie, share = "lies" if inside == 1 else "lie", f"{100 * CONFIDENCE:.0f} %"
+        yield [
+            f"Made again on another device, from the same checkpoint of the ceiling: {inside} of {len(cells)} {lie}"
+            f" where {share} of further runs of the row are to be expected, by the seeds that it has and Student's t."
+            " Recipe and order of images are the same. Equal numbers are not to be expected: another device adds in"
+            " another order, and multiplies with other precision. Minutes are those on the clock."
+        ]
+        titles = ("bits", "method", "seed", "device", "day", "commit", "minutes", *RESULTS)
+        yield table_lines(titles, cells, "llrlllrrrrl")
