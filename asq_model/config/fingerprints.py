@@ -7,10 +7,8 @@ from asq_model.common.files import fingerprint, source_paths
 from asq_model.config.recipe import Recipe
 
 # What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
-TRAINING_SOURCES = source_paths(
-    *(f"asq_model/{name}" for name in ("config", "datasets", "distributed.py", "networks", "quantisation", "spec")),
-    "asq_model/training",
-)
+TRAINING_PARTS = "config", "cpu", "datasets", "distributed.py", "networks", "quantisation", "spec", "training"
+TRAINING_SOURCES = source_paths(*(f"asq_model/{name}" for name in TRAINING_PARTS))
 EXPORT_SOURCES = [*TRAINING_SOURCES, *source_paths("asq_model/export")]
 PRODUCTS_PER_LAYER = 14_000  # eight low-bit layers then make more than 100,000 in all
 EXPORT_SEED = 7

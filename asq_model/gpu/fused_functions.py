@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.autograd import Function
 
 from asq_model.gpu import kernels
-from asq_model.gpu.memory_layout import dense, laid_as
 from asq_model.quantisation import straight_through
-from asq_model.quantisation.straight_through import CUDA_FUNCTIONS, SMALLEST_STEP
+from asq_model.quantisation.memory_layout import dense, laid_as
+from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, SMALLEST_STEP
 
 BLOCK = 1024  # values that a program takes at once
 ROUNDS = 4  # of them one after the other, where rows are long
@@ -103,14 +103,12 @@ class FusedPositive(Function):
 @contextmanager
 def fused_functions() -> Iterator[None]:
     """Have quantisers on a CUDA device compute by the kernels here."""
-    CUDA_FUNCTIONS.update(
-        {
-            straight_through.FakeQuantise: FusedFakeQuantise,
-            straight_through.NearestLevel: FusedNearestLevel,
-            straight_through.positive: FusedPositive,
-        }
-    )
+    DEVICE_FUNCTIONS["cuda"] = {
+        straight_through.FakeQuantise: FusedFakeQuantise,
+        straight_through.NearestLevel: FusedNearestLevel,
+        straight_through.positive: FusedPositive,
+    }
     try:
         yield
     finally:
-        CUDA_FUNCTIONS.clear()
+        DEVICE_FUNCTIONS.pop("cuda", None)

@@ -3,7 +3,7 @@
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import canonical_json
 from asq_model.config.layer_config import LayerConfig, differences, layer_config, record
 from asq_model.quantisation import activation_quantiser, weight_quantiser
+from asq_model.quantisation.straight_through import exporting
 from asq_model.spec.sqrt2 import sqrt2_table
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -163,10 +164,13 @@ class Quantised(nn.Module):
             quantised = self.activation_quantiser.on_grid(x, *grid)
             weight = self.weight_quantiser(self.weight)
             added = self.rounding(x, weight) if self.config.product_frac is not None else 0
-        if not (self.recomputes and torch.is_grad_enabled()) or torch.compiler.is_compiling():
-            return self.operation(quantised, weight, self.bias) + added
-        with recompute(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid)):
-            return self.operation(quantised, weight, self.bias) + added
+        saving: AbstractContextManager[Any] = nullcontext()
+        if self.recomputes and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            saving = recompute(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid))
+        with saving:
+            result = self.operation(quantised, weight, self.bias)
+        # An exporter adds 0: it would fold a batch norm right behind into the weights, and those be no levels any more.
+        return result + added if self.config.product_frac is not None or exporting() else result
 
     def rounding(self, x: Tensor, weight: Tensor) -> Tensor:
         """What rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a).

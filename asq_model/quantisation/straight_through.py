@@ -11,15 +11,13 @@ from torch import Tensor
 from torch.autograd import Function
 
 SMALLEST_STEP = 1e-8  # keeps x/s and w/α finite for an all-zero tensor
-# What does the work of a function here on a CUDA device, where it is to be done by one kernel each.
-CUDA_FUNCTIONS: dict[Any, type[Function]] = {}
+# What does the work of a function here by one kernel each, by the type of the device.
+DEVICE_FUNCTIONS: dict[str, dict[Any, type[Function]]] = {}
 
 
 def call(function: type[Function], x: Tensor, *others: Any) -> Tensor:
-    """Apply a function, or on a CUDA device what does its work there."""
-    if x.is_cuda and function in CUDA_FUNCTIONS:
-        function = CUDA_FUNCTIONS[function]
-    return function.apply(x, *others)
+    """Apply a function, or what does its work on the device where x is."""
+    return DEVICE_FUNCTIONS.get(x.device.type, {}).get(function, function).apply(x, *others)
 
 
 class FakeQuantise(Function):
@@ -108,8 +106,9 @@ def positive(step: Tensor) -> Tensor:
     A step that an update pushed below zero means its size, so it never inverts the quantiser; one that is below the
     smallest still learns, and can grow again.
     """
-    if step.is_cuda and positive in CUDA_FUNCTIONS:
-        return CUDA_FUNCTIONS[positive].apply(step)
+    functions = DEVICE_FUNCTIONS.get(step.device.type, {})
+    if positive in functions:
+        return functions[positive].apply(step)
     magnitude = torch.where(step < 0, -step, step)  # abs() has no gradient at 0
     return magnitude + (magnitude.clamp_min(SMALLEST_STEP) - magnitude).detach()
 

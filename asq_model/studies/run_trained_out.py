@@ -6,7 +6,7 @@ A killed run of the program loses the trainings under way; those that ended are 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
+from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import training_device
@@ -68,10 +69,10 @@ def run_plan(path: Path, queue: Queue) -> Iterator[str]:
             yield f"{len(jobs) - number} runs are left for want of time"
 
 
-def fused_on(device: torch.device) -> AbstractContextManager[None]:
-    """Have a GPU's quantisers compute by one kernel each; let cuDNN choose the fastest algorithms."""
+def fused_on(device: torch.device) -> AbstractContextManager[object]:
+    """Have quantisers compute by one kernel each; on a GPU, let cuDNN choose the fastest algorithms."""
     if device.type != "cuda":
-        return nullcontext()
+        return compiled_functions()
     from asq_model.gpu.fused_functions import fused_functions
 
     torch.backends.cudnn.benchmark = True

@@ -20,6 +20,7 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.common.progress import SILENT, TRAINING, Bar, progress_bar
 from asq_model.config.layer_config import record
 from asq_model.config.recipe import Recipe
+from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.distributed import process_group, rank
 from asq_model.networks import build
@@ -46,7 +47,7 @@ def train(
         raise InputError("device is cuda, but torch finds no CUDA device; allowed here: cpu", "device")
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
-    with process_group(torch.device(run.device)):
+    with process_group(torch.device(run.device)), compiled_functions():
         dataset = load_dataset(recipe.data, run.data_folder, run.workers)
         if recipe.validation:
             dataset = hold_back(dataset, recipe.validation)

@@ -55,6 +55,7 @@ def test_only_standard_operators_and_a_free_batch(exported):
     assert {node.domain for node in model.graph.node} == {""} and not model.functions
     operators = {node.op_type for node in model.graph.node}
     assert {"Round", "Clip", "ReduceMean", "Gemm", "Relu"} <= operators  # the step of each image is computed
+    assert "BatchNormalization" in operators  # not folded into weights, which are levels
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
 
 

@@ -6,8 +6,9 @@ from conftest import some
 
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe
-from asq_model.gpu import captured_training, memory_layout
+from asq_model.gpu import captured_training
 from asq_model.gpu.captured_training import CapturedTraining
+from asq_model.quantisation import memory_layout
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.state import TrainingState
 from asq_model.training.train import epoch_generator, learning_rate, train_step

@@ -8,7 +8,7 @@ import torch
 os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined
 
 from asq_model.gpu.fused_functions import FusedFakeQuantise, FusedNearestLevel, FusedPositive, fused_functions
-from asq_model.quantisation.straight_through import CUDA_FUNCTIONS, FakeQuantise, NearestLevel, positive
+from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, FakeQuantise, NearestLevel, positive
 from asq_model.spec.levels import LevelSet
 
 
@@ -66,5 +66,5 @@ def test_positive(steps):
 
 def test_functions_are_fused_for_a_while_only():
     with fused_functions():
-        assert CUDA_FUNCTIONS[FakeQuantise] is FusedFakeQuantise
-    assert not CUDA_FUNCTIONS
+        assert DEVICE_FUNCTIONS["cuda"][FakeQuantise] is FusedFakeQuantise
+    assert not DEVICE_FUNCTIONS

@@ -9,8 +9,11 @@ def laid_as(gradient: Tensor, like: Tensor) -> Tensor:
     return gradient if gradient.stride() == like.stride() else torch.empty_like(like).copy_(gradient)
 
 
+def is_dense(x: Tensor) -> bool:
+    """Whether a tensor lies in memory row by row, without gaps, channels last or not."""
+    return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
+
+
 def dense(x: Tensor) -> Tensor:
-    """A tensor that lies in memory row by row, without gaps, channels last or not."""
-    if x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)):
-        return x
-    return x.contiguous()
+    """A tensor that lies in memory row by row, without gaps: itself, or a copy."""
+    return x if is_dense(x) else x.contiguous()
