@@ -7,6 +7,7 @@ from msgspec import Struct
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
 from asq_model.spec.mapping import GENERIC
+from hw.engine.presets import find_preset
 from sim.engine.engine_area import EngineArea
 from sim.engine.term_program import TermProgram
 from sim.explore.design_rows import Row
@@ -188,19 +189,44 @@ def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
     """The networks of a width as programs of terms: a line for each form."""
     for row in rows:
         for program in row.programs:
-            luts = row.area.rest.luts + program.programs * program.pixels * program.lane.luts
-            density = 1e9 / program.cycles / luts
+            density = density_of(row, program)
             yield {
                 "products": title_of(row),
                 "form": f"{program.programs} × {program.terms}, {program.pixels} pixels",
                 "terms": f"{program.weight_terms:.2f}",
                 "cycles": f"{program.cycles:,}",
                 "lane": f"{program.lane.luts:,}",
-                "luts": f"{luts:,}",
+                "luts": f"{program_luts(row, program):,}",
                 "blocks": f"{row.other_blocks + program.blocks:,}",
                 "density": f"{density:.2f}",
                 "over": f"{density / row.density:.2f}",
             }
+
+
+def program_verdict(rows: list[EngineRow], blocks: int) -> str:
+    """What programs of terms would do beside the arrays, where their copies of maps fit so many blocks of memory."""
+    parts = []
+    for row in rows:
+        fitting = [program for program in row.programs if row.other_blocks + program.blocks <= blocks]
+        if fitting:
+            best = max(fitting, key=lambda program: density_of(row, program))
+            parts.append(f"{density_of(row, best) / row.density:.2f} times (`{title_of(row)}`)")
+    if not parts:
+        return f"No program's maps fit the device's {blocks} memory blocks."
+    return (
+        f"In images a second and LUT, the best one whose maps fit the device's {blocks} memory blocks would do"
+        f" {', '.join(parts)} what the arrays do."
+    )
+
+
+def density_of(row: EngineRow, program: TermProgram) -> float:
+    """Images a second, a MHz and a thousand LUTs of a program of terms."""
+    return 1e9 / program.cycles / program_luts(row, program)
+
+
+def program_luts(row: EngineRow, program: TermProgram) -> int:
+    """LUTs of its lanes and of all that the engine of arrays has beside its own."""
+    return row.area.rest.luts + program.programs * program.pixels * program.lane.luts
 
 
 def verdict(rows: list[EngineRow]) -> str:
@@ -216,6 +242,7 @@ def verdict(rows: list[EngineRow]) -> str:
 
 def page(report: EnginesReport, energies: Energies) -> str:
     """A report in Markdown. energies: of the hardware report (`energies_of`)."""
+    blocks = find_preset(report.preset).blocks
     widths = sorted({(row.weight_bits, row.activation_bits) for row in report.rows}, reverse=True)
     simulated = [row.simulated for row in report.rows]
     lines = [
@@ -258,6 +285,6 @@ def page(report: EnginesReport, energies: Energies) -> str:
             "",
         ]
         if programs := list(program_lines(rows)):
-            lines += ["The same networks as programs of terms, by schedule:", ""]
+            lines += ["The same networks as programs of terms, by schedule.", "", program_verdict(rows, blocks), ""]
             lines += [markdown_table(programs, PROGRAM_COLUMNS), ""]
     return "\n".join(lines).rstrip() + "\n"

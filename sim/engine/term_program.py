@@ -65,8 +65,12 @@ def signed_digits(level: int) -> list[tuple[int, int]]:
 
 def terms_of(levels: np.ndarray) -> np.ndarray:
     """How many terms of each 2^k levels [N] have: int [digits]."""
-    found = [place for level in levels.tolist() for place, _ in signed_digits(level)]
-    return np.bincount(np.array(found, dtype=np.int64), minlength=1)
+    found = np.zeros(1, np.int64)
+    for level, count in zip(*np.unique(levels, return_counts=True), strict=True):
+        for place, _ in signed_digits(int(level)):
+            found = np.pad(found, (0, max(0, place + 1 - len(found))))
+            found[place] += count
+    return found
 
 
 def cycles_of(terms: np.ndarray, at_once: int) -> int:
@@ -76,7 +80,7 @@ def cycles_of(terms: np.ndarray, at_once: int) -> int:
 
 def families_of(levels: np.ndarray) -> Iterator[np.ndarray]:
     """Levels by their odd factor, 1, 3, 5 …, divided by it: sums that are multiplied by it only once they are whole."""
-    factors = np.array([abs(level) // (level & -level) if level else 0 for level in levels.tolist()])
+    factors = np.abs(levels) // np.maximum(levels & -levels, 1)
     for factor in np.unique(factors[factors > 0]):
         yield levels[factors == factor] // factor
 

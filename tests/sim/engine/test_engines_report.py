@@ -109,3 +109,7 @@ def test_programs_of_terms_stand_below_the_arrays_they_are_compared_with() -> No
     density = 1e9 / 500 / luts
     assert "| 8 × 3, 32 pixels |" in text and f"{luts:,} |" in text and " 19 |" in text
     assert f"{density:.2f} |" in text and f"{density / ROW.density:.2f} |" in text
+    assert f"fit the device's 280 memory blocks would do {density / ROW.density:.2f} times (`post`)" in text
+    larger = msgspec.structs.replace(program, blocks=300)
+    text = page(EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, programs=[larger])]), {})
+    assert "No program's maps fit the device's 280 memory blocks." in text
