@@ -21,7 +21,8 @@ from hw.engine.memory_map import blocks_of, memory_map
 from hw.engine.presets import find_preset
 from hw.engine_command import check_engine, product_options, read_network
 from sim.engine.engine_area import measure_engine
-from sim.engine.engines_report import ENGINES, EngineRow, energies_of, joined, page
+from sim.engine.engines_page import energies_of, page
+from sim.engine.engines_report import ENGINES, EngineRow, joined
 from sim.engine.simulate_network import Network, simulate_network
 from sim.engine.term_program import PROGRAM_FAMILY, measure_programs
 from sim.explore.design_rows import REPORT

@@ -16,10 +16,11 @@ from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Banks, Instruction
+from hw.engine.compiler.passes import radix_of
 from hw.engine.compiler.run_programs import Timed, latency_of, time_round
 from hw.engine.compiler.schedule import Program, make_programs
 from hw.engine.compiler.steps import Step
-from hw.engine.compiler.terms import piece_bits_of, radix_of
+from hw.engine.compiler.terms import piece_bits_of
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.image import Image
 from hw.engine.program import AFTER_BITS, Kind, array_layout, pack, value_layout
@@ -40,17 +41,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: int | None = None) -> C
     banks = None
     if build.spec.adapter:
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
-    used = {
-        "codes": build.codes.used * build.spec.banks,
-        "values": build.values.used,
-        "weights": len(build.weights),
-        "constants": len(build.constants.biases),
-        "multipliers": len(build.adaptation.multipliers),
-        "neurons": len(build.adaptation.neurons["units"]),
-        "neuron_weights": len(build.adaptation.neurons["weights"]),
-        "inputs": input_words(build),
-        "results": result_words(build),
-    }
+    used = used_rows(build)
     check_rows(build, used)  # before there is a program, whose addresses they are
     chosen = best_schedule(build, banks, order)
     programs = chosen.programs
@@ -102,6 +93,21 @@ def add_step(build: Build, index: int, step: Step) -> None:
         if use is not direct:
             add_codes(build, step, use)
     build.free_unused(index)
+
+
+def used_rows(build: Build) -> dict[str, int]:
+    """How many rows of each memory but the programs' are in use, by its name in `Depths`."""
+    return {
+        "codes": build.codes.used * build.spec.banks,
+        "values": build.values.used,
+        "weights": len(build.weights),
+        "constants": len(build.constants.biases),
+        "multipliers": len(build.adaptation.multipliers),
+        "neurons": len(build.adaptation.neurons["units"]),
+        "neuron_weights": len(build.adaptation.neurons["weights"]),
+        "inputs": input_words(build),
+        "results": result_words(build),
+    }
 
 
 def check_rows(build: Build, used: Mapping[str, int]) -> None:

@@ -7,18 +7,11 @@ from asq_model.spec.graph.convolution import Convolution
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.geometry import ONE, Window
-from hw.engine.compiler.layer_operands import (
-    pass_fields,
-    weight_rows,
-    zero_word,
-)
-from hw.engine.compiler.rescaling import (
-    align_fields,
-    bound_fields,
-    extra_bits,
-    shift_fields,
-)
+from hw.engine.compiler.layer_operands import pass_fields, zero_word
+from hw.engine.compiler.rescaling import align_fields, bound_fields, extra_bits, shift_fields
 from hw.engine.compiler.steps import Step
+from hw.engine.compiler.uses import Use
+from hw.engine.compiler.weight_rows import weight_rows
 from hw.engine.program import Kind
 
 
@@ -27,30 +20,12 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     node, spec = step.node, build.spec
     assert isinstance(node, Convolution)
     use = next(use for use in build.uses[step.inputs[0]] if use.step is step)
-    operands, codes = use.operands, build.codes.first(use.codes)
-    channels, *size = build.tensor(step.inputs[0]).shape
-    _, *output = build.tensor(node.name).shape
-    stride = node.stride
-    if use.skips_pixels and not build.is_direct(use):
-        size, stride = output, ONE
-    window = Window(
-        (size[0], size[1]),
-        (output[0], output[1]),
-        node.kernel,
-        stride,
-        node.dilation,
-        node.padding,
-        codes,
-        operands.pixel_words,
-        operands.words.count,
-    )
-    fields = window.fields(True, build.modulus) | pass_fields(operands)
-    direct = build.direct(step)
-    fields |= build.target_fields(index, step)
+    operands, direct = use.operands, build.direct(step)
     pieces = direct.operands.pieces if direct else 1
     steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
     period = max(steps, cycles.tile_words(spec, pieces))
-    extra = extra_bits(spec, node)
+    fields = layer_window(build, step, use).fields(True, build.modulus) | pass_fields(operands)
+    fields |= build.target_fields(index, step)
     fields |= {
         "weights": len(build.weights),
         "last_group": operands.outputs - 1,
@@ -61,13 +36,9 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
         "scales": build.rows[step.output],
         "biases": build.rows[step.output],
     } | bound_fields(spec, step, build.is_result(step))
-    fields |= shift_fields(spec, node.rescale.shift + extra)
-    if len(step.inputs) == 2:
-        if node.align < 0:
-            raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
-        fields |= {"has_side": 1, "side": side_address(build, step, fields)}
-        fields |= align_fields(spec, node.align + extra)
-    build.weights += weight_rows(spec, node, operands, channels)
+    fields |= shift_fields(spec, node.rescale.shift + extra_bits(spec, node)) | side_fields(build, step, fields)
+    build.weights += weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0])
+    _, *output = build.tensor(node.name).shape
     tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
     busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
     flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
@@ -77,6 +48,40 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
     about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
     build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
+
+
+def layer_window(build: Build, step: Step, use: Use) -> Window:
+    """Where a layer reads its codes, of which only those that it meets may have been made."""
+    node = step.node
+    assert isinstance(node, Convolution)
+    _, *size = build.tensor(step.inputs[0]).shape
+    _, *output = build.tensor(node.name).shape
+    stride = node.stride
+    if use.skips_pixels and not build.is_direct(use):
+        size, stride = output, ONE
+    return Window(
+        (size[0], size[1]),
+        (output[0], output[1]),
+        node.kernel,
+        stride,
+        node.dilation,
+        node.padding,
+        build.codes.first(use.codes),
+        use.operands.pixel_words,
+        use.operands.words.count,
+    )
+
+
+def side_fields(build: Build, step: Step, fields: Mapping[str, int]) -> dict[str, int]:
+    """The fields of a layer's side branch, none where it has none. Raises InputError for one that is shifted right."""
+    node = step.node
+    assert isinstance(node, Convolution)
+    if len(step.inputs) < 2:
+        return {}
+    if node.align < 0:
+        raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
+    aligned = align_fields(build.spec, node.align + extra_bits(build.spec, node))
+    return {"has_side": 1, "side": side_address(build, step, fields)} | aligned
 
 
 def side_address(build: Build, step: Step, fields: Mapping[str, int]) -> int:

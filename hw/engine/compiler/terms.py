@@ -7,14 +7,12 @@ before the next, lower one.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
-from hw.engine.engine_spec import WIDEST_CODE
 
 MOST_TERMS = 8  # of a weight
 Level = tuple[int, int]  # even and odd part
@@ -116,117 +114,3 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
 def piece_bits_of(mac: MacSpec, radix_bits: int) -> int:
     """Bits of a code's piece: as many as the products take, in whole digits."""
     return mac.activation_bits // radix_bits * radix_bits
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass over a layer's operands: the piece of the codes, and for each channel of a word the term that it meets.
-
-    shifted: the sum is shifted before it. piece: of all channels. terms: the term of each slot's weight, or −1 for
-    none.
-    """
-
-    shifted: bool
-    piece: int
-    terms: tuple[int, ...]
-
-
-def passes_of(counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, slots: int) -> list[Pass]:
-    """The passes of a layer whose words hold one piece each: every term with every piece, by falling exponent."""
-    terms = [(digit, number) for number, digit in enumerate(np.repeat(np.arange(len(counts)), counts).tolist())]
-    pairs = [(radix_bits * digit + piece_bits * piece, piece, term) for digit, term in terms for piece in range(pieces)]
-    passes: list[Pass] = []
-    before = None
-    for exponent, piece, term in sorted(pairs, reverse=True):
-        passes += empty_passes(before, exponent, radix_bits, slots)
-        passes.append(Pass(before not in (None, exponent), piece, (term,) * slots))
-        before = exponent
-    return passes + ending_passes(before, radix_bits, slots)
-
-
-def empty_passes(before: int | None, exponent: int, radix_bits: int, slots: int) -> list[Pass]:
-    """Passes that only shift, where an exponent between two is missing."""
-    missing = 0 if before is None else (before - exponent) // radix_bits - 1
-    return [Pass(True, 0, (-1,) * slots)] * missing
-
-
-def ending_passes(before: int | None, radix_bits: int, slots: int) -> list[Pass]:
-    """Passes that only shift, where the lowest exponent is above zero."""
-    return [Pass(True, 0, (-1,) * slots)] * ((before or 0) // radix_bits)
-
-
-@dataclass(frozen=True)
-class Slot:
-    """What a channel of a packed word holds: the value of which channel, which piece of its code, which copy."""
-
-    channel: int
-    piece: int
-    copy: int
-
-
-def packed_slots(channels: int, pieces: int, copies: int) -> list[Slot]:
-    """The slots of a word that holds all channels, pieces and copies at once."""
-    return [Slot(c, piece, copy) for copy in range(copies) for piece in range(pieces) for c in range(channels)]
-
-
-def packed_passes(
-    counts: Sequence[int], slots: Sequence[Slot], pieces: int, copies: int, radix_bits: int, piece_bits: int, size: int
-) -> list[Pass]:
-    """The passes of a layer whose words hold all pieces: in each, every slot meets the term of the pass's exponent."""
-    first = np.concatenate([[0], np.cumsum(counts)])
-    used = [digit for digit, count in enumerate(counts) if count]
-    exponents = {radix_bits * digit + piece_bits * piece for digit in used for piece in range(pieces)}
-    passes: list[Pass] = []
-    before = None
-    for exponent in sorted(exponents, reverse=True):
-        digits = {piece: (exponent - piece_bits * piece) // radix_bits for piece in range(pieces)}
-        counted = {piece: counts[d] if 0 <= d < len(counts) else 0 for piece, d in digits.items()}
-        rounds = max(1, -(-max(counted.values()) // copies))
-        for turn in range(rounds):
-            terms = [-1] * size
-            for place, slot in enumerate(slots):
-                number = turn * copies + slot.copy
-                if number < counted[slot.piece]:
-                    terms[place] = int(first[digits[slot.piece]]) + number
-            passes += empty_passes(before, exponent, radix_bits, size)
-            passes.append(Pass(before not in (None, exponent), 0, tuple(terms)))
-            before = exponent
-    return passes + ending_passes(before, radix_bits, size)
-
-
-def best_packing(
-    counts: Sequence[int], channels: int, pieces: int, radix_bits: int, piece_bits: int, size: int
-) -> tuple[list[Slot], list[Pass]] | None:
-    """The slots and passes of a word that holds all, with as many copies as take the fewest passes; None: no room."""
-    best = None
-    for copies in range(1, max(counts) + 1):
-        slots = packed_slots(channels, pieces, copies)
-        if len(slots) <= size:
-            passes = packed_passes(counts, slots, pieces, copies, radix_bits, piece_bits, size)
-            if best is None or len(passes) < len(best[1]):
-                best = slots, passes
-    return best
-
-
-IMAGE_CHANNELS = 3
-
-
-@lru_cache
-def radix_of(mac: MacSpec, size: int) -> int:
-    """The radix's bits with which a first layer of 8 bits on an image of three channels takes the fewest passes.
-
-    size: channels of a word.
-    """
-    weights = np.arange(-(1 << WIDEST_CODE - 1), 1 << WIDEST_CODE - 1)[:, None]
-    costs = {}
-    for bits in range(1, mac.activation_bits + 1):
-        try:
-            counts = split_weights(mac, bits, weights, None).counts
-        except InputError:  # more terms than are allowed
-            continue
-        piece_bits = piece_bits_of(mac, bits)
-        pieces = -(-WIDEST_CODE // piece_bits)
-        packing = best_packing(counts, IMAGE_CHANNELS, pieces, bits, piece_bits, size)
-        passes = packing[1] if packing else passes_of(counts, pieces, bits, piece_bits, size)
-        costs[bits] = len(passes) * (1 if packing else pieces)
-    return min(costs, key=lambda bits: (costs[bits], bits))

@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.terms import (
-    Pass,
-    best_packing,
-    passes_of,
-    piece_bits_of,
-    radix_of,
-    split_weights,
-)
+from hw.engine.compiler.passes import Pass, best_packing, passes_of, radix_of
+from hw.engine.compiler.terms import piece_bits_of, split_weights
 
 MACS = {
     "post": MacSpec("post", 4, 4, frac=0),

@@ -14,7 +14,8 @@ from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
-from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined, page
+from sim.engine.engines_page import page
+from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined
 from sim.engine.term_program import TermProgram
 from sim.measure.yosys_area import Area
 
