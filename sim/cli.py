@@ -70,7 +70,8 @@ def asq(golden, root, check, out, area, note):
     """
     if check:
         return
-    from sim.reports.adaptation_page import ASQ, AsqReport, area_reports, compared, macs_of, page
+    from sim.reports.adaptation_areas import area_reports, macs_of
+    from sim.reports.adaptation_page import ASQ, AsqReport, compared, page
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)

@@ -1,34 +1,12 @@
 """The page on what adaptation costs in hardware: cycles, area and its share, and the picture of β."""
 
-from pathlib import Path
 from typing import TypedDict
 
-from msgspec import structs
-
-from asq_model.common.files import write_text
-from asq_model.common.markdown import markdown_table
-from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import Count, Kind, Line, Text, Whole, Width, Word
-from asq_model.spec.asq_blocks import BlockSpec
-from asq_model.spec.golden_manifest import Manifest
-from asq_model.spec.mac import MacSpec
-from hw.emit import to_verilog
+from asq_model.common.records import Count, Kind, Line, Text, Width, Word
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.yosys_area import Area, areas
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
+from sim.reports.adaptation_areas import AreaReport, area_lines
 from sim.runner.bench_runner import Outcome
-from sim.workspace import Workspace
-
-MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
-RIVAL_BITS = (3, 4, 8)
-AREA_COLUMNS = (
-    ("module", "module"),
-    ("luts", "LUTs"),
-    ("carries", "carry cells"),
-    ("ffs", "flip-flops"),
-    ("memories", "memories"),
-    ("dsps", "multiplier blocks"),
-)
 
 
 class Compared(TypedDict):
@@ -38,31 +16,6 @@ class Compared(TypedDict):
     golden: Count
     made_up: Count
     passed: bool
-
-
-class Pair(TypedDict):
-    """LUTs of the quantiser's two forms for codes of so many bits, and the multiplier blocks of the second."""
-
-    bits: Width
-    division: Whole
-    reciprocal: Whole
-    blocks: Count
-
-
-class AreaReport(TypedDict):
-    """Areas on an FPGA family, with or without multiplier blocks.
-
-    steps, rescale, mac: the modules that are the adapter-steps, what follows a layer's sums (null: nothing), and the
-    network's MAC.
-    """
-
-    family: Word
-    dsp: bool
-    steps: list[Word]
-    rescale: Word | None
-    mac: Word
-    modules: dict[Word, Area]
-    quantisers: list[Pair]
 
 
 class AsqReport(TypedDict):
@@ -87,97 +40,6 @@ def check_asq(report: AsqReport) -> None:
 
 
 ASQ = Kind("report on adaptation", AsqReport, 2, remedy="`make asq` writes it", check=check_asq)
-
-
-def rivals(workspace: Workspace) -> dict[str, Path]:
-    """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
-    from hw.asq.reciprocal_quantiser import ReciprocalQuantiser
-
-    files = {}
-    for bits in RIVAL_BITS:
-        spec = BlockSpec("quantiser", activation_bits=bits)
-        files[spec.name] = workspace.verilog(spec)
-        name = spec.name.replace("quantiser", "reciprocal")
-        files[name] = workspace.verilog_file(name)
-        write_text(files[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
-    return files
-
-
-def adaptation_shares(modules: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
-    """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
-    parts = []
-    for macs in MACS:
-        others = macs * modules[mac].luts + (modules[rescale].luts if rescale else 0)
-        share = modules[step].luts / (modules[step].luts + others)
-        parts.append(f"{macs} MAC{'s' if macs > 1 else ''}: {share:.0%}")
-    return ", ".join(parts)
-
-
-def compare_quantisers(pairs: list[Pair]) -> str:
-    """The quantiser's two forms, for each width of the codes."""
-    parts = []
-    for pair in pairs:
-        blocks = f" and {pair['blocks']} multiplier blocks" if pair["blocks"] else ""
-        parts.append(f"{pair['bits']} bits {pair['division']} against {pair['reciprocal']} LUTs{blocks}")
-    return "; ".join(parts)
-
-
-def macs_of(manifest: Manifest) -> list[MacSpec]:
-    """`post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
-    return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
-
-
-def quantisers(modules: dict[str, Area], bits: int) -> Pair:
-    """The two forms for codes of `bits` bits, of the areas by module."""
-    division, reciprocal = modules[f"quantiser_a{bits}"], modules[f"reciprocal_a{bits}"]
-    return {"bits": bits, "division": division.luts, "reciprocal": reciprocal.luts, "blocks": reciprocal.dsps}
-
-
-def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: Bar = SILENT) -> list[AreaReport]:
-    """The blocks and two MACs of the network's bits: for each FPGA family, with and without multiplier blocks."""
-    macs, workspace = macs_of(manifest), Workspace(root)
-    verilog = {spec.name: workspace.verilog(spec) for spec in macs}
-    verilog = {block.name: workspace.verilog(block) for block in blocks} | verilog
-    others = rivals(workspace)
-    steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
-    rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
-    reports: list[AreaReport] = []
-    bar.expect(2 * len(FPGA_FAMILIES) * len(verilog | others))
-    for family in FPGA_FAMILIES:
-        for dsp in (False, True):
-            modules = areas(verilog | others, family, dsp, root, bar)
-            pairs = [quantisers(modules, bits) for bits in RIVAL_BITS]
-            reports.append(
-                {
-                    "family": family,
-                    "dsp": dsp,
-                    "steps": steps,
-                    "rescale": rescale,
-                    "mac": macs[0].name,
-                    "modules": {name: modules[name] for name in verilog},
-                    "quantisers": pairs,
-                }
-            )
-    return reports
-
-
-def area_lines(reports: list[AreaReport]) -> list[str]:
-    """A table for each FPGA family, with and without multiplier blocks; empty without any."""
-    lines = []
-    if reports:
-        lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
-    for report in reports:
-        rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in report["modules"].items()]
-        lines += [
-            f"### {FPGA_FAMILIES[report['family']].title}, {'with' if report['dsp'] else 'no'} multiplier blocks",
-            "",
-        ]
-        lines += [markdown_table(rows, AREA_COLUMNS), ""]
-        for step in report["steps"]:
-            share = adaptation_shares(report["modules"], step, report["rescale"], report["mac"])
-            lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
-        lines += [f"Quantiser, division against reciprocal: {compare_quantisers(report['quantisers'])}.", ""]
-    return lines
 
 
 def compared(outcomes: list[Outcome]) -> list[Compared]:

@@ -19,7 +19,8 @@ from sim.explore.ranking import group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
-from sim.reports.accuracy_section import accuracy_points, accuracy_table, accuracy_words, mean_accuracies
+from sim.reports.accuracy_points import accuracy_points, mean_accuracies
+from sim.reports.accuracy_section import accuracy_table, accuracy_words
 from sim.reports.design_chart import chart_of
 from sim.reports.hardware_page import sections
 from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput

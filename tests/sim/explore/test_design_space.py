@@ -11,7 +11,8 @@ from sim.explore.design_rows import row_of
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, placings, swept
 from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, complete, front, gain, group, is_post, is_rival, recommended
-from sim.reports.accuracy_section import accuracy_points, accuracy_table, compare_arrays, mean_accuracies
+from sim.reports.accuracy_points import accuracy_points, mean_accuracies
+from sim.reports.accuracy_section import accuracy_table, compare_arrays
 from sim.reports.hardware_page import gating_words, table
 from sim.reports.verdict import verdict
 

@@ -14,7 +14,8 @@ from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.yosys_area import Area, area, summed
-from sim.reports.adaptation_page import ASQ, adaptation_shares, area_lines, page
+from sim.reports.adaptation_areas import adaptation_shares, area_lines
+from sim.reports.adaptation_page import ASQ, page
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
 pytestmark = pytest.mark.xdist_group("accepted")
