@@ -13,10 +13,10 @@ from hw.column import column_of
 from hw.engine.convolver import Convolver
 from hw.engine.drain import Drain
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import convolve_fields, follow_fields, window_fields
 from hw.engine.lane import Lane, WeightDecoder
 from hw.engine.module_instance import ModuleInstance
 from hw.engine.places import delayed, item_layout
-from hw.engine.program import convolve_fields, follow_fields, window_fields
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.spram import SpramWeights
 

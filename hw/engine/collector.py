@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import collect_fields, follow_fields, window_fields
 from hw.engine.places import first_target, item_layout, next_pixel, next_word, target_layout
-from hw.engine.program import collect_fields, follow_fields, window_fields
 from hw.engine.walker import Walker
 
 PIPELINE = 3  # cycles from a step to the word that it ends

@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import PIECE_BITS, convolve_fields, window_fields
+from hw.engine.instruction_fields import PIECE_BITS, convolve_fields, window_fields
 from hw.engine.walker import Walker, place_layout
 
 

@@ -7,9 +7,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import PIECE_BITS, follow_fields
 from hw.engine.lane import sums_layout
 from hw.engine.places import STEPS, first_target, item_layout, next_pixel, next_word, target_layout
-from hw.engine.program import PIECE_BITS, follow_fields
 
 
 class Drain(wiring.Component):

@@ -14,8 +14,7 @@ from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher, totals_layout
 from hw.engine.finisher_memories import add_constants, feed_finisher
 from hw.engine.image import Image
-from hw.engine.program import (
-    Kind,
+from hw.engine.instruction_fields import (
     adapt_fields,
     collect_fields,
     convolve_fields,
@@ -23,6 +22,7 @@ from hw.engine.program import (
     load_fields,
     window_fields,
 )
+from hw.engine.program import Kind
 from hw.engine.results import result_layout
 from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler

@@ -12,8 +12,9 @@ from hw.engine.engine_layouts import PROGRAMS
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher
 from hw.engine.image import Image
+from hw.engine.instruction_fields import follow_fields
 from hw.engine.loader import Loader
-from hw.engine.program import ARRAY_KINDS, VALUE_KINDS, Kind, follow_fields
+from hw.engine.program import ARRAY_KINDS, VALUE_KINDS, Kind
 from hw.engine.quantiser import Quantiser
 from hw.engine.results import Results
 from hw.engine.row_writer import RowWriter

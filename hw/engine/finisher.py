@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import follow_fields
 from hw.engine.places import delayed, item_layout, target_layout
-from hw.engine.program import follow_fields
 
 FINISHER_LATENCY = 8  # cycles from an item to its values
 

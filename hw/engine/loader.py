@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import SLOT_BITS, load_fields
+from hw.engine.instruction_fields import SLOT_BITS, load_fields
 from hw.engine.row_writer import BYTE, RowWriter, Section, serve
 
 

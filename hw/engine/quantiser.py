@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import GUARD
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
+from hw.engine.instruction_fields import PIECE_BITS, follow_fields
 from hw.engine.places import delayed
-from hw.engine.program import PIECE_BITS, follow_fields
 from hw.fpga.add_or_subtract import add_or_subtract
 
 QUANTISER_LATENCY = WIDEST_CODE + 2  # cycles from values to the first piece of their codes

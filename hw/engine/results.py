@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import totals_layout
-from hw.engine.program import finish_fields
+from hw.engine.instruction_fields import finish_fields
 
 
 def result_layout(spec: EngineSpec) -> data.StructLayout:

@@ -9,8 +9,8 @@ from asq_model.spec.adaptive_step import SHIFT_BITS
 from hw.asq.layouts import index_shape
 from hw.asq.rounding import round_shift
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import follow_fields
 from hw.engine.places import delayed
-from hw.engine.program import follow_fields
 from hw.engine.row_writer import RowWriter, Section, serve
 
 SCALER_LATENCY = 4  # cycles from a multiplier's address to its scale

@@ -9,7 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import AFTER_BITS, ARRAY_KINDS, Kind, checksum, program_words
+from hw.engine.instruction_fields import AFTER_BITS
+from hw.engine.program import ARRAY_KINDS, Kind, checksum, program_words
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.stored_bits import expand, places_of
 

@@ -9,8 +9,8 @@ from hw.asq.adapter import Adapter, Network
 from hw.asq.layouts import index_shape, lanes
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.instruction_fields import adapt_fields
 from hw.engine.places import target_layout
-from hw.engine.program import adapt_fields
 
 
 class StepUnit(wiring.Component):

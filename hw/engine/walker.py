@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import window_fields
+from hw.engine.instruction_fields import window_fields
 
 
 def place_layout(spec: EngineSpec) -> data.StructLayout:

@@ -12,7 +12,8 @@ from asq_model.spec.graph.tensor import Trace
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
-from hw.engine.program import PIECE_BITS, SLOT_BITS, Kind
+from hw.engine.instruction_fields import PIECE_BITS, SLOT_BITS
+from hw.engine.program import Kind
 
 
 @dataclass(frozen=True)

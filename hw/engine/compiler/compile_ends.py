@@ -3,7 +3,8 @@
 from asq_model.common.errors import InputError
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.instructions import Instruction, Place
-from hw.engine.program import SLOT_BITS, Kind
+from hw.engine.instruction_fields import SLOT_BITS
+from hw.engine.program import Kind
 from hw.engine.row_writer import BYTE
 
 

@@ -23,7 +23,8 @@ from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.image import Image
-from hw.engine.program import AFTER_BITS, Kind, array_layout, pack, value_layout
+from hw.engine.instruction_fields import AFTER_BITS
+from hw.engine.program import Kind, array_layout, pack, value_layout
 
 
 def compile_graph(graph: Graph, spec: EngineSpec, order: int | None = None) -> Compiled:

@@ -10,7 +10,7 @@ from asq_model.spec.graph.convolution import Convolution
 from hw.engine.compiler.passes import Pass, Slot, best_packing, passes_of, radix_of
 from hw.engine.compiler.terms import Terms, piece_bits_of, split_weights
 from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
-from hw.engine.program import PIECE_BITS
+from hw.engine.instruction_fields import PIECE_BITS
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,17 @@ from asq_model.spec.graph.graph import Graph
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import (
-    Kind,
+from hw.engine.instruction_fields import (
     adapt_fields,
-    array_layout,
     collect_fields,
     control_fields,
     convolve_fields,
     finish_fields,
     follow_fields,
     load_fields,
-    program_words,
-    value_layout,
     window_fields,
 )
+from hw.engine.program import Kind, array_layout, program_words, value_layout
 from hw.engine.stored_bits import find_places
 
 ENDLESS = 1 << 16  # words, in which every program has room

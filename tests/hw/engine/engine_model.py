@@ -6,7 +6,7 @@ import numpy as np
 
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.program import PIECE_BITS
+from hw.engine.instruction_fields import PIECE_BITS
 
 
 def lane_codes(compiled: Compiled, word: int) -> np.ndarray:
