@@ -177,7 +177,7 @@ def test_every_kind_is_among_them():
         for path in modules
         for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call)
-        if getattr(node.value.func, "id", "") == "Kind"
+        if getattr(node.value.func, "id", "") == "Schema"
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     }
     assert len(named) == len(VALUES) and all(globals()[name] in VALUES for name in named)

@@ -33,8 +33,8 @@ Width = Annotated[int, Meta(ge=1, le=8)]  # bits of a weight or an activation
 
 
 @dataclass(frozen=True)
-class Kind(Generic[T]):
-    """What a record is of. `title` names it in errors, `type` is its content's, `remedy` says what to do without it.
+class Schema(Generic[T]):
+    """The schema of a record. `title` names it in errors, `type` is its content's, `remedy` says what to do without it.
 
     check: raises ValueError for content whose parts do not fit each other.
     """
@@ -57,81 +57,85 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
     content: Any
 
 
-def sealed(kind: Kind[Any], content: object, inputs: str) -> dict[str, Any]:
+def sealed(schema: Schema[Any], content: object, inputs: str) -> dict[str, Any]:
     """The whole record, its digest made."""
-    body = {"kind": kind.title, "format": kind.format, "inputs": inputs}
+    body = {"kind": schema.title, "format": schema.format, "inputs": inputs}
     return body | {"digest": fingerprint(body | {"content": content}), "content": content}
 
 
-def checked_content(kind: Kind[T], content: object) -> T:
+def checked_content(schema: Schema[T], content: object) -> T:
     """The content as its type. Raises ValueError, in one line, unless it is exactly that."""
     try:
-        value = msgspec.convert(content, kind.type, strict=True)
+        value = msgspec.convert(content, schema.type, strict=True)
         if msgspec.to_builtins(value) != content:
             raise ValueError("it has keys that have no place in it, or lacks some")
-        kind.check(value)
+        schema.check(value)
     except (msgspec.ValidationError, InputError) as error:
         raise ValueError(" ".join(str(error).split())) from error
     return value
 
 
-def write_record(path: Path, kind: Kind[T], value: T, inputs: str = "") -> None:
+def write_record(path: Path, schema: Schema[T], value: T, inputs: str = "") -> None:
     """Write a record, all or nothing. Raises InputError for a value that could not be read again."""
     content = msgspec.to_builtins(value)
     try:
-        checked_content(kind, content)
+        checked_content(schema, content)
     except ValueError as error:
-        raise InputError(f"{kind.title} {path} cannot be written: {error}") from error
-    write_json(path, sealed(kind, content, inputs))
+        raise InputError(f"{schema.title} {path} cannot be written: {error}") from error
+    write_json(path, sealed(schema, content, inputs))
 
 
-def read_record(path: Path, kind: Kind[T], inputs: str | None = None) -> T:
+def read_record(path: Path, schema: Schema[T], inputs: str | None = None) -> T:
     """Read a record's content.
 
     Raises InputError for one that is missing, damaged, edited, or made from other `inputs`, and OtherFormat for one of
     another version.
     """
     try:
-        stored = parsed_json(read_bytes(path, kind.title, kind.megabytes), f"{kind.title} {path}")
+        stored = parsed_json(read_bytes(path, schema.title, schema.megabytes), f"{schema.title} {path}")
     except InputError as error:
-        raise InputError(f"{error}; {kind.remedy}") from error
+        raise InputError(f"{error}; {schema.remedy}") from error
     try:
         envelope = msgspec.convert(stored, Envelope, strict=True)
-        if envelope.kind == kind.title and envelope.format != kind.format:
-            versions = f"has format {envelope.format}; this program reads {kind.format}"
-            raise OtherFormat(f"{kind.title} {path} {versions}: {kind.remedy}")
-        if envelope.kind != kind.title:
+        if envelope.kind == schema.title and envelope.format != schema.format:
+            versions = f"has format {envelope.format}; this program reads {schema.format}"
+            raise OtherFormat(f"{schema.title} {path} {versions}: {schema.remedy}")
+        if envelope.kind != schema.title:
             raise ValueError(f"it is of another kind, {envelope.kind[:40]!r}")
-        if envelope.digest != sealed(kind, envelope.content, envelope.inputs)["digest"]:
+        if envelope.digest != sealed(schema, envelope.content, envelope.inputs)["digest"]:
             raise ValueError("it was changed since it was written: its digest does not match")
         if inputs is not None and envelope.inputs != inputs:
             raise ValueError("it was made from something else")
-        return checked_content(kind, envelope.content)
+        return checked_content(schema, envelope.content)
     except ValueError as error:  # msgspec's are among them
-        raise InputError(f"{kind.title} {path} cannot be used: {error}; {kind.remedy}") from error
+        raise InputError(f"{schema.title} {path} cannot be used: {error}; {schema.remedy}") from error
 
 
 def remembered(
-    path: Path, kind: Kind[T], inputs: str, make: Callable[[], T], still_whole: Callable[[T], bool] = lambda value: True
+    path: Path,
+    schema: Schema[T],
+    inputs: str,
+    make: Callable[[], T],
+    still_whole: Callable[[T], bool] = lambda value: True,
 ) -> T:
     """What was made from these inputs and kept at `path`, or made now by `make` and then kept there.
 
     It is made where nothing is kept, or where what is kept is no longer whole.
     still_whole: whether what lies beside the record is as it was when the record was written.
     """
-    value = kept(path, kind, inputs)
+    value = kept(path, schema, inputs)
     if value is None or not still_whole(value):
         value = make()
-        write_record(path, kind, value, inputs)
+        write_record(path, schema, value, inputs)
     return value
 
 
-def kept(path: Path, kind: Kind[T], inputs: str) -> T | None:
+def kept(path: Path, schema: Schema[T], inputs: str) -> T | None:
     """What was made from these inputs and kept there, or None: then it has to be made again.
 
     None stands for a record that is missing, and for one that cannot be trusted.
     """
     try:
-        return read_record(path, kind, inputs)
+        return read_record(path, schema, inputs)
     except InputError:
         return None

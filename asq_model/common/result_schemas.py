@@ -7,7 +7,7 @@ from typing import Annotated, NotRequired, TypedDict, cast
 
 from msgspec import Meta
 
-from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Text, Whole, Width, Word
 
 Seed = Annotated[int, Meta(ge=0, lt=1 << 32)]
 Versions = dict[Word, Word]
@@ -166,8 +166,8 @@ def check_study(study: StudyResults) -> None:
 
 
 REMEDY = "nothing in it may be edited by hand; take it from version control, or delete it and measure again"
-ARITHMETIC = Kind("accuracies by arithmetic", ArithmeticStudy, 2, REMEDY, megabytes=64, check=check_arithmetic)
-STUDY = Kind("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=check_study)
+ARITHMETIC = Schema("accuracies by arithmetic", ArithmeticStudy, 2, REMEDY, megabytes=64, check=check_arithmetic)
+STUDY = Schema("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=check_study)
 
 
 class FiguresReport(TypedDict):
@@ -201,5 +201,5 @@ class BenchReport(TypedDict):
     costs: dict[Line, Cost]
 
 
-FIGURES_PAGE: Kind[FiguresReport] = Kind("report on the paper's figures", FiguresReport, 2, REMEDY)
-BENCH: Kind[BenchReport] = Kind("report on training steps", BenchReport, remedy=REMEDY)
+FIGURES_PAGE: Schema[FiguresReport] = Schema("report on the paper's figures", FiguresReport, 2, REMEDY)
+BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, remedy=REMEDY)

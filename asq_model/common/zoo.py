@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from asq_model.common.errors import InputError, shown
-from asq_model.common.records import Count, Digest, Kind, Whole, Word, read_record
+from asq_model.common.records import Count, Digest, Schema, Whole, Word, read_record
 from asq_model.common.result_schemas import RecipeRecord
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -26,7 +26,7 @@ class ZooNetwork(TypedDict):
     bytes: Whole
 
 
-NETWORKS: Kind[dict[str, ZooNetwork]] = Kind(
+NETWORKS: Schema[dict[str, ZooNetwork]] = Schema(
     "networks of the zoo", dict[Word, ZooNetwork], remedy="install asq-post again"
 )
 RECORD = ZOO / "networks.json"

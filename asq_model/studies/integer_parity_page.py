@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
-from asq_model.common.records import Amount, Count, Kind, Line, Text, Word
+from asq_model.common.records import Amount, Count, Line, Schema, Text, Word
 from asq_model.common.result_schemas import REMEDY
 from asq_model.spec.adaptive_step import Precision
 
@@ -102,7 +102,7 @@ def check_parity(report: ParityReport) -> None:
         raise ValueError("it has nodes of more or fewer networks than it compares")
 
 
-PARITY = Kind("report on parity", ParityReport, remedy=REMEDY, megabytes=64, check=check_parity)
+PARITY = Schema("report on parity", ParityReport, remedy=REMEDY, megabytes=64, check=check_parity)
 
 
 def render_page(report: ParityReport) -> str:

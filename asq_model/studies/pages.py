@@ -8,7 +8,7 @@ from typing import Any
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.measured_blocks import write_block
-from asq_model.common.records import Kind, read_record, write_record
+from asq_model.common.records import Schema, read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
 from asq_model.common.zoo import NETWORKS, RECORD, zoo_networks
 from asq_model.studies import (
@@ -29,7 +29,7 @@ from asq_model.studies.trained_out import TRAINED_OUT
 RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # what README tells of, the first in full
 
 # By the record's name: what it is, and how its page is made.
-PAGES: dict[str, tuple[Kind[Any], Callable[[Any], str]]] = {
+PAGES: dict[str, tuple[Schema[Any], Callable[[Any], str]]] = {
     **{tables_page.results_name(table): (STUDY, tables_page.render_page) for table in TABLES},
     "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.render_page(study, "arithmetic.json")),
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),

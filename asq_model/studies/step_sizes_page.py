@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
-from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Whole, Word
+from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
 from asq_model.studies.trained_out import NETWORKS
 
@@ -54,7 +54,7 @@ class StepsReport(TypedDict):
     networks: list[NetworkSteps]
 
 
-STEPS: Kind[StepsReport] = Kind("steps of activations", StepsReport, remedy=REMEDY)
+STEPS: Schema[StepsReport] = Schema("steps of activations", StepsReport, remedy=REMEDY)
 
 
 def mean_step(layer: LayerStep) -> float:

@@ -6,7 +6,7 @@ Runs of one seed saw the same images in the same order. Free of torch.
 from collections.abc import Iterable
 from typing import NamedTuple, NotRequired, TypedDict
 
-from asq_model.common.records import Amount, Count, Digest, Kind, Line, Positive, Whole, Width, Word
+from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Width, Word
 from asq_model.common.result_schemas import REMEDY, RecipeRecord, Seed, Versions
 from asq_model.config.layer_config import STEP_GRADIENTS
 
@@ -136,7 +136,7 @@ def check_counts(run: Trial, correct: int) -> None:
         raise ValueError(f"{row_of(run)} seed {seed(run)} has {correct} right of {run['images']} images")
 
 
-TRAINED_OUT = Kind("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, check=check)
+TRAINED_OUT = Schema("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, check=check)
 
 
 def row_of(run: Trial) -> Row:

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from asq_model.common.files import JSON_MB, fingerprint
-from asq_model.common.records import Count, Kind, Line
+from asq_model.common.records import Count, Line, Schema
 from hw.asq.memories import row_layouts
 from hw.engine.compiler import cycles
 from hw.engine.compiler.compiled import Compiled
@@ -91,7 +91,7 @@ class LoadFile(Struct, frozen=True):
     words: str
 
 
-LOAD_FILE: Kind[LoadFile] = Kind("words that load a network", LoadFile, megabytes=JSON_MB)
+LOAD_FILE: Schema[LoadFile] = Schema("words that load a network", LoadFile, megabytes=JSON_MB)
 
 
 def load_file(network: str, compiled: Compiled) -> LoadFile:

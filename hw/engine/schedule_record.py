@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from asq_model.common.records import Count, Kind, Line, Whole
+from asq_model.common.records import Count, Line, Schema, Whole
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.describe_engine import instructions
 
@@ -29,7 +29,7 @@ class Schedule(Struct, frozen=True):
     runs: list[Run]
 
 
-SCHEDULE: Kind[Schedule] = Kind("schedule of an engine", Schedule, remedy="asq-post engine --schedule writes it")
+SCHEDULE: Schema[Schedule] = Schema("schedule of an engine", Schedule, remedy="asq-post engine --schedule writes it")
 
 
 def schedule_of(network: str, compiled: Compiled) -> Schedule:

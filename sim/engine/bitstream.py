@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json
-from asq_model.common.records import Digest, Kind, Positive, remembered
+from asq_model.common.records import Digest, Positive, Schema, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.tools import find_tool, flat
 from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
@@ -62,8 +62,8 @@ class Bitstream(Struct, frozen=True):
     sha256: Digest
 
 
-SYNTHESISED: Kind[SynthesisedEngine] = Kind("use of a device", SynthesisedEngine)
-BITSTREAM: Kind[Bitstream] = Kind("bitstream", Bitstream)
+SYNTHESISED: Schema[SynthesisedEngine] = Schema("use of a device", SynthesisedEngine)
+BITSTREAM: Schema[Bitstream] = Schema("bitstream", Bitstream)
 
 
 def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, write_text
-from asq_model.common.records import Digest, Kind, remembered
+from asq_model.common.records import Digest, Schema, remembered
 from hw.emit import generator_fingerprint
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
@@ -28,8 +28,8 @@ class FileDigest:
     sha256: Digest
 
 
-VERILOG: Kind[FileDigest] = Kind("engine's Verilog", FileDigest)
-SIMULATOR: Kind[FileDigest] = Kind("engine's simulator", FileDigest)
+VERILOG: Schema[FileDigest] = Schema("engine's Verilog", FileDigest)
+SIMULATOR: Schema[FileDigest] = Schema("engine's simulator", FileDigest)
 
 
 def describe(compiled: Compiled) -> str:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from asq_model.common.files import fingerprint
-from asq_model.common.records import Kind, remembered
+from asq_model.common.records import Schema, remembered
 from hw.engine.arrays import LANE
 from sim.engine.bitstream import SYNTHESIS, TOP
 from sim.measure.tools import flat
@@ -26,7 +26,7 @@ class EngineArea(Struct, frozen=True):
         return Area(**{name: rest[name] + lanes * lane[name] for name in rest})
 
 
-ENGINE_AREA: Kind[EngineArea] = Kind("area of an engine", EngineArea)
+ENGINE_AREA: Schema[EngineArea] = Schema("area of an engine", EngineArea)
 
 
 def measure_engine(verilog: Path, family: str, folder: Path) -> EngineArea:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from asq_model.common.records import Count, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.common.records import Count, Line, Positive, Schema, Text, Whole, Width, Word
 from asq_model.spec.mapping import GENERIC
 from sim.engine.engine_area import EngineArea
 from sim.engine.term_program import TermProgram
@@ -84,7 +84,7 @@ def check_rows(report: EnginesReport) -> None:
         seen.add(products_of(row))
 
 
-ENGINES: Kind[EnginesReport] = Kind(
+ENGINES: Schema[EnginesReport] = Schema(
     "report on engines", EnginesReport, remedy="`asq-post engines` writes it", check=check_rows
 )
 

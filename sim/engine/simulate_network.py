@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from asq_model.common.files import fingerprint, source_paths
 from asq_model.common.progress import progress_bar
-from asq_model.common.records import Count, Kind, Line, Whole, kept, write_record
+from asq_model.common.records import Count, Line, Schema, Whole, kept, write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network
-from hw.engine.program import Kind as Instructions
+from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_run, results_of
 from sim.engine.run_engine import Log, Stimulus, run_engine
@@ -59,7 +59,7 @@ class NetworkRun(Struct, frozen=True):
     memories: list[MemoryRows]
 
 
-NETWORK_RUN: Kind[NetworkRun] = Kind("simulation of a network", NetworkRun)
+NETWORK_RUN: Schema[NetworkRun] = Schema("simulation of a network", NetworkRun)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
     rows: dict[str, list[int]] = {}
     for instruction in compiled.instructions:
         row = rows.setdefault(instruction.owner or instruction.name, [0, 0, 0])
-        multiplies = instruction.kind == Instructions.CONVOLVE
+        multiplies = instruction.kind == Kind.CONVOLVE
         row[0] += instruction.products
         row[1 if multiplies else 2] += instruction.cycles
     return [LayerCycles(name, *row) for name, row in rows.items()]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Width, Word
+from asq_model.common.records import Amount, Count, Line, Positive, Schema, Text, Whole, Width, Word
 from asq_model.spec.units import UNITS
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED
 from sim.measure.switching import Switching
@@ -161,8 +161,8 @@ def check_report(report: Report) -> None:
         check_description(row)
 
 
-ROW = Kind("measured row", Row, format=2, check=check_row)
-TABLE = Kind(
+ROW = Schema("measured row", Row, format=2, check=check_row)
+TABLE = Schema(
     "table of measured designs",
     Measured,
     format=2,
@@ -170,7 +170,7 @@ TABLE = Kind(
     megabytes=64,
     check=check_measured,
 )
-REPORT = Kind(
+REPORT = Schema(
     "report on measured designs",
     Report,
     remedy="make it again: `make report` writes it",

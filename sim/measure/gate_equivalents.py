@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
-from asq_model.common.records import Kind, Positive, remembered
+from asq_model.common.records import Positive, Schema, remembered
 from sim.measure.tools import flat, yosys
 from sim.workspace import Workspace
 
@@ -22,7 +22,7 @@ GENERIC = "dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean -purge; tee -o
 NAND2_TRANSISTORS = 4
 LIBERTY_MB = 256  # those of foundries have tens
 NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
-GATES: Kind[float] = Kind("gate count", Positive)
+GATES: Schema[float] = Schema("gate count", Positive)
 
 
 def nand2_area(liberty: Path) -> float:

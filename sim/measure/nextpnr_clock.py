@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, reported_os_errors, source_paths
-from asq_model.common.records import Kind, Positive, kept, write_record
+from asq_model.common.records import Positive, Schema, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
@@ -30,7 +30,7 @@ FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does it
 
 
 Seed = Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,8}\Z")]
-RATES: Kind[dict[str, float | None]] = Kind(
+RATES: Schema[dict[str, float | None]] = Schema(
     "clock rates by seed", dict[Seed, Positive | None]
 )  # MHz; None: the placing did not end
 

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths
-from asq_model.common.records import Count, Kind, Positive, Whole, remembered
+from asq_model.common.records import Count, Positive, Schema, Whole, remembered
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
@@ -62,7 +62,7 @@ class Switching(Struct, frozen=True):
     products: Whole
 
 
-SWITCHING: Kind[Switching] = Kind("switching", Switching)
+SWITCHING: Schema[Switching] = Schema("switching", Switching)
 
 
 def script(top: str) -> str:

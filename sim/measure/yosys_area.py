@@ -15,7 +15,7 @@ from msgspec import Struct
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors, sha256_file
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import Count, Digest, Kind, Whole, remembered
+from asq_model.common.records import Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
 from sim.measure.tools import flat, yosys
 from sim.workspace import Workspace
@@ -41,7 +41,7 @@ class Synthesis(Struct, frozen=True):
     mapped: Digest | None
 
 
-AREA: Kind[Synthesis] = Kind("area", Synthesis)
+AREA: Schema[Synthesis] = Schema("area", Synthesis)
 
 
 def count(cells: dict[str, int], names: tuple[str, ...]) -> int:

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from asq_model.common.records import Count, Kind, Line, Text, Width, Word
+from asq_model.common.records import Count, Line, Schema, Text, Width, Word
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
 from sim.reports.adaptation_areas import AreaReport, area_lines
@@ -39,7 +39,7 @@ def check_asq(report: AsqReport) -> None:
             raise ValueError(f"areas on {part['family']} are not whole")
 
 
-ASQ = Kind("report on adaptation", AsqReport, 2, remedy="`make asq` writes it", check=check_asq)
+ASQ = Schema("report on adaptation", AsqReport, 2, remedy="`make asq` writes it", check=check_asq)
 
 
 def compared(outcomes: list[Outcome]) -> list[Compared]:

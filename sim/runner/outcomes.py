@@ -9,7 +9,7 @@ import msgspec
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import check_file, parsed_json, read_bytes
-from asq_model.common.records import Count, Kind, Line, Word
+from asq_model.common.records import Count, Line, Schema, Word
 
 
 class JobFile(TypedDict):
@@ -27,7 +27,7 @@ class JobFile(TypedDict):
     result: str
 
 
-JOB_FILE: Kind[JobFile] = Kind("job of a bench", JobFile, remedy="simulate the unit again")
+JOB_FILE: Schema[JobFile] = Schema("job of a bench", JobFile, remedy="simulate the unit again")
 RESULTS_MB = 16  # of what a bench says
 LONGEST = 1000  # characters of a failure's message
 
@@ -91,7 +91,7 @@ def check_passed(findings_by_test: TestFindings) -> None:
 
 
 # Only of benches that passed: others are simulated again.
-OUTCOME = Kind("outcome of a bench", TestFindings, megabytes=RESULTS_MB, check=check_passed)
+OUTCOME = Schema("outcome of a bench", TestFindings, megabytes=RESULTS_MB, check=check_passed)
 
 
 def read_findings(path: Path) -> TestFindings:

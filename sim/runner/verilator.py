@@ -14,7 +14,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
 from asq_model.common.files import fingerprint, reported_os_errors
-from asq_model.common.records import Digest, Kind, kept, write_record
+from asq_model.common.records import Digest, Schema, kept, write_record
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec, generator_fingerprint
 from hw.fpga import cell_models
@@ -37,7 +37,7 @@ class Stamps:
     sources: Digest
 
 
-STAMPS: Kind[Stamps] = Kind("build's stamps", Stamps)
+STAMPS: Schema[Stamps] = Schema("build's stamps", Stamps)
 
 
 @cache

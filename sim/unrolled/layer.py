@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import Amount, Count, Digest, Kind, Whole, remembered
+from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, placings
 from sim.measure.templates import fill_template
@@ -58,7 +58,7 @@ class Graph(Struct, frozen=True, omit_defaults=True):
     rounded_apart: Amount | None = None
 
 
-GRAPH: Kind[Graph] = Kind("adder graph", Graph)
+GRAPH: Schema[Graph] = Schema("adder graph", Graph)
 
 
 @dataclass(frozen=True)

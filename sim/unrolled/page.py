@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import Amount, Count, Kind, Line, Positive, Text, Whole, Word
+from asq_model.common.records import Amount, Count, Line, Positive, Schema, Text, Whole, Word
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import TIMEOUT_S
 from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
@@ -78,7 +78,7 @@ def check_unrolled(report: UnrolledReport) -> None:
                 raise ValueError(f"{case['layer']} lacks a figure of {form}")
 
 
-UNROLLED = Kind("report on unrolled layers", UnrolledReport, remedy="`make unrolled` writes it", check=check_unrolled)
+UNROLLED = Schema("report on unrolled layers", UnrolledReport, remedy="`make unrolled` writes it", check=check_unrolled)
 
 
 def sizes_of(row: LayerFigures) -> dict[str, float]:

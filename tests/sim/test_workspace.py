@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from asq_model.common.records import Count, Kind, remembered
+from asq_model.common.records import Count, Schema, remembered
 from asq_model.spec.mac import MacSpec
 from sim.workspace import Workspace, shared_runtimes
 
 SPEC = MacSpec("post", 3, 3)
-KIND = Kind("number", Count)
+KIND = Schema("number", Count)
 
 
 @pytest.fixture
