@@ -13,7 +13,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord, StudyResults
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.printed_tables import TOP_1, against_the_text, printed_table
+from asq_model.studies.printed_tables import NETWORKS, TOP_1, against_the_text, printed_table
 from asq_model.studies.tables_claims import (
     Groups,
     claims_table,
@@ -130,13 +130,14 @@ def opening(study: StudyResults) -> Iterator[str]:
 
 
 def printed_section(study: StudyResults) -> Iterator[str]:
-    """Yield the section on what the paper prints."""
+    """Yield the section on what the paper prints: of the study's networks, of all where the paper's text is judged."""
+    networks = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
     yield "## What the paper prints"
     yield (
         "Top-1 accuracy in percent, top-5 in brackets where it is printed. Some names are pictures, which the text"
         " that we have lacks; LSQ and APOT are found by what is said beside the tables."
     )
-    yield "\n".join(printed_table(TABLES[study["table"]].networks))
+    yield "\n".join(printed_table(networks))
     if study["table"] == 4:
         yield "What the figures of all its tables say of its text:"
         yield "\n".join(against_the_text())

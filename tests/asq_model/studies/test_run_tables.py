@@ -177,6 +177,8 @@ def test_what_is_printed_is_as_it_stands_in_the_paper():
     assert all(TOP_5[key] > TOP_1[key] for key in TOP_5) and len(METHODS) == 35
     lines = printed_table(("resnet20",))
     assert "| ResNet-20 | ASQ + POST | 92.6 | – | 92.3 | 93.0 | – |" in lines and len(lines) == 9
+    page = render_page(study(asq_gains(0)))
+    assert "| ResNet-18 | ASQ + POST | " in page and "71.0 (89.9)" in page and "| MobileNetV2 | " in page
     abstract, lsq, *_ = against_the_text()
     assert "+0.8 for ResNet-34, and +1.2 for ResNet-18" in abstract and "-0.3 at 3 bits" in lsq
 
