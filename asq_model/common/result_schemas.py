@@ -185,21 +185,30 @@ class FiguresReport(TypedDict):
 
 
 class Cost(TypedDict):
-    """Cost of one training step: median seconds, peak MiB."""
+    """Cost of one training step: median seconds, peak MiB.
+
+    ratios: quartiles of its time over that of full precision in the same round.
+    """
 
     seconds: Positive
+    ratios: Annotated[list[Positive], Meta(min_length=3, max_length=3)]
     mebibytes: Positive
 
 
 class BenchReport(TypedDict):
-    """What training steps cost, by candidate, and what was measured with."""
+    """What training steps cost, by network and candidate, and what was measured with.
 
-    network: Word
+    busy: how many processes wanted a CPU meanwhile, this one among them, on average.
+    """
+
     batch: Whole
     threads: Whole
+    cpus: Whole
+    rounds: Whole
+    busy: Amount
     torch: Word
-    costs: dict[Line, Cost]
+    networks: dict[Word, dict[Line, Cost]]
 
 
 FIGURES_PAGE: Schema[FiguresReport] = Schema("report on the paper's figures", FiguresReport, 2, REMEDY)
-BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, remedy=REMEDY)
+BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, 2, REMEDY)

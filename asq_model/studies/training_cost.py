@@ -2,26 +2,34 @@
 
 Figures are ratios of one run.
 
-Time: the networks take turns, step by step, so that whatever else the machine does hits all of them; medians. Memory:
-each network in a process of its own, what its steps add at their peak to what the process held before it was made.
+Time: the candidates take turns, step by step, so that whatever else the machine does hits all of them; medians, and
+quartiles of the ratio within a round. Memory: each candidate in a process of its own, what its steps add at their peak
+to what the process held before it was made.
 """
 
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.util import find_spec
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.result_schemas import BenchReport
+from asq_model.common.result_schemas import BenchReport, Cost
 from asq_model.config.fingerprints import versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
+from asq_model.cpu.compiled_functions import compiled_functions
+from asq_model.cpu.kernels import load_kernels
 from asq_model.networks import build, put_channels_last
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.studies.training_cost_page import BASE
@@ -30,23 +38,35 @@ BATCH = 128
 BITS = 4
 IMAGE = (3, 32, 32)
 CLASSES = 10
-NETWORK = "resnet20"
+WARM_UP = 2  # rounds that set up steps, momentum and oneDNN's kernels, and are not counted
+NETWORKS = "resnet8", "resnet20"
 
 
-def build_full_precision() -> nn.Module:
+class Candidate(NamedTuple):
+    """What is measured: how a network is quantised, given its name, and whether by compiled functions."""
+
+    make: Callable[[str], nn.Module]
+    compiled: bool = True
+
+
+def build_full_precision(network: str) -> nn.Module:
     """The network in full precision."""
-    return build(NETWORK, CLASSES)
+    return build(network, CLASSES)
 
 
-def build_quantised(weights: str, activations: str) -> nn.Module:
-    """The network with these quantisers in every layer between the first and the last."""
-    layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
-    model = build_full_precision()
-    convert(model, QuantConfig(inner=layer), torch.randn(2, *IMAGE))
-    return model
+def quantised_by(weights: str, activations: str) -> Callable[[str], nn.Module]:
+    """What builds a network with these quantisers in every layer between the first and the last."""
+
+    def make(network: str) -> nn.Module:
+        layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
+        model = build_full_precision(network)
+        convert(model, QuantConfig(inner=layer), torch.randn(2, *IMAGE))
+        return model
+
+    return make
 
 
-def build_brevitas() -> nn.Module:
+def build_brevitas(network: str) -> nn.Module:
     """The same network with Brevitas' quantisers: learned step per tensor for activations, per channel for weights."""
     import brevitas.nn as layers
     from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
@@ -54,7 +74,7 @@ def build_brevitas() -> nn.Module:
     class LearnedScale(Int8WeightPerChannelFloat):
         scaling_impl_type = "parameter_from_stats"
 
-    model = build_full_precision()
+    model = build_full_precision(network)
     plain_layers = quantisable_layers(model)
     for index, (name, layer) in enumerate(plain_layers):
         bits = 8 if index in (0, len(plain_layers) - 1) else BITS
@@ -75,22 +95,26 @@ def build_brevitas() -> nn.Module:
     return model
 
 
-def candidates() -> dict[str, Callable[[], nn.Module]]:
-    """What builds each network that is measured, by its name in the table; Brevitas where it is installed."""
-    builders = {
-        BASE: build_full_precision,
-        f"LSQ W{BITS}A{BITS}": lambda: build_quantised("uniform", "lsq"),
-        f"ASQ + POST W{BITS}A{BITS}": lambda: build_quantised("post", "asq"),
+def candidates() -> dict[str, Candidate]:
+    """What is measured, by its name in the table; Brevitas where it is installed."""
+    asq_post = quantised_by("post", "asq")
+    found = {
+        BASE: Candidate(build_full_precision),
+        f"LSQ W{BITS}A{BITS}": Candidate(quantised_by("uniform", "lsq")),
+        f"ASQ + POST W{BITS}A{BITS}": Candidate(asq_post),
     }
+    if load_kernels() is not None:
+        found[f"ASQ + POST W{BITS}A{BITS}, without a compiler"] = Candidate(asq_post, compiled=False)
     if find_spec("brevitas") is not None:
-        builders[f"Brevitas {versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = build_brevitas
-    return builders
+        found[f"Brevitas {versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = Candidate(build_brevitas)
+    return found
 
 
 class Stepper:
-    """A network and what it trains on."""
+    """A network and what it trains on. compiled: whether quantisers compute by compiled functions."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, compiled: bool = True):
+        self.compiled = compiled
         self.model = put_channels_last(model.train())
         self.optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
         self.images = torch.randn(BATCH, *IMAGE).contiguous(memory_format=torch.channels_last)
@@ -101,26 +125,25 @@ class Stepper:
 
     def step(self) -> float:
         """Do one update; return the seconds that it took."""
-        start = time.perf_counter()
-        loss = self.loss()
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        return time.perf_counter() - start
+        with compiled_functions() if self.compiled else nullcontext():
+            start = time.perf_counter()
+            loss = self.loss()
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            return time.perf_counter() - start
 
 
-def measure_step_times(makers: dict[str, Callable[[], nn.Module]], rounds: int, bar: Bar = SILENT) -> dict[str, float]:
-    """The median seconds of each network's training step, the networks taking turns."""
-    steppers = {name: Stepper(make()) for name, make in makers.items()}
+def measure_step_times(steppers: dict[str, Stepper], rounds: int, bar: Bar = SILENT) -> dict[str, list[float]]:
+    """The seconds of each candidate's training steps, round by round, the candidates taking turns."""
     times: dict[str, list[float]] = {name: [] for name in steppers}
-    bar.expect((rounds + 2) * len(steppers))
-    for turn in range(rounds + 2):
+    for turn in range(rounds + WARM_UP):
         for name, stepper in steppers.items():
             seconds = stepper.step()
-            if turn >= 2:  # the first ones set up steps, momentum and oneDNN's kernels
+            if turn >= WARM_UP:
                 times[name].append(seconds)
             bar.advance(note=name)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
 
 
 def read_memory(field: str) -> float:
@@ -131,28 +154,28 @@ def read_memory(field: str) -> float:
     raise ValueError(field)
 
 
-def send_peak_memory(name: str, threads: int, connection) -> None:
-    """Measure one network's memory in this process, which does nothing else, and send it to the parent."""
+def send_peak_memory(network: str, name: str, threads: int, connection: Connection) -> None:
+    """Measure one candidate's memory in this process, which does nothing else, and send it to the parent."""
     end_on_interrupt()
     torch.set_num_threads(threads)
-    candidates_here = candidates()
+    candidate = candidates()[name]
     warm = torch.nn.Conv2d(3, 4, 3)(torch.randn(1, *IMAGE))  # libraries load before the count starts
     del warm
     before = read_memory("VmRSS")
-    stepper = Stepper(candidates_here[name]())
+    stepper = Stepper(candidate.make(network), candidate.compiled)
     for _ in range(4):
         stepper.step()
     connection.send(read_memory("VmHWM") - before)
 
 
-def measure_peak_memory(name: str, threads: int) -> float:
-    """The MiB that making and training one network adds at its peak, in a process of its own.
+def measure_peak_memory(network: str, name: str, threads: int) -> float:
+    """The MiB that making and training one candidate adds at its peak, in a process of its own.
 
     Raises InputError if that dies.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=send_peak_memory, args=(name, threads, sender))
+    process = context.Process(target=send_peak_memory, args=(network, name, threads, sender))
     with interrupts_held():
         process.start()
     sender.close()
@@ -167,16 +190,37 @@ def measure_peak_memory(name: str, threads: int) -> float:
         process.join()
 
 
+def measure_network(network: str, rounds: int, threads: int, bar: Bar = SILENT) -> dict[str, Cost]:
+    """The cost of every candidate on one network."""
+    found = candidates()
+    steppers = {name: Stepper(candidate.make(network), candidate.compiled) for name, candidate in found.items()}
+    times = measure_step_times(steppers, rounds, bar)
+    costs: dict[str, Cost] = {}
+    for name, seconds in times.items():
+        ratios = [one / other for one, other in zip(seconds, times[BASE], strict=True)]
+        costs[name] = {
+            "seconds": statistics.median(seconds),
+            "ratios": [float(quartile) for quartile in np.quantile(ratios, (0.25, 0.5, 0.75))],
+            "mebibytes": measure_peak_memory(network, name, threads),
+        }
+    return costs
+
+
 def measure_training_cost(rounds: int, threads: int, bar: Bar = SILENT) -> BenchReport:
-    """Measure the cost of every candidate; the report also says what it was measured with."""
+    """Measure the cost of every candidate on every network; the report also says what it was measured with."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    makers = candidates()
-    times = measure_step_times(makers, rounds, bar)
+    bar.expect((rounds + WARM_UP) * len(candidates()) * len(NETWORKS))
+    networks, busy = {}, []
+    for network in NETWORKS:
+        networks[network] = measure_network(network, rounds, threads, bar)
+        busy.append(os.getloadavg()[0])
     return {
-        "network": NETWORK,
         "batch": BATCH,
         "threads": threads,
+        "cpus": os.cpu_count() or 1,
+        "rounds": rounds,
+        "busy": round(statistics.mean(busy), 1),
         "torch": versions("torch")["torch"],
-        "costs": {name: {"seconds": times[name], "mebibytes": measure_peak_memory(name, threads)} for name in makers},
+        "networks": networks,
     }
