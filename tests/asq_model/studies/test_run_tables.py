@@ -110,7 +110,7 @@ def test_a_verdict_needs_more_than_the_noise(points, said):
 
 
 def test_intervals_allow_for_how_many_comparisons_are_made():
-    """Of two, the surer one is judged at 97.5 %, the other at 95 %; alone, each is at 95 %."""
+    """Holm's method judges the surer of two comparisons at 97.5 %, the other at 95 %, and a single one at 95 %."""
     groups = group_runs(study(asq_gains(5)))
     sure = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
     unsure = 0.1, sure[1]
