@@ -3,7 +3,7 @@
 from asq_model.common.command_line import run
 
 
-def main():
+def main() -> None:
     """Run the commands of `asq_model.cli`."""
     run("asq_model.cli", "python -m asq_model")
 

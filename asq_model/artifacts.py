@@ -8,6 +8,7 @@ from io import StringIO
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,7 +25,7 @@ from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
 GOLDEN, GRAPHS = Path("build/golden"), Path("build/graph")
 
 
-def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run) -> Path:
+def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run: Any) -> Path:
     """Train a recipe's network unless its checkpoint is up to date; return the checkpoint's path."""
     out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
     if out.exists() and not force:

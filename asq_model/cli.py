@@ -1,7 +1,9 @@
 """The commands of `python -m asq_model`: train networks, export what they multiply, repeat the paper's experiments."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,28 +44,23 @@ RATE = Real(0, MOST_RATE)
 
 
 @click.group(cls=Commands)
-def cli():
+def cli() -> None:
     """Train networks with POST weights and ASQ activations, and export them for hardware."""
 
 
-def network_options(command):
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every command that trains a network where there is no checkpoint yet."""
-    for option in reversed(
-        [
-            click.option(
-                "--bits", "weight_bits", type=Integer(), help="Bits of a weight.  [default: 3, or the checkpoint's]"
-            ),
-            click.option(
-                "--abits", "activation_bits", type=Integer(), help="Bits of an activation.  [default: as --bits]"
-            ),
-            click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: symmetric]"),
-            click.option(
-                "--seed", type=Integer(0), help="Seed of all random numbers.  [default: 0, or the checkpoint's]"
-            ),
-            DATA,
-            switch("--force", "1: do it again even if nothing changed."),
-        ]
-    ):
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
+        click.option(
+            "--bits", "weight_bits", type=Integer(), help="Bits of a weight.  [default: 3, or the checkpoint's]"
+        ),
+        click.option("--abits", "activation_bits", type=Integer(), help="Bits of an activation.  [default: as --bits]"),
+        click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: symmetric]"),
+        click.option("--seed", type=Integer(0), help="Seed of all random numbers.  [default: 0, or the checkpoint's]"),
+        DATA,
+        switch("--force", "1: do it again even if nothing changed."),
+    ]
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -102,7 +99,19 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
     help="Processes that decode an image folder's images.",
 )
 @click.option("--tensorboard", "log", type=OUTPUT, help="Write TensorBoard files to this folder.")
-def train(weight_bits, activation_bits, data_folder, force, out, network, start, device, log, workers, **fields):
+def train(
+    weight_bits: int | None,
+    activation_bits: int | None,
+    data_folder: Path | None,
+    force: bool,
+    out: Path | None,
+    network: str,
+    start: Path | None,
+    device: str,
+    log: Path | None,
+    workers: int,
+    **fields: Any,
+) -> None:
     """Train a network and write a checkpoint.
 
     Trains first in full precision, then quantised, and prints the checkpoint's path. Under torchrun, the processes
@@ -125,7 +134,20 @@ def train(weight_bits, activation_bits, data_folder, force, out, network, start,
 @click.option("--unit", help="Only go on if there will be vectors for this unit, block or module.")
 @click.option("--layer", help="Only go on if the network has this layer.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
-def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, excerpt, unit, layer, out, force):
+def export(
+    weight_bits: int | None,
+    activation_bits: int | None,
+    kind: str | None,
+    seed: int | None,
+    data_folder: Path | None,
+    ckpt: Path | None,
+    widths: str | None,
+    excerpt: Path | None,
+    unit: str | None,
+    layer: str | None,
+    out: Path | None,
+    force: bool,
+) -> None:
     """Export golden vectors of a trained network.
 
     Golden vectors are what the network's layers multiply on held-out images, and what must come out. Without CKPT the
@@ -136,7 +158,7 @@ def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, 
         refuse_unused({"--data": data_folder}, DIGITS_NEED_NO_DATA, "--ckpt")
     bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
     if widths is not None:
-        unused = {"--ckpt": ckpt, "--out": out, "--unit": unit, "--layer": layer}
+        unused: dict[str, object] = {"--ckpt": ckpt, "--out": out, "--unit": unit, "--layer": layer}
         refuse_unused(bits | unused, f"--widths is {shown(widths)}")
         pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
         folders = export_digits_networks([recipe_of("digits", seed=seed, kind=kind, **pair) for pair in pairs], force)
@@ -159,7 +181,7 @@ def export(weight_bits, activation_bits, kind, seed, data_folder, ckpt, widths, 
 
 @cli.command(epilog="Example: asq-post inspect build/checkpoint/digits_post3_a3_seed0.safetensors")
 @click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
-def inspect(checkpoint):
+def inspect(checkpoint: Path) -> None:
     """Check a checkpoint and print its settings.
 
     Compares the file with its digest; prints the configuration as JSON.
@@ -172,7 +194,7 @@ def inspect(checkpoint):
 @DATA
 @switch("--qonnx", "1: as QONNX, for FINN and hls4ml; networks without adapters.")
 @click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
-def onnx(checkpoint, data_folder, qonnx, out):
+def onnx(checkpoint: Path, data_folder: Path | None, qonnx: bool, out: Path | None) -> None:
     """Write a trained network as ONNX.
 
     Runs the file in onnxruntime on test images, or reads the QONNX back, compares it with torch, and prints its path.
@@ -202,7 +224,9 @@ def onnx(checkpoint, data_folder, qonnx, out):
 @click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
 @switch("--force", "1: do it again even if nothing changed.")
-def graph(ckpt, data_folder, images, precision, out, force):
+def graph(
+    ckpt: Path | None, data_folder: Path | None, images: int | None, precision: int, out: Path | None, force: bool
+) -> None:
     """Write a network in integers.
 
     Writes the graph of integers that a trained network becomes, and test images, for `asq-post network`. Prints the
@@ -216,7 +240,7 @@ def graph(ckpt, data_folder, images, precision, out, force):
 @click.argument("file", type=PATH, metavar="FILE")
 @click.option("--inputs", type=PATH, help="Inputs as .npy, [N, ...], N >= 2.  [default: random numbers]")
 @click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<file's name>]")
-def import_network(file, inputs, out):
+def import_network(file: Path, inputs: Path | None, out: Path | None) -> None:
     """Bring a quantised network from QONNX.
 
     Reads QONNX, or ONNX with QuantizeLinear, as Brevitas writes them. Compares the network in integers with torch,

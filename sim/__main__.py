@@ -3,7 +3,8 @@
 from asq_model.common.command_line import run
 
 
-def main():
+def main() -> None:
+    """Run the commands of `sim.cli`."""
     run("sim.cli", "python -m sim")
 
 

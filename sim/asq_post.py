@@ -55,7 +55,9 @@ class LoadedOnCall(Commands):
         module, own_name = COMMANDS[name]
         return import_module(module).cli.commands[own_name]
 
-    def resolve_command(self, ctx: click.Context, args: list[str]):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the words begin with. Raises InputError, with the nearest name, for none."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             nearest = get_close_matches(args[0], COMMANDS, 1)

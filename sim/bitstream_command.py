@@ -1,6 +1,7 @@
 """The command that puts a network on a device: use, clock and bitstream of its engine."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec.structs import asdict
@@ -30,7 +31,7 @@ from sim.workspace import Workspace
 @network_options(preset="ecp5-25")
 @ROOT
 @CHECK
-def bitstream(folder, preset, root, check, **products):
+def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: Any) -> None:
     """Put a network's engine on a device.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints

@@ -38,7 +38,7 @@ DEFAULT_GOLDEN = Path("build/golden/digits_post3_a3_seed0")  # what `asq-post ex
 
 
 @click.group(cls=Commands)
-def cli():
+def cli() -> None:
     """Simulate the emitted units in Verilator against golden vectors, and measure their area, clock and energy."""
 
 
@@ -47,7 +47,7 @@ for command in (network, bitstream, engines, synth, sweep_command, recommend, re
 
 
 @cli.command(epilog="Example: asq-post tools")
-def tools():
+def tools() -> None:
     """Check that the simulator is installed, and prepare it.
 
     Says what is missing: Verilator, or the compiler that it needs. Compiles what all simulations share, once.
@@ -63,7 +63,7 @@ def tools():
 @click.option("--out", type=OUTPUT, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
 @switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
 @click.option("--note", default="", help="A sentence about the network for the page.")
-def asq(golden, root, check, out, area, note):
+def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, note: str) -> None:
     """Measure what adapting the step size costs.
 
     Simulates and synthesises ASQ's blocks for the network of the GOLDEN vectors, and writes a page.
@@ -115,7 +115,7 @@ def asq(golden, root, check, out, area, note):
 @click.option("--layer", help="Only the golden vectors of this layer; no report.")
 @switch("--waves", "1: write waveforms, of --unit and --layer, or without them of every test that fails.")
 @switch("--force", "1: simulate again even what did not change.")
-def run(golden, root, check, unit, layer, waves, force):
+def run(golden: Path, root: Path, check: bool, unit: str | None, layer: str | None, waves: bool, force: bool) -> None:
     """Simulate units on golden vectors, and report.
 
     Emits, builds and simulates every unit that the GOLDEN vectors are for. Without GOLDEN, takes those that come with
@@ -154,7 +154,7 @@ def run(golden, root, check, unit, layer, waves, force):
 @click.option("--test", help="Only this test of the bench.")
 @click.option("--layer", help="Only the golden vectors of this layer.")
 @switch("--waves", "1: write a waveform.", default=True)
-def again(job, root, test, layer, waves):
+def again(job: Path, root: Path, test: str | None, layer: str | None, waves: bool) -> None:
     """Run one test bench again, with a waveform.
 
     JOB is the file in the folder of the bench that ran before.

@@ -43,7 +43,9 @@ HARDWARE = Path("docs/results/hardware.json")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/engines.md"), show_default=True, help="Page.")
 @ROOT
-def engines(graphs, preset, images, onto, out, root, **products):
+def engines(
+    graphs: tuple[Path, ...], preset: str, images: int, onto: Path | None, out: Path, root: Path, **products: Any
+) -> None:
     """Compare engines with other products.
 
     Compiles the network of each GRAPH, folders that `asq-post graph` wrote, for an engine with products of its own

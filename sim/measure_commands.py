@@ -37,7 +37,17 @@ WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
 @LIBERTY
 @SCHEDULER
 @ROOT
-def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
+def synth(
+    golden: tuple[Path, ...],
+    widths: str,
+    forms: str,
+    targets: str,
+    dsp: bool,
+    seeds: int,
+    liberty: Path | None,
+    scheduler: str | None,
+    root: Path,
+) -> None:
     """Measure area and clock of designs.
 
     Each design first passes its test bench on the GOLDEN vectors (or those that come with this package). Prints tables.
@@ -45,24 +55,24 @@ def synth(golden, widths, forms, targets, dsp, seeds, liberty, scheduler, root):
     from sim.reports.hardware_page import columns_for, dsp_lines, table
     from sim.reports.hardware_prose import SHORT, TITLES
 
-    pairs, forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
-    targets = parse_choices("--targets", targets, TARGETS)
-    check_targets("--targets", targets)
-    if dsp and not set(targets) & set(WITH_DSP):
-        raise InputError(f"--dsp is 1, but --targets is {','.join(targets)}, without {' and '.join(WITH_DSP)}")
-    golden = golden or shipped_folders()
-    members = {(width, form): designs(width, form) for width in pairs for form in forms}
+    pairs, wanted_forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
+    wanted_targets = parse_choices("--targets", targets, TARGETS)
+    check_targets("--targets", wanted_targets)
+    if dsp and not set(wanted_targets) & set(WITH_DSP):
+        raise InputError(f"--dsp is 1, but --targets is {targets}, without {' and '.join(WITH_DSP)}")
+    folders = golden or shipped_folders()
+    members = {(width, form): designs(width, form) for width in pairs for form in wanted_forms}
     every = [design for group in members.values() for design in group]
     if not every:
-        raise InputError(f"no design of --forms {','.join(forms)} has --widths {widths}")
-    tasks = tasks_of(every, targets, golden, seeds, liberty)
+        raise InputError(f"no design of --forms {forms} has --widths {widths}")
+    tasks = tasks_of(every, wanted_targets, folders, seeds, liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
-        tasks += tasks_of(plain, [name for name in targets if name in WITH_DSP], golden, seeds, None, True)
+        tasks += tasks_of(plain, [name for name in wanted_targets if name in WITH_DSP], folders, seeds, None, True)
     swept_rows = measure_all(tasks, root, scheduler).rows
     names = SHORT | {ASIC: "gates"}
     for width, form in members:
-        for target in targets:
+        for target in wanted_targets:
             click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits, {names[target]}:\n")
             click.echo(text_of_markdown(table(swept_rows, width, form, columns_for(target))) + "\n")
     for line in dsp_lines(swept_rows):
@@ -98,8 +108,21 @@ def csv_text(rows: list[Row]) -> str:
 @SCHEDULER
 @ROOT
 def sweep_command(
-    golden, bits, abits, units, kinds, fracs, lanes, sides, targets, out, seeds, liberty, scheduler, root
-):
+    golden: tuple[Path, ...],
+    bits: str,
+    abits: str,
+    units: str,
+    kinds: str,
+    fracs: str,
+    lanes: str,
+    sides: str,
+    targets: str,
+    out: Path,
+    seeds: int,
+    liberty: Path | None,
+    scheduler: str | None,
+    root: Path,
+) -> None:
     """Measure a grid of designs.
 
     Takes every design in the product of the lists. Writes OUT/table.json (rows and failures, for `recommend`), the rows
@@ -107,20 +130,20 @@ def sweep_command(
     """
     from sim.reports.hardware_plots import draw_sweep
 
-    units, kinds = parse_choices("--units", units, UNITS), parse_choices("--kinds", kinds, KINDS)
-    targets = parse_choices("--targets", targets, TARGETS)
-    check_targets("--targets", targets)
-    listed = f"--units is {','.join(units)}, none of which has a choice"
-    if not set(units) & set(ROUNDING):
+    wanted_units, wanted_kinds = parse_choices("--units", units, UNITS), parse_choices("--kinds", kinds, KINDS)
+    wanted_targets = parse_choices("--targets", targets, TARGETS)
+    check_targets("--targets", wanted_targets)
+    listed = f"--units is {units}, none of which has a choice"
+    if not set(wanted_units) & set(ROUNDING):
         refuse_options(listed, "--fracs")
-    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
+    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in wanted_units):
         refuse_options(listed, "--kinds")
-    golden = golden or shipped_folders()
+    folders = golden or shipped_folders()
     grid = swept(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
-        units,
-        kinds,
+        wanted_units,
+        wanted_kinds,
         parse_integers("--fracs", fracs, MIN_FRAC, MAX_FRAC),
         parse_integers("--lanes", lanes, 1, MAX_LANES),
         parse_integers("--sides", sides, 1, MAX_SIDE),
@@ -129,10 +152,10 @@ def sweep_command(
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    result = measure_all(tasks_of(grid, targets, golden, seeds, liberty), root, scheduler)
+    result = measure_all(tasks_of(grid, wanted_targets, folders, seeds, liberty), root, scheduler)
     write_text(out / "table.csv", csv_text(result.rows))
     write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
-    draw_sweep(result.rows, targets, out)
+    draw_sweep(result.rows, wanted_targets, out)
     click.echo(out / "table.csv")
 
 
@@ -143,7 +166,7 @@ def sweep_command(
 @click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Form of the design, of {', '.join(FORMS)}.")
 @click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True, help="Sweep's rows.")
-def recommend(device, bits, abits, error, form, table):
+def recommend(device: str, bits: int, abits: int | None, error: float, form: str, table: Path) -> None:
     """Name the best design of a sweep.
 
     Best is the design with the most products per second and LUT.

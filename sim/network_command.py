@@ -1,6 +1,8 @@
 """The command that runs a whole network on its engine in simulation."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,7 +22,7 @@ SHOWN = 20  # differences
 @network_options()
 @ROOT
 @CHECK
-def network(folder, preset, root, check, **products):
+def network(folder: Path, preset: str, root: Path, check: bool, **products: Any) -> None:
     """Run a network on its engine, in simulation.
 
     GRAPH is a folder that `asq-post graph` wrote. Compiles the network for an engine, simulates it on the test images,

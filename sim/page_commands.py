@@ -45,7 +45,18 @@ SCHEDULE_FILE = "engine-schedule.json"
 @LIBERTY
 @SCHEDULER
 @ROOT
-def report(golden, plan, devices, known, onto, out, seeds, liberty, scheduler, root):
+def report(
+    golden: tuple[Path, ...],
+    plan: str,
+    devices: str,
+    known: bool,
+    onto: Path | None,
+    out: Path,
+    seeds: int,
+    liberty: Path | None,
+    scheduler: str | None,
+    root: Path,
+) -> None:
     """Compare all designs on one page.
 
     Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
@@ -53,15 +64,15 @@ def report(golden, plan, devices, known, onto, out, seeds, liberty, scheduler, r
     """
     from sim.reports.hardware_report import write_report
 
-    devices = parse_choices("--devices", devices, COMPARED)
-    check_targets("--devices", devices)
+    wanted_devices = parse_choices("--devices", devices, COMPARED)
+    check_targets("--devices", wanted_devices)
     if known:
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
-    golden = golden or shipped_folders()
-    tasks = report_tasks(parse_plan(plan), devices, golden, seeds, liberty)
+    folders = golden or shipped_folders()
+    tasks = report_tasks(parse_plan(plan), wanted_devices, folders, seeds, liberty)
     measured = measure_all(tasks, root, scheduler, known)
-    slow = sweep(slow_tasks(parse_plan(plan), devices, golden, seeds), root, known_only=True)
+    slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, folders, seeds), root, known_only=True)
     measured.rows += slow.rows
     measured.left_out += slow.left_out
     if not measured.rows:
@@ -76,7 +87,7 @@ def report(golden, plan, devices, known, onto, out, seeds, liberty, scheduler, r
 @click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
 @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT
-def unrolled(cases, larger, out, seeds, root):
+def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: int, root: Path) -> None:
     """Measure layers as adder graphs.
 
     Solves, synthesises and places each layer, and writes a page. CASES: folder:layer:INPUTSxOUTPUTS; without any, a
@@ -112,7 +123,7 @@ def draw_engine(results: Path) -> list[Path]:
 
 @click.command(epilog="Example: asq-post pages")
 @click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results", help="Folder of records.")
-def pages(results):
+def pages(results: Path) -> None:
     """Write the pages on hardware anew.
 
     Reads the records in RESULTS.

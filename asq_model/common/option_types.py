@@ -46,7 +46,7 @@ class Commands(click.Group):
 
 
 class Switch(click.ParamType):
-    """1 is on; 0 and nothing are off."""
+    """A switch on the command line: 1 is on; 0 and nothing are off."""
 
     name = "0|1"
 
@@ -59,7 +59,7 @@ class Switch(click.ParamType):
 
 
 class Integer(click.ParamType):
-    """An integer from `low` to `high`."""
+    """An integer on the command line, from `low` to `high`."""
 
     name = "integer"
 
@@ -79,7 +79,7 @@ class Integer(click.ParamType):
 
 
 class Real(click.ParamType):
-    """A finite number from `low` to `high`."""
+    """A finite number on the command line, from `low` to `high`."""
 
     name = "number"
 

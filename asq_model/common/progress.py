@@ -29,7 +29,7 @@ SILENT = Bar()
 
 
 class LogBar(Bar):
-    """What a log file gets: the lines, and where the work stands when none came for `LOG_EVERY_S` seconds."""
+    """Progress in a log file: the lines, and where the work stands when none came for `LOG_EVERY_S` seconds."""
 
     def __init__(self, label: str):
         self.label = label

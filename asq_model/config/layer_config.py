@@ -53,7 +53,7 @@ class LayerConfig:
     scale_beta_gradient: bool = False
     product_frac: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value, allowed in (
             ("weights", self.weights, WEIGHTS),
             ("activations", self.activations, ACTIVATIONS),

@@ -71,7 +71,7 @@ class Recipe:
     adapter_start: str = "active"
     step_gradient: str = "numel"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value, allowed in (
             ("network", self.network, NETWORKS),
             ("data", self.data, DATASETS),

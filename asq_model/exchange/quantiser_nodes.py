@@ -62,7 +62,7 @@ def quantise_constant(
 
 
 def translate_quant(builder: NetworkBuilder) -> None:
-    """Quant and IntQuant."""
+    """Translate Quant and IntQuant."""
     node = builder.node
     signed, narrow = bool(node.attributes.get("signed", 1)), bool(node.attributes.get("narrow", 0))
     rounding = str(node.attributes.get("rounding_mode", "ROUND")).upper()
@@ -96,7 +96,7 @@ def as_signs(builder: NetworkBuilder, constant: Constant, scale: np.ndarray) -> 
 
 
 def translate_bipolar(builder: NetworkBuilder) -> None:
-    """BipolarQuant of weights."""
+    """Translate BipolarQuant of weights."""
     value = builder.value(0)
     if not isinstance(value, Constant):
         builder.node.refuse("has an activation of −1 and 1, which has no code 0; allowed for weights only")
@@ -104,7 +104,7 @@ def translate_bipolar(builder: NetworkBuilder) -> None:
 
 
 def translate_trunc(builder: NetworkBuilder) -> None:
-    """Trunc that rounds down: on the grid of its input that is rounding after half a step was taken off.
+    """Translate Trunc that rounds down: on its input's grid that is rounding after half a step was taken off.
 
     With 2^k input steps in an output step, n input steps give ⌊n/2^k⌋, which is (n − (2^k − 1)/2)/2^k rounded: no tie.
     """
@@ -146,7 +146,7 @@ def stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
 
 
 def translate_quantize_linear(builder: NetworkBuilder) -> None:
-    """QuantizeLinear: the integers of a constant, or of an activation."""
+    """Translate QuantizeLinear: the integers of a constant, or of an activation."""
     check_zero_point(builder, 2)
     bits, signed = stored_type(builder)
     value = builder.value(0)
@@ -165,7 +165,7 @@ def translate_quantize_linear(builder: NetworkBuilder) -> None:
 
 
 def translate_clip_of_integers(builder: NetworkBuilder, value: Activation, low: float, high: float) -> None:
-    """Clip between QuantizeLinear and DequantizeLinear: fewer bits than the integers' type has."""
+    """Translate Clip between QuantizeLinear and DequantizeLinear: fewer bits than the integers' type has."""
     assert value.pending is not None
     bits = round(log2(high - low + 1)) if 0 < high - low < inf else 0
     signed = low < 0
@@ -176,7 +176,7 @@ def translate_clip_of_integers(builder: NetworkBuilder, value: Activation, low: 
 
 
 def translate_dequantize_linear(builder: NetworkBuilder) -> None:
-    """DequantizeLinear: of a constant the integers and scales, of an activation what its quantiser says already."""
+    """Translate DequantizeLinear: a constant's integers and scales; an activation's quantiser says the same already."""
     check_zero_point(builder, 2)
     value = builder.value(0)
     if isinstance(value, Constant):

@@ -44,7 +44,7 @@ def translate_flatten(builder: NetworkBuilder) -> None:
 
 
 def translate_squeeze(builder: NetworkBuilder) -> None:
-    """Squeeze and Unsqueeze."""
+    """Translate Squeeze and Unsqueeze."""
     value, axes = builder.value(0), axes_of(builder)
     grows = builder.node.operator == "Unsqueeze"
     if isinstance(value, Constant):
@@ -71,7 +71,7 @@ def translate_transpose(builder: NetworkBuilder) -> None:
 
 
 def translate_concatenation(builder: NetworkBuilder) -> None:
-    """Concat: tensors of one quantiser are quantised by it still."""
+    """Translate Concat: tensors of one quantiser are quantised by it still."""
     axis = int(builder.node.attributes["axis"])
     values = [builder.value(index) for index in range(len(builder.node.inputs))]
     constants = [value for value in values if isinstance(value, Constant)]
@@ -98,7 +98,7 @@ def translate_pad(builder: NetworkBuilder) -> None:
 
 
 def translate_identity(builder: NetworkBuilder) -> None:
-    """Identity, and Dropout, which does nothing outside training."""
+    """Translate Identity, and Dropout, which does nothing outside training."""
     builder.give(builder.value(0))
 
 
@@ -111,12 +111,12 @@ def translate_constant(builder: NetworkBuilder) -> None:
 
 
 def translate_shape(builder: NetworkBuilder) -> None:
-    """Shape: a constant, since only the batch can change, which `reshape` keeps."""
+    """Translate Shape: a constant, since only the batch can change, which `reshape` keeps."""
     builder.give(Constant(np.array(builder.activation().example.shape, dtype=np.int64)))
 
 
 def translate_gather(builder: NetworkBuilder) -> None:
-    """Gather of constants: a size of a shape."""
+    """Translate Gather of constants, which takes a size out of a shape."""
     values, indices = builder.constant(0, "tensor"), builder.constant(1, "index")
     axis = int(builder.node.attributes.get("axis", 0))
     builder.check_size(values.values.size * indices.values.size)

@@ -26,7 +26,7 @@ def evenly_spaced(builder: NetworkBuilder) -> tuple[np.ndarray, np.ndarray, int]
 
 
 def translate_multi_threshold(builder: NetworkBuilder) -> None:
-    """MultiThreshold with evenly spaced thresholds t + i·d: the count is (x − t)/d + ½ rounded, kept in its range."""
+    """Translate MultiThreshold with even thresholds t + i·d: the count is (x − t)/d + ½, rounded, kept in its range."""
     node, value = builder.node, builder.activation()
     if node.attributes.get("data_layout", "") not in LAYOUTS:
         node.refuse("has its channels on another axis than 1; allowed: NCHW")

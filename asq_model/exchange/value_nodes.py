@@ -34,7 +34,7 @@ def translate_leaky_relu(builder: NetworkBuilder) -> None:
 
 
 def translate_clip(builder: NetworkBuilder) -> None:
-    """Clip: of integers it says how many bits they have."""
+    """Translate Clip, which says of integers how many bits they have."""
     value = builder.value(0)
     bounds = [float(builder.constant(i, "bound").values.reshape(())) if builder.has(i) else None for i in (1, 2)]
     low, high = (-inf if bounds[0] is None else bounds[0]), (inf if bounds[1] is None else bounds[1])
@@ -49,7 +49,7 @@ def translate_clip(builder: NetworkBuilder) -> None:
 
 
 def translate_arithmetic(builder: NetworkBuilder) -> None:
-    """Add, Sub, Mul, Div: of constants at once."""
+    """Translate Add, Sub, Mul and Div; those of constants are computed at once."""
     function, compute = ARITHMETIC[builder.node.operator]
     left, right = builder.value(0), builder.value(1)
     if isinstance(left, Constant) and isinstance(right, Constant):

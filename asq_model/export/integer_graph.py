@@ -106,7 +106,7 @@ def make_graph(
 
 
 def translate_network(model: nn.Module, images: Tensor, precision: Precision) -> IntegerNetwork:
-    """Trace, calibrate and turn into nodes."""
+    """Trace a network, calibrate it, and turn its operations into nodes."""
     if not quantised_layers(model):
         raise InputError(f"{type(model).__name__} has no quantised layer; integers are made of a converted network")
     if len(images) < 2:

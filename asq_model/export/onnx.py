@@ -9,6 +9,7 @@ import copy
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def write_model(path: Path, proto: Any) -> None:
 
 
 @contextmanager
-def quiet_exporter():
+def quiet_exporter() -> Iterator[None]:
     """Silence torch's exporter: it prints its stages, misses torchvision, and uses a name that is deprecated."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
@@ -187,7 +188,7 @@ def largest_differences(logits: Tensor, wanted: Tensor) -> Tensor:
     return (logits - wanted).abs().flatten(1).amax(1)
 
 
-def remove_metadata(model):
+def remove_metadata(model: Any) -> Any:
     """Remove the exporter's notes from a model: they hold paths of this machine and change from run to run."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):

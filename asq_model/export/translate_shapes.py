@@ -31,7 +31,7 @@ def add_move(translator: Translator, node: fx.Node, value: Value, move: Node, ma
 
 
 def translate_view(translator: Translator, node: fx.Node) -> None:
-    """view, reshape, flatten, unflatten, squeeze, unsqueeze: the values in torch's order, read into another shape."""
+    """Translate view, reshape, flatten, squeeze and their like: values in torch's order, read into another shape."""
     source = node.args[0]
     value = translator.value(node, source)
     assert isinstance(source, fx.Node)
@@ -62,7 +62,7 @@ def named_axes(axes: Axes) -> Axes:
 
 
 def translate_permute(translator: Translator, node: fx.Node) -> None:
-    """permute, transpose, movedim: the same maps, other axes."""
+    """Translate permute, transpose and movedim: the same maps, other axes."""
     arguments = arguments_of(node)
     value = translator.value(node, node.args[0])
     count = len(value.axes) + 1
@@ -135,7 +135,7 @@ def translate_slice(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_split(translator: Translator, node: fx.Node) -> None:
-    """split, chunk: the parts are cut where they are taken, `translate_part`."""
+    """Translate split and chunk: the parts are cut where they are taken, in `translate_part`."""
     arguments = arguments_of(node)
     value = translator.value(node, node.args[0])
     dim = arguments["dim"] % (len(value.axes) + 1)
@@ -154,7 +154,7 @@ def translate_split(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_part(translator: Translator, node: fx.Node) -> None:
-    """One of several tensors that an operation gives."""
+    """Translate the choice of one of several tensors that an operation gives."""
     source, index = node.args
     assert isinstance(source, fx.Node) and isinstance(index, int)
     translator.alias(node, translator.parts[source][index])

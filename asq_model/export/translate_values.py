@@ -154,7 +154,7 @@ def translate_negate(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_bound(translator: Translator, node: fx.Node) -> None:
-    """relu, relu6, hardtanh, clamp, clamp_min, clamp_max."""
+    """Translate relu, relu6, hardtanh and clamps: values kept between bounds."""
     arguments = arguments_of(node)
     value = translator.value(node, arguments["self"])
     kind = operation_name(node).removesuffix("_")
@@ -176,7 +176,7 @@ def translate_bound(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_slope(translator: Translator, node: fx.Node) -> None:
-    """leaky_relu and prelu."""
+    """Translate leaky_relu and prelu: a slope for negative values."""
     arguments = arguments_of(node)
     value = translator.value(node, arguments["self"])
     if operation_name(node).startswith("prelu"):
@@ -220,7 +220,7 @@ def translate_join(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_identity(translator: Translator, node: fx.Node) -> None:
-    """What changes no value in eval mode: dropout, clones, casts between floats."""
+    """Translate what changes no value in eval mode: dropout, clones, casts between floats."""
     kind = node.meta["val"]
     if not kind.is_floating_point():
         translator.refuse(node, f"gives {kind.dtype}; allowed: floating point")

@@ -28,13 +28,13 @@ class FakeQuantise(Function):
     """
 
     @staticmethod
-    def forward(ctx, x, step, low, high):
+    def forward(ctx: Any, x: Tensor, step: Tensor, low: int, high: int) -> Tensor:
         ctx.save_for_backward(x, step)
         ctx.bounds = low, high
         return (x / step).clamp_(low, high).round_().mul_(step)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         x, step = ctx.saved_tensors
         v = x / step
         clamped = v.clamp(*ctx.bounds)
@@ -52,13 +52,13 @@ class NearestLevel(Function):
     """
 
     @staticmethod
-    def forward(ctx, w, alpha, levels, midpoints):
+    def forward(ctx: Any, w: Tensor, alpha: Tensor, levels: Tensor, midpoints: Tensor) -> Tensor:
         ctx.save_for_backward(w, alpha, levels, midpoints)
         nearest = levels[nearest_level(w / alpha, midpoints)].mul_(alpha)
         return nearest.add_(w, alpha=0)  # bucketing gives NaN a level; 0·NaN and 0·∞ are NaN again
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         w, alpha, levels, midpoints = ctx.saved_tensors
         u = w / alpha
         inside = u.abs() <= 1
@@ -70,11 +70,11 @@ class Round(Function):
     """Rounding with ties to even and the gradient of the identity."""
 
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         return torch.round(x)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         return grad
 
 
@@ -82,12 +82,12 @@ class ScaleGradient(Function):
     """The identity, whose gradient is multiplied by a constant: LSQ's gradient scale g."""
 
     @staticmethod
-    def forward(ctx, x, factor):
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
         ctx.factor = factor
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad * ctx.factor, None
 
 

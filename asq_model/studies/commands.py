@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,7 +44,7 @@ SUFFIX = "(-[a-z0-9]{1,40})?"
 @click.option("--out", type=OUTPUT, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
 @click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
-def reproduce(number, out, results, **options):
+def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
     """Repeat a table of the paper.
 
     Table 1 is printed; tables 2 to 5 are trained, and the page goes to RESULTS. Checkpoints go to OUT. After a kill,
@@ -89,7 +90,17 @@ def reproduce(number, out, results, **options):
 @click.option(
     "--results", type=OUTPUT, default=Path("docs/results/trained-out.json"), show_default=True, help="The record."
 )
-def trained_out(data_folder, start, plan, device, side_by_side, seconds, commit, out, results):
+def trained_out(
+    data_folder: Path | None,
+    start: Path | None,
+    plan: Path | None,
+    device: str,
+    side_by_side: int,
+    seconds: int | None,
+    commit: str,
+    out: Path,
+    results: Path,
+) -> None:
     """Train networks out on a GPU.
 
     Does the runs of PLAN that RESULTS does not have yet, several side by side, and adds each to RESULTS when it ends.
@@ -108,7 +119,7 @@ def trained_out(data_folder, start, plan, device, side_by_side, seconds, commit,
 @click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
 @click.option("--out", type=OUTPUT, help="Write the table there too.")
-def bench(rounds, threads, out):
+def bench(rounds: int, threads: int, out: Path | None) -> None:
     """Measure what quantisation costs in training.
 
     Prints the time of a training step beside full precision and, where it is installed, Brevitas.
@@ -135,7 +146,16 @@ def bench(rounds, threads, out):
 @click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
 @click.option("--suffix", default="", help="Ends the files' names: a further network's page, without Figure 3.")
-def figures(network, seed, study, start, data_folder, out, note, suffix):
+def figures(
+    network: str,
+    seed: int,
+    study: Path,
+    start: Path | None,
+    data_folder: Path | None,
+    out: Path,
+    note: str,
+    suffix: str,
+) -> None:
     """Draw the paper's figures.
 
     Draws figures 1, 3, 4, 5 and 6 from the checkpoints of `reproduce 5` or `trained-out`.
@@ -151,7 +171,7 @@ def figures(network, seed, study, start, data_folder, out, note, suffix):
 
 @click.command(epilog="Example: asq-post pages")
 @click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
-def pages(results):
+def pages(results: Path) -> None:
     """Write the pages on training anew.
 
     Reads the records in RESULTS.

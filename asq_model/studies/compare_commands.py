@@ -1,6 +1,7 @@
 """The commands of `python -m asq_model` that look into trained networks and compare them."""
 
 from itertools import product
+from pathlib import Path
 
 import click
 
@@ -20,7 +21,14 @@ from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_
 @click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
 @click.option("--out", type=OUTPUT, help="Write the page there too.")
 @NOTE
-def parity(checkpoints, data_folder, images, precision, out, note):
+def parity(
+    checkpoints: tuple[Path, ...],
+    data_folder: Path | None,
+    images: int,
+    precision: tuple[int, ...],
+    out: Path | None,
+    note: str,
+) -> None:
     """Compare integer networks with torch.
 
     Runs the network of each CKPT in integers only, and compares every layer; without CKPT, the digits network.
@@ -50,7 +58,14 @@ def parity(checkpoints, data_folder, images, precision, out, note):
 @click.option("--only", multiple=True, help="Only this arithmetic, by its name in the table; may be repeated.")
 @click.option("--out", type=OUTPUT, help="Add the rows to this JSON, and write the page beside it.")
 @click.option("--note", default="", help="A sentence about the data for the page.  [default: as before]")
-def arithmetic(checkpoints, data_folder, images, only, out, note):
+def arithmetic(
+    checkpoints: tuple[Path, ...],
+    data_folder: Path | None,
+    images: int | None,
+    only: tuple[str, ...],
+    out: Path | None,
+    note: str,
+) -> None:
     """Measure what rounding products costs.
 
     Runs the network of each CKPT with the products as hardware rounds them, and counts right answers; without CKPT,
@@ -81,7 +96,7 @@ def arithmetic(checkpoints, data_folder, images, only, out, note):
 @DATA
 @click.option("--images", type=Integer(1), default=512, show_default=True, help="How many test images.")
 @click.option("--out", type=OUTPUT, help="Write the page there too.")
-def steps(checkpoints, data_folder, images, out):
+def steps(checkpoints: tuple[Path, ...], data_folder: Path | None, images: int, out: Path | None) -> None:
     """Compare where training left activations' steps.
 
     Shows each low-bit layer's step, and how much β varies over images; without CKPT, of the digits network.

@@ -14,7 +14,7 @@ from asq_model.studies.zoo_table import zoo_table
 
 
 @click.group(cls=Commands, epilog="Example: asq-post zoo list")
-def zoo():
+def zoo() -> None:
     """Trained networks that come with the package.
 
     Every command that takes a CKPT takes the name of one, too.
@@ -22,7 +22,7 @@ def zoo():
 
 
 @zoo.command("list", epilog="Example: asq-post zoo list")
-def list_networks():
+def list_networks() -> None:
     """List the networks.
 
     Prints of each how it was trained, and how many test images it has right.
@@ -33,7 +33,7 @@ def list_networks():
 @zoo.command(epilog="Example: asq-post zoo get resnet8_post4_a4")
 @click.argument("name")
 @click.option("--to", type=OUTPUT, help="File or folder to write.  [default: NAME.safetensors here]")
-def get(name, to):
+def get(name: str, to: Path | None) -> None:
     """Copy a network's checkpoint.
 
     Compares it with its SHA-256 first; prints the path of the copy.

@@ -1,6 +1,6 @@
 """What follows a sum or a value: times K, plus B, plus the side branch, shifted, rounded, kept between two bounds."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -75,7 +75,7 @@ class Finisher(wiring.Component):
         spec, follow = self.spec, self.follow
         total_shape = signed(spec.total_bits)
 
-        def register(value, name, shape=None):
+        def register(value: Value, name: str, shape: Shape | None = None) -> Signal:
             held = Signal(shape or value.shape(), name=f"{name}_{lane}")
             m.d.sync += held.eq(value)
             return held

@@ -83,7 +83,7 @@ def operands_of(task: Task) -> Operands:
 
 
 def golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
-    """`golden_if_any` for all tasks, by their operands: those are few, and looking into the folders takes its time."""
+    """The golden vectors for every task, by its operands, of which there are few: folders are seldom read."""
     some_task = {operands_of(task): task for task in tasks}
     return {operands: golden_if_any(mac_of(task.design), task.golden) for operands, task in some_task.items()}
 
@@ -97,7 +97,7 @@ def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
 
 
 def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
-    """`golden_if_any`. Raises InputError, too, if none has."""
+    """The first folder that has layers of the design's widths. Raises InputError if none has, or one cannot be read."""
     if (folder := golden_if_any(mac, folders)) is not None:
         return folder
     widths = f"{mac.weight_bits} x {mac.activation_bits}"

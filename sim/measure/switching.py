@@ -163,7 +163,7 @@ def fan_outs(module: dict) -> dict[str, int]:
 
 
 def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
-    """What `switching` returns, from netlist and toggles of its nets. Raises InputError for a net without them."""
+    """The switching of a netlist, from the toggles of its nets. Raises InputError for a net without them."""
     loads = fan_outs(module)
     if missing := sorted(loads.keys() - counts.keys()):
         raise InputError(f"Verilator's trace has no net {missing[0]} of the netlist")

@@ -89,7 +89,7 @@ class AccuracyPoint:
 
     @property
     def title(self) -> str:
-        """The design's, with what is unlike most of the others."""
+        """The design's title, with its weights' bits where they are not the usual ones, and how it was trained."""
         bits = f", {self.row.weight_bits} bits" if self.row.weight_bits != FULL_WIDTHS[0] else ""
         return f"{self.row.title}{bits}{', trained so' if self.accuracy.measured.trained.unit else ''}"
 
