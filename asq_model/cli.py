@@ -1,42 +1,32 @@
 """The commands of `python -m asq_model`: train networks, export what they multiply, repeat the paper's experiments."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from asq_model.artifacts import (
-    GOLDEN,
-    check_fits,
-    export_digits_networks,
-    export_if_needed,
-    train_if_needed,
-    write_network_if_needed,
-)
+from asq_model.artifacts import check_fits, export_digits_networks, export_if_needed, train_if_needed
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import shown
 from asq_model.common.option_types import (
     CHECKPOINT,
     MOST_PROCESSES,
     OUTPUT,
-    PATH,
     Commands,
     Integer,
     Real,
     refuse_unused,
     switch,
 )
-from asq_model.common.terminal import text_of_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
 from asq_model.export.excerpt import write_excerpt
 from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint, layers_of_recipe
+from asq_model.network_commands import network_commands
 from asq_model.studies.commands import studies
 from asq_model.studies.compare_commands import comparisons
-from asq_model.studies.network_options import DATA, DIGITS_NEED_NO_DATA, INTEGER_BITS, read_or_train
+from asq_model.studies.network_options import DATA, DIGITS_NEED_NO_DATA
 from asq_model.studies.zoo_commands import zoo
-from asq_model.training.checkpoint_file import read_checkpoint
 
 DEFAULT_BITS = 3
 EPOCHS = Integer(0, MOST_EPOCHS)
@@ -179,80 +169,5 @@ def export(
         click.echo(folder)
 
 
-@cli.command(epilog="Example: asq-post inspect build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
-def inspect(checkpoint: Path) -> None:
-    """Check a checkpoint and print its settings.
-
-    Compares the file with its digest; prints the configuration as JSON.
-    """
-    click.echo(json.dumps(read_checkpoint(checkpoint)[1], indent=1))
-
-
-@cli.command(epilog="Example: asq-post onnx build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
-@DATA
-@switch("--qonnx", "1: as QONNX, for FINN and hls4ml; networks without adapters.")
-@click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
-def onnx(checkpoint: Path, data_folder: Path | None, qonnx: bool, out: Path | None) -> None:
-    """Write a trained network as ONNX.
-
-    Runs the file in onnxruntime on test images, or reads the QONNX back, compares it with torch, and prints its path.
-    """
-    out = out or Path("build/onnx") / f"{checkpoint.stem}{'.qonnx' if qonnx else ''}.onnx"
-    if qonnx:
-        from asq_model.exchange.export_qonnx import export_and_read_back
-
-        images, agreeing = export_and_read_back(checkpoint, out, data_folder)
-    else:
-        from asq_model.export.onnx import export_and_compare
-
-        images, agreeing = export_and_compare(checkpoint, out, data_folder)
-    reader = "the file, read back," if qonnx else "onnxruntime"
-    click.echo(f"{reader} gives torch's logits for {agreeing} of {images} test images", err=True)
-    click.echo(out)
-
-
-@cli.command(epilog="Example: asq-post graph --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
-@click.option(
-    "--ckpt",
-    type=CHECKPOINT,
-    help="Checkpoint of the network.  [default: the digits network's, trained now]",
-)
-@DATA
-@click.option("--images", type=Integer(1), help="How many test images.  [default: all of the digits', else 20]")
-@click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
-@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
-@switch("--force", "1: do it again even if nothing changed.")
-def graph(
-    ckpt: Path | None, data_folder: Path | None, images: int | None, precision: int, out: Path | None, force: bool
-) -> None:
-    """Write a network in integers.
-
-    Writes the graph of integers that a trained network becomes, and test images, for `asq-post network`. Prints the
-    folder.
-    """
-    (ckpt,) = read_or_train((ckpt,) if ckpt else (), data_folder)
-    click.echo(write_network_if_needed(ckpt, out, data_folder, images, precision, force))
-
-
-@cli.command("import", epilog="Example: asq-post import network.onnx --inputs images.npy")
-@click.argument("file", type=PATH, metavar="FILE")
-@click.option("--inputs", type=PATH, help="Inputs as .npy, [N, ...], N >= 2.  [default: random numbers]")
-@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<file's name>]")
-def import_network(file: Path, inputs: Path | None, out: Path | None) -> None:
-    """Bring a quantised network from QONNX.
-
-    Reads QONNX, or ONNX with QuantizeLinear, as Brevitas writes them. Compares the network in integers with torch,
-    writes golden vectors and the graph to a folder, and prints its path.
-    """
-    from asq_model.exchange.compare_import import import_and_compare
-    from asq_model.export.golden_layers import file_stem
-
-    out = out or GOLDEN / file_stem(file.stem)
-    click.echo(text_of_markdown(import_and_compare(file, inputs, out)), err=True)
-    click.echo(out)
-
-
-for command in [*studies, *comparisons, zoo]:
+for command in [*network_commands, *studies, *comparisons, zoo]:
     cli.add_command(command)

@@ -3,8 +3,8 @@
 The gradients are those of the paper (arXiv 2504.17263), of LSQ, and of the baselines that the paper compares with.
 """
 
+from asq_model.quantisation.activation_base import ActivationQuantiser
 from asq_model.quantisation.activations import (
-    ActivationQuantiser,
     DorefaActivation,
     LsqActivation,
     LsqPlusActivation,

@@ -1,10 +1,5 @@
-"""Quantisers of a layer's input: LSQ, ASQ (LSQ with an adapter), and the baselines PACT, DoReFa and LSQ+.
+"""Quantisers of a layer's input: LSQ, ASQ (LSQ with an adapter), and the baselines PACT, DoReFa and LSQ+."""
 
-All are uniform: integers q in [n, p] that mean `q·step + offset`, the offset zero but in LSQ+.
-"""
-
-from abc import abstractmethod
-from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -12,83 +7,13 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
-from asq_model.distributed import global_extremes, global_mean, world_size
+from asq_model.distributed import world_size
+from asq_model.quantisation.activation_base import ActivationQuantiser, InputStatistics
 from asq_model.quantisation.adapter import Adapter
-from asq_model.quantisation.straight_through import (
-    SMALLEST_STEP,
-    FakeQuantise,
-    Round,
-    ScaleGradient,
-    call,
-    exporting,
-    positive,
-)
-from asq_model.spec.fixed_point import bounds
+from asq_model.quantisation.straight_through import SMALLEST_STEP, Round, ScaleGradient, exporting, positive
 
 # What a learned step was started from; a later one replaces an earlier one.
 NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class InputStatistics:
-    """The statistics of an input that a quantiser starts from: smallest and largest value and mean magnitude.
-
-    Each is a scalar tensor.
-    """
-
-    smallest: Tensor
-    largest: Tensor
-    mean_magnitude: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor) -> "InputStatistics":
-        """The statistics of a batch, the parts of all processes together."""
-        return cls(*global_extremes(x), global_mean(x.abs()))
-
-    @property
-    def finite(self) -> bool:
-        """Whether every value is a number (a NaN or an infinity shows in the mean)."""
-        return bool(torch.isfinite(self.mean_magnitude))
-
-
-class ActivationQuantiser(nn.Module):
-    """The base of all activation quantisers: input and output [N, ...], one sample per row."""
-
-    step: Tensor  # of all quantisers but PACT
-
-    def __init__(self, bits: int, signed: bool = False):
-        super().__init__()
-        self.bits, self.signed = bits, signed
-        self.adapter: Adapter | None = None
-        self.low, self.high = bounds(bits, signed)  # (n, p) of Eq. 1
-
-    def start(self, statistics: InputStatistics, source: int) -> None:
-        """Set what is learned from an input's statistics, of an example or a batch (`FROM_…`). Raises InputError."""
-
-    @abstractmethod
-    def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The step and the offset for an input, broadcastable against it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.on_grid(x, *self.grid(x))
-
-    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
-        """The quantised input x̂, given the step and the offset."""
-        if isinstance(offset, float):
-            return call(FakeQuantise, x, step, self.low, self.high)
-        return call(FakeQuantise, x - offset, step, self.low, self.high) + offset
-
-    @torch.no_grad()
-    def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The integers q, shaped as x, and the step of each sample [N]: forward(x) is q·step (LSQ+: plus its offset).
-
-        Raises InputError for an input that is not finite, which no integer stands for.
-        """
-        if not exporting() and not torch.isfinite(x).all():
-            raise InputError("its input has values that are not finite")
-        step, offset = self.grid(x)
-        q = torch.clamp(torch.round((x - offset) / step), self.low, self.high).to(torch.int64)
-        return q, step.reshape(-1).expand(x.shape[0])
 
 
 class LsqActivation(ActivationQuantiser):

@@ -10,10 +10,11 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.quantisation.activations import FROM_EXAMPLE
 from asq_model.quantisation.exportable import check_exportable
-from asq_model.quantisation.layer_selection import check_batch_axis, check_uses, select_layers
+from asq_model.quantisation.layer_selection import check_batch_axis, select_layers
 from asq_model.quantisation.layers import TWINS
 from asq_model.quantisation.observe import Example, InputRecord, InputRecords, check_example, map_tensors
 from asq_model.quantisation.quantised import Quantised
+from asq_model.quantisation.weight_uses import check_uses
 
 
 def quantisable_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:

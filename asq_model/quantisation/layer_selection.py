@@ -4,21 +4,18 @@ Nothing is left out without a word: a module whose weights `convert` does not kn
 unless an override says to leave it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.utils import parametrize
-from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
 
 from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import TWINS
-from asq_model.quantisation.observe import Example, apply, evaluating
 from asq_model.quantisation.quantised import WORKING_TYPES, Quantised
 
 # Their parameters scale and shift; nothing here is a dot product.
@@ -32,18 +29,6 @@ NORMALISATIONS = (
 LOOK_UPS = (nn.Embedding, nn.EmbeddingBag)
 # In eval mode their forward may call one fused operation with the plain weights of the layers inside.
 FUSED = (nn.TransformerEncoderLayer, nn.TransformerEncoder, nn.MultiheadAttention)
-MULTIPLIES = {
-    nn.functional.linear,
-    nn.functional.bilinear,
-    nn.functional.multi_head_attention_forward,
-    *(torch.conv1d, torch.conv2d, torch.conv3d),
-    *(torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d),
-    *(torch.matmul, torch.mm, torch.bmm, torch.mv, torch.addmm, torch.baddbmm, torch.einsum),
-    *(Tensor.matmul, Tensor.mm, Tensor.bmm, Tensor.mv, Tensor.addmm, Tensor.__matmul__, Tensor.__rmatmul__),
-    *(torch._transformer_encoder_layer_fwd, torch._native_multi_head_attention),
-}
-
-
 LEFT_BY_USER = "an override leaves it"
 
 
@@ -159,62 +144,6 @@ def check_layer(name: str, layer: nn.Module) -> None:
         parameter = getattr(layer, what)
         if parameter is not None and not torch.isfinite(parameter).all():
             raise InputError(f"layer {name} has a {what} with values that are not finite")
-
-
-class WeightUses(TorchFunctionMode):
-    """A watch for products with weights outside their own layers, which quantising those layers would not reach.
-
-    bypassed: the name of the first layer whose weight was used in that way, or nothing.
-    """
-
-    def __init__(self, layers: dict[str, nn.Module]):
-        super().__init__()
-        self.bypassed = ""
-        self.owners: dict[int, list[tuple[str, nn.Module]]] = {}  # by the weight's memory: several where it is shared
-        self.running: list[nn.Module] = []
-        self.hooks: list[RemovableHandle] = []
-        for name, layer in layers.items():
-            self.owners.setdefault(storage(layer.get_parameter("weight")), []).append((name, layer))
-            self.hooks.append(layer.register_forward_pre_hook(self.enter))
-            self.hooks.append(layer.register_forward_hook(self.leave, always_call=True))
-
-    def enter(self, layer: nn.Module, _: object) -> None:
-        self.running.append(layer)
-
-    def leave(self, *_: object) -> None:
-        self.running.pop()
-
-    def __torch_function__(
-        self, function: Any, types: Any, arguments: Sequence[Any] = (), keywords: Mapping[str, Any] | None = None
-    ) -> Any:
-        keywords = keywords or {}
-        if not self.bypassed and function in MULTIPLIES:
-            for value in (*arguments, *keywords.values()):
-                owners = self.owners.get(storage(value), []) if isinstance(value, Tensor) else []
-                if owners and not any(layer in self.running for _, layer in owners):
-                    self.bypassed = owners[0][0]
-        return function(*arguments, **keywords)
-
-    def __exit__(self, *error: Any) -> None:
-        for hook in self.hooks:
-            hook.remove()
-        super().__exit__(*error)
-
-
-def storage(tensor: Tensor) -> int:
-    """Where a tensor's memory is, whatever view of it the tensor is."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else 0
-
-
-def check_uses(model: nn.Module, layers: dict[str, nn.Module], example: Example) -> None:
-    """Raises InputError where the network, run on an example, multiplies by a layer's weight without calling it."""
-    with evaluating(model), WeightUses(layers) as watch:
-        apply(model, example)
-    if watch.bypassed:
-        refuse(
-            watch.bypassed,
-            "is bypassed: the network multiplies by its weight without calling it, and would not see it quantised",
-        )
 
 
 def check_batch_axis(shapes: dict[str, tuple[int, ...]], longer: dict[str, tuple[int, ...]], names: list[str]) -> None:

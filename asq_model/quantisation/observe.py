@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.quantisation.activations import InputStatistics
+from asq_model.quantisation.activation_base import InputStatistics
 
 # What a network is called with: one tensor, a sequence of arguments, or keyword arguments. Samples on the first axis.
 Example = Tensor | tuple[Any, ...] | list[Any] | Mapping[str, Any]

@@ -69,7 +69,7 @@ def add_control(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | N
         Sequencer(spec, layout(spec), kinds, words, writer, counted)
         for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
     )
-    m.submodules.arrays, m.submodules.others = array_sequencer, value_sequencer
+    m.submodules.array_sequencer, m.submodules.value_sequencer = array_sequencer, value_sequencer
     starts = {**start_signals(m, value_sequencer), **start_signals(m, array_sequencer)}
     value = value_sequencer.instruction
     through = Signal()

@@ -72,11 +72,14 @@ def page(report: AsqReport, picture: str) -> str:
         *([report["note"], ""] if report["note"] else []),
         f"Words and steps compared, {verdict}: {words}.",
         "",
-        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's ([table"
-        " 1](../../README.md)). In hardware the operations want a multiplier of their own, of many more bits than the"
-        " network's; the shares of area below say what that is beside arrays of MACs.",
+        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's (`make reproduce"
+        " TABLE=1`). In hardware the operations want a multiplier of their own, of many more bits than the network's;"
+        " the shares of area below say what that is beside arrays of MACs.",
         "",
         "## β, by the RTL and by torch",
+        "",
+        "A circle is β of one image by torch, the dot in it β by the RTL. A title has the largest difference of both in"
+        " its layer, as a part of β.",
         "",
         f"![β]({picture})",
         "",

@@ -14,7 +14,8 @@ from asq_model.exchange import export_qonnx as module
 from asq_model.exchange.import_network import import_qonnx
 from asq_model.networks import build
 from asq_model.quantisation import LsqActivation
-from asq_model.quantisation.activations import FROM_BATCH, InputStatistics
+from asq_model.quantisation.activation_base import InputStatistics
+from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, quantised_layers
 
 pytestmark = pytest.mark.xdist_group("onnx")  # one worker loads QONNX's executor and torch's exporter
