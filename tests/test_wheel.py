@@ -1,9 +1,11 @@
 """The wheel works where the clone is not: Verilog, a simulation on the golden vectors that it brings, a report."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -26,6 +28,8 @@ def installed(tmp_path_factory):
     subprocess.run([*pip, "install", *prefix, wheel], check=True)
     # A path in a .pth file is searched last, and the editable install's own .pth there is not read.
     (packages / "needs.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    for tool in Path(sysconfig.get_path("scripts")).glob("yowasp-*"):  # tools are looked for beside Python
+        (folder / "env" / "bin" / tool.name).symlink_to(tool)
     script = folder / "env" / "bin" / "asq-post"
     text = script.read_text().replace(sys.executable, str(folder / "env" / "bin" / "python"))
     script.write_text(text)
@@ -66,7 +70,7 @@ def test_the_wheel_brings_the_zoo(asq_post, tmp_path):
 def test_the_wheel_simulates_its_own_golden_vectors(asq_post, tmp_path):
     done = asq_post("sim")
     assert done.returncode == 0, done.stderr
-    assert "post_mac_w3a3                passed" in done.stdout
+    assert re.search(r"post_mac_w3a3 +passed", done.stdout), done.stdout
     assert (tmp_path / "build" / "report" / "digits_post3_a3_seed0" / "throughput.md").is_file()
 
 

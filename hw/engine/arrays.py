@@ -19,6 +19,8 @@ from hw.engine.module_instance import ModuleInstance
 from hw.engine.places import delayed, item_layout
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.spram import SpramWeights
+from hw.engine.weight_layout import weight_row_layout
+from hw.engine.window_buffer import WindowBuffer
 
 LANE, COLUMN = "engine_lane", "engine_column"  # modules of their own
 CODE_READ = 2  # cycles from a lane's address to its word in the lane's registers
@@ -47,11 +49,12 @@ class Arrays(wiring.Component):
         self,
         spec: EngineSpec,
         radix_bits: int,
+        piece_bits: int,
         weights: Sequence[int],
         writer: RowWriter | None = None,
         spram: bool = False,
     ):
-        self.spec, self.radix_bits, self.weights = spec, radix_bits, weights
+        self.spec, self.radix_bits, self.piece_bits, self.weights = spec, radix_bits, piece_bits, weights
         self.writer, self.spram = writer, spram
         follow = data.StructLayout(follow_fields(spec))
         super().__init__(
@@ -80,7 +83,6 @@ class Arrays(wiring.Component):
             convolver.layer.eq(self.layer),
             convolver.start.eq(self.start),
             self.busy.eq(convolver.busy),
-            decoder.codes.eq(self.read_weights(m, convolver.weights)),
             drain.follow.eq(self.follow),
             drain.pixels.eq(self.window.pixels),
             drain.last_group.eq(self.layer.last_group),
@@ -89,12 +91,17 @@ class Arrays(wiring.Component):
             self.item.eq(drain.item),
         ]
         stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
-        flags = {name: delayed(m, getattr(convolver, name), stage, name) for name in ("first", "shifted")}
+        row = self.read_weights(m, convolver.weights)
+        flags = {
+            "first": delayed(m, convolver.first, stage, "first"),
+            "shifted": self.shifted(m, convolver, row, stage),
+        }
+        m.d.comb += decoder.codes.eq(row.weights)
         m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
         zero = Signal.like(convolver.zero)
         m.d.sync += zero.eq(convolver.zero)
         for number in range(spec.pixels):
-            lane = self.add_lane(m, number, convolver, zero)
+            lane = self.add_lane(m, number, convolver, zero, row)
             m.d.comb += [
                 lane.control.eq(decoder.control),
                 *(getattr(lane, name).eq(flag) for name, flag in flags.items()),
@@ -102,8 +109,15 @@ class Arrays(wiring.Component):
             ]
         return m
 
-    def add_lane(self, m: Module, number: int, convolver: Convolver, zero: Value) -> ModuleInstance:
-        """A lane with its copy of the codes. zero: what is read of a place outside the map."""
+    def shifted(self, m: Module, convolver: Convolver, row: data.View, stage: int) -> Value:
+        """Whether sums are shifted, in the accumulators' stage, so many cycles after the addresses."""
+        if not self.spec.window_channels:
+            return delayed(m, convolver.shifted, stage, "shifted")
+        shifted = Mux(self.layer.gathers, row.shifted, delayed(m, convolver.shifted, 1, "pass_shifted"))
+        return delayed(m, shifted, stage - 1, "shifted")
+
+    def add_lane(self, m: Module, number: int, convolver: Convolver, zero: Value, row: data.View) -> ModuleInstance:
+        """A lane with its copy of the codes. zero: what is read of a place outside the map. row: of weights."""
         spec = self.spec
         codes = Memory(shape=unsigned(spec.code_word), depth=max(spec.depths.codes, 2), init=[])
         m.submodules[f"codes_{number}"] = codes
@@ -111,28 +125,38 @@ class Arrays(wiring.Component):
         m.submodules[f"lane_{number}"] = lane = ModuleInstance(LANE, Lane(spec, self.radix_bits, COLUMN))
         inside = Signal(name=f"inside_{number}")
         m.d.sync += inside.eq(convolver.inside[number])
+        word = Mux(inside, out.data, zero)
         m.d.comb += [
             into.en.eq(self.write),
             into.addr.eq(self.code_address),
             into.data.eq(self.codes),
             out.addr.eq(convolver.addresses[number]),
-            lane.codes.eq(Mux(inside, out.data, zero)),
+            lane.codes.eq(self.pick(m, number, convolver, word, row) if spec.window_channels else word),
         ]
         return lane
 
-    def read_weights(self, m: Module, address: Value) -> Value:
+    def pick(self, m: Module, number: int, convolver: Convolver, word: Value, row: data.View) -> Value:
+        """Keep the words of a lane's window, and put together what is picked of them, where the layer asks for it."""
+        m.submodules[f"window_{number}"] = window = WindowBuffer(self.spec, self.piece_bits)
+        late = {
+            name: delayed(m, getattr(convolver, name), 1, f"{name}_{number}") for name in ("fills", "place", "bank")
+        }
+        m.d.comb += [getattr(window, name).eq(value) for name, value in late.items()]
+        m.d.comb += [window.codes.eq(word), window.picks.eq(row.picks)]
+        return Mux(self.layer.gathers, window.word, word)
+
+    def read_weights(self, m: Module, address: Value) -> data.View:
         """The memory of weights; returns the row of an address, a cycle after it."""
-        spec = self.spec
+        spec, layout = self.spec, weight_row_layout(self.spec)
         if self.spram:
             assert self.writer is not None
             m.submodules.weights = words = SpramWeights(self.writer)
             m.d.comb += words.address.eq(address)
-            return words.data
-        bits = spec.channels**2 * spec.mac.level_set.code_bits
+            return data.View(layout, words.data)
         m.submodules.weights = weights = Memory(
-            shape=unsigned(bits), depth=max(spec.depths.weights, 2), init=self.weights
+            shape=unsigned(layout.size), depth=max(spec.depths.weights, 2), init=self.weights
         )
         serve(m, self.writer, Section.WEIGHTS, weights)
         port = weights.read_port()
         m.d.comb += port.addr.eq(address)
-        return port.data
+        return data.View(layout, port.data)

@@ -9,7 +9,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import PIECE_BITS, convolve_fields, window_fields
+from hw.engine.picker import Picker
 from hw.engine.walker import Walker, place_layout
+from hw.engine.window_buffer import PLACE_BITS
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Convolver(wiring.Component):
                       │               │      all at once, after a tile's last group
                      here[P−1]  …   here[0] ─► + tap ─► addresses
 
+    Where lanes keep windows (`gathers`), these steps fill them, and a Picker steps through the words, a tile behind.
+
     Members
     -------
     window, layer : In(fields of the instruction), constant while it is at work
@@ -68,12 +72,15 @@ class Convolver(wiring.Component):
     weights : Out
     active, first, shifted, last : Out(1)
         Whether there is a step; it is the first of its tile, the first of a pass that shifts, the last of its tile.
+    fills : Out(1), place : Out, bank : Out(1)
+        Only if lanes keep windows: the word that is read is a place of the window, kept in a bank.
     """
 
     def __init__(self, spec: EngineSpec):
         self.spec = spec
         window, layer = data.StructLayout(window_fields(spec)), data.StructLayout(convolve_fields(spec))
         self.walker = Walker(spec)
+        fills = {"fills": Out(1), "place": Out(PLACE_BITS), "bank": Out(1)} if spec.window_channels else {}
         super().__init__(
             {
                 "window": In(window),
@@ -89,6 +96,7 @@ class Convolver(wiring.Component):
                 "shifted": Out(1),
                 "last": Out(1),
             }
+            | fills
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -128,16 +136,18 @@ class Convolver(wiring.Component):
             m.d.sync += count.eq(Mux(tile_ends, 0, count + 1))
         with m.If(begins | tile_ends):
             m.d.sync += [count.eq(0), group.eq(Mux(begins, 0, group + 1))]
-        self.step(m, begins, tile_ends & ~last_group, here)
+        loops = make_loops(self.window, self.layer)
+        self.step(m, loops, begins, tile_ends & ~last_group, here)
+        if self.spec.window_channels:
+            self.gather(m, loops, count, tile_ends, group)
         return m
 
-    def step(self, m: Module, begins: Signal, goes_on: Value, here: list[data.View]) -> None:
+    def step(self, m: Module, loops: Loops, begins: Signal, goes_on: Value, here: list[data.View]) -> None:
         """The loops inside a tile, and the addresses of each of their steps.
 
         begins: a tile of other pixels does. goes_on: one of the same pixels and the next group does.
         """
         window, layer = self.window, self.layer
-        loops = make_loops(window, layer)
         is_last = {
             "word": loops.word == window.last_word,
             "column": loops.kernel_column == window.last_kernel_column,
@@ -158,6 +168,24 @@ class Convolver(wiring.Component):
             self.zero.eq(Mux(piece == layer.zero_piece, layer.zero, 0)),
         ]
         self.address(m, here, loops)
+
+    def gather(self, m: Module, loops: Loops, count: Signal, tile_ends: Signal, group: Signal) -> None:
+        """Where lanes keep windows, let them be filled, and step through what is picked of those of the tile before.
+
+        count: of the cycles of a tile; group: of output channels.
+        """
+        m.submodules.picker = picker = Picker(self.spec)
+        gathers = self.layer.gathers
+        m.d.comb += [
+            picker.layer.eq(self.layer),
+            picker.whole.eq(tile_ends & gathers),
+            picker.first_group.eq(group == 0),
+        ]
+        m.d.sync += [self.fills.eq(loops.stepping & gathers), self.place.eq(count), self.bank.eq(picker.bank)]
+        with m.If(gathers):
+            m.d.sync += [
+                getattr(self, name).eq(getattr(picker, name)) for name in ("active", "first", "last", "weights")
+            ]
 
     def advance(self, m: Module, loops: Loops, is_last: Mapping[str, Value]) -> None:
         """Go on by a step, from the innermost loop outwards. is_last: whether a loop is in its last step."""

@@ -96,7 +96,7 @@ def add_parts(
 ) -> EngineParts:
     """Add the components that an image's numbers pass through, not connected yet."""
     m.submodules.loader = loader = Loader(spec, list(image.tables), writer)
-    m.submodules.products = products = Arrays(spec, radix_bits, image.weights, writer, spram)
+    m.submodules.products = products = Arrays(spec, radix_bits, piece_bits, image.weights, writer, spram)
     m.submodules.collector = collector = Collector(spec)
     m.submodules.finisher = finisher = Finisher(spec)
     m.submodules.quantiser = quantiser = Quantiser(spec, piece_bits)

@@ -15,6 +15,7 @@ UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "un
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
 MOST_PIECES = 4  # of a code
 MOST_PASSES = 16  # of a layer over its operands
+MOST_PLACES = 16  # of a kernel whose window is kept
 WORD_BITS = (32, 64, 128, 256, 512)  # of a program's word
 
 
@@ -48,7 +49,8 @@ class EngineSpec:
     that a table turns into values. fpga_family: whose own cells the arrays are made of. word_bits: of a program's word,
     of which a few are an instruction. size_bits: of the sides of maps and of a pixel's words; count_bits: of the pixels
     of a map, and of the cycles of a tile. stored_array, stored_value: of each bit of an instruction, the stored bit
-    that it is (`hw.engine.stored_bits`); empty: itself.
+    that it is (`hw.engine.stored_bits`); empty: itself. window_channels: channels of an image whose windows each lane
+    keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none.
     """
 
     mac: MacSpec
@@ -77,6 +79,7 @@ class EngineSpec:
     count_bits: int = 20
     stored_array: tuple[int, ...] = ()
     stored_value: tuple[int, ...] = ()
+    window_channels: int = 0
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)
@@ -96,6 +99,7 @@ class EngineSpec:
         check_range("size_bits", self.size_bits, 4, 12)
         check_range("count_bits", self.count_bits, self.size_bits, 20)
         check_choice("word_bits", self.word_bits, WORD_BITS)
+        check_range("window_channels", self.window_channels, 0, self.channels)
         check_mapped(self.fpga_family, self.mac, 1)
         if self.mac.signed_activation:
             raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")
@@ -110,6 +114,11 @@ class EngineSpec:
     def code_word(self) -> int:
         """Bits of a word of codes, one for each channel."""
         return self.channels * self.mac.activation_bits
+
+    @property
+    def picks(self) -> int:
+        """Places of a window that a word is put together of."""
+        return self.channels // self.window_channels if self.window_channels else 0
 
     @property
     def operand_bits(self) -> int:

@@ -51,7 +51,7 @@ def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
         "zero": unsigned(spec.code_word),  # codes that stand for zero, beyond the margins
         "zero_piece": unsigned(PIECE_BITS),  # the piece of them that is not 0
         "period": unsigned(spec.count_bits),  # cycles from one tile to the next, less 1
-    }
+    } | ({"gathers": unsigned(1)} if spec.window_channels else {})  # words are picked of windows that lanes keep
 
 
 def follow_fields(spec: EngineSpec) -> dict[str, Shape]:

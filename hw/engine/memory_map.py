@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hw.asq.memories import row_layouts
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.row_writer import BYTE
+from hw.engine.weight_layout import weight_row_layout
 
 # Blocks of memory that are read and written at the same time, as (rows, bits) of each form that a block can take.
 FORMS = {
@@ -38,7 +39,7 @@ def memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:
     """
     depths, lanes = spec.depths, spec.lanes
     memories = [
-        MemorySize("weights", depths.weights, spec.channels**2 * spec.mac.level_set.code_bits, 1, "weights"),
+        MemorySize("weights", depths.weights, weight_row_layout(spec).size, 1, "weights"),
         MemorySize("codes", depths.codes, spec.code_word, spec.pixels, "codes"),
         MemorySize("values", depths.values, lanes * spec.value_bits, spec.banks, "values"),
         MemorySize("image", depths.inputs, spec.channels * spec.value_bits, 1, "inputs"),

@@ -41,7 +41,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     the precision. least_shift, shift_bits: of totals and of side branches. weights: of the products that the depths
     were chosen for; a network brings its own. specialised: instructions store only the bits in which those of the
     network differ, so that the engine is for no other. spram: weights are in a device's memory that a bitstream cannot
-    fill; they come from the board's flash.
+    fill; they come from the board's flash. window_channels: of the images whose windows lanes keep.
     """
 
     about: str
@@ -67,6 +67,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     count_bits: int | None = None
     specialised: bool = False
     spram: bool = False
+    window_channels: int = 0
     weights: dict[str, Any] = {}
 
 
@@ -172,6 +173,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         word_bits=preset.word_bits,
         accumulator_bits=preset.accumulator_bits,
         fpga_family=preset.cells,
+        window_channels=preset.window_channels,
         **sizes,
     )
 

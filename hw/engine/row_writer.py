@@ -10,6 +10,7 @@ from amaranth.lib.memory import Memory
 from hw.asq.layouts import index_shape
 from hw.asq.memories import row_layouts
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.weight_layout import weight_row_layout
 
 LOAD_BITS = 32  # of a word that loads
 BYTE = 256  # entries of the table of a channel's bytes
@@ -48,7 +49,7 @@ def sizes_of(spec: EngineSpec, tables: int) -> dict[Section, Size]:
     sizes = {
         Section.ARRAY_PROGRAM: Size(spec.word_bits, depths.program),
         Section.VALUE_PROGRAM: Size(spec.word_bits, depths.program),
-        Section.WEIGHTS: Size(spec.channels**2 * spec.mac.level_set.code_bits, depths.weights),
+        Section.WEIGHTS: Size(weight_row_layout(spec).size, depths.weights),
         Section.SCALES: Size(lanes * spec.scale_bits, depths.constants * spec.banks),
         Section.BIASES: Size(lanes * spec.total_bits, depths.constants),
     }

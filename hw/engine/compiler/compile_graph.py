@@ -59,7 +59,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: int | None = None) -> C
         build.adaptation.neurons,
         byte_tables(build),
     )
-    radix = radix_of(build.spec.mac, build.spec.channels)
+    radix = radix_of(build.spec.mac, build.spec.channels, build.spec.picks)
     piece_bits = piece_bits_of(build.spec.mac, radix)
     return Compiled(
         build.spec,

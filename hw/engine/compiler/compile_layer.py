@@ -1,6 +1,7 @@
 """The instruction of a layer: what its products are, and where their sums go."""
 
 from collections.abc import Mapping
+from math import prod
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
@@ -22,7 +23,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     use = next(use for use in build.uses[step.inputs[0]] if use.step is step)
     operands, direct = use.operands, build.direct(step)
     pieces = direct.operands.pieces if direct else 1
-    steps = len(operands.passes) * node.kernel[0] * node.kernel[1] * operands.words.count
+    steps = operands.steps(prod(node.kernel))
     period = max(steps, cycles.tile_words(spec, pieces))
     fields = layer_window(build, step, use).fields(True, build.modulus) | pass_fields(operands)
     fields |= build.target_fields(index, step)
@@ -37,11 +38,12 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
         "biases": build.rows[step.output],
     } | bound_fields(spec, step, build.is_result(step))
     fields |= shift_fields(spec, node.rescale.shift + extra_bits(spec, node)) | side_fields(build, step, fields)
-    build.weights += weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0])
+    build.weights += weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0], period)
     _, *output = build.tensor(node.name).shape
     tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
     busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
-    flush = cycles.convolve_flush(spec, steps, period, pieces, direct is not None)
+    behind = period if operands.picked else steps - period
+    flush = cycles.convolve_flush(spec, behind, pieces, direct is not None)
     products = node.products.even.size * output[0] * output[1]
     reads = [build.codes.place(use.codes), build.scales(step)]
     reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]

@@ -29,10 +29,13 @@ def tile_words(spec: EngineSpec, pieces: int) -> int:
     return spec.pixels * max(spec.beats, pieces)
 
 
-def convolve_flush(spec: EngineSpec, steps: int, period: int, pieces: int, codes: bool) -> int:
-    """Cycles from the end of a layer's last tile until all is written."""
+def convolve_flush(spec: EngineSpec, behind: int, pieces: int, codes: bool) -> int:
+    """Cycles from the end of a layer's last tile until all is written.
+
+    behind: cycles from that end to the tile's last step; below 0 where the tile ends later.
+    """
     drained = 2 + lane_latency(spec) + 1 + tile_words(spec, pieces)
-    return max(0, drained + writing(pieces, codes) - (period - steps))
+    return max(0, drained + writing(pieces, codes) + behind)
 
 
 def collect_flush(pieces: int, codes: bool, finishes: bool) -> int:

@@ -1,15 +1,17 @@
 """How a layer is multiplied by an engine's arrays: the passes, the words of codes, and the rows of weights."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
-from hw.engine.compiler.passes import Pass, Slot, best_packing, passes_of, radix_of
+from hw.engine.compiler.passes import Pass, Slot, best_packing, packed_slots, passes_of, radix_of
+from hw.engine.compiler.pick_steps import NO_PICKS, PickStep, pick_steps
 from hw.engine.compiler.terms import Terms, piece_bits_of, split_weights
-from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
+from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, MOST_PLACES, EngineSpec
 from hw.engine.instruction_fields import PIECE_BITS
 
 
@@ -26,7 +28,8 @@ class Operands:
     """A layer's codes and weights as the engine has them.
 
     pieces: words that a group of channels takes, one for each piece of its codes; 1 where a word is packed. slots: what
-    a packed word holds, or None. groups: of input channels. outputs: groups of output channels.
+    a packed word holds, or None. groups: of input channels. outputs: groups of output channels. picked: the steps of a
+    layer whose words are put together of a window's places; it has no passes.
     """
 
     code_bits: int
@@ -38,6 +41,11 @@ class Operands:
     words: Words
     passes: tuple[Pass, ...]
     terms: Terms
+    picked: tuple[PickStep, ...] = ()
+
+    def steps(self, places: int) -> int:
+        """Steps of a tile. places: of the kernel."""
+        return len(self.picked) or len(self.passes) * places * self.words.count
 
     @property
     def parts(self) -> int:
@@ -92,7 +100,7 @@ def find_words(node: Convolution, channels: int, size: int) -> Words:
 def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: bool) -> Operands:
     """A layer's operands. Raises InputError for a layer that the engine's products cannot multiply."""
     quantiser, products = node.quantiser, node.products
-    radix = radix_of(spec.mac, spec.channels)
+    radix = radix_of(spec.mac, spec.channels, spec.picks)
     piece_bits, own = piece_bits_of(spec.mac, radix), spec.mac.activation_bits
     check_roots(spec, node)
     terms = split_weights(spec.mac, radix, products.even, products.odd)
@@ -101,20 +109,35 @@ def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: 
         raise InputError(f"has codes of {quantiser.bits} bits and levels with √2; allowed: up to {own} bits")
     if pieces > MOST_PIECES:
         raise InputError(f"has codes of {quantiser.bits} bits in {pieces} pieces; allowed: {MOST_PIECES}")
-    passes = passes_of(terms.counts, pieces, radix, piece_bits, spec.channels)
-    packing = None
-    if may_pack and pieces > 1 and node.groups == 1:
-        packing = best_packing(terms.counts, channels, pieces, radix, piece_bits, spec.channels)
-    slots = None
-    if packing and len(packing[1]) < len(passes):
-        slots, passes, pieces = tuple(packing[0]), packing[1], 1
-    if len(passes) > MOST_PASSES:
-        raise InputError(f"takes {len(passes)} passes; allowed: {MOST_PASSES}")
-    check_reach(spec, terms, passes, quantiser.bits)
+    check_reach(spec, terms, quantiser.bits)
     size = spec.channels
-    words = find_words(node, channels, size)
     groups, outputs = -(-channels // size), -(-len(products.even) // size)
-    return Operands(quantiser.bits, quantiser.signed, pieces, slots, groups, outputs, words, tuple(passes), terms)
+    passes = passes_of(terms.counts, pieces, radix, piece_bits, size)
+    words = find_words(node, channels, size)
+    plain = Operands(quantiser.bits, quantiser.signed, pieces, None, groups, outputs, words, tuple(passes), terms)
+    ways = [plain]
+    if pieces == 1 or may_pack:
+        ways += pick_words(spec, node, plain, channels)
+    if pieces > 1 and may_pack and node.groups == 1:
+        packing = best_packing(terms.counts, channels, pieces, radix, piece_bits, size)
+        ways += [replace(plain, pieces=1, slots=tuple(packing[0]), passes=tuple(packing[1]))] if packing else []
+    best = min(ways, key=lambda way: len(way.picked) or len(way.passes) * prod(node.kernel))
+    if len(best.passes) > MOST_PASSES:
+        raise InputError(f"takes {len(best.passes)} passes; allowed: {MOST_PASSES}")
+    return best
+
+
+def pick_words(spec: EngineSpec, node: Convolution, plain: Operands, channels: int) -> Iterator[Operands]:
+    """Operands whose words are picked of windows, where the engine keeps windows for so many channels and places."""
+    places, pieces = prod(node.kernel), plain.pieces
+    fits = places <= MOST_PLACES and pieces * channels <= spec.channels
+    if channels != spec.window_channels or node.groups != 1 or not fits:
+        return
+    radix = radix_of(spec.mac, spec.channels, spec.picks)
+    steps = pick_steps(plain.terms.counts, pieces, radix, piece_bits_of(spec.mac, radix), places, spec.picks)
+    steps += [NO_PICKS] * (places - len(steps))  # a window takes as long to be filled
+    slots = tuple(packed_slots(channels, pieces, 1)) if pieces > 1 else None
+    yield replace(plain, pieces=1, slots=slots, passes=(), picked=tuple(steps))
 
 
 def check_roots(spec: EngineSpec, node: Convolution) -> None:
@@ -131,10 +154,10 @@ def check_roots(spec: EngineSpec, node: Convolution) -> None:
         raise InputError(f"has levels with √2 that are not rounded as the products of unit {spec.mac.unit} round them")
 
 
-def check_reach(spec: EngineSpec, terms: Terms, passes: Sequence[Pass], code_bits: int) -> None:
+def check_reach(spec: EngineSpec, terms: Terms, code_bits: int) -> None:
     """Raises InputError unless the accumulators hold every sum on the way."""
     digits = np.repeat(np.arange(len(terms.counts)), terms.counts)
-    scale = np.array([1 << radix_of(spec.mac, spec.channels) * int(digit) for digit in digits])
+    scale = np.array([1 << radix_of(spec.mac, spec.channels, spec.picks) * int(digit) for digit in digits])
     sizes = (terms.magnitudes * scale[:, None, None]).sum((0, 2))
     reach = int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
     if not spec.check_sum(reach):
@@ -146,11 +169,11 @@ def pass_fields(operands: Operands) -> dict[str, int]:
     shifts = sum(number.shifted << place for place, number in enumerate(operands.passes))
     pieces = sum(number.piece << PIECE_BITS * place for place, number in enumerate(operands.passes))
     return {
-        "last_pass": len(operands.passes) - 1,
+        "last_pass": max(len(operands.passes), 1) - 1,
         "shifts": shifts,
         "pieces": pieces,
         "piece_step": operands.piece_step,
-    }
+    } | ({"gathers": 1} if operands.picked else {})
 
 
 def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
@@ -169,7 +192,7 @@ def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
 def zero_word(spec: EngineSpec, operands: Operands) -> int:
     """The word that stands for zeros; of codes in several words the one with the highest piece, the others being 0."""
     bits = spec.mac.activation_bits
-    piece_bits = piece_bits_of(spec.mac, radix_of(spec.mac, spec.channels))
+    piece_bits = piece_bits_of(spec.mac, radix_of(spec.mac, spec.channels, spec.picks))
     numbers = operands.piece_numbers(spec.channels)
     numbers = [piece + operands.pieces - 1 for piece in numbers]
     pieces = [operands.zero >> piece * piece_bits & (1 << piece_bits) - 1 for piece in numbers]

@@ -8,10 +8,12 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.terms import piece_bits_of, split_weights
+from hw.engine.compiler.pick_steps import pick_steps
+from hw.engine.compiler.terms import partial_products, piece_bits_of, split_weights
 from hw.engine.engine_spec import WIDEST_CODE
 
 IMAGE_CHANNELS = 3
+IMAGE_PLACES = 9  # of a kernel of 3 × 3
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,9 @@ class Pass:
 
 def passes_of(counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, slots: int) -> list[Pass]:
     """The passes of a layer whose words hold one piece each: every term with every piece, by falling exponent."""
-    terms = [(digit, number) for number, digit in enumerate(np.repeat(np.arange(len(counts)), counts).tolist())]
-    pairs = [(radix_bits * digit + piece_bits * piece, piece, term) for digit, term in terms for piece in range(pieces)]
     passes: list[Pass] = []
     before = None
-    for exponent, piece, term in sorted(pairs, reverse=True):
+    for exponent, piece, term in sorted(partial_products(counts, pieces, radix_bits, piece_bits), reverse=True):
         passes += empty_passes(before, exponent, radix_bits, slots)
         passes.append(Pass(before not in (None, exponent), piece, (term,) * slots))
         before = exponent
@@ -105,10 +105,11 @@ def best_packing(
 
 
 @lru_cache
-def radix_of(mac: MacSpec, size: int) -> int:
-    """The radix's bits with which a first layer of 8 bits on an image of three channels takes the fewest passes.
+def radix_of(mac: MacSpec, size: int, picks: int) -> int:
+    """The radix's bits with which a first layer of 8 bits on an image of three channels takes the fewest steps.
 
-    size: channels of a word.
+    Of those with as many steps, the one with the fewest where no windows are kept. size: channels of a word. picks:
+    places of a window that a word is put together of, if lanes keep windows.
     """
     weights = np.arange(-(1 << WIDEST_CODE - 1), 1 << WIDEST_CODE - 1)[:, None]
     costs = {}
@@ -121,5 +122,9 @@ def radix_of(mac: MacSpec, size: int) -> int:
         pieces = -(-WIDEST_CODE // piece_bits)
         packing = best_packing(counts, IMAGE_CHANNELS, pieces, bits, piece_bits, size)
         passes = packing[1] if packing else passes_of(counts, pieces, bits, piece_bits, size)
-        costs[bits] = len(passes) * (1 if packing else pieces)
-    return min(costs, key=lambda bits: (costs[bits], bits))
+        steps = fewest = IMAGE_PLACES * len(passes) * (1 if packing else pieces)
+        if picks:
+            picked = len(pick_steps(counts, pieces, bits, piece_bits, IMAGE_PLACES, picks))
+            fewest = min(steps, max(picked, IMAGE_PLACES))
+        costs[bits] = fewest, steps, bits
+    return min(costs, key=lambda bits: costs[bits])

@@ -111,6 +111,16 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
     raise InputError(f"has a weight {unmade[0][0]} + {unmade[0][1]}·√2, of which unit {mac.unit} can make no sum")
 
 
+def partial_products(
+    counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int
+) -> Iterator[tuple[int, int, int]]:
+    """Every piece of a code with every term of a weight: the exponent of their product, the piece, the term."""
+    digits = [digit for digit, count in enumerate(counts) for _ in range(count)]
+    for term, digit in enumerate(digits):
+        for piece in range(pieces):
+            yield radix_bits * digit + piece_bits * piece, piece, term
+
+
 def piece_bits_of(mac: MacSpec, radix_bits: int) -> int:
     """Bits of a code's piece: as many as the products take, in whole digits."""
     return mac.activation_bits // radix_bits * radix_bits

@@ -1,20 +1,46 @@
 """The rows of the weight memory for a layer: the codes of an array's weights, a row for each step of a tile."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from asq_model.spec.graph.convolution import Convolution
 from hw.engine.compiler.layer_operands import Operands
 from hw.engine.compiler.passes import Pass
+from hw.engine.compiler.pick_steps import NO_PICKS
 from hw.engine.compiler.terms import levels_of
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.weight_layout import weight_row_layout
 
 
-def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> list[int]:
+def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int, period: int) -> list[int]:
     """The rows of the weight memory for a layer, in the order in which they are read: code (row, column) lowest first.
 
-    For each group of output channels: passes, kernel rows and columns, words.
+    For each group of output channels: passes, kernel rows and columns, words; or, where words are picked of windows, a
+    row for each of a tile's `period` cycles.
     """
-    size, code_bits = spec.channels, spec.mac.level_set.code_bits
+    size = spec.channels
+    dense = dense_codes(spec, node, operands, channels)
+    rows: list[int] = []
+    for group in range(operands.outputs):
+        first = group // operands.words.repeat * operands.words.count
+        weights = dense[:, group * size : (group + 1) * size]
+        if operands.picked:
+            rows += picked_rows(spec, operands, weights, period)
+        for number in operands.passes:
+            for ky in range(node.kernel[0]):
+                for kx in range(node.kernel[1]):
+                    for word in range(first, first + operands.words.count):
+                        rows.append(pack_tile(spec, word_tile(operands, number, weights[..., ky, kx], word, size)))
+    return rows
+
+
+def dense_codes(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> np.ndarray:
+    """The codes of a layer's terms, of zeros where groups do not meet, int [terms and none, C', C, kernel].
+
+    C' and C are multiples of G.
+    """
+    size = spec.channels
     zero = levels_of(spec.mac.level_set)[0, 0]
     outputs, kernel = len(node.products.even), node.kernel
     codes = operands.terms.codes.reshape(-1, outputs, channels // node.groups, *kernel)
@@ -24,19 +50,26 @@ def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channel
         here = slice(group * outputs_each, (group + 1) * outputs_each)
         dense[:, here, group * inputs_each : (group + 1) * inputs_each] = codes[:, here]
     padding = np.full((1, *dense.shape[1:]), zero, np.int64)
-    dense = np.concatenate([dense, padding])  # term −1 is none
-    rows = []
-    shifts = (np.arange(size * size, dtype=object) * code_bits).reshape(size, size)
-    for group in range(operands.outputs):
-        first = group // operands.words.repeat * operands.words.count
-        columns = slice(group * size, (group + 1) * size)
-        for number in operands.passes:
-            for ky in range(kernel[0]):
-                for kx in range(kernel[1]):
-                    for word in range(first, first + operands.words.count):
-                        tile = word_tile(operands, number, dense[:, columns, :, ky, kx], word, size)
-                        rows.append(int((tile.astype(object) << shifts).sum()))
-    return rows
+    return np.concatenate([dense, padding])  # term −1 is none
+
+
+def pack_tile(spec: EngineSpec, tile: np.ndarray) -> int:
+    """The bits of the codes of an array's weights, int [row, column]."""
+    shifts = (np.arange(tile.size, dtype=object) * spec.mac.level_set.code_bits).reshape(tile.shape)
+    return int((tile.astype(object) << shifts).sum())
+
+
+def picked_rows(spec: EngineSpec, operands: Operands, weights: np.ndarray, period: int) -> Iterator[int]:
+    """The rows of a tile whose words are picked of windows. weights: int [terms and none, G, channels, kernel]."""
+    size, width, layout = spec.channels, spec.window_channels, weight_row_layout(spec)
+    places = weights.reshape(*weights.shape[:3], -1)
+    for step in (*operands.picked, *[NO_PICKS] * (period - len(operands.picked))):
+        tile = np.tile(places[-1, :, 0, 0], (size, 1))
+        for number, pick in enumerate(step.picks):
+            tile[number * width : (number + 1) * width] = places[pick.term, :, :width, pick.place].T
+        picks = [{"place": pick.place, "piece": pick.piece} for pick in step.picks]
+        row = {"weights": pack_tile(spec, tile), "picks": picks, "shifted": step.shifted}
+        yield layout.const(row).as_bits()
 
 
 def word_tile(operands: Operands, number: Pass, weights: np.ndarray, word: int, size: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.instruction_fields import PIECE_BITS
+from hw.engine.weight_layout import weight_row_layout
 
 
 def lane_codes(compiled: Compiled, word: int) -> np.ndarray:
@@ -50,6 +51,8 @@ def pixel_sums(
             compiled.spec.depths.codes - 1, compiled.spec.depths.values - 1, compiled.spec.depths.inputs - 1, 1
         ).bit_length()
     )
+    if fields.get("gathers"):
+        return picked_sums(compiled, fields, window_words(fields, codes, place, address, modulus))
     number, first_word, sums = fields["weights"], 0, []
     for group in range(fields["last_group"] + 1):
         total = np.zeros(compiled.spec.channels, np.int64)
@@ -74,4 +77,38 @@ def pixel_sums(
         sums += total.tolist()
         if (group + 1) % (fields["last_repeat"] + 1) == 0:
             first_word += fields["last_word"] + 1
+    return sums
+
+
+def window_words(
+    fields: Mapping[str, int], codes: Mapping[int, int], place: tuple[int, int], address: int, modulus: int
+) -> list[int]:
+    """The words of a pixel's window, of one word a place."""
+    words, tap = [], 0
+    for kernel_row in range(fields["last_kernel_row"] + 1):
+        for kernel_column in range(fields["last_kernel_column"] + 1):
+            row = place[0] + kernel_row * fields["row_dilation"]
+            column = place[1] + kernel_column * fields["column_dilation"]
+            inside = 0 <= row < fields["rows"] and 0 <= column < fields["columns"]
+            words.append(codes[(address + tap) % modulus] if inside else fields["zero"])
+            tap += fields["kernel_row_step" if kernel_column == fields["last_kernel_column"] else "kernel_column_step"]
+    return words
+
+
+def picked_sums(compiled: Compiled, fields: Mapping[str, int], window: list[int]) -> list[int]:
+    """The sums of one output pixel, whose words are picked of a window."""
+    spec, layout = compiled.spec, weight_row_layout(compiled.spec)
+    width, sums = spec.window_channels, []
+    rows = iter(compiled.image.weights[fields["weights"] :])
+    for _ in range(fields["last_group"] + 1):
+        total = np.zeros(spec.channels, np.int64)
+        for _ in range(fields["period"] + 1):
+            bits = next(rows)
+            row = layout.from_bits(bits)
+            codes = np.zeros(spec.channels, np.int64)
+            for number, pick in enumerate(row.picks):
+                first = pick.piece * width
+                codes[number * width : (number + 1) * width] = lane_codes(compiled, window[pick.place])[first:][:width]
+            total = (total << compiled.radix_bits if row.shifted else total) + tile_products(compiled, bits, codes)
+        sums += total.tolist()
     return sums

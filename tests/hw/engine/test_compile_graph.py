@@ -80,7 +80,8 @@ def layers(draw) -> tuple[Maker, Preset]:
         relu=False,
     )
     size = draw(st.sampled_from([2, 4, 8]))
-    return made, Preset("", size, draw(side), draw(st.sampled_from([1, 2, size])))
+    window = draw(st.sampled_from([0, channels])) if channels <= size else 0
+    return made, Preset("", size, draw(side), draw(st.sampled_from([1, 2, size])), window_channels=window)
 
 
 @settings(deadline=None)
@@ -117,6 +118,22 @@ def test_cycles_of_a_layer_follow_from_its_sizes() -> None:
         nothing = next(each for each in compiled.instructions if each.kind == Kind.FINISH).cycles
         assert layer.cycles == nothing + busy + pixels + 1 + layer.fields["flush"]
         assert compiled.utilisation < 1
+
+
+def test_words_are_picked_of_windows_where_that_takes_fewer_cycles() -> None:
+    """An image of three channels and 8 bits: 27 steps of packed words, or the picks that 5 parts of a word make.
+
+    Of a kernel of more places than a window has, and of other channels, nothing is picked.
+    """
+    mac = MacSpec("post", 4, 4, frac=0)
+    rows = {}
+    for kernel, channels, window in (((3, 3), 3, 0), ((3, 3), 3, 3), ((3, 3), 4, 3), ((5, 5), 3, 3)):
+        made = Maker(mac, (channels, 6, 6), with_table=False)
+        made.conv("layer", "input", 16, kernel, padding=(1, 1, 1, 1), bits=8, weight_bits=8)
+        _, compiled = compile_network(Preset("", 16, 2, window_channels=window), made.graph, mac, made.precision)
+        layer = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+        rows[kernel, channels, window] = layer.fields.get("gathers", 0), layer.fields["period"] + 1
+    assert list(rows.values()) == [(0, 27), (1, 16), (0, 27), (0, 75)], rows
 
 
 def test_every_step_of_a_network_is_an_instruction() -> None:

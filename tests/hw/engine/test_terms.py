@@ -33,7 +33,7 @@ def accumulate(passes: list[Pass], radix: int, products: list[int]) -> int:
 def test_every_weight_and_code(name: str, size: int) -> None:
     """Passes over separate words give w · a for each 8-bit weight and code."""
     mac = MACS[name]
-    radix = radix_of(mac, size)
+    radix = radix_of(mac, size, 0)
     piece_bits = piece_bits_of(mac, radix)
     pieces = -(-8 // piece_bits)
     terms = split_weights(mac, radix, WEIGHTS, None)
@@ -57,7 +57,7 @@ def test_every_weight_and_code(name: str, size: int) -> None:
 def test_packed_words(name: str, weights: list[int], codes: list[int]) -> None:
     """A word that holds all pieces of three channels gives the sum of their products."""
     mac, size = MACS[name], 16
-    radix = radix_of(mac, size)
+    radix = radix_of(mac, size, 0)
     piece_bits = piece_bits_of(mac, radix)
     terms = split_weights(mac, radix, np.array([weights]), None)
     packing = best_packing(terms.counts, 3, -(-8 // piece_bits), radix, piece_bits, size)

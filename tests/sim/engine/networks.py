@@ -70,6 +70,19 @@ def joining_network(mac: MacSpec) -> Maker:
     return made
 
 
+def picking_network(mac: MacSpec) -> Maker:
+    """An image of two channels whose windows lanes keep, in two groups of outputs; margins, a stride, a dilation.
+
+    A map of as many channels later on is picked of, too, by a kernel of other places.
+    """
+    made = Maker(mac, (2, 5, 7))
+    first = made.conv("first", "input", 6, (3, 3), (2, 1), padding=ROUND, bits=8, signed=True, weight_bits=8)
+    two = made.conv("two", first, 2, hidden=1)
+    wide = made.conv("wide", two, 5, (2, 3), padding=(1, 0, 2, 2), dilation=(1, 2), hidden=0)
+    made.conv("last", wide, 3, relu=False, result_bits=60)
+    return made
+
+
 def tiny_network() -> Maker:
     """Two layers."""
     made = Maker(MacSpec("uniform-sign", 3, 3), (2, 2, 2), with_table=False)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import some
-from networks import adapting_network, joining_network, steady_network, tiny_network
+from networks import adapting_network, joining_network, picking_network, steady_network, tiny_network
 
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
@@ -69,6 +69,8 @@ ENGINES = {
     "steady-post-wide": (steady_network, MacSpec("post", 5, 6, frac=2), Preset("", 8, 1, 8, word_bits=128)),
     "joining-post": (joining_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2)),
     "joining-uniform": (joining_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 1, 4)),
+    "picking-post": (picking_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2, window_channels=2)),
+    "picking-wide": (picking_network, MacSpec("uniform-sign", 4, 4), Preset("", 8, 3, 8, window_channels=2)),
     "adapting-post-xc7": (adapting_network, MacSpec("post", 4, 4, frac=0), Preset("", 2, 1, 2, cells="xc7")),
     "steady-post-ecp5": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2, cells="ecp5")),
     "adapting-uniform-xc7": (adapting_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 1, cells="xc7")),
@@ -81,7 +83,7 @@ ENGINES = {
         Preset("", 4, 1, specialised=True),
     ),
 }
-USUAL = ("adapting-post", "steady-post", "joining-post")
+USUAL = ("adapting-post", "steady-post", "joining-post", "picking-post")
 
 
 @pytest.fixture(scope="module", params=[some(name, USUAL, name) for name in ENGINES])
