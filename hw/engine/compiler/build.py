@@ -32,6 +32,7 @@ class Build:
     spec: EngineSpec
     instructions: list[Instruction] = field(default_factory=list)
     weights: list[int] = field(default_factory=list)
+    image_codes: int = 0  # rows of the codes of an image
 
     def __post_init__(self) -> None:
         self.steps = steps_of(self.graph, self.spec.channels)
@@ -139,7 +140,10 @@ class Build:
     def code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
         """Where and how the codes of a layer's input are written, a map of so many rows and columns."""
         words = use.operands.pixel_words
-        is_last = use.step is self.steps[-1]  # the next image's codes come first, and may be made before these are used
-        first = self.codes.take(use.codes, words * rows * columns, at_end=is_last)
+        size = words * rows * columns
+        # The next image's codes come first, and may be made before codes are used that lie behind them.
+        behind = use.step is self.steps[-1] or self.image_codes + size <= self.codes.used
+        first = self.codes.take(use.codes, size, at_end=behind)
+        self.image_codes = self.image_codes or size
         fields = {"writes_codes": 1, "code": first, "code_step": words}
         return fields | slot_fields(self.spec, use.operands)

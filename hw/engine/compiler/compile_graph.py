@@ -1,6 +1,6 @@
 """Compile a graph of integers for an engine: instructions, the contents of memories, and cycles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asq_model.common.errors import InputError
@@ -16,9 +16,10 @@ from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Banks, Instruction
+from hw.engine.compiler.move_units import shorten_round
 from hw.engine.compiler.passes import radix_of
 from hw.engine.compiler.run_programs import Timed, latency_of, time_round
-from hw.engine.compiler.schedule import Program, make_programs
+from hw.engine.compiler.schedule import Conflicts, Program, Turn, make_programs, mark_arrivals, orders
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
 from hw.engine.engine_spec import EngineSpec
@@ -27,8 +28,8 @@ from hw.engine.instruction_fields import AFTER_BITS
 from hw.engine.program import Kind, array_layout, pack, value_layout
 
 
-def compile_graph(graph: Graph, spec: EngineSpec, order: int | None = None) -> Compiled:
-    """Compile a graph. order: of the instructions, by its number among those that are tried; None: the best.
+def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) -> Compiled:
+    """Compile a graph. order: of the instructions; empty: the best of those that are tried.
 
     Raises InputError, naming the node, for what the engine has not or what does not fit.
     """
@@ -120,23 +121,30 @@ def check_rows(build: Build, used: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Two programs, by the number of their order among those that are tried, with when their instructions start."""
+    """Two programs, the order that they are in, and when their instructions start."""
 
-    order: int
+    order: Sequence[Turn]
     programs: tuple[Program, Program]
     timed: list[Timed]
     period: int
 
 
-def best_schedule(build: Build, banks: Banks | None, order: int | None) -> Schedule:
+def best_schedule(build: Build, banks: Banks | None, order: Sequence[Turn]) -> Schedule:
     """The programs whose round takes the fewest cycles, or those of an order."""
-    tried = enumerate(make_programs(build.instructions, banks, first_instructions(build)))
-    schedules = (
-        Schedule(number, programs, *time_round(build.spec, build.graph, programs))
-        for number, programs in tried
-        if order in (None, number)
-    )
-    return min(schedules, key=lambda schedule: schedule.period)
+    marked, first = mark_arrivals(build.instructions), first_instructions(build)
+    conflicts = Conflicts(marked)
+
+    def schedule_of(turns: Sequence[Turn]) -> Schedule:
+        programs = make_programs(marked, conflicts, banks, first, turns)
+        return Schedule(turns, programs, *time_round(build.spec, build.graph, programs))
+
+    def cycles_of(turns: Sequence[Turn]) -> int:
+        return schedule_of(turns).period
+
+    if not order:
+        order = min(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
+        order = shorten_round(marked, conflicts, order, cycles_of)
+    return schedule_of(order)
 
 
 def first_instructions(build: Build) -> tuple[Instruction, Instruction]:

@@ -1,11 +1,11 @@
 """A compiled network: an engine's instructions, the contents of its memories, and its cycles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.run_programs import Timed
-from hw.engine.compiler.schedule import Program
+from hw.engine.compiler.schedule import Program, Turn
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.image import Image
 
@@ -31,7 +31,7 @@ class Compiled:
     used: Mapping[str, int]
     radix_bits: int
     piece_bits: int
-    order: int  # of the instructions, among those that were tried
+    order: Sequence[Turn]  # of the instructions of a round
 
     @property
     def cycles(self) -> float:

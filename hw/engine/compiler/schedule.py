@@ -151,22 +151,23 @@ def program_of(
 
 
 def make_programs(
-    instructions: Sequence[Instruction], banks: Banks | None, first: tuple[Instruction, Instruction]
-) -> Iterator[tuple[Program, Program]]:
-    """The arrays' program and the other, for each order that is tried. first: what each does once."""
-    marked = mark_arrivals(instructions)
-    conflicts = Conflicts(marked)
-    for turns in orders(marked, conflicts, 2 if banks else 1):
-        is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
-        conflict = conflicts.of_turns(turns)
-        arrays, values = (
-            program_of(
-                marked,
-                banks,
-                [turn for turn, own in zip(turns, is_arrays == mine, strict=True) if own],
-                once,
-                *waits_of(conflict, is_arrays, mine),
-            )
-            for mine, once in zip((True, False), first, strict=True)
+    marked: Sequence[Instruction],
+    conflicts: Conflicts,
+    banks: Banks | None,
+    first: tuple[Instruction, Instruction],
+    turns: Sequence[Turn],
+) -> tuple[Program, Program]:
+    """The arrays' program and the other, in an order. marked: with arrivals. first: what each does once."""
+    is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
+    conflict = conflicts.of_turns(turns)
+    arrays, values = (
+        program_of(
+            marked,
+            banks,
+            [turn for turn, own in zip(turns, is_arrays == mine, strict=True) if own],
+            once,
+            *waits_of(conflict, is_arrays, mine),
         )
-        yield arrays, values
+        for mine, once in zip((True, False), first, strict=True)
+    )
+    return arrays, values

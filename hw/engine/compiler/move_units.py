@@ -1,0 +1,118 @@
+"""A shorter round: what belongs together is moved past what it does not depend on, while that saves cycles."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from hw.engine.compiler.instructions import Instruction
+from hw.engine.compiler.schedule import Conflicts, Turn
+from hw.engine.program import Kind
+
+FARTHEST = 12  # units past which one is moved
+MOST_TRIALS = 600
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Turns that stay together: a layer, or all that prepares one.
+
+    is_entry: they read the image. enters: one of them is the first of its program that is for a new image.
+    """
+
+    turns: tuple[Turn, ...]
+    is_entry: bool
+    enters: bool
+
+    @property
+    def bank(self) -> int:
+        return self.turns[0].bank
+
+    @property
+    def numbers(self) -> list[int]:
+        return [turn.number for turn in self.turns]
+
+
+def units_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Unit]:
+    """The units of a round, in its order."""
+    parts: list[list[Turn]] = []
+    before: Turn | None = None
+    for turn in turns:
+        one = instructions[turn.number]
+        stays = one.kind in (Kind.LOAD, Kind.FINISH)
+        if before is not None and before.bank == turn.bank:
+            stays |= bool(one.owner) and one.owner == instructions[before.number].owner
+        if stays and before is not None:
+            parts[-1].append(turn)
+        else:
+            parts.append([turn])
+        before = turn
+    return [
+        Unit(
+            tuple(part),
+            any(instructions[turn.number].begins for turn in part),
+            any(instructions[turn.number].fields.get("enters") for turn in part),
+        )
+        for part in parts
+    ]
+
+
+def may_swap(first: Unit, second: Unit, conflicts: Conflicts) -> bool:
+    """Whether two units may change places.
+
+    Those of one bank do if neither needs the other and they are for the same image: the numbers of its instructions
+    rise, and the first that is for a new image stays the first.
+    """
+    if first.bank != second.bank:
+        return True
+    if conflicts.rows[np.ix_(first.numbers, second.numbers)].any():
+        return False
+    if first.is_entry or second.is_entry:
+        return True
+    return max(first.numbers) < min(second.numbers) and not (first.enters or second.enters)
+
+
+def moves(units: Sequence[Unit], place: int, conflicts: Conflicts) -> Iterator[list[Unit]]:
+    """The orders in which the unit of a place stands earlier, nearest first, then those in which it stands later."""
+    for way in (-1, 1):
+        moved = list(units)
+        for here in range(place, place + way * FARTHEST, way):
+            there = here + way
+            if not 0 <= there < len(units) or not may_swap(*sorted_pair(moved, here, there), conflicts):
+                break
+            moved[here], moved[there] = moved[there], moved[here]
+            yield list(moved)
+
+
+def sorted_pair(units: Sequence[Unit], one: int, other: int) -> tuple[Unit, Unit]:
+    """Two neighbours, the one that stands first before the other."""
+    return units[min(one, other)], units[max(one, other)]
+
+
+def turns_of(units: Sequence[Unit]) -> list[Turn]:
+    """The turns of units, in their order."""
+    return list(chain.from_iterable(unit.turns for unit in units))
+
+
+def shorten_round(
+    instructions: Sequence[Instruction],
+    conflicts: Conflicts,
+    turns: Sequence[Turn],
+    cycles_of: Callable[[list[Turn]], int],
+) -> list[Turn]:
+    """An order of a round that takes no more cycles than the given one.
+
+    instructions: those of an image, with arrivals marked. cycles_of: the cycles of a round in an order.
+    """
+    units = units_of(instructions, turns)
+    fewest, trials, improved = cycles_of(turns_of(units)), 0, True
+    while improved and trials < MOST_TRIALS:
+        improved = False
+        for place in range(len(units)):
+            for moved in moves(units, place, conflicts):
+                trials += 1
+                if (cycles := cycles_of(turns_of(moved))) < fewest:
+                    units, fewest, improved = moved, cycles, True
+                    break
+    return turns_of(units)
