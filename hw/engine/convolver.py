@@ -222,11 +222,13 @@ class Convolver(wiring.Component):
     def address(self, m: Module, here: list[data.View], loops: Loops) -> None:
         """Address a step's word in each lane, and say whether its place lies inside the map."""
         window, row, column = self.window, loops.row, loops.column
+        beyond = self.layer.negates & loops.number[0]
         for lane, place in enumerate(here):
             at_row, at_column = Signal.like(row, name=f"row_{lane}"), Signal.like(column, name=f"column_{lane}")
             m.d.comb += [at_row.eq(place.row + row), at_column.eq(place.column + column)]
             inside = (at_row >= 0) & (at_row < window.rows) & (at_column >= 0) & (at_column < window.columns)
-            m.d.sync += [self.addresses[lane].eq(place.address + loops.tap), self.inside[lane].eq(inside & place.valid)]
+            m.d.sync += self.addresses[lane].eq(place.address + loops.tap)
+            m.d.sync += self.inside[lane].eq(inside & place.valid & ~beyond)
 
     def piece_offset(self, number: Signal | int) -> Signal:
         """How far into a pixel's words the piece begins that a pass multiplies."""

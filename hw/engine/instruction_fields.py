@@ -50,6 +50,7 @@ def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
         "piece_step": step,
         "zero": unsigned(spec.code_word),  # codes that stand for zero, beyond the margins
         "zero_piece": unsigned(PIECE_BITS),  # the piece of them that is not 0
+        "negates": unsigned(1),  # in every second pass, all places lie beyond the map
         "period": unsigned(spec.count_bits),  # cycles from one tile to the next, less 1
     } | ({"gathers": unsigned(1)} if spec.window_channels else {})  # words are picked of windows that lanes keep
 

@@ -3,25 +3,19 @@
 A reshape moves nothing where its values lie in memory in the order in which they are read anew: pixel by pixel, each
 with its channels in whole words. A flattened map is brought into that order by moving the columns of the weights that
 meet it, those of adapters too.
-
-An engine's codes are unsigned: signed ones are moved by half their range, which adds a constant to each sum. A fixed
-step's bias takes it away. A step that adapts has a layer get a second place of its kernel, beyond the map, where all
-codes stand for zero, with the weights' negatives: what moving adds is then 0.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 
 import msgspec
 import numpy as np
 
-from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, Pad, Reshape
 from hw.engine.compiler.arrange_channels import arrange_channels
-from hw.engine.compiler.geometry import NO_MARGIN, ONE
+from hw.engine.compiler.geometry import NO_MARGIN
 from hw.engine.compiler.move_weights import move_layer
 from hw.engine.compiler.replace_nodes import pass_on, replace_nodes
 
@@ -47,8 +41,7 @@ def lower_graph(graph: Graph, size: int, lanes: int) -> Graph:
             if node.inputs[0] in moved:
                 places = moved[node.inputs[0]]
                 layer = move_layer(node, places, -(-(int(places.max()) + 1) // size) * size)
-            rows = graph.input_of(node).shape[1]
-            nodes.append(add_negatives(layer, rows) if signed_step_adapts(layer) else layer)
+            nodes.append(layer)
         elif isinstance(node, Concatenate | Pad) and not fills_word(graph, node, size):
             nodes += pass_on(node, graph.tensors[node.name].bits)
         else:
@@ -94,32 +87,3 @@ def flatten_in_memory(graph: Graph, node: Reshape, size: int) -> tuple[list[Oper
     nodes.append(msgspec.structs.replace(node, inputs=(source,), order=IN_MEMORY, shape=shape))
     numbers = np.arange(shape[0]).reshape(rows, columns, padded)[..., :channels]  # of each value in memory
     return nodes, numbers.transpose(2, 0, 1).transpose(node.order).ravel()
-
-
-def signed_step_adapts(layer: Convolution) -> bool:
-    """Whether a layer's codes are signed, and their step adapts."""
-    return layer.quantiser.signed and layer.quantiser.adapter is not None
-
-
-def add_negatives(layer: Convolution, rows: int) -> Convolution:
-    """A layer with a kernel of 1 × 1 on a map of so many rows, and below the map its weights' negatives.
-
-    Raises InputError for other kernels, of which some places are now inside of the map, now outside.
-    """
-    if layer.kernel != ONE or any(layer.padding):
-        kernel = " × ".join(map(str, layer.kernel))
-        raise InputError(
-            f"node {layer.name}: has signed codes whose step adapts, and a kernel of {kernel} with margins"
-            f" {layer.padding}; allowed with such codes: 1 × 1 and none"
-        )
-    products = replace(
-        layer.products,
-        even=with_negatives(layer.products.even),
-        odd=None if layer.products.odd is None else with_negatives(layer.products.odd),
-    )
-    return msgspec.structs.replace(layer, kernel=(2, 1), dilation=(rows, 1), padding=(0, rows, 0, 0), products=products)
-
-
-def with_negatives(weights: np.ndarray) -> np.ndarray:
-    """Weights [C', C] of one place, as [C', C · 2], the second place's the negatives of the first's."""
-    return np.stack([weights, -weights], axis=-1).reshape(len(weights), -1)

@@ -78,7 +78,7 @@ def makes_all(wanted: Sequence[Level], levels: Sequence[Level], counts: Sequence
 @dataclass(frozen=True)
 class Terms:
     """The terms of a layer's weights. counts: terms of each digit. codes: int [terms, C', N], those of the lowest digit
-    first.
+    first; behind them, where a layer needs them, as many of the weights' negatives.
     """
 
     counts: tuple[int, ...]

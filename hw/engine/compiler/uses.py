@@ -7,7 +7,8 @@ from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from hw.engine.compiler.geometry import NO_MARGIN, ONE
-from hw.engine.compiler.layer_operands import Operands, make_operands
+from hw.engine.compiler.layer_operands import Operands
+from hw.engine.compiler.make_operands import make_operands
 from hw.engine.compiler.steps import Step
 from hw.engine.engine_spec import EngineSpec
 

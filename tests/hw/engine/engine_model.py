@@ -59,13 +59,14 @@ def pixel_sums(
         for turn in range(fields["last_pass"] + 1):
             if fields["shifts"] >> turn & 1:
                 total <<= compiled.radix_bits
+            beyond = fields["negates"] and turn % 2
             piece = fields["pieces"] >> PIECE_BITS * turn & (1 << PIECE_BITS) - 1
             tap = first_word + piece * fields["piece_step"]
             for kernel_row in range(fields["last_kernel_row"] + 1):
                 for kernel_column in range(fields["last_kernel_column"] + 1):
                     row = place[0] + kernel_row * fields["row_dilation"]
                     column = place[1] + kernel_column * fields["column_dilation"]
-                    inside = 0 <= row < fields["rows"] and 0 <= column < fields["columns"]
+                    inside = 0 <= row < fields["rows"] and 0 <= column < fields["columns"] and not beyond
                     zero = fields["zero"] if piece == fields["zero_piece"] else 0
                     for word in range(fields["last_word"] + 1):
                         found = codes[(address + tap) % modulus] if inside else zero

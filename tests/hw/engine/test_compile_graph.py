@@ -55,8 +55,8 @@ def totals(compiled: Compiled, sums: np.ndarray, first: int) -> np.ndarray:
 
 
 @st.composite
-def layers(draw) -> tuple[Maker, Preset]:
-    """A network of one layer, and an engine."""
+def layers(draw, hidden: int | None = None) -> tuple[Maker, Preset]:
+    """A network of one layer, and an engine. hidden: neurons of the layer's adapter, if it has one."""
     side = st.integers(1, 3)
     groups = draw(st.sampled_from([1, 1, 2, 3]))
     channels, outputs = groups * draw(side), groups * draw(side)
@@ -77,6 +77,7 @@ def layers(draw) -> tuple[Maker, Preset]:
         draw(st.sampled_from([None, None, 2, 5, 8])),
         draw(st.booleans()),
         draw(st.sampled_from([None, None, 2, 6])),
+        hidden,
         relu=False,
     )
     size = draw(st.sampled_from([2, 4, 8]))
@@ -104,6 +105,27 @@ def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Pr
     found = totals(compiled, sums, instruction.fields["scales"])
     assert (found == wanted.astype(object) << extra).all()
     assert instruction.products == node.products.even.size * sums.shape[1]
+
+
+@settings(deadline=None)
+@given(layers(hidden=1))
+def test_signed_codes_whose_step_adapts_add_up_as_if_they_were_not_moved(drawn: tuple[Maker, Preset]) -> None:
+    """What no bias can take away, since scales differ from image to image, the weights' negatives do, pass by pass."""
+    made, preset = drawn
+    try:
+        graph, compiled = compile_network(preset, made.graph, made.mac, made.precision)
+    except InputError as error:
+        assert any(limit in str(error) for limit in KNOWN_LIMITS), error
+        assume(False)
+    trace = Trace(keep=True)
+    graph(made.images[:1], trace)
+    node = graph.nodes[-1]
+    assert isinstance(node, Convolution)
+    instruction = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+    assert instruction.fields["negates"] == node.quantiser.signed
+    sums = convolve(compiled, instruction, layer_words(compiled, trace))[: len(node.products.even)]
+    extra = compiled.spec.mac.result_frac - node.products.frac
+    assert (sums == trace.sums["layer"].reshape(len(sums), -1).astype(object) << extra).all()
 
 
 def test_cycles_of_a_layer_follow_from_its_sizes() -> None:

@@ -40,26 +40,6 @@ def test_the_order_of_memory_is_another_one() -> None:
     assert (lower_graph(made.graph, 4, 4)(images) == made.graph(images)).all()
 
 
-def test_signed_codes_whose_step_adapts_meet_their_weights_negatives_beyond_the_map() -> None:
-    made = Maker(MAC, (4, 3, 2), with_table=False)
-    made.conv("last", "input", 3, (1, 1), (2, 1), signed=True, hidden=2)
-    layer = lower_graph(made.graph, 4, 4).nodes[-1]
-    assert layer.kernel == (2, 1) and layer.dilation == (3, 1) and layer.padding == (0, 3, 0, 0)
-    assert not layer.products.even.sum(1).any() and layer.products.even.any()
-    assert layer.products.odd is not None and not layer.products.odd.sum(1).any()
-    images = made.some_images(5)
-    assert (lower_graph(made.graph, 4, 4)(images) == made.graph(images)).all()
-
-
-def test_larger_kernels_on_signed_codes_whose_step_adapts_are_refused() -> None:
-    made = Maker(MAC, (4, 3, 3), with_table=False)
-    made.conv("last", "input", 3, (3, 3), padding=(1, 1, 1, 1), signed=True, hidden=2)
-    with pytest.raises(
-        InputError, match=r"node last: has signed codes.*kernel of 3 × 3.*allowed with such codes: 1 × 1"
-    ):
-        lower_graph(made.graph, 4, 4)
-
-
 @pytest.mark.parametrize("network", [adapting_network, steady_network])
 def test_graphs_without_such_maps_stay_as_they_are(network) -> None:
     graph = network(MAC).graph

@@ -61,7 +61,7 @@ def joining_network(mac: MacSpec) -> Maker:
     block = made.conv("block", inner, 8, (1, 1), (1, 2), hidden=1, side=shortcut)
     both_signs = made.conv("both signs", block, 3, relu=False, hidden=1)
     wider = made.pad("wider", made.leaky_relu("leaky", both_signs), (0, 0), (0, 0, 2, 2))
-    expanded = made.conv("expanded", wider, 5, signed=True, hidden=2)
+    expanded = made.conv("expanded", wider, 5, (1, 3), padding=(0, 0, 1, 1), signed=True, hidden=2)
     square = made.reshape("square", expanded, (5, 2, 4), (0, 1, 2))
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
     hidden = made.conv("hidden", flat, 6, hidden=3)
