@@ -17,9 +17,9 @@ from hw.engine.instruction_fields import convolve_fields, follow_fields, window_
 from hw.engine.lane import Lane, WeightDecoder
 from hw.engine.module_instance import ModuleInstance
 from hw.engine.places import delayed, item_layout
+from hw.engine.row_layouts import weight_row_layout
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.spram import SpramWeights
-from hw.engine.weight_layout import weight_row_layout
 from hw.engine.window_buffer import WindowBuffer
 
 LANE, COLUMN = "engine_lane", "engine_column"  # modules of their own

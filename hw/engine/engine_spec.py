@@ -33,6 +33,7 @@ class Depths:
     program: int
     inputs: int
     results: int
+    functions: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class EngineSpec:
     of which a few are an instruction. size_bits: of the sides of maps and of a pixel's words; count_bits: of the pixels
     of a map, and of the cycles of a tile. stored_array, stored_value: of each bit of an instruction, the stored bit
     that it is (`hw.engine.stored_bits`); empty: itself. window_channels: channels of an image whose windows each lane
-    keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none.
+    keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none. functions:
+    whether values can go through smooth functions, in straight pieces.
     """
 
     mac: MacSpec
@@ -80,6 +82,7 @@ class EngineSpec:
     stored_array: tuple[int, ...] = ()
     stored_value: tuple[int, ...] = ()
     window_channels: int = 0
+    functions: bool = False
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)

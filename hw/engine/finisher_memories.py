@@ -7,10 +7,11 @@ from amaranth.lib.memory import Memory
 from hw.engine.collector import values_layout
 from hw.engine.engine_parts import Control, EngineParts
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.finisher import scales_layout, totals_layout
+from hw.engine.finisher import Finisher, scales_layout, totals_layout
 from hw.engine.image import Image
 from hw.engine.loader import image_layout
 from hw.engine.program import Kind
+from hw.engine.row_layouts import piece_layout
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.scaler import Scaler
 
@@ -97,6 +98,8 @@ def add_constants(
         finisher.scales.eq(scale_out.data),
         finisher.biases.eq(bias_out.data),
     ]
+    if spec.functions:
+        add_functions(m, spec, image, writer, finisher)
     if scaler is None:
         serve(m, writer, Section.SCALES, scales)
         return
@@ -110,3 +113,19 @@ def add_constants(
         with m.If(writer.chosen(Section.SCALES)):
             m.d.comb += [into.en.eq(~0), into.addr.eq(writer.row.address)]
             m.d.comb += into.data.as_value().eq(writer.contents(Section.SCALES))
+
+
+def add_functions(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | None, finisher: Finisher) -> None:
+    """Add the memory of functions, a copy for each lane; where one is applied, scale and bias are those of its piece.
+
+    The piece is found by the upper bits of the value.
+    """
+    follow = finisher.follow
+    for lane in range(spec.lanes):
+        pieces = Memory(shape=piece_layout(spec), depth=max(spec.depths.functions, 2), init=image.functions)
+        m.submodules[f"functions_{lane}"] = pieces
+        serve(m, writer, Section.FUNCTIONS, pieces)
+        out = pieces.read_port()
+        m.d.comb += out.addr.eq(follow.function + (finisher.item.operands[lane] >> follow.function_shift))
+        with m.If(follow.applies):
+            m.d.comb += [finisher.scales[lane].eq(out.data.scale), finisher.biases[lane].eq(out.data.bias)]

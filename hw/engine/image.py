@@ -18,3 +18,4 @@ class Image:
     multipliers: Sequence[int]
     neurons: Mapping[str, Sequence[Row]]
     tables: Sequence[int]
+    functions: Sequence[Row]

@@ -8,6 +8,7 @@ from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
 
 SLOT_BITS = 5  # of a value's number in a pixel, as far as words hold a pixel
 AFTER_BITS = 9  # of how many instructions an instruction waits for
+FUNCTION_SHIFT_BITS = 4
 PIECE_BITS = (MOST_PIECES - 1).bit_length()
 
 
@@ -58,7 +59,12 @@ def convolve_fields(spec: EngineSpec) -> dict[str, Shape]:
 def follow_fields(spec: EngineSpec) -> dict[str, Shape]:
     """What follows a sum or a value, and where it goes."""
     code, value = index_shape(spec.depths.codes), index_shape(spec.depths.values)
-    return {
+    function = {
+        "applies": unsigned(1),  # a function: the piece of a value has the scale and the bias
+        "function": index_shape(max(spec.depths.functions, 2)),  # the piece of 0
+        "function_shift": unsigned(FUNCTION_SHIFT_BITS),  # from a value to its piece
+    }
+    return (function if spec.functions else {}) | {
         "scales": index_shape(max(spec.depths.constants, 2) * spec.banks),
         "biases": index_shape(spec.depths.constants),
         "finishes": unsigned(1),  # values go through all of this; otherwise they are quantised as they are

@@ -19,6 +19,7 @@ from hw.engine.image import Image
 from hw.engine.memory_loader import END, ROW_COUNT_BITS
 from hw.engine.program import array_layout, value_layout
 from hw.engine.registers import LOAD_BIT, REGISTERS
+from hw.engine.row_layouts import piece_layout
 from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
 
 
@@ -36,6 +37,8 @@ def memory_rows(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
         rows[Section.MULTIPLIERS] = [number & (1 << spec.precision) - 1 for number in image.multipliers]
         rows[Section.NEURONS] = [layouts["units"].const(row).as_bits() for row in image.neurons["units"]]
         rows[Section.NEURON_WEIGHTS] = [layouts["weights"].const(row).as_bits() for row in image.neurons["weights"]]
+    if spec.functions:
+        rows[Section.FUNCTIONS] = [piece_layout(spec).const(row).as_bits() for row in image.functions]
     if spec.byte_input:
         rows[Section.BYTES] = [number & (1 << spec.value_bits) - 1 for number in image.tables]
     return rows

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from hw.asq.memories import row_layouts
 from hw.engine.engine_spec import EngineSpec
+from hw.engine.row_layouts import piece_layout, weight_row_layout
 from hw.engine.row_writer import BYTE
-from hw.engine.weight_layout import weight_row_layout
 
 # Blocks of memory that are read and written at the same time, as (rows, bits) of each form that a block can take.
 FORMS = {
@@ -50,6 +50,8 @@ def memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:
     ]
     if spec.byte_input:
         memories.append(MemorySize("bytes", BYTE * image_channels, spec.value_bits))
+    if spec.functions:
+        memories.append(MemorySize("functions", depths.functions, piece_layout(spec).size, lanes, "functions"))
     if spec.adapter:
         rows = row_layouts(spec.adapter_block)
         memories += [

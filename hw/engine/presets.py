@@ -12,6 +12,7 @@ from msgspec import Struct, convert
 
 from asq_model.common.errors import InputError, check_choice
 from asq_model.spec.adaptive_step import SHIFT_BITS
+from asq_model.spec.graph.elementwise import Function
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import SumPool
 from asq_model.spec.graph.round_products import round_products
@@ -168,6 +169,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         value_bits=precision,
         total_bits=preset.total_bits or 3 * precision,
         scale_bits=precision + 8,
+        functions=any(isinstance(node, Function) for node in graph.nodes),
         adapter=bool(layers) if preset.adapter is None else preset.adapter,
         byte_input=graph.input.table is not None,
         word_bits=preset.word_bits,

@@ -10,7 +10,7 @@ from amaranth.lib.memory import Memory
 from hw.asq.layouts import index_shape
 from hw.asq.memories import row_layouts
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.weight_layout import weight_row_layout
+from hw.engine.row_layouts import piece_layout, weight_row_layout
 
 LOAD_BITS = 32  # of a word that loads
 BYTE = 256  # entries of the table of a channel's bytes
@@ -28,6 +28,7 @@ class Section(IntEnum):
     NEURONS = 7
     NEURON_WEIGHTS = 8
     BYTES = 9
+    FUNCTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def sizes_of(spec: EngineSpec, tables: int) -> dict[Section, Size]:
         }
     if spec.byte_input:
         sizes[Section.BYTES] = Size(spec.value_bits, max(tables, BYTE))
+    if spec.functions:
+        sizes[Section.FUNCTIONS] = Size(piece_layout(spec).size, max(spec.depths.functions, 2))
     return sizes
 
 

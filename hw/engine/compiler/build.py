@@ -12,6 +12,7 @@ from asq_model.spec.graph.movement import MaxPool, SumPool
 from asq_model.spec.graph.tensor import Tensor
 from hw.engine.compiler import cycles
 from hw.engine.compiler.adaptation import Adaptation
+from hw.engine.compiler.functions import Functions
 from hw.engine.compiler.instructions import Instruction, Place
 from hw.engine.compiler.layer_operands import slot_fields
 from hw.engine.compiler.regions import Regions
@@ -42,6 +43,7 @@ class Build:
         channels = {step.output: self.tensor(step.output).shape[0] for step in self.steps}
         self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.by_output()}
         self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
+        self.functions = Functions(self.spec)
         self.rows = {  # of each step's scales and biases
             step.output: self.constants.add(step, self.tensor(step.node.name).shape[0])
             for step in self.steps

@@ -59,6 +59,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
         build.adaptation.multipliers,
         build.adaptation.neurons,
         byte_tables(build),
+        build.functions.pieces,
     )
     radix = radix_of(build.spec.mac, build.spec.channels, build.spec.picks)
     piece_bits = piece_bits_of(build.spec.mac, radix)
@@ -109,6 +110,7 @@ def used_rows(build: Build) -> dict[str, int]:
         "neuron_weights": len(build.adaptation.neurons["weights"]),
         "inputs": input_words(build),
         "results": result_words(build),
+        "functions": len(build.functions.pieces),
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Input
+from asq_model.spec.graph.elementwise import Add, Function, Input
 from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import SUMS, Build
@@ -40,6 +40,8 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     fields = window.fields(False, build.modulus) | build.target_fields(index, step)
     if build.finishes(step):
         fields |= rescale_fields(spec, step, build.rows[step.output])
+    if isinstance(node, Function):
+        fields |= build.functions.add(node, build.tensor(source).bits)
     fields |= {"last_place_word": words - 1} | bound_fields(spec, step, build.is_result(step))
     fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
     fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}

@@ -8,14 +8,14 @@ import numpy as np
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import bounds
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Clip, Input, Scale
+from asq_model.spec.graph.elementwise import Add, Clip, Function, Input, Scale
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, SumPool
 from asq_model.spec.graph.tensor import Tensor
 from hw.engine.compiler.lower_graph import IN_MEMORY, fills_word, is_flat
 from hw.engine.compiler.move_weights import move_columns
 
-HANDLED = (Input, Convolution, Add, Clip, Scale, MaxPool, SumPool, Concatenate, Pad, Reshape)
+HANDLED = (Input, Convolution, Add, Clip, Scale, Function, MaxPool, SumPool, Concatenate, Pad, Reshape)
 JOINING = (Concatenate, Pad)  # written part by part
 
 

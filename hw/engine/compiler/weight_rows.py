@@ -10,7 +10,7 @@ from hw.engine.compiler.passes import Pass
 from hw.engine.compiler.pick_steps import NO_PICKS
 from hw.engine.compiler.terms import levels_of
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.weight_layout import weight_row_layout
+from hw.engine.row_layouts import weight_row_layout
 
 
 def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int, period: int) -> list[int]:

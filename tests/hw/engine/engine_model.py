@@ -7,7 +7,7 @@ import numpy as np
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.instruction_fields import PIECE_BITS
-from hw.engine.weight_layout import weight_row_layout
+from hw.engine.row_layouts import weight_row_layout
 
 
 def lane_codes(compiled: Compiled, word: int) -> np.ndarray:

@@ -47,6 +47,8 @@ def test_sized_memories_are_as_large_as_the_network_needs() -> None:
     made = adapting_network(MAC)
     graph, compiled = compile_network(SMALL, made.graph, MAC, 12)
     for name, used in compiled.used.items():
+        if not used:  # of functions, which this network has none of
+            continue
         depth = getattr(compiled.spec.depths, name)
         assert depth - used <= (1 if name in ("results", "program") else 40) and depth >= used
         for left in (used - 1, used // 8):  # so few that addresses are too narrow for the program, too

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
-from asq_model.spec.fixed_point import largest
+from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.elementwise import Add, Clip, Input, LeakyRelu, Scale
+from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, Slice, SumPool
 from asq_model.spec.graph.tensor import Trace
@@ -175,6 +175,23 @@ class Maker:
     def pad(self, name: str, source: str, channels: tuple[int, int], margins: tuple[int, int, int, int] = NONE) -> str:
         """Add a tensor with zeros around it."""
         return self.add(Pad(name=name, inputs=(source,), channels=channels, margins=margins))
+
+    def silu(self, name: str, source: str) -> str:
+        """Add x · sigmoid(x) in straight pieces, over the whole range of values."""
+        bits = self.precision
+        edges = np.linspace(-8, 8, (1 << SEGMENT_BITS) + 1)
+        heights = np.rint(edges / (1 + np.exp(-edges)) / 8 * (1 << bits - 1)).astype(np.int64).clip(*bounds(bits, True))
+        return self.add(
+            Function(
+                name=name,
+                inputs=(source,),
+                in_bits=bits,
+                base=heights[:-1],
+                slope=np.diff(heights),
+                bits=bits,
+                point=0,
+            )
+        )
 
     def leaky_relu(self, name: str, source: str) -> str:
         """Add values of which those below 0 are multiplied by a slope, another for each channel."""

@@ -49,7 +49,8 @@ def steady_network(mac: MacSpec) -> Maker:
 def joining_network(mac: MacSpec) -> Maker:
     """Maps in other rows, side by side, flattened in front of layers of both kinds; wide and adapting signed codes.
 
-    Parts that begin inside a word, a block whose shortcut is a slice with zeros around its channels, a leaky ReLU.
+    Parts that begin inside a word, a block whose shortcut is a slice with zeros around its channels, a leaky ReLU, a
+    smooth function.
     """
     made = Maker(mac, (3, 4, 4), with_table=False)
     row = made.reshape("row", "input", (3, 1, 16), (0, 1, 2))
@@ -64,8 +65,8 @@ def joining_network(mac: MacSpec) -> Maker:
     expanded = made.conv("expanded", wider, 5, (1, 3), padding=(0, 0, 1, 1), signed=True, hidden=2)
     square = made.reshape("square", expanded, (5, 2, 4), (0, 1, 2))
     flat = made.reshape("flat", made.max_pool("pooled", square, (1, 2), (1, 2)), (20, 1, 1), (0, 2, 1))
-    hidden = made.conv("hidden", flat, 6, hidden=3)
-    beside = made.conv("beside", flat, 6, side=hidden)
+    smooth = made.silu("smooth", made.conv("hidden", flat, 6, relu=False, hidden=3))
+    beside = made.conv("beside", flat, 6, side=made.conv("smoothed", smooth, 6, signed=True, hidden=1))
     made.conv("last", beside, 4, relu=False, hidden=0)
     return made
 

@@ -1,6 +1,6 @@
-"""The rows of the memory of weights."""
+"""The rows of the memories of weights and of smooth functions."""
 
-from amaranth.hdl import unsigned
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from hw.engine.engine_spec import EngineSpec
@@ -16,3 +16,8 @@ def weight_row_layout(spec: EngineSpec) -> data.StructLayout:
     if not spec.window_channels:
         return data.StructLayout(fields)
     return data.StructLayout(fields | {"picks": data.ArrayLayout(pick_layout(), spec.picks), "shifted": unsigned(1)})
+
+
+def piece_layout(spec: EngineSpec) -> data.StructLayout:
+    """A straight piece of a function: what the finisher multiplies a value in it by, and what it then adds."""
+    return data.StructLayout({"scale": signed(spec.scale_bits), "bias": signed(spec.total_bits)})
