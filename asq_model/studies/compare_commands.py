@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.common.files import write_text
 from asq_model.common.option_types import CHECKPOINT, OUTPUT, Integer
 from asq_model.common.progress import progress_bar
@@ -76,6 +76,10 @@ def arithmetic(
     from asq_model.studies.product_rounding import NAMES, measure_arithmetics
     from asq_model.studies.product_rounding_page import merge_rows, render_page, terminal_tables
 
+    if out is not None and out.suffix == ".md":
+        raise InputError(
+            f"--out is {shown(str(out))}, where the page goes; allowed: a name for the rows, such as a.json"
+        )
     for name in only:
         if name not in NAMES:
             raise InputError(f"--only is {name!r}; allowed: {', '.join(NAMES)}")

@@ -26,7 +26,7 @@ from asq_model.studies import (
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import TRAINED_OUT
 
-RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # what README tells of, the first in full
+RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # README has a column of each
 
 # By the record's name: what it is, and how its page is made.
 PAGES: dict[str, tuple[Schema[Any], Callable[[Any], str]]] = {
@@ -42,9 +42,9 @@ PAGES: dict[str, tuple[Schema[Any], Callable[[Any], str]]] = {
 
 
 def render_record(path: Path) -> str:
-    """The page of a record. Raises InputError for one that cannot be used."""
-    kind, page = PAGES[path.name]
-    return page(read_record(path, kind))
+    """Make the page of a record. Raises InputError for one that cannot be used."""
+    schema, page = PAGES[path.name]
+    return page(read_record(path, schema))
 
 
 def write_training_pages(folder: Path) -> Iterator[Path]:
@@ -59,7 +59,7 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
     if logs:
         write_text(folder / logged_runs_page.PAGE, logged_runs_page.render_page(logs))
         yield folder / logged_runs_page.PAGE
-    readme, studies = folder.absolute().parents[1] / "README.md", [folder / name for name in RECORDS]
+    readme, studies = folder.absolute().parent.parent / "README.md", [folder / name for name in RECORDS]
     if readme.is_file() and all(path.is_file() for path in studies):
         text = trained_out_findings.findings(*(read_record(path, TRAINED_OUT) for path in studies))
         write_block(readme, trained_out_findings.BLOCK, text)

@@ -38,10 +38,10 @@ class Interval(NamedTuple):
 
 
 def spread(groups: Groups, precision: str) -> tuple[float, int]:
-    """A run's standard deviation about its line's mean and its seed's share, and the degrees of freedom.
+    """The standard deviation of runs about what their line and their seed let expect, and the degrees of freedom.
 
-    By least squares over lines and seeds, so that what a seed does to every line counts for none. Lines with a run that
-    collapsed are left out.
+    precision: of the lines, such as W4A4. What is expected is fitted by least squares to lines and seeds, so that what
+    a seed does to every line counts for none. Lines with a run that collapsed are left out.
     """
     rows = [row for row in groups if row.precision == precision and not fallen(groups[row])]
     seeds = sorted({number for row in rows for number in groups[row]})
@@ -74,8 +74,6 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
     A line may be in several pairs: its runs then weigh as much in the error as in the difference. None where no pair is
     comparable.
     """
-    from scipy.stats import t
-
     pairs = [pair for pair in pairs if is_comparable(groups, pair)]
     runs = [(pair, number) for pair in pairs for number in groups[pair[0]].keys() & groups[pair[1]].keys()]
     deviation, freedom = spread(groups, pairs[0][0].precision) if pairs else (0.0, 0)
@@ -87,7 +85,14 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
         weights[other, number] -= 1
     difference = sum(weight * groups[row][number] for (row, number), weight in weights.items()) / len(runs)
     error = deviation * sqrt(sum(weight**2 for weight in weights.values())) / len(runs)
-    return PairedTest(difference, error, freedom, float(2 * t.sf(abs(difference) / error, freedom)), len(runs))
+    return PairedTest(difference, error, freedom, two_sided(difference, error, freedom), len(runs))
+
+
+def two_sided(difference: float, error: float, freedom: int) -> float:
+    """The two-sided p of a difference by Student's t; where there is no spread, 1 for no difference and 0 for any."""
+    from scipy.stats import t
+
+    return float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
 
 
 def mean_tests(groups: Groups) -> dict[Row, PairedTest]:
@@ -95,8 +100,6 @@ def mean_tests(groups: Groups) -> dict[Row, PairedTest]:
 
     The spread about a line's mean is pooled over the lines of one precision.
     """
-    from scipy.stats import t
-
     tests = {}
     for row, values in groups.items():
         others = [list(groups[other].values()) for other in groups if other.precision == row.precision]
@@ -104,8 +107,7 @@ def mean_tests(groups: Groups) -> dict[Row, PairedTest]:
         if freedom:
             variance = sum(float(np.var(other)) * len(other) for other in others) / freedom
             difference, error = float(np.mean(list(values.values()))), sqrt(variance / len(values))
-            p = float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
-            tests[row] = PairedTest(difference, error, freedom, p, len(values))
+            tests[row] = PairedTest(difference, error, freedom, two_sided(difference, error, freedom), len(values))
     return tests
 
 

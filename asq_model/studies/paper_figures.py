@@ -1,6 +1,6 @@
 """Draw the paper's figures 1, 3, 4, 5 and 6 from trained checkpoints.
 
-They are one of full precision, and of LSQ and ASQ at 2 and at 3 bits that started from it.
+The checkpoints are one in full precision, and those of LSQ and ASQ at 2 and at 3 bits that started from it.
 
 Figure 1: activations differ from image to image, weights are bell-shaped. 3: the levels at 4 bits, magnified near zero.
 4: activations before and after quantisation at 2 bits (3 where no network has 2), and how the integer codes are used.
@@ -172,8 +172,6 @@ def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str =
     """
     report = make_report(networks, note)
     page = folder / f"figures{suffix}.md"
-    write_record(page.with_suffix(".json"), FIGURES_PAGE, report)
-    write_text(page, render_page(report, suffix))
     paths = [page]
     for number in figure_numbers(suffix):
         figure = FIGURES[number](networks)
@@ -184,4 +182,8 @@ def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str =
         atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=110, metadata={"Software": None}))  # noqa: B023
         plt.close(figure)
         paths.append(path)
+    write_record(
+        page.with_suffix(".json"), FIGURES_PAGE, report
+    )  # last: a page never says other than its pictures show
+    write_text(page, render_page(report, suffix))
     return paths

@@ -54,7 +54,13 @@ class StepsReport(TypedDict):
     networks: list[NetworkSteps]
 
 
-STEPS: Schema[StepsReport] = Schema("steps of activations", StepsReport, remedy=REMEDY)
+def check_steps(report: StepsReport) -> None:
+    """Raises ValueError for a report without networks, or a network of which no layer was measured."""
+    if not report["networks"] or not all(network["layers"] for network in report["networks"]):
+        raise ValueError("it has no network, or one without layers")
+
+
+STEPS: Schema[StepsReport] = Schema("steps of activations", StepsReport, remedy=REMEDY, check=check_steps)
 
 
 def mean_step(layer: LayerStep) -> float:

@@ -9,6 +9,7 @@ from statistics import mean, variance
 from typing import Literal, get_args
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.errors import InputError
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord, StudyResults
 from asq_model.config.recipe import OPTIONS
@@ -144,7 +145,9 @@ def printed_section(study: StudyResults) -> Iterator[str]:
 
 
 def render_page(study: StudyResults) -> str:
-    """The page on a table of the paper."""
+    """The page on a table of the paper. Raises InputError for a study of which no run ended well."""
+    if not study["runs"]:
+        raise InputError(f"{results_name(study['table'])} has no runs, and so there is no page")
     groups = group_runs(study)
     parts = [*opening(study), "\n".join(accuracy_table(study, groups))]
     if study["table"] == 4:

@@ -2,6 +2,7 @@
 
 from statistics import mean
 
+from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out import (
@@ -30,13 +31,14 @@ CLAIMS = {  # that README tells of
 
 
 def findings(*studies: TrainedOut) -> str:
-    """What README says of networks, a column for each."""
+    """README's table of accuracies and differences, a column for each network."""
     columns = [{**accuracies(study), **differences(study), **without_adaptation(study)} for study in studies]
     names = dict.fromkeys(name for column in columns for name in column)
     cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
-    titles = [f"{NETWORKS[network(study)]}, {epochs(study['rows'][0])} epochs" for study in studies]
+    titles = [f"{NETWORKS.get(network(study), network(study))}, {epochs(study['rows'][0])} epochs" for study in studies]
+    copy = "a JPEG copy of " if all(study["data"] in COPIES for study in studies) else ""
     above = (
-        "Top-1 accuracy in percent on a JPEG copy of CIFAR-10, at 4 bits; below, differences in points with"
+        f"Top-1 accuracy in percent on {copy}CIFAR-10, at 4 bits; below, differences in points with"
         f" {100 * CONFIDENCE:.0f} % intervals:"
     )
     return "\n".join([above, "", *table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import mean, mode
 
 from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.errors import InputError
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
 from asq_model.studies.trained_out import TrainedOut, by_row, control_percents, epochs, percent, row_of, title
 from asq_model.studies.trained_out_adaptation import adaptation_section
@@ -113,7 +114,9 @@ def sections(study: TrainedOut) -> Iterator[tuple[str, list[list[str]]]]:
 
 
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
-    """The page on networks trained out."""
+    """The page on networks trained out, of the record called `name`. Raises InputError for a record without rows."""
+    if not study["rows"]:
+        raise InputError(f"{name} has no rows yet, and so there is no page: `asq-post trained-out` goes on with it")
     parts = [[f"# {title(study)}, trained out"], [f"Made from the runs in `{name}` by `make pages`."]]
     parts += [*opening(study), *accuracies(study)]
     for heading, paragraphs in sections(study):

@@ -6,19 +6,24 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
-from asq_model.studies.trained_out import Session, TrainedOut, by_row, percent, row_of, seed
+from asq_model.studies.trained_out import Session, Trained, TrainedOut, by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
+
+
+def runs_made_again(study: TrainedOut) -> list[tuple[Trained, Trained]]:
+    """(first, again): every repeat with the run of the rows that it repeats; repeats of runs not there are left out."""
+    rows = {(row_of(run), seed(run)): run for run in study["rows"]}
+    return [(rows[key], run) for run in study["repeats"] if (key := (row_of(run), seed(run))) in rows]
 
 
 def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
     """Yield what became of runs that were trained once more, in a sentence and a table."""
     from scipy.stats import t
 
-    groups, first_runs = by_row(study["rows"]), {(row_of(run), seed(run)): run for run in study["rows"]}
-    cells, inside = [], 0
-    for run in study["repeats"]:
-        row, first = row_of(run), first_runs[row_of(run), seed(run)]
+    groups, cells, inside = by_row(study["rows"]), [], 0
+    for first, run in runs_made_again(study):
+        row = row_of(run)
         deviation, freedom = spread(groups, row.precision)
         half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
         change = percent(run) - percent(first)
@@ -53,10 +58,9 @@ def is_cpu(session: Session) -> bool:
 def elsewhere_section(study: TrainedOut) -> Iterator[list[str]]:
     """Yield what became of runs that were made again on another device than the first, in a table and a sentence."""
     groups, sessions = by_row(study["rows"]), study["sessions"]
-    firsts = {(row_of(run), seed(run)): run for run in study["rows"]}
     cells, inside = [], 0
-    for run in study["repeats"]:
-        row, first, session = row_of(run), firsts[row_of(run), seed(run)], sessions[run["session"]]
+    for first, run in runs_made_again(study):
+        row, session = row_of(run), sessions[run["session"]]
         values = list(groups[row].values())
         if session["device"] == sessions[first["session"]]["device"] or len(values) < 2:
             continue

@@ -44,4 +44,5 @@ def how_it_was_trained(study: TrainedOut) -> Iterator[list[str]]:
         yield [f"Runs of the plan that are not done yet: {runs}."]
     costs = [[how, f"{cost:.2f}"] for how, cost in study["step_ms"].items()]
     if costs:
-        yield table_lines(("a step of batch 256, alone on the device (session 0)", "ms"), costs, "lr")
+        batch = study["ceiling"]["recipe"]["batch"]
+        yield table_lines((f"a step of batch {batch}, alone on the device (session 0)", "ms"), costs, "lr")

@@ -37,6 +37,13 @@ def test_a_difference_of_two_lines_is_tested_as_scipy_tests_pairs():
     assert test.runs == 3
 
 
+def test_runs_without_a_spread_decide_by_their_difference():
+    """One line against itself: every weight cancels, and with them the error."""
+    groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.9, 1: 81.2}}
+    test = compare_pairs(groups, [(ASQ, LSQ), (LSQ, ASQ)])
+    assert (test.difference, test.error, test.p) == (0, 0, 1)
+
+
 def test_a_line_s_mean_is_tested_as_scipy_tests_it():
     values = {0: 0.4, 1: -0.1, 2: 0.6, 3: 0.2}
     test = mean_tests({LSQ: values, ASQ._replace(bits=3): {0: 5.0}})[LSQ]

@@ -181,6 +181,7 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
+    assert "a.md, where the page goes" in refused("asq_model", "arithmetic", "--out", tmp_path / "a.md")
     full = tmp_path / "full.safetensors"
     train(type(small_recipe)(full_precision_epochs=0, quantised_epochs=0), full)
     assert "is of a network in full precision" in refused("asq_model", "arithmetic", full)

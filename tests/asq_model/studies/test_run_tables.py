@@ -240,6 +240,8 @@ def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capf
     assert read_record(tmp_path / "results.json", STUDY) == found
     assert [run["seed"] for run in found["runs"]] == sorted(run["seed"] for run in found["runs"])
     assert "LSQ + POT 4 bits: no space left" in render_page(found)
+    with pytest.raises(InputError, match=r"cifar10\.json has no runs"):
+        render_page(found | {"runs": []})
     assert capfd.readouterr().err.count("FAILED") == 6
 
 

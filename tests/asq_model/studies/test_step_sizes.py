@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from asq_model.common.records import read_record
+from asq_model.common.records import checked_content, read_record
 from asq_model.datasets import load_in_memory
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
@@ -68,6 +68,12 @@ def test_the_command_writes_the_page(command, small_checkpoint, tmp_path):
     done = command("asq_model", "steps", small_checkpoint, "--images", 10, "--out", tmp_path / "steps")
     assert done.returncode == 0 and "mean β, ASQ" in " ".join(done.stdout.split()), done.stderr
     assert (tmp_path / "steps.md").read_text() == render_page(read_record(tmp_path / "steps.json", STEPS))
+
+
+@pytest.mark.parametrize("networks", [[], [LSQ | {"layers": {}}]])
+def test_a_record_of_nothing_is_refused(networks):
+    with pytest.raises(ValueError, match="no network, or one without layers"):
+        checked_content(STEPS, {"networks": networks})
 
 
 def test_the_published_networks_are_runs_of_the_records():

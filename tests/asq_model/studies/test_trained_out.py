@@ -5,6 +5,7 @@ from statistics import mean
 import pytest
 from conftest import ROOT
 
+from asq_model.common.errors import InputError
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
@@ -65,6 +66,11 @@ def test_a_record_with_an_impossible_run_is_refused(part, change, message):
 def test_a_record_with_a_run_twice_is_refused():
     with pytest.raises(ValueError, match="twice"):
         checked_content(TRAINED_OUT, STUDY | {"control": STUDY["control"][:1] * 2})
+
+
+def test_a_record_without_rows_has_no_page():
+    with pytest.raises(InputError, match=r"a\.json has no rows yet"):
+        render_page(STUDY | {"rows": []}, "a.json")
 
 
 def test_claims_are_about_lines_that_differ_in_one_thing():
@@ -150,6 +156,8 @@ def test_a_run_made_again_is_set_beside_the_first():
     assert "1 of 2 runs made again lie in" in sentence
     assert "| +0.05 |" in table[2] and "| -5.00 |" in table[3]
     assert not list(repeats_section(STUDY | {"repeats": []}))
+    others = [run for run in STUDY["rows"] if row_of(run) != ASQ]
+    assert not list(repeats_section(STUDY | {"rows": others, "repeats": [again]}))
 
 
 def test_a_run_made_again_elsewhere_is_judged_by_its_row():
@@ -241,6 +249,9 @@ def test_readme_says_what_the_comparisons_say():
     lead, wanted = (rows["ASQ > LSQ"].difference for rows in (one, other))
     assert f"| ASQ over LSQ | {lead}, holds | {wanted}, holds |" in lines
     assert f"| POST over uniform | {one['POST > uniform'].difference}, undecided |" in "\n".join(lines)
+    assert (
+        "on a JPEG copy of CIFAR-10" in lines[0] and "copy" not in findings(STUDY | {"data": "0" * 64}).splitlines()[0]
+    )
 
 
 def test_readme_s_table_has_a_dash_where_a_network_has_no_such_runs():
