@@ -73,81 +73,82 @@ endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo "Options stand behind, as in make sim BITS=4; a wrong one lists those allowed."
 
-sim: $(READY) ## train, export golden vectors, emit RTL, simulate it in Verilator, report (BITS, CKPT, WAVES=1)
+sim: $(READY) ## train, export golden vectors, emit RTL, simulate, report
 	@$(if $(call given,WAVES),$(PY) -m sim run --check=1 $(call options,run) && sh sim/runner/lz4.sh $(VENV))
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model export $(call options,export) $(call passed,unit,UNIT) $(call passed,layer,LAYER)) && \
 		$(PY) -m sim run "$$golden" $(call options,run)
 
-verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog (UNIT; BITS … CHANNELS …)
+verilog: $(READY) ## write a unit's Verilog and JSON sidecar to build/verilog
 	@$(PY) -m hw verilog $(call options,verilog)
 
-asq: $(READY) ## what adaptation costs: simulate and synthesise ASQ's blocks, page in build/report (CKPT)
+asq: $(READY) ## simulate and synthesise ASQ's blocks: what adaptation costs
 	@$(if $(call given,AREA),$(PY) -m sim asq --check=1 $(call options,asq))
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model export $(call options,export)) && $(PY) -m sim asq "$$golden" $(call options,asq)
 
-network: $(READY) ## run a whole network on its engine in Verilator, compared value by value (CKPT, DATA, IMAGES, PRESET)
+network: $(READY) ## run a whole network on its engine in Verilator
 	@$(if $(call given,PRESET),$(PY) -m sim network --check=1 $(call options,network))
 	@$(PY) -m sim tools
 	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim network "$$graph" $(call options,network)
 
-bitstream: $(VENV)/.synth ## synthesise, place and pack a network's engine for a device (PRESET, CKPT, DATA)
+bitstream: $(VENV)/.synth ## synthesise, place and pack a network's engine for a device
 	@$(if $(call given,PRESET),$(PY) -m sim bitstream --check=1 $(call options,bitstream))
 	@graph=$$($(PY) -m asq_model graph $(call options,graph)) && $(PY) -m sim bitstream "$$graph" $(call options,bitstream)
 
-synth: $(VENV)/.synth ## area and clock of designs side by side, as a table (WIDTHS, FORMS, TARGETS, DSP=1, LIBERTY)
+synth: $(VENV)/.synth ## area and clock of designs side by side
 	@$(PY) -m sim synth $(call options,synth)
 
-sweep: $(VENV)/.synth ## measure a grid of designs on Dask, table in build/sweep (BITS, UNITS, FRACS …, SCHEDULER)
+sweep: $(VENV)/.synth ## measure a grid of designs, table in build/sweep
 	@$(PY) -m sim sweep $(call options,sweep)
 
-recommend: $(VENV)/.synth ## the best design of a sweep (DEVICE, BITS, ABITS, ERROR, FORM)
+recommend: $(VENV)/.synth ## the best design of a sweep
 	@$(PY) -m sim recommend $(call options,recommend)
 
-report: $(VENV)/.synth ## compare everything: page and HTML file in build/report (DEVICES, PLAN, SEEDS, LIBERTY)
+report: $(VENV)/.synth ## compare everything: page and HTML file in build/report
 	@$(PY) -m sim report $(call options,report)
 
-unrolled: $(VENV)/.synth ## layers with all weights known as adder graphs, page in build/report (CASES, SEEDS)
+unrolled: $(VENV)/.synth ## layers with all weights known, as adder graphs
 	@$(PY) -m sim unrolled $(call options,unrolled)
 
-train: $(READY) ## train a network, checkpoint in build/checkpoint (NETWORK, BITS, FAMILY, ACTIVATIONS, DATA …)
+train: $(READY) ## train a network, checkpoint in build/checkpoint
 	@$(PY) -m asq_model train $(call options,train)
 
-export: $(READY) ## export golden vectors to build/golden: of CKPT, or of the digits network, trained now (BITS …)
+export: $(READY) ## export a network's golden vectors to build/golden
 	@$(PY) -m asq_model export $(call options,export)
 
-onnx: $(READY) ## write the network of CKPT as ONNX to build/onnx, compared with torch in onnxruntime
+onnx: $(READY) ## write a network as ONNX to build/onnx, compared with torch
 	@$(PY) -m asq_model onnx $(call options,onnx)
 
-reproduce: $(READY) ## a table of the paper beside the figures measured here (TABLE, DATA)
+reproduce: $(READY) ## a table of the paper beside the figures measured here
 	@$(PY) -m asq_model reproduce $(call options,reproduce)
 
-parity: $(READY) ## compare a network in integers with torch, layer by layer (CKPT, DATA, IMAGES, PRECISION)
+parity: $(READY) ## compare a network in integers with torch, layer by layer
 	@$(PY) -m asq_model parity $(call options,parity)
 
-arithmetic: $(READY) ## what the hardware's rounding of products costs networks in accuracy (CKPT, one or more; DATA, IMAGES)
+arithmetic: $(READY) ## what the hardware's rounding costs networks in accuracy
 	@$(PY) -m asq_model arithmetic $(call options,arithmetic)
 
-figures: $(READY) ## draw the paper's figures from the checkpoints of TABLE=5 to docs/results (DATA, NETWORK, STUDY)
+figures: $(READY) ## draw the paper's figures from the networks of TABLE=5
 	@$(PY) -m asq_model figures $(call options,figures)
 
-pages: $(VENV)/.synth ## write docs/results anew from the records there, measuring nothing
+pages: $(VENV)/.synth ## write docs/results anew from the records there
 	@$(PY) -m asq_model pages && $(PY) -m sim pages
 
-test: $(VENV)/.synth ## run the test suite, minutes; what took longest is listed (PYTEST)
+test: $(VENV)/.synth ## run the test suite, and list what took longest
 	@sh tests/icarus.sh $(VENV)
 	@$(TESTS) $(call options,pytest)
 
-verify: $(VENV)/.synth ## run the rest of each kind of test, and the fuzz tests with many more examples (PYTEST)
+verify: $(VENV)/.synth ## run the rest of each kind of test, and more fuzz tests
 	@sh tests/icarus.sh $(VENV)
 	@$(TESTS) --exhaustive -m "exhaustive or fuzz" $(call options,pytest)
 
-bench: $(VENV)/.bench ## measure what quantisation costs a training step, beside full precision and Brevitas
+bench: $(VENV)/.bench ## what quantisation costs a training step, beside Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)
 
-docs: $(VENV)/.docs ## build the site from docs/ to build/site, warnings are errors
+docs: $(VENV)/.docs ## build the site from docs/ to build/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
 lint: $(READY) ## check style, formatting and types
