@@ -1,5 +1,6 @@
 """The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,6 +108,8 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
     given = {name: value for name, value in products.items() if value is not None}
     check_engine(preset, products)
     family = given.pop("family", None)
+    if not os.path.lexists(folder / GRAPH_FILE):
+        raise InputError(f"graph {folder / GRAPH_FILE} does not exist; `asq-post graph` writes one")
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):

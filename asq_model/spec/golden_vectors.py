@@ -5,6 +5,7 @@ A folder with one `.npz` per layer and a `manifest.json`. Free of torch, since t
 
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,8 @@ def read_manifest(folder: Path) -> Manifest:
     Raises InputError when it is missing, edited or of another format.
     """
     path = folder / MANIFEST
+    if not os.path.lexists(folder):
+        raise InputError(f"cannot read golden manifest {path}: no such folder; `asq-post export` writes one")
     manifest = read_json(path, "golden manifest", MANIFEST_MB)
     if manifest.get("format") != FORMAT:
         found = repr(manifest.get("format"))[:40]

@@ -95,7 +95,7 @@ def test_a_report_after_a_failure_has_nothing_of_an_earlier_run(tmp_path):
 
 
 def test_golden_vectors_that_cannot_be_used(refused, few_golden, tmp_path):
-    assert "cannot read golden manifest" in refused("sim", "run", tmp_path / "none")
+    assert "manifest.json: no such folder; `asq-post export` writes one" in refused("sim", "run", tmp_path / "none")
     for path in few_golden.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "fc.npz").write_bytes(b"cut")

@@ -78,7 +78,7 @@ def test_what_no_engine_has_is_refused_before_a_file_is_read(words, said, refuse
 
 
 def test_a_folder_without_a_network_is_refused(refused, tmp_path, network):
-    assert "graph.safetensors does not exist" in refused("sim", "network", tmp_path)
+    assert "graph.safetensors does not exist; `asq-post graph` writes one" in refused("sim", "network", tmp_path)
     (tmp_path / "graph.safetensors").write_bytes((network / "graph.safetensors").read_bytes())
     assert "images.safetensors does not exist" in refused("sim", "network", tmp_path)
 
