@@ -94,8 +94,8 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: 
     layer of the network that comes with this package.
     """
     from sim.unrolled.cases import find_layer, parse_case
-    from sim.unrolled.page import UNROLLED, page
-    from sim.unrolled.page import report as unrolled_report
+    from sim.unrolled.page import page
+    from sim.unrolled.report import UNROLLED, measure_cases
 
     default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
     measured = [parse_case("CASES", case) for case in cases or (default,)]
@@ -103,7 +103,7 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: 
     for case in [*measured, *simulated]:
         find_layer(case)
     with progress_bar("layers") as bar:
-        layers = unrolled_report(measured, simulated, seeds, root, bar)
+        layers = measure_cases(measured, simulated, seeds, root, bar)
     write_record(out.with_suffix(".json"), UNROLLED, layers)
     write_text(out, page(layers))
     click.echo(out)
@@ -134,7 +134,8 @@ def pages(results: Path) -> None:
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_page
     from sim.reports.headline import BLOCK, findings
-    from sim.unrolled.page import UNROLLED, page
+    from sim.unrolled.page import page
+    from sim.unrolled.report import UNROLLED
 
     unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
     written = []

@@ -26,7 +26,7 @@ from sim.reports.adaptation_page import ASQ
 from sim.runner.outcomes import JOB_FILE, OUTCOME
 from sim.runner.verilator import STAMPS
 from sim.unrolled.layer import GRAPH
-from sim.unrolled.page import UNROLLED
+from sim.unrolled.report import UNROLLED
 
 HASH = "0123456789abcdef" * 4
 AREA_OF_FEW = {"luts": 20, "carries": 3, "ffs": 9, "memories": 0, "dsps": 0}

@@ -16,8 +16,8 @@ from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
 from sim.reports.hardware_report import write_page
-from sim.unrolled.page import UNROLLED
 from sim.unrolled.page import page as unrolled_page
+from sim.unrolled.report import UNROLLED
 
 RESULTS = ROOT / "docs" / "results"
 THERE = sorted(name for name in PAGES if (RESULTS / name).is_file())

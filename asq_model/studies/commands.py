@@ -54,7 +54,8 @@ def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
         refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
         click.echo(text_of_markdown(table_1()))
         return
-    from asq_model.studies.run_tables import prepare_study, run_study
+    from asq_model.studies.run_tables import run_study
+    from asq_model.studies.table_study import prepare_study
     from asq_model.studies.tables_page import render_page, results_name
 
     study = prepare_study(number, out, **options)

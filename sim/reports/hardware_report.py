@@ -27,8 +27,8 @@ from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughpu
 from sim.reports.hardware_prose import TITLES, text, widths_text
 from sim.reports.headline import HEADLINE, PICTURE, draw_headline
 from sim.reports.html import write_html
-from sim.unrolled.page import UNROLLED
 from sim.unrolled.page import findings as unrolled_findings
+from sim.unrolled.report import UNROLLED
 
 LANE = Path(__file__).with_name("array_lane.svg")
 SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays

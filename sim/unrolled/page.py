@@ -1,16 +1,9 @@
-"""The page on layers as adders alone, made from a report: each form's figures, and these over the rival's."""
-
-from pathlib import Path
-from typing import NotRequired, TypedDict
+"""The page on layers as adders alone, made from a report."""
 
 from asq_model.common.markdown import markdown_table
-from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import Amount, Count, Line, Positive, Schema, Text, Whole, Word
-from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
-from sim.measure.nextpnr_clock import TIMEOUT_S
-from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
-from sim.unrolled.cases import Case
-from sim.unrolled.layer import PLACED_ON, RIVAL, LayerFigures, measure_layer
+from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.unrolled.adder_graph import FORMS
+from sim.unrolled.report import BITS, LUTS, CaseReport, UnrolledReport
 
 COLUMNS = (
     ("form", "weights"),
@@ -19,114 +12,6 @@ COLUMNS = (
     *((family, f"{chosen.title} (× uniform)") for family, chosen in FPGA_FAMILIES.items()),
     ("clock", "MHz, best / median"),
 )
-LUTS, BITS = tuple(FPGA_FAMILIES), ("cost",)
-
-
-class FormReport(TypedDict):
-    """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by family and clock (empty:
-    no placing ended), and by `cost` and family what these are over the rival's.
-    """
-
-    cost: Positive | None
-    depth: Count | None
-    over_uniform: dict[Word, Positive]
-    luts: NotRequired[dict[Word, Whole]]
-    clock: NotRequired[dict[Word, Positive]]
-
-
-class CaseReport(TypedDict):
-    """The first `inputs` terms and `outputs` channels of a layer of a folder of golden vectors, in every form."""
-
-    layer: Line
-    golden: Line
-    inputs: Whole
-    outputs: Whole
-    placed: bool
-    forms: dict[Word, FormReport]
-
-
-class UnrolledReport(TypedDict):
-    """What was measured of unrolled layers and with what. rounded_apart: the largest share of a layer's results that
-    the short √2 rounds the other way than `post-exact` does. note: what else the page says.
-    """
-
-    solver: Word
-    hard_dc: Count
-    seeds: Whole
-    placed_on: Line
-    timeout_s: Whole
-    rounded_apart: Amount
-    note: Text
-    cases: list[CaseReport]
-
-
-def check_unrolled(report: UnrolledReport) -> None:
-    """Raises ValueError for a case that lacks a form, or a figure that it must have."""
-    if not report["cases"]:
-        raise ValueError("it has no case")
-    for case in report["cases"]:
-        wanted = {*BITS, *(LUTS if case["placed"] else ())}
-        for form in FORMS:
-            row = case["forms"].get(form)
-            if row is None or row["over_uniform"].keys() != wanted:
-                raise ValueError(f"{case['layer']} lacks a figure of {form}")
-            if not case["placed"]:
-                continue
-            clock = row.get("clock", {"none": 0.0}).keys()
-            area = row.get("luts", {}).keys() == {*LUTS} and None not in (row["cost"], row["depth"])
-            if not area or (clock and clock != {"best", "median"}):
-                raise ValueError(f"{case['layer']} lacks a figure of {form}")
-
-
-UNROLLED = Schema("report on unrolled layers", UnrolledReport, remedy="`make unrolled` writes it", check=check_unrolled)
-
-
-def sizes_of(row: LayerFigures) -> dict[str, float]:
-    """The sizes of a layer that are set over its rival's: adder bits as `cost`, and LUTs by FPGA family."""
-    return {"cost": row.graph.cost} | row.luts
-
-
-def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> CaseReport:
-    """A case of the report, from its figures by form."""
-    forms: dict[str, FormReport] = {}
-    rival = sizes_of(rows[RIVAL])
-    for key, row in rows.items():
-        forms[key] = {
-            "cost": row.graph.cost,
-            "depth": row.graph.depth,
-            "over_uniform": {what: size / rival[what] for what, size in sizes_of(row).items()},
-        }
-        if placed:
-            clock = {} if row.clock is None else {"best": row.clock.best, "median": row.clock.median}
-            forms[key] |= {"luts": row.luts, "clock": clock}
-    return {
-        "layer": case.layer,
-        "golden": case.golden.name,
-        "inputs": case.inputs,
-        "outputs": case.outputs,
-        "placed": placed,
-        "forms": forms,
-    }
-
-
-def report(cases: list[Case], larger: list[Case], seeds: int, root: Path, bar: Bar = SILENT) -> UnrolledReport:
-    """Measure `cases`, synthesised and placed, and `larger` ones, which are solved and simulated only.
-
-    Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
-    """
-    solver = solver_version()
-    bar.expect(len([*cases, *larger]) * len(FORMS))
-    figures = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
-    return {
-        "solver": solver,
-        "hard_dc": SOLVER["hard_dc"],
-        "seeds": seeds,
-        "placed_on": DEVICES[PLACED_ON].title,
-        "timeout_s": TIMEOUT_S,
-        "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in figures.values()),
-        "note": "",
-        "cases": [case_report(case, rows, case in cases) for case, rows in figures.items()],
-    }
 
 
 def title(case: CaseReport) -> str:

@@ -16,7 +16,8 @@ from sim.unrolled.adder_graph import FORMS, Problem, verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
-from sim.unrolled.page import UNROLLED, findings, page, report
+from sim.unrolled.page import findings, page
+from sim.unrolled.report import UNROLLED, measure_cases
 
 # One worker: the first simulation compiles Verilator's runtime.
 pytestmark = pytest.mark.xdist_group("unrolled")
@@ -171,7 +172,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
 
     monkeypatch.setattr("sim.unrolled.page.measure_layer", measured)
     cases = [parse_case("CASES", f"{golden}:small:{size}") for size in ("4x4", "2x2")]
-    found = report(cases[:1], cases[1:], 2, tmp_path)
+    found = measure_cases(cases[:1], cases[1:], 2, tmp_path)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
     text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
