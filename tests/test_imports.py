@@ -57,4 +57,6 @@ def test_make_help_lists_every_target():
     text = (ROOT / "Makefile").read_text()
     targets = next(line for line in text.splitlines() if line.startswith(".PHONY")).split()[1:]
     done = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True)
-    assert [line.split()[1] for line in done.stdout.splitlines()] == targets
+    *lines, options = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == targets
+    assert options.startswith("Options ") and max(map(len, (*lines, options))) <= 80

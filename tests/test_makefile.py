@@ -135,8 +135,3 @@ def test_the_environment_does_not_choose_but_is_not_ignored_in_silence():
     assert done.stdout.splitlines()[-1].split()[3:] == ["verilog"]
     assert "not used: BITS of the environment" in done.stderr and len(done.stderr.splitlines()) == 1
     assert make("verilog", COLUMNS="80").stderr == ""
-
-
-def test_the_list_of_targets_fits_80_columns():
-    texts = re.findall(r"^([a-z]+):.*## (.*)$", MAKEFILE, re.MULTILINE)
-    assert len(texts) > 20 and max(len(text) for _, text in texts) <= 60  # behind 20 columns with the target's name
