@@ -162,6 +162,8 @@ def again(job: Path, root: Path, test: str | None, layer: str | None, waves: boo
     before = read_job(job)
     tests = (test,) if test else before.tests if layer is None else ("golden",)
     if not set(tests) <= set(before.tests):
+        if test is None:
+            raise InputError(f"--layer is {layer}, but {job} is of a run without golden vectors")
         raise InputError(f"--test is {test!r}; allowed: {', '.join(before.tests)}")
     if layer is not None and tests != ("golden",):
         raise InputError(f"--layer is {layer}, but --test is {test}, which takes no golden vectors")
@@ -177,7 +179,7 @@ def simulate_all(jobs: Sequence[Job], root: Path, force: bool) -> list[Outcome]:
 def choose_specs(
     golden: Path, manifest: Manifest, specs: Sequence[Spec], unit: str | None, layer: str | None
 ) -> list[Spec]:
-    """The units of a kind, or the module, that have something to do in a layer. Raises InputError for none."""
+    """Choose the specs of a unit, or of a module, for which a layer has golden vectors. Raises InputError for none."""
     named = [spec for spec in specs if unit in (None, spec.unit, spec.name)]
     if not named:
         raise InputError(f"--unit is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")

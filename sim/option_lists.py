@@ -4,7 +4,7 @@ from asq_model.common.errors import InputError, shown
 
 
 def parse_choices(option: str, text: str, allowed: tuple[str, ...]) -> list[str]:
-    """A comma-separated list, every word one of those allowed. Raises InputError."""
+    """Parse a comma-separated list, every word one of those allowed. Raises InputError."""
     words = text.split(",")
     for word in words:
         if word not in allowed:
@@ -13,7 +13,7 @@ def parse_choices(option: str, text: str, allowed: tuple[str, ...]) -> list[str]
 
 
 def parse_integers(option: str, text: str, low: int, high: int) -> list[int]:
-    """A comma-separated list of integers from `low` to `high`. Raises InputError."""
+    """Parse a comma-separated list of integers from `low` to `high`; empty for none. Raises InputError."""
     words = [word for word in text.split(",") if word]
     if not all(word.removeprefix("-").isdecimal() and len(word) < 9 and low <= int(word) <= high for word in words):
         raise InputError(f"{option} is {shown(text)}; allowed: integers from {low} to {high}, as {low},{low + 1}")

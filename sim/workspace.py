@@ -30,7 +30,8 @@ class Workspace:
     sim/<test bench>/          a test bench as built; in `run-<hash>/` what a run of its tests left
     synth/<module>-<what>/     a synthesis, a placing, a count of gates, or their switching
     unrolled/<module>/         a layer as adders
-    engine/<network>-<preset>/ an engine with a network in it: Verilog, simulator, what its simulation found
+    engine/<network>-<preset>/ an engine with a network in it: Verilog, simulator, what its simulation found; in
+                               `device/` its bitstream
     runtime/<hash>/            objects of Verilator's runtime, unless they are shared (`shared_runtimes`)
     rows/<hash>.json           a measured row
     report/<golden vectors>/   reports on a network

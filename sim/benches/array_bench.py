@@ -1,6 +1,6 @@
 """The bench that every array passes: tiles of weights, vectors of activations, partial sums in and sums out.
 
-The job is as that of `sim.benches.mac_bench`, `spec` an array's.
+The job is a `sim.runner.outcomes.JobFile`, at the path in `ASQ_JOB`. Which of the tests run is the runner's choice.
 """
 
 import random
@@ -26,7 +26,7 @@ from sim.benches.job import (
     sometimes,
 )
 from sim.benches.stream_driver import Dut, Stream, StreamDriver, StreamMonitor, always, run_streams
-from sim.benches.transcript import Transcript, counters, load, reset, start
+from sim.benches.transcript import Transcript, load, read_counters, reset, start
 from sim.vectors.array_tiles import Tile, extreme_tiles, golden_tiles, random_tile
 from sim.vectors.packing import unpacked
 
@@ -83,13 +83,13 @@ def assert_right(tile: Tile, seen: Transcript) -> None:
     ]
     lines = [f"{tile.name} vector {index}: expected {expected}, got {got}" for index, expected, got in wrong]
     if wrong:
-        message = "; ".join([*lines[:REPORTED_FAILURES], first_of(tile, seen, *wrong[0])])
+        message = "; ".join([*lines[:REPORTED_FAILURES], describe_first(tile, seen, *wrong[0])])
         raise AssertionError(f"{len(wrong)} wrong results; {message}")
     delays = {out - taken for taken, out in zip(seen.accepted_at, seen.taken_at, strict=True)}
     assert delays == {SPEC.latency}, f"latencies {delays}, expected {SPEC.latency}"
 
 
-def first_of(tile: Tile, seen: Transcript, index: int, expected: list[int], got: list[int]) -> str:
+def describe_first(tile: Tile, seen: Transcript, index: int, expected: list[int], got: list[int]) -> str:
     """When the first wrong sums came out, and what the first wrong one is made of."""
     when = moment(seen.time_ns(seen.taken_at[index]))
     sums = len(expected) // SPEC.columns
@@ -115,7 +115,7 @@ async def golden(dut: Dut) -> None:
         for tile in golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
             await reset(dut)
             await check(dut, tile)
-            counts = counters(dut, COUNTS)
+            counts = read_counters(dut, COUNTS)
             sent = len(tile.activations)
             wanted = dict(cycles=sent + SPEC.latency, input_stalls=0, output_stalls=0, operands=sent, results=sent)
             assert wanted.items() <= counts.items(), f"cycle counter: expected {wanted}, got {counts}"

@@ -1,7 +1,6 @@
 """The bench that every ASQ block passes: one set of cocotb tests, parameterised by the job file.
 
-The job (JSON, path in `ASQ_JOB`): `spec` (the block's parameters), `seed`, `golden` (folder or null), `result` (where
-to write what was found). Which tests run is the runner's choice.
+The job is a `sim.runner.outcomes.JobFile`, at the path in `ASQ_JOB`. Which of the tests run is the runner's choice.
 """
 
 import random
@@ -25,7 +24,7 @@ from sim.benches.job import (
     sometimes,
 )
 from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, Stream, StreamDriver, StreamMonitor, always
-from sim.benches.transcript import MAC_INPUTS, Transcript, counters, exchange, load, reset, start
+from sim.benches.transcript import MAC_INPUTS, Transcript, exchange, load, read_counters, reset, start
 from sim.vectors.block_words import Exchange, exchange_for
 from sim.vectors.feature_map_cases import extreme_cases, fits, random_cases
 from sim.vectors.feature_maps import LayerMaps, golden_layers
@@ -38,7 +37,7 @@ INPUTS += ["load__valid"] if LOADED else []
 
 
 async def set_up(dut: Dut, layer: Exchange) -> None:
-    """Reset, then the layer's constants and memories."""
+    """Reset the block, set its constants to a layer's, and load its memories."""
     await reset(dut)
     for port, value in layer.ports.items():
         getattr(dut, port).value = value
@@ -59,8 +58,9 @@ async def play(
 
 
 def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
-    """Layer, place, expected and got of every wrong result and step; of the first one, if it is a word, when it was
-    taken and of which map.
+    """A line for every wrong result and step: layer, place, expected and got.
+
+    The first line, if it is of a result, also says when that was taken and of which map.
     """
     pairs = [("word", layer.results, seen.results)] + ([("step", layer.steps, steps)] if STEPS_OUT else [])
     wrong = [
@@ -79,6 +79,7 @@ def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]
 
 
 def assert_none(failures: list[str]) -> None:
+    """Raises AssertionError, with the first failures, if there are any."""
     assert not failures, f"{len(failures)} wrong results; " + "; ".join(failures[:REPORTED_FAILURES])
 
 
@@ -137,7 +138,7 @@ async def golden(dut: Dut) -> None:
         wrong = mismatches(layer, seen, steps)
         failures += [(maps.name, line) for line in wrong]
         entry = {"layer": maps.name, "vectors": len(layer.results) + len(steps), "failed": len(wrong)}
-        entry |= counters(dut, COUNTS)
+        entry |= read_counters(dut, COUNTS)
         if not wrong:
             entry |= check_timing(maps, layer, seen)
         if SPEC.unit == "adapter":

@@ -50,7 +50,7 @@ def moment(nanoseconds: float) -> str:
 
 
 def shortened(words: Iterable[str]) -> str:
-    """The first of a mismatch's operands, and how many there are."""
+    """The first `REPORTED_OPERANDS` of a mismatch's operands, and how many there are."""
     every = list(words)
     more = f" … ({len(every)} of them)" if len(every) > REPORTED_OPERANDS else ""
     return " ".join(every[:REPORTED_OPERANDS]) + more

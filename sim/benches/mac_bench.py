@@ -1,11 +1,11 @@
 """The bench that every multiply-accumulate unit passes: one set of cocotb tests, parameterised by the job file.
 
-The job (JSON, path in `ASQ_JOB`): `spec` (the unit's parameters), `seed`, `golden` (folder or null), `result` (where
-to write what was found). Which tests run is the runner's choice.
+The job is a `sim.runner.outcomes.JobFile`, at the path in `ASQ_JOB`. Which of the tests run is the runner's choice.
 """
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from sim.benches.job import (
     sometimes,
 )
 from sim.benches.stream_driver import Dut, always
-from sim.benches.transcript import Transcript, counters, exchange, reset, start
+from sim.benches.transcript import Transcript, exchange, read_counters, reset, start
 from sim.vectors.dot_products import (
     Workload,
     extreme_workload,
@@ -59,11 +59,12 @@ def mismatches(workload: Workload, seen: Transcript) -> list[dict[str, Any]]:
 
 
 def assert_none(failures: list[dict[str, Any]]) -> None:
+    """Raises AssertionError, with the first failures, if there are any."""
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
-    assert not lines, f"{len(lines)} wrong results; {'; '.join(lines[:REPORTED_FAILURES])}; {first_of(failures)}"
+    assert not lines, f"{len(lines)} wrong results; {'; '.join(lines[:REPORTED_FAILURES])}; {describe_first(failures)}"
 
 
-def first_of(failures: list[dict[str, Any]]) -> str:
+def describe_first(failures: list[dict[str, Any]]) -> str:
     """When the first wrong result was taken, and what it is made of: each weight code times its activation."""
     first = failures[0]
     pairs = shortened(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
@@ -91,7 +92,7 @@ async def golden(dut: Dut) -> None:
         seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
         wrong = mismatches(workload, seen)
         failures += wrong
-        counts = counters(dut, COUNTS)
+        counts = read_counters(dut, COUNTS)
         layers.append({"layer": workload.name, "vectors": len(workload.ends), "failed": len(wrong), **counts})
         for name, value in counts.items():
             totals[name] += value
@@ -123,10 +124,11 @@ async def timing(dut: Dut) -> None:
         workload = Workload.of(SPEC, f"{length} terms", [(np.full(length, code), np.full(length, activation))])
         await reset(dut)
         seen = await check(dut, workload)
-        assert seen.offered_at[0] - seen.accepted_at[-1] == SPEC.latency, f"latency {seen}, expected {SPEC.latency}"
-        gaps = {b - a for a, b in zip(seen.accepted_at, seen.accepted_at[1:], strict=False)}
+        latency = seen.offered_at[0] - seen.accepted_at[-1]
+        assert latency == SPEC.latency, f"latency {latency}, expected {SPEC.latency}"
+        gaps = {b - a for a, b in pairwise(seen.accepted_at)}
         assert gaps <= {SPEC.interval}, f"intervals {gaps}, expected {SPEC.interval}"
-        assert counters(dut, ["cycles"])["cycles"] == SPEC.cycles(workload.beats(SPEC)) == seen.cycles
+        assert read_counters(dut, ["cycles"])["cycles"] == SPEC.cycles(workload.beats(SPEC)) == seen.cycles
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
@@ -159,7 +161,7 @@ async def stalls(dut: Dut) -> None:
         workload = random_workload(SPEC, JOB["seed"] * 100 + index)
         await reset(dut)
         seen = await check(dut, workload, offer=sometimes(rng, offering), take=sometimes(rng, taking))
-        counted = counters(dut, COUNTS)
+        counted = read_counters(dut, COUNTS)
         expected = dict(
             cycles=seen.cycles,
             input_stalls=seen.input_stalls,

@@ -17,6 +17,7 @@ MAX_QUIET_CYCLES = 1000
 
 
 def always() -> bool:
+    """True in every cycle: a stream that never pauses."""
     return True
 
 

@@ -108,6 +108,6 @@ async def load(dut: Dut, words: Iterable[int], offer: Callable[[], bool] = alway
     dut.load__valid.value = 0
 
 
-def counters(dut: Dut, names: Iterable[str]) -> dict[str, int]:
-    """What the hardware cycle counter holds, by the names of its outputs."""
+def read_counters(dut: Dut, names: Iterable[str]) -> dict[str, int]:
+    """Read the hardware cycle counter, by the names of its outputs."""
     return {name: getattr(dut, name).value.to_unsigned() for name in names}

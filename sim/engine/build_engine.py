@@ -32,13 +32,13 @@ VERILOG: Schema[FileDigest] = Schema("engine's Verilog", FileDigest)
 SIMULATOR: Schema[FileDigest] = Schema("engine's simulator", FileDigest)
 
 
-def describe(compiled: Compiled) -> str:
-    """The hash of all that an engine's Verilog follows from, besides the generator."""
+def compiled_fingerprint(compiled: Compiled) -> str:
+    """The SHA-256 over all that an engine's Verilog is made from, beside the generator."""
     return fingerprint([asdict(compiled.spec), asdict(compiled.image), compiled.radix_bits, compiled.piece_bits])
 
 
 def write_verilog(compiled: Compiled, folder: Path) -> Path:
-    """Write the Verilog of a network's engine that shows what it makes (`observed`); nothing if it is there."""
+    """Write the Verilog of a network's engine, unless it is there. Its ports show the words it makes (`observed`)."""
     path = folder / f"{TOP}.v"
 
     def write() -> FileDigest:
@@ -46,7 +46,7 @@ def write_verilog(compiled: Compiled, folder: Path) -> Path:
         write_text(path, engine_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
         return FileDigest(fingerprint([], [path]))
 
-    inputs = fingerprint([generator_fingerprint(), describe(compiled)])
+    inputs = fingerprint([generator_fingerprint(), compiled_fingerprint(compiled)])
     remembered(folder / "verilog.json", VERILOG, inputs, write, lambda found: is_whole(path, found))
     return path
 
@@ -57,7 +57,7 @@ def is_whole(path: Path, found: FileDigest) -> bool:
 
 
 def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path) -> Path:
-    """Build the simulator of an engine's Verilog; nothing if it is there. Returns the executable.
+    """Build the simulator of an engine's Verilog, unless it is there, and return the executable.
 
     root: the build folder, which has Verilator's runtime. Raises InputError when a tool fails.
     """
@@ -73,12 +73,12 @@ def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path)
         with reported_os_errors("build in", place):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
-        words = ["verilator", "--cc", "--exe", "--Mdir", str(place), *options, "--top", TOP]
-        done = subprocess.run([*words, *map(str, sources)], capture_output=True, text=True)
-        if done.returncode:
-            errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
-            raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
-        compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
+            words = ["verilator", "--cc", "--exe", "--Mdir", str(place), *options, "--top", TOP]
+            done = subprocess.run([*words, *map(str, sources)], capture_output=True, text=True)
+            if done.returncode:
+                errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
+                raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
+            compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
         return FileDigest(fingerprint([], [executable]))
 
     inputs = fingerprint([tools, options], sources)

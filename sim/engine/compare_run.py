@@ -42,7 +42,7 @@ class Executed:
 def compare_run(
     compiled: Compiled, graph: Graph, images: np.ndarray, log: Log, sample: int, stalls: bool = False
 ) -> list[str]:
-    """Every difference between what an engine did with images and what it should have done; none: it is right.
+    """Compare what an engine did with images with what it should have done: a line for each difference.
 
     Compared are all results and classes, when every instruction of both programs was done, and of the first `sample`
     images each stored value and code. stalls: images or results were waited for, so that times are not compared.
@@ -98,7 +98,7 @@ def compare_results(graph: Graph, images: np.ndarray, log: Log, total_bits: int)
 
 
 def find_missing(events: list[Event], log: Log) -> Iterator[str]:
-    """A line for each program of which fewer instructions were done than should be."""
+    """Find programs of which fewer instructions were done than should be: a line for each."""
     for letter in (ARRAYS, VALUES):
         wanted = sum(event.is_arrays == (letter == ARRAYS) and event.cycle < log.cycles for event in events)
         done = len(log.done[letter])
@@ -107,7 +107,7 @@ def find_missing(events: list[Event], log: Log) -> Iterator[str]:
 
 
 def follow_programs(events: list[Event], log: Log) -> tuple[list[Executed], list[str]]:
-    """The instructions that were done, those of one program in order, and lines of what was done that should not."""
+    """Match the instructions that were done with the predicted ones: those that match, by cycle; a line for others."""
     executed, lines = [], []
     for letter in (ARRAYS, VALUES):
         wanted = [event for event in events if event.is_arrays == (letter == ARRAYS)]
@@ -121,7 +121,7 @@ def follow_programs(events: list[Event], log: Log) -> tuple[list[Executed], list
 
 
 def compare_cycles(executed: list[Executed]) -> Iterator[str]:
-    """A line for each instruction that was later or earlier than predicted by other than the one before it."""
+    """Compare cycles with the predicted ones: a line for each instruction that is not as late as the one before it."""
     before = 0
     for one in executed:
         if one.late != before:

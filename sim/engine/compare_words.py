@@ -12,8 +12,9 @@ from sim.engine.expected_words import Number
 
 
 def read_words(layout: data.StructLayout, words: Sequence[int], needs_stored: bool) -> tuple[dict[int, int], int]:
-    """The words by address, and how many were written again over another. needs_stored: words that are not stored
-    are left out.
+    """Read an instruction's words: by address, and how many were written over another.
+
+    needs_stored: leave out those that are not stored.
     """
     address, word, stored = layout["address"], layout["word"], layout["stored"]
     mask = (1 << Shape.cast(address.shape).width) - 1
@@ -35,8 +36,9 @@ def lane_number(word: int, lane: int, bits: int, signed: bool) -> int:
 
 
 def compare_numbers(what: str, found: dict[int, int], wanted: Iterable[Number], bits: int, signed: bool) -> list[str]:
-    """A line if numbers differ: the first that does, and how many. what: begins the line. Words that stand at no
-    number's address count, too.
+    """Compare words with the numbers wanted: a line for those that differ, one for words where none belongs.
+
+    found: words by address. bits, signed: of a number. what: begins each line.
     """
     differ, count, first, addresses = 0, 0, "", set()
     for number in wanted:

@@ -18,9 +18,10 @@ from hw.engine.program import Kind
 
 @dataclass(frozen=True)
 class Number:
-    """A number that is written: where, the place in the map that it is of, and the number. lane: its place in a word.
+    """A number that is to be written, and where.
 
-    piece: of a code that is stored in several pieces. number: None for channels beyond the map's, which may be any.
+    address, lane: its word, and its place in that. place: its channel, row and column in the map. piece: which one, of
+    a code that is stored in several. number: None for channels beyond the map's, which may be any.
     """
 
     address: int
@@ -31,7 +32,7 @@ class Number:
 
 
 def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int) -> np.ndarray:
-    """A layer's codes [C, H, W] as those of the map that it takes, which may have been flattened in between."""
+    """A layer's codes [C, H, W] in the shape of the map that it takes, which may have been flattened in between."""
     codes, shape = trace.codes[layer][image], graph.tensors[tensor].shape
     if codes.shape == shape:
         return codes

@@ -85,7 +85,7 @@ def run_engine(
 
 
 def read_log(path: Path) -> Log:
-    """What the harness logged (`harness.cpp` has the form)."""
+    """Read the log that `harness.cpp` wrote; its head has the form of a line."""
     log = Log()
     with path.open() as lines:
         for line in lines:

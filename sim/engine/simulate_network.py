@@ -116,8 +116,10 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> Netw
 
 
 def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutcome:
-    """Simulate a network unless that was done; folder: where all of it goes. Raises InputError for one that does not
-    fit, and when a tool fails.
+    """Simulate a network on its engine, unless that was done, and compare it with its graph.
+
+    folder: where Verilog, simulator, log and record go. root: the build folder. Raises InputError for a network that
+    does not fit, and when a tool fails.
     """
     count = len(network.images)
     path = folder / "run.json"

@@ -23,7 +23,7 @@ NEAR = 3  # pixels of a row that a term may read
 
 
 def ternary_column(terms: int, activation_bits: int, sum_bits: int, fpga_family: str) -> ArraySpec:
-    """A column that adds so many activations, each with a sign or not at all, to a sum of so many bits."""
+    """A column that adds `terms` activations, each with a sign or not at all, to a sum of `sum_bits` bits."""
     depth = 1 << sum_bits - 1 - activation_bits
     return ArraySpec(MacSpec("uniform-sign", 2, activation_bits, depth=depth), terms, 1, fpga_family=fpga_family)
 

@@ -25,7 +25,8 @@ from hw.emit import to_verilog
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.memory_map import MemorySize
 from sim.engine.term_lane import TermLane
-from sim.measure.yosys_area import Area, area
+from sim.measure.yosys_area import Area, measure_area
+from sim.workspace import Workspace
 
 PIXELS = 32  # a row of ResNet-8's largest maps
 FORMS = ((8, 3), (8, 4), (16, 3), (16, 4))  # programs, terms of each a cycle
@@ -78,8 +79,11 @@ def cycles_of(terms: np.ndarray, at_once: int) -> int:
     return int(np.maximum(1, -(-terms // at_once)).sum())
 
 
-def families_of(levels: np.ndarray) -> Iterator[np.ndarray]:
-    """Levels by their odd factor, 1, 3, 5 …, divided by it: sums that are multiplied by it only once they are whole."""
+def by_odd_factor(levels: np.ndarray) -> Iterator[np.ndarray]:
+    """Levels in groups with the same odd factor, 1, 3, 5 …, divided by it.
+
+    A group's sum is multiplied by the factor once, when it is whole.
+    """
     factors = np.abs(levels) // np.maximum(levels & -levels, 1)
     for factor in np.unique(factors[factors > 0]):
         yield levels[factors == factor] // factor
@@ -90,7 +94,7 @@ def channel_cycles(even: np.ndarray, odd: np.ndarray | None, pieces: int, at_onc
     if odd is not None:
         terms = [terms_of(part) for part in (even, odd)]
         return pieces * sum(cycles_of(part, at_once) for part in terms)
-    by_factor = sum(cycles_of(terms_of(family), at_once) for family in families_of(even))
+    by_factor = sum(cycles_of(terms_of(part), at_once) for part in by_odd_factor(even))
     return pieces * max(1, min(cycles_of(terms_of(even), at_once), by_factor))
 
 
@@ -118,14 +122,14 @@ def network_cycles(graph: Graph, programs: int, at_once: int, spec: EngineSpec) 
 
 
 def weight_terms(graph: Graph, spec: EngineSpec) -> float:
-    """Terms a weight of the layers whose codes the products take whole, by signed digits or odd factors."""
+    """Terms a weight of the layers whose codes the products take whole; 0 where there is no such layer."""
     terms = weights = 0
     for node in graph.convolutions():
         if node.quantiser.bits <= spec.mac.activation_bits:
             even, odd = node.products.even, node.products.odd
             terms += int(np.count_nonzero(even)) + (0 if odd is None else int(np.count_nonzero(odd)))
             weights += even.size
-    return terms / weights
+    return terms / weights if weights else 0.0
 
 
 def map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> MemorySize:
@@ -139,15 +143,21 @@ def map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> M
 
 
 def measure_lane(terms: int, spec: EngineSpec, root: Path) -> Area:
-    """The cells of a lane of 7-series. Raises InputError."""
+    """Measure the cells of a lane of 7-series. Raises InputError."""
     lane = TermLane(terms, spec.mac.activation_bits, spec.sum_bits)
-    verilog = root / "term_lane" / f"{terms}_{spec.mac.activation_bits}_{spec.sum_bits}.v"
+    verilog = Workspace(root).verilog_file(f"{TOP}_{terms}_{spec.mac.activation_bits}_{spec.sum_bits}")
     write_text(verilog, to_verilog(lane, TOP, f"a lane of {terms} terms a cycle"))
-    return area(verilog, TOP, PROGRAM_FAMILY, False, root)
+    return measure_area(verilog, TOP, PROGRAM_FAMILY, False, root)
 
 
 def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermProgram]:
-    """A network as programs of terms, in each of FORMS; spec: of the engine of arrays that it is compared with."""
+    """Measure a network as programs of terms, in each of FORMS; none where products take no layer's codes whole.
+
+    spec: of the engine of arrays that it is compared with. Raises InputError.
+    """
+    if not weight_terms(graph, spec):
+        return []
+    lanes = {terms: measure_lane(terms, spec, root) for terms in sorted({terms for _, terms in FORMS})}
     return [
         TermProgram(
             programs=programs,
@@ -155,7 +165,7 @@ def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermPro
             terms=terms,
             weight_terms=weight_terms(graph, spec),
             cycles=network_cycles(graph, programs, terms, spec),
-            lane=measure_lane(terms, spec, root),
+            lane=lanes[terms],
             blocks=map_copies(graph, programs, terms, spec).blocks(PROGRAM_FAMILY),
         )
         for programs, terms in FORMS

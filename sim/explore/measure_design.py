@@ -21,9 +21,9 @@ from sim.explore.design import Design, family_of, form_of, is_rival, mac_of, pro
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
-from sim.measure.nextpnr_clock import clock
+from sim.measure.nextpnr_clock import measure_clock
 from sim.measure.switching import measure_switching
-from sim.measure.yosys_area import area
+from sim.measure.yosys_area import measure_area
 from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job
 from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
@@ -153,13 +153,13 @@ def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict
         return structs.asdict(measure_switching(design, golden, root))
     if task.target == ASIC:
         return {"gates": count_gate_equivalents(verilog, design.name, task.liberty, root)}
-    cells = area(verilog, design.name, task.target, task.dsp, root)
+    cells = measure_area(verilog, design.name, task.target, task.dsp, root)
     figures = structs.asdict(cells)
     if task.target not in DEVICES:
         return figures | {"per_lut": products_per_cycle(design) / cells.luts}
     if not task.seeds:
         return figures
-    rates = clock(design, verilog, task.target, task.seeds, root, task.dsp)
+    rates = measure_clock(design, verilog, task.target, task.seeds, root, task.dsp)
     per_lut = rates.best * products_per_cycle(design) / cells.luts
     return figures | {"mhz": rates.best, "mhz_median": rates.median, "per_lut": per_lut}
 

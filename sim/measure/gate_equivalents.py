@@ -12,7 +12,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
 from asq_model.common.records import Positive, Schema, remembered
-from sim.measure.tools import flat, yosys
+from sim.measure.tools import flat, run_yosys
 from sim.workspace import Workspace
 
 MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"
@@ -60,7 +60,7 @@ def map_to_gates(verilog: Path, top: str, liberty: Path | None, script: str, fol
         (folder / "unit.v").write_bytes(verilog.read_bytes())
         if liberty:
             (folder / "cells.lib").write_bytes(liberty.read_bytes())
-        yosys(script, folder)
+        run_yosys(script, folder)
     try:
         module = read_json(report, "statistics")["modules"][f"\\{top}"]
         size = float(module["area" if liberty else "estimated_num_transistors"])

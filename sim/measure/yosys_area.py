@@ -17,7 +17,7 @@ from asq_model.common.files import fingerprint, read_json, read_text, reported_o
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
-from sim.measure.tools import flat, yosys
+from sim.measure.tools import flat, run_yosys
 from sim.workspace import Workspace
 
 VERILOG_MB = 64  # of large arrays
@@ -45,6 +45,7 @@ AREA: Schema[Synthesis] = Schema("area", Synthesis)
 
 
 def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
+    """Count the cells whose types begin with one of these names."""
     return sum(number for cell, number in cells.items() if cell.startswith(names))
 
 
@@ -78,10 +79,10 @@ def mapped_digest(folder: Path, family: str) -> str | None:
     return sha256_file(mapped) if family in PLACED and mapped.is_file() else None
 
 
-def area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
-    """The cells that a module needs of an FPGA family, by `summed`, remembered below `root`. Raises InputError.
+def measure_area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:
+    """Count the cells that a module needs of an FPGA family, remembered below `root`. Raises InputError.
 
-    Where there is a placer, they are left for it in `Workspace.synthesis`/MAPPED.
+    dsp: with multiplier blocks. Where there is a placer, the netlist is left for it in `Workspace.synthesis`/MAPPED.
     """
     read = flat("unit.v", top, library_of(verilog, family))
     script = f"{read}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
@@ -115,7 +116,7 @@ def run_synthesis(script: str, verilog: Path, copy: Path) -> None:
     with reported_os_errors("synthesise in", copy.parent):
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(verilog.read_bytes())
-        yosys(script, copy.parent)
+        run_yosys(script, copy.parent)
 
 
 def read_cells(report: Path, top: str, family: str) -> Area:
@@ -127,11 +128,11 @@ def read_cells(report: Path, top: str, family: str) -> Area:
     return summed(FPGA_FAMILIES[family], cells)
 
 
-def areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar = SILENT) -> dict[str, Area]:
-    """`area` of each module, from its Verilog file, side by side."""
+def measure_areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar = SILENT) -> dict[str, Area]:
+    """Measure the area of modules, given by their Verilog files, side by side."""
 
     def run(top: str) -> Area:
-        cells = area(units[top], top, family, dsp, root)
+        cells = measure_area(units[top], top, family, dsp, root)
         bar.say(f"  {top:32} {family:6} {'DSP' if dsp else '   '} {cells.luts} LUTs, {cells.ffs} FFs")
         bar.advance()
         return cells

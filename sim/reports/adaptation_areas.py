@@ -14,7 +14,7 @@ from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import to_verilog
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.yosys_area import Area, areas
+from sim.measure.yosys_area import Area, measure_areas
 from sim.workspace import Workspace
 
 MACS = (1, 16, 64, 256)  # multiplying side by side, that the block's area is compared with
@@ -110,7 +110,7 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
     bar.expect(2 * len(FPGA_FAMILIES) * len(verilog | others))
     for family in FPGA_FAMILIES:
         for dsp in (False, True):
-            modules = areas(verilog | others, family, dsp, root, bar)
+            modules = measure_areas(verilog | others, family, dsp, root, bar)
             pairs = [quantisers(modules, bits) for bits in RIVAL_BITS]
             reports.append(
                 {

@@ -1,6 +1,7 @@
 """Running a bench: one job is one unit, a set of tests and a result file; jobs run side by side."""
 
 import os
+import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -35,7 +36,7 @@ JOB = "job.json"  # in a run's folder, for its bench to read
 
 @dataclass(frozen=True)
 class Job:
-    """A unit's bench: which tests (none: all), on which golden vectors (None: no `golden` test).
+    """A run of a unit's test bench: which tests (none: all), on which golden vectors (None: no `golden` test).
 
     layer: only this one of the golden vectors, and without `tests` only the golden one. waves: whether a waveform is
     written.
@@ -50,6 +51,7 @@ class Job:
 
     @property
     def chosen(self) -> list[str]:
+        """The tests that run."""
         every = BLOCK_TESTS if isinstance(self.spec, BlockSpec) else MAC_TESTS
         tests = self.tests or (every if self.layer is None else ("golden",))
         return [test for test in tests if test != "golden" or self.golden is not None]
@@ -72,6 +74,7 @@ class Outcome:
 
     @property
     def log(self) -> Path:
+        """What the simulator printed."""
         return self.folder / "sim.log"
 
     @property
@@ -94,7 +97,7 @@ class Outcome:
         return [f"{name} {test}: {state}; log {self.log}" for test, state in self.tests.items() if state != "passed"]
 
     def alone(self) -> Job:
-        """The first test that failed, with a waveform; of a golden one the layer where it did."""
+        """The job that runs the first failed test again with a waveform, a golden one on the layer where it failed."""
         test = next(test for test, state in self.tests.items() if state != "passed")
         failures = self.findings.get("golden", {}).get("failures", []) if test == "golden" else []
         layer = failures[0]["layer"] if failures else self.job.layer
@@ -103,7 +106,8 @@ class Outcome:
     def again(self) -> str:
         """The command line that runs the first failed test again."""
         (test,), layer = self.alone().tests, self.alone().layer
-        return f"python -m sim again {self.folder / JOB} --test {test}{f' --layer {layer}' if layer else ''}"
+        words = ["python", "-m", "sim", "again", str(self.folder / JOB), "--test", test]
+        return shlex.join([*words, *(["--layer", layer] if layer else [])])
 
 
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
@@ -189,7 +193,7 @@ def job_file_of(job: Job, result: Path) -> JobFile:
 
 
 def read_job(path: Path) -> Job:
-    """The job that a bench was given. Raises InputError."""
+    """Read the job that a bench was given. Raises InputError."""
     stored = read_record(path, JOB_FILE)
     kinds = {kind: spec for spec, kind in BENCHES.items()}
     try:
@@ -203,7 +207,10 @@ def read_job(path: Path) -> Job:
 
 
 def run_jobs(jobs: list[Job], root: Path, force: bool, bar: Bar = SILENT) -> list[Outcome]:
-    """Run jobs on all cores, the first one alone until its build has made the objects that the others share."""
+    """Run jobs on all cores, the first one alone: its build makes the objects that the others share.
+
+    force: simulate even what did not change. Returns the outcomes in the jobs' order. Raises InputError.
+    """
     outcomes: dict[Job, Outcome] = {}
 
     def finish(job: Job, outcome: Outcome) -> None:

@@ -106,10 +106,11 @@ def read_findings(path: Path) -> TestFindings:
 
 
 def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
-    """Each test's fate from cocotb's results file: "passed", or the first line of its failure's message. A test that
-    the file says nothing of, once and clearly, has failed.
+    """Read each test's result from cocotb's results file: "passed", or the first line of its failure's message.
+
+    A test that the file does not name, or names twice, has failed. log: where such a message points to.
     """
-    fates = {test: f"did not run, see {log}" for test in tests}
+    results = {test: f"did not run, see {log}" for test in tests}
     cases: dict[str, list[ElementTree.Element]] = {}
     # A simulator that died wrote none, or half of one.
     with suppress(InputError, ElementTree.ParseError, ValueError, LookupError, RecursionError):
@@ -117,13 +118,13 @@ def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
         for case in ElementTree.fromstring(read_bytes(path, "results", RESULTS_MB)).iter("testcase"):
             cases.setdefault(case.get("name", "").rpartition(".")[2], []).append(case)
     for test, runs in cases.items():
-        if test in fates:
-            fates[test] = fate(runs[0]) if len(runs) == 1 else f"ran {len(runs)} times, see {log}"
-    return fates
+        if test in results:
+            results[test] = result_of(runs[0]) if len(runs) == 1 else f"ran {len(runs)} times, see {log}"
+    return results
 
 
-def fate(case: ElementTree.Element) -> str:
-    """The fate of one test case. Whatever stands in it beside properties means that it did not pass."""
+def result_of(case: ElementTree.Element) -> str:
+    """The result of one test case. Whatever stands in it beside properties and output means that it did not pass."""
     for part in case:
         if part.tag not in ("properties", "system-out", "system-err"):
             message = part.get("error_msg") or part.get("message") or part.text or part.tag

@@ -47,6 +47,7 @@ def compile_design(folder: Path, makefile: str, target: str, options: list[str],
 def keep(folder: Path, runtime: Path) -> None:
     """Move the compiled runtime out of a design's folder, all at once."""
     partial = runtime.with_name(f".{runtime.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed process
     partial.mkdir(parents=True)
     for item in [*folder.glob("verilated*.o"), folder / PRECOMPILED]:
         item.rename(partial / item.name)

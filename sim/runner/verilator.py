@@ -74,11 +74,13 @@ def verilator() -> str:
 
 
 def version_text(executable: str) -> str:
+    """What a program prints when it is asked for its version."""
     done = subprocess.run([executable, "--version"], capture_output=True, text=True)
     return done.stdout.strip() or done.stderr.strip()
 
 
 def compiler_version() -> str:
+    """The first line of the C++ compiler's version text."""
     return version_text(COMPILER).partition("\n")[0]
 
 
@@ -140,10 +142,10 @@ def prepare_runtime() -> None:
 
 
 def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
-    """Build `spec`'s bench from its emitted Verilog, if `waves` so that it can write a waveform; return the folder with
-    the executable.
+    """Build a unit's test bench from its emitted Verilog, and return the folder with the executable.
 
-    Nothing is done if the Verilog, the tools and the options are those of the build that is there.
+    waves: so that it can write a waveform. Nothing is done if the Verilog, the tools and the options are those of the
+    build that is there.
     """
     args = [*VERILATOR_OPTIONS, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
     tools = tools_of(args)

@@ -1,5 +1,6 @@
 """Which matrices are unrolled: a part of a trained layer, with the weights of each form and vectors to check it on."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,19 +29,22 @@ class Case:
 
 
 def parse_case(option: str, text: str) -> Case:
-    """`folder:layer:16x16` (inputs x outputs), given to `option`. Raises InputError."""
+    """Parse `folder:layer:16x16` (inputs x outputs), given to `option`. Raises InputError."""
     try:
         folder, layer, size = text.rsplit(":", 2)
         inputs, outputs = (int(number) for number in size.split("x"))
         if min(inputs, outputs) < 1:
             raise ValueError
     except ValueError as error:
-        raise InputError(f"{option} has {text!r}; allowed: folder:layer:inputs x outputs, as x:conv1:16x8") from error
+        raise InputError(f"{option} has {text!r}; allowed: folder:layer:INPUTSxOUTPUTS, as x:conv1:16x8") from error
     return Case(Path(folder), layer, inputs, outputs)
 
 
 def find_layer(case: Case) -> GoldenLayer:
-    """Raises InputError unless the folder has that layer, that large, with POST weights and unsigned activations."""
+    """Find the layer of a case in its folder.
+
+    Raises InputError unless it is there, as large, with POST weights and unsigned activations.
+    """
     layers = {layer.name: layer for layer in read_golden(case.golden)}
     low_bit = {name: layer for name, layer in layers.items() if "post" in specs_of(layer)}
     if case.layer not in low_bit:
@@ -55,18 +59,23 @@ def find_layer(case: Case) -> GoldenLayer:
 
 
 def specs_of(layer: GoldenLayer) -> dict[str, MacSpec]:
+    """The units that a layer has results for, by name."""
     return {spec.unit: spec for spec in map(spec_of, layer.entry["units"].values())}
 
 
 def problems(case: Case) -> Iterator[tuple[str, Problem, np.ndarray]]:
-    """(form, problem, activations int64 [V, N] to check it on: golden, random and each output's extremes)."""
+    """(key of FORMS, problem, activations int64 [V, N]) of a case in each form.
+
+    The activations to check it on are golden ones, random ones and the extremes of each output.
+    """
     layer = find_layer(case)
     specs = specs_of(layer)
     golden = layer.activations[:, : case.inputs].astype(np.int64)
     for key, form in FORMS.items():
         spec = specs[form.unit] if form.frac is None else replace(specs[form.unit], frac=form.frac)
         codes = layer.codes(spec.level_set)[: case.outputs, : case.inputs]
-        name = f"unrolled_{case.golden.name}_{case.layer.replace('.', '_')}_{case.inputs}x{case.outputs}_{key}"
+        title = f"unrolled_{case.golden.name}_{case.layer}_{case.inputs}x{case.outputs}_{key}"
+        name = re.sub(r"\W", "_", title, flags=re.ASCII)  # a module's
         problem = Problem(name, form, spec, codes)
         top = int(spec.activations.max())
         drawn = np.random.default_rng(0).integers(0, top + 1, (256, case.inputs))

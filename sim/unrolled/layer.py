@@ -15,10 +15,10 @@ from asq_model.common.files import fingerprint, reported_os_errors, sha256_file,
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
-from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, placings
+from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, measure_placings
 from sim.measure.templates import fill_template
-from sim.measure.tools import flat, yosys
-from sim.measure.yosys_area import area, synthesis_of
+from sim.measure.tools import flat, run_yosys
+from sim.measure.yosys_area import measure_area, synthesis_of
 from sim.runner.verilator import verilator
 from sim.unrolled.adder_graph import Problem, solver_version, verilog
 from sim.unrolled.cases import Case, problems
@@ -27,13 +27,11 @@ from sim.workspace import Workspace
 
 # What a graph and its check depend on.
 SOURCES = source_paths(
-    *(
-        "sim/unrolled",
-        "sim/measure/templates.py",
-        "sim/vectors/packing.py",
-        "sim/runner/verilator.py",
-        "sim/runner/runtime.py",
-    ),
+    "sim/unrolled",
+    "sim/measure/templates.py",
+    "sim/vectors/packing.py",
+    "sim/runner/verilator.py",
+    "sim/runner/runtime.py",
     "asq_model/spec",
 )
 PLACED_ON = "ecp5"
@@ -105,7 +103,7 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> Graph:
 
 
 def place_layer(problem: Problem, graph: Graph, seeds: int, root: Path) -> Clock | None:
-    """Best and median MHz between registers over the placings that end in time, remembered; None where none ends."""
+    """Place a layer between registers: best and median MHz over the placings that end in time, None where none ends."""
     device, source = DEVICES[PLACED_ON], unit_file(problem, root)
     top = f"registered_{problem.name}"
     script = f"{flat('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
@@ -118,23 +116,23 @@ def place_layer(problem: Problem, graph: Graph, seeds: int, root: Path) -> Clock
         wrapper = fill_template(REGISTERED, top=problem.name, a_bits=a_bits, y_bits=sum(graph.widths))
         (folder / "unit.v").write_bytes(source.read_bytes())
         (folder / "wrapper.v").write_text(wrapper)
-        yosys(script, folder)
+        run_yosys(script, folder)
 
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        rates = placings(device, seeds, folder, inputs, write_netlist)
+        rates = measure_placings(device, seeds, folder, inputs, write_netlist)
     return Clock(max(rates), statistics.median(rates)) if rates else None
 
 
 def measure_layer(case: Case, placed: bool, seeds: int, root: Path, bar: Bar = SILENT) -> dict[str, LayerFigures]:
-    """Every form of a case, solved and simulated; if `placed`, synthesised and placed too. Raises InputError."""
+    """Solve and simulate a case in every form; if `placed`, synthesise and place it too. Raises InputError."""
     figures = {}
     for key, problem, activations in problems(case):
         graph = solve_layer(problem, activations, root)
         figures[key] = LayerFigures(graph)
         if placed:
             source = unit_file(problem, root)
-            luts = {family: area(source, problem.name, family, False, root).luts for family in FPGA_FAMILIES}
+            luts = {family: measure_area(source, problem.name, family, False, root).luts for family in FPGA_FAMILIES}
             clock = None if problem.form.how == "parts" else place_layer(problem, graph, seeds, root)
             figures[key] = LayerFigures(graph, luts, clock)
         bar.say(f"  {problem.name:64} {graph.cost:.0f} adder bits")

@@ -36,7 +36,7 @@ def build_layer_bench(name: str, source: Path, folder: Path, runtime: Path) -> N
 def simulate(
     name: str, source: Path, activations: np.ndarray, bits: int, expected: np.ndarray, widths: list[int], root: Path
 ) -> None:
-    """Run the module in Verilator, beside its source. Raises InputError unless every result is the expected one.
+    """Run a layer's module in Verilator. Raises InputError unless every result is the expected one.
 
     activations: int [V, N] of `bits` bits. expected: int [V, results], signed, of `widths` bits.
     """
@@ -57,7 +57,7 @@ def simulate(
             [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
         )
         (folder / "vectors.hex").write_text("\n".join(f"{word:x}" for word in words) + "\n")
-    build_layer_bench(name, source, folder, runtime)
+        build_layer_bench(name, source, folder, runtime)
     printed = subprocess.run([folder.resolve() / "Vbench"], cwd=folder, capture_output=True, text=True).stdout
     if f"wrong: 0 of {len(activations)}" not in printed:
         first = printed.strip().splitlines()[:1]

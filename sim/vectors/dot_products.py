@@ -67,7 +67,7 @@ class Workload:
 
 
 def by_parity(spec: MacSpec, codes: np.ndarray, activations: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The terms of one dot product in two: odd half-exponents first, then the others; the larger part may be all."""
+    """The terms of one dot product in two: odd half-exponents first, then the others; without a part that is empty."""
     odd = spec.level_set.odd[codes] != 0
     return [(codes[part], activations[part]) for part in (odd, ~odd) if part.any()]
 
@@ -105,8 +105,9 @@ def product_workload(spec: MacSpec) -> Workload:
 
 
 def extreme_workload(spec: MacSpec) -> Workload:
-    """The longest dot products at the largest and the smallest sums they can reach, in a row, then each again
-    after the other's opposite, so that every bit of the accumulator has to move.
+    """Three of the longest dot products, with the largest, the smallest and again the largest sum there can be.
+
+    Every bit of the accumulator has to move from one to the next.
     """
     values = np.outer(spec.level_set.values, spec.activations)
     terms = []

@@ -7,10 +7,11 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.rescale import Rescale
 from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
 
-NAME = "made"  # in the place of a layer's
+NAME = "made"  # stands for a layer's name in messages
 
 
 def signed_values(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Random integers of `bits` bits, two's complement."""
     return rng.integers(-(1 << bits - 1), 1 << bits - 1, shape)
 
 

@@ -41,7 +41,7 @@ class Stimulus:
             raise InputError(f"gates of {name} gave {len(values)} results of {len(self.expected)}")
 
 
-def shortened(workload: Workload, products: int) -> Workload:
+def first_products(workload: Workload, products: int) -> Workload:
     """A workload's first dot products, whole ones, as many as it takes to have `products` products."""
     dots = int(np.searchsorted(workload.ends, products)) + 1
     end = int(workload.ends[:dots][-1])
@@ -55,9 +55,9 @@ def shortened(workload: Workload, products: int) -> Workload:
 
 
 def unit_parts(spec: MacSpec, golden: Path, products: int) -> Iterator[Stimulus]:
-    """A layer's dot products each; no further one is begun once there are so many products."""
+    """What drives a unit's gates: a part for each golden layer, until they make `products` products."""
     for whole in golden_workloads(spec, golden):
-        workload = shortened(whole, products)
+        workload = first_products(whole, products)
         expected = [(f"{workload.name} vector {vector}", int(sum_)) for vector, sum_ in enumerate(workload.expected)]
         yield Stimulus(workload.words(spec), expected, [spec.result_width], workload.products)
         products -= workload.products
@@ -66,7 +66,7 @@ def unit_parts(spec: MacSpec, golden: Path, products: int) -> Iterator[Stimulus]
 
 
 def array_words(spec: ArraySpec, tile: Tile) -> list[int]:
-    """A tile's words: its weights, a row each, then its activations. What is not valid stays as it was."""
+    """A tile's words: its weights, a row each, then its activations. A payload that is not valid stays as it was."""
     i_width, load_width = spec.rows * spec.mac.activation_bits, spec.columns * spec.mac.level_set.code_bits
     vectors, loads = tile.words(spec), tile.load_words(spec)
     i_valid = 1 << i_width + load_width
@@ -75,7 +75,7 @@ def array_words(spec: ArraySpec, tile: Tile) -> list[int]:
 
 
 def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimulus]:
-    """A tile each; no further one is begun once there are so many products."""
+    """What drives an array's gates: a part for each golden tile, until they make `products` products."""
     for layer in read_golden(golden):
         for tile in golden_tiles(spec, layer, SEED) if layer.fits(spec.mac) else ():
             if products <= 0:
@@ -91,7 +91,10 @@ def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimul
 
 
 def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus:
-    """Golden vectors, layer after layer, until there are `products` products. Raises InputError for none."""
+    """What drives a netlist's gates: golden vectors, layer after layer, until they make `products` products.
+
+    Raises InputError where the golden vectors hold nothing for the unit.
+    """
     if products < 1:
         raise InputError(f"products is {products}; allowed: 1 or more")
     if isinstance(spec, ArraySpec):

@@ -11,9 +11,10 @@ WIDTHS = ((3, 3), (4, 4), (4, 8), (3, 4), (5, 4))
 
 
 def shipped_folder(widths: tuple[int, int]) -> Path:
-    """The vectors of one network."""
+    """The folder of the vectors at these widths, of weights and activations."""
     return SHIPPED / f"digits_post{widths[0]}_a{widths[1]}_seed0"
 
 
 def shipped_folders() -> tuple[Path, ...]:
+    """The folders of all vectors that come with the package."""
     return tuple(shipped_folder(widths) for widths in WIDTHS)

@@ -1,6 +1,7 @@
 """Networks as programs of terms: the terms are the weights, the schedule counts them, and the lane adds them."""
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,10 +18,11 @@ from asq_model.spec.mac import MacSpec
 from hw.engine.presets import Preset, engine_spec
 from sim.engine.term_lane import TermLane
 from sim.engine.term_program import (
+    by_odd_factor,
     channel_cycles,
     cycles_of,
-    families_of,
     map_copies,
+    measure_programs,
     network_cycles,
     signed_digits,
     terms_of,
@@ -46,7 +48,7 @@ def test_a_digit_takes_a_cycle_for_every_few_terms_and_one_to_double() -> None:
 
 def test_odd_factors_are_taken_where_they_are_shorter() -> None:
     levels = np.array([3, 6, -3, 7, 0])
-    assert [family.tolist() for family in families_of(levels)] == [[1, 2, -1], [1]]
+    assert [group.tolist() for group in by_odd_factor(levels)] == [[1, 2, -1], [1]]
     assert channel_cycles(levels, None, 1, 8) == min(3 + 1, 2 + 1)
     assert channel_cycles(np.zeros(4, dtype=int), None, 1, 8) == 1
     assert channel_cycles(np.array([1, 2]), np.array([0, 4]), 2, 1) == 2 * (2 + 3)
@@ -60,6 +62,13 @@ def test_a_network_s_cycles_fall_with_programs_and_terms_and_its_copies_grow() -
     copies = [map_copies(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 4))]
     assert copies[1].copies == 16 * copies[0].copies and copies[1].rows == copies[0].rows
     assert 0 < weight_terms(made.graph, spec) <= 1  # a POST level is one term, or none
+
+
+def test_products_that_take_no_layer_s_codes_whole_have_no_programs_of_terms(tmp_path) -> None:
+    made = adapting_network(MAC)
+    spec = engine_spec(Preset("", 8, 2), made.graph, replace(MAC, activation_bits=2), 16)
+    assert weight_terms(made.graph, spec) == 0
+    assert measure_programs(made.graph, spec, tmp_path) == []
 
 
 class DecodedLane(wiring.Component):

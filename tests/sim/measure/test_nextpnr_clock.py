@@ -13,9 +13,9 @@ from hw.harness.timing_wrapper import FOLD
 from sim.measure import gate_equivalents, nextpnr_clock
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
-from sim.measure.nextpnr_clock import Clock, clock, netlist, place_once
+from sim.measure.nextpnr_clock import Clock, measure_clock, place_once, write_netlist
 from sim.measure.tools import find_tool
-from sim.measure.yosys_area import area, summed
+from sim.measure.yosys_area import measure_area, summed
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -55,13 +55,13 @@ def liberty(tmp_path):
 def test_a_clock_is_measured_once_and_kept(device, build_root, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, build_root / "verilog")
-    found = clock(spec, verilog, device, 2, tmp_path)
+    found = measure_clock(spec, verilog, device, 2, tmp_path)
     assert 50 < found.median <= found.best < 1000
-    monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: pytest.fail("synthesised again"))
-    assert clock(spec, verilog, device, 2, tmp_path) == found
-    monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
+    monkeypatch.setattr(nextpnr_clock, "write_netlist", lambda *words: pytest.fail("synthesised again"))
+    assert measure_clock(spec, verilog, device, 2, tmp_path) == found
+    monkeypatch.setattr(nextpnr_clock, "write_netlist", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: {3: 1000.0}[seed])
-    assert clock(spec, verilog, device, 3, tmp_path).best == 1000  # one more placing makes only that
+    assert measure_clock(spec, verilog, device, 3, tmp_path).best == 1000  # one more placing makes only that
 
 
 def folding(bits: int) -> tuple[int, int]:
@@ -78,8 +78,8 @@ def folding(bits: int) -> tuple[int, int]:
 def test_what_is_placed_is_what_is_counted(device, build_root, tmp_path):
     spec = MacSpec("post", 4, 4, depth=4)
     verilog, sidecar = emit(spec, build_root / "verilog")
-    netlist(spec, verilog, device, False, tmp_path, tmp_path)
-    counted = area(verilog, spec.name, device, False, tmp_path)
+    write_netlist(spec, verilog, device, False, tmp_path, tmp_path)
+    counted = measure_area(verilog, spec.name, device, False, tmp_path)
     module = json.loads((tmp_path / "unit.json").read_text())["modules"][f"registered_{spec.name}"]
     placed = summed(FPGA_FAMILIES[device], Counter(cell["type"] for cell in module["cells"].values()))
     ports = [port for port in json.loads(sidecar.read_text())["ports"] if port["name"] not in ("clk", "rst")]
@@ -105,11 +105,11 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
 def test_a_placing_that_does_not_end_is_left_out(build_root, tmp_path, monkeypatch):
     spec = MacSpec("uniform", 2, 1, depth=4)
     verilog, _ = emit(spec, build_root / "verilog")
-    monkeypatch.setattr(nextpnr_clock, "netlist", lambda *words: None)
+    monkeypatch.setattr(nextpnr_clock, "write_netlist", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: 100.0 * seed if seed > 1 else None)
-    assert clock(spec, verilog, "ice40", 3, tmp_path) == Clock(300.0, 250.0)
+    assert measure_clock(spec, verilog, "ice40", 3, tmp_path) == Clock(300.0, 250.0)
     with pytest.raises(InputError, match="nextpnr ended in 600 s for none of 1 seeds"):
-        clock(spec, verilog, "ecp5", 1, tmp_path)
+        measure_clock(spec, verilog, "ecp5", 1, tmp_path)
 
 
 def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, build_root, tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ def test_gate_equivalents_are_areas_in_the_smallest_nand2(liberty, build_root, t
     stat = json.loads((tmp_path / "synth" / f"{spec.name}-gates" / "stat.json").read_text())
     cells = stat["modules"][f"\\{spec.name}"]["num_cells_by_type"]
     assert found == pytest.approx(sum(AREAS[cell] * number for cell, number in cells.items()) / 2)
-    monkeypatch.setattr(gate_equivalents, "yosys", lambda script, folder: pytest.fail("synthesised again"))
+    monkeypatch.setattr(gate_equivalents, "run_yosys", lambda script, folder: pytest.fail("synthesised again"))
     assert count_gate_equivalents(verilog, spec.name, liberty, tmp_path) == found
 
 

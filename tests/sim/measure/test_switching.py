@@ -117,7 +117,7 @@ def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_r
 
 @pytest.mark.exhaustive
 def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root, monkeypatch):
-    mapped = switching.netlist
+    mapped = switching.map_to_netlist
 
     def broken(verilog, top, folder):
         module = mapped(verilog, top, folder)
@@ -127,7 +127,7 @@ def test_a_netlist_that_computes_wrongly_has_no_figure(small_golden, build_root,
         path.write_text(text.replace(" ^ ", " & ", 1))
         return module
 
-    monkeypatch.setattr(switching, "netlist", broken)
+    monkeypatch.setattr(switching, "map_to_netlist", broken)
     with pytest.raises(InputError, match=rf"gates of {SPEC.name} compute wrongly: \S+ vector \d+: expected -?\d+, got"):
         measure_switching(SPEC, small_golden, build_root, FEW + 1)
 
@@ -148,6 +148,6 @@ def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
 
 def test_what_cannot_be_done_is_one_line(tmp_path):
     with pytest.raises(InputError, match=f"false failed in {tmp_path}: it ended with 1"):
-        switching.command(["false"], tmp_path)
+        switching.run_command(["false"], tmp_path)
     with pytest.raises(InputError, match=r"sh failed in .*: an error$"):
-        switching.command(["sh", "-c", "echo begin; echo an error >&2; echo end >&2; exit 1"], tmp_path)
+        switching.run_command(["sh", "-c", "echo begin; echo an error >&2; echo end >&2; exit 1"], tmp_path)

@@ -13,7 +13,7 @@ from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.yosys_area import Area, area, summed
+from sim.measure.yosys_area import Area, measure_area, summed
 from sim.reports.adaptation_areas import adaptation_shares, area_lines
 from sim.reports.adaptation_page import ASQ, page
 
@@ -45,19 +45,19 @@ def test_a_network_without_adapters_is_refused(small_golden, refused, tmp_path):
 @pytest.mark.parametrize("family", [some(name, ("ice40", "ecp5"), name) for name in FPGA_FAMILIES])
 def test_area_is_measured_once_and_kept(family, build_root, tmp_path, monkeypatch):
     verilog, _ = emit(MacSpec(), build_root / "verilog")
-    found = area(verilog, "post_mac_w3a3", family, False, tmp_path)
+    found = measure_area(verilog, "post_mac_w3a3", family, False, tmp_path)
     assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
     cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{family}" / "stat.json").read_text())
     cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
     assert summed(FPGA_FAMILIES[family], cells) == found
-    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: pytest.fail("synthesised again"))
-    assert area(verilog, "post_mac_w3a3", family, False, tmp_path) == found
+    monkeypatch.setattr(yosys_area, "run_yosys", lambda script, folder: pytest.fail("synthesised again"))
+    assert measure_area(verilog, "post_mac_w3a3", family, False, tmp_path) == found
 
 
 def test_a_multiplier_block_is_used_only_when_asked_for(build_root, tmp_path):
     spec = MacSpec("uniform", 8, 8)
     verilog, _ = emit(spec, build_root / "verilog")
-    with_blocks, without = (area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
+    with_blocks, without = (measure_area(verilog, spec.name, "ecp5", dsp, tmp_path) for dsp in (True, False))
     assert with_blocks.dsps == 1 and without.dsps == 0 and without.luts > 2 * with_blocks.luts
 
 
@@ -65,14 +65,14 @@ def test_a_synthesis_that_reports_nothing_has_failed(build_root, tmp_path, monke
     """A tool that stops early with exit 0; a tool that stops with an error."""
     verilog, _ = emit(MacSpec(), build_root / "verilog")
     with pytest.raises(InputError, match=r"Yosys could not synthesise in .*-ice40"):
-        area(verilog, "another_top", "ice40", False, tmp_path)
-    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: None)
+        measure_area(verilog, "another_top", "ice40", False, tmp_path)
+    monkeypatch.setattr(yosys_area, "run_yosys", lambda script, folder: None)
     with pytest.raises(InputError, match="Yosys wrote no statistics of post_mac_w3a3"):
-        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+        measure_area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
     empty = json.dumps({"modules": {"\\post_mac_w3a3": {"num_cells_by_type": {"SB_DFF": 3}}}})
-    monkeypatch.setattr(yosys_area, "yosys", lambda script, folder: (folder / "stat.json").write_text(empty))
+    monkeypatch.setattr(yosys_area, "run_yosys", lambda script, folder: (folder / "stat.json").write_text(empty))
     with pytest.raises(InputError, match="found no look-up table in post_mac_w3a3"):
-        area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
+        measure_area(verilog, "post_mac_w3a3", "ice40", False, tmp_path)
 
 
 def test_the_shares_of_adaptation():

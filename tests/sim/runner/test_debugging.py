@@ -145,6 +145,13 @@ def test_a_job_file_that_was_changed_is_refused(refused, tmp_path):
         read_job(tmp_path / "none.json")
 
 
+def test_a_layer_of_a_run_without_golden_vectors_is_refused(refused, tmp_path):
+    path = tmp_path / "job.json"
+    write_record(path, JOB_FILE, job_file_of(Job(SPEC, None, ("timing",)), tmp_path / "result.json"))
+    line = refused("sim", "again", path, "--layer", "fc")
+    assert line == f"error: --layer is fc, but {path} is of a run without golden vectors"
+
+
 @pytest.mark.parametrize(
     "spec", [SPEC, ArraySpec(MacSpec("pot", 4, 4), 2, 2), BlockSpec("quantiser")], ids=lambda spec: spec.name
 )

@@ -130,9 +130,9 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
     found = solve_layer(problem, activations, root)
     rates = place_layer(problem, found, 1, root)
     assert 20 < rates.median <= rates.best < 1000
-    monkeypatch.setattr(layer, "yosys", lambda *words: pytest.fail("synthesised again"))
+    monkeypatch.setattr(layer, "run_yosys", lambda *words: pytest.fail("synthesised again"))
     assert place_layer(problem, found, 1, root) == rates
-    monkeypatch.setattr(layer, "yosys", lambda *words: None)
+    monkeypatch.setattr(layer, "run_yosys", lambda *words: None)
     monkeypatch.setattr(nextpnr_clock, "place_once", lambda device, seed, folder: 2000.0 if seed == 3 else None)
     assert place_layer(problem, found, 3, root) == Clock(2000.0, (2000.0 + rates.best) / 2)
     source = unit_file(problem, root)
