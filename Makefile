@@ -1,5 +1,5 @@
 # Every target makes .venv first if it is not there; nothing else has to be installed by hand.
-# What can be given to a target, as in `make sim BITS=4`, stands below; README says what it means. 0 and empty switch off.
+# What can be given to a target, as in `make sim BITS=4`, stands below; the guides in docs/ say what it means. 0 and empty switch off.
 
 PYTHON ?= python3
 VENV := .venv
@@ -76,7 +76,7 @@ help: ## list the targets
 	@echo "Options stand behind, as in make sim BITS=4; a wrong one lists those allowed."
 
 sim: $(READY) ## train, export golden vectors, emit RTL, simulate, report
-	@$(if $(call given,WAVES),$(PY) -m sim run --check=1 $(call options,run) && sh sim/runner/lz4.sh $(VENV))
+	@$(if $(filter-out 0,$(call given,WAVES)),$(PY) -m sim run --check=1 $(call options,run) && sh sim/runner/lz4.sh $(VENV))
 	@$(PY) -m sim tools
 	@golden=$$($(PY) -m asq_model export $(call options,export) $(call passed,unit,UNIT) $(call passed,layer,LAYER)) && \
 		$(PY) -m sim run "$$golden" $(call options,run)

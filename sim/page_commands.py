@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.measured_blocks import write_block
 from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
@@ -75,8 +75,10 @@ def report(
     slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, folders, seeds), root, known_only=True)
     measured.rows += slow.rows
     measured.left_out += slow.left_out
-    if not measured.rows:
+    if not measured.rows and known:
         raise InputError("nothing of this --plan was measured before; leave --known out")
+    if not measured.rows:
+        raise InputError(f"--plan is {shown(plan)}, none of which is measured on --devices {shown(devices)}")
     for path in write_report(measured, RESULTS, out, seeds, liberty, earlier):
         click.echo(path)
 

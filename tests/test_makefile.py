@@ -99,6 +99,7 @@ def test_a_variable_becomes_its_option():
     [
         ("sim", ["UNIT=pot", "LAYER=fc"], "-m asq_model export --unit 'pot' --layer 'fc'"),
         ("sim", ["WAVES=1", "BITS=4"], "-m sim run --check=1 --waves '1'"),
+        ("sim", ["WAVES=0", "BITS=4"], "-m asq_model export --bits '4'"),  # nothing is prepared for waveforms
         ("asq", ["AREA=0"], "-m sim asq --check=1 --area '0'"),
         ("network", ["PRESET=sized"], "-m sim network --check=1 --preset 'sized'"),
         ("bitstream", ["PRESET=ecp5-25"], "-m sim bitstream --check=1 --preset 'ecp5-25'"),

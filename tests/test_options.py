@@ -150,6 +150,7 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["sim", "recommend", "--device", "x"], "--device has 'x'; allowed: ice40,"),
         (["sim", "recommend", "--error", "nan"], "--error is nan; allowed: numbers from 0"),
         (["sim", "report", "--plan", "mac:3y3"], "--plan is 3y3; allowed"),
+        (["sim", "report", "--plan", "array16x16:4x4", "--devices", "ice40"], "none of which is measured on --devices"),
         (["sim", "report", "--known", "1", "--scheduler", "x"], "--scheduler is x, but --known is 1"),
         (["sim", "unrolled", "x:y:0x4"], "CASES has 'x:y:0x4'; allowed: folder:layer:"),
         (["sim", "unrolled", "x:y:4x4"], "cannot read golden manifest x/manifest.json"),

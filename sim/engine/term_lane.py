@@ -34,10 +34,11 @@ class TermLane(wiring.Component):
     Members
     -------
     near : In(K × 3 activations), near[k][j] the activation that term k reads for the pixel j − 1 places on
-    place : In(K × 2), which of them, for the next cycle; control : In(K × control bits of a term), as the column has
-        them
+    place : In(K × 2), which of the three activations each term takes
+    control : In(K × control bits of a term), a sign or none for each term, as the column takes it
     first, doubled : In(1), with the terms' sum: begin at zero, or double the sum first
-    take : In(1), below, out : the way out, a register in which sums move from lane to lane
+    take : In(1), the lane's own sum goes into `out`; otherwise `below`, the sum of the lane below
+    below, out : In, Out(sum), the way out, a register in which sums move from lane to lane
     """
 
     def __init__(self, terms: int, activation_bits: int, sum_bits: int, fpga_family: str = "xc7"):

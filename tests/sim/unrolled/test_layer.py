@@ -170,7 +170,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
     def measured(case, placed, *others):
         return rows if placed else {key: LayerFigures(row.graph) for key, row in rows.items()}
 
-    monkeypatch.setattr("sim.unrolled.page.measure_layer", measured)
+    monkeypatch.setattr("sim.unrolled.report.measure_layer", measured)
     cases = [parse_case("CASES", f"{golden}:small:{size}") for size in ("4x4", "2x2")]
     found = measure_cases(cases[:1], cases[1:], 2, tmp_path)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
