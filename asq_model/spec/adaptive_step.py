@@ -1,13 +1,15 @@
 """ASQ in integers: from a layer's input to its step and its codes. `docs/integer-spec.md` says the same in prose.
 
 The input r has binary point f: it means r · 2^-f. The step is an integer S with binary point f + `GUARD`, so that
-quantising compares r · 2^GUARD with S and nothing is divided by anything but S.
+quantising compares r · 2^GUARD with S, and S is the only divisor.
 """
 
 from dataclasses import dataclass
 from math import frexp
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from asq_model.common.errors import InputError, check_range
 from asq_model.common.records import Width
@@ -16,12 +18,13 @@ from asq_model.spec.formats import Bits, Point, Positive64, Shift
 
 BETA_LIMIT = 16  # β saturates at this
 BIAS_BITS = 8  # an adapter's bias may be 2^8 times as large as the sum of its products
-HIDDEN_BITS = 4  # a hidden neuron has so many bits more than a layer's input
-SCALE_BITS = 4  # a channel's multiplier times the step at β = 1 has so many bits more than the multiplier
+HIDDEN_BITS = 4  # a hidden neuron is wider than a layer's input by this many bits
+SCALE_BITS = 4  # a channel's multiplier times the step at β = 1 is wider than the multiplier by this many bits
 SHIFT_BITS = 6  # width of every shift that is an input of a hardware block
 LEAST_PRECISION, MOST_PRECISION = 12, 20  # of `Precision.bits`
 WORKING_BITS = 62  # the magnitude of a sum has no more bits: numpy computes in int64
-GUARD = 8  # a step has so many bits below the input's last, in all layers, so that hardware shifts by wiring
+GUARD = 8  # fraction bits that a step has beyond its input's: the same in all layers, so that hardware shifts by wiring
+BetaPoint = Annotated[int, Meta(ge=0, le=WORKING_BITS - BETA_LIMIT.bit_length())]  # β's limit then fits 64 bits
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class IntegerAdapter:
     hidden: IntegerDense | None
     output: IntegerDense
     floor: Positive64
-    point: Shift
+    point: BetaPoint
     hidden_bits: Bits
 
     @classmethod

@@ -6,7 +6,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
-from asq_model.spec.fixed_point import bounds, round_shift
+from asq_model.spec.fixed_point import bounds, check_room, largest, round_shift
 from asq_model.spec.formats import Bits, Point, Shift
 from asq_model.spec.graph.tensor import (
     Margins,
@@ -103,7 +103,9 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         total = self.rescale.total(flat, step).reshape(sums.shape)
         if len(inputs) == 2:
             trace.keep_as(trace.sides, self.name, inputs[1])
-            total = total + round_shift(inputs[1], -self.align)
+            side = round_shift(inputs[1], -self.align)
+            check_room("a sum with its side branch", largest(total) + largest(side))
+            total = total + side
         y, outside = self.rescale.finish(total, self.relu)
         trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
         return y

@@ -6,7 +6,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import bounds, check_room, largest, round_shift
-from asq_model.spec.formats import Bits, Int64, Point, Shift
+from asq_model.spec.formats import WIDEST, Bits, Int64, Point, Shift
 from asq_model.spec.graph.tensor import Node, Side, Tensor, Trace, check_vector
 
 SEGMENT_BITS = 10  # a table of a function has 2^10 pieces
@@ -57,7 +57,7 @@ class Input(Node, frozen=True, kw_only=True, tag="input"):
 
 
 def check_values(what: str, values: np.ndarray, bits: int) -> None:
-    """Raises InputError for integers of more bits."""
+    """Raises InputError for integers that do not fit into `bits` bits, signed."""
     low, high = bounds(bits, True)
     if values.size and (int(values.min()) < low or int(values.max()) > high):
         raise InputError(f"{what} are {values.min()} to {values.max()}; allowed: {low} to {high}")
@@ -176,14 +176,16 @@ class Function(Node, frozen=True, kw_only=True, tag="function"):
         (x,) = self.without_gain([self.one_input(inputs)])
         check_vector("pieces", self.base, 1 << SEGMENT_BITS)
         check_vector("slopes", self.slope, 1 << SEGMENT_BITS)
-        if self.in_bits < SEGMENT_BITS:
-            raise InputError(f"its input has {self.in_bits} bits; allowed: {SEGMENT_BITS} or more")
+        if not SEGMENT_BITS <= self.in_bits < WIDEST:
+            raise InputError(f"its input has {self.in_bits} bits; allowed: {SEGMENT_BITS} to {WIDEST - 1}")
         return Tensor(x.shape, self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         width = self.in_bits - SEGMENT_BITS
         x = trace.cut(self.name, inputs[0], self.in_bits) + (1 << self.in_bits - 1)
-        check_room("a piece of the function", largest(self.slope) << width)
+        check_room(
+            "a piece of the function", max(largest(self.slope) << width, largest(self.base) + largest(self.slope))
+        )
         piece, distance = x >> width, x & (1 << width) - 1
         y = self.base[piece] + round_shift(self.slope[piece] * distance, width)
         return trace.cut(self.name, y, self.bits)

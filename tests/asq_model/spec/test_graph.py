@@ -105,6 +105,25 @@ def test_a_side_branch_is_added_before_the_rounding():
     assert trace.saturated["conv"] == np.count_nonzero(np.maximum(wanted, 0) > 511)
 
 
+def test_numbers_beyond_64_bits_are_refused_not_wrapped():
+    """A sum that only its side branch makes too large, and a function whose pieces rise beyond 64 bits."""
+    rng = np.random.default_rng(0)
+    x, side = draw(rng, 1, 1, 1, 1), np.full((1, 1, 1, 1), 1 << 61)
+    node = convolution(rng, 1, 1, (1, 1), odd=False, inputs=("input", "side"), align=1)
+    large = Rescale(node.rescale.multiplier, node.rescale.bias + (3 << 61), GUARD, 5, 64)
+    changed = Convolution(**{name: getattr(node, name) for name in node.__struct_fields__} | {"rescale": large})
+    with pytest.raises(InputError, match="a sum with its side branch may reach"):
+        changed.run([x, side], Trace())
+    steep = np.full(1 << SEGMENT_BITS, 1 << 62)
+    function = Function(name="f", inputs=("x",), in_bits=SEGMENT_BITS, base=steep, slope=steep, bits=12, point=0)
+    with pytest.raises(InputError, match="a piece of the function may reach"):
+        function.run([x], Trace())
+    with pytest.raises(InputError, match="its input has 64 bits; allowed: 10 to 63"):
+        Function(name="f", inputs=("x",), in_bits=64, base=steep, slope=steep, bits=12, point=0).output(
+            [Tensor((1, 1, 1), 64, 0)]
+        )
+
+
 def test_quantise_gives_values_that_quantise_to_themselves():
     x = np.arange(-1000, 1000).reshape(1, 1, 1, -1)
     quantiser = IntegerQuantiser(4, True, 37 * UNIT_STEP + 11, 0, None)

@@ -116,6 +116,16 @@ def test_a_file_whose_digest_was_made_again_is_checked_all_the_same(tmp_path_fac
         assert len(str(error).splitlines()) == 1
 
 
+@pytest.mark.parametrize("point", [-1, 60])
+def test_a_binary_point_at_which_beta_has_no_limit_in_64_bits_is_refused(path, tmp_path, point):
+    arrays, config = GRAPH.read(path)
+    del config["digest"]
+    config["nodes"][1]["quantiser"]["adapter"]["point"] = point
+    GRAPH.write(tmp_path / "graph", arrays, config)
+    with pytest.raises(InputError, match=r"Expected `int` [><]= \d+ - at .*adapter\.point"):
+        read_graph(tmp_path / "graph")
+
+
 def test_a_file_of_another_kind_or_version_is_refused(path, tmp_path):
     arrays, config = GRAPH.read(path)
     assert load(path.read_bytes()).keys() == arrays.keys()
