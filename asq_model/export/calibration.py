@@ -1,5 +1,6 @@
 """How large each tensor of a network becomes on calibration images: what decides its binary point."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ def calibrate(traced: TracedNetwork, model: nn.Module, images: Tensor) -> Calibr
     return seen
 
 
-def byte_values(scale: Any, channels: int) -> Tensor:
+def byte_values(scale: Callable[[Tensor], Tensor], channels: int) -> Tensor:
     """What each byte of an image means to a network, float32 [C, 256]. scale: turns uint8 images into its input."""
     ramp = torch.arange(256, dtype=torch.uint8).view(1, 1, -1, 1).expand(1, channels, -1, 1)
     return scale(ramp)[0, :, :, 0]

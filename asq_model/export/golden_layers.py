@@ -91,7 +91,7 @@ def warn_of_constant_steps(model: nn.Module, images: Example) -> None:
 def try_graph(
     model: nn.Module, images: Example, scale: Callable[[torch.Tensor], torch.Tensor] | None = None
 ) -> Graph | None:
-    """A network's graph, calibrated on these images, or None for one that has no integer form: a warning says why."""
+    """Make a network's graph, calibrated on these images; None, with a warning, if it has no integer form."""
     try:
         if not isinstance(images, torch.Tensor):
             raise InputError(f"the network takes {type(images).__name__}; allowed in integers: one tensor")
@@ -192,7 +192,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
         "quantised_correct": config["quantised_correct"],
     }
     if recipe.family == "post" and config["test_images"] == len(test):
-        frac = MacSpec().frac or 0
+        frac = MacSpec().frac_bits
         accuracy |= {"post_frac": frac, "post_correct": count_post_correct(checkpoint, test, frac)}
     about = {
         "fingerprint": export_fingerprint(config["digest"]),

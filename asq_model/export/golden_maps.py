@@ -25,8 +25,8 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
 
 Arrays = dict[str, np.ndarray]
-LEAST_MAPS, MOST_MAPS, MAP_VALUES = 2, 8, 8192  # whole maps of a layer: as many as have so many values together
-SUMMED_MAPS = 64  # of as many images the channel sums and steps are exported
+LEAST_MAPS, MOST_MAPS, MAP_VALUES = 2, 8, 8192  # whole maps of a layer: as many as have `MAP_VALUES` values together
+SUMMED_MAPS = 64  # images whose channel sums and steps are exported
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[Arrays, AdapterE
     channels, pixels = seen.inputs.shape[1], seen.inputs[0, 0].size
     block = BlockSpec("adapter", channels, pixels, precision=adapter.point, hidden=max(entry["hidden"], 1))
     limit = 1 << block.accumulator_bits - 2
-    for what, value in (("bias", entry["output_bias"]), ("bias", int(np.abs(first.bias).max()))):
-        if abs(value) >= limit:
-            raise InputError(f"layer {seen.name} has an adapter whose {what} is {value}; allowed: below {limit}")
+    for bias in (entry["output_bias"], int(np.abs(first.bias).max())):
+        if abs(bias) >= limit:
+            raise InputError(f"layer {seen.name} has an adapter whose bias is {bias}; allowed: below {limit}")
     shifts = {"hidden_shift": entry["hidden_shift"], "output_shift": entry["output_shift"]}
     check_shifts(f"layer {seen.name} has an adapter", shifts)
     return arrays, entry

@@ -49,7 +49,7 @@ class Chain:
 
 
 def find_consumers(traced: TracedNetwork) -> dict[str, list[Operation]]:
-    """The operations that use each operation's output; the network's own output counts as one."""
+    """Find the operations that use each operation's output; `RESULT` stands for the network's own output."""
     consumers: dict[str, list[Operation]] = {operation.name: [] for operation in traced.operations}
     for operation in traced.operations:
         for name in operation.inputs:
@@ -59,7 +59,7 @@ def find_consumers(traced: TracedNetwork) -> dict[str, list[Operation]]:
 
 
 def find_chains(traced: TracedNetwork) -> list[Chain]:
-    """The layers with what each takes with it. Of a sum's branches the one that runs last takes the sum."""
+    """Find what each layer takes with it. A sum goes to the branch that runs last."""
     consumers = find_consumers(traced)
     claimed: set[str] = set()
 

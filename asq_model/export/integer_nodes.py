@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
-from math import inf, isinf
+from math import frexp, inf, isinf
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from asq_model.export.integer_layer import (
     make_rescale,
 )
 from asq_model.export.layer_vectors import layer_geometry
-from asq_model.spec.adaptive_step import Precision
+from asq_model.spec.adaptive_step import WORKING_BITS, Precision
 from asq_model.spec.fixed_point import bounds, mantissas
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
@@ -53,10 +53,10 @@ class NodeMaker:
         self.nodes.append(node)
         self.names[node.name] = node.name
 
-    def mean_of(self, operation: str) -> str:
-        """The node that gives an operation's output as values.
+    def resolve_mean(self, operation: str) -> str:
+        """Return the name of the node that gives an operation's output as values, not as sums that stand for means.
 
-        Where the operation gives sums that stand for means, a node that rounds the means is added behind it.
+        Behind an operation that gives such sums, a node that divides and rounds them is added.
         """
         name = self.names[operation]
         tensor = self.tensors[name]
@@ -66,18 +66,21 @@ class NodeMaker:
         if rounded not in self.tensors:
             factor = np.full(tensor.shape[0], 1.0)
             peak = 2.0 ** (self.precision.bits - 1 - tensor.point)  # a mean is no larger than the values
-            self.append(self.scale(rounded, name, factor, 0 * factor, peak))
+            self.append(self.make_scale(rounded, name, factor, 0 * factor, peak))
         return rounded
 
-    def scale(self, name: str, source: str, factor: np.ndarray, offset: np.ndarray, peak: float) -> Scale:
-        """A node that multiplies each channel by a factor and adds an offset, both as real numbers."""
+    def make_scale(self, name: str, source: str, factor: np.ndarray, offset: np.ndarray, peak: float) -> Scale:
+        """Make a node that multiplies each channel by a factor and adds an offset, real numbers [C].
+
+        source: the node that it follows. peak: the largest magnitude of its output.
+        """
         tensor, bits = self.tensors[source], self.precision.bits
         multiplier, multiplier_point = mantissas(factor / tensor.gain, bits)
         point = binary_point(peak, bits)
         total = multiplier_point + tensor.point
-        room = 61 - np.frexp(np.abs(offset).max(initial=0.0))[1]
+        room = WORKING_BITS - 1 - frexp(float(np.abs(offset).max(initial=0.0)))[1]
         if total > room:  # an offset so large that the values hardly matter
-            multiplier, total = np.rint(np.ldexp(multiplier, room - total)).astype(np.int64), int(room)
+            multiplier, total = np.rint(np.ldexp(multiplier, room - total)).astype(np.int64), room
         bias = np.rint(np.ldexp(offset, total)).astype(np.int64)
         return Scale(
             name=name,
@@ -105,7 +108,7 @@ class NodeMaker:
 
     @add.register
     def _(self, operation: ops.RoundActivations, peak: float) -> None:
-        source = self.mean_of(operation.inputs[0])
+        source = self.resolve_mean(operation.inputs[0])
         reach = self.seen.reaches.get(operation.value, 0.0)
         point = self.tensors[source].point
         quantiser = make_quantiser(operation.module, reach, point, operation.positions, self.precision)
@@ -114,11 +117,11 @@ class NodeMaker:
     @add.register
     def _(self, operation: ops.Affine, peak: float) -> None:
         source = self.names[operation.inputs[0]]
-        self.append(self.scale(operation.name, source, operation.factor, operation.offset, peak))
+        self.append(self.make_scale(operation.name, source, operation.factor, operation.offset, peak))
 
     @add.register
     def _(self, operation: ops.Sum, peak: float) -> None:
-        inputs = tuple(self.mean_of(name) for name in operation.inputs)
+        inputs = tuple(self.resolve_mean(name) for name in operation.inputs)
         points = [self.tensors[name].point for name in inputs]
         point = binary_point(peak, self.precision.bits)
         node = Add(
@@ -135,11 +138,11 @@ class NodeMaker:
 
     @add.register
     def _(self, operation: ops.Bound, peak: float) -> None:
-        source = self.mean_of(operation.inputs[0])
-        self.clip(operation, source)
+        source = self.resolve_mean(operation.inputs[0])
+        self.add_clip(operation, source)
 
-    def clip(self, operation: ops.Bound, source: str) -> None:
-        """Add the bounds of an operation to a node's values."""
+    def add_clip(self, operation: ops.Bound, source: str) -> None:
+        """Add a node that keeps the values of another one, `source`, between the bounds of an operation."""
         tensor = self.tensors[source]
         least, most = bounds(tensor.bits, True)
         low = least if isinf(operation.low) else round(operation.low * 2.0**tensor.point)
@@ -158,7 +161,7 @@ class NodeMaker:
 
     @add.register
     def _(self, operation: ops.Curve, peak: float) -> None:
-        source = self.mean_of(operation.inputs[0])
+        source = self.resolve_mean(operation.inputs[0])
         tensor, bits = self.tensors[source], self.precision.bits
         point = binary_point(peak, bits)
         edges = torch.linspace(-1, 1, (1 << SEGMENT_BITS) + 1, dtype=torch.float64)
@@ -177,7 +180,7 @@ class NodeMaker:
 
     @add.register
     def _(self, operation: ops.Join, peak: float) -> None:
-        inputs = tuple(self.mean_of(name) for name in operation.inputs)
+        inputs = tuple(self.resolve_mean(name) for name in operation.inputs)
         points = [self.tensors[name].point for name in inputs]
         node = Concatenate(
             name=operation.name,
@@ -192,7 +195,7 @@ class NodeMaker:
     def _(self, operation: ops.Mean, peak: float) -> None:
         source = self.names[operation.inputs[0]]
         wide = self.tensors[source].bits + (operation.kernel[0] * operation.kernel[1] - 1).bit_length() > WIDEST_SUM
-        source = self.mean_of(operation.inputs[0]) if wide else source
+        source = self.resolve_mean(operation.inputs[0]) if wide else source
         node = SumPool(
             name=operation.name,
             inputs=(source,),
@@ -227,7 +230,7 @@ class NodeMaker:
         module, quantiser = layer.module, layer.module.activation_quantiser
         check_layer(layer.name, module)
         # An adapter sees means of the values themselves; without one, sums that stand for means do.
-        source = self.names[layer.inputs[0]] if quantiser.adapter is None else self.mean_of(layer.inputs[0])
+        source = self.names[layer.inputs[0]] if quantiser.adapter is None else self.resolve_mean(layer.inputs[0])
         tensor = self.tensors[source]
         with module.naming():
             reach = self.seen.reaches.get(layer.value, 0.0)
@@ -237,7 +240,7 @@ class NodeMaker:
         for step in affine:
             real = real.then(step.factor, step.offset)
         point = None if final else binary_point(peak, self.precision.bits)
-        beside = None if side is None else self.mean_of(side)
+        beside = None if side is None else self.resolve_mean(side)
         side_reach = 0.0 if beside is None else 2.0 ** (self.tensors[beside].bits - 1 - self.tensors[beside].point)
         rescale, total, point = make_rescale(real, products, integer, tensor.gain, point, self.precision, side_reach)
         node = Convolution(
@@ -253,7 +256,7 @@ class NodeMaker:
         )
         self.append(node)
         if bound is not None and bound.high != inf:
-            self.clip(bound, layer.name)
+            self.add_clip(bound, layer.name)
 
     def finish(self, output: str) -> None:
         """End with the node that gives the network's output."""

@@ -33,7 +33,7 @@ def pad_input(layer: QuantisedConvolution, x: Tensor) -> Tensor:
 
 
 def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products: [N, groups, terms, positions], terms in the order of the weight.
+    """The operands of a layer's dot products [N, groups, terms, positions], terms in the order of the weight.
 
     Padding is included; output channel c uses the operands of its group, c // (channels per group).
     """
@@ -47,10 +47,10 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
 
 
 def layer_geometry(layer: Quantised) -> dict[str, Any]:
-    """A layer's kernel, stride, padding, dilation and groups, as a node of a graph has them; a line is a column of
-    maps.
+    """A layer's kernel, stride, padding, dilation and groups, as the fields of a `Convolution` node.
 
-    Raises InputError, naming the layer, for padding that is not zeros.
+    The axis of a one-dimensional convolution is that of the rows. Raises InputError, naming the layer, for padding
+    that is not zeros.
     """
     if not isinstance(layer, QuantisedConvolution):
         return {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}

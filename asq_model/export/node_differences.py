@@ -52,7 +52,7 @@ def as_integers(reals: np.ndarray, form: Format) -> np.ndarray:
 
 
 def real_values(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, np.ndarray]:
-    """What torch has for each node's output, by node, float64 maps; nodes that only reorder values have none."""
+    """Run torch; return each node's output there, float64 maps by node, but for nodes that only reorder values."""
     nodes: dict[str, str] = {value: node for node, value in network.values.items()}
     found: dict[str, np.ndarray] = {}
 
@@ -65,7 +65,7 @@ def real_values(network: IntegerNetwork, model: nn.Module, images: Tensor) -> di
 
 
 def run_as_torch(node: Operation, inputs: list[np.ndarray]) -> np.ndarray:
-    """What a node makes of its inputs, with values half between two codes rounded to the even one, as torch does."""
+    """Run a node, with values halfway between two codes rounded to the even one, as torch does."""
     if not isinstance(node, (Convolution, Quantise)):
         return node.run(inputs, Trace())
     x, quantiser = inputs[0], node.quantiser
@@ -80,9 +80,10 @@ def run_as_torch(node: Operation, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def relative_difference(made: np.ndarray, wanted: np.ndarray) -> float:
-    """The root mean square of the difference as a part of that of `wanted`, of the middle one of all samples.
+    """The median over samples of the root mean square of `made - wanted`, relative to that of `wanted`.
 
-    In a few samples a value may lie so near to an edge between two codes that it goes to the other side.
+    The median, since in a few samples a value may lie so near to an edge between two codes that it goes to the other
+    side.
     """
     errors = np.sqrt(np.mean((made - wanted) ** 2, (1, 2, 3)))
     return float(np.median(errors) / (np.sqrt(np.mean(wanted**2)) or 1.0))

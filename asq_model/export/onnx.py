@@ -56,7 +56,7 @@ class StoredWeights(WeightQuantiser):
 
 @torch.no_grad()
 def store_quantised_weights(model: nn.Module) -> nn.Module:
-    """A copy of a network in eval mode whose weights are the quantised ones."""
+    """Copy a network, in eval mode, with its quantised weights in place of the latent ones."""
     model = copy.deepcopy(model).eval()
     for _, layer in quantised_layers(model):
         quantised = layer.weight_quantiser(layer.weight)
@@ -89,7 +89,9 @@ def export_onnx(model: nn.Module, example: Tensor | tuple[Tensor, ...], path: Pa
 
 
 def run_exporter(model: nn.Module, inputs: tuple[Tensor, ...], name: str, shapes: tuple[Any, ...] | None) -> Any:
-    """What torch's exporter makes of a model, without its notes. name: for errors. shapes: of free sizes.
+    """Run torch's exporter; return the ONNX model without the exporter's notes.
+
+    name: what errors call the model. shapes: the sizes that are free, or None.
 
     Raises InputError if the model cannot be written.
     """
@@ -107,7 +109,8 @@ def run_exporter(model: nn.Module, inputs: tuple[Tensor, ...], name: str, shapes
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        cause = error.__cause__ or error
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise InputError(f"{name} cannot be written as ONNX: {reason}") from error
     assert program is not None
     return remove_metadata(program.model_proto)
@@ -136,7 +139,7 @@ def quiet_exporter() -> Iterator[None]:
 def export_and_compare(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, int]:
     """Export a checkpoint's network and compare onnxruntime with torch on the test set's first images.
 
-    Returns (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
+    Return (images, how many of them get the same logits). Not all need to: where an activation lies as near to the
     edge between two codes as float32 resolves, sums in another order round it the other way, and in a large network
     that happens in every image. Raises InputError if more than `MOST_DIFFERING` of the images differ, and the logits
     lie further from torch's than torch's own do when the same network computes in another memory layout.

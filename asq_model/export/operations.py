@@ -18,8 +18,9 @@ from asq_model.spec.graph.tensor import Margins, Pair
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One operation. name: unique in the network. inputs: names of operations. where: in the user's code, for messages.
+    """One operation.
 
+    name: unique in the network. inputs: names of operations. where: its place in the user's code, for messages.
     value: the name of torch's own node whose output this is, or "" for values that were only put in another order.
     """
 
@@ -38,7 +39,7 @@ class Given(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Layer(Operation):
-    """A quantised layer. positions: of its input's maps."""
+    """A quantised layer. positions: how many pixels a map of its input has."""
 
     module: Quantised
     positions: int
@@ -46,7 +47,7 @@ class Layer(Operation):
 
 @dataclass(frozen=True, eq=False)
 class RoundActivations(Operation):
-    """An activation quantiser that stands alone. positions: of its input's maps."""
+    """An activation quantiser that stands alone. positions: how many pixels a map of its input has."""
 
     module: ActivationQuantiser
     positions: int
@@ -105,6 +106,6 @@ class Mean(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Move(Operation):
-    """What moves or chooses values and computes nothing: the node itself, for its own name and inputs."""
+    """What moves or chooses values and computes nothing. node: what it becomes, but for its name and inputs."""
 
     node: MaxPool | Reshape | Pad | Slice

@@ -71,7 +71,7 @@ def add_mean(
     if kernel == stride == (1, 1) and not any(margins):
         translator.alias(node, Value(value.operation, value.maps, axes))
         return
-    name, where = translator.name(node), translator.where(node)
+    name, where = translator.claim_name(node), translator.where(node)
     translator.add(node, Mean(name, (value.operation,), where, node.name, kernel, stride, margins), maps, axes)
 
 

@@ -26,7 +26,7 @@ def keeps_batch(node: fx.Node, source: fx.Node) -> bool:
 
 def add_move(translator: Translator, node: fx.Node, value: Value, move: Node, maps: Shape, axes: Axes) -> None:
     """Add an operation that moves or chooses values."""
-    operation = Move(translator.name(node), (value.operation,), translator.where(node), node.name, move)
+    operation = Move(translator.claim_name(node), (value.operation,), translator.where(node), node.name, move)
     translator.add(node, operation, maps, axes)
 
 
@@ -146,7 +146,7 @@ def translate_split(translator: Translator, node: fx.Node) -> None:
     for part in node.meta["val"]:
         size = int(part.shape[dim])
         move, maps = cut(translator, node, value, dim, start, start + size, 1)
-        name, where = translator.name(node), translator.where(node)
+        name, where = translator.claim_name(node), translator.where(node)
         translator.operations.append(Move(name, (value.operation,), where, "", move))
         parts.append(Value(name, maps, value.axes))
         start += size

@@ -50,7 +50,7 @@ def add_affine(translator: Translator, node: fx.Node, value: Value, factor: np.n
     if (factor == 1).all() and (offset == 0).all():
         translator.alias(node, value)
         return
-    name, where = translator.name(node), translator.where(node)
+    name, where = translator.claim_name(node), translator.where(node)
     affine = Affine(name, (value.operation,), where, node.name, factor, offset)
     translator.add(node, affine, value.maps, value.axes)
 
@@ -110,7 +110,7 @@ def add_sum(translator: Translator, node: fx.Node, left: Value, right: Value, si
     if right.maps != left.maps:
         left = translator.arrange(node, left, tuple(range(len(left.axes))))
         right = translator.arrange(node, right, left.axes)
-    name, inputs = translator.name(node), (left.operation, right.operation)
+    name, inputs = translator.claim_name(node), (left.operation, right.operation)
     translator.add(node, Sum(name, inputs, translator.where(node), node.name, (1, sign)), left.maps, left.axes)
 
 
@@ -171,7 +171,9 @@ def translate_bound(translator: Translator, node: fx.Node) -> None:
     bounds = (-inf if low is None else low, inf if high is None else high)
     if not all(isinstance(bound, (int, float)) for bound in bounds):
         translator.refuse(node, "takes a tensor as a bound; allowed: numbers")
-    bound = Bound(translator.name(node), (value.operation,), translator.where(node), node.name, *map(float, bounds))
+    bound = Bound(
+        translator.claim_name(node), (value.operation,), translator.where(node), node.name, *map(float, bounds)
+    )
     translator.add(node, bound, value.maps, value.axes)
 
 
@@ -185,7 +187,7 @@ def translate_slope(translator: Translator, node: fx.Node) -> None:
         slopes = by_channel(translator, node, value, reshaped(translator, arguments["weight"], value))
     else:
         slopes = by_channel(translator, node, value, arguments["negative_slope"])
-    slope = NegativeSlope(translator.name(node), (value.operation,), translator.where(node), node.name, slopes)
+    slope = NegativeSlope(translator.claim_name(node), (value.operation,), translator.where(node), node.name, slopes)
     translator.add(node, slope, value.maps, value.axes)
 
 
@@ -200,7 +202,7 @@ def translate_curve(translator: Translator, node: fx.Node) -> None:
         with torch.no_grad():
             return target(x, *rest, **named)
 
-    curve = Curve(translator.name(node), (value.operation,), translator.where(node), node.name, function)
+    curve = Curve(translator.claim_name(node), (value.operation,), translator.where(node), node.name, function)
     translator.add(node, curve, value.maps, value.axes)
 
 
@@ -215,7 +217,9 @@ def translate_join(translator: Translator, node: fx.Node) -> None:
         axes = tuple(range(len(axes)))
     values = [translator.arrange(node, value, axes) for value in values]
     maps = (sum(value.maps[0] for value in values), *values[0].maps[1:])
-    join = Join(translator.name(node), tuple(value.operation for value in values), translator.where(node), node.name)
+    join = Join(
+        translator.claim_name(node), tuple(value.operation for value in values), translator.where(node), node.name
+    )
     translator.add(node, join, maps, axes)
 
 

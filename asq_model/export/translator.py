@@ -101,7 +101,8 @@ class Translator:
             raise InputError(f"the network has a second input, {node.name}; allowed: one")
         sizes = tuple(int(size) for size in node.meta["val"].shape[1:])
         if not 1 <= len(sizes) <= 3:
-            raise InputError(f"the network's input has shape [N, {sizes}]; allowed: 1 to 3 axes behind the samples'")
+            shape = "".join(f", {size}" for size in sizes)
+            raise InputError(f"the network's input has shape [N{shape}]; allowed: 1 to 3 axes behind the samples'")
         maps = full_shape(sizes)
         self.add(node, Given("input", (), "", node.name, maps), maps, tuple(range(len(sizes))))
         self.names.add("input")
@@ -132,37 +133,38 @@ class Translator:
         return self.values[argument]
 
     def arrange(self, node: fx.Node, value: Value, axes: Axes) -> Value:
-        """Put a tensor's values into the order in which its axes lie as given; returns it, or itself where they do."""
+        """Return a tensor whose axes lie in the maps as `axes` says; its values are moved only if they do not yet."""
         if len(axes) != len(value.axes):
             self.refuse(node, f"takes a tensor with {len(value.axes)} axes behind the samples'; expected {len(axes)}")
         sizes = dict(zip(axes, value.sizes, strict=True))
         shape = (sizes.get(0, 1), sizes.get(1, 1), sizes.get(2, 1))
-        sources = {wanted: there for wanted, there in zip(axes, value.axes, strict=True) if there is not None}
+        pairs = zip(axes, value.axes, strict=True)
+        sources = {wanted: there for wanted, there in pairs if wanted is not None and there is not None}
         free = [axis for axis in range(3) if axis not in sources.values()]
         order = [sources[axis] if axis in sources else free.pop(0) for axis in range(3)]
         return self.move(node, value, (order[0], order[1], order[2]), shape, axes)
 
     def move(self, node: fx.Node, value: Value, order: Shape, shape: Shape, axes: Axes) -> Value:
-        """Read a tensor in an order of its maps' axes into another shape; returns it, or itself where nothing moves."""
+        """Put the axes of a tensor's maps into an order and read them into a shape; add nothing if nothing moves."""
         moves = [axis for axis in order if value.maps[axis] > 1]
         if moves == sorted(moves) and shape == value.maps:
             return Value(value.operation, shape, axes)
-        name = self.unique(f"{value.operation}.reshape")
+        name = self.claim(f"{value.operation}.reshape")
         operation = Move(
             name, (value.operation,), self.where(node), "", Reshape(name="", inputs=(), order=order, shape=shape)
         )
         self.operations.append(operation)
         return Value(name, shape, axes)
 
-    def name(self, node: fx.Node) -> str:
-        """A name for what a node makes: that of its module where it has one of torch's own, else torch's."""
+    def claim_name(self, node: fx.Node) -> str:
+        """Claim a name for what a node makes: its module's path if it is one of torch's own, else the node's."""
         stack = list((node.meta.get("nn_module_stack") or {}).values())
         path, kind = stack[-1][:2] if stack else ("", "")
         kind = kind if isinstance(kind, str) else getattr(kind, "__module__", "")
-        return self.unique(path if path and kind.startswith("torch.nn") else node.name)
+        return self.claim(path if path and kind.startswith("torch.nn") else node.name)
 
-    def unique(self, name: str) -> str:
-        """The name, with a number behind it if there is such a name already."""
+    def claim(self, name: str) -> str:
+        """Claim a name that is not taken yet: this one, or this one with a number behind it."""
         candidates = (name if count == 1 else f"{name}:{count}" for count in range(1, len(self.names) + 3))
         free = next(candidate for candidate in candidates if candidate not in self.names)
         self.names.add(free)
@@ -193,7 +195,7 @@ class Translator:
             inputs, where = (value.operation,), self.where(node)
             self.add(
                 node,
-                RoundActivations(self.unique(name), inputs, where, node.name, module, positions),
+                RoundActivations(self.claim(name), inputs, where, node.name, module, positions),
                 value.maps,
                 value.axes,
             )
@@ -207,7 +209,7 @@ class Translator:
         for axis, size in zip(axes, sizes, strict=True):
             maps[axis] = size
         positions = value.maps[1] * value.maps[2]
-        layer = Layer(self.unique(name), (value.operation,), self.where(node), node.name, module, positions)
+        layer = Layer(self.claim(name), (value.operation,), self.where(node), node.name, module, positions)
         self.add(node, layer, (maps[0], maps[1], maps[2]), axes)
 
 

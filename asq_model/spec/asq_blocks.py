@@ -166,7 +166,7 @@ class BlockSpec:
         return (hidden * (words + 7) if hidden else words + 3) + self.beta_bits + 4
 
     def adapter_period(self, words: int, hidden: int) -> int:
-        """Cycles from one map's sums to the next's, where maps are not longer: the adapter takes its sums first."""
+        """Cycles from one map's sums to the next map's, where no map takes longer than the adapter to come in."""
         return self.adapter_latency(words, hidden) + words - 1
 
     def step_offered(self, adapter: int) -> int:
@@ -179,10 +179,10 @@ class BlockSpec:
 
     @property
     def latency(self) -> int:
-        """Cycles from a beat to what comes of it.
+        """Cycles from a beat to the output that it leads to.
 
-        Of channel-sums from a map's last pixel; of an adapter in its one-layer form with one beat; of an adapter-step
-        from the last beat of a map of one beat to its codes.
+        channel-sums: from a map's last pixel. adapter: in its one-layer form, with one beat of sums. adapter-step: from
+        the last beat of a map of one beat to its codes.
         """
         quantiser = QUANTISER_STAGES + self.activation_bits
         adapter = self.adapter_latency(1, 0)

@@ -69,11 +69,10 @@ def saturate(x: np.ndarray, bits: int, signed: bool = True) -> tuple[np.ndarray,
 
 
 def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
-    """Integers m and a binary point p with values ≈ m · 2^-p.
+    """Store real values as integers m with one binary point p: values ≈ m · 2^-p.
 
-    The integers are signed, of `bits` bits, with one exponent, the largest that fits all.
-
-    Error: at most 2^-(p+1) for each value. For the export only: the one place where a float becomes an integer.
+    The integers are signed, of `bits` bits; p is the largest at which all of them fit. Each value is off by at most
+    2^-(p+1). Raises InputError for a value that is not finite.
     """
     values = np.asarray(values, np.float64)
     if not np.isfinite(values).all():

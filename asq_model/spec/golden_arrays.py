@@ -144,10 +144,10 @@ def check_maps_arrays(entry: MapsEntry, arrays: dict[str, np.ndarray]) -> None:
     }
     if adapter := entry["adapter"]:
         hidden = adapter["hidden"]
-        units = hidden or 1
+        neurons = hidden or 1
         wanted |= {"sums": whole(None, channels), "betas": whole(None), "torch_betas": real(None)}
-        wanted |= {"unit_weights": whole(units, channels), "unit_biases": whole(units)}
-        wanted |= {"output_weights": whole(units)} if hidden else {}
+        wanted |= {"unit_weights": whole(neurons, channels), "unit_biases": whole(neurons)}
+        wanted |= {"output_weights": whole(neurons)} if hidden else {}
     if rescale := entry["rescale"]:
         outputs = rescale["channels"]
         shape = (None, outputs, None, None)
@@ -159,7 +159,7 @@ def check_maps_arrays(entry: MapsEntry, arrays: dict[str, np.ndarray]) -> None:
 
 
 def check_maps_shapes(entry: MapsEntry, arrays: dict[str, np.ndarray]) -> None:
-    """Raises InputError for arrays of a layer's maps that do not go together: those of one map, of one sum."""
+    """Raises InputError for arrays of a layer's maps whose numbers of maps, of steps or of pixels do not agree."""
     maps, pixels = len(arrays["inputs"]), entry["pixels"]
     sums = {len(arrays[name]) for name in ("steps", "torch_steps", "sums", "betas", "torch_betas") if name in arrays}
     if len(sums) != 1 or not 1 <= maps <= sums.pop():

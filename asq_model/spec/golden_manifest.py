@@ -149,7 +149,7 @@ def stored_spec(spec: MacSpec) -> dict[str, Any]:
 
 
 def spec_of(unit: UnitEntry) -> MacSpec:
-    """A unit with its parameters. Raises InputError."""
+    """The unit that a manifest's entry describes. Raises InputError for parameters that cannot be."""
     try:
         parameters: dict[str, Any]
         parameters = {"kind" if name == "levels" else name: value for name, value in unit["spec"].items()}

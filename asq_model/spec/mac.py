@@ -52,7 +52,7 @@ class MacSpec(MacParameters):
 
     @property
     def exact(self) -> bool:
-        """Whether every product is exact, so that only `post` rounds before the end of the dot product."""
+        """Whether every product is level times activation: `post` rounds √2·a, `post-three-halves` takes 3/2 for √2."""
         return self.unit not in ("post", "post-three-halves")
 
     @cached_property

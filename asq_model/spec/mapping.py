@@ -17,7 +17,7 @@ TWO_SUMS = "post-exact"
 
 
 def check_mapped(fpga_family: str, mac: MacSpec, stages: int) -> None:
-    """Raises InputError for an array that no family's cells are arranged for.
+    """Raises InputError for an array that the cells of this FPGA family are not arranged for.
 
     iCE40 has no cell of which a part of a product could be made: its products are the generic ones, of any unit.
     """
@@ -62,13 +62,16 @@ def selects(mac: MacSpec) -> bool:
 
 
 def choices(mac: MacSpec) -> int:
-    """How often a selecting product chooses one of two: between its operands, and for each bit of the shift."""
+    """How many two-to-one choices a selecting product makes: between its operands, and for each bit of the shift."""
     shift_bits = ((1 << mac.weight_bits - 1) - 2).bit_length()  # of an exponent; POST's has one for the operand
     return 3 if mac.unit == "e2m1" else shift_bits
 
 
 def product_stages(fpga_family: str, mac: MacSpec, stages: int) -> int:
-    """Registers of a product before its tree; `stages`: of a generic one."""
+    """Registers that a product passes before its column's tree.
+
+    stages: those of a generic product; a mapped one has as many as its cells ask for.
+    """
     if fpga_family in (GENERIC, "ice40"):
         return stages
     if not selects(mac):

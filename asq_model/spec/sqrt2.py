@@ -17,7 +17,10 @@ def times_sqrt2(x: int, frac: int) -> int:
 
 
 def sqrt2_table(activations: np.ndarray, frac: int) -> np.ndarray:
-    """round(√2 · a · 2^frac) of each activation, int64: the contents of the POST look-up table."""
+    """round(√2 · a · 2^frac) of each activation, int64: the contents of the POST look-up table.
+
+    Raises InputError for activations that are not integers.
+    """
     values, index = np.unique(checked_integers("numbers to multiply by √2", activations, *INT64), return_inverse=True)
     estimates = np.ldexp(values * 2**0.5, frac)
     # A float is enough but where it holds too few bits, and near to a half, where it may round to the other side.

@@ -28,7 +28,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     """Read the tensors of a checkpoint of this program, or of any safetensors file, and their digest.
 
-    Of a file from elsewhere the digest is of its tensors alone.
+    The digest of a file from elsewhere is over its tensors alone. Raises InputError for one that is damaged or edited.
     """
     tensors, config = CHECKPOINT.read_unverified(path)
     if config is None:

@@ -12,9 +12,9 @@ EVALUATION_PIXELS = 1 << 22  # per batch at most: 83 images of 224 × 224
 
 @torch.no_grad()
 def count_top_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> tuple[int, int]:
-    """How many images have their label as the first class, and how many among the first five.
+    """Count the images whose label is the first class, and those whose label is among the first five.
 
-    Of all processes together. Leaves the model in eval mode.
+    The counts are those of all processes together. Leaves the model in eval mode.
     """
     model.eval()
     hits = torch.zeros(2, dtype=torch.int64, device=device)
@@ -29,13 +29,13 @@ def count_top_correct(model: nn.Module, split: Split, device: torch.device | str
 
 
 def count_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> int:
-    """How many images are classified correctly."""
+    """Count the images that are classified correctly, by all processes together. Leaves the model in eval mode."""
     return count_top_correct(model, split, device)[0]
 
 
 @torch.no_grad()
 def find_correct(model: nn.Module, split: Split) -> Tensor:
-    """Which images are classified correctly, bool [N]."""
+    """Find which images a network in eval mode, on the CPU, classifies correctly, bool [N]."""
     parts = [
         model(images).argmax(1) == labels
         for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)

@@ -97,7 +97,10 @@ def find_first_fault(model: nn.Module, images: Tensor) -> str:
 
 
 class Log:
-    """The TensorBoard files of a run, or nothing where no folder is given. Entries count epochs."""
+    """The TensorBoard files of a run, or nothing where no folder is given.
+
+    epoch: how many epochs are done; what the folder has of later ones is left out.
+    """
 
     def __init__(self, folder: Path | None, epoch: int):
         self.writer = None
@@ -106,7 +109,8 @@ class Log:
 
             self.writer = SummaryWriter(folder, purge_step=epoch)
 
-    def epoch(self, epoch: int, scalars: dict[str, float], model: nn.Module, images: Tensor) -> None:
+    def write_epoch(self, epoch: int, scalars: dict[str, float], model: nn.Module, images: Tensor) -> None:
+        """Write numbers of an epoch by name, and the state of each layer on these images."""
         if self.writer is None:
             return
         for name, value in scalars.items():
@@ -120,5 +124,6 @@ class Log:
         self.writer.flush()
 
     def close(self) -> None:
+        """Close the files."""
         if self.writer is not None:
             self.writer.close()

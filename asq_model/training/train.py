@@ -7,6 +7,7 @@ are looked at once, when all training is done. Under `torchrun` the processes sh
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from math import cos, pi
 from pathlib import Path
@@ -55,7 +56,10 @@ def train(
 
 
 def hold_back(dataset: Dataset, images: int) -> Dataset:
-    """A dataset whose test set is the last training images of a fixed random order: for choosing, not for results."""
+    """A dataset whose test set is the last training images of a fixed random order: for choosing, not for results.
+
+    Raises InputError unless training images are left.
+    """
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))
     if images >= len(order):
         raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images", "validation")
@@ -87,8 +91,8 @@ def train_epochs(
     recipe = state.recipe
     state.resume(resume_path)
     state.save(resume_path)  # a folder that cannot be written to is better found out now
-    log = Log(log_folder if rank() == 0 else None, state.epoch)
-    with progress_bar(TRAINING, quiet=rank() > 0) as bar:
+    log_files = closing(Log(log_folder if rank() == 0 else None, state.epoch))
+    with log_files as log, progress_bar(TRAINING, quiet=rank() > 0) as bar:
         bar.expect(recipe.epochs * state.steps, done=state.epoch * state.steps)
         while state.epoch < recipe.epochs:
             if state.epoch == recipe.full_precision_epochs:
@@ -97,9 +101,8 @@ def train_epochs(
             loss, accuracy = train_epoch(state, bar)
             state.save(resume_path)
             scalars = {"loss": loss, "accuracy": accuracy, "rate": state.optimiser.param_groups[0]["lr"]}
-            log.epoch(state.epoch, scalars, state.model, state.examples.to(state.device))
+            log.write_epoch(state.epoch, scalars, state.model, state.examples.to(state.device))
             after_epoch(state.epoch)
-    log.close()
 
 
 def train_epoch(state: TrainingState, bar: Bar = SILENT) -> tuple[float, float]:
@@ -158,7 +161,7 @@ def train_step(state: TrainingState, images: Tensor, labels: Tensor) -> tuple[fl
 
 
 def describe(state: TrainingState) -> dict[str, Any]:
-    """The configuration that a checkpoint has, but for what a test says."""
+    """The configuration that the trained network's checkpoint has, without its accuracy."""
     return {
         "network": state.recipe.network,
         "classes": state.dataset.classes,
