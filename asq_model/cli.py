@@ -140,7 +140,7 @@ def export(
 ) -> None:
     """Export golden vectors of a trained network.
 
-    Golden vectors are what the network's layers multiply on held-out images, and what must come out. Without CKPT the
+    Golden vectors are what the network's layers multiply on held-out images, and what must come out. Without --ckpt the
     digits network is trained first. Prints the folder. What --unit and --layer name is checked before anything is
     trained.
     """

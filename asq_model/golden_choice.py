@@ -14,7 +14,8 @@ from asq_model.spec.mac import MacSpec
 def check_golden_choice(layers: Mapping[str, LayerConfig], unit: str | None, layer: str | None) -> None:
     """Raises InputError for a layer that a network does not have, and for a unit that it has no vectors for.
 
-    layers: the network's. unit: of these layers, or of `layer`; a kind of unit or block, as `post`, or a module.
+    layers: the network's. unit: a kind of unit or block, such as `post`, or the name of a module that is one; it has to
+    compute one of these layers, or `layer` if that is given.
     """
     if layer is not None:
         check_choice("layer", layer, tuple(layers))

@@ -17,7 +17,10 @@ INTERRUPTED = 130
 
 
 def run(module: str, name: str) -> None:
-    """Run `cli` of a module as the program `name`, and exit: 0, 2 for bad input, 130 when interrupted."""
+    """Run `cli` of a module as the program `name`, and exit.
+
+    The status is 0, 1 where nobody reads the output any more, 2 for bad input, 130 when interrupted.
+    """
     try:
         command = import_module(module).cli  # in here: it takes a moment, in which a user may interrupt
         sys.exit(command.main(prog_name=name, standalone_mode=False) or 0)
@@ -43,7 +46,7 @@ def run(module: str, name: str) -> None:
 
 
 def parse_widths(option: str, text: str) -> list[tuple[int, int]]:
-    """`3x3,4x8`, given to `option`, as pairs of weight and activation bits. Raises InputError."""
+    """Parse `3x3,4x8`, given to `option`, into pairs of weight and activation bits. Raises InputError."""
     try:
         widths = [(int(weights), int(activations)) for weights, activations in (p.split("x") for p in text.split(","))]
         if not all(2 <= weights <= 8 and 1 <= activations <= 8 for weights, activations in widths):

@@ -5,7 +5,8 @@ Two of them that mean the same are then equal, have one hash, and are one record
 
 
 def settle(spec: object, **values: object) -> None:
-    """Set fields of a frozen dataclass to their values in effect. For its `__post_init__`, before anybody else has it:
+    """Set fields of a frozen dataclass to their values in effect, in its `__post_init__`.
+
     `dataclasses` has no converters, and a frozen class takes no assignment even there.
     """
     for name, value in values.items():

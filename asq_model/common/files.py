@@ -89,14 +89,14 @@ def check_file(path: Path, what: str, megabytes: int = LARGEST_MB) -> None:
 
 
 def read_bytes(path: Path, what: str, megabytes: int = JSON_MB) -> bytes:
-    """Everything in a file that `check_file` lets pass. Raises InputError."""
+    """Read a whole file that `check_file` lets pass. Raises InputError."""
     check_file(path, what, megabytes)
     with reported_os_errors(f"read {what}", path):
         return path.read_bytes()
 
 
 def read_text(path: Path, what: str, megabytes: int = JSON_MB) -> str:
-    """Everything in a file as UTF-8 text. Other bytes are replaced, since another program may have written it.
+    """Read a whole file as UTF-8 text. Other bytes are replaced, since another program may have written it.
 
     Raises InputError as `read_bytes` does.
     """
@@ -127,7 +127,10 @@ def check_depth(value: object, levels: int) -> None:
 
 
 def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict[str, Any]:
-    """The object in a JSON file; InputError when the file is missing, too large or no regular file, or is not JSON."""
+    """Read the object in a JSON file.
+
+    Raises InputError for a file that is missing, too large, no regular file or not JSON.
+    """
     value = parsed_json(read_bytes(path, what, megabytes), f"{what} {path}")
     if not isinstance(value, dict):
         raise InputError(f"{what} {path} holds {type(value).__name__}, not an object")

@@ -1,6 +1,6 @@
-"""The content of the results files that pages are made of. Free of torch.
+"""Schemas of the result files that pages are made from. Free of torch.
 
-They hold accuracies by arithmetic, a study's runs, and what figures and training steps are reported by.
+The files hold accuracies by arithmetic, the runs of a study, what its figures show, and what training steps cost.
 """
 
 from typing import Annotated, NotRequired, TypedDict, cast
@@ -68,7 +68,7 @@ def check_arithmetic(study: ArithmeticStudy) -> None:
 
 
 class RecipeRecord(TypedDict):
-    """The recipe of the full-precision network that a study starts from."""
+    """The recipe of a trained network as results and the zoo's record hold it: fields of `Recipe`."""
 
     activation_bits: Width
     activations: Word

@@ -17,7 +17,10 @@ from asq_model.common.files import atomic_write, canonical_json, check_file, par
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A kind of file. title: what it is called in errors. format: the version that is written and read."""
+    """A kind of safetensors file.
+
+    title: what it is called in errors. format: the version that is written and read. megabytes: the most that is read.
+    """
 
     title: str
     format: int

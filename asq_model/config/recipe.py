@@ -44,8 +44,8 @@ class Recipe:
     """What is trained and how: first in full precision, then quantised, each phase with a cosine from its rate to 0.
 
     `validation` holds that many training images back and tests on them instead. `threads` is part of it since the
-    order of a sum's terms, and with it the last bits of every weight, depends on it; for a network as small as the
-    digits' one thread is also the safe choice (14 s against 17 s, and with busy cores two threads spin).
+    order of a sum's terms, and with it the last bits of every weight, depends on it. The default suits a network as
+    small as the digits', for which more threads wait for each other.
     Raises InputError for what cannot be.
     """
 
@@ -138,7 +138,7 @@ class Recipe:
         return self.full_precision_epochs + self.quantised_epochs
 
     def command_line(self) -> list[str]:
-        """The options of `asq-post train` that make this recipe: the network, the bits, and what its schedule has not.
+        """The options of `asq-post train` that make this recipe: network, bits, and what differs from its schedule.
 
         Raises InputError for a field that is not the schedule's and has no option.
         """

@@ -1,7 +1,7 @@
 /* The quantisers' functions, one pass over memory each, where torch has a pass for each operation.
 
    A row is what lies in memory for one entry of the first axis: a sample, or an output channel. Its step or scale is
-   step[row * stride], with stride 0 where one is for all. Rows first to last (not with it) are done, `size` values each.
+   step[row * stride], with stride 0 where one is for all. Rows first to last - 1 are done, `size` values each.
    Every operation is the one that torch does, in its order, so that results are the same to the last bit; compile it
    without contraction of products and sums (-ffp-contract=off). */
 
@@ -28,7 +28,7 @@ EVERY_PROCESSOR void quantise(const float *restrict x, const float *restrict ste
     }
 }
 
-/* The gradient of x, and of the step what is to be summed. */
+/* The gradient of x, and each value's term of the gradient of the step, which the caller sums. */
 EVERY_PROCESSOR void quantise_backward(const float *restrict x, const float *restrict step, int64_t stride,
                                        const float *restrict gradient, float *restrict x_gradient,
                                        float *restrict step_terms, int64_t size, float low, float high, int64_t first,
@@ -66,7 +66,7 @@ void level(const float *restrict w, const float *restrict scale, int64_t stride,
     }
 }
 
-/* The gradient of w, and of the scale what is to be summed. */
+/* The gradient of w, and each weight's term of the gradient of the scale, which the caller sums. */
 void level_backward(const float *restrict w, const float *restrict scale, int64_t stride, const float *restrict levels,
                     const float *restrict midpoints, int64_t count, const float *restrict gradient,
                     float *restrict w_gradient, float *restrict scale_terms, int64_t size, int64_t first, int64_t last) {

@@ -27,7 +27,7 @@ class Dataset:
 
 
 def load_dataset(name: str, data_folder: Path | None = None, workers: int = 2) -> Dataset:
-    """A dataset by name; `workers` processes decode an image folder's images.
+    """Load a dataset by its name; `workers` processes decode an image folder's images.
 
     Raises InputError for an unknown name, and for files missing, cut or mislabelled.
     """

@@ -82,7 +82,7 @@ class CapturedTraining:
         torch._foreach_sub_(parameters, torch._foreach_mul(momenta, self.rate))
 
     def advance(self, count: int) -> bool:
-        """Enqueue up to so many updates, not beyond the epoch; whether the epoch ended."""
+        """Enqueue up to so many updates, not beyond the epoch; return whether the epoch ended."""
         last = min(self.step + count, self.state.steps)
         for step in range(self.step, last):
             self.plan.copy_(self.epoch_plan[step])

@@ -61,7 +61,7 @@ class Slot(Generic[T]):
         self.training = training
 
     def push(self) -> bool:
-        """Enqueue some updates if few are waiting, after the last of them the test; whether anything was done."""
+        """Enqueue some updates if few are waiting, after the last of them the test; return whether it did."""
         training = self.training
         if training is None or self.counts is not None or self.queue.pending() >= WAITING:
             return False

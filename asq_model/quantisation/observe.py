@@ -117,7 +117,7 @@ def observe_inputs(model: nn.Module, layers: NamedModules, example: Example) -> 
 
 
 def observe_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
-    """Each module's output when the network runs on an example, under the terms of `observe_inputs`."""
+    """Each module's output when the network runs on an example, as `observe_inputs` has inputs."""
     outputs: dict[str, Tensor] = {}
     with evaluating(model), watch_outputs(modules, outputs.setdefault):
         apply(model, example)

@@ -51,7 +51,7 @@ def recompute(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor])
 
 
 def look_up(table: Tensor, patterns: Tensor) -> Tensor:
-    """The table's entries, shaped as the patterns. `index_select` takes an eighth of the time of `table[patterns]`."""
+    """The table's entries, shaped as the patterns. `index_select` is much faster than `table[patterns]`."""
     return table.index_select(0, patterns.flatten()).view(patterns.shape)
 
 
@@ -123,7 +123,7 @@ class Quantised(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         """An input or output as feature maps [N, C, rows, columns].
 
-        Of a linear layer [N, ..., C] the positions are the axes between.
+        In those of a linear layer, [N, ..., C], the positions are the axes between.
         """
         x = x.movedim(self.CHANNEL_AXIS, 1)
         x = x.flatten(3) if x.dim() > 4 else x
