@@ -21,7 +21,7 @@ from sim.explore.design_space import FORMS, designs, swept
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import tasks_of
 from sim.hardware_options import GOLDEN, LIBERTY, ROOT, SCHEDULER, SEEDS, check_targets, measure_all, refuse_options
-from sim.option_lists import parse_choices, parse_integers
+from sim.option_lists import parse_choice, parse_choices, parse_integers
 from sim.vectors.shipped import shipped_folders
 
 WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
@@ -171,8 +171,8 @@ def recommend(device: str, bits: int, abits: int | None, error: float, form: str
 
     Best is the design with the most products per second and LUT.
     """
-    parse_choices("--device", device, TARGETS)
-    parse_choices("--form", form, FORMS)
+    parse_choice("--device", device, TARGETS)
+    parse_choice("--form", form, FORMS)
     widths = bits, bits if abits is None else abits
     row = recommended(read_record(table, TABLE).rows, device, widths, error, form)
     if row is None:

@@ -1,15 +1,18 @@
-"""Options of the command line that are comma-separated lists."""
+"""Options of the command line that are words of a choice, or comma-separated lists."""
 
 from asq_model.common.errors import InputError, shown
 
 
 def parse_choices(option: str, text: str, allowed: tuple[str, ...]) -> list[str]:
     """Parse a comma-separated list, every word one of those allowed. Raises InputError."""
-    words = text.split(",")
-    for word in words:
-        if word not in allowed:
-            raise InputError(f"{option} has {word!r}; allowed: {', '.join(allowed)}")
-    return words
+    return [parse_choice(option, word, allowed) for word in text.split(",")]
+
+
+def parse_choice(option: str, word: str, allowed: tuple[str, ...]) -> str:
+    """Parse one word of those allowed. Raises InputError."""
+    if word not in allowed:
+        raise InputError(f"{option} has {word!r}; allowed: {', '.join(allowed)}")
+    return word
 
 
 def parse_integers(option: str, text: str, low: int, high: int) -> list[int]:

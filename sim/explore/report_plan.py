@@ -18,7 +18,7 @@ from sim.explore.design_space import (
 )
 from sim.explore.measure_design import Task
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.option_lists import parse_choices
+from sim.option_lists import parse_choice
 
 TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
 SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
@@ -52,7 +52,7 @@ def parse_plan(text: str) -> Plan:
     plan: Plan = {}
     for part in text.split():
         word, _, widths = part.partition(":")
-        (word,) = parse_choices("--plan", word, (*FORMS, *MAPPED_FORMS))
+        parse_choice("--plan", word, (*FORMS, *MAPPED_FORMS))
         form = MAPPED_FORMS.get(word, word)
         for pair in parse_widths("--plan", widths):
             members = list(mapped_arrays(pair, side_of(form))) if word in MAPPED_FORMS else designs(pair, form)
