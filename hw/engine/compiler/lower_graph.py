@@ -32,7 +32,7 @@ def lower_graph(graph: Graph, size: int, lanes: int) -> Graph:
     moved: dict[str, np.ndarray] = {}  # by a flattened tensor, where each of its values lies in the new order
     for node in graph.nodes:
         users = [other for other in graph.nodes if node.name in other.inputs]
-        if isinstance(node, Reshape) and is_flat(graph, node) and meets_adapters(users):
+        if isinstance(node, Reshape) and is_flat(graph, node) and meets_adapters(node.name, users):
             padded, places = flatten_in_memory(graph, node, size)
             nodes += padded
             moved[node.name] = places
@@ -54,9 +54,14 @@ def is_flat(graph: Graph, node: Reshape) -> bool:
     return node.shape == (prod(graph.input_of(node).shape), 1, 1)
 
 
-def meets_adapters(users: Sequence[Operation]) -> bool:
-    """Whether only layers take a tensor, and a step of one of them adapts. Others take a map as it is."""
-    layers = [user for user in users if isinstance(user, Convolution) and user.groups == 1]
+def meets_adapters(name: str, users: Sequence[Operation]) -> bool:
+    """Whether only layers take a tensor, none of them as its side branch, and a step of one of them adapts.
+
+    Others take a map as it is.
+    """
+    layers = [
+        user for user in users if isinstance(user, Convolution) and user.groups == 1 and name not in user.inputs[1:]
+    ]
     return len(layers) == len(users) and any(layer.quantiser.adapter is not None for layer in layers)
 
 

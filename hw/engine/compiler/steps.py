@@ -1,5 +1,6 @@
 """A graph as the engine's steps: nodes that are one instruction each, with what is joined to them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -87,12 +88,20 @@ def steps_of(graph: Graph, size: int) -> list[Step]:
         step = make_step(graph, node, inputs, reshaped)
         before = steps[-1] if steps else None
         joins = before is not None and before.output == inputs[0] and not isinstance(before.node, JOINING)
-        if isinstance(node, Clip) and before and joins and users.count(node.inputs[0]) == 1:
+        if isinstance(node, Clip) and before and joins and has_one_user(users, renamed, inputs[0]):
             low, high = min(max(before.low, step.low), step.high), max(min(before.high, step.high), step.low)
             steps[-1] = replace(before, output=node.name, low=low, high=high)
         else:
             steps.append(step)
+    last = graph.nodes[-1]
+    if steps[-1].output != renamed.get(last.name, last.name):
+        raise InputError(f"node {last.name}: the engine has no {type(last).__name__} of this kind as its result")
     return steps
+
+
+def has_one_user(users: Sequence[str], renamed: Mapping[str, str], name: str) -> bool:
+    """Whether one node takes a tensor's values. users: the name that each node takes, of these or of a copy."""
+    return all(users.count(each) == 1 for each in (name, *(copy for copy, own in renamed.items() if own == name)))
 
 
 def make_step(graph: Graph, node: Operation, inputs: tuple[str, ...], reshaped: dict[str, Reshape]) -> Step:

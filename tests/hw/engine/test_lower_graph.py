@@ -95,3 +95,31 @@ def test_other_reshapes_are_refused() -> None:
     made.conv("last", made.reshape("turned", "input", (2, 4, 2), (1, 0, 2)), 2)
     with pytest.raises(InputError, match=r"turned|last"):
         compile_network(Preset("", 4, 1, 1), made.graph, MAC, 12)
+
+
+def test_a_flattened_map_that_is_a_side_branch_too_is_refused() -> None:
+    """Its values would stand elsewhere than the outputs that they are added to."""
+    made = Maker(MAC, (4, 2, 2), with_table=False)
+    flat = made.reshape("flat", "input", (16, 1, 1), (0, 1, 2))
+    made.conv("last", flat, 16, hidden=2, side=flat)
+    images = made.some_images(5)
+    assert (lower_graph(made.graph, 4, 4)(images) == made.graph(images)).all()
+    with pytest.raises(InputError, match="node flat: the engine takes a reshape only before a linear layer"):
+        compile_network(Preset("", 4, 1, 4), made.graph, MAC, 12)
+
+
+def test_a_flattened_map_that_is_the_result_is_refused() -> None:
+    """Results leave pixel by pixel, which is another order."""
+    made = Maker(MAC, (4, 2, 2), with_table=False)
+    made.reshape("flat", made.conv("layer", "input", 4), (16, 1, 1), (0, 1, 2))
+    with pytest.raises(InputError, match="node flat: the engine has no Reshape of this kind as its result"):
+        compile_network(Preset("", 4, 1, 4), made.graph, MAC, 12)
+
+
+def test_a_tensor_of_another_name_is_still_there_behind_a_clip() -> None:
+    made = Maker(MAC, (4, 2, 2), with_table=False)
+    layer = made.conv("layer", "input", 4)
+    clip = made.clip("clip", made.reshape("same", layer, (4, 2, 2), (0, 1, 2)), 0, 50)
+    made.conv("last", made.sum("total", layer, clip), 4)
+    _, compiled = compile_network(Preset("", 4, 1, 4), made.graph, MAC, 12)
+    assert {"layer", "clip", "total"} <= {each.name for each in compiled.instructions}
