@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-# A product is made, too, to know its control bits.
+# A product is also made only to know its control bits.
 """A column of an array as a component: products of held weights, their tree, and the adder of the partial sum."""
 
 from typing import Any
@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
+from asq_model.spec.mapping import GENERIC
 from hw.fpga.packed_multiples import PackedMultiples
 from hw.fpga.xc7 import CELL_INPUTS
 from hw.mac.adder_tree import AdderTree, add, carry_of
@@ -100,7 +101,7 @@ def column_of(spec: ArraySpec) -> wiring.Component:
     latency: cycles from the activations to their sum. control_times: of each control bit, how many cycles after its
     activation it is used. decode(code, below): a weight's control bits; `below`: those of the next row's weight.
     """
-    if spec.fpga_family == "generic":
+    if spec.fpga_family == GENERIC:
         return GenericColumn(spec)
     from hw.fpga.column import MappedColumn
 

@@ -38,7 +38,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def generator_fingerprint() -> str:
-    """Changes when the sources that the Verilog depends on, or the tools that write it, change."""
+    """The hash of the sources that the Verilog depends on, and of the versions of the tools that write it."""
     return fingerprint(tool_versions(), SOURCES)
 
 
@@ -51,16 +51,16 @@ def to_verilog(component: wiring.Component, name: str, header: str) -> str:
 
 
 def awake(verilog: str) -> str:
-    """Verilog whose combinational blocks are evaluated at the beginning in every simulator.
+    """Verilog whose combinational blocks are evaluated at time 0 in every simulator.
 
-    Yosys gives each a register that is to change at time 0. Its first value is there before Icarus watches for changes,
-    so that outputs which depend on a state alone would be unknown until it changes.
+    Yosys starts each block by a register that changes at time 0. Icarus gives it its first value before it watches for
+    changes: outputs that depend on a state alone would be unknown until the state changes.
     """
     return TRIGGER.sub(r"  reg \1;\n  initial \1 <= 0;", verilog)
 
 
 def header(spec: Spec, name: str) -> str:
-    """What a reader of the Verilog of module `name` should know first."""
+    """The comment at the top of module `name`: what it computes, its timing, and where its ports are described."""
     if isinstance(spec, BlockSpec):
         maps = f"maps of at most {spec.channels} channels and {spec.pixels} pixels, {spec.lanes} value(s) a cycle"
         lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]

@@ -84,5 +84,5 @@ def rescale_layout(spec: BlockSpec) -> data.StructLayout:
 
 
 def constants_layout(spec: BlockSpec) -> data.StructLayout:
-    """The constants of a block that has a learned layer's."""
+    """The constants of a block that holds a learned layer: an adapter's, or a rescale's."""
     return rescale_layout(spec) if spec.unit == "rescale" else adapter_layout(spec)

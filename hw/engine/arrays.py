@@ -110,7 +110,7 @@ class Arrays(wiring.Component):
         return m
 
     def shifted(self, m: Module, convolver: Convolver, row: data.View, stage: int) -> Value:
-        """Whether sums are shifted, in the accumulators' stage, so many cycles after the addresses."""
+        """Whether sums are shifted, as the accumulators' stage needs it. stage: cycles from the addresses to there."""
         if not self.spec.window_channels:
             return delayed(m, convolver.shifted, stage, "shifted")
         shifted = Mux(self.layer.gathers, row.shifted, delayed(m, convolver.shifted, 1, "pass_shifted"))

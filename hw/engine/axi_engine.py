@@ -117,7 +117,7 @@ class AxiEngine(wiring.Component):
         return loader.damaged, ~loader.whole
 
     def count_instructions(self, m: Module, restart: Signal, instruction: Signal) -> dict[str, Value]:
-        """The cycles of the instruction that is asked for, by their register's name."""
+        """Add the counts of both programs; returns those of the instruction that is asked for, by their register."""
         engine, counts = self.engine, {}
         for name, event in (("array", engine.array), ("value", engine.value)):
             m.submodules[f"{name}_counts"] = counts[name] = InstructionCounts(engine.spec, name)
@@ -134,7 +134,7 @@ class AxiEngine(wiring.Component):
         }
 
     def count(self, m: Module, takes: Signal, gives: Signal) -> dict[str, Signal]:
-        """The counters, by their register's name."""
+        """Add the counters; returns them by their register's name."""
         names = ("images_in", "images_out", "cycles", "cycles_of_image", "input_waits", "output_waits")
         counters = {name: Signal(DATA_BITS, name=name) for name in names}
         since = Signal(DATA_BITS)  # cycles since the last image's last result

@@ -28,6 +28,8 @@ class Collector(wiring.Component):
     Members
     -------
     window, follow, collect : In(fields of the instruction), start : In(1)
+    last_word : In
+        The number of a pixel's last word of values.
     busy : Out(1)
     address : Out, side_address : Out, takes_side : Out(1)
         Of the word to be read; a cycle after its step.

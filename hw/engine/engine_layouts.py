@@ -12,12 +12,12 @@ PROGRAMS = {"array": array_layout, "value": value_layout}
 
 
 def event_layout() -> data.StructLayout:
-    """An instruction is done: which kind."""
+    """Whether an instruction is done in this cycle, and which kind it is."""
     return data.StructLayout({"done": 1, "kind": 3})
 
 
 def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
-    """A word that is made: whether there is one, whether it is stored, where, and what it is."""
+    """A word that is made, of so many bits: whether there is one, whether it is stored, its address, its contents."""
     place = max(spec.depths.codes, spec.depths.values, spec.depths.results)
     return data.StructLayout({"valid": 1, "stored": 1, "address": index_shape(place), "word": unsigned(bits)})
 

@@ -7,7 +7,8 @@ from asq_model.common.errors import InputError, check_choice, check_range
 from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BETA_BITS, BlockSpec
-from asq_model.spec.mac import MacSpec, signed_width
+from asq_model.spec.fixed_point import signed_width
+from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_DEPTH
 from asq_model.spec.mapping import GENERIC, check_mapped
 
@@ -177,6 +178,6 @@ class EngineSpec:
         """Products a cycle."""
         return self.pixels * self.channels**2
 
-    def check_sum(self, reach: int) -> bool:
-        """Whether the accumulators hold sums of that magnitude."""
+    def holds_sums(self, reach: int) -> bool:
+        """Whether the accumulators hold sums from −reach to reach."""
         return signed_width(-reach, reach) <= self.sum_bits

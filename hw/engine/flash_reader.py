@@ -45,7 +45,7 @@ class FlashReader(wiring.Component):
         m.d.comb += [self.mosi.eq(sent[-1]), self.word.eq(Cat(seen[low : low + 8] for low in (24, 16, 8, 0)))]
 
         def shift(bits: int, following: str) -> None:
-            """A bit in two cycles; after the last of so many, another state."""
+            """Send and take a bit in two cycles. After the last, `bits` more are counted in the state that follows."""
             m.d.sync += self.sck.eq(~self.sck)
             with m.If(~self.sck):
                 m.d.sync += seen.eq(Cat(self.miso, seen))

@@ -61,7 +61,7 @@ class FlashedEngine(wiring.Component):
         m.submodules.receiver = receiver = Receiver(self.bit_cycles)
         m.submodules.transmitter = transmitter = Transmitter(self.bit_cycles, self.result_bytes)
         m.submodules.engine = engine = ResetInserter(~loader.whole)(self.engine)
-        lost = Signal()  # a byte was
+        lost = Signal()  # a byte was broken, or came before there was room for it
         with m.If(receiver.broken | receiver.valid & ~engine.i.ready):
             m.d.sync += lost.eq(1)
         result = Signal(8 * self.result_bytes)

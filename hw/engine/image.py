@@ -1,4 +1,4 @@
-"""What the memories of an engine hold at first."""
+"""The first contents of an engine's memories."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -126,8 +126,8 @@ def check_products(given: Mapping[str, Any]) -> None:
         raise refused
 
 
-def adapting(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
-    """List the layers whose step adapts: the shape of each one's input, its hidden neurons, β's fraction bits."""
+def adapting_layers(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
+    """The layers whose step adapts: the shape of each one's input, its hidden neurons, β's fraction bits."""
     found = []
     for node in graph.convolutions():
         adapter = node.quantiser.adapter
@@ -145,7 +145,7 @@ def pool_bits_of(graph: Graph) -> int:
 
 def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
     """The engine of a preset for a network. precision: bits of the network's integers."""
-    layers = adapting(graph)
+    layers = adapting_layers(graph)
     sizes: dict[str, Any] = {
         "map_channels": max((shape[0] for shape, _, _ in layers), default=1),
         "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),

@@ -23,8 +23,9 @@ class Quantiser(wiring.Component):
     Members
     -------
     follow : In(fields of the instruction), step : In, constant while the instruction is at work
-    valid : In(1), values : In(a word of pooled_bits), address : In, beat : In
-        Which of the words of values that a word of codes is made of.
+    valid : In(1), values : In(a word of values of pooled_bits)
+    address : In, beat : In
+        Where the word of codes goes, and which of the words of values that make it this one is.
     write : Out(1), code_address : Out, codes : Out(code_word)
     """
 

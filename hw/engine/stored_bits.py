@@ -1,8 +1,8 @@
 """Which bits of its instructions an engine for one network stores: those that differ, once each.
 
 Every bit of an instruction is a row of zeros and ones over the instructions of a program. A row that is all zeros or
-all ones is no bit but a constant, and rows that agree are one stored bit. What a kind of instruction has no use for may
-be either, so that rows agree which differ only there.
+all ones is no bit but a constant, and rows that agree are one stored bit. A field that a kind of instruction does not
+use may be either: rows that differ only there agree.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -86,7 +86,7 @@ def some_image(graph: Graph, bits: int) -> np.ndarray:
 
 
 def constants(name: str, numbers: Sequence[int], bits: int) -> list[str]:
-    """Lines that fill an array."""
+    """The lines of Verilog that fill an array with numbers of so many bits."""
     digits, ones = -(-bits // 4), (1 << bits) - 1
     return [f"    {name}[{place}] = {bits}'h{number & ones:0{digits}x};" for place, number in enumerate(numbers)]
 

@@ -70,6 +70,7 @@ def both(bit: Value, enable: Value) -> Term:
 
 
 def plain_terms(bits: Sequence[Value]) -> list[Term]:
+    """Terms that are the bits of a number themselves."""
     return [plain(bit) for bit in bits]
 
 
@@ -84,6 +85,7 @@ def distinct(signals: Sequence[Value]) -> list[Value]:
 
 
 def majority(x: int, y: int, z: int) -> int:
+    """What most of three bits are: the carry of their sum."""
     return (x & y) | (x & z) | (y & z)
 
 

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-# A product is made, too, to know its control bits.
+# A product is also made only to know its control bits.
 """The generic products in front of a family's own adders: iCE40's, whose cells have no input left for products."""
 
 from collections.abc import Mapping, Sequence

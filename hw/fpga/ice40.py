@@ -14,7 +14,7 @@ SUM = truth_table(lambda unused, x, y, carry: x ^ y ^ carry, 4)
 
 def is_plain(term: Term) -> bool:
     """Whether a term is a signal itself, or 0."""
-    return len(term.signals) <= 1
+    return term.is_plain or not (term.signals or term.function())
 
 
 class Ice40Cells(AdderCells):

@@ -11,10 +11,11 @@ from hw.fpga.cells import ZERO, Term
 
 @dataclass(frozen=True)
 class Number:
-    """Bits, the lowest first and the last the sign's; `low` … `high` is what they mean once all is added.
+    """A signed number that is not whole yet: its bits, and the carries and the complement that belong to it.
 
-    flip: complement the bits where it is set. carries: bits of weight 1 that are to be added; a complement's own is
-    among them. relative: where the number is a product, the exclusive or of `flip` and that of the next product.
+    terms: the bits, the lowest first and the last the sign's. low, high: what it may be once all is added. flip:
+    complement the bits where it is set. carries: bits of weight 1 that are to be added; a complement's own is among
+    them. relative: where the number is a product, the exclusive or of `flip` and that of the next product.
     """
 
     terms: Sequence[Term]

@@ -17,7 +17,7 @@ class Control:
 
 
 class Pipeline:
-    """Makes registers in a module, none of them reset: what was in them is gone when the flags beside it are.
+    """Makes registers in a module, none of them reset: the flags that say whether they hold anything are.
 
     Bits are single signals, the same object for the same bit, so that cells can tell which inputs they share.
     """
@@ -52,6 +52,7 @@ class Pipeline:
 
 
 def name_of(bit: Value) -> str:
+    """The name of a bit, if it is a signal."""
     return bit.name if isinstance(bit, Signal) else "bit"
 
 

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-# Of the generic products only what a code means is asked.
+# Generic products are made only to ask them what a code means.
 """Mapped products that select a multiple of the activation: POST, POT, E2M1, and APoT of three bits.
 
 A weight's magnitude is one of two operands, a or a multiple of it, shifted left: a few choices between two things. The

@@ -1,4 +1,4 @@
-"""Selecting products for look-up tables of four inputs: ECP5's and iCE40's."""
+"""Selecting products for look-up tables of four inputs: ECP5's. (iCE40's products are generic.)"""
 
 from collections.abc import Mapping, Sequence
 

@@ -23,7 +23,7 @@ Function = Callable[..., int]
 def two_functions(
     m: Module, name: str, inputs: Sequence[Value], six: Function, five: Function
 ) -> tuple[Signal, Signal]:
-    """Outputs O6 and O5 of a LUT6_2, two functions of the same inputs, at most five."""
+    """Add a LUT6_2 of at most five inputs; returns its outputs O6 and O5, the functions `six` and `five` of them."""
     assert len(inputs) <= CELL_INPUTS
     outputs = Signal(name=f"{name}_o6"), Signal(name=f"{name}_o5")
     padded = [*inputs, *[ZERO_BIT] * (CELL_INPUTS - len(inputs))]
@@ -47,11 +47,12 @@ def function_of(term: Term, inputs: Sequence[Value]) -> Function:
 
 
 def exclusive_or(*functions: Function) -> Function:
+    """The exclusive or of functions of the same inputs."""
     return lambda *bits: sum(function(*bits) for function in functions) & 1
 
 
 def packed(m: Module, name: str, terms: Sequence[Term]) -> list[Value]:
-    """The terms as signals: two in a LUT6_2 where they have five inputs together, the others by logic."""
+    """Terms as signals: two in a LUT6_2 where they have at most five inputs together, the others by logic."""
     made: dict[int, Value] = {}
     for place, term in enumerate(terms):
         if place in made:

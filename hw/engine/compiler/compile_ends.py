@@ -8,7 +8,7 @@ from hw.engine.program import Kind
 from hw.engine.row_writer import BYTE
 
 
-def load_fields(build: Build) -> dict[str, int]:
+def image_fields(build: Build) -> dict[str, int]:
     """How an image's values become words."""
     channels, rows, columns = build.graph.input.shape
     uses = build.uses[build.steps[0].output]
@@ -24,17 +24,19 @@ def load_fields(build: Build) -> dict[str, int]:
 
 
 def input_words(build: Build) -> int:
+    """Rows of the image's memory that an image takes."""
     _, rows, columns = build.graph.input.shape
     return build.words(build.steps[0].output) // build.spec.beats * rows * columns
 
 
 def result_words(build: Build) -> int:
+    """Rows of the results' memory that the results take."""
     _, rows, columns = build.tensor(build.steps[-1].output).shape
     return build.words(build.steps[-1].output) * rows * columns
 
 
 def byte_tables(build: Build) -> list[int]:
-    """The values that bytes mean, a table for each channel of the image."""
+    """The values that bytes mean, a table for each channel of the image. Raises InputError for a graph without one."""
     table = build.graph.input.table
     if build.spec.byte_input and table is None:
         raise InputError("the graph takes no bytes; this engine does (byte_input)")
@@ -42,7 +44,7 @@ def byte_tables(build: Build) -> list[int]:
 
 
 def finish(build: Build) -> None:
-    """End with FINISH."""
+    """Add FINISH, by which the results leave."""
     output = build.steps[-1].output
     channels, rows, columns = build.tensor(output).shape
     fields = {
@@ -55,4 +57,5 @@ def finish(build: Build) -> None:
 
 
 def writes_results(instruction: Instruction) -> bool:
+    """Whether what an instruction makes is the network's result."""
     return bool(instruction.fields.get("writes_results"))

@@ -10,7 +10,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Concatenate, Pad
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
-from hw.engine.compiler.compile_ends import byte_tables, finish, input_words, load_fields, result_words
+from hw.engine.compiler.compile_ends import byte_tables, finish, image_fields, input_words, result_words
 from hw.engine.compiler.compile_layer import add_convolution
 from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
@@ -88,7 +88,7 @@ def add_step(build: Build, index: int, step: Step) -> None:
     else:
         add_collection(build, index, step)
     if isinstance(step.node, Input):
-        build.add(Kind.LOAD, "the next image", load_fields(build), 0, 0)
+        build.add(Kind.LOAD, "the next image", image_fields(build), 0, 0)
     if isinstance(step.node, Convolution):  # what is written from here on is written after it
         build.codes.free(f"codes of {step.node.name}")
     direct = build.direct(step)
@@ -153,7 +153,7 @@ def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
     """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
     costs = [cycles.idle_cycles(build.spec, layout(build.spec)) for layout in (array_layout, value_layout)]
     nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, costs[0])
-    load = {"kind": int(Kind.LOAD), "begins": 1, **load_fields(build)}
+    load = {"kind": int(Kind.LOAD), "begins": 1, **image_fields(build)}
     return nothing, Instruction(Kind.LOAD, "the first image", load, costs[1])
 
 

@@ -49,7 +49,11 @@ def send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:
 
 
 def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
-    """Cycles for which an instruction keeps its part at work. size: what there is to do."""
+    """Cycles for which an instruction keeps its part of the engine at work.
+
+    size: what there is to do. CONVOLVE: tiles, and the period of one. COLLECT: words, and steps of each. SCALE:
+    channels. ADAPT: words of channel sums, and hidden neurons.
+    """
     if kind == Kind.CONVOLVE:
         return spec.pixels + 1 + size["tiles"] * size["period"]
     if kind == Kind.COLLECT:

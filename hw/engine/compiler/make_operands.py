@@ -14,6 +14,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.round_products import root_table
 from hw.engine.compiler.layer_operands import Operands, Words
 from hw.engine.compiler.passes import Pass, best_packing, packed_slots, passes_of, radix_of
 from hw.engine.compiler.pick_steps import NO_PICKS, pick_steps
@@ -22,7 +23,10 @@ from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, MOST_PLACES, EngineS
 
 
 def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: bool) -> Operands:
-    """A layer's operands. Raises InputError for a layer that the engine's products cannot multiply."""
+    """The way to multiply a layer that takes the fewest steps. Raises InputError where the engine's products have none.
+
+    channels: of the layer's input. may_pack: whether a word may hold channels, or pieces of their codes, several times.
+    """
     quantiser, products = node.quantiser, node.products
     radix = radix_of(spec.mac, spec.channels, spec.picks)
     piece_bits, own = piece_bits_of(spec.mac, radix), spec.mac.activation_bits
@@ -111,8 +115,6 @@ def check_roots(spec: EngineSpec, node: Convolution) -> None:
     products = node.products
     if products.odd is None:
         return
-    from asq_model.spec.graph.round_products import root_table  # the graph's own definition
-
     frac = spec.mac.frac_bits
     wanted = root_table(node.quantiser.bits, node.quantiser.signed, frac)
     same = products.roots is not None and products.frac == max(frac, 0) and np.array_equal(products.roots, wanted)
@@ -126,5 +128,5 @@ def check_reach(spec: EngineSpec, terms: Terms, code_bits: int) -> None:
     scale = np.array([1 << radix_of(spec.mac, spec.channels, spec.picks) * int(digit) for digit in digits])
     sizes = (terms.magnitudes * np.resize(scale, len(terms.codes))[:, None, None]).sum((0, 2))
     reach = int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
-    if not spec.check_sum(reach):
+    if not spec.holds_sums(reach):
         raise InputError(f"has sums that may reach {reach}; allowed: {spec.sum_bits} bits")

@@ -30,7 +30,7 @@ def takes_every(node: Slice, x: Tensor) -> bool:
 
 
 def as_pooling(node: Slice) -> MaxPool:
-    """The largest of one value is the value."""
+    """A slice of every n-th row and column as a pooling: the largest of one value is the value."""
     return MaxPool(
         name=node.name,
         inputs=node.inputs,
@@ -42,7 +42,7 @@ def as_pooling(node: Slice) -> MaxPool:
 
 
 def as_sum(node: LeakyRelu, x: Tensor) -> list[Operation]:
-    """Values above 0, plus the slope times those below: one of both is 0."""
+    """A LeakyReLU as a sum: values above 0, plus the slope times those below. One of both is 0."""
     low, high = bounds(x.bits, True)
     above, below, sloped = (f"{node.name}.{part}" for part in ("above", "below", "sloped"))
     zeros = np.zeros_like(node.multiplier)

@@ -70,7 +70,10 @@ def rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:
 
 
 def sum_scales(node: Add, channels: int) -> np.ndarray:
-    """The scales of a sum's first tensor, the one that is subtracted if there is one: a power of two."""
+    """The scales of a sum's first tensor, the one that is subtracted if there is one: a power of two.
+
+    Raises InputError for a sum that the engine does not make.
+    """
     if len(node.inputs) != 2 or node.signs == (-1, -1):
         raise InputError("the engine adds two tensors, of which one may be subtracted")
     sign, align = (node.signs[1], node.aligns[1]) if node.signs[1] < 0 else (node.signs[0], node.aligns[0])

@@ -1,6 +1,6 @@
 """When each instruction of an engine's two programs is done, from reset to the last image.
 
-The rules are those of `hw.engine.sequencer` and of `Engine.coordinate`: a program fetches an instruction, waits for as
+The rules are those of `hw.engine.sequencer` and `hw.engine.coordinate`: a program fetches an instruction, waits for as
 many of the other program's as it has to, leaves the instruction out if its image is not there, waits for an image that
 is coming in or for room for results, and works as long as the compiler says. Images are offered without a pause, and
 results taken at once.
@@ -116,7 +116,7 @@ class Arrivals:
 
 
 @dataclass
-class Engine:
+class BothRuns:
     """Both programs, and the images and results between them. send: cycles in which the results of an image leave."""
 
     runs: tuple[Run, Run]
@@ -184,7 +184,7 @@ def run_programs(
         for program, is_arrays, fetch in zip(programs, (True, False), fetches, strict=True)
     )
     send = send_cycles(spec, channels, rows * columns)
-    return Engine((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()
+    return BothRuns((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()
 
 
 def fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:

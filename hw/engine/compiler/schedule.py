@@ -90,7 +90,7 @@ def stages_of(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[in
 
 
 def orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks: int) -> Iterator[list[Turn]]:
-    """Every order of a round that is tried."""
+    """Every order of a round that is tried. banks: images under way."""
     entry = entry_of(instructions)
     is_arrays = [each.is_arrays for each in instructions]
     others = range(entry, len(instructions))

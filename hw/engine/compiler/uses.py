@@ -1,4 +1,4 @@
-"""The layers that take a tensor's codes."""
+"""Which layers take a tensor's codes, and how the engine multiplies each."""
 
 from dataclasses import dataclass
 
