@@ -12,7 +12,7 @@ from asq_model.export.translator import Handler, Translator, Value, operation_na
 
 CURVES = (
     *("silu", "gelu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "elu", "selu", "celu", "softplus", "mish"),
-    *("softsign", "log_sigmoid", "logsigmoid"),
+    "log_sigmoid",
 )
 
 

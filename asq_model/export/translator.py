@@ -88,8 +88,12 @@ class Translator:
             self.values[changed] = self.values[node]  # it wrote into its first input
 
     def compute_constant(self, node: fx.Node, name: str) -> None:
-        """Compute what depends on no input."""
+        """Compute what depends on no input. Raises InputError for a tensor that depends on the number of samples."""
         if name in IGNORED or not callable(node.target):
+            return
+        if not all(argument in self.constants for argument in node.all_input_nodes):
+            if isinstance(node.meta.get("val"), Tensor):
+                self.refuse(node, "depends on the number of samples; allowed: constants")
             return
         arguments = fx.map_arg((node.args, node.kwargs), self.constants.__getitem__)
         with torch.no_grad():

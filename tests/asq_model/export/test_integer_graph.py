@@ -60,6 +60,7 @@ REFUSED = {
     "ones around": (lambda x: functional.pad(x, (1, 1), value=1.0), "pads otherwise than with zeros"),
     "of its values": (lambda x: x if x.sum() > 0 else -x, "cannot be traced by torch.export"),
     "of its batch": (lambda x: x.reshape(1, -1, 6, 6)[:, :8], "mixes samples of the batch|cannot be traced"),
+    "a number for each sample": (lambda x: x + torch.zeros(x.shape[0], 1, 1, 1), "depends on the number of samples"),
     "other types": (lambda x: (x > 0).float(), "has no integer form here"),
     "odd pooling": (lambda x: functional.adaptive_avg_pool2d(x, 4), "allowed: sizes that divide them"),
 }
