@@ -2,8 +2,8 @@
 
 Convolutions have `Cin·Cout·Kw·Kh` parameters and that times the output's positions in operations; linear layers
 `I·O` and `2·I·O`. A parameter takes B bits, an operation counts B/32. The printed figures come out when parameters are
-set against the whole network's, and operations against those of the 19 quantised convolutions, counting of an
-adapter its first layer only; and when adapters, weight steps and activation steps take 8 bits. Trained, they are
+set against the whole network's, and the operations of adapters' first layers alone against those of the 19 quantised
+convolutions; and when adapters, weight steps and activation steps take 8 bits. Trained, they are
 32-bit floats, and the true share is four times the paper's: the table gives both.
 """
 

@@ -107,12 +107,12 @@ def trained_out(
     Does the runs of PLAN that RESULTS does not have yet, several side by side, and adds each to RESULTS when it ends.
     `make pages` then writes the page.
     """
-    from asq_model.studies.run_trained_out import Queue, run_plan
+    from asq_model.studies.run_trained_out import RunOptions, run_plan
     from asq_model.studies.trained_out_plan import PLAN
 
     limit = float("inf") if seconds is None else float(seconds)
-    queue = Queue(data_folder, results, out, start, device, side_by_side, limit, commit)
-    for line in run_plan(plan or PLAN, queue):
+    options = RunOptions(data_folder, results, out, start, device, side_by_side, limit, commit)
+    for line in run_plan(plan or PLAN, options):
         click.echo(line)
 
 

@@ -92,12 +92,12 @@ def find_checkpoint(folder: Path, recipe: Recipe) -> Path:
 
 
 def layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The input of each layer that is, or can be, quantised."""
+    """Run a network on images; return the input of each layer that is quantised, or in full precision can be."""
     return observe_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
 
 
 def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The error of quantising x by rounding and by clipping, L2 norms [N].
+    """Measure a layer's rounding and its clipping error on the input x [N, ...]: two tensors of L2 norms [N].
 
     The norms are those of x̂ − x over the values inside the range, and over those outside it.
     """
@@ -110,6 +110,6 @@ def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The output of every residual block, by name."""
+    """Run a network on images; return the output of every residual block, by name."""
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
     return observe_outputs(model, blocks, images)

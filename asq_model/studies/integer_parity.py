@@ -33,7 +33,7 @@ BATCH = 100
 
 
 def round_input(layer: Quantised, x: Tensor, node: Convolution, graph: Graph, trace: Trace) -> tuple[np.ndarray, int]:
-    """Torch's input of a layer in the integers of its node's input, and how many values saturated."""
+    """Round torch's input of a layer to the integers that its node takes; return them and how many saturated."""
     form = graph.input_of(node)
     if node.inputs[0] == graph.input.name and graph.input.table is not None:
         return trace.inputs[node.name], 0  # the image itself, which both have
@@ -80,7 +80,7 @@ def compare_batch(
 
 
 def start_parity(name: str, model: nn.Module, graph: Graph, precision: Precision) -> Parity:
-    """A comparison of no images yet; of a layer that stands at several places, the first one is compared."""
+    """Begin a comparison, of no images yet; of a layer that stands at several places, the first one is compared."""
     layers = dict(quantised_layers(model))
     compared = {node.name: LayerParity() for node in graph.convolutions() if node.name in layers}
     return Parity(name, precision, compared)

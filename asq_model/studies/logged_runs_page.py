@@ -15,10 +15,11 @@ PAGE = "runs.md"
 TRAINED_OUT_RECORDS = ("trained-out.json", "trained-out-resnet20.json")
 TITLES = ("part", "network", "row", "seed", "epochs", "right", "seconds", "day", "device", "commit", "checkpoint")
 SIDES = "lllrrrrllll"
+SUMS = ("runs", "epochs", "seconds, where kept")  # titles of what `sums` gives
 
 
 def read_logs(folder: Path) -> dict[str, Log]:
-    """The trainings of each record in a folder, by the record's name. Raises InputError for one that is damaged."""
+    """Read the trainings of each record in a folder, by the record's name. Raises InputError for a damaged one."""
     logs = {}
     for name in TRAINED_OUT_RECORDS:
         if (folder / name).is_file():
@@ -87,9 +88,6 @@ def totals(logs: dict[str, Log]) -> Iterator[list[str]]:
 def minutes(seconds: float | None) -> str:
     """A time in minutes, or a dash."""
     return f"{seconds / 60:.1f}" if seconds else "–"
-
-
-SUMS = ("runs", "epochs", "seconds, where kept")
 
 
 def sums(runs: list[LoggedRun]) -> list[str]:

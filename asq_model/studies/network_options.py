@@ -17,7 +17,7 @@ NOTE = click.option("--note", default="", help="A sentence about the data for th
 
 
 def read_or_train(checkpoints: tuple[Path, ...], data_folder: Path | None) -> tuple[Path, ...]:
-    """The checkpoints that a command is for: those given, or the digits network's, trained now if it is missing.
+    """Return the checkpoints that a command is for: those given, or the digits network's, trained now if missing.
 
     All of them are read once, so that a damaged one is found before work is done for others. Raises InputError.
     """

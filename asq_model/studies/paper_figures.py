@@ -153,7 +153,7 @@ FIGURES: dict[int, Callable[[Networks], plt.Figure]] = {
 
 
 def make_report(networks: Networks, note: str) -> FiguresReport:
-    """What the page says beside the pictures. note: what else there is to say of the data."""
+    """The record that the page is made of. note: what else there is to say of the data."""
     return {
         "network": networks.name,
         "low_bits": networks.low_bits,

@@ -7,7 +7,7 @@ from asq_model.spec.levels import EXPONENTIAL, KINDS
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: weights of that family and kind, both operands at `bits` bits, and these activations."""
+    """One line of a table: the level set of the weights, the quantiser of the activations, the bits of both."""
 
     bits: int
     family: str

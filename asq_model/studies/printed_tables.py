@@ -36,7 +36,7 @@ TOP_5 = {(method.network, int(bits), method.name): value for method in METHODS f
 
 
 def printed_table(networks: tuple[str, ...]) -> list[str]:
-    """The lines of some networks: top-1, and top-5 in brackets where it is printed."""
+    """The paper's results for some networks as a table: top-1, and top-5 in brackets where it is printed."""
     cells = []
     for method in METHODS:
         if method.network in networks:
@@ -47,7 +47,7 @@ def printed_table(networks: tuple[str, ...]) -> list[str]:
 
 
 def accuracy_text(method: Method, bits: str) -> str:
-    """A method's figures at a width."""
+    """A method's top-1 at a width, and top-5 in brackets where it is printed; a dash where neither is."""
     if bits not in method.top_1:
         return "–"
     return f"{method.top_1[bits]:.1f}" + (f" ({method.top_5[bits]:.1f})" if bits in method.top_5 else "")
@@ -60,8 +60,8 @@ def gain(network: str, bits: int, better: str, worse: str, than_bits: int | None
     return None if one is None or other is None else round(one - other, 1)
 
 
-def against_the_text() -> Iterator[str]:
-    """Yield what the printed figures say of sentences of the text that they do not bear out, or bear out in part."""
+def contradictions() -> Iterator[str]:
+    """Yield a line on each sentence of the paper's text that its figures do not bear out, or only in part."""
     best = {name: gain(name, 4, "ASQ + POST", "ASQ + POST", FULL_PRECISION) for name in NETWORKS}
     yield (
         f"- The abstract has 4-bit ResNet-34 1.2 points above full precision. Table 2 has {best['resnet34']:+.1f} for"

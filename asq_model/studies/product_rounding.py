@@ -56,7 +56,7 @@ NAMES = tuple(arithmetic.name for family in ARITHMETICS.values() for arithmetic 
 
 @torch.no_grad()
 def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> float:
-    """The rms error of the sums over the rms of the exact ones, mean over the low-bit layers."""
+    """Measure the rms error of the sums over the rms of the exact ones, averaged over the low-bit layers."""
     layers = inner_layers(model)
     inputs = observe_inputs(model, layers, images)
     errors = []

@@ -24,10 +24,8 @@ from asq_model.training.trained_network import read_trained
 
 
 def find_commit() -> str:
-    """The commit of the tree that this runs from, with a + where files of it were changed since; "unknown" outside git.
-
-    (A tag would hide the commit: `--exclude` leaves all of them out.)
-    """
+    """Find the commit of the tree that this runs from, with a + where its files differ; "unknown" outside git."""
+    # A tag would stand in place of the commit: `--exclude` leaves all of them out.
     options = ["--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     command = ["git", "-C", str(PACKAGES / "asq_model"), "describe", *options]
     try:
@@ -38,7 +36,10 @@ def find_commit() -> str:
 
 
 def read_start(network: str, path: Path) -> Start:
-    """What is known of the full-precision weights in a file: digest, and of our own checkpoints recipe and result."""
+    """Read the digest of full-precision weights, and of this program's own checkpoints recipe and result, too.
+
+    Raises InputError for a file that cannot be read, or is of another network or quantised.
+    """
     _, digest = read_tensors(path)
     if CHECKPOINT.read_unverified(path)[1] is None:
         return {"network": network, "digest": digest}  # a file from elsewhere
@@ -54,7 +55,7 @@ def read_start(network: str, path: Path) -> Start:
 
 
 def read_labels_digest(study: Study) -> str:
-    """What tells the test set from others: its labels by `labels_digest`. Raises InputError where there is none."""
+    """Read the test set; return the digest of its labels (`labels_digest`). Raises InputError where there is none."""
     from asq_model.datasets import load_dataset
 
     recipe = study.recipe(study.networks[0], TABLES[study.table].rows[0], 0)
@@ -62,7 +63,7 @@ def read_labels_digest(study: Study) -> str:
 
 
 def empty_results(study: Study) -> StudyResults:
-    """What a results file says of a study before its first run ends."""
+    """Make the content of a results file before the first run ends. Raises InputError."""
     return {
         "table": study.table,
         "epochs": study.recipe(study.networks[0], TABLES[study.table].rows[0], 0).quantised_epochs,
@@ -110,7 +111,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
 
 
 def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | FailedRun:
-    """Train one run; what the page needs of its checkpoint, or why there is none."""
+    """Train one run; return what the page needs of its checkpoint, or why there is none."""
     task: RunTask = {
         "network": network,
         "bits": row.bits,

@@ -27,8 +27,13 @@ from asq_model.training.checkpoint_file import read_tensors
 
 
 @dataclass(frozen=True)
-class Queue:
-    """How runs are done. checkpoints: a folder; start: the ceiling's checkpoint; seconds: after which no run ends."""
+class RunOptions:
+    """How runs are done, and where they are kept.
+
+    results: the record. checkpoints: the folder of theirs. start: the ceiling's checkpoint; None: the one in that
+    folder. side_by_side: how many runs share the device. seconds: no run is begun that would not end within them.
+    commit: of the program; empty: what git says.
+    """
 
     data_folder: Path | None
     results: Path
@@ -40,37 +45,37 @@ class Queue:
     commit: str = ""
 
 
-def run_plan(path: Path, queue: Queue) -> Iterator[str]:
+def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
     """Do what is missing of a plan; yield a line on each run that is done. Raises InputError."""
-    begun, device, plan = time.monotonic(), training_device(queue.device), read_plan(path)
-    study = read_record(queue.results, TRAINED_OUT) if queue.results.exists() else None
-    start = find_start(study, plan[0], queue)
-    images = DeviceImages(load_dataset(plan[0].recipe.data, queue.data_folder), device)
+    begun, device, plan = time.monotonic(), training_device(options.device), read_plan(path)
+    study = read_record(options.results, TRAINED_OUT) if options.results.exists() else None
+    start = find_start(study, plan[0], options)
+    images = DeviceImages(load_dataset(plan[0].recipe.data, options.data_folder), device)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS takes for itself is the same in each run
-    with fused_on(device):
+    with use_fast_kernels(device):
         if study is None:
-            study = train_ceiling(plan[0], images, queue)
-            write_record(queue.results, TRAINED_OUT, study)
+            study = train_ceiling(plan[0], images, options)
+            write_record(options.results, TRAINED_OUT, study)
             yield f"ceiling: {percent(study['ceiling']):.2f} %"
         else:
             check_images(study, images.dataset)
-            study["sessions"].append(make_session(device, queue.commit, 1))
+            study["sessions"].append(make_session(device, options.commit, 1))
         jobs = [Job(run, run.recipe, start) for run in missing_runs(plan, study)]
-        seconds, number = queue.seconds - (time.monotonic() - begun), 0
-        for number, finished in enumerate(train_side_by_side(jobs, images, queue.side_by_side, seconds), 1):
+        seconds, number = options.seconds - (time.monotonic() - begun), 0
+        for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds), 1):
             run, session = finished.job.what, len(study["sessions"]) - 1
-            trained = keep_run(finished, queue.checkpoints, session, study["ceiling"]["correct"])
+            trained = keep_run(finished, options.checkpoints, session, study["ceiling"]["correct"])
             add_run(study, run, trained)
             study["sessions"][session]["seconds"] = round(time.monotonic() - begun, 1)
-            write_record(queue.results, TRAINED_OUT, study)
+            write_record(options.results, TRAINED_OUT, study)
             what = f"{run.key.part} {run.key.row.precision} {run.key.row.label}, {run.key.epochs} epochs"
             yield f"{number} of {len(jobs)}: {what}, seed {run.key.seed}: {percent(trained):.2f} %"
         if number < len(jobs):
             yield f"{len(jobs) - number} runs are left for want of time"
 
 
-def fused_on(device: torch.device) -> AbstractContextManager[object]:
-    """Have quantisers compute by one kernel each; on a GPU, let cuDNN choose the fastest algorithms."""
+def use_fast_kernels(device: torch.device) -> AbstractContextManager[object]:
+    """Have quantisers compute by one kernel each, inside a `with`; on a GPU, let cuDNN choose its algorithms."""
     if device.type != "cuda":
         return compiled_functions()
     from asq_model.gpu.fused_functions import fused_functions
@@ -79,33 +84,37 @@ def fused_on(device: torch.device) -> AbstractContextManager[object]:
     return fused_functions()
 
 
-def find_start(study: TrainedOut | None, ceiling: PlannedRun, queue: Queue) -> Path:
-    """The checkpoint of the record's ceiling, or where it will be. Raises InputError where there is another."""
-    trained_here = queue.checkpoints / f"{ceiling.name}.safetensors"
+def find_start(study: TrainedOut | None, ceiling: PlannedRun, options: RunOptions) -> Path:
+    """Find the checkpoint of the record's ceiling, or where it will be. Raises InputError where there is another."""
+    trained_here = options.checkpoints / f"{ceiling.name}.safetensors"
     if study is None:
-        if queue.start is not None:
-            raise InputError(f"start is given, but {queue.results} is not there: its ceiling is trained first", "start")
+        if options.start is not None:
+            raise InputError(
+                f"start is given, but {options.results} is not there: its ceiling is trained first", "start"
+            )
         return trained_here
     wanted = study["ceiling"]["digest"]
-    if queue.start is None and not trained_here.exists():
-        raise InputError(f"start is needed, the checkpoint with digest {wanted[:12]} that {queue.results} has", "start")
-    path = queue.start or trained_here
+    if options.start is None and not trained_here.exists():
+        raise InputError(
+            f"start is needed, the checkpoint with digest {wanted[:12]} that {options.results} has", "start"
+        )
+    path = options.start or trained_here
     digest = read_tensors(path)[1]
     if digest != wanted:
-        raise InputError(f"start has digest {digest[:12]}; {queue.results} starts from {wanted[:12]}", "start")
+        raise InputError(f"start has digest {digest[:12]}; {options.results} starts from {wanted[:12]}", "start")
     return path
 
 
-def train_ceiling(run: PlannedRun, images: DeviceImages, queue: Queue) -> TrainedOut:
-    """Train in full precision what all runs start from; a new record with it."""
+def train_ceiling(run: PlannedRun, images: DeviceImages, options: RunOptions) -> TrainedOut:
+    """Train in full precision what all runs start from; return a new record with it."""
     begun = time.monotonic()
     (finished,) = train_side_by_side([Job(run, run.recipe)], images, 1)
     return {
-        "sessions": [make_session(images.device, queue.commit, time.monotonic() - begun)],
+        "sessions": [make_session(images.device, options.commit, time.monotonic() - begun)],
         "pixels": digest_pixels(images.dataset),
         "data": labels_digest(images.test_labels.cpu().numpy()),
         "trials": [],
-        "ceiling": keep_run(finished, queue.checkpoints, 0, None),
+        "ceiling": keep_run(finished, options.checkpoints, 0, None),
         "control": [],
         "rows": [],
         "curve": [],

@@ -49,7 +49,7 @@ def measure_steps(checkpoint: Path, count: int, data_folder: Path | None) -> Net
 
 @torch.no_grad()
 def layer_step(quantiser: LsqActivation, x: Tensor) -> LayerStep:
-    """The step of one layer whose input is x."""
+    """Measure the step of one layer, and with an adapter also how its β varies over the images of the input x."""
     found: LayerStep = {"step": abs(quantiser.step.item())}
     if quantiser.adapter is not None:
         beta = quantiser.adapter(x)

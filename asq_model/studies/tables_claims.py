@@ -106,7 +106,7 @@ def difference_text(comparison: Comparison | None) -> str:
 
 
 def claims(study: StudyResults) -> Iterator[Claim]:
-    """Yield what the paper claims of a table's networks; kinds of levels, of which it says nothing, each by itself."""
+    """Yield what the paper claims of a table's networks. It names no kinds of levels: each has a claim of its own."""
     table = TABLES[study["table"]]
     for network in dict.fromkeys(run["network"] for run in study["runs"]):
         widths = sorted({row.bits for row in table.rows}, reverse=True)
@@ -168,7 +168,7 @@ def printed_difference(claim: Claim) -> str:
 
 
 def corrected(groups: Groups, comparisons: Sequence[Comparison | None]) -> list[Comparison | None]:
-    """The comparisons with intervals that allow for how many they are, by Holm's method."""
+    """The comparisons with wider intervals, which allow for how many comparisons there are, by Holm's method."""
     from scipy.stats import t
 
     _, freedom = pooled_spread(groups)

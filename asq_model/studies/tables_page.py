@@ -14,7 +14,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord, StudyResults
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.printed_tables import NETWORKS, TOP_1, against_the_text, printed_table
+from asq_model.studies.printed_tables import NETWORKS, TOP_1, contradictions, printed_table
 from asq_model.studies.tables_claims import (
     Groups,
     claims_table,
@@ -141,7 +141,7 @@ def printed_section(study: StudyResults) -> Iterator[str]:
     yield "\n".join(printed_table(networks))
     if study["table"] == 4:
         yield "What the figures of all its tables say of its text:"
-        yield "\n".join(against_the_text())
+        yield "\n".join(contradictions())
 
 
 def render_page(study: StudyResults) -> str:

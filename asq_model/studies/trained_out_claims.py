@@ -1,7 +1,7 @@
 """What networks trained out say of the paper's claims, and of what else could explain them. Free of torch.
 
-Each claim sets lines of the table against others that differ in one thing. Twice: for each pair of lines, and for all
-pairs of one precision together.
+Each claim sets lines of the table against others that differ in one thing. It is judged twice: for each pair of lines,
+and for all pairs of one precision together.
 """
 
 from collections.abc import Iterable, Iterator

@@ -117,7 +117,7 @@ def read_plan(path: Path) -> list[PlannedRun]:
 
 
 def expand(plan: Plan, runs: Runs) -> Iterator[PlannedRun]:
-    """Yield the runs that lists of a plan stand for."""
+    """Yield every run of a plan's lists: each combination, as often as `times` says."""
     lengths = runs.epochs or (plan.epochs,)
     for number, length, *method in product(runs.seeds, lengths, runs.precisions, runs.weights, runs.activations):
         for _ in range(runs.times):

@@ -26,7 +26,7 @@ PROGRAM = "asq-post trained-out"
 
 
 def make_session(device: torch.device, commit: str, seconds: float) -> Session:
-    """What there is to say of this use of a device, after so many seconds of it."""
+    """Describe this use of a device, after so many seconds of it."""
     name, used = processor(), versions("numpy") | {"torch": str(torch.__version__)}
     if device.type == "cuda":
         name = torch.cuda.get_device_name()
@@ -67,9 +67,10 @@ def check_images(study: TrainedOut, dataset: Dataset) -> None:
 
 
 def keep_run(finished: Finished[PlannedRun], folder: Path, session: int, ceiling: int | None) -> Trained:
-    """Write a run's checkpoint; what the record says of the run.
+    """Write a run's checkpoint; return what the record says of the run.
 
-    session: its place in the record. ceiling: how many images the network that it started from has right.
+    session: the place of its session in the record. ceiling: how many images the network that it started from has
+    right; None for a run that started from none.
     """
     training, recipe = finished.training, finished.job.recipe
     first, five, frozen = finished.counts

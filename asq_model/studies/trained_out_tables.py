@@ -77,7 +77,7 @@ def collapsed_runs(study: TrainedOut) -> list[str]:
 
 
 def curve_table(study: TrainedOut) -> list[str]:
-    """Accuracy by epochs, each line's first seed."""
+    """Accuracy by epochs, of seed 0 of each line."""
     rows = list(dict.fromkeys(row_of(run) for run in study["curve"]))
     runs = [run for run in [*study["curve"], *study["rows"]] if row_of(run) in rows and seed(run) == 0]
     lengths = sorted({epochs(run) for run in runs})

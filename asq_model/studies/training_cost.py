@@ -50,12 +50,12 @@ class Candidate(NamedTuple):
 
 
 def build_full_precision(network: str) -> nn.Module:
-    """The network in full precision."""
+    """Build a network in full precision."""
     return build(network, CLASSES)
 
 
 def quantised_by(weights: str, activations: str) -> Callable[[str], nn.Module]:
-    """What builds a network with these quantisers in every layer between the first and the last."""
+    """A function that builds a network, given its name, with these quantisers in all layers but the first and last."""
 
     def make(network: str) -> nn.Module:
         layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
@@ -67,7 +67,7 @@ def quantised_by(weights: str, activations: str) -> Callable[[str], nn.Module]:
 
 
 def build_brevitas(network: str) -> nn.Module:
-    """The same network with Brevitas' quantisers: learned step per tensor for activations, per channel for weights."""
+    """Build a network with Brevitas' quantisers: a learned step per tensor for activations, per channel for weights."""
     import brevitas.nn as layers
     from brevitas.quant import Int8ActPerTensorFloat, Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
 
@@ -111,7 +111,10 @@ def candidates() -> dict[str, Candidate]:
 
 
 class Stepper:
-    """A network and what it trains on. compiled: whether quantisers compute by compiled functions."""
+    """A network with its optimiser and one batch of random images; each `step` is an update.
+
+    compiled: whether quantisers compute by compiled functions.
+    """
 
     def __init__(self, model: nn.Module, compiled: bool = True):
         self.compiled = compiled
@@ -135,7 +138,7 @@ class Stepper:
 
 
 def measure_step_times(steppers: dict[str, Stepper], rounds: int, bar: Bar = SILENT) -> dict[str, list[float]]:
-    """The seconds of each candidate's training steps, round by round, the candidates taking turns."""
+    """Measure the seconds of each candidate's training steps, round by round; the candidates take turns."""
     times: dict[str, list[float]] = {name: [] for name in steppers}
     for turn in range(rounds + WARM_UP):
         for name, stepper in steppers.items():
@@ -147,7 +150,7 @@ def measure_step_times(steppers: dict[str, Stepper], rounds: int, bar: Bar = SIL
 
 
 def read_memory(field: str) -> float:
-    """The MiB of this process's memory by /proc: `VmRSS` now, `VmHWM` at its peak."""
+    """Read the MiB of this process's memory from /proc: `VmRSS` is now, `VmHWM` the peak so far."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
@@ -169,7 +172,7 @@ def send_peak_memory(network: str, name: str, threads: int, connection: Connecti
 
 
 def measure_peak_memory(network: str, name: str, threads: int) -> float:
-    """The MiB that making and training one candidate adds at its peak, in a process of its own.
+    """Measure the MiB that making and training one candidate adds at its peak, in a process of its own.
 
     Raises InputError if that dies.
     """
@@ -191,7 +194,7 @@ def measure_peak_memory(network: str, name: str, threads: int) -> float:
 
 
 def measure_network(network: str, rounds: int, threads: int, bar: Bar = SILENT) -> dict[str, Cost]:
-    """The cost of every candidate on one network."""
+    """Measure the cost of every candidate on one network."""
     found = candidates()
     steppers = {name: Stepper(candidate.make(network), candidate.compiled) for name, candidate in found.items()}
     times = measure_step_times(steppers, rounds, bar)

@@ -19,7 +19,7 @@ def render_costs(costs: dict[str, Cost]) -> list[str]:
 
 
 def render_table(report: BenchReport) -> str:
-    """How it was measured, and the table of each network."""
+    """The paragraph on how costs were measured, and a table for each network, in Markdown."""
     lines = [
         f"A training step of batch {report['batch']} with {report['threads']} CPU thread"
         f"{'s' if report['threads'] > 1 else ''}, torch {report['torch']}. The candidates take turns for"

@@ -14,7 +14,7 @@ BLOCK = "zoo"  # of docs/training.md
 
 
 def describe_zoo() -> dict[str, ZooNetwork]:
-    """What the checkpoints of the zoo say of themselves, by name."""
+    """Read the record of each network of the zoo from its checkpoint, by name."""
     networks: dict[str, ZooNetwork] = {}
     for name in zoo_names():
         path = ZOO / f"{name}{SUFFIX}"

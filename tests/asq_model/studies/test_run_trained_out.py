@@ -7,7 +7,7 @@ import pytest
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
-from asq_model.studies.run_trained_out import Queue, run_plan
+from asq_model.studies.run_trained_out import RunOptions, run_plan
 from asq_model.studies.trained_out import TRAINED_OUT, row_of, seed
 from asq_model.studies.trained_out_page import render_page
 from asq_model.studies.trained_out_sessions import processor
@@ -52,13 +52,15 @@ def trained(tmp_path_factory):
     """A folder with a plan, its record and its checkpoints; and the lines that were said."""
     folder = tmp_path_factory.mktemp("trained-out")
     (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
-    queue = Queue(None, folder / "record.json", folder / "checkpoints", device="cpu", side_by_side=3, commit="abc")
-    return folder, queue, list(run_plan(folder / "plan.toml", queue))
+    options = RunOptions(
+        None, folder / "record.json", folder / "checkpoints", device="cpu", side_by_side=3, commit="abc"
+    )
+    return folder, options, list(run_plan(folder / "plan.toml", options))
 
 
 def test_a_new_record_begins_with_its_ceiling(trained):
-    _, queue, lines = trained
-    study = read_record(queue.results, TRAINED_OUT)
+    _, options, lines = trained
+    study = read_record(options.results, TRAINED_OUT)
     assert lines[0] == f"ceiling: {100 * study['ceiling']['correct'] / 360:.2f} %"
     assert len(lines) == 5 and lines[-1].startswith("4 of 4: rows W3A3 ")
     assert [row_of(run).label for run in study["rows"]] == [
@@ -76,9 +78,9 @@ def test_a_new_record_begins_with_its_ceiling(trained):
 
 
 def test_each_run_is_a_checkpoint_that_starts_from_the_ceiling(trained):
-    _, queue, _ = trained
-    study = read_record(queue.results, TRAINED_OUT)
-    paths = sorted(queue.checkpoints.glob("*.safetensors"))
+    _, options, _ = trained
+    study = read_record(options.results, TRAINED_OUT)
+    paths = sorted(options.checkpoints.glob("*.safetensors"))
     assert len(paths) == 5
     configs = {config["digest"]: config for _, config in map(read_trained, paths)}
     for run in study["rows"]:
@@ -89,59 +91,59 @@ def test_each_run_is_a_checkpoint_that_starts_from_the_ceiling(trained):
 
 
 def test_only_what_is_missing_is_done(trained, tmp_path):
-    _, queue, _ = trained
+    _, options, _ = trained
     more = tmp_path / "more.toml"
     more.write_text(PLAN + ONE_MORE, encoding="utf-8")
     results = tmp_path / "record.json"
-    results.write_bytes(queue.results.read_bytes())
-    lines = list(run_plan(more, replace(queue, results=results)))
+    results.write_bytes(options.results.read_bytes())
+    lines = list(run_plan(more, replace(options, results=results)))
     assert len(lines) == 2 and {line.split(": ")[1].split()[0] for line in lines} == {"repeats", "control"}
     study = read_record(results, TRAINED_OUT)
     assert len(study["rows"]) == 4 and [seed(run) for run in study["control"]] == [1]
     (again,) = study["repeats"]
     (first,) = [run for run in study["rows"] if row_of(run) == row_of(again)]
     assert again["session"] == 1 and again["digest"] == first["digest"]  # on a CPU the same to the last bit
-    assert list(run_plan(more, replace(queue, results=queue.results, seconds=0))) == [
+    assert list(run_plan(more, replace(options, results=options.results, seconds=0))) == [
         "2 runs are left for want of time"
     ]
     before = results.read_bytes()
-    assert list(run_plan(more, replace(queue, results=results))) == [] and results.read_bytes() == before
+    assert list(run_plan(more, replace(options, results=results))) == [] and results.read_bytes() == before
 
 
 def test_a_session_names_the_cpu_and_its_threads(trained, tmp_path):
-    _, queue, _ = trained
+    _, options, _ = trained
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU: 2\nprocessor\t: 1\nmodel name\t: other\n")
     assert processor(cpuinfo).startswith("Some CPU: 2, ") and " thread" in processor(cpuinfo)
     assert processor(tmp_path / "none") == processor(cpuinfo).replace("Some CPU: 2", platform.machine())
-    (session,) = read_record(queue.results, TRAINED_OUT)["sessions"]
+    (session,) = read_record(options.results, TRAINED_OUT)["sessions"]
     assert session["device"] == processor()
 
 
 def test_a_start_that_is_not_the_ceiling_is_refused(trained, tmp_path):
-    folder, queue, _ = trained
-    other = next(queue.checkpoints.glob("rows_*"))
+    folder, options, _ = trained
+    other = next(options.checkpoints.glob("rows_*"))
     plan = folder / "plan.toml"
     with pytest.raises(InputError, match=r"start has digest .*; .* starts from"):
-        next(run_plan(plan, replace(queue, start=other)))
+        next(run_plan(plan, replace(options, start=other)))
     with pytest.raises(InputError, match="start is needed, the checkpoint with digest"):
-        next(run_plan(plan, replace(queue, checkpoints=tmp_path)))
+        next(run_plan(plan, replace(options, checkpoints=tmp_path)))
     with pytest.raises(InputError, match=r"start is given, but .* is not there"):
-        next(run_plan(plan, replace(queue, start=other, results=tmp_path / "none.json")))
+        next(run_plan(plan, replace(options, start=other, results=tmp_path / "none.json")))
 
 
 def test_other_images_are_refused(trained, tmp_path):
-    folder, queue, _ = trained
-    study = read_record(queue.results, TRAINED_OUT)
+    folder, options, _ = trained
+    study = read_record(options.results, TRAINED_OUT)
     results = tmp_path / "record.json"
     write_record(results, TRAINED_OUT, study | {"pixels": study["pixels"] | {"test": "0" * 64}})
     with pytest.raises(InputError, match="data_folder has other test images than the record"):
-        list(run_plan(folder / "plan.toml", replace(queue, results=results)))
+        list(run_plan(folder / "plan.toml", replace(options, results=results)))
 
 
 def test_the_command_says_what_it_needs(refused, command, trained, tmp_path):
-    folder, queue, _ = trained
-    plan = ("--plan", folder / "plan.toml", "--results", queue.results, "--out", queue.checkpoints)
+    folder, options, _ = trained
+    plan = ("--plan", folder / "plan.toml", "--results", options.results, "--out", options.checkpoints)
     done = command("asq_model", "trained-out", *plan, "--device", "cpu")
     assert done.returncode == 0 and done.stdout == ""
     assert "--device is cuda, but torch finds no CUDA device" in refused("asq_model", "trained-out", *plan)
