@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from made_up_graphs import Maker
-from networks import adapting_network, steady_network
+from networks import adapting_network, joining_network, picking_network, steady_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
@@ -16,10 +16,10 @@ MAC = MacSpec("post", 3, 3, frac=0)
 
 
 def compiled_of(made: Maker) -> Compiled:
-    return compile_network(Preset("", 4, 2, 2), made.graph, MAC, 12)[1]
+    return compile_network(Preset("", 4, 2, 2, window_channels=2), made.graph, MAC, 12)[1]
 
 
-@pytest.mark.parametrize("network", [adapting_network, steady_network])
+@pytest.mark.parametrize("network", [adapting_network, steady_network, joining_network, picking_network])
 def test_every_row_is_in_the_words(network) -> None:
     """Read section by section, the words give the rows again, and all memories are there."""
     compiled = compiled_of(network(MAC))
@@ -38,9 +38,10 @@ def test_every_row_is_in_the_words(network) -> None:
     assert place == len(words) - 2 and words[place] == 0
 
 
-def test_adapters_are_among_the_sections_only_where_there_are_some() -> None:
+def test_adapters_and_functions_are_among_the_sections_only_where_there_are_some() -> None:
     steady = compiled_of(steady_network(MAC))
-    assert Section.NEURONS not in sizes_of(steady.spec, 0)
+    assert not {Section.NEURONS, Section.FUNCTIONS} & set(sizes_of(steady.spec, 0))
+    assert Section.FUNCTIONS in sizes_of(compiled_of(joining_network(MAC)).spec, 0)
     adapting = compiled_of(adapting_network(MAC))
     assert Section.NEURONS in sizes_of(adapting.spec, 256) and Section.BYTES in sizes_of(adapting.spec, 256)
 
