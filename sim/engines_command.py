@@ -15,10 +15,13 @@ from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.spec.mapping import GENERIC, has_cells
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.passes import image_steps
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.memory_map import blocks_of, memory_map
 from hw.engine.presets import find_preset
+from hw.engine.program import Kind
 from hw.engine_command import check_engine, product_options, read_network
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_page import energies_of, page
@@ -80,6 +83,11 @@ def count_right(graph: Graph, images: np.ndarray, labels: np.ndarray) -> int:
     return right
 
 
+def first_period(compiled: Compiled) -> int:
+    """Cycles of a tile of the first layer."""
+    return next(each.fields["period"] + 1 for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+
+
 def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int, root: Path) -> EngineRow:
     """Measure an engine: simulated with generic products, counted with the family's own where it has some."""
     graph, choice = read_network(folder, preset, products)
@@ -121,6 +129,8 @@ def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int
         simulated=images,
         right=count_right(runs, given, labels),
         tested=len(given),
+        first_layer=first_period(compiled),
+        any_first_layer=image_steps(mac, compiled.spec.channels, compiled.spec.picks)[compiled.radix_bits][0],
         other_blocks=sum(blocks.values()) - blocks["codes"],
         programs=measure_programs(graph, compiled.spec, root) if whole else [],
     )

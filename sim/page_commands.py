@@ -130,6 +130,7 @@ def pages(results: Path) -> None:
 
     Reads the records in RESULTS.
     """
+    from sim.engine import engines_findings
     from sim.engine.engines_page import energies_of
     from sim.engine.engines_page import page as engines_page
     from sim.engine.engines_report import ENGINES
@@ -139,6 +140,7 @@ def pages(results: Path) -> None:
     from sim.unrolled.page import page
     from sim.unrolled.report import UNROLLED
 
+    readme = results.absolute().parents[1] / "README.md"
     unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
     written = []
     if unrolled_layers.is_file():
@@ -147,14 +149,17 @@ def pages(results: Path) -> None:
     if hardware_rows.is_file():
         report = read_record(hardware_rows, REPORT)
         written.append(write_page(report, results, hardware_rows.with_suffix(".md")))
-        readme = results.absolute().parents[1] / "README.md"
         if readme.is_file():
             write_block(readme, BLOCK, findings(report.rows))
             written.append(readme)
     if (engines := results / "engines.json").is_file():
         written.append(engines.with_suffix(".md"))
         energies = energies_of(read_record(hardware_rows, REPORT).rows) if hardware_rows.is_file() else {}
-        write_text(written[-1], engines_page(read_record(engines, ENGINES), energies))
+        engine_rows = read_record(engines, ENGINES)
+        write_text(written[-1], engines_page(engine_rows, energies))
+        if readme.is_file():
+            write_block(readme, engines_findings.BLOCK, engines_findings.findings(engine_rows))
+            written += [readme] if readme not in written else []
     for path in sorted(results.glob("asq*.json")):
         written.append(path.with_suffix(".md"))
         write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))

@@ -15,6 +15,8 @@ from asq_model.spec.golden_vectors import read_golden, read_manifest
 from asq_model.studies import trained_out_findings
 from asq_model.studies.pages import RECORDS
 from asq_model.studies.trained_out import TRAINED_OUT
+from sim.engine import engines_findings
+from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports.headline import BLOCK, findings
 from sim.runner.bench_runner import Job, run_job
@@ -44,7 +46,7 @@ def test_readme_s_network_is_exported(tmp_path):
 
 
 def test_readme_is_short_enough_to_be_read():
-    assert len(README.encode()) <= 4600
+    assert len(README.encode()) <= 4800
 
 
 def test_what_readme_says_was_found_comes_from_the_rows():
@@ -52,6 +54,8 @@ def test_what_readme_says_was_found_comes_from_the_rows():
     assert block(BLOCK, findings(rows)) in README
     studies = (read_record(ROOT / "docs" / "results" / name, TRAINED_OUT) for name in RECORDS)
     assert block(trained_out_findings.BLOCK, trained_out_findings.findings(*studies)) in README
+    engines = read_record(ROOT / "docs" / "results" / "engines.json", ENGINES)
+    assert block(engines_findings.BLOCK, engines_findings.findings(engines)) in README
     fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
     assert findings([]) == "POST's products a second and LUT beside uniform's: not measured.\n"

@@ -15,6 +15,7 @@ COLUMNS = (
     ("cycles", "cycles an image"),
     ("latency", "latency"),
     ("busy", "products busy"),
+    ("first", "cycles a tile of the first layer"),
     ("lane", "LUTs a product"),
     ("luts", "LUTs"),
     ("ffs", "flip-flops"),
@@ -25,6 +26,7 @@ COLUMNS = (
     ("over", "over uniform"),
     ("energy", "switching a product"),
     ("accuracy", "top-1, %"),
+    ("simulated", "images in RTL"),
     ("network", "network"),
 )
 PROGRAM_COLUMNS = (
@@ -66,6 +68,7 @@ def table(rows: list[EngineRow], energies: Energies) -> str:
                 "cycles": f"{row.cycles:,.1f}",
                 "latency": f"{row.latency:,}",
                 "busy": f"{row.busy:.0%}",
+                "first": f"{row.first_layer} ({row.any_first_layer})",
                 "lane": f"{row.area.lane.luts * row.lanes / row.products:.1f}",
                 "luts": f"{total.luts:,}",
                 "ffs": f"{total.ffs:,}",
@@ -76,6 +79,7 @@ def table(rows: list[EngineRow], energies: Energies) -> str:
                 "over": "not measured" if rival is None else f"{row.density / rival.density:.2f}",
                 "energy": "not measured" if energy is None else f"{energy:.0f}",
                 "accuracy": f"{100 * row.right / row.tested:.2f}",
+                "simulated": f"{row.simulated}",
                 "network": f"`{row.network}`",
             }
         )
@@ -139,10 +143,12 @@ def verdict(rows: list[EngineRow]) -> str:
 
 def legend(report: EnginesReport) -> list[str]:
     """What the columns are, in Markdown."""
-    simulated = min(row.simulated for row in report.rows)
     return [
-        f"- **Cycles** are the compiler's; simulation meets them exactly. At least {simulated}"
-        f" images went through the RTL of each engine, with generic products, without a difference to the graph.",
+        "- **Cycles** are the compiler's. **Images in RTL** went through the engine, with generic products, without a"
+        " difference to the graph or to the compiler's cycles.",
+        "- **The first layer** has weights of 8 bits, each a sum of terms that the products have. How many depends on"
+        " the largest weights that training left there, which says nothing of the products; in brackets stands what any"
+        " weights of 8 bits take.",
         f"- **LUTs, flip-flops, multiplier blocks** are Yosys' count for {FPGA_FAMILIES[report.family].title}: a lane,"
         " synthesised once and counted as often as there are lanes, and all that is not a lane. Lanes, and so products,"
         f" take {max(row.area.lane.dsps for row in report.rows)} multiplier blocks. Nothing was placed: rates at"

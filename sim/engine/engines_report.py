@@ -14,13 +14,14 @@ SERIAL_BITS = 2  # of a product that takes a weight bit by bit: −1, 0 or 1
 class EngineRow(Struct, frozen=True):
     """An engine with a network in it.
 
-    weight_bits, activation_bits: of the network's inner layers. product_bits: of a weight in a product; where they are
-    fewer, a weight takes several, one after the other. products: of the lanes. cells: the family whose own cells they
-    are made of. period: cycles for `under_way` images. latency: of an image that is alone, in cycles. busy: the share
-    of the products' cycles that are the network's own products, or parts of them. blocks: of memory. simulated: images
-    that went through its RTL without a difference to the graph. right: of the `tested` images of the test set, in the
-    graph that the engine is compared with. other_blocks: of the memories that are no copies of codes. programs: the
-    same network as programs of terms.
+    weight_bits, activation_bits: of the network's inner layers. product_bits: of a weight in a product; where they
+    are fewer, a weight takes several, one after the other. products: of the lanes. cells: the family whose own
+    cells they are made of. period: cycles for `under_way` images. latency: of an image that is alone, in cycles.
+    busy: the share of the products' cycles that are the network's own products, or parts of them. blocks: of
+    memory. simulated: images that went through its RTL without a difference to the graph. right: of the `tested`
+    images of the test set, in the graph that the engine is compared with. first_layer, any_first_layer: cycles of a
+    tile of the first layer, and those that any weights of 8 bits would take there on an image of three channels.
+    other_blocks: of the memories that are no copies of codes. programs: the same network as programs of terms.
     """
 
     network: Line
@@ -42,6 +43,8 @@ class EngineRow(Struct, frozen=True):
     simulated: Count
     right: Count
     tested: Whole
+    first_layer: Whole
+    any_first_layer: Whole
     other_blocks: Count
     programs: list[TermProgram]
 

@@ -105,14 +105,14 @@ def best_packing(
 
 
 @lru_cache
-def radix_of(mac: MacSpec, size: int, picks: int) -> int:
-    """The radix's bits with which a first layer of 8 bits on an image of three channels takes the fewest steps.
+def image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int]]:
+    """Steps of a tile of a first layer with any weights of 8 bits, 3 × 3 places, three channels, for each radix's bits.
 
-    Of those with as many steps, the one with the fewest where no windows are kept. size: channels of a word. picks:
-    places of a window that a word is put together of, if lanes keep windows.
+    The fewest, and those without picking. size: channels of a word. picks: places of a window that a word is put
+    together of, if lanes keep windows.
     """
     weights = np.arange(-(1 << WIDEST_CODE - 1), 1 << WIDEST_CODE - 1)[:, None]
-    costs = {}
+    found = {}
     for bits in range(1, mac.activation_bits + 1):
         try:
             counts = split_weights(mac, bits, weights, None).counts
@@ -126,5 +126,14 @@ def radix_of(mac: MacSpec, size: int, picks: int) -> int:
         if picks:
             picked = len(pick_steps(counts, pieces, bits, piece_bits, IMAGE_PLACES, picks))
             fewest = min(steps, max(picked, IMAGE_PLACES))
-        costs[bits] = fewest, steps, bits
-    return min(costs, key=lambda bits: costs[bits])
+        found[bits] = fewest, steps
+    return found
+
+
+def radix_of(mac: MacSpec, size: int, picks: int) -> int:
+    """The radix's bits with which an image's first layer takes the fewest steps, and the fewest if nothing is picked.
+
+    size, picks: as `image_steps` has them.
+    """
+    steps = image_steps(mac, size, picks)
+    return min(steps, key=lambda bits: (steps[bits], bits))

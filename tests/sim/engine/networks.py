@@ -72,12 +72,12 @@ def joining_network(mac: MacSpec) -> Maker:
 
 
 def picking_network(mac: MacSpec) -> Maker:
-    """An image of two channels whose windows lanes keep, in two groups of outputs; margins, a stride, a dilation.
+    """An image of two channels whose windows lanes keep, in two groups of outputs; a margin, a stride, a dilation.
 
-    A map of as many channels later on is picked of, too, by a kernel of other places.
+    A later map has as many channels, of which nothing is gained by picking.
     """
     made = Maker(mac, (2, 5, 7))
-    first = made.conv("first", "input", 6, (3, 3), (2, 1), padding=ROUND, bits=8, signed=True, weight_bits=8)
+    first = made.conv("first", "input", 10, (3, 3), (2, 1), padding=ROUND, bits=8, signed=True, weight_bits=8)
     two = made.conv("two", first, 2, hidden=1)
     wide = made.conv("wide", two, 5, (2, 3), padding=(1, 0, 2, 2), dilation=(1, 2), hidden=0)
     made.conv("last", wide, 3, relu=False, result_bits=60)

@@ -59,7 +59,7 @@ def build(made, preset: Preset, folder: Path, root: Path, change=lambda compiled
 
 # By name: a network, and the engine for it.
 ENGINES = {
-    "adapting-post": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2)),
+    "adapting-post": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2, window_channels=1)),
     "steady-post": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2)),
     "adapting-uniform": (adapting_network, MacSpec("uniform-adders", 4, 4), Preset("", 4, 1, 1)),
     "steady-uniform": (steady_network, MacSpec("uniform-shared", 3, 4), Preset("", 2, 3)),
@@ -69,7 +69,7 @@ ENGINES = {
     "steady-post-wide": (steady_network, MacSpec("post", 5, 6, frac=2), Preset("", 8, 1, 8, word_bits=128)),
     "joining-post": (joining_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2)),
     "joining-uniform": (joining_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 1, 4)),
-    "picking-post": (picking_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2, window_channels=2)),
+    "picking-post": (picking_network, MacSpec("post", 3, 3, frac=0), Preset("", 8, 2, 2, window_channels=2)),
     "picking-wide": (picking_network, MacSpec("uniform-sign", 4, 4), Preset("", 8, 3, 8, window_channels=2)),
     "adapting-post-xc7": (adapting_network, MacSpec("post", 4, 4, frac=0), Preset("", 2, 1, 2, cells="xc7")),
     "steady-post-ecp5": (steady_network, MacSpec("post", 3, 3, frac=-1), Preset("", 4, 2, cells="ecp5")),
@@ -83,7 +83,18 @@ ENGINES = {
         Preset("", 4, 1, specialised=True),
     ),
 }
-USUAL = ("adapting-post", "steady-post", "joining-post", "picking-post")
+USUAL = ("adapting-post", "steady-post", "joining-post")
+
+
+PICKING = ("adapting-post", "picking-post", "picking-wide")  # of which the first layer's words are picked of windows
+
+
+@pytest.mark.parametrize("name", PICKING)
+def test_the_engines_that_are_to_pick_words_do(name: str) -> None:
+    network, mac, preset = ENGINES[name]
+    made = network(mac)
+    _, compiled = compile_network(preset, made.graph, mac, PRECISION)
+    assert [each.name for each in compiled.instructions if each.fields.get("gathers")] == ["first"]
 
 
 @pytest.fixture(scope="module", params=[some(name, USUAL, name) for name in ENGINES])

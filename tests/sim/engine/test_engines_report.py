@@ -14,6 +14,7 @@ from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
+from sim.engine.engines_findings import findings
 from sim.engine.engines_page import page
 from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined
 from sim.engine.term_program import TermProgram
@@ -40,6 +41,8 @@ ROW = EngineRow(
     simulated=2,
     right=8,
     tested=10,
+    first_layer=16,
+    any_first_layer=16,
     other_blocks=12,
     programs=[],
 )
@@ -65,6 +68,12 @@ def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
     assert "         0.90 |" in text and "         1.00 |" in text and "  80.00 |" in text and " 98 |" in text
     alone = page(EnginesReport("zynq7020", "xc7", [ROW]), {})
     assert "POST beside others: not measured." in alone and "not measured |" in alone
+
+
+def test_readme_s_sentence_has_a_ratio_for_each_width_or_says_that_it_is_missing() -> None:
+    narrow = msgspec.structs.replace(ROW, weight_bits=3)
+    said = findings(EnginesReport("zynq7020", "xc7", [RIVAL, ROW, narrow]))
+    assert said.endswith("0.90 at 4 bits, not measured at 3 bits.\n")
 
 
 def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:

@@ -149,11 +149,11 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
 
 def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     """A sweep on Dask with one design that fails, its table, and what it recommends."""
-    grid = ["--bits", "3", "--units", "uniform", "--targets", "xc7"]  # whose bench runs in tests/sim/test_cli.py, too
+    grid = ["--bits", "3", "--units", "uniform", "--targets", "ice40"]  # whose bench runs in tests/sim/test_cli.py, too
     where = ["--root", build_root, "--out", tmp_path]
     done = command("sim", "sweep", few_golden, *grid, *where, "--abits", "3,5")
     assert done.returncode == 0, done.stderr
-    assert "failed: uniform_mac_w3a5 xc7: none of the golden vectors" in done.stderr
+    assert "failed: uniform_mac_w3a5 ice40: none of the golden vectors" in done.stderr
     rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["uniform_mac_w3a3"]
     table = read_record(tmp_path / "table.json", TABLE)
@@ -162,9 +162,9 @@ def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     again = command("sim", "sweep", few_golden, *grid, *where)
     assert "measuring" not in again.stderr
     table = ["--table", tmp_path / "table.json"]
-    best = command("sim", "recommend", "--device", "xc7", "--bits", "3", "--error", "0", *table)
+    best = command("sim", "recommend", "--device", "ice40", "--bits", "3", "--error", "0", *table)
     assert best.stdout.startswith("uniform_mac_w3a3: ")
-    assert "no mac of" in refused("sim", "recommend", "--device", "ice40", *table)
+    assert "no mac of" in refused("sim", "recommend", "--device", "xc7", *table)
     assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
     assert "--units has 'x'; allowed: post," in refused("sim", "sweep", few_golden, "--units", "x")
     assert "--bits is a; allowed: integers from 2 to 8" in refused("sim", "sweep", few_golden, "--bits", "a")
