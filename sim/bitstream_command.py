@@ -6,7 +6,6 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
-from asq_model.common.errors import InputError
 from asq_model.common.files import atomic_write, write_text
 from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
@@ -16,7 +15,7 @@ from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.load_words import engine_number, load_words
-from hw.engine.presets import Preset, find_preset, presets
+from hw.engine.presets import Preset, find_device_preset
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
 from hw.engine_command import CHECK, check_engine, network_options, read_network
@@ -40,9 +39,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     its clock.
     """
     check_engine(preset, products)
-    if not find_preset(preset).family:
-        devices = [name for name, each in presets().items() if each.family]
-        raise InputError(f"--preset is {preset}, which is for no device; allowed: {', '.join(devices)}")
+    find_device_preset(preset)
     if check:
         return
     graph, choice = read_network(folder, preset, products)

@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, write_text
+from asq_model.common.files import PACKAGES, fingerprint, write_text
 from asq_model.common.option_types import OUTPUT, PATH, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
@@ -20,7 +20,7 @@ from hw.engine.compiler.passes import image_steps
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.memory_map import blocks_of, memory_map
-from hw.engine.presets import find_preset
+from hw.engine.presets import find_device_preset
 from hw.engine.program import Kind
 from hw.engine_command import check_engine, product_options, read_network
 from sim.engine.engine_area import measure_engine
@@ -33,7 +33,7 @@ from sim.hardware_options import ROOT
 from sim.workspace import Workspace
 
 BATCH = 250  # images that the graph gets at once
-HARDWARE = Path("docs/results/hardware.json")
+HARDWARE = PACKAGES / "docs" / "results" / "hardware.json"
 
 
 @click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
@@ -56,9 +56,7 @@ def engines(
     images the network gets right, and writes a page.
     """
     check_engine(preset, products)
-    chosen = find_preset(preset)
-    if not chosen.family:
-        raise InputError(f"--preset is {preset}, which is for no device")
+    chosen = find_device_preset(preset)
     earlier = read_record(onto, ENGINES) if onto else None
     rows = []
     with progress_bar("engines") as bar:

@@ -84,6 +84,15 @@ def find_preset(name: str) -> Preset:
     return presets()[name]
 
 
+def find_device_preset(name: str) -> Preset:
+    """A preset that is for a device, by its name. Raises InputError for another."""
+    preset = find_preset(name)
+    if not preset.family:
+        devices = ", ".join(each for each, other in presets().items() if other.family)
+        raise InputError(f"--preset is {name}, which is for no device; allowed: {devices}")
+    return preset
+
+
 def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
     """The products of an engine: those of a graph's own levels (`about`, what its file says), or those that are given.
 
