@@ -134,6 +134,7 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["asq_model", "graph", "--ckpt", "resnet8_post4"], "--ckpt is resnet8_post4, no file and no network"),
         (["asq_model", "zoo", "get", "resnet8_pst4_a4"], "no network of the zoo; did you mean resnet8_post4_a4?"),
         (["asq_model", "bench", "--out", "/dev/null/x"], "cannot write /dev/null/x: /dev/null is not a folder"),
+        (["asq_model", "train", "--out", "/"], " /: "),
         (["hw", "verilog", "--out", "n" * 300], "--out is nnn"),
         (["sim", "synth", "--widths", "9x9"], "--widths is 9x9; allowed: weight bits, 2 to 8"),
         (["sim", "synth", "--widths", "6x2"], "none of the golden vectors digits_post3_a3_seed0, "),

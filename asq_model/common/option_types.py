@@ -119,7 +119,8 @@ class OutputPath(FilePath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = super().convert(value, param, ctx)
-        folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+        absolute = path.absolute()
+        folder = next((parent for parent in absolute.parents if os.path.lexists(parent)), absolute)  # `/` has no parent
         if not folder.is_dir():
             raise InputError(f"cannot write {path}: {folder} is not a folder")
         if not os.access(folder, os.W_OK):

@@ -1,6 +1,7 @@
 """Import a network, compare it in integers with torch, and write its golden vectors: the command `asq-post import`."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -19,12 +20,11 @@ from asq_model.studies.integer_parity import BATCH, compare_network
 from asq_model.studies.integer_parity_page import render_network
 
 RANDOM_INPUTS, SEED = 256, 7
-MADE_UP = f"Inputs: {RANDOM_INPUTS} of random numbers (seed {SEED}) over the range of the network's first quantiser."
 NO_LABELS = "Right is what torch says: the inputs have no labels."
 
 
 def first_range(network: fx.GraphModule) -> tuple[float, float]:
-    """The smallest and the largest value that the network's quantisers of its input stand for; −1 to 1 without one."""
+    """The range of values that the quantisers right behind the network's input can give; −1 to 1 without one."""
     given = next(iter(network.graph.nodes))
     ends: list[float] = []
     for node in given.users:
@@ -36,10 +36,16 @@ def first_range(network: fx.GraphModule) -> tuple[float, float]:
 
 
 def random_inputs(network: fx.GraphModule) -> Tensor:
-    """Inputs of an imported network, evenly distributed over what its first quantiser takes."""
+    """Random inputs of an imported network, float32 [256, ...], evenly distributed over `first_range`."""
     low, high = first_range(network)
     generator = torch.Generator().manual_seed(SEED)
     return low + (high - low) * torch.rand(RANDOM_INPUTS, *network.meta["sizes"], generator=generator)
+
+
+def inputs_note(network: fx.GraphModule) -> str:
+    """A sentence that says what `random_inputs` are."""
+    low, high = first_range(network)
+    return f"Inputs: {RANDOM_INPUTS} of random numbers (seed {SEED}), evenly distributed from {low:.4g} to {high:.4g}."
 
 
 def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
@@ -47,12 +53,13 @@ def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
     check_file(path, "file of inputs", megabytes=4096)
     try:
         array = np.load(path, allow_pickle=False)
-    except (EOFError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (EOFError, OSError, ValueError, MemoryError, BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"file of inputs {path} is no .npy file of numbers: {reason[:200]}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape[1:] != sizes or len(array) < 2:
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"
-        raise InputError(f"file of inputs {path} holds {found}; allowed: numbers [N, {', '.join(map(str, sizes))}]")
+        allowed = f"numbers [N, {', '.join(map(str, sizes))}], N from 2"
+        raise InputError(f"file of inputs {path} holds {found}; allowed: {allowed}")
     return torch.from_numpy(array.astype(np.float32))
 
 
@@ -70,5 +77,5 @@ def import_and_compare(path: Path, inputs: Path | None, folder: Path) -> str:
     nodes = node_differences(integer, network, images[:BATCH])
     samples = integer.graph.input.integers(images.reshape(len(images), *full_shape(network.meta["sizes"])).numpy())
     export_network(network, images, folder, {"network": file_stem(path.stem)}, integer.graph, samples)
-    notes = [*([MADE_UP] if inputs is None else []), NO_LABELS]
+    notes = [*([inputs_note(network)] if inputs is None else []), NO_LABELS]
     return "\n\n".join([render_network(parity, nodes), " ".join(notes)])

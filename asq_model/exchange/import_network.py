@@ -63,8 +63,8 @@ def import_qonnx(path: Path) -> fx.GraphModule:
     """
     file = read_onnx(path)
     builder = NetworkBuilder()
-    builder.take_input(file.input, file.sizes)
     try:
+        builder.take_input(file.input, file.sizes)
         builder.tensors |= {name: Constant(values) for name, values in file.constants.items()}
         for node in file.nodes:
             builder.node = node

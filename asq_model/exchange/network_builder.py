@@ -32,7 +32,7 @@ class UniformQuantiser:
     signed: bool
 
     def start(self, module: LsqActivation) -> LsqActivation:
-        """Set a quantiser's step, as final."""
+        """Give a quantiser this step, which no batch changes any more; return the quantiser."""
         module.step.data.fill_(self.step)
         module.started.fill_(FROM_BATCH)
         module.settle()
@@ -41,7 +41,10 @@ class UniformQuantiser:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A tensor that no input decides. integers, scales: shaped as the values, where these are integers · scales."""
+    """A tensor that does not depend on the network's input.
+
+    integers, scales: shaped as the values, where these are integers · scales. bits: of those integers, 0 without them.
+    """
 
     values: np.ndarray
     integers: np.ndarray | None = None
@@ -56,11 +59,12 @@ class Constant:
 
 @dataclass(eq=False)
 class Activation:
-    """A tensor that the input decides.
+    """A tensor that depends on the network's input.
 
-    source: what makes it. example: its shape, a tensor without values. pending: the quantiser that its values went
-    through, which `source` has not, and that quantiser's name. rounded: `source` behind that quantiser, once there is
-    one. integer: whether the file holds the quantiser's integers here, not yet the values that they stand for.
+    source: the node of torch's graph that makes it. example: a tensor of its shape without values. pending: the
+    quantiser that its values went through in the file, which `source` leaves out. name: that quantiser's. rounded:
+    `source` behind that quantiser, once there is one. integer: whether the file holds the quantiser's integers here,
+    not yet the values that they stand for.
     """
 
     source: fx.Node
@@ -75,15 +79,17 @@ Value = Constant | Activation
 
 
 class NetworkBuilder:
-    """The network so far. tensors: those of the file, by name."""
+    """The torch network that is built. tensors: those of the file, by name. node: the one that is being translated."""
 
     def __init__(self) -> None:
         self.root, self.graph = nn.Module(), fx.Graph()
         self.tensors: dict[str, Value] = {}
-        self.node = Node("input", "input", "", 1, (), (), {})
+        self.node = Node("input", "input", "", (), (), {})
 
     def take_input(self, name: str, sizes: tuple[int, ...]) -> None:
-        """Begin with the network's input."""
+        """Begin with the network's input. Raises InputError for one that is too large."""
+        if prod(sizes) > LARGEST:
+            self.node.refuse(f"has {prod(sizes)} values; allowed: {LARGEST}")
         self.tensors[name] = Activation(self.graph.placeholder("x"), torch.empty(sizes, device="meta"))
 
     def finish(self, name: str) -> fx.GraphModule:
@@ -129,7 +135,7 @@ class NetworkBuilder:
         self.tensors[self.node.outputs[0]] = value
 
     def real(self, value: Activation) -> fx.Node:
-        """What makes a tensor's values as they are: a pending quantiser becomes a module of its own."""
+        """Return the node that makes a tensor's values; a pending quantiser becomes a module of its own, once."""
         if value.pending is None:
             return value.source
         if value.rounded is None:

@@ -21,7 +21,6 @@ class Node:
     name: str
     operator: str
     domain: str
-    version: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
@@ -84,7 +83,6 @@ def as_graph(model: Any) -> OnnxGraph:
     """The graph of a checked model. Raises InputError."""
     graph = model.graph
     constants = {tensor.name: as_array(tensor) for tensor in graph.initializer}
-    versions = {entry.domain: entry.version for entry in model.opset_import}
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise InputError(f"it has {len(inputs)} inputs and {len(graph.output)} outputs; allowed: one of each")
@@ -92,8 +90,7 @@ def as_graph(model: Any) -> OnnxGraph:
     for index, node in enumerate(graph.node):
         name = node.name or f"{node.op_type}_{index}"
         attributes = {entry.name: attribute_value(name, entry) for entry in node.attribute}
-        version = versions.get(node.domain, 1)
-        nodes.append(Node(name, node.op_type, node.domain, version, tuple(node.input), tuple(node.output), attributes))
+        nodes.append(Node(name, node.op_type, node.domain, tuple(node.input), tuple(node.output), attributes))
     return OnnxGraph(nodes, constants, inputs[0].name, input_sizes(inputs[0]), graph.output[0].name)
 
 

@@ -47,7 +47,7 @@ def translate_global_pool(builder: NetworkBuilder) -> None:
 
 
 def translate_reduce_mean(builder: NetworkBuilder) -> None:
-    axes = axes_of(builder)
-    if not axes:
-        builder.node.refuse("reduces all axes; allowed: named ones")
-    builder.compute(torch.mean, [builder.activation()], (axes, bool(builder.node.attributes.get("keepdims", 1))))
+    value, axes = builder.activation(), axes_of(builder)
+    if not axes or any(axis % value.example.dim() == 0 for axis in axes):
+        builder.node.refuse("reduces the batch's axis; allowed: other axes, by their numbers")
+    builder.compute(torch.mean, [value], (axes, bool(builder.node.attributes.get("keepdims", 1))))

@@ -12,6 +12,7 @@ from asq_model.spec.fixed_point import bounds
 
 FEWEST, MOST = 2, 8  # bits of a quantised activation
 WIDEST = 32  # bits of a quantised constant: biases
+UINT8 = 2  # ONNX's number of the type
 
 
 def scalar(builder: NetworkBuilder, index: int, what: str) -> float:
@@ -139,6 +140,8 @@ def along(builder: NetworkBuilder, numbers: np.ndarray, shape: tuple[int, ...]) 
 
 def stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
     """Bits and sign of `QuantizeLinear`'s integers, which are those of its zero point."""
+    if not builder.has(2) and builder.node.attributes.get("output_dtype", 0) not in (0, UINT8):
+        builder.node.refuse("has an output_dtype other than uint8; allowed: a zero point of that type")
     kind = builder.constant(2, "zero point").values.dtype if builder.has(2) else np.dtype(np.uint8)
     if kind not in (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int32)):
         builder.node.refuse(f"gives {kind}; allowed: int8, uint8")

@@ -55,8 +55,10 @@ def translate_squeeze(builder: NetworkBuilder) -> None:
     if grows:
         for axis in sorted(axis % (example.dim() + len(axes)) for axis in axes):
             example = example.unsqueeze(axis)
-    else:
+    elif axes:
         example = example.squeeze(axes)
+    else:
+        builder.node.refuse("drops every axis of size 1; allowed: named axes")
     reshape(builder, list(example.shape))
 
 

@@ -36,8 +36,7 @@ def translate_leaky_relu(builder: NetworkBuilder) -> None:
 def translate_clip(builder: NetworkBuilder) -> None:
     """Translate Clip, which says of integers how many bits they have."""
     value = builder.value(0)
-    bounds = [float(builder.constant(i, "bound").values.reshape(())) if builder.has(i) else None for i in (1, 2)]
-    low, high = (-inf if bounds[0] is None else bounds[0]), (inf if bounds[1] is None else bounds[1])
+    low, high = clip_bound(builder, 1, "min", -inf), clip_bound(builder, 2, "max", inf)
     if isinstance(value, Activation) and value.integer:
         translate_clip_of_integers(builder, value, low, high)
     elif isinstance(value, Activation):
@@ -46,6 +45,13 @@ def translate_clip(builder: NetworkBuilder) -> None:
         values = np.clip(value.values, low, high).astype(value.values.dtype)
         whole = values.dtype.kind in "iu" and isfinite(low) and isfinite(high)
         builder.give(Constant(values, bits=signed_width(int(low), int(high)) if whole else value.bits))
+
+
+def clip_bound(builder: NetworkBuilder, index: int, attribute: str, otherwise: float) -> float:
+    """A bound of Clip: an input, or in files of an operator set before 11 an attribute."""
+    if builder.has(index):
+        return float(builder.constant(index, "bound").values.reshape(()))
+    return float(builder.node.attributes.get(attribute, otherwise))
 
 
 def translate_arithmetic(builder: NetworkBuilder) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import check_choice
 from asq_model.networks.digits import DigitsNet
 from asq_model.networks.mobilenet import MobileNetV2
 from asq_model.networks.resnet import CifarResNet, ResNet8, resnet18, resnet34
@@ -25,8 +25,7 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 
 def build(name: str, classes: int) -> nn.Module:
     """A freshly initialised network. Raises InputError for a name that is not in `NETWORKS`."""
-    if name not in NETWORKS:
-        raise InputError(f"network is {name!r}; allowed: {', '.join(NETWORKS)}")
+    check_choice("network", name, tuple(NETWORKS))
     return NETWORKS[name](classes)
 
 

@@ -129,6 +129,8 @@ def check_samples(
 ) -> None:
     """Raises InputError unless layers with an adapter have the samples of the batch on their first axis."""
     adaptive = [name for name, layer in chosen.items() if layer.activations == "asq"]
+    if not adaptive:
+        return
     count = check_example(example)
     more = map_tensors(example, lambda x: torch.cat([x, x[:1]]) if x.dim() and len(x) == count else x)
     try:

@@ -30,6 +30,7 @@ CONSTANTS = {
     "even": (np.array([[-2.2], [-1.1], [0.3]]) + np.array([[0.5], [0.25], [0.4]]) * np.arange(7)).astype(np.float32),
     "uneven": np.array([[0, 1, 3]], np.float32),
     "axes": np.array([2, 3]),
+    "all_axes": np.array([-4, 2]),
     "shape": np.array([1, 2, -1]),
     "mixing": np.array([2, -1]),
     "pads": np.array([0, 0, 1, 0, 0, 0, 2, 3]),
@@ -47,15 +48,15 @@ def node(operator, inputs, target, domain="", **attributes):
     return helper.make_node(operator, inputs, [target], f"the_{operator}", domain=domain, **attributes)
 
 
-def file_of(folder, nodes, sizes=(1, 3, 6, 6)):
-    """A file with these nodes; the last one gives the output."""
+def file_of(folder, nodes, sizes=(1, 3, 6, 6), opset=19):
+    """A file with these nodes; the last one gives the output. opset: the version of ONNX's operators."""
     rank = {"Flatten": 2, "ReduceMean": 2, "Reshape": 3}.get(nodes[-1].op_type, 4)
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, sizes)]
     output = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, [None] * rank)
     used = {name for each in nodes for name in each.input}
     constants = [numpy_helper.from_array(np.asarray(value), name) for name, value in CONSTANTS.items() if name in used]
     graph = helper.make_graph(nodes, "network", inputs, [output], constants)
-    domains = [helper.make_opsetid("", 19), helper.make_opsetid(DOMAIN, 2)]
+    domains = [helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN, 2)]
     model = helper.make_model(graph, opset_imports=domains, ir_version=10)
     path = folder / "x.onnx"
     onnx.save(model, path)

@@ -69,3 +69,11 @@ def test_a_layer_behind_joined_tensors_of_one_quantiser_takes_it(tmp_path):
     nodes = [quant("x", "q"), node("Concat", ["q", "q"], "j", axis=3), WEIGHT, node("Conv", ["j", "w"], "y")]
     ((_, layer),) = quantised_layers(import_qonnx(file_of(tmp_path, nodes)))
     assert (layer.config.activation_bits, layer.activation_quantiser.step.item()) == (4, 0.5)
+
+
+def test_bounds_of_a_clip_that_are_attributes(tmp_path):
+    """As in files of operator sets before 11."""
+    nodes = [*LAYER[:2], node("Conv", ["q", "w"], "c"), node("Clip", ["c"], "y", min=0.0, max=2.0)]
+    network = import_qonnx(file_of(tmp_path, nodes, opset=10))
+    found = network(4 * torch.randn(4, 3, 6, 6)).detach()
+    assert (found.min().item(), found.max().item()) == (0.0, 2.0)

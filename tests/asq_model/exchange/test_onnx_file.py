@@ -38,6 +38,8 @@ def test_weights_in_another_file_are_refused(tmp_path):
 def test_open_sizes_are_refused_but_the_batch_s(sizes, said, tmp_path):
     with pytest.raises(InputError, match=said):
         read_onnx(file_of(tmp_path, LAYER, sizes))
+    with pytest.raises(InputError, match=r"node input \(input\) has 10995116277760 values; allowed: 268435456"):
+        import_qonnx(file_of(tmp_path, LAYER, (1, *[1 << 11] * 2, 5 << 9, 1 << 10)))
     network = import_qonnx(file_of(tmp_path, LAYER, ("N", 3, 6, 6)))
     assert network(torch.zeros(7, 3, 6, 6)).shape == (7, 4, 4, 4)
 

@@ -1,7 +1,7 @@
 """Nodes that are not supported are refused by name."""
 
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from onnx_nodes import DOMAIN, LAYER, WEIGHT, file_of, node, quant
 
 from asq_model.common.errors import InputError
@@ -90,6 +90,11 @@ REFUSED = {
         [*LAYER, node("Reshape", ["y", "mixing"], "z")],
         r"the_Reshape \(Reshape\) makes shape \[2, 32\]",
     ),
+    "mean over samples": (
+        [*LAYER, node("ReduceMean", ["y", "all_axes"], "z")],
+        r"the_ReduceMean \(ReduceMean\) reduces the batch's axis",
+    ),
+    "squeeze of samples": ([*LAYER, node("Squeeze", ["y"], "z")], r"\(Squeeze\) drops every axis of size 1; allowed"),
     "transA": ([quant("x", "q"), node("Gemm", ["q", "w"], "y", transA=1), WEIGHT], "nodes|transA|damaged"),
     "softmax": ([*LAYER, node("Softmax", ["y"], "z")], r"the_Softmax \(Softmax\) of domain ai.onnx is not supported"),
     "integers": (
@@ -136,3 +141,9 @@ def test_what_is_not_supported_is_refused_in_one_line_that_names_the_node(case, 
     with pytest.raises(InputError, match=said) as error:
         import_qonnx(file_of(tmp_path, nodes))
     assert str(error.value).startswith(f"ONNX file {tmp_path / 'x.onnx'}") and "\n" not in str(error.value)
+
+
+def test_a_type_that_a_quantiser_s_attribute_alone_gives_is_refused(tmp_path):
+    nodes = [node("QuantizeLinear", ["x", "one"], "q", output_dtype=TensorProto.INT8), *LAYER[1:]]
+    with pytest.raises(InputError, match=r"the_QuantizeLinear \(QuantizeLinear\) has an output_dtype other than uint8"):
+        import_qonnx(file_of(tmp_path, nodes, opset=21))
