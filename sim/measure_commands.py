@@ -17,7 +17,7 @@ from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 from sim.explore.design_rows import ASIC, TABLE, TARGETS, Measured, Row, columns_of
-from sim.explore.design_space import FORMS, designs, swept
+from sim.explore.design_space import FORMS, designs, grid_of
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import tasks_of
 from sim.hardware_options import GOLDEN, LIBERTY, ROOT, SCHEDULER, SEEDS, check_targets, measure_all, refuse_options
@@ -139,7 +139,7 @@ def sweep_command(
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in wanted_units):
         refuse_options(listed, "--kinds")
     folders = golden or shipped_folders()
-    grid = swept(
+    grid = grid_of(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
         wanted_units,

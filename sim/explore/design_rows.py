@@ -138,8 +138,10 @@ def check_measured(measured: Measured) -> None:
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """What a report's figures depend on beside the rows: tools by version, placings, cells of a liberty file (null:
-    generic gates), the rate that nextpnr is asked for.
+    """What a report's figures depend on beside the rows.
+
+    tools: by version; seeds: placings; liberty: the file of cells, null for generic gates; frequency_mhz: what
+    nextpnr is asked for.
     """
 
     tools: dict[Word, Word]

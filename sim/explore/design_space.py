@@ -11,7 +11,7 @@ from asq_model.spec.mac_parameters import MIN_FRAC
 from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
 from sim.explore.design import STAGES, Design, is_rival
-from sim.explore.variants import Variant, macs, possible
+from sim.explore.variants import Variant, macs, possible_mac
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
 FULL_WIDTHS = (4, 4)  # where every variant is compared
@@ -24,8 +24,9 @@ LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products 
 
 
 def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
-    """Single units: every multiplier; the other kinds of level sets where activations are narrow; gated ones at
-    `FULL_WIDTHS`.
+    """Yield single units: every multiplier, and the bit-serial one.
+
+    Other kinds of level sets where activations are narrow; gated ones at `FULL_WIDTHS`.
     """
     yield from macs(widths, "which multiplier is the best alone")
     if widths[1] <= FULL_WIDTHS[1]:
@@ -36,7 +37,7 @@ def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
 
 
 def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
-    """Dot products; what can be shared comes with the operand, as beside other dot products of the same activations."""
+    """Yield dot products. What can be shared comes with the operand, as from other dot products of the activations."""
     if lanes >= LARGE_LANES:
         return macs(widths, "how the best large dot products do", lanes)
     if widths == FULL_WIDTHS:
@@ -45,7 +46,7 @@ def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
 
 
 def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
+    """Yield square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
     if widths in AS_TRAINED:
         yield from (ArraySpec(spec, side, side) for spec in macs(widths, "what accuracy costs"))
         return
@@ -64,7 +65,7 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
 
 
 def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
-    """Square arrays out of the families' own cells: the best ones, and at `FULL_WIDTHS` the other level sets.
+    """Yield square arrays out of the families' own cells: the best ones, and at `FULL_WIDTHS` the other level sets.
 
     None of iCE40: its cells hold nothing of a product, so that its mapped arrays are as large as the generic ones.
     """
@@ -75,8 +76,9 @@ def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
 
 
 def possible_array(spec: MacSpec, side: int, stages: int, fpga_family: str = GENERIC) -> Iterator[ArraySpec]:
-    """The array, or nothing where it cannot be: a unit that takes several cycles, has no place to be cut, or is not
-    arranged for a family's cells.
+    """Yield the array, or nothing where there is none.
+
+    There is none of a unit that takes several cycles, cannot be cut, or is not arranged for a family's cells.
     """
     try:
         yield ArraySpec(spec, side, side, stages, fpga_family)
@@ -85,12 +87,12 @@ def possible_array(spec: MacSpec, side: int, stages: int, fpga_family: str = GEN
 
 
 def side_of(form: str) -> int:
-    """The side of a square array, of its form."""
+    """The side of a square array by its form: 8 for `array8x8`."""
     return int(form.partition("x")[2])
 
 
 def designs(widths: tuple[int, int], form: str) -> list[Design]:
-    """Everything of one form at one width, the rivals first. Raises InputError."""
+    """All designs of one form at one width, the rivals first. Raises InputError for a form that there is not."""
     if form == "mac":
         members: Iterator[Design] = units(widths)
     elif form.startswith("dot"):
@@ -103,8 +105,9 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
 
 
 def placings(design: Design, seeds: int) -> int:
-    """How often a design is placed: single units `seeds` times, what takes a minute each less often, and not at all
-    arrays that are compared with accuracies only, since they are larger and no faster than others.
+    """How often a design is placed: single units `seeds` times, what takes a minute each less often.
+
+    Arrays that are compared with accuracies only are not placed at all: they are larger and no faster than others.
     """
     if not isinstance(design, ArraySpec):
         return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
@@ -117,7 +120,7 @@ def placings(design: Design, seeds: int) -> int:
     return 1 if faster_in_stages else min(seeds, LARGE_SEEDS)
 
 
-def swept(
+def grid_of(
     bits: list[int],
     abits: list[int],
     units: list[str],
@@ -126,8 +129,9 @@ def swept(
     lanes: list[int],
     sides: list[int],
 ) -> list[Design]:
-    """Every design in the product of these lists that can be. abits: if empty, as many as the weight has; kinds, fracs:
-    for the units that have a choice.
+    """Every design in the product of these lists that can be built.
+
+    abits: if empty, as many as the weight has; kinds, fracs: for the units that have a choice.
     """
     grid: list[Design] = []
     for unit, weight_bits in product(units, bits):
@@ -136,7 +140,7 @@ def swept(
         for activation_bits, kind, frac in product(abits or [weight_bits], own_kinds, own_fracs):
             widths, variant = (weight_bits, activation_bits), Variant(unit, kind, frac)
             for count in lanes:
-                grid += possible(widths, variant, count)
-            for side, spec in product(sides, list(possible(widths, variant))):
+                grid += possible_mac(widths, variant, count)
+            for side, spec in product(sides, list(possible_mac(widths, variant))):
                 grid += possible_array(spec, side, 1)
     return list(dict.fromkeys(grid))

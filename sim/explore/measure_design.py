@@ -1,5 +1,6 @@
-"""Everything that is measured of one design on one device, in the order in which it has to hold: its bench on the
-golden vectors first. A design that fails it gets no figures.
+"""Measure one design on one target: its test bench on the golden vectors first, then area, clock, gates or toggles.
+
+A design that fails its bench gets no figures.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, re
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC
 from hw.emit import generator_fingerprint
-from sim.explore.design import Design, family_of, form_of, is_rival, mac_of, products_per_cycle, title
+from sim.explore.design import Design, form_of, fpga_family_of, is_rival, mac_of, products_per_cycle, title
 from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
 from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
@@ -53,7 +54,7 @@ class Task:
 
 
 def inputs_of(tasks: list[Task]) -> list[str]:
-    """A hash for each task of all that its figures depend on.
+    """Hash, for each task, all that its figures depend on: sources, tools, design, target and golden vectors.
 
     Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths.
     """
@@ -83,13 +84,13 @@ def operands_of(task: Task) -> Operands:
 
 
 def golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
-    """The golden vectors for every task, by its operands, of which there are few: folders are seldom read."""
+    """Find the golden vectors for every task, by its operands: those are few, so that folders are seldom read."""
     some_task = {operands_of(task): task for task in tasks}
     return {operands: golden_if_any(mac_of(task.design), task.golden) for operands, task in some_task.items()}
 
 
 def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
-    """The first folder that has layers of the design's widths. Raises InputError for one that cannot be read."""
+    """Find the first folder with layers of the design's widths. Raises InputError for one that cannot be read."""
     for folder in folders:
         if any(GoldenLayer(entry["name"], entry, {}).fits(mac) for entry in read_manifest(folder)["layers"]):
             return folder
@@ -97,7 +98,7 @@ def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
 
 
 def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
-    """The first folder that has layers of the design's widths. Raises InputError if none has, or one cannot be read."""
+    """Find the first folder with layers of the design's widths. Raises InputError if none has, or one is unreadable."""
     if (folder := golden_if_any(mac, folders)) is not None:
         return folder
     widths = f"{mac.weight_bits} x {mac.activation_bits}"
@@ -108,7 +109,7 @@ def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
 
 
 def relative_error(mac: MacSpec, golden: Path) -> float:
-    """Root mean square of what rounding does to the results of the golden dot products, over that of the results."""
+    """Rms error that rounding makes in the results of the golden dot products, over the rms of the exact results."""
     if mac.unit == "post-sorted":
         return 0.0
     error, size = 0.0, 0.0
@@ -142,12 +143,12 @@ def description(task: Task) -> Description:
         products_per_cycle=products_per_cycle(design),
         target=task.target,
         dsp=task.dsp,
-        mapped=family_of(design) != GENERIC,
+        mapped=fpga_family_of(design) != GENERIC,
     )
 
 
 def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict[str, Any]:
-    """A design's figures on its target, by a row's columns. Raises InputError."""
+    """Measure a design's figures on its target, by a row's columns. Raises InputError."""
     design = task.design
     if task.target == ENERGY:
         return structs.asdict(measure_switching(design, golden, root))
@@ -165,7 +166,7 @@ def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict
 
 
 def measure(task: Task, root: Path) -> Row:
-    """A row: `description`, how many golden results were checked, and the design's figures. Raises InputError."""
+    """Run a design's bench, measure it, and return its row. Raises InputError, also for a bench that fails."""
     design, mac = task.design, mac_of(task.design)
     golden = golden_for(mac, task.golden)
     outcome = run_job(Job(design, golden), root)

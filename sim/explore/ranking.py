@@ -62,12 +62,10 @@ def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[t
     )
 
 
-def complete(
+def is_complete(
     rows: Iterable[Row], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
 ) -> bool:
-    """Whether every design that is compared there, of those that are `wanted`, has its figures: LUTs, and a clock where
-    it is placed.
-    """
+    """Whether every `wanted` design that is compared there was measured: LUTs, and a clock where it is placed."""
     measured = {row.name: row for row in group(rows, widths, form, target)}
     wanted_designs = [
         (design.name, placed) for design, placed in compared_designs(widths, form, target) if wanted(design)
@@ -86,7 +84,9 @@ def best(rows: Iterable[Row], wanted: Callable[[Row], bool]) -> Row | None:
 
 def best_rival(rows: Iterable[Row], widths: tuple[int, int], form: str, target: str) -> Row | None:
     """The best uniform design of a group, None unless all of them were measured."""
-    return best(group(rows, widths, form, target), is_rival) if complete(rows, widths, form, target, is_rival) else None
+    return (
+        best(group(rows, widths, form, target), is_rival) if is_complete(rows, widths, form, target, is_rival) else None
+    )
 
 
 def gain(
@@ -98,7 +98,7 @@ def gain(
     theirs: Callable[[Description], bool] = is_rival,
 ) -> Gain | None:
     """What our best design of a group gains over their best; None, not measured, unless all of both were."""
-    if not all(complete(rows, widths, form, target, wanted) for wanted in (ours, theirs)):
+    if not all(is_complete(rows, widths, form, target, wanted) for wanted in (ours, theirs)):
         return None
     members = group(rows, widths, form, target)
     our_best, their_best = best(members, ours), best(members, theirs)
@@ -108,7 +108,7 @@ def gain(
 
 
 def front(points: list[tuple[float, float]]) -> list[int]:
-    """Indices of the points that no other is below in one number and not above in the other; both are to be small."""
+    """Indices of the Pareto front, both numbers to be small: no other point is as small in both and smaller in one."""
     return [
         index
         for index, (x, y) in enumerate(points)
@@ -117,5 +117,5 @@ def front(points: list[tuple[float, float]]) -> list[int]:
 
 
 def recommended(rows: Iterable[Row], target: str, widths: tuple[int, int], error: float, form: str) -> Row | None:
-    """The best design of a target, form and width with no larger relative error."""
+    """The best design of a target, form and width whose relative error is at most `error`."""
     return best(group(rows, widths, form, target), lambda row: row.relative_error <= error)

@@ -63,8 +63,10 @@ def parse_plan(text: str) -> Plan:
 def report_tasks(
     plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int, liberty: Path | None
 ) -> list[Task]:
-    """Area and, where there are placings, clock on the families among `devices`, for units also of the uniform one in
-    multiplier blocks; gates and energy, if ASIC is among them, of units and of arrays at the widths with everything.
+    """The tasks of a report on these devices.
+
+    On each FPGA family: area, and the clock of designs that are placed; of single uniform units also in multiplier
+    blocks. With ASIC among the devices: gates and energy of single units, and of 8 × 8 arrays at `FULL_WIDTHS`.
     """
     tasks = []
     for (widths, form), members in plan.items():
@@ -81,7 +83,7 @@ def report_tasks(
 
 
 def slow_tasks(plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int) -> list[Task]:
-    """What `report_tasks` leaves out for its time."""
+    """The tasks that `report_tasks` leaves out because each takes minutes, those of `SLOW`."""
     return [
         Task(design, name, golden, min(seeds, LARGE_SEEDS))
         for (_, form), members in plan.items()

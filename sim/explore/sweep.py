@@ -1,4 +1,4 @@
-"""Measuring many designs: independent tasks on Dask, here or on a cluster. A failure does not take others along.
+"""Measure many designs: independent tasks on Dask, here or on a cluster. A failure does not take others along.
 
 A killed sweep goes on where it was: each row is written when it comes, under the hash of all that it depends on.
 """
@@ -30,9 +30,7 @@ CONNECT_S = 10  # a scheduler has to answer in
 
 @dataclass
 class Swept:
-    """Rows of the tasks that succeeded, what went wrong with the others, and descriptions of those that were not tried,
-    in the tasks' order.
-    """
+    """What became of tasks, in their order: rows, failures, and descriptions of those that were left out."""
 
     rows: list[Row] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -40,7 +38,7 @@ class Swept:
 
 
 def attempt(task: Task, root: Path) -> Row | Failure:
-    """The row of a task, or its failure in one line."""
+    """Measure a task; return its row, or its failure in one line."""
     try:
         return measure(task, root)
     except InputError as error:
@@ -139,7 +137,10 @@ def state_of(row: Row | Failure) -> str:
 def measure_missing(
     missing: dict[Path, Task], root: Path, bar: Bar, scheduler: str | None
 ) -> dict[Path, Row | Failure]:
-    """Rows by the files that they are kept in; a failure is not kept, the next time it may succeed."""
+    """Measure tasks and keep each row when it comes; return rows and failures by the files that they belong in.
+
+    A failure is not kept: the next time it may succeed.
+    """
     from distributed import as_completed
 
     rows: dict[Path, Row | Failure] = {}

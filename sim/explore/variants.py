@@ -29,10 +29,12 @@ def post(*fracs: int) -> tuple[Variant, ...]:
 
 
 def shared(*variants: Variant) -> tuple[Variant, ...]:
+    """The same multipliers, whose multiples of the activation come with the operand."""
     return tuple(replace(variant, shared=True) for variant in variants)
 
 
 def gated(*variants: Variant) -> tuple[Variant, ...]:
+    """The same multipliers, with a sign that a zero activation makes zero."""
     return tuple(replace(variant, gated=True) for variant in variants)
 
 
@@ -87,8 +89,8 @@ VARIANTS = {
 }
 
 
-def possible(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
-    """The unit, or nothing where it cannot be: too many bits for its weights."""
+def possible_mac(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
+    """Yield the unit, or nothing where there is none: too many bits for its weights."""
     try:
         yield MacSpec(
             variant.unit,
@@ -104,6 +106,6 @@ def possible(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Itera
 
 
 def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
-    """The units, or dot products, that answer a question of `VARIANTS`."""
+    """Yield the units, or dot products, that answer a question of `VARIANTS`."""
     for variant in VARIANTS[question]:
-        yield from possible(widths, variant, lanes)
+        yield from possible_mac(widths, variant, lanes)

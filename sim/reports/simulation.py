@@ -109,7 +109,7 @@ def throughput(outcomes: list[Outcome]) -> list[ThroughputRow]:
 
 
 def draw_adaptation(path: Path, network: str, rows: list[AdaptationRow], before: Path) -> None:
-    """The picture of β, unless it is there and the last report, `before`, is of the same: matplotlib loads slowly."""
+    """Draw β, unless the picture is there and the last report, `before`, is of the same: matplotlib loads slowly."""
     with suppress(InputError):
         last = read_json(before, "report")
         if path.is_file() and (last.get("network"), last.get("adaptation")) == (network, rows):

@@ -91,7 +91,7 @@ def with_post(form: str) -> list[tuple[int, int]]:
 
 
 def serial_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
-    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is design."""
+    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is of."""
     return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
 
 

@@ -8,7 +8,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.explore.design import form_of, products_per_cycle, title
 from sim.explore.design_rows import row_of
-from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, placings, swept
+from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, grid_of, placings
 from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, complete, front, gain, group, is_post, is_rival, recommended
 from sim.reports.accuracy_points import accuracy_points, mean_accuracies
@@ -41,7 +41,7 @@ def test_products_per_cycle():
 
 
 def test_a_sweep_is_what_can_be_of_a_product_of_lists():
-    made = swept([4], [], ["post", "uniform", "serial"], ["symmetric", "extended"], [0, -1], [1, 2], [2])
+    made = grid_of([4], [], ["post", "uniform", "serial"], ["symmetric", "extended"], [0, -1], [1, 2], [2])
     names = [design.name for design in made]
     assert len(names) == len(set(names)) == 4 * 3 + 3 + 1
     assert "serial_mac_w4a4" in names and not any("serial_dot" in name or "serial_array" in name for name in names)

@@ -14,7 +14,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mapping import GENERIC
-from sim.explore.design import family_of, form_of, is_for, is_rival, mac_of
+from sim.explore.design import form_of, fpga_family_of, is_for, is_rival, mac_of
 from sim.explore.design_rows import REPORT, failure_of, row_of
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
@@ -210,7 +210,7 @@ def test_a_plan():
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
     assert sum(task.dsp for task in tasks) == 4
     assert {task.seeds for task in tasks if task.target == "ice40"} == {0, 1, 2, 3}
-    unplaced = {mac_of(task.design) for task in tasks if task.seeds == 0 and family_of(task.design) == GENERIC}
+    unplaced = {mac_of(task.design) for task in tasks if task.seeds == 0 and fpga_family_of(task.design) == GENERIC}
     assert {mac.weight_bits for mac in unplaced} == {4, 5}
     assert {mac.unit for mac in unplaced if mac.weight_bits == 4}.isdisjoint(("apot", "uniform-shared"))
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
