@@ -85,18 +85,27 @@ def run_engine(
 
 
 def read_log(path: Path) -> Log:
-    """Read the log that `harness.cpp` wrote; its head has the form of a line."""
+    """Read the log that `harness.cpp` wrote; its head has the form of a line. Raises InputError for one cut short."""
     log = Log()
     with path.open() as lines:
         for line in lines:
-            what, text, *word = line.split()
-            cycle = log.cycles = int(text)
-            if what in (ARRAYS, VALUES):
-                log.done[what].append((cycle, int(word[0])))
-            elif what in WORDS:
-                getattr(log, WORDS[what]).append((cycle, int(word[0], 16)))
-            elif what == "E":
-                log.error = cycle
-            elif what == "X":
-                log = Log()
+            try:
+                log = add_line(log, line)
+            except (ValueError, IndexError) as error:
+                raise InputError(f"{path} ends in the middle of a line, as on a full disk: {line[:40]!r}") from error
+    return log
+
+
+def add_line(log: Log, line: str) -> Log:
+    """The log with one more line; an empty one after a reset. Raises ValueError or IndexError for part of a line."""
+    what, text, *word = line.split()
+    cycle = log.cycles = int(text)
+    if what in (ARRAYS, VALUES):
+        log.done[what].append((cycle, int(word[0])))
+    elif what in WORDS:
+        getattr(log, WORDS[what]).append((cycle, int(word[0], 16)))
+    elif what == "E":
+        log.error = cycle
+    elif what == "X":
+        return Log()
     return log

@@ -9,6 +9,7 @@ import pytest
 from conftest import some
 from networks import adapting_network, joining_network, picking_network, steady_network, tiny_network
 
+from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
@@ -17,7 +18,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_results, compare_run, results_of
-from sim.engine.run_engine import Log, Stimulus, run_engine
+from sim.engine.run_engine import ARRAYS, Log, Stimulus, read_log, run_engine
 
 pytestmark = pytest.mark.xdist_group("engines")  # they share folders
 IMAGES = 5
@@ -209,3 +210,15 @@ def test_a_damaged_program_ends_in_an_error_and_without_a_result(build_root: Pat
 def test_results_of_no_run_are_none() -> None:
     values, last = results_of(Log(), 48)
     assert len(values) == len(last) == 0
+
+
+def test_a_log_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    """As a full disk leaves it: in the middle of a line."""
+    path = tmp_path / "log.txt"
+    whole = f"{ARRAYS} 12 3\n{ARRAYS} 15 1\n"
+    path.write_text(whole)
+    assert read_log(path).done[ARRAYS] == [(12, 3), (15, 1)]
+    for length in (len(whole) - 2, len(whole) - 3, len(whole) - 6):
+        path.write_text(whole[:length])
+        with pytest.raises(InputError, match="ends in the middle of a line"):
+            read_log(path)
