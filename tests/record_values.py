@@ -92,6 +92,8 @@ ENGINE_ROW = {
     "simulated": 2,
     "right": 8,
     "tested": 10,
+    "first_layer": 16,
+    "any_first_layer": 16,
     "other_blocks": 12,
     "programs": [
         {

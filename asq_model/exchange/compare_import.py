@@ -52,7 +52,8 @@ def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
     """The inputs in a `.npy` file, [N, ...] of these sizes, N ≥ 2. Raises InputError for anything else."""
     check_file(path, "file of inputs", megabytes=4096)
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:  # which numpy leaves open where it finds damage
+            array = np.load(file, allow_pickle=False)
     except (EOFError, OSError, ValueError, MemoryError, BadZipFile) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"file of inputs {path} is no .npy file of numbers: {reason[:200]}") from error

@@ -10,7 +10,7 @@ from sim.explore.design import form_of, products_per_cycle, title
 from sim.explore.design_rows import row_of
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, grid_of, placings
 from sim.explore.measure_design import Task, description
-from sim.explore.ranking import best, complete, front, gain, group, is_post, is_rival, recommended
+from sim.explore.ranking import best, front, gain, group, is_complete, is_post, is_rival, recommended
 from sim.reports.accuracy_points import accuracy_points, mean_accuracies
 from sim.reports.accuracy_section import accuracy_table, compare_arrays
 from sim.reports.hardware_page import gating_words, table
@@ -93,13 +93,13 @@ def test_the_table_and_the_verdict():
 def test_a_group_is_complete_with_all_its_designs_and_their_clocks():
     where = (4, 4), "array8x8", "ecp5"
     rows = rows_of()
-    assert complete(rows, *where, is_rival) and complete(rows, *where, is_post)
+    assert is_complete(rows, *where, is_rival) and is_complete(rows, *where, is_post)
     place = next(i for i, row in enumerate(rows) if row.target == "ecp5" and is_rival(row) and row.stages == 2)
     row = rows[place]
     for changed in (structs.replace(row, mhz=None), structs.replace(row, target="other")):
         rows[place] = changed
-        assert not complete(rows, *where, is_rival) and gain(rows, *where, is_post) is None
-        assert complete(rows, (4, 4), "array8x8", "xc7", is_rival)
+        assert not is_complete(rows, *where, is_rival) and gain(rows, *where, is_post) is None
+        assert is_complete(rows, (4, 4), "array8x8", "xc7", is_rival)
     assert "× uniform" in table(rows, (4, 4), "array8x8") and table(rows, (4, 4), "array8x8").count("**1.00**") == 2
 
 
