@@ -72,7 +72,7 @@ def test_a_layer_behind_joined_tensors_of_one_quantiser_takes_it(tmp_path):
 
 
 def test_bounds_of_a_clip_that_are_attributes(tmp_path):
-    """As in files of operator sets before 11."""
+    """Files of operator sets before 11 have the bounds of Clip as attributes."""
     nodes = [*LAYER[:2], node("Conv", ["q", "w"], "c"), node("Clip", ["c"], "y", min=0.0, max=2.0)]
     network = import_qonnx(file_of(tmp_path, nodes, opset=10))
     found = network(4 * torch.randn(4, 3, 6, 6)).detach()

@@ -1,6 +1,6 @@
 """Layers of any shape, compiled: what the arrays would add up is what the graph has, and cycles follow from sizes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.instructions import Instruction
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.expected_words import expected_codes
@@ -85,10 +86,24 @@ def layers(draw, hidden: int | None = None) -> tuple[Maker, Preset]:
     return made, Preset("", size, draw(side), draw(st.sampled_from([1, 2, size])), window_channels=window)
 
 
-@settings(deadline=None)
-@given(layers())
-def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Preset]) -> None:
-    made, preset = drawn
+@dataclass(frozen=True)
+class Layer:
+    """A network of one layer, compiled: its node, its instruction, what the arrays add up, and what the graph has."""
+
+    node: Convolution
+    compiled: Compiled
+    instruction: Instruction
+    sums: np.ndarray  # int [C', pixels]
+    trace: Trace
+
+    @property
+    def extra(self) -> int:
+        """Fraction bits that the engine's sums have more than the graph's."""
+        return self.compiled.spec.mac.result_frac - self.node.products.frac
+
+
+def compile_layer(made: Maker, preset: Preset) -> Layer:
+    """Compile a network of one layer, and add up what its words and weights give; leave out what an engine refuses."""
     try:
         graph, compiled = compile_network(preset, made.graph, made.mac, made.precision)
     except InputError as error:
@@ -100,32 +115,28 @@ def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Pr
     assert isinstance(node, Convolution)
     instruction = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
     sums = convolve(compiled, instruction, layer_words(compiled, trace))[: len(node.products.even)]
-    wanted = node.rescale.total(trace.sums["layer"].reshape(1, len(sums), -1), trace.steps["layer"])[0]
-    extra = compiled.spec.mac.result_frac - node.products.frac
-    found = totals(compiled, sums, instruction.fields["scales"])
-    assert (found == wanted.astype(object) << extra).all()
-    assert instruction.products == node.products.even.size * sums.shape[1]
+    return Layer(node, compiled, instruction, sums, trace)
+
+
+@settings(deadline=None)
+@given(layers())
+def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Preset]) -> None:
+    layer = compile_layer(*drawn)
+    sums, trace = layer.sums, layer.trace
+    wanted = layer.node.rescale.total(trace.sums["layer"].reshape(1, len(sums), -1), trace.steps["layer"])[0]
+    found = totals(layer.compiled, sums, layer.instruction.fields["scales"])
+    assert (found == wanted.astype(object) << layer.extra).all()
+    assert layer.instruction.products == layer.node.products.even.size * sums.shape[1]
 
 
 @settings(deadline=None)
 @given(layers(hidden=1))
 def test_signed_codes_whose_step_adapts_add_up_as_if_they_were_not_moved(drawn: tuple[Maker, Preset]) -> None:
     """What no bias can take away, since scales differ from image to image, the weights' negatives do, pass by pass."""
-    made, preset = drawn
-    try:
-        graph, compiled = compile_network(preset, made.graph, made.mac, made.precision)
-    except InputError as error:
-        assert any(limit in str(error) for limit in KNOWN_LIMITS), error
-        assume(False)
-    trace = Trace(keep=True)
-    graph(made.images[:1], trace)
-    node = graph.nodes[-1]
-    assert isinstance(node, Convolution)
-    instruction = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
-    assert instruction.fields["negates"] == node.quantiser.signed
-    sums = convolve(compiled, instruction, layer_words(compiled, trace))[: len(node.products.even)]
-    extra = compiled.spec.mac.result_frac - node.products.frac
-    assert (sums == trace.sums["layer"].reshape(len(sums), -1).astype(object) << extra).all()
+    layer = compile_layer(*drawn)
+    assert layer.instruction.fields["negates"] == layer.node.quantiser.signed
+    wanted = layer.trace.sums["layer"].reshape(len(layer.sums), -1).astype(object) << layer.extra
+    assert (layer.sums == wanted).all()
 
 
 def test_cycles_of_a_layer_follow_from_its_sizes() -> None:

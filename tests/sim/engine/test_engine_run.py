@@ -213,7 +213,7 @@ def test_results_of_no_run_are_none() -> None:
 
 
 def test_a_log_that_is_cut_short_is_refused(tmp_path: Path) -> None:
-    """As a full disk leaves it: in the middle of a line."""
+    """A full disk leaves a log that ends in the middle of a line."""
     path = tmp_path / "log.txt"
     whole = f"{ARRAYS} 12 3\n{ARRAYS} 15 1\n"
     path.write_text(whole)
