@@ -151,7 +151,7 @@ bench: $(VENV)/.bench ## what quantisation costs a training step, beside Brevita
 docs: $(VENV)/.docs ## build the site from docs/ to build/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
-lint: $(READY) ## check style, formatting and types
+lint: $(VENV)/.synth ## check style, formatting and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 clean: ## leave the tree as cloned
