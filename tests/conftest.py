@@ -27,9 +27,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # No deadline: how long an example takes depends on the machine, and the first one may compile or load something.
     exhaustive = config.getoption("exhaustive")
-    settings.register_profile("usual", max_examples=25, derandomize=True)
-    settings.register_profile("exhaustive", max_examples=400, derandomize=True)
+    settings.register_profile("usual", max_examples=25, derandomize=True, deadline=None)
+    settings.register_profile("exhaustive", max_examples=400, derandomize=True, deadline=None)
     settings.load_profile("exhaustive" if exhaustive else "usual")
 
 

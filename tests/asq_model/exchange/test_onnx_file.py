@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx_nodes import CONSTANTS, LAYER, file_of, node
 
@@ -57,7 +57,6 @@ def whole_file(tmp_path_factory):
 
 
 @pytest.mark.fuzz
-@settings(deadline=None)
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damage_is_survived_or_refused_in_one_line(changes, whole_file):
     path, contents = whole_file

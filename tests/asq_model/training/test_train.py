@@ -107,9 +107,14 @@ def test_a_loss_that_is_no_number_names_the_adapter_that_overflowed(quantised_tr
         train_epoch(quantised_training)
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_path):
-    """A learning rate that blows the network up in its second epoch."""
-    recipe = replace(small_recipe, quantised_epochs=2, quantised_rate=1000.0)
+def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_path, monkeypatch):
+    """A learning rate that blows the network up in its second quantised epoch."""
+    recipe = replace(small_recipe, quantised_epochs=2)
+    last = recipe.full_precision_epochs + 1
+    usual = learning_rate
+    monkeypatch.setattr(
+        sys.modules[train.__module__], "learning_rate", lambda *at: float("inf") if at[1] == last else usual(*at)
+    )
     out = tmp_path / "x.safetensors"
     with pytest.raises(InputError, match="training stopped: the loss is"):
         train(recipe, out)

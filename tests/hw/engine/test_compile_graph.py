@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from engine_model import convolve
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up_graphs import Maker
 from networks import adapting_network, steady_network
@@ -118,7 +118,6 @@ def compile_layer(made: Maker, preset: Preset) -> Layer:
     return Layer(node, compiled, instruction, sums, trace)
 
 
-@settings(deadline=None)
 @given(layers())
 def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Preset]) -> None:
     layer = compile_layer(*drawn)
@@ -129,7 +128,6 @@ def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Pr
     assert layer.instruction.products == layer.node.products.even.size * sums.shape[1]
 
 
-@settings(deadline=None)
 @given(layers(hidden=1))
 def test_signed_codes_whose_step_adapts_add_up_as_if_they_were_not_moved(drawn: tuple[Maker, Preset]) -> None:
     """What no bias can take away, since scales differ from image to image, the weights' negatives do, pass by pass."""

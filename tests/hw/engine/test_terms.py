@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
@@ -48,7 +48,6 @@ def test_every_weight_and_code(name: str, size: int) -> None:
             assert accumulate(passes, radix, products) == weight * code
 
 
-@settings(deadline=None)  # the first example finds the terms, which are then remembered
 @given(
     weights=st.lists(st.integers(-128, 127), min_size=3, max_size=3),
     codes=st.lists(st.integers(0, 255), min_size=3, max_size=3),
