@@ -56,13 +56,15 @@ def nearest(u, levels, midpoints, MIDPOINTS: tl.constexpr):
 
 @triton.jit
 def level(w, scale, levels, midpoints, out, row_size, MIDPOINTS: tl.constexpr, BLOCK: tl.constexpr):
-    """ŵ = α·Π(w/α), one row a program."""
+    """ŵ = α·Π(w/α), one row a program; a weight that is not finite gives NaN, as in torch."""
     row = tl.program_id(0)
     at = tl.arange(0, BLOCK)
     inside = at < row_size
     alpha = tl.load(scale + row)
-    u = tl.div_rn(tl.load(w + row * row_size + at, mask=inside, other=0.0), alpha)
-    tl.store(out + row * row_size + at, nearest(u, levels, midpoints, MIDPOINTS) * alpha, mask=inside)
+    values = tl.load(w + row * row_size + at, mask=inside, other=0.0)
+    quantised = nearest(tl.div_rn(values, alpha), levels, midpoints, MIDPOINTS) * alpha
+    finite = tl.abs(values) < float("inf")  # of others, NaN among them, `nearest` makes a level
+    tl.store(out + row * row_size + at, tl.where(finite, quantised, float("nan")), mask=inside)
 
 
 @triton.jit

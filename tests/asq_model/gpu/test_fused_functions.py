@@ -56,6 +56,17 @@ def test_nearest_level(family, bits, kind):
     check_same(FusedNearestLevel.apply, NearestLevel.apply, (ties, torch.ones(1, 1), levels, midpoints), 2)
 
 
+def test_weights_that_are_not_finite_give_nan_as_in_torch():
+    level_set = LevelSet("post", 4, "symmetric")
+    levels, midpoints = (torch.tensor(values).float() for values in (level_set.levels, level_set.midpoints))
+    w = torch.tensor([[float("nan"), float("inf"), -float("inf"), 0.3]])
+    found, wanted = (
+        function.apply(w, torch.ones(1, 1), levels, midpoints) for function in (FusedNearestLevel, NearestLevel)
+    )
+    assert wanted.isnan().tolist() == [[True, True, True, False]]
+    assert torch.equal(found.nan_to_num(9.0), wanted.nan_to_num(9.0))
+
+
 @pytest.mark.parametrize("steps", [torch.tensor([-0.3, 0.2, 0.0, 1e-9, -1e-9]), torch.tensor(-0.3)])
 def test_positive(steps):
     result, gradient = results(FusedPositive.apply, (steps,), 1)
