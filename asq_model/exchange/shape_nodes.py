@@ -69,6 +69,8 @@ def translate_transpose(builder: NetworkBuilder) -> None:
         builder.give(value.rearranged(lambda part: np.transpose(part, axes)))
         return
     order = axes or list(reversed(range(value.example.dim())))
+    if order[0] != 0:
+        builder.node.refuse(f"moves the batch: axes {order[:8]}; allowed: the batch stays the first axis")
     builder.compute(torch.permute, [builder.activation()], (order,), keeper=value)
 
 
@@ -82,6 +84,8 @@ def translate_concatenation(builder: NetworkBuilder) -> None:
         builder.give(Constant(np.concatenate([np.atleast_1d(value.values) for value in constants], axis)))
         return
     tensors = [builder.activation(index) for index in range(len(values))]
+    if axis % tensors[0].example.dim() == 0:
+        builder.node.refuse(f"joins samples: axis {axis}; allowed: other axes than the batch's")
     keeper = tensors[0] if len({tensor.pending for tensor in tensors}) == 1 else None
     builder.compute(torch.cat, tensors, (axis,), keeper=keeper)
 
@@ -95,6 +99,8 @@ def translate_pad(builder: NetworkBuilder) -> None:
         builder.node.refuse("pads otherwise than with zeros along all axes; allowed: constant zeros, pads as an input")
     if not all(0 <= pad < 1 << 12 for pad in pads):
         builder.node.refuse(f"has pads {pads[:8]}; allowed: 0 to 4095")
+    if pads[0] or pads[dims]:
+        builder.node.refuse("adds samples to the batch; allowed: 0 for the first axis")
     padding = [pad for axis in reversed(range(dims)) for pad in (pads[axis], pads[dims + axis])]
     builder.compute(functional.pad, [value], (padding,), keeper=value)
 

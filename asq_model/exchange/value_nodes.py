@@ -42,8 +42,11 @@ def translate_clip(builder: NetworkBuilder) -> None:
     elif isinstance(value, Activation):
         builder.apply(nn.Hardtanh(low, high), builder.activation())
     else:
-        values = np.clip(value.values, low, high).astype(value.values.dtype)
-        whole = values.dtype.kind in "iu" and isfinite(low) and isfinite(high)
+        kind = value.values.dtype
+        if kind.kind in "iu" and (low > np.iinfo(kind).max or high < np.iinfo(kind).min):
+            builder.node.refuse(f"bounds {kind} to [{low:g}, {high:g}]; allowed: bounds that {kind} has")
+        values = np.clip(value.values, low, high).astype(kind)
+        whole = kind.kind in "iu" and isfinite(low) and isfinite(high)
         builder.give(Constant(values, bits=signed_width(int(low), int(high)) if whole else value.bits))
 
 

@@ -33,6 +33,7 @@ CONSTANTS = {
     "all_axes": np.array([-4, 2]),
     "shape": np.array([1, 2, -1]),
     "mixing": np.array([2, -1]),
+    "batch_pads": np.array([1, 0, 0, 0, 0, 0, 0, 0]),
     "pads": np.array([0, 0, 1, 0, 0, 0, 2, 3]),
 }
 

@@ -113,6 +113,19 @@ REFUSED = {
         [node("QuantizeLinear", ["x", "one", "i8"], "q"), node("Clip", ["q", "zero", "i16_high"], "y")],
         r"the_Clip \(Clip\) bounds integers to \[0, 255\]",
     ),
+    "clip of a constant above its type": (
+        [node("Clip", ["i8_low", "i16_high", "i16_high"], "y")],
+        r"the_Clip \(Clip\) bounds int8 to \[255, 255\]; allowed: bounds that int8 has",
+    ),
+    "transposed batch": (
+        [*LAYER, node("Transpose", ["y"], "z", perm=[1, 0, 2, 3])],
+        r"the_Transpose \(Transpose\) moves the batch",
+    ),
+    "joined batches": ([*LAYER, node("Concat", ["y", "y"], "z", axis=0)], r"the_Concat \(Concat\) joins samples"),
+    "padded batch": (
+        [*LAYER, node("Pad", ["y", "batch_pads"], "z")],
+        r"the_Pad \(Pad\) adds samples to the batch; allowed: 0 for the first axis",
+    ),
     "integers at the end": (
         [*LAYER, node("QuantizeLinear", ["y", "one", "i8"], "z")],
         r"\(QuantizeLinear\) gives integers or a constant for the network's output",
