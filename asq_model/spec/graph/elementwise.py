@@ -130,6 +130,11 @@ class Clip(Node, frozen=True, kw_only=True, tag="clip"):
         (x,) = self.without_gain([self.one_input(inputs)])
         if self.low > self.high:
             raise InputError(f"its bounds are {self.low} and {self.high}; allowed: the lower first")
+        least, most = bounds(x.bits, True)
+        if self.low > most or self.high < least:
+            raise InputError(
+                f"its bounds are {self.low} and {self.high}; allowed: some of its input's {least} to {most}"
+            )
         return x
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:

@@ -24,7 +24,7 @@ from asq_model.spec.graph.tensor import (
 
 
 class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
-    """The largest value of each window; margins hold nothing."""
+    """The largest value of each window; margins hold nothing, and no window is wholly in them."""
 
     kernel: Pair
     stride: Pair
@@ -40,6 +40,12 @@ class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
             raise InputError(f"its padding is {self.padding}; allowed: less than its window")
         rows = window_size(rows, self.kernel[0], self.stride[0], self.dilation[0], above + below)
         columns = window_size(columns, self.kernel[1], self.stride[1], self.dilation[1], left + right)
+        for size, places, margin, axis in ((x.shape[1], rows, above, 0), (x.shape[2], columns, left, 1)):
+            starts = np.arange(places) * self.stride[axis] - margin
+            # A window takes every `dilation`-th value: the first that is not in the margin before the values.
+            first = np.where(starts < 0, starts % self.dilation[axis], starts)
+            if ((first >= size) | (first > starts + reach[axis])).any():
+                raise InputError(f"its padding is {self.padding}; allowed: windows that are not wholly in the margins")
         return Tensor((channels, rows, columns), x.bits, x.point, x.gain)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from asq_model.common.errors import check_range
+from asq_model.common.errors import InputError, check_range
 from asq_model.spec.fixed_point import round_shift
+from asq_model.spec.formats import WIDEST
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.products import Products
 from asq_model.spec.sqrt2 import sqrt2_table
@@ -31,7 +32,8 @@ def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
 def round_node(node: Convolution, frac: int) -> Convolution:
     """A layer with rounded roots, and what follows its sums for as many fraction bits as those have.
 
-    Where the output has fewer bits to lose than the sums, the multipliers make up for them.
+    Where the output has fewer bits to lose than the sums, the multipliers make up for them. Raises InputError where
+    they, the biases or the shifts become too large.
     """
     products, rescale = node.products, node.rescale
     if products.odd is None or products.roots is not None:
@@ -40,18 +42,27 @@ def round_node(node: Convolution, frac: int) -> Convolution:
     dropped = products.frac - kept
     roots = root_table(node.quantiser.bits, node.quantiser.signed, frac)
     rounded = Products(products.even, products.odd, products.largest, kept, roots)
-    if dropped > rescale.shift:
-        wider = replace(rescale, multiplier=rescale.multiplier << dropped)
+    if dropped > max(rescale.shift, 0):
+        wider = replace(rescale, multiplier=round_shift(rescale.multiplier, -dropped))
         return msgspec.structs.replace(node, products=rounded, rescale=wider)
     narrower = replace(rescale, bias=round_shift(rescale.bias, dropped), shift=rescale.shift - dropped)
     align = node.align - dropped if len(node.inputs) == 2 else node.align
+    for what, shift in (("shift", narrower.shift), ("align", align)):
+        check_range(f"its {what} with {frac} fraction bits", shift, -WIDEST, WIDEST)
     return msgspec.structs.replace(node, products=rounded, rescale=narrower, align=align)
 
 
 def round_products(graph: Graph, frac: int) -> Graph:
     """The graph with √2·a rounded to `frac` fraction bits for each activation, as unit `post` of `spec.mac` has it.
 
-    Layers whose levels have no √2 stay as they are. Raises InputError for a `frac` that the unit does not have.
+    Layers whose levels have no √2 stay as they are. Raises InputError for a `frac` that the unit does not have, and,
+    naming the node, for a layer whose numbers it makes too large.
     """
     check_range("frac", frac, MIN_FRAC, MAX_FRAC)
-    return Graph(tuple(round_node(node, frac) if isinstance(node, Convolution) else node for node in graph.nodes))
+    nodes: list[Operation] = []
+    for node in graph.nodes:
+        try:
+            nodes.append(round_node(node, frac) if isinstance(node, Convolution) else node)
+        except InputError as error:
+            raise InputError(f"node {node.name}: {error}") from error
+    return Graph(tuple(nodes))

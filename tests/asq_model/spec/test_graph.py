@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -173,6 +173,24 @@ def test_pooling_against_torch():
     assert (form.bits, form.point, form.gain) == (11, 5, 24)
 
 
+@example(1, 2, 1, 3, 2, 2)  # two windows of values 3 apart, each with one of them before or behind the only value
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(0, 6), st.integers(0, 6))
+def test_a_maximum_is_of_a_value(size, kernel, stride, dilation, before, after):
+    """A window that is wholly in the margins has none, and is refused."""
+    form, reach = Tensor((1, 1, size), 8, 0), dilation * (kernel - 1)
+    pool = MaxPool(
+        name="m", inputs=("x",), kernel=(1, kernel), stride=(1, stride), padding=(0, 0, before, after),
+        dilation=(1, dilation),
+    )  # fmt: skip
+    starts = range(-before, size + after - reach, stride)
+    empty = any(not any(0 <= start + dilation * tap < size for tap in range(kernel)) for start in starts)
+    if not starts or empty or max(before, after) > reach:
+        with pytest.raises(InputError):
+            pool.output([form])
+    else:
+        assert pool.output([form]).shape == (1, 1, len(starts))
+
+
 def test_nodes_that_move_values():
     x = draw(np.random.default_rng(0), 2, 4, 6, 5)
     join = Concatenate(name="j", inputs=("x", "y"), shifts=(0, 2), bits=8, point=0)
@@ -233,6 +251,10 @@ def test_graphs_that_cannot_be_are_refused():
     assert "node s: its multipliers are int64 [3]; allowed: int64 [4]" in refused(first, scale)
     clip = Clip(name="c", inputs=("nowhere",), low=0, high=1)
     assert "node c has the input nowhere" in refused(first, clip)
+    for low, high in ((128, 200), (-200, -129)):
+        assert f"node c: its bounds are {low} and {high}; allowed: some of its input's -128 to 127" in refused(
+            first, Clip(name="c", inputs=("input",), low=low, high=high)
+        )
     reshape = Reshape(name="r", inputs=("input",), order=(0, 1, 2), shape=(4, 6, 7))
     assert "node r: it reads (4, 6, 6)" in refused(first, reshape)
     with pytest.raises(InputError, match=r"node input: input has shape \[1, 4, 6, 7\]"):

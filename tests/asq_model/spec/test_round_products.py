@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.spec.graph.round_products import root_table
+from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
+from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.elementwise import Input
+from asq_model.spec.graph.graph import Graph
+from asq_model.spec.graph.round_products import root_table, round_products
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.products import Products
+from asq_model.spec.rescale import Rescale
 
 
 @pytest.mark.parametrize("frac", [-1, 0, 2])
@@ -39,3 +44,46 @@ def test_wrong_roots_are_refused() -> None:
         Products(weights, weights, 15, 0, np.zeros(3, np.int64)).check()
     with pytest.raises(InputError, match="up to twice the code"):
         Products(weights, weights, 15, 0, np.full(31, 99)).check()
+
+
+def layer_of(sum_frac: int, multiplier: int, shift: int) -> Graph:
+    """A graph of one layer with one weight of 3 + √2 whose quantiser changes nothing; its output has binary point 0."""
+    weights, numbers = np.array([[3]], np.int32), np.array([multiplier])
+    return Graph(
+        (
+            Input(name="input", inputs=(), shape=(1, 1, 1), bits=4, point=0, table=None),
+            Convolution(
+                name="conv",
+                inputs=("input",),
+                kernel=(1, 1),
+                stride=(1, 1),
+                padding=(0, 0, 0, 0),
+                dilation=(1, 1),
+                groups=1,
+                quantiser=IntegerQuantiser(4, False, 1 << GUARD, 0, None),
+                products=Products(weights, weights // 3, 15, sum_frac),
+                rescale=Rescale(numbers, 0 * numbers, GUARD, shift, 32),
+                relu=False,
+                align=0,
+                point=0,
+            ),
+        )
+    )
+
+
+@pytest.mark.parametrize("sum_frac, frac", [(12, 2), (2, 12), (0, 4)])
+@pytest.mark.parametrize("shift", [-3, 0, 1, 12])
+def test_a_layer_means_the_same_with_other_fraction_bits(sum_frac: int, frac: int, shift: int) -> None:
+    """Also where the sums get more bits than they had, and where the output is shifted left."""
+    graph, x = layer_of(sum_frac, 64, shift), np.arange(8).reshape(8, 1, 1, 1)
+    found, wanted = round_products(graph, frac)(x), (3 + 2**0.5) * x * 2.0 ** (6 + sum_frac - shift)
+    unit = 64 * 2.0 ** (sum_frac - shift)  # what one unit of an activation's product is in the output
+    assert np.abs(found - wanted).max() <= unit * 2.0**-frac + 1
+
+
+def test_a_layer_whose_numbers_become_too_large_is_refused() -> None:
+    """A shift to the right by more than 64 bits, and a multiplier of more than 64 bits: each names the node."""
+    with pytest.raises(InputError, match=r"node conv: its shift with 12 fraction bits is 72; allowed: -64 to 64"):
+        round_products(layer_of(2, 1, 62), 12)
+    with pytest.raises(InputError, match=r"node conv: a number shifted left may reach"):
+        round_products(layer_of(12, 1 << 52, 0), 0)
