@@ -79,3 +79,15 @@ def test_layers_may_be_called_by_keyword_and_networks_with_several_inputs():
         net = Two()
         assert list(convert(net, example=example).quantised) == ["left", "right", "last"]
         net.eval()(a, b)
+
+
+def test_a_network_that_checks_its_batch_is_converted():
+    """Adapters are looked at with one sample more, which such a network refuses by whatever error it likes."""
+
+    class FixedBatch(nn.Sequential):
+        def forward(self, x):
+            assert len(x) == 4, "the batch is 4"
+            return super().forward(x)
+
+    done = convert(FixedBatch(nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)), example=torch.rand(4, 8))
+    assert list(done.quantised) == ["0", "1", "2"]
