@@ -7,7 +7,7 @@ the error of an import that fails into one line, whatever the command was.
 PACKAGE = "asq-post"
 # By the name of the module, and of the distribution where that is another.
 EXTRA_OF = {
-    **dict.fromkeys(("torch", "safetensors", "sklearn", "scikit-learn", "scipy", "PIL", "pillow"), "train"),
+    **dict.fromkeys(("torch", "sklearn", "scikit-learn", "scipy", "PIL", "pillow"), "train"),
     "tensorboard": "train",
     **dict.fromkeys(("onnx", "onnxscript", "onnxruntime"), "onnx"),
     "matplotlib": "plot",

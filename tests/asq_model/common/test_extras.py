@@ -77,6 +77,10 @@ def test_every_extra_s_distributions_are_known():
             assert name == "asq-post" or EXTRA_OF[name] == extra, name
 
 
+def test_what_every_installation_has_belongs_to_no_extra():
+    assert not EXTRA_OF.keys() & set(map(distribution, PROJECT["dependencies"]))
+
+
 def test_every_import_is_of_a_declared_distribution():
     """By the names of modules; the tests' extra is for the tests."""
     own = {"asq_model", "hw", "sim"} | {distribution(name) for name in PROJECT["dependencies"]}
