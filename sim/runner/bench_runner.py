@@ -71,6 +71,7 @@ class Outcome:
     findings: TestFindings
     cached: bool
     folder: Path = Path()  # where it ran
+    root: Path = Path("build")  # the build folder that this is in
 
     @property
     def log(self) -> Path:
@@ -106,7 +107,7 @@ class Outcome:
     def again(self) -> str:
         """The command line that runs the first failed test again."""
         (test,), layer = self.alone().tests, self.alone().layer
-        words = ["python", "-m", "sim", "again", str(self.folder / JOB), "--test", test]
+        words = ["python", "-m", "sim", "again", str(self.folder / JOB), "--root", str(self.root), "--test", test]
         return shlex.join([*words, *(["--layer", layer] if layer else [])])
 
 
@@ -116,7 +117,8 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     workspace = Workspace(root)
     with locked(workspace.bench_lock(job.spec)):
         verilog = job.verilog or workspace.verilog(job.spec)
-        return simulate(job, build(job.spec, verilog, root, job.waves), force or job.waves)
+        outcome = simulate(job, build(job.spec, verilog, root, job.waves), force or job.waves)
+    return replace(outcome, root=root)
 
 
 def simulate(job: Job, place: Path, force: bool) -> Outcome:

@@ -54,7 +54,7 @@ def wrong(mutants_root, tmp_path):
     return run_job(Job(SPEC, GOLDEN, ("golden",), verilog, "block2.conv1"), mutants_root)
 
 
-def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong):
+def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong, mutants_root):
     (line,) = wrong.failures()
     vector, expected, got, pairs, log = re.match(
         rf"{SPEC.name} golden: \d+ wrong results; block2.conv1 vector (\d+): expected (-?\d+), got (-?\d+);.* the first"
@@ -68,17 +68,17 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong):
     assert pairs.split() == [f"{c}×{a}" for c, a in zip(first["codes"], first["activations"], strict=True)][:12]
     words = shlex.split(wrong.again())
     assert words[:4] == ["python", "-m", "sim", "again"]
-    assert words[-4:] == ["--test", "golden", "--layer", "block2.conv1"]
+    assert words[5:] == ["--root", str(mutants_root), "--test", "golden", "--layer", "block2.conv1"]
 
 
 @pytest.mark.exhaustive
-def test_its_waveform_shows_it(wrong, mutants_root, tmp_path, monkeypatch, capsys):
+def test_its_waveform_shows_it(wrong, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(verilator, "waveform", lambda: "vcd")
     monkeypatch.setattr(bench_runner, "waveform", lambda: "vcd")
     monkeypatch.chdir(tmp_path)
     words = shlex.split(wrong.again())[4:]
     with pytest.raises(SystemExit) as ended:
-        cli.again.main([*words, "--root", str(mutants_root)], standalone_mode=False)
+        cli.again.main(words, standalone_mode=False)
     said = capsys.readouterr()
     assert ended.value.code == 1 and "alone, with a waveform: python -m sim again " in said.err
     time = int(re.search(r"the first at (\d+) ns", said.err).group(1))
