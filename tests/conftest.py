@@ -4,6 +4,7 @@ import contextlib
 import gc
 import io
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -150,15 +151,20 @@ def small_recipe():
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory, worker_id):
-    """Make a file or a folder in one worker; the others wait for it. `make` is given the path."""
+    """Make a file or a folder in one worker; the others wait for it. `make` is given the path.
+
+    What a killed worker left half made is made anew.
+    """
     # pytest-xdist gives each worker a folder within the run's.
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "made"
 
     def made(name, make):
         with locked(folder / f"{name}.lock"):
-            if not (folder / name).exists():
+            if not (whole := folder / f"{name}.whole").exists():
+                shutil.rmtree(folder / name, ignore_errors=True)
                 make(folder / name)
+                whole.touch()
         return folder / name
 
     return made
