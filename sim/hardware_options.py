@@ -1,5 +1,8 @@
 """What the commands that measure hardware share: options, their checks, and measuring itself with a bar."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 
 import click
@@ -11,19 +14,48 @@ from sim.explore.design_rows import ASIC
 from sim.explore.measure_design import Task
 from sim.explore.sweep import Swept, sweep
 from sim.measure.fpga_families import PLACED
+from sim.vectors.shipped import shipped_folders
 
 MOST_SEEDS = 1000
-GOLDEN = click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
 ROOT = click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
-SEEDS = click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
-LIBERTY = click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
-SCHEDULER = click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
 
 
-def measure_all(tasks: list[Task], root: Path, scheduler: str | None, known_only: bool = False) -> Swept:
+@dataclass(frozen=True)
+class Measuring:
+    """How designs are measured, as a command's options have it.
+
+    golden: folders of golden vectors, on which each design first passes its test bench; those that come with this
+    package where the user names none. root: the build folder.
+    """
+
+    golden: tuple[Path, ...]
+    seeds: int
+    liberty: Path | None
+    scheduler: str | None
+    root: Path
+
+
+def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Measuring`, which it takes as its argument `how`."""
+
+    @click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
+    @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
+    @click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
+    @click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
+    @ROOT
+    @wraps(command)
+    def with_options(
+        golden: tuple[Path, ...], seeds: int, liberty: Path | None, scheduler: str | None, root: Path, **others: object
+    ) -> None:
+        command(how=Measuring(golden or shipped_folders(), seeds, liberty, scheduler, root), **others)
+
+    return with_options
+
+
+def measure_all(tasks: list[Task], how: Measuring, known_only: bool = False) -> Swept:
     """Measure designs, with a bar; say which failed. Raises InputError, with the first failure, if all did."""
     with progress_bar("measuring") as bar:
-        swept = sweep(tasks, root, bar, scheduler, known_only)
+        swept = sweep(tasks, how.root, bar, how.scheduler, known_only)
     if swept.failures and not swept.rows:
         raise InputError(swept.failures[0].error)
     for failure in swept.failures:

@@ -20,33 +20,24 @@ from sim.explore.design_rows import ASIC, TABLE, TARGETS, Measured, Row, columns
 from sim.explore.design_space import FORMS, designs, grid_of
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import tasks_of
-from sim.hardware_options import GOLDEN, LIBERTY, ROOT, SCHEDULER, SEEDS, check_targets, measure_all, refuse_options
+from sim.hardware_options import Measuring, check_targets, measure_all, measuring_options, refuse_options
 from sim.option_lists import parse_choice, parse_choices, parse_integers
-from sim.vectors.shipped import shipped_folders
 
 WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
 
 
 @click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
-@GOLDEN
 @click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits, as 3x3,4x8.")
 @click.option("--forms", default="mac", show_default=True, help=f"Forms of a design, of {', '.join(FORMS)}.")
 @click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
 @switch("--dsp", "1: also the uniform multiplier in multiplier blocks (ECP5, 7-series).")
-@SEEDS
-@LIBERTY
-@SCHEDULER
-@ROOT
+@measuring_options
 def synth(
-    golden: tuple[Path, ...],
     widths: str,
     forms: str,
     targets: str,
     dsp: bool,
-    seeds: int,
-    liberty: Path | None,
-    scheduler: str | None,
-    root: Path,
+    how: Measuring,
 ) -> None:
     """Measure area and clock of designs.
 
@@ -60,16 +51,16 @@ def synth(
     check_targets("--targets", wanted_targets)
     if dsp and not set(wanted_targets) & set(WITH_DSP):
         raise InputError(f"--dsp is 1, but --targets is {targets}, without {' and '.join(WITH_DSP)}")
-    folders = golden or shipped_folders()
     members = {(width, form): designs(width, form) for width in pairs for form in wanted_forms}
     every = [design for group in members.values() for design in group]
     if not every:
         raise InputError(f"no design of --forms {forms} has --widths {widths}")
-    tasks = tasks_of(every, wanted_targets, folders, seeds, liberty)
+    tasks = tasks_of(every, wanted_targets, how.golden, how.seeds, how.liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
-        tasks += tasks_of(plain, [name for name in wanted_targets if name in WITH_DSP], folders, seeds, None, True)
-    swept_rows = measure_all(tasks, root, scheduler).rows
+        targets_with_dsp = [name for name in wanted_targets if name in WITH_DSP]
+        tasks += tasks_of(plain, targets_with_dsp, how.golden, how.seeds, None, True)
+    swept_rows = measure_all(tasks, how).rows
     names = SHORT | {ASIC: "gates"}
     for width, form in members:
         for target in wanted_targets:
@@ -91,7 +82,6 @@ def csv_text(rows: list[Row]) -> str:
 
 
 @click.command("sweep", epilog="Example: asq-post sweep --bits 3,4 --units post,uniform-sign")
-@GOLDEN
 @click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
 @click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
 @click.option(
@@ -103,12 +93,8 @@ def csv_text(rows: list[Row]) -> str:
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
 @click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
 @click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True, help="Folder to write.")
-@SEEDS
-@LIBERTY
-@SCHEDULER
-@ROOT
+@measuring_options
 def sweep_command(
-    golden: tuple[Path, ...],
     bits: str,
     abits: str,
     units: str,
@@ -118,10 +104,7 @@ def sweep_command(
     sides: str,
     targets: str,
     out: Path,
-    seeds: int,
-    liberty: Path | None,
-    scheduler: str | None,
-    root: Path,
+    how: Measuring,
 ) -> None:
     """Measure a grid of designs.
 
@@ -138,7 +121,6 @@ def sweep_command(
         refuse_options(listed, "--fracs")
     if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in wanted_units):
         refuse_options(listed, "--kinds")
-    folders = golden or shipped_folders()
     grid = grid_of(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
@@ -152,7 +134,7 @@ def sweep_command(
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    result = measure_all(tasks_of(grid, wanted_targets, folders, seeds, liberty), root, scheduler)
+    result = measure_all(tasks_of(grid, wanted_targets, how.golden, how.seeds, how.liberty), how)
     write_text(out / "table.csv", csv_text(result.rows))
     write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
     draw_sweep(result.rows, wanted_targets, out)

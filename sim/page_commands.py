@@ -15,25 +15,22 @@ from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks
 from sim.explore.sweep import sweep
 from sim.hardware_options import (
-    GOLDEN,
-    LIBERTY,
     MOST_SEEDS,
     ROOT,
-    SCHEDULER,
-    SEEDS,
+    Measuring,
     check_targets,
     measure_all,
+    measuring_options,
     refuse_options,
 )
 from sim.option_lists import parse_choices
-from sim.vectors.shipped import shipped_folder, shipped_folders
+from sim.vectors.shipped import shipped_folder
 
 RESULTS = PACKAGES / "docs" / "results"
 SCHEDULE_FILE = "engine-schedule.json"
 
 
 @click.command(epilog="Example: asq-post report --devices xc7")
-@GOLDEN
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
 @click.option(
     "--devices", default=",".join(COMPARED), show_default=True, help=f"Which to compare, of {', '.join(COMPARED)}."
@@ -41,21 +38,14 @@ SCHEDULE_FILE = "engine-schedule.json"
 @switch("--known", "1: show what was measured before, measure nothing.")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
-@SEEDS
-@LIBERTY
-@SCHEDULER
-@ROOT
+@measuring_options
 def report(
-    golden: tuple[Path, ...],
     plan: str,
     devices: str,
     known: bool,
     onto: Path | None,
     out: Path,
-    seeds: int,
-    liberty: Path | None,
-    scheduler: str | None,
-    root: Path,
+    how: Measuring,
 ) -> None:
     """Compare all designs on one page.
 
@@ -69,17 +59,16 @@ def report(
     if known:
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
-    folders = golden or shipped_folders()
-    tasks = report_tasks(parse_plan(plan), wanted_devices, folders, seeds, liberty)
-    measured = measure_all(tasks, root, scheduler, known)
-    slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, folders, seeds), root, known_only=True)
+    tasks = report_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds, how.liberty)
+    measured = measure_all(tasks, how, known)
+    slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds), how.root, known_only=True)
     measured.rows += slow.rows
     measured.left_out += slow.left_out
     if not measured.rows and known:
         raise InputError("nothing of this --plan was measured before; leave --known out")
     if not measured.rows:
         raise InputError(f"--plan is {shown(plan)}, none of which is measured on --devices {shown(devices)}")
-    for path in write_report(measured, RESULTS, out, seeds, liberty, earlier):
+    for path in write_report(measured, RESULTS, out, how.seeds, how.liberty, earlier):
         click.echo(path)
 
 

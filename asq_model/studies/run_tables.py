@@ -112,15 +112,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
 
 def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | FailedRun:
     """Train one run; return what the page needs of its checkpoint, or why there is none."""
-    task: RunTask = {
-        "network": network,
-        "bits": row.bits,
-        "family": row.family,
-        "kind": row.kind,
-        "activations": row.activations,
-        "label": row.label,
-        "seed": seed,
-    }
+    task = record_of(network, row, seed)
     try:
         config = study.train(network, row, seed, bar)
     except InputError as error:
@@ -133,6 +125,19 @@ def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | F
         "stored_bits": study.recipe(network, row, seed).layer.stored_bits,
         "digest": config["digest"],
         "fingerprint": config["fingerprint"],
+    }
+
+
+def record_of(network: str, row: Row, seed: int) -> RunTask:
+    """Write one of a study's tasks as its record has it."""
+    return {
+        "network": network,
+        "bits": row.bits,
+        "family": row.family,
+        "kind": row.kind,
+        "activations": row.activations,
+        "label": row.label,
+        "seed": seed,
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.config.recipe import Recipe
 from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.run_tables import record_of
 
 NETWORK = "resnet8"
 
@@ -13,13 +14,7 @@ def study(correct, table=4, seeds=3):
     """A finished study in which row r with seed s had correct(r, s) of 1000 images right."""
     runs = [
         {
-            "network": NETWORK,
-            "bits": row.bits,
-            "family": row.family,
-            "kind": row.kind,
-            "activations": row.activations,
-            "label": row.label,
-            "seed": seed,
+            **record_of(NETWORK, row, seed),
             "correct": correct(row, seed),
             "top_5": 990,
             "images": 1000,
