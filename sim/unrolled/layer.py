@@ -20,7 +20,8 @@ from sim.measure.templates import fill_template
 from sim.measure.tools import flat, run_yosys
 from sim.measure.yosys_area import measure_area, synthesis_of
 from sim.runner.verilator import verilator
-from sim.unrolled.adder_graph import Problem, solver_version, verilog
+from sim.unrolled.adder_graph import Problem, solver_version
+from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import Case, problems
 from sim.unrolled.layer_bench import simulate
 from sim.workspace import Workspace

@@ -12,7 +12,8 @@ from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
 from sim.measure.nextpnr_clock import Clock
 from sim.unrolled import layer
-from sim.unrolled.adder_graph import FORMS, Problem, verilog
+from sim.unrolled.adder_graph import FORMS, Problem
+from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
