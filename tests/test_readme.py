@@ -19,7 +19,8 @@ from sim.engine import engines_findings
 from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports.headline import BLOCK, findings
-from sim.runner.bench_runner import Job, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import Job
 from sim.runner.network_units import block_specs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,13 +12,13 @@ from hw.emit import SOURCES as GENERATOR
 from sim.engine import simulate_network
 from sim.explore import measure_design
 from sim.measure import switching
-from sim.runner import bench_runner
+from sim.runner import bench_runner, jobs
 from sim.unrolled import layer
 
 # How and where files are stored and what is said changes no figure: what is stored has a format of its own, and is made
 # again if it does not fit.
 STORAGE = {"asq_model/common", "sim/explore/design_rows.py", "sim/workspace.py"}
-BENCHES = [f"sim.benches.{name}" for name in set(bench_runner.BENCHES.values())]
+BENCHES = [f"sim.benches.{name}" for name in set(jobs.BENCHES.values())]
 # (modules that make the result, sources that its key is of, imports that decide nothing)
 KEPT = {
     "a checkpoint": (["asq_model.training.train"], fingerprints.TRAINING_SOURCES, STORAGE),

@@ -25,7 +25,8 @@ from sim.measure.gate_equivalents import count_gate_equivalents
 from sim.measure.nextpnr_clock import measure_clock
 from sim.measure.switching import measure_switching
 from sim.measure.yosys_area import measure_area
-from sim.runner.bench_runner import BENCH_SOURCES, Job, run_job
+from sim.runner.bench_runner import BENCH_SOURCES, run_job
+from sim.runner.jobs import Job
 from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
 

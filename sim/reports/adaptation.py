@@ -9,7 +9,7 @@ from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import read_maps
-from sim.runner.bench_runner import Outcome
+from sim.runner.jobs import Outcome
 from sim.runner.outcomes import LayerFindings
 
 MACS = (1, 64)  # multiplying side by side, that the adapter's time is compared with

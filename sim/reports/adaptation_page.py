@@ -6,7 +6,7 @@ from asq_model.common.records import Count, Line, Schema, Text, Width, Word
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
 from sim.reports.adaptation_areas import AreaReport, area_lines
-from sim.runner.bench_runner import Outcome
+from sim.runner.jobs import Outcome
 
 
 class Compared(TypedDict):

@@ -11,7 +11,7 @@ from asq_model.common.markdown import markdown_table
 from asq_model.spec.golden_manifest import LayerEntry, Manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import AdaptationRow, adaptation, cycle_rows
-from sim.runner.bench_runner import Outcome
+from sim.runner.jobs import Outcome
 from sim.runner.outcomes import Counters
 
 COLUMNS = (

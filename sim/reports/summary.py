@@ -10,7 +10,7 @@ from asq_model.spec.golden_manifest import Accuracy, Manifest
 from sim.reports.adaptation import CYCLE_COLUMNS, adaptation, cycle_rows, cycle_shares, step_rows
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
 from sim.reports.simulation import CYCLES_NOTE, by_operands, throughput, widths_title
-from sim.runner.bench_runner import Outcome
+from sim.runner.jobs import Outcome
 
 BENCH_TITLES = ("bench", "result", "golden checked", "failed", "others checked", "golden products")
 THROUGHPUT_TITLES = ("unit", "cycles", "cycles a product", "latency", "stalls in, out", "over serial", "over uniform")

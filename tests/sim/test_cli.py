@@ -10,7 +10,8 @@ from asq_model.common.files import read_json
 from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.simulation import CYCLES_NOTE, write_reports
-from sim.runner.bench_runner import Job, Outcome, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import Job, Outcome
 from sim.workspace import Workspace
 
 

@@ -15,7 +15,8 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_manifest, read_maps, write_layer, write_manifest
 from hw.catalogue import component
 from hw.emit import to_verilog
-from sim.runner.bench_runner import BLOCK_TESTS, Job, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import BLOCK_TESTS, Job
 from sim.runner.network_units import block_specs
 from sim.vectors.feature_maps import AdapterMaps, golden_layer
 

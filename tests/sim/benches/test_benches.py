@@ -9,7 +9,8 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.units import UNITS
 from hw.emit import emit
-from sim.runner.bench_runner import Job, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import Job
 
 CORNERS = [
     MacSpec("post", 2, 1, depth=1),

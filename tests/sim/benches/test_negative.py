@@ -9,7 +9,8 @@ from conftest import some
 from asq_model.spec.golden_vectors import read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
-from sim.runner.bench_runner import Job, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import Job
 
 # Broken units share a folder, and so one build place: they take turns.
 pytestmark = pytest.mark.xdist_group("negative")

@@ -5,7 +5,7 @@ import pytest
 from asq_model.spec.mac import MacSpec
 from sim.reports.simulation import by_operands, throughput, widths_title
 from sim.reports.summary import accuracy_table, bench_table, network_line, throughput_table
-from sim.runner.bench_runner import Job, Outcome
+from sim.runner.jobs import Job, Outcome
 
 PRODUCTS = 1000
 

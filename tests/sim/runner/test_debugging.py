@@ -12,9 +12,10 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from hw.emit import emit
-from sim import cli
+from sim import simulate_commands
 from sim.runner import bench_runner, verilator
-from sim.runner.bench_runner import Job, job_file_of, read_job, run_job
+from sim.runner.bench_runner import run_job
+from sim.runner.jobs import Job, job_file_of, read_job
 from sim.runner.outcomes import JOB_FILE
 from sim.vectors.shipped import shipped_folder
 
@@ -78,7 +79,7 @@ def test_its_waveform_shows_it(wrong, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = shlex.split(wrong.again())[4:]
     with pytest.raises(SystemExit) as ended:
-        cli.again.main(words, standalone_mode=False)
+        simulate_commands.again.main(words, standalone_mode=False)
     said = capsys.readouterr()
     assert ended.value.code == 1 and "alone, with a waveform: python -m sim again " in said.err
     time = int(re.search(r"the first at (\d+) ns", said.err).group(1))
@@ -120,7 +121,7 @@ def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, s
 
 def test_one_unit_and_one_layer_alone(build_root, capsys):
     words = [str(NARROW), "--root", str(build_root), "--unit", "uniform", "--layer", "block2.conv1"]
-    cli.run.main(words, standalone_mode=False)
+    simulate_commands.run.main(words, standalone_mode=False)
     assert "uniform_mac_w3a3" in capsys.readouterr().err
     job = read_job(next((build_root / "sim" / "bench_uniform_mac_w3a3").glob("run-*/job.json")))
     assert job.spec == MacSpec("uniform", 3, 3)

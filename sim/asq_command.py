@@ -1,0 +1,72 @@
+"""The command `asq`, which measures what adapting the step size costs in hardware."""
+
+from pathlib import Path
+
+import click
+
+from asq_model.common.errors import InputError
+from asq_model.common.files import write_text
+from asq_model.common.option_types import OUTPUT, PATH, switch
+from asq_model.common.progress import progress_bar
+from asq_model.common.records import write_record
+from asq_model.spec.golden_vectors import read_manifest
+from hw.engine_command import CHECK
+from sim.hardware_options import ROOT
+from sim.reports.adaptation import adaptation, cycle_rows
+from sim.runner.jobs import Job
+from sim.runner.network_units import block_specs
+from sim.simulate_commands import simulate_all
+from sim.workspace import Workspace
+
+DEFAULT_GOLDEN = Path("build/golden/digits_post3_a3_seed0")  # what `asq-post export` writes without a checkpoint
+
+
+@click.command(epilog="Example: asq-post asq build/golden/digits_post3_a3_seed0 --area 0")
+@click.argument("golden", type=PATH, default=DEFAULT_GOLDEN, metavar="[GOLDEN]")
+@ROOT
+@CHECK
+@click.option("--out", type=OUTPUT, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
+@switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
+@click.option("--note", default="", help="A sentence about the network for the page.")
+def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, note: str) -> None:
+    """Measure what adapting the step size costs.
+
+    Simulates and synthesises ASQ's blocks for the network of the GOLDEN vectors, and writes a page.
+    """
+    if check:
+        return
+    from sim.reports.adaptation_areas import area_reports, macs_of
+    from sim.reports.adaptation_page import ASQ, AsqReport, compared, page
+    from sim.reports.beta_plot import draw_betas
+
+    manifest = read_manifest(golden)
+    specs = block_specs(manifest)
+    if not any(spec.unit == "adapter-step" for spec in specs):
+        raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
+    if area:
+        macs_of(manifest)  # refuses now what it would refuse after the simulation
+    outcomes = simulate_all([Job(spec, golden) for spec in specs], root, False)
+    failures = [failure for outcome in outcomes for failure in outcome.failures()]
+    if failures:
+        raise InputError(f"{len(failures)} benches failed: {failures[0]}")
+    out = out or Workspace(root).report(golden) / "asq.md"
+    rows = adaptation(golden, outcomes)
+    areas = []
+    if area:
+        with progress_bar("synthesising") as bar:
+            areas = area_reports(manifest, specs, root, bar)
+    report: AsqReport = {
+        "network": manifest["network"],
+        "weight_bits": manifest["weight_bits"],
+        "activation_bits": manifest["activation_bits"],
+        "checkpoint": manifest["checkpoint_digest"],
+        "note": note,
+        "blocks": compared(outcomes),
+        "cycles": cycle_rows(manifest, outcomes),
+        "areas": areas,
+    }
+    picture = out.with_name(f"{out.stem}-beta.png")
+    draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
+    write_record(out.with_suffix(".json"), ASQ, report)
+    write_text(out, page(report, picture.name))
+    click.echo(out)
