@@ -39,7 +39,8 @@ class Arrays(wiring.Component):
 
     Members
     -------
-    window, layer, follow : In(fields of the instruction), start : In(1), busy : Out(1)
+    window, layer : In(fields of the instruction), start : In(1), busy : Out(1)
+    follow, pixels, last_group : In(fields of the instruction whose sums leave), begins_to_leave : In(1)
     write : In(1), code_address : In, codes : In(code_word)
         A word of codes, for all copies.
     valid : Out(1), item : Out(`item_layout`)
@@ -62,6 +63,9 @@ class Arrays(wiring.Component):
                 "window": In(data.StructLayout(window_fields(spec))),
                 "layer": In(data.StructLayout(convolve_fields(spec))),
                 "follow": In(follow),
+                "pixels": In(spec.count_bits),
+                "last_group": In(spec.size_bits),
+                "begins_to_leave": In(1),
                 "start": In(1),
                 "busy": Out(1),
                 "write": In(1),
@@ -84,9 +88,9 @@ class Arrays(wiring.Component):
             convolver.start.eq(self.start),
             self.busy.eq(convolver.busy),
             drain.follow.eq(self.follow),
-            drain.pixels.eq(self.window.pixels),
-            drain.last_group.eq(self.layer.last_group),
-            drain.start.eq(self.start),
+            drain.pixels.eq(self.pixels),
+            drain.last_group.eq(self.last_group),
+            drain.start.eq(self.begins_to_leave),
             self.valid.eq(drain.valid),
             self.item.eq(drain.item),
         ]

@@ -65,6 +65,7 @@ class Convolver(wiring.Component):
     window, layer : In(fields of the instruction), constant while it is at work
     start : In(1)
     busy : Out(1)
+        Until the cycle after the last step.
     addresses : Out(one a lane), inside : Out(1 a lane)
         A cycle after the step that they are for, as all that follows.
     zero : Out(code_word)
@@ -116,14 +117,16 @@ class Convolver(wiring.Component):
             m.d.sync += [a.eq(b) for a, b in zip(ahead, [*ahead[1:], walker.place], strict=True)]
         tile_ends = Signal()
         filled = Signal()  # the first tile's places are there
+        under_way = Signal()  # tiles begin
         m.d.comb += [
-            filled.eq(self.busy & ~running & ~steps.any()),
+            self.busy.eq(under_way),
+            filled.eq(under_way & ~running & ~steps.any()),
             tile_ends.eq(running & (count == self.layer.period)),
         ]
         last_group = group == self.layer.last_group
         m.d.comb += begins.eq(filled | tile_ends & last_group & ahead[0].valid)
         with m.If(self.start):
-            m.d.sync += [steps.eq(self.spec.pixels), self.busy.eq(1), running.eq(0)]
+            m.d.sync += [steps.eq(self.spec.pixels), under_way.eq(1), running.eq(0)]
         with m.If(begins):
             m.d.sync += [
                 running.eq(1),
@@ -131,7 +134,7 @@ class Convolver(wiring.Component):
                 *(h.eq(a) for h, a in zip(here, ahead, strict=True)),
             ]
         with m.Elif(tile_ends & last_group):
-            m.d.sync += [running.eq(0), self.busy.eq(0)]
+            m.d.sync += [running.eq(0), under_way.eq(0)]
         with m.If(running):
             m.d.sync += count.eq(Mux(tile_ends, 0, count + 1))
         with m.If(begins | tile_ends):
@@ -139,7 +142,7 @@ class Convolver(wiring.Component):
         loops = make_loops(self.window, self.layer)
         self.step(m, loops, begins, tile_ends & ~last_group, here)
         if self.spec.window_channels:
-            self.gather(m, loops, count, tile_ends, group)
+            m.d.comb += self.busy.eq(under_way | self.gather(m, loops, count, tile_ends, group))
         return m
 
     def step(self, m: Module, loops: Loops, begins: Signal, goes_on: Value, here: list[data.View]) -> None:
@@ -169,10 +172,10 @@ class Convolver(wiring.Component):
         ]
         self.address(m, here, loops)
 
-    def gather(self, m: Module, loops: Loops, count: Signal, tile_ends: Signal, group: Signal) -> None:
+    def gather(self, m: Module, loops: Loops, count: Signal, tile_ends: Signal, group: Signal) -> Value:
         """Where lanes keep windows, let them be filled, and step through what is picked of those of the tile before.
 
-        count: of the cycles of a tile; group: of output channels.
+        count: of the cycles of a tile; group: of output channels. Returns whether there is something to pick.
         """
         m.submodules.picker = picker = Picker(self.spec)
         gathers = self.layer.gathers
@@ -186,6 +189,7 @@ class Convolver(wiring.Component):
             m.d.sync += [
                 getattr(self, name).eq(getattr(picker, name)) for name in ("active", "first", "last", "weights")
             ]
+        return picker.active
 
     def advance(self, m: Module, loops: Loops, is_last: Mapping[str, Value]) -> None:
         """Go on by a step, from the innermost loop outwards. is_last: whether a loop is in its last step."""

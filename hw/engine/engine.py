@@ -129,6 +129,9 @@ class Engine(wiring.Component):
             products.window.eq(select_fields(m, array, window_fields(spec), "array_window")),
             products.layer.eq(select_fields(m, array, convolve_fields(spec), "layer")),
             products.follow.eq(control.summed),
+            products.pixels.eq(control.leaving.pixels),
+            products.last_group.eq(control.leaving.last_group),
+            products.begins_to_leave.eq(control.array_sequencer.begins_to_leave),
             products.start.eq(starts[Kind.CONVOLVE]),
             products.write.eq(parts.quantiser.write),
             products.code_address.eq(parts.quantiser.code_address),
@@ -187,7 +190,7 @@ class Engine(wiring.Component):
             step = adaptation.step
             busy |= {Kind.ADAPT: adaptation.busy, Kind.SCALE: scaler.busy}
             self.connect_adaptation(m, control, parts.finisher, adaptation, scaler)
-            m.d.comb += adaptation.adds_bank.eq(Mux(control.through, value.bank, control.array.bank))
+            m.d.comb += adaptation.adds_bank.eq(Mux(control.through, value.bank, control.leaving.bank))
         m.d.comb += [
             quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step)),
             control.value_sequencer.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any()),
@@ -220,13 +223,13 @@ class Engine(wiring.Component):
         array_sequencer, value_sequencer = control.array_sequencer, control.value_sequencer
         m.d.comb += self.error.eq(array_sequencer.error | value_sequencer.error)
         for event, sequencer in ((self.array, array_sequencer), (self.value, value_sequencer)):
-            m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.instruction.kind)]
+            m.d.comb += [event.done.eq(sequencer.done), event.kind.eq(sequencer.leaving.kind)]
 
     def show_counts(self, m: Module, control: Control) -> None:
         """Show which instruction each program has at hand, and what it does with it."""
         for name, sequencer in (("array", control.array_sequencer), ("value", control.value_sequencer)):
             count = self.counts[name]
-            m.d.comb += [count[field].eq(getattr(sequencer, field)) for field in ("number", "waits", "skipped")]
+            m.d.comb += [count[field].eq(getattr(sequencer, field)) for field, _ in count.shape()]
 
     def show_words(self, m: Module, follow: data.View, parts: EngineParts) -> None:
         """Show test benches each word that is made."""

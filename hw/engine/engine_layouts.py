@@ -23,9 +23,10 @@ def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
 
 
 def count_layout(spec: EngineSpec) -> data.StructLayout:
-    """The number of the instruction at hand, whether it waits, and whether it is left out now, for each program."""
+    """For each program: which instruction leaves, and whether another one begins to; whether the one at hand waits,
+    starts or is left out.
+    """
     counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
-    fields = {
-        name: data.StructLayout({"number": range(count), "waits": 1, "skipped": 1}) for name, count in counts.items()
-    }
+    flags = {"begins_to_leave": 1, "waits": 1, "starts": 1, "skipped": 1}
+    fields = {name: data.StructLayout({"number": range(count)} | flags) for name, count in counts.items()}
     return data.StructLayout(fields)

@@ -23,7 +23,7 @@ from hw.engine.sequencer import Sequencer, start_signals
 
 @dataclass(frozen=True)
 class Control:
-    """The two sequencers, and what follows from the instructions that they have at hand.
+    """The two sequencers, and what follows from the instructions that they have at hand or that leave.
 
     through: what is collected goes through the finisher, and the arrays rest. collecting: codes are made of what is
     collected. summed, collected: what follows the sums of one instruction, the values of the other. follow: what
@@ -43,6 +43,11 @@ class Control:
     def array(self) -> data.View:
         """The instruction of the arrays' program."""
         return self.array_sequencer.instruction
+
+    @property
+    def leaving(self) -> data.View:
+        """The instruction of the arrays' program whose sums leave."""
+        return self.array_sequencer.leaving
 
     @property
     def value(self) -> data.View:
@@ -66,7 +71,7 @@ def add_control(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | N
     """Add the two sequencers with their programs."""
     programs = image.array_program, image.value_program
     array_sequencer, value_sequencer = (
-        Sequencer(spec, layout(spec), kinds, words, writer, counted)
+        Sequencer(spec, layout(spec), kinds, words, writer, counted, overlaps=kinds == ARRAY_KINDS)
         for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
     )
     m.submodules.array_sequencer, m.submodules.value_sequencer = array_sequencer, value_sequencer
@@ -75,7 +80,7 @@ def add_control(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | N
     through = Signal()
     collecting = Signal()
     m.d.comb += through.eq(value_sequencer.at_work & (value.kind == Kind.COLLECT) & value.finishes)
-    summed = select_fields(m, array_sequencer.instruction, follow_fields(spec), "summed")
+    summed = select_fields(m, array_sequencer.leaving, follow_fields(spec), "summed")
     collected = select_fields(m, value, follow_fields(spec), "collected")
     follow = Signal.like(summed)
     m.d.comb += [

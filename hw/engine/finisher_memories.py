@@ -51,7 +51,7 @@ def add_value_memories(
     m: Module, spec: EngineSpec, control: Control, parts: EngineParts
 ) -> tuple[data.View, data.View]:
     """Add a memory of values for each image under way; returns the words for the collector, and for a side branch."""
-    array, value = control.array, control.value
+    leaving, value = control.leaving, control.value
     finisher, collector = parts.finisher, parts.collector
     collected = Mux(collector.takes_side, collector.side_address, collector.address)
     reads = []
@@ -59,9 +59,9 @@ def add_value_memories(
         values = Memory(shape=values_layout(spec), depth=max(spec.depths.values, 2), init=[])
         m.submodules[f"values_{bank}"] = values
         into, out = values.write_port(), values.read_port()
-        written = Mux(control.through, value.bank, array.bank) == bank
-        convolves = control.array_sequencer.at_work & (array.kind == Kind.CONVOLVE)
-        drains = convolves & array.has_side & (array.bank == bank)
+        written = Mux(control.through, value.bank, leaving.bank) == bank
+        convolves = control.array_sequencer.at_work & (leaving.kind == Kind.CONVOLVE)
+        drains = convolves & leaving.has_side & (leaving.bank == bank)
         m.d.comb += [
             into.en.eq(finisher.done & finisher.follow.writes_values & written),
             into.addr.eq(finisher.target.value),
@@ -70,7 +70,7 @@ def add_value_memories(
         ]
         reads.append(out.data)
     side, read = (Signal(values_layout(spec), name=name) for name in ("side", "read"))
-    m.d.comb += [side.eq(Mux(array.bank, reads[-1], reads[0])), read.eq(Mux(value.bank, reads[-1], reads[0]))]
+    m.d.comb += [side.eq(Mux(leaving.bank, reads[-1], reads[0])), read.eq(Mux(value.bank, reads[-1], reads[0]))]
     return read, side
 
 

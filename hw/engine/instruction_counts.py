@@ -20,8 +20,8 @@ class InstructionCounts(wiring.Component):
     number : In
         The instruction that is asked for.
     cycles, waits : Out(COUNT_BITS)
-        Of that instruction, a cycle later: from its fetch to the end of its work, and those in which it waited for an
-        image, for room for results or for the other program, which are not among the former.
+        Of that instruction, a cycle later: from its start to the end of its work, and those in which it waited before:
+        for an image, for room for results, for the other program or for the instruction before it.
     """
 
     def __init__(self, spec: EngineSpec, program: str):
@@ -43,17 +43,22 @@ class InstructionCounts(wiring.Component):
         row = data.StructLayout({"cycles": COUNT_BITS, "waits": COUNT_BITS})
         m.submodules.kept = kept = Memory(shape=row, depth=1 << len(self.number), init=[])
         into, out = kept.write_port(), kept.read_port()
-        cycles, waits = Signal(COUNT_BITS, init=1), Signal(COUNT_BITS)  # this one among the cycles
+        now, waits = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        at_hand, leaving = Signal(row), Signal(row)  # when an instruction started, and how long it had waited
         m.d.comb += [
             into.en.eq(self.event.done),
             into.addr.eq(self.count.number),
-            into.data.cycles.eq(cycles),
-            into.data.waits.eq(waits),
+            into.data.cycles.eq(now - leaving.cycles),
+            into.data.waits.eq(leaving.waits),
             out.addr.eq(self.number),
             self.cycles.eq(out.data.cycles),
             self.waits.eq(out.data.waits),
         ]
-        m.d.sync += [cycles.eq(cycles + ~self.count.waits), waits.eq(waits + self.count.waits)]
-        with m.If(self.event.done | self.count.skipped | self.restart):
-            m.d.sync += [cycles.eq(1), waits.eq(0)]
+        m.d.sync += [now.eq(now + 1), waits.eq(waits + self.count.waits)]
+        with m.If(self.count.starts):
+            m.d.sync += [at_hand.cycles.eq(now), at_hand.waits.eq(waits)]
+        with m.If(self.count.begins_to_leave):
+            m.d.sync += leaving.eq(at_hand)
+        with m.If(self.count.starts | self.count.skipped | self.restart):
+            m.d.sync += waits.eq(0)
         return m

@@ -151,4 +151,5 @@ def control_fields(spec: EngineSpec) -> dict[str, Shape]:
         "jumps": unsigned(1),
         "next": index_shape(spec.depths.program),
         "flush": unsigned(spec.count_bits),  # cycles until all is written
+        "early": unsigned(spec.count_bits),  # cycles of the flush of the instruction before that need not be waited for
     }

@@ -10,7 +10,6 @@ from asq_model.spec.graph.elementwise import Add, Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import MaxPool, SumPool
 from asq_model.spec.graph.tensor import Tensor
-from hw.engine.compiler import cycles
 from hw.engine.compiler.adaptation import Adaptation
 from hw.engine.compiler.functions import Functions
 from hw.engine.compiler.instructions import Instruction, Place
@@ -83,10 +82,9 @@ class Build:
         return not plain or self.is_result(step) or self.needs_values(step)
 
     def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
-        """Add an instruction. about: its products, terms, tensor and layer; what it reads and writes."""
-        cost = cycles.instruction_cycles(self.spec, kind, busy, flush)
+        """Add an instruction. about: its products, terms, lead, tensor and layer; what it reads and writes."""
         fields = fields | {"kind": int(kind), "flush": flush}
-        self.instructions.append(Instruction(kind, name, fields, cost, **about))
+        self.instructions.append(Instruction(kind, name, fields, busy, **about))
 
     def free_unused(self, index: int) -> None:
         """Take back the places of what no later step reads."""

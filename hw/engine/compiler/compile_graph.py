@@ -8,7 +8,6 @@ from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Concatenate, Pad
-from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.compile_ends import byte_tables, finish, image_fields, input_words, result_words
 from hw.engine.compiler.compile_layer import add_convolution
@@ -151,10 +150,9 @@ def best_schedule(build: Build, banks: Banks | None, order: Sequence[Turn]) -> S
 
 def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
     """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
-    costs = [cycles.idle_cycles(build.spec, layout(build.spec)) for layout in (array_layout, value_layout)]
-    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, costs[0])
+    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
     load = {"kind": int(Kind.LOAD), "begins": 1, **image_fields(build)}
-    return nothing, Instruction(Kind.LOAD, "the first image", load, costs[1])
+    return nothing, Instruction(Kind.LOAD, "the first image", load, 0)
 
 
 def pack_program(build: Build, program: Program, arrays: bool) -> list[int]:

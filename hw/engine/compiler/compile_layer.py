@@ -41,14 +41,16 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     build.weights += weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0], period)
     _, *output = build.tensor(node.name).shape
     tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
-    busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles, "period": period})
-    behind = period if operands.picked else steps - period
-    flush = cycles.convolve_flush(spec, behind, pieces, direct is not None)
+    filled = int(bool(operands.picked))  # tiles whose windows are filled before something is picked
+    busy = cycles.busy_cycles(spec, Kind.CONVOLVE, {"tiles": tiles + filled, "period": period})
+    last_step = 0 if filled else steps - period
+    flush = cycles.convolve_flush(spec, last_step, pieces, direct is not None)
     products = node.products.even.size * output[0] * output[1]
     reads = [build.codes.place(use.codes), build.scales(step)]
     reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]
     about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
     about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
+    about["lead"] = min(cycles.convolve_lead(spec, steps + filled * period), busy)
     build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
 
 

@@ -9,14 +9,17 @@ from hw.engine.collector import PIPELINE
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import FINISHER_LATENCY
 from hw.engine.lane import lane_latency
-from hw.engine.program import ARRAY_KINDS, Kind, array_layout, program_words, value_layout
+from hw.engine.program import Kind, program_words
 from hw.engine.quantiser import QUANTISER_LATENCY
 from hw.engine.scaler import SCALER_LATENCY
 
 READ_WORD = 2  # cycles to read a word of results
 BEGUN_DELAY = 2  # cycles from a LOAD until the program sees that its image has begun to come in
 LOAD_DELAY = 2  # cycles from the last value of an image until the program sees it
-CONTROL = 4  # cycles to compare the checksum, start, see that all is idle, and end
+CHECK = 3  # cycles to compare an instruction's checksum, take it, and get to its start
+SEEN = 1  # cycles until it is seen that a part of the engine is idle
+ENDED = 1  # cycles from the last write to the end
+LOADED = 2  # cycles from where a part is seen to be idle to where the next instruction can start
 
 
 def writing(pieces: int, codes: bool, finishes: bool = True) -> int:
@@ -27,6 +30,19 @@ def writing(pieces: int, codes: bool, finishes: bool = True) -> int:
 def tile_words(spec: EngineSpec, pieces: int) -> int:
     """Cycles in which a tile's sums leave: a word of values each, or as many as their codes have pieces."""
     return spec.pixels * max(spec.beats, pieces)
+
+
+def convolve_start(spec: EngineSpec) -> int:
+    """Cycles from a layer's start to its first tile's first step: the places of the tile's pixels are walked to."""
+    return spec.pixels + 1
+
+
+def convolve_lead(spec: EngineSpec, steps: int) -> int:
+    """Cycles of the flush of the layer before that a layer may start early: until its first sums leave.
+
+    steps: from its first tile's first step to the sums that are whole then.
+    """
+    return convolve_start(spec) + steps + lane_latency(spec)
 
 
 def convolve_flush(spec: EngineSpec, behind: int, pieces: int, codes: bool) -> int:
@@ -51,11 +67,11 @@ def send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:
 def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
     """Cycles for which an instruction keeps its part of the engine at work.
 
-    size: what there is to do. CONVOLVE: tiles, and the period of one. COLLECT: words, and steps of each. SCALE:
-    channels. ADAPT: words of channel sums, and hidden neurons.
+    size: what there is to do. CONVOLVE: tiles, one more if windows are filled before, and the period of one. COLLECT:
+    words, and steps of each. SCALE: channels. ADAPT: words of channel sums, and hidden neurons.
     """
     if kind == Kind.CONVOLVE:
-        return spec.pixels + 1 + size["tiles"] * size["period"]
+        return convolve_start(spec) + size["tiles"] * size["period"]
     if kind == Kind.COLLECT:
         return size["words"] * size["steps"]
     if kind == Kind.SCALE:
@@ -66,18 +82,17 @@ def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
     return 0
 
 
-def instruction_cycles(spec: EngineSpec, kind: Kind, busy: int, flush: int) -> int:
-    """Cycles from an instruction's fetch to the next one's."""
-    layout = array_layout(spec) if kind in ARRAY_KINDS else value_layout(spec)
-    return idle_cycles(spec, layout) + busy + flush
+def instruction_cycles(busy: int, flush: int) -> int:
+    """Cycles from an instruction's start to where it is done."""
+    return busy + SEEN + flush + ENDED
 
 
-def idle_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
-    """Cycles of an instruction of a program that does nothing."""
-    return program_words(spec, layout) + 1 + CONTROL
+def fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Cycles from where an instruction can start to where the next one can, if it takes no longer."""
+    return program_words(spec, layout) + CHECK
 
 
 def pipelines(spec: EngineSpec) -> tuple[int, ...]:
     """The delays that programs are made for."""
-    fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, BEGUN_DELAY, LOAD_DELAY, CONTROL)
-    return (*fixed, lane_latency(spec))
+    fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, BEGUN_DELAY, LOAD_DELAY)
+    return (*fixed, CHECK, SEEN, ENDED, LOADED, lane_latency(spec))

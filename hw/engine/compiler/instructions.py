@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from hw.engine.compiler.cycles import instruction_cycles
 from hw.engine.program import ARRAY_KINDS, Kind
 
 SHARED = ("results",)  # memories that the images under way have in common
@@ -24,9 +25,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Instruction:
-    """An instruction with its fields, what it is for, its cycles, and the products of the network that it makes.
+    """An instruction with its fields, what it is for, for how many cycles it keeps its part of the engine at work, and
+    the products of the network that it makes.
 
-    terms: products of the arrays that those take, more where weights or codes are wider than the arrays'. tensor: the
+    terms: products of the arrays that those take, more where weights or codes are wider than the arrays'. lead:
+    cycles of the flush of the arrays' instruction before that it may start early. tensor: the
     name of the tensor that is made or read word by word, if there is one; layer: the name of the layer whose codes are
     made of it, or none. owner: the layer that it prepares, or none if it stands for itself. channels: of the tensor,
     the first and the one after the last, if not all of them. reads, writes: places whose contents other instructions
@@ -36,15 +39,26 @@ class Instruction:
     kind: Kind
     name: str
     fields: Mapping[str, int]
-    cycles: int
+    busy: int
     products: int = 0
     terms: int = 0
+    lead: int = 0
     tensor: str = ""
     layer: str = ""
     owner: str = ""
     channels: tuple[int, int] | None = None
     reads: tuple[Place, ...] = ()
     writes: tuple[Place, ...] = ()
+
+    @property
+    def flush(self) -> int:
+        """Cycles from the end of its work until all is written."""
+        return self.fields.get("flush", 0)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles from its start to where it is done."""
+        return instruction_cycles(self.busy, self.flush)
 
     @property
     def is_arrays(self) -> bool:

@@ -1,8 +1,9 @@
 """When each instruction of an engine's two programs is done, from reset to the last image.
 
-The rules are those of `hw.engine.sequencer` and `hw.engine.coordinate`: a program fetches an instruction, waits for as
-many of the other program's as it has to, leaves the instruction out if its image is not there, waits for an image that
-is coming in or for room for results, and works as long as the compiler says. Images are offered without a pause, and
+The rules are those of `hw.engine.sequencer` and `hw.engine.coordinate`: a program has its next instruction fetched
+meanwhile, waits for as many of the other program's as it has to, leaves the instruction out if its image is not there,
+waits for an image that is coming in or for room for results, and works as long as the compiler says. The arrays' next
+one may start while the results of the one before are still written. Images are offered without a pause, and
 results taken at once.
 """
 
@@ -10,14 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 
-from amaranth.lib import data
-
 from asq_model.spec.graph.graph import Graph
-from hw.engine.compiler.cycles import BEGUN_DELAY, LOAD_DELAY, send_cycles
+from hw.engine.compiler.cycles import BEGUN_DELAY, ENDED, LOAD_DELAY, LOADED, SEEN, fetch_cycles, send_cycles
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.schedule import Program
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import Kind, array_layout, program_words, value_layout
+from hw.engine.program import Kind, array_layout, value_layout
 
 MOST_ROUNDS = 16  # in which the time of a round becomes constant
 
@@ -40,8 +39,9 @@ class Event:
 class Run:
     """A program that runs: what comes next, and in which cycle it can start at the earliest.
 
-    fetch: cycles from the end of one instruction to where the next can start. ended: the cycle in which each one so far
-    was done or left out. taken: how many of the other program's it has waited for. there: the image of each bank.
+    fetch: cycles from where an instruction can start to where the next can. ended: the cycle in which each one so far
+    was done or left out; done: in which the last that was not left out was done. taken: how many of the other program's
+    it has waited for. there: the image of each bank.
     """
 
     program: Program
@@ -50,6 +50,7 @@ class Run:
     start: int
     place: int = 0
     taken: int = 0
+    done: int = 0
     ended: list[int] = field(default_factory=list)
     there: dict[int, int | None] = field(default_factory=lambda: {0: None, 1: None})
 
@@ -73,6 +74,18 @@ class Run:
         self.taken += self.instruction.fields.get("after", 0)
         if self.taken > 0:
             self.start = max(self.start, other.ended[self.taken - 1] + 1)
+
+    def skip(self, start: int, loaded: int) -> None:
+        """Leave the instruction out. loaded: the cycle in which it could start at the earliest."""
+        self.ended.append(start)
+        self.start = max(start + LOADED, loaded + self.fetch)
+
+    def work(self, start: int, loaded: int) -> None:
+        """Do the instruction. loaded: the cycle in which it could start at the earliest."""
+        idle = start + self.instruction.busy + SEEN
+        self.done = idle + self.instruction.flush + ENDED
+        self.ended.append(self.done)
+        self.start = max(idle + LOADED if self.is_arrays else self.done + 1, loaded + self.fetch)
 
 
 @dataclass
@@ -133,7 +146,7 @@ class BothRuns:
 
     def step(self, run: Run) -> Event | None:
         """Do a program's next instruction, or leave it out; the other has done what it waits for."""
-        instruction = run.instruction
+        instruction, loaded = run.instruction, run.start
         run.wait(self.runs[run.is_arrays])
         start: int | None = run.start
         image: int | None = -1
@@ -145,20 +158,21 @@ class BothRuns:
             image = self.image_of(run, instruction)
             start = None if image is None else start
         number = run.rounds
-        run.place += 1
         if start is None or image is None:
-            run.ended.append(run.start)
-            run.start += 1 + run.fetch
+            run.skip(max(run.start, run.done + 1) if run.is_arrays else run.start, loaded)
+            run.place += 1
             return None
+        if run.is_arrays:
+            start = max(start, run.done - instruction.fields.get("early", 0))
         if instruction.kind == Kind.LOAD:
             self.arrivals.load(start)
         if instruction.kind == Kind.FINISH or instruction.fields.get("writes_results"):
             start = max(start, self.sent)
         if instruction.kind == Kind.FINISH:
             self.sent = start + self.send
-        run.start = start + instruction.cycles
-        run.ended.append(run.start - run.fetch - 1)
-        return Event(instruction, run.is_arrays, number, image, start, run.ended[-1])
+        run.work(start, loaded)
+        run.place += 1
+        return Event(instruction, run.is_arrays, number, image, start, run.done)
 
     def run(self) -> Iterator[Event]:
         """Every instruction, those of one program in order, until both wait for ever."""
@@ -187,14 +201,9 @@ def run_programs(
     return BothRuns((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()
 
 
-def fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
-    """Cycles from the end of one instruction to where the next can start."""
-    return program_words(spec, layout) + 2
-
-
 @dataclass(frozen=True)
 class Timed:
-    """An instruction with the cycle of a round in which its fetch begins at the latest."""
+    """An instruction with the cycle of a round in which it starts."""
 
     instruction: Instruction
     start: int
@@ -213,10 +222,8 @@ def time_round(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]
             period, before = max(apart), now
             if (len(apart) == 1 and len(events[event.round - 1]) == size) or event.round == MOST_ROUNDS:
                 break
-    fetches = {True: fetch_cycles(spec, array_layout(spec)), False: fetch_cycles(spec, value_layout(spec))}
-    timed = [Timed(event.instruction, event.start - fetches[event.is_arrays]) for event in in_order(before)]
-    begin = min(each.start for each in timed)
-    return [Timed(each.instruction, (each.start - begin) % period) for each in timed], period
+    begin = min(event.start for event in before)
+    return [Timed(event.instruction, (event.start - begin) % period) for event in in_order(before)], period
 
 
 def in_order(events: list[Event]) -> list[Event]:

@@ -54,8 +54,8 @@ def mark_arrivals(instructions: Sequence[Instruction]) -> list[Instruction]:
 class Conflicts:
     """Which instructions of an image, or of two, depend on each other or exclude each other: bool [number, number].
 
-    rows: an instruction writes what another reads or writes. same, different: they may not be at work together, for
-    images of the same bank or of different ones.
+    rows, shared: an instruction writes what another, for an image of the same bank or of a different one, reads or
+    writes. same, different: they may not be at work together, for such images.
     """
 
     def __init__(self, instructions: Sequence[Instruction]):
@@ -64,8 +64,12 @@ class Conflicts:
             np.array([[rule(*pair, same_image) for pair in row] for row in pairs])
             for rule, same_image in ((share_rows, True), (exclude, True), (exclude, False))
         )
-        shared = np.array([[share_rows(*pair, False) for pair in row] for row in pairs])
-        self.same, self.different = self.rows | own, shared | others
+        self.shared = np.array([[share_rows(*pair, False) for pair in row] for row in pairs])
+        self.same, self.different = self.rows | own, self.shared | others
+
+    def apart(self, one: Turn, other: Turn) -> bool:
+        """Whether neither of two turns writes what the other reads or writes."""
+        return not (self.rows if one.bank == other.bank else self.shared)[one.number, other.number]
 
     def of_turns(self, turns: Sequence[Turn]) -> np.ndarray:
         """Which instructions of a round may not be at work together: bool [turn, turn]."""
@@ -138,16 +142,31 @@ def program_of(
     first: Instruction,
     waits: list[int],
     lead: int,
+    early: list[int],
 ) -> Program:
-    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them."""
+    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them; early: of each."""
     loop = []
-    for turn, after in zip(turns, waits, strict=True):
+    for turn, after, cycles in zip(turns, waits, early, strict=True):
         instruction = instructions[turn.number]
         moved = banks.moved(instruction, turn.bank) if banks else instruction
-        loop.append(replace(moved, fields={**moved.fields, "after": after}))
+        loop.append(replace(moved, fields={**moved.fields, "after": after, "early": cycles}))
     loop[-1] = replace(loop[-1], fields={**loop[-1].fields, "jumps": 1})
     # What the other program does once counts, too.
     return Program(replace(first, fields={**first.fields, "after": 1 - lead}), tuple(loop))
+
+
+def early_starts(marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]) -> list[int]:
+    """How many cycles before the one before it is done each instruction of a program may start.
+
+    A layer may while the sums of another leave, if it reads none of what becomes of them; what follows its own sums is
+    needed only when they leave.
+    """
+    early = []
+    for place, turn in enumerate(turns):
+        before, own = marked[turns[place - 1].number], marked[turn.number]
+        overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.apart(turns[place - 1], turn)
+        early.append(min(before.flush, own.lead) if overlaps else 0)
+    return early
 
 
 def make_programs(
@@ -160,14 +179,9 @@ def make_programs(
     """The arrays' program and the other, in an order. marked: with arrivals. first: what each does once."""
     is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
     conflict = conflicts.of_turns(turns)
-    arrays, values = (
-        program_of(
-            marked,
-            banks,
-            [turn for turn, own in zip(turns, is_arrays == mine, strict=True) if own],
-            once,
-            *waits_of(conflict, is_arrays, mine),
-        )
-        for mine, once in zip((True, False), first, strict=True)
-    )
-    return arrays, values
+    programs = []
+    for mine, once in zip((True, False), first, strict=True):
+        own = [turn for turn, arrays in zip(turns, is_arrays, strict=True) if arrays == mine]
+        early = early_starts(marked, conflicts, own)
+        programs.append(program_of(marked, banks, own, once, *waits_of(conflict, is_arrays, mine), early))
+    return programs[0], programs[1]

@@ -68,10 +68,10 @@ def put_off(program: Program, place: int) -> Program:
 
 
 def test_waiting_costs_less_than_a_meeting_before_each_layer() -> None:
-    """A round takes less than its instructions would one after the other, and no less than those of a program."""
+    """A round takes less than its instructions would one after the other, and no less than the work of a program."""
     made, compiled = compiled_network(adapting_network)
     _, period = time_round(compiled.spec, made.graph, compiled.programs)
-    own = [sum(each.cycles for each in program.loop) for program in compiled.programs]
+    own = [sum(each.busy for each in program.loop) for program in compiled.programs]
     assert max(own) <= period == compiled.period < sum(own)
 
 

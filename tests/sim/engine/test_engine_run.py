@@ -159,7 +159,7 @@ def test_weights_of_which_one_bit_differs_are_found(built: Built, log: Log) -> N
 
 def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log) -> None:
     def slower(part):
-        return tuple(replace(each, cycles=each.cycles + (each.kind == Kind.CONVOLVE)) for each in part)
+        return tuple(replace(each, busy=each.busy + (each.kind == Kind.CONVOLVE)) for each in part)
 
     arrays, values = built.compiled.programs
     programs = replace(arrays, loop=slower(arrays.loop)), values
