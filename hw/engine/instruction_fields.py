@@ -151,5 +151,16 @@ def control_fields(spec: EngineSpec) -> dict[str, Shape]:
         "jumps": unsigned(1),
         "next": index_shape(spec.depths.program),
         "flush": unsigned(spec.count_bits),  # cycles until all is written
-        "early": unsigned(spec.count_bits),  # cycles of the flush of the instruction before that need not be waited for
     }
+
+
+def array_control_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What an instruction of the arrays' program says to its sequencer."""
+    early = unsigned(spec.count_bits)  # cycles of the flush of the instruction before that need not be waited for
+    return control_fields(spec) | {"early": early}
+
+
+def value_control_fields(spec: EngineSpec) -> dict[str, Shape]:
+    """What an instruction of the values' program says to its sequencer."""
+    released = unsigned(spec.count_bits)  # cycles until the other program need not wait for it; 0: until it is done
+    return control_fields(spec) | {"released": released}

@@ -17,7 +17,8 @@ stored as a value, quantised to a code, added to its channel's sum, or kept as a
 
 Where steps adapt, a layer's codes cannot be made before its input is whole. Two images are then under way: while the
 arrays work on a layer of one, the other's next codes are made. An instruction waits until the other program has done
-`after` more instructions than those before it have waited for.
+`after` more instructions than those before it have waited for. A layer may start while the sums of another still
+leave (`early`), or while its codes are still made (`released`).
 """
 
 from collections.abc import Mapping
@@ -29,12 +30,13 @@ from amaranth.lib import data
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import (
     adapt_fields,
+    array_control_fields,
     collect_fields,
-    control_fields,
     convolve_fields,
     finish_fields,
     follow_fields,
     load_fields,
+    value_control_fields,
     window_fields,
 )
 from hw.engine.stored_bits import condense, lost_fields, stored_count
@@ -60,13 +62,13 @@ VALUE_KINDS = (Kind.COLLECT, Kind.ADAPT, Kind.SCALE, Kind.LOAD)
 
 def array_layout(spec: EngineSpec) -> data.StructLayout:
     """The fields of an instruction for the arrays."""
-    fields = control_fields(spec) | window_fields(spec) | convolve_fields(spec) | follow_fields(spec)
+    fields = array_control_fields(spec) | window_fields(spec) | convolve_fields(spec) | follow_fields(spec)
     return data.StructLayout(fields | finish_fields(spec))
 
 
 def value_layout(spec: EngineSpec) -> data.StructLayout:
     """The fields of an instruction for all else."""
-    fields = control_fields(spec) | window_fields(spec) | collect_fields(spec) | follow_fields(spec)
+    fields = value_control_fields(spec) | window_fields(spec) | collect_fields(spec) | follow_fields(spec)
     return data.StructLayout(fields | load_fields(spec) | (adapt_fields(spec) if spec.adapter else {}))
 
 

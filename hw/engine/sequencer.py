@@ -20,8 +20,9 @@ class Sequencer(wiring.Component):
           ▲       │ waits for the other program, for the image, or for room for results
           └───────┘ an instruction for an image that is not there
 
-    What an instruction has made is written when `flush` more cycles are over: then it is done. If `overlaps`, the next
-    one is loaded before that, and starts at most `early` cycles before the end.
+    What an instruction has made is written when `flush` more cycles are over: then it is done. If `overlaps`, as the
+    arrays' do, the next one is loaded before that, and starts at most `early` cycles before the end. Those of values
+    say when the other program need not wait for them any more (`released`).
 
         instruction   START  WORK …        │ START  WORK …
         leaving              work ……… flush│ed     work ………
@@ -36,7 +37,7 @@ class Sequencer(wiring.Component):
     skips : In(1)
         The instruction in START is not for any image that is there. skipped : Out(1): it is left out in this cycle.
     ends : Out(1), other_ends : In(1)
-        An instruction is done or left out; one of the other program is.
+        An instruction is done, released or left out; one of the other program is.
     starts : Out(1), with the instruction's kind. busy : In(1)
     done : Out(1)
     leaving : Out(its layout)
@@ -94,7 +95,7 @@ class Sequencer(wiring.Component):
             self.instruction.eq(instruction_of(self.spec, self.layout, stored)),
             left.eq(lead - self.instruction.after),
             self.done.eq(flushing & ~flush.any()),
-            self.ends.eq(self.done | self.skipped),
+            self.ends.eq(self.skipped | self.release(m)),
             rests.eq(~flushing | self.done),
             self.error.eq(fetcher.error),
         ]
@@ -135,6 +136,18 @@ class Sequencer(wiring.Component):
             with m.Elif(self.ready & (flush <= (self.instruction.early if self.overlaps else 0))):
                 m.d.comb += self.starts.eq(1)
                 m.next = "WORK"
+
+    def release(self, m: Module) -> Value:
+        """Whether the other program need not wait any more for the instruction at hand, from the next cycle on."""
+        if self.overlaps:
+            return self.done
+        released = self.instruction.released
+        left = Signal.like(released)
+        with m.If(self.starts):
+            m.d.sync += left.eq(released)
+        with m.Elif(left.any()):
+            m.d.sync += left.eq(left - 1)
+        return Mux(released.any(), left == 1, self.done)
 
     def leave(self, m: Module, stored: Signal, rests: Signal) -> Value:
         """Say which instruction's results leave; returns whether it is another one in the next cycle."""

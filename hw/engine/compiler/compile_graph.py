@@ -17,7 +17,8 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.move_units import shorten_round
 from hw.engine.compiler.passes import radix_of
-from hw.engine.compiler.run_programs import Timed, latency_of, time_round
+from hw.engine.compiler.release import find_releases
+from hw.engine.compiler.run_programs import Timed, images_end, latency_of, time_round
 from hw.engine.compiler.schedule import Conflicts, Program, Turn, make_programs, mark_arrivals, orders
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
@@ -133,18 +134,21 @@ class Schedule:
 def best_schedule(build: Build, banks: Banks | None, order: Sequence[Turn]) -> Schedule:
     """The programs whose round takes the fewest cycles, or those of an order."""
     marked, first = mark_arrivals(build.instructions), first_instructions(build)
-    conflicts = Conflicts(marked)
+    conflicts, found = Conflicts(marked), find_releases(build.spec, marked)
 
     def schedule_of(turns: Sequence[Turn]) -> Schedule:
-        programs = make_programs(marked, conflicts, banks, first, turns)
+        programs = make_programs(marked, conflicts, banks, first, found, turns)
         return Schedule(turns, programs, *time_round(build.spec, build.graph, programs))
 
     def cycles_of(turns: Sequence[Turn]) -> int:
         return schedule_of(turns).period
 
+    def ends(turns: Sequence[Turn]) -> bool:
+        return images_end(build.spec, build.graph, schedule_of(turns).programs)
+
     if not order:
-        order = min(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
-        order = shorten_round(marked, conflicts, order, cycles_of)
+        tried = sorted(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
+        order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
     return schedule_of(order)
 
 

@@ -100,10 +100,12 @@ def shorten_round(
     conflicts: Conflicts,
     turns: Sequence[Turn],
     cycles_of: Callable[[list[Turn]], int],
+    ends: Callable[[list[Turn]], bool],
 ) -> list[Turn]:
     """An order of a round that takes no more cycles than the given one.
 
-    instructions: those of an image, with arrivals marked. cycles_of: the cycles of a round in an order.
+    instructions: those of an image, with arrivals marked. cycles_of: the cycles of a round in an order. ends: whether
+    all images come to their end in an order.
     """
     units = units_of(instructions, turns)
     fewest, trials, improved = cycles_of(turns_of(units)), 0, True
@@ -112,7 +114,7 @@ def shorten_round(
         for place in range(len(units)):
             for moved in moves(units, place, conflicts):
                 trials += 1
-                if (cycles := cycles_of(turns_of(moved))) < fewest:
+                if (cycles := cycles_of(turns_of(moved))) < fewest and ends(turns_of(moved)):
                     units, fewest, improved = moved, cycles, True
                     break
     return turns_of(units)

@@ -3,8 +3,8 @@
 The rules are those of `hw.engine.sequencer` and `hw.engine.coordinate`: a program has its next instruction fetched
 meanwhile, waits for as many of the other program's as it has to, leaves the instruction out if its image is not there,
 waits for an image that is coming in or for room for results, and works as long as the compiler says. The arrays' next
-one may start while the results of the one before are still written. Images are offered without a pause, and
-results taken at once.
+one may start while the results of the one before are still written, or its own codes. Images are offered without a
+pause, and results taken at once.
 """
 
 from collections.abc import Iterator
@@ -40,8 +40,8 @@ class Run:
     """A program that runs: what comes next, and in which cycle it can start at the earliest.
 
     fetch: cycles from where an instruction can start to where the next can. ended: the cycle in which each one so far
-    was done or left out; done: in which the last that was not left out was done. taken: how many of the other program's
-    it has waited for. there: the image of each bank.
+    was done, released or left out; done: in which the last that was not left out was done. taken: how many of the other
+    program's it has waited for. there: the image of each bank.
     """
 
     program: Program
@@ -84,7 +84,8 @@ class Run:
         """Do the instruction. loaded: the cycle in which it could start at the earliest."""
         idle = start + self.instruction.busy + SEEN
         self.done = idle + self.instruction.flush + ENDED
-        self.ended.append(self.done)
+        released = self.instruction.fields.get("released", 0)
+        self.ended.append(start + released if released else self.done)
         self.start = max(idle + LOADED if self.is_arrays else self.done + 1, loaded + self.fetch)
 
 
@@ -229,6 +230,19 @@ def time_round(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]
 def in_order(events: list[Event]) -> list[Event]:
     """Events of a round, the arrays' first, those of a program in order."""
     return sorted(events, key=lambda event: not event.is_arrays)
+
+
+def images_end(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> bool:
+    """Whether all images come to their end without others behind them.
+
+    With the last image, an instruction that begins in the image's bank finds none and is left out; the next one that
+    begins waits for an image. What is left of the last must not wait for that. Three images end in either bank.
+    """
+    for images in (1, 2, 3):
+        events = run_programs(spec, graph, programs, images)
+        if sum(event.instruction.kind == Kind.FINISH for event in events) != images:
+            return False
+    return True
 
 
 def latency_of(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> int:

@@ -11,7 +11,7 @@ of the other program that come before it and that it depends on, or with which i
 next image may be read while the last layers of the one before it in its bank are at work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,21 +142,25 @@ def program_of(
     first: Instruction,
     waits: list[int],
     lead: int,
-    early: list[int],
+    overlaps: Sequence[Mapping[str, int]],
 ) -> Program:
-    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them; early: of each."""
+    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them; overlaps: the fields
+    of each that say so.
+    """
     loop = []
-    for turn, after, cycles in zip(turns, waits, early, strict=True):
+    for turn, after, overlap in zip(turns, waits, overlaps, strict=True):
         instruction = instructions[turn.number]
         moved = banks.moved(instruction, turn.bank) if banks else instruction
-        loop.append(replace(moved, fields={**moved.fields, "after": after, "early": cycles}))
+        loop.append(replace(moved, fields={**moved.fields, "after": after, **overlap}))
     loop[-1] = replace(loop[-1], fields={**loop[-1].fields, "jumps": 1})
     # What the other program does once counts, too.
     return Program(replace(first, fields={**first.fields, "after": 1 - lead}), tuple(loop))
 
 
-def early_starts(marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]) -> list[int]:
-    """How many cycles before the one before it is done each instruction of a program may start.
+def early_starts(
+    marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]
+) -> Sequence[Mapping[str, int]]:
+    """How many cycles before the one before it is done each instruction of the arrays' program may start.
 
     A layer may while the sums of another leave, if it reads none of what becomes of them; what follows its own sums is
     needed only when they leave.
@@ -165,8 +169,29 @@ def early_starts(marked: Sequence[Instruction], conflicts: Conflicts, turns: Seq
     for place, turn in enumerate(turns):
         before, own = marked[turns[place - 1].number], marked[turn.number]
         overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.apart(turns[place - 1], turn)
-        early.append(min(before.flush, own.lead) if overlaps else 0)
+        early.append({"early": min(before.flush, own.lead) if overlaps else 0})
     return early
+
+
+def releases(
+    found: Mapping[int, tuple[int, int]], turns: Sequence[Turn], conflict: np.ndarray, is_arrays: np.ndarray
+) -> Sequence[Mapping[str, int]]:
+    """When the arrays' program need not wait any more for each instruction of the other's.
+
+    found: as `find_releases` has it. The layer has to be the first that waits for the instruction: what follows the
+    layer starts when it is done.
+    """
+    arrays = np.flatnonzero(is_arrays)
+    released = []
+    for place in np.flatnonzero(~is_arrays):
+        turn = turns[place]
+        layer, cycles = found.get(turn.number, (None, 0))
+        if layer is not None:
+            waiting = arrays[conflict[place, arrays]]
+            first = turns[min(waiting, key=lambda other: (other - place) % len(turns))]
+            cycles = cycles if first == Turn(layer, turn.bank) else 0
+        released.append({"released": cycles})
+    return released
 
 
 def make_programs(
@@ -174,14 +199,17 @@ def make_programs(
     conflicts: Conflicts,
     banks: Banks | None,
     first: tuple[Instruction, Instruction],
+    found: Mapping[int, tuple[int, int]],
     turns: Sequence[Turn],
 ) -> tuple[Program, Program]:
-    """The arrays' program and the other, in an order. marked: with arrivals. first: what each does once."""
+    """The arrays' program and the other, in an order. marked: with arrivals. first: what each does once. found: what
+    layers need not wait for, as `find_releases` has it.
+    """
     is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
     conflict = conflicts.of_turns(turns)
     programs = []
     for mine, once in zip((True, False), first, strict=True):
         own = [turn for turn, arrays in zip(turns, is_arrays, strict=True) if arrays == mine]
-        early = early_starts(marked, conflicts, own)
-        programs.append(program_of(marked, banks, own, once, *waits_of(conflict, is_arrays, mine), early))
+        overlaps = early_starts(marked, conflicts, own) if mine else releases(found, turns, conflict, is_arrays)
+        programs.append(program_of(marked, banks, own, once, *waits_of(conflict, is_arrays, mine), overlaps))
     return programs[0], programs[1]

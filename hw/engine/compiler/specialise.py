@@ -11,12 +11,13 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import (
     adapt_fields,
+    array_control_fields,
     collect_fields,
-    control_fields,
     convolve_fields,
     finish_fields,
     follow_fields,
     load_fields,
+    value_control_fields,
     window_fields,
 )
 from hw.engine.program import Kind, array_layout, program_words, value_layout
@@ -50,7 +51,8 @@ def programs_of(compiled: Compiled) -> Mapping[bool, list[dict[str, int]]]:
 
 def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, int]], start: int) -> tuple[int, ...]:
     """The places of the bits of a program. start: of its loop, to which it jumps."""
-    always = set(control_fields(spec)) - {"next"} | {"writes_results"}  # for which an instruction might wait
+    control = set(array_control_fields(spec) | value_control_fields(spec))
+    always = control - {"next"} | {"writes_results"}  # for which an instruction might wait
     kinds = needs_of(spec)
     needs = [always | kinds[Kind(fields["kind"])] | ({"next"} if "jumps" in fields else set()) for fields in program]
     jumping = [fields | ({"next": start} if "jumps" in fields else {}) for fields in program]
