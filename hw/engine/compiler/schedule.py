@@ -184,11 +184,11 @@ def releases(
     arrays = np.flatnonzero(is_arrays)
     released = []
     for place in np.flatnonzero(~is_arrays):
-        turn = turns[place]
+        turn = turns[int(place)]
         layer, cycles = found.get(turn.number, (None, 0))
         if layer is not None:
             waiting = arrays[conflict[place, arrays]]
-            first = turns[min(waiting, key=lambda other: (other - place) % len(turns))]
+            first = turns[int(waiting[((waiting - place) % len(turns)).argmin()])]
             cycles = cycles if first == Turn(layer, turn.bank) else 0
         released.append({"released": cycles})
     return released
