@@ -13,8 +13,8 @@ REGISTERS = {
     "output_waits": 0x1C,  # cycles in which a result was offered and not taken
     "load": 0x20,  # writable while the engine waits for it, whole: the next of `load_words`
     "instruction": 0x24,  # writable: bits 0 to 15 the number of an instruction, bit 16 set: of the values' program
-    "instruction_cycles": 0x28,  # of that instruction, when it was done last, without those in which it waited
-    "instruction_waits": 0x2C,  # cycles that it waited then
+    "instruction_cycles": 0x28,  # of that instruction, when it was done last, from its start
+    "instruction_waits": 0x2C,  # cycles that it waited before its start
 }
 WRITABLE = ("control", "load", "instruction")
 RESTART_BIT, LOAD_BIT = 0, 1  # of control

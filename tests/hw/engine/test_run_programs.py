@@ -1,11 +1,13 @@
 """When instructions are done, from reset on, agrees with what the compiler says of a round."""
 
+from dataclasses import replace
+
 from made_up_graphs import Maker
 from networks import adapting_network, steady_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.run_programs import Event, run_programs
+from hw.engine.compiler.run_programs import Event, images_end, run_programs
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 
@@ -44,6 +46,20 @@ def test_every_image_gets_every_instruction_once() -> None:
             )
             assert own == names
         assert len(finishes(events)) == images
+
+
+def test_a_last_image_that_would_wait_for_another_is_seen() -> None:
+    """A program whose last instruction for an image comes after the next one that begins never does it."""
+    for made in (adapting_network(MAC), steady_network(MAC)):
+        graph, compiled = compile_network(Preset("", 4, 2), made.graph, made.mac, 12)
+        assert images_end(compiled.spec, graph, compiled.programs)
+        arrays, values = compiled.programs
+        begins = len([each for each in values.loop if each.begins])
+        loop = list(arrays.loop)
+        place = next(place for place, each in enumerate(loop) if each.kind == Kind.FINISH)
+        more = loop[place].fields["after"] + begins * len(values.loop)
+        loop[place] = replace(loop[place], fields=loop[place].fields | {"after": more})
+        assert not images_end(compiled.spec, graph, (replace(arrays, loop=tuple(loop)), values))
 
 
 def test_two_images_are_under_way_where_steps_adapt() -> None:
