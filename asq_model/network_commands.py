@@ -30,19 +30,24 @@ def inspect(checkpoint: Path) -> None:
 def onnx(checkpoint: Path, data_folder: Path | None, qonnx: bool, out: Path | None) -> None:
     """Write a trained network as ONNX.
 
-    Runs the file in onnxruntime on test images, or reads the QONNX back, compares it with torch, and prints its path.
+    Runs the file in onnxruntime on test images, or reads the QONNX back if its weights are uniform, compares it with
+    torch, and prints its path.
     """
     out = out or Path("build/onnx") / f"{checkpoint.stem}{'.qonnx' if qonnx else ''}.onnx"
     if qonnx:
         from asq_model.exchange.export_qonnx import export_and_read_back
 
-        images, agreeing = export_and_read_back(checkpoint, out, data_folder)
+        compared = export_and_read_back(checkpoint, out, data_folder)
     else:
         from asq_model.export.onnx import export_and_compare
 
-        images, agreeing = export_and_compare(checkpoint, out, data_folder)
-    reader = "the file, read back," if qonnx else "onnxruntime"
-    click.echo(f"{reader} gives torch's logits for {agreeing} of {images} test images", err=True)
+        compared = export_and_compare(checkpoint, out, data_folder)
+    if compared is None:
+        click.echo("not read back: it has weights of levels for which QONNX has no node, as constants", err=True)
+    else:
+        images, agreeing = compared
+        reader = "the file, read back," if qonnx else "onnxruntime"
+        click.echo(f"{reader} gives torch's logits for {agreeing} of {images} test images", err=True)
     click.echo(out)
 
 

@@ -13,7 +13,7 @@ from asq_model.exchange.import_network import import_qonnx
 from asq_model.export.onnx import CHECKED, TOLERANCE, largest_differences, run_exporter, run_torch, write_model
 from asq_model.export.opaque_layers import opaque_modules
 from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, UniformWeight
-from asq_model.quantisation.convert import replace_layers
+from asq_model.quantisation.convert import quantised_layers, replace_layers
 from asq_model.quantisation.quantised import Quantised
 from asq_model.training.load import load_quantised
 
@@ -104,14 +104,17 @@ def export_qonnx(model: nn.Module, example: Tensor, path: Path) -> None:
     write_model(path, proto)
 
 
-def export_and_read_back(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, int]:
+def export_and_read_back(checkpoint: Path, path: Path, data_folder: Path | None) -> tuple[int, int] | None:
     """Write a checkpoint's network as QONNX, and compare what `import_qonnx` reads there with torch on test images.
 
-    Returns (images, how many of them get the same logits). Raises InputError.
+    Returns (images, how many of them get the same logits), or None where weights are not uniform: those in the file
+    are no integers then, which is what `import_qonnx` takes. Raises InputError.
     """
     model, config = load_quantised(checkpoint)
     test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(len(test), CHECKED)), CHECKED, None))
     export_qonnx(model, images[:1], path)
+    if any(layer.config.weights != "uniform" for _, layer in quantised_layers(model)):
+        return None
     wanted, logits = run_torch(model, images), run_torch(import_qonnx(path), images)
     return len(images), int((largest_differences(logits, wanted) <= TOLERANCE).sum())

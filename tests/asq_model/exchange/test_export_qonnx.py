@@ -117,6 +117,15 @@ def test_the_command_reads_back_what_it_wrote(tmp_path, monkeypatch):
     assert "for 0 of 360 test images" in done.stderr
 
 
+def test_the_command_says_that_it_cannot_read_back_other_weights(tmp_path, monkeypatch):
+    model, _ = converted(LayerConfig("post", 4, activations="lsq"))
+    monkeypatch.setattr(module, "load_quantised", lambda checkpoint: (model, {"recipe": {"data": "digits"}}))
+    words = ["onnx", "x.safetensors", "--qonnx", "1", "--out", str(tmp_path / "x.onnx")]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0 and done.stdout.strip() == str(tmp_path / "x.onnx")
+    assert done.stderr.startswith("not read back: it has weights of levels for which QONNX has no node")
+
+
 @pytest.mark.parametrize(
     "layer, said",
     [
