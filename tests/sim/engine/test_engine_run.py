@@ -13,7 +13,9 @@ from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
+from hw.engine.compiler import compile_graph
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.release import find_releases
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
@@ -205,6 +207,18 @@ def test_a_damaged_program_ends_in_an_error_and_without_a_result(build_root: Pat
     log = built.run()
     assert log.error is not None and log.results == [] and log.cycles > log.error + built.compiled.latency
     assert f"the engine stopped with an error in cycle {log.error}" in built.compare(log)
+
+
+@pytest.mark.exhaustive
+def test_codes_that_are_read_before_they_are_written_are_found(build_root: Path, monkeypatch) -> None:
+    """Layers that start too early read codes of the image before: stored numbers differ."""
+
+    def hasty(spec, instructions):
+        return {number: (layer, 1) for number, (layer, _) in find_releases(spec, instructions).items()}
+
+    monkeypatch.setattr(compile_graph, "find_releases", hasty)
+    built = build(adapting_network(MacSpec("post", 3, 3, frac=0)), Preset("", 4, 2), build_root / "hasty", build_root)
+    assert any(" channel " in line for line in built.compare(built.run()))
 
 
 def test_results_of_no_run_are_none() -> None:
