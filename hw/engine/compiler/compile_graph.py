@@ -14,12 +14,13 @@ from hw.engine.compiler.compile_layer import add_convolution
 from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
+from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.move_units import shorten_round
+from hw.engine.compiler.overlap import find_releases
 from hw.engine.compiler.passes import radix_of
-from hw.engine.compiler.release import find_releases
-from hw.engine.compiler.run_programs import Timed, images_end, latency_of, time_round
-from hw.engine.compiler.schedule import Conflicts, Program, Turn, make_programs, mark_arrivals, orders
+from hw.engine.compiler.round_times import Timed, images_end, latency_of, time_round
+from hw.engine.compiler.schedule import Program, make_programs, mark_arrivals, orders
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
 from hw.engine.engine_spec import EngineSpec

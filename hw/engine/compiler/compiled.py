@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hw.engine.compiler.conflicts import Turn
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.run_programs import Timed
-from hw.engine.compiler.schedule import Program, Turn
+from hw.engine.compiler.round_times import Timed
+from hw.engine.compiler.schedule import Program
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.image import Image
 

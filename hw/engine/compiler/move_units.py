@@ -6,8 +6,8 @@ from itertools import chain
 
 import numpy as np
 
+from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.schedule import Conflicts, Turn
 from hw.engine.program import Kind
 
 FARTHEST = 12  # units past which one is moved

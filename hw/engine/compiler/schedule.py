@@ -16,19 +16,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.engine.compiler.instructions import Banks, Instruction, Place, exclude, share_rows
+from hw.engine.compiler.conflicts import Conflicts, Turn
+from hw.engine.compiler.instructions import Banks, Instruction, Place
+from hw.engine.compiler.overlap import early_starts, releases
 from hw.engine.program import Kind
 
 MOST_AHEAD = 8  # distances of two images that are tried
 ARRIVAL = Place("arrival")  # whether there is an image, as an instruction that begins finds out
-
-
-@dataclass(frozen=True)
-class Turn:
-    """An instruction of a round: its number among an image's, and the image's bank."""
-
-    number: int
-    bank: int
 
 
 @dataclass(frozen=True)
@@ -49,34 +43,6 @@ def mark_arrivals(instructions: Sequence[Instruction]) -> list[Instruction]:
             fields = {**marked[number].fields, "enters": 1}
             marked[number] = replace(marked[number], fields=fields, reads=(*marked[number].reads, ARRIVAL))
     return marked
-
-
-class Conflicts:
-    """Which instructions of an image, or of two, depend on each other or exclude each other: bool [number, number].
-
-    rows, shared: an instruction writes what another, for an image of the same bank or of a different one, reads or
-    writes. same, different: they may not be at work together, for such images.
-    """
-
-    def __init__(self, instructions: Sequence[Instruction]):
-        pairs = [[(one, other) for other in instructions] for one in instructions]
-        self.rows, own, others = (
-            np.array([[rule(*pair, same_image) for pair in row] for row in pairs])
-            for rule, same_image in ((share_rows, True), (exclude, True), (exclude, False))
-        )
-        self.shared = np.array([[share_rows(*pair, False) for pair in row] for row in pairs])
-        self.same, self.different = self.rows | own, self.shared | others
-
-    def apart(self, one: Turn, other: Turn) -> bool:
-        """Whether neither of two turns writes what the other reads or writes."""
-        return not (self.rows if one.bank == other.bank else self.shared)[one.number, other.number]
-
-    def of_turns(self, turns: Sequence[Turn]) -> np.ndarray:
-        """Which instructions of a round may not be at work together: bool [turn, turn]."""
-        numbers = np.array([turn.number for turn in turns])
-        banks = np.array([turn.bank for turn in turns])
-        pairs = numbers[:, None], numbers
-        return np.where(banks[:, None] == banks, self.same[pairs], self.different[pairs])
 
 
 def entry_of(instructions: Sequence[Instruction]) -> int:
@@ -155,43 +121,6 @@ def program_of(
     loop[-1] = replace(loop[-1], fields={**loop[-1].fields, "jumps": 1})
     # What the other program does once counts, too.
     return Program(replace(first, fields={**first.fields, "after": 1 - lead}), tuple(loop))
-
-
-def early_starts(
-    marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]
-) -> Sequence[Mapping[str, int]]:
-    """How many cycles before the one before it is done each instruction of the arrays' program may start.
-
-    A layer may while the sums of another leave, if it reads none of what becomes of them; what follows its own sums is
-    needed only when they leave.
-    """
-    early = []
-    for place, turn in enumerate(turns):
-        before, own = marked[turns[place - 1].number], marked[turn.number]
-        overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.apart(turns[place - 1], turn)
-        early.append({"early": min(before.flush, own.lead) if overlaps else 0})
-    return early
-
-
-def releases(
-    found: Mapping[int, tuple[int, int]], turns: Sequence[Turn], conflict: np.ndarray, is_arrays: np.ndarray
-) -> Sequence[Mapping[str, int]]:
-    """When the arrays' program need not wait any more for each instruction of the other's.
-
-    found: as `find_releases` has it. The layer has to be the first that waits for the instruction: what follows the
-    layer starts when it is done.
-    """
-    arrays = np.flatnonzero(is_arrays)
-    released = []
-    for place in np.flatnonzero(~is_arrays):
-        turn = turns[int(place)]
-        layer, cycles = found.get(turn.number, (None, 0))
-        if layer is not None:
-            waiting = arrays[conflict[place, arrays]]
-            first = turns[int(waiting[((waiting - place) % len(turns)).argmin()])]
-            cycles = cycles if first == Turn(layer, turn.bank) else 0
-        released.append({"released": cycles})
-    return released
 
 
 def make_programs(

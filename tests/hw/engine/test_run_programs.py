@@ -7,7 +7,8 @@ from networks import adapting_network, steady_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.run_programs import Event, images_end, run_programs
+from hw.engine.compiler.round_times import images_end
+from hw.engine.compiler.run_programs import Event, run_programs
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 

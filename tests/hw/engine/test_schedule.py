@@ -9,9 +9,10 @@ from networks import adapting_network, steady_network
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Place, exclude, share_rows
+from hw.engine.compiler.overlap import find_releases
 from hw.engine.compiler.regions import Regions
-from hw.engine.compiler.release import find_releases
-from hw.engine.compiler.run_programs import Event, run_programs, time_round
+from hw.engine.compiler.round_times import time_round
+from hw.engine.compiler.run_programs import Event, run_programs
 from hw.engine.compiler.schedule import Program
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind

@@ -15,7 +15,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler import compile_graph
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.release import find_releases
+from hw.engine.compiler.overlap import find_releases
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog

@@ -1,9 +1,14 @@
-"""When a layer may begin to read codes that are still being made: it follows, and reads none before it is written."""
+"""When an instruction may start before what it waits for is done.
 
-from collections.abc import Sequence
+A layer starts while the sums of the one before still leave the arrays, and while its own codes are still made: it
+follows what makes them, and reads none before it is written.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.cycles import convolve_start
 from hw.engine.compiler.instructions import Instruction, exclude, share_rows
 from hw.engine.engine_spec import EngineSpec
@@ -60,3 +65,40 @@ def find_releases(spec: EngineSpec, instructions: Sequence[Instruction]) -> dict
         if cycles := release_of(spec, codes, layer):
             found[number] = layers[codes.layer], cycles
     return found
+
+
+def early_starts(
+    marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]
+) -> Sequence[Mapping[str, int]]:
+    """How many cycles before the one before it is done each instruction of the arrays' program may start.
+
+    A layer may while the sums of another leave, if it reads none of what becomes of them; what follows its own sums is
+    needed only when they leave.
+    """
+    early = []
+    for place, turn in enumerate(turns):
+        before, own = marked[turns[place - 1].number], marked[turn.number]
+        overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.apart(turns[place - 1], turn)
+        early.append({"early": min(before.flush, own.lead) if overlaps else 0})
+    return early
+
+
+def releases(
+    found: Mapping[int, tuple[int, int]], turns: Sequence[Turn], conflict: np.ndarray, is_arrays: np.ndarray
+) -> Sequence[Mapping[str, int]]:
+    """When the arrays' program need not wait any more for each instruction of the other's.
+
+    found: as `find_releases` has it. The layer has to be the first that waits for the instruction: what follows the
+    layer starts when it is done.
+    """
+    arrays = np.flatnonzero(is_arrays)
+    released = []
+    for place in np.flatnonzero(~is_arrays):
+        turn = turns[int(place)]
+        layer, cycles = found.get(turn.number, (None, 0))
+        if layer is not None:
+            waiting = arrays[conflict[place, arrays]]
+            first = turns[int(waiting[((waiting - place) % len(turns)).argmin()])]
+            cycles = cycles if first == Turn(layer, turn.bank) else 0
+        released.append({"released": cycles})
+    return released

@@ -7,7 +7,7 @@ from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.cycles import convolve_start
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.release import find_releases
+from hw.engine.compiler.overlap import find_releases
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 
