@@ -8,9 +8,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json
+from asq_model.common.files import fingerprint
 from asq_model.common.records import Digest, Positive, Schema, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES
+from sim.measure.nextpnr_clock import read_clock
 from sim.measure.tools import find_tool, flat
 from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
@@ -92,8 +93,7 @@ def write_bitstream(family: str, device: list[str], folder: Path) -> tuple[Path,
     def place() -> Bitstream:
         run([flow.placer, *options, "--json", "netlist.json", flow.output, "placed", "--report", "report.json"], folder)
         run([flow.packer, "placed", path.name], folder)
-        clocks = read_json(folder / "report.json", "report")["fmax"]
-        return Bitstream(min(float(clock["achieved"]) for clock in clocks.values()), fingerprint([], [path]))
+        return Bitstream(read_clock(folder / "report.json"), fingerprint([], [path]))
 
     def is_whole(made: Bitstream) -> bool:
         return path.is_file() and fingerprint([], [path]) == made.sha256

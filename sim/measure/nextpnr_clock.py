@@ -59,6 +59,14 @@ def write_netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path,
     run_yosys(script(spec.name, top, synthesis_of(family, dsp)), folder)
 
 
+def read_clock(report: Path) -> float:
+    """The MHz of a placed design's slowest clock, as nextpnr's report has it. Raises InputError if it has none."""
+    try:
+        return min(float(clock["achieved"]) for clock in read_json(report, "report")["fmax"].values())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"nextpnr's report {report} has no clock") from error
+
+
 def place_once(device: Device, seed: int, folder: Path) -> float | None:
     """Place once, and return the MHz; None if it did not end in `TIMEOUT_S`.
 
@@ -73,9 +81,8 @@ def place_once(device: Device, seed: int, folder: Path) -> float | None:
     except subprocess.TimeoutExpired:
         return None
     try:
-        (clock,) = read_json(report, "report")["fmax"].values()
-        return float(clock["achieved"])
-    except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
+        return read_clock(report)
+    except InputError as error:
         errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
         raise InputError(f"nextpnr made no report of {folder}: {errors[-1]}") from error
 

@@ -13,7 +13,7 @@ from hw.harness.timing_wrapper import FOLD
 from sim.measure import gate_equivalents, nextpnr_clock
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
-from sim.measure.nextpnr_clock import Clock, measure_clock, place_once, write_netlist
+from sim.measure.nextpnr_clock import Clock, measure_clock, place_once, read_clock, write_netlist
 from sim.measure.tools import find_tool
 from sim.measure.yosys_area import measure_area, summed
 
@@ -100,6 +100,16 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
     (tmp_path / "report-1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 1.0}}, "utilization": {}}))
     with pytest.raises(InputError, match="nextpnr made no report of"):
         place_once(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
+
+
+@pytest.mark.parametrize("report", ["{}", '{"fmax": {}}', '{"fmax": [1]}', '{"fmax": {"clk": {"achieved": "?"}}}'])
+def test_a_report_without_a_clock_is_refused(tmp_path, report):
+    path = tmp_path / "report.json"
+    path.write_text(report)
+    with pytest.raises(InputError, match="has no clock"):
+        read_clock(path)
+    path.write_text('{"fmax": {"a": {"achieved": 31.5}, "b": {"achieved": 12}}}')
+    assert read_clock(path) == 12
 
 
 def test_a_placing_that_does_not_end_is_left_out(build_root, tmp_path, monkeypatch):
