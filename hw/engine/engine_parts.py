@@ -71,7 +71,7 @@ def add_control(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | N
     """Add the two sequencers with their programs."""
     programs = image.array_program, image.value_program
     array_sequencer, value_sequencer = (
-        Sequencer(spec, layout(spec), kinds, words, writer, counted, overlaps=kinds == ARRAY_KINDS)
+        Sequencer(spec, layout(spec), kinds, words, writer, counted, overlaps=kinds == ARRAY_KINDS and spec.reads_ahead)
         for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
     )
     m.submodules.array_sequencer, m.submodules.value_sequencer = array_sequencer, value_sequencer

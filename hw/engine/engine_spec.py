@@ -53,7 +53,8 @@ class EngineSpec:
     of a map, and of the cycles of a tile. stored_array, stored_value: of each bit of an instruction, the stored bit
     that it is (`hw.engine.stored_bits`); empty: itself. window_channels: channels of an image whose windows each lane
     keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none. functions:
-    whether values can go through smooth functions, in straight pieces.
+    whether values can go through smooth functions, in straight pieces. reads_ahead: whether an instruction is read
+    while the one before is at work, and layers may start early; without, an engine has fewer flip-flops.
     """
 
     mac: MacSpec
@@ -84,6 +85,7 @@ class EngineSpec:
     stored_value: tuple[int, ...] = ()
     window_channels: int = 0
     functions: bool = False
+    reads_ahead: bool = True
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)

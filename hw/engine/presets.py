@@ -42,7 +42,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     the precision. least_shift, shift_bits: of totals and of side branches. weights: of the products that the depths
     were chosen for; a network brings its own. specialised: instructions store only the bits in which those of the
     network differ, so that the engine is for no other. spram: weights are in a device's memory that a bitstream cannot
-    fill; they come from the board's flash. window_channels: of the images whose windows lanes keep.
+    fill; they come from the board's flash. window_channels: of the images whose windows lanes keep. reads_ahead: an
+    instruction is read while the one before is at work.
     """
 
     about: str
@@ -69,6 +70,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True):
     specialised: bool = False
     spram: bool = False
     window_channels: int = 0
+    reads_ahead: bool = True
     weights: dict[str, Any] = {}
 
 
@@ -185,6 +187,7 @@ def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> E
         accumulator_bits=preset.accumulator_bits,
         fpga_family=preset.cells,
         window_channels=preset.window_channels,
+        reads_ahead=preset.reads_ahead,
         **sizes,
     )
 

@@ -14,7 +14,7 @@ from hw.engine.row_writer import RowWriter
 
 
 class Sequencer(wiring.Component):
-    """Runs one of an engine's two programs; the next instruction is fetched meanwhile.
+    """Runs one of an engine's two programs; if the engine `reads_ahead`, the next instruction is fetched meanwhile.
 
         LOAD ─► START ──────► WORK ──all idle──► LOAD
           ▲       │ waits for the other program, for the image, or for room for results
@@ -85,7 +85,8 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.fetcher = fetcher = self.fetcher
-        stored = Signal.like(fetcher.stored)
+        ahead = self.spec.reads_ahead
+        stored = Signal.like(fetcher.stored) if ahead else fetcher.stored
         flush, flushing = Signal.like(self.instruction.flush), Signal()
         rests = Signal()  # nothing leaves from the next cycle on
         lead = Signal(signed(AFTER_BITS + 2))  # instructions of the other program that none has waited for yet
@@ -106,9 +107,10 @@ class Sequencer(wiring.Component):
             m.d.sync += flush.eq(flush - 1)
         with m.FSM():
             with m.State("LOAD"):
-                m.d.comb += fetcher.take.eq(fetcher.full & (1 if self.overlaps else rests))
-                with m.If(fetcher.take):
-                    m.d.sync += stored.eq(fetcher.stored)
+                if ahead:
+                    m.d.comb += fetcher.take.eq(fetcher.full & (1 if self.overlaps else rests))
+                    m.d.sync += stored.eq(Mux(fetcher.take, fetcher.stored, stored))
+                with m.If(fetcher.take if ahead else fetcher.full & ~flushing):
                     m.next = "START"
             with m.State("START"):
                 self.start(m, left, flush, flushing)
@@ -117,6 +119,8 @@ class Sequencer(wiring.Component):
             with m.State("WORK"), m.If(~self.busy & rests):
                 m.d.sync += [flush.eq(self.instruction.flush), flushing.eq(1)]
                 m.next = "LOAD"
+        if not ahead:
+            m.d.comb += fetcher.take.eq(self.done | self.skipped)
         follows = self.leave(m, stored, rests)
         if self.counted:
             self.count(m, follows)
@@ -139,7 +143,7 @@ class Sequencer(wiring.Component):
 
     def release(self, m: Module) -> Value:
         """Whether the other program need not wait any more for the instruction at hand, from the next cycle on."""
-        if self.overlaps:
+        if self.overlaps or not self.spec.reads_ahead:
             return self.done
         released = self.instruction.released
         left = Signal.like(released)

@@ -135,7 +135,8 @@ class Schedule:
 def best_schedule(build: Build, banks: Banks | None, order: Sequence[Turn]) -> Schedule:
     """The programs whose round takes the fewest cycles, or those of an order."""
     marked, first = mark_arrivals(build.instructions), first_instructions(build)
-    conflicts, found = Conflicts(marked), find_releases(build.spec, marked)
+    conflicts = Conflicts(marked)
+    found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}
 
     def schedule_of(turns: Sequence[Turn]) -> Schedule:
         programs = make_programs(marked, conflicts, banks, first, found, turns)

@@ -50,7 +50,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]
     about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
     about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
-    about["lead"] = min(cycles.convolve_lead(spec, steps + filled * period), busy)
+    about["lead"] = min(cycles.convolve_lead(spec, steps + filled * period), busy) if spec.reads_ahead else 0
     build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
 
 

@@ -37,8 +37,8 @@ class Event:
 class Run:
     """A program that runs: what comes next, and in which cycle it can start at the earliest.
 
-    fetch: cycles from where an instruction can start to where the next can. ended: the cycle in which each one so far
-    was done, released or left out; done: in which the last that was not left out was done. taken: how many of the other
+    fetch: cycles from where an instruction can start to where the next can; from its end, if that is not read `ahead`.
+    ended: the cycle in which each one so far was done, released or left out; done: in which the last that was not left out was done. taken: how many of the other
     program's it has waited for. there: the image of each bank.
     """
 
@@ -46,6 +46,7 @@ class Run:
     is_arrays: bool
     fetch: int
     start: int
+    ahead: bool
     place: int = 0
     taken: int = 0
     done: int = 0
@@ -76,7 +77,7 @@ class Run:
     def skip(self, start: int, loaded: int) -> None:
         """Leave the instruction out. loaded: the cycle in which it could start at the earliest."""
         self.ended.append(start)
-        self.start = max(start + LOADED, loaded + self.fetch)
+        self.start = max(start + LOADED, loaded + self.fetch) if self.ahead else start + 1 + self.fetch
 
     def work(self, start: int, loaded: int) -> None:
         """Do the instruction. loaded: the cycle in which it could start at the earliest."""
@@ -84,7 +85,10 @@ class Run:
         self.done = idle + self.instruction.flush + ENDED
         released = self.instruction.fields.get("released", 0)
         self.ended.append(start + released if released else self.done)
-        self.start = max(idle + LOADED if self.is_arrays else self.done + 1, loaded + self.fetch)
+        if self.ahead:
+            self.start = max(idle + LOADED if self.is_arrays else self.done + 1, loaded + self.fetch)
+        else:
+            self.start = self.done + 1 + self.fetch
 
 
 @dataclass
@@ -193,7 +197,7 @@ def run_programs(
     channels, rows, columns = graph.result.shape
     fetches = (fetch_cycles(spec, layout) for layout in (array_layout(spec), value_layout(spec)))
     arrays, values = (
-        Run(program, is_arrays, fetch, fetch)
+        Run(program, is_arrays, fetch, fetch, spec.reads_ahead)
         for program, is_arrays, fetch in zip(programs, (True, False), fetches, strict=True)
     )
     send = send_cycles(spec, channels, rows * columns)

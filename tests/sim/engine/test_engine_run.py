@@ -79,11 +79,12 @@ ENGINES = {
     "adapting-uniform-xc7": (adapting_network, MacSpec("uniform-sign", 4, 4), Preset("", 4, 1, cells="xc7")),
     "steady-e2m1-ecp5": (steady_network, MacSpec("e2m1", 4, 4), Preset("", 4, 1, cells="ecp5")),
     "adapting-post-ice40": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 1, 1, cells="ice40")),
+    "adapting-behind": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2, reads_ahead=False)),
     "adapting-special": (adapting_network, MacSpec("post", 3, 3, frac=0), Preset("", 4, 2, 2, specialised=True)),
     "steady-special": (
         steady_network,
         MacSpec("post", 3, 3, frac=0),
-        Preset("", 4, 1, specialised=True),
+        Preset("", 4, 1, specialised=True, reads_ahead=False),
     ),
 }
 USUAL = ("adapting-post", "steady-post", "joining-post")
