@@ -38,8 +38,8 @@ class Run:
     """A program that runs: what comes next, and in which cycle it can start at the earliest.
 
     fetch: cycles from where an instruction can start to where the next can; from its end, if that is not read `ahead`.
-    ended: the cycle in which each one so far was done, released or left out; done: in which the last that was not left out was done. taken: how many of the other
-    program's it has waited for. there: the image of each bank.
+    ended: the cycle in which each one so far was done, released or left out; done: in which the last that was not left
+    out was done. taken: how many of the other program's it has waited for. there: the image of each bank.
     """
 
     program: Program
