@@ -71,7 +71,7 @@ def test_what_depends_on_more_than_codes_waits_to_the_end() -> None:
 
 
 def test_layers_that_adapt_start_before_their_codes_are_whole() -> None:
-    """In a program, where the layer is what comes next."""
+    """Both fields are set in the programs of a network whose steps adapt."""
     made = adapting_network(MAC)
     _, compiled = compile_network(Preset("", 4, 2), made.graph, made.mac, 12)
     released = {each.layer for each in compiled.programs[1].loop if each.fields["released"]}
