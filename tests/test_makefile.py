@@ -21,10 +21,12 @@ GUIDE = "\n".join(path.read_text(encoding="utf-8") for path in GUIDES)
 GROUPS = {"asq_model": asq_model, "hw": hw, "sim": sim}
 # Not passed to a command: which interpreter and where, for the Makefile itself.
 OWN_VARIABLES = {"PYTHON"}
+INSTALLED = {".ready", *re.findall(r"\$\(VENV\)/(\.\w+)", MAKEFILE)}  # files that say what is installed
 
 
 def make(*words, **environment):
-    command = ["make", "--no-print-directory", "-n", *words]
+    """What make would do where all that it installs is there."""
+    command = ["make", "--no-print-directory", "-n", *(f"--old-file=.venv/{name}" for name in INSTALLED), *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment)
 
 
