@@ -12,6 +12,7 @@ from hw.engine.registers import LOAD_BIT, REGISTERS, RESTART_BIT, VALUES_BIT, WR
 
 RESULT_BITS = 64  # of a result, sign extended
 DATA_BITS, ADDRESS_BITS = 32, 6  # of the registers
+BYTE_BITS = 2  # of an address: which byte of its register
 OKAY, SLAVE_ERROR = 0, 2
 
 
@@ -19,7 +20,9 @@ class AxiEngine(wiring.Component):
     """Runs a network for images from an AXI4-Stream; results leave by another, the last of an image with TLAST.
 
     TLAST marks an image's last value. Where it comes elsewhere the engine stops: nothing is taken and nothing leaves
-    until it is restarted. The registers are `REGISTERS`; others, and writing to those that only tell, give SLVERR.
+    until it is restarted. The registers are `REGISTERS`; others, and writing to those that only tell, give SLVERR. A
+    write leaves bytes as they are that its strobes do not name. The two lowest bits of an address are those of a byte
+    in its register, and are not looked at.
 
     Where the engine can be loaded, bit 1 of `control` stops it, and the words of `hw.engine.load_words` go to `load`,
     one after the other. It starts with the last if their checksum is right; otherwise it stays stopped.
@@ -159,22 +162,24 @@ class AxiEngine(wiring.Component):
             m.d.sync += self.s_axil_rvalid.eq(0)
         with m.If(self.s_axil_arvalid & self.s_axil_arready):
             m.d.sync += [self.s_axil_rvalid.eq(1), self.s_axil_rdata.eq(0), self.s_axil_rresp.eq(SLAVE_ERROR)]
-            with m.Switch(self.s_axil_araddr):
+            with m.Switch(self.s_axil_araddr[BYTE_BITS:]):
                 for name, address in REGISTERS.items():
-                    with m.Case(address):
+                    with m.Case(address >> BYTE_BITS):
                         value = values.get(name, Const(0, DATA_BITS))
                         m.d.sync += [self.s_axil_rdata.eq(value), self.s_axil_rresp.eq(OKAY)]
 
     def write(self, m: Module, control: Signal, load: Signal, expected: Signal, instruction: Signal) -> None:
         """Answer a write: address and data are taken together, when no answer waits."""
         both = self.s_axil_awvalid & self.s_axil_wvalid & ~self.s_axil_bvalid
-        chosen = {name: both & (self.s_axil_awaddr == REGISTERS[name]) for name in WRITABLE}
+        number = self.s_axil_awaddr[BYTE_BITS:]
+        chosen = {name: both & (number == REGISTERS[name] >> BYTE_BITS) for name in WRITABLE}
         chosen["load"] &= expected & self.s_axil_wstrb.all()
         m.d.comb += [self.s_axil_awready.eq(both), self.s_axil_wready.eq(both)]
         m.d.sync += control.eq(Mux(chosen["control"] & self.s_axil_wstrb[0], self.s_axil_wdata, 0))
         m.d.comb += load.eq(chosen["load"])
-        with m.If(chosen["instruction"]):
-            m.d.sync += instruction.eq(self.s_axil_wdata)
+        for byte, strobe in enumerate(self.s_axil_wstrb[: -(-len(instruction) // 8)]):
+            with m.If(chosen["instruction"] & strobe):
+                m.d.sync += instruction.word_select(byte, 8).eq(self.s_axil_wdata.word_select(byte, 8))
         with m.If(self.s_axil_bvalid & self.s_axil_bready):
             m.d.sync += self.s_axil_bvalid.eq(0)
         with m.If(both):

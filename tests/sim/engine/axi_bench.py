@@ -133,6 +133,23 @@ async def registers_that_are_not(dut) -> None:
     assert (await bus.registers.read(REGISTERS["status"], 4)).resp == AxiResp.OKAY
 
 
+@cocotb.test()
+async def parts_of_registers(dut) -> None:
+    """A write of some bytes of a register changes these bytes and no others; a byte can be read at its own address."""
+    bus = await start(dut)
+    number, control = REGISTERS["instruction"], REGISTERS["control"]
+    await bus.registers.write_dword(number, 0x10203)
+    for place, part, left in ((0, b"\x44", 0x10244), (1, b"\x55", 0x15544), (2, b"\x00", 0x5544), (3, b"\xff", 0x5544)):
+        assert (await bus.registers.write(number + place, part)).resp == AxiResp.OKAY
+        assert await bus.read("instruction") == left, (place, part)
+    assert (await bus.registers.read(number + 1, 1)).data == b"\x55"
+    cycles = await bus.read("cycles")
+    await bus.registers.write(control + 1, b"\xff")  # none of the bits that restart or load
+    assert await bus.read("cycles") > cycles and await bus.read("status") == NOTHING_WRONG
+    await bus.registers.write(control, b"\x01")
+    assert await bus.read("cycles") < cycles
+
+
 async def load(bus: Bus, words: list[int]) -> None:
     """Load a network."""
     await bus.registers.write_dword(REGISTERS["control"], 1 << LOAD_BIT)

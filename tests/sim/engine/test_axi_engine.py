@@ -107,10 +107,10 @@ def run_bench(place: Path, case: dict, folder: Path) -> dict[str, bool]:
 
 @pytest.mark.exhaustive
 def test_every_bench(axi_engine: tuple[Path, dict], tmp_path: Path) -> None:
-    """Images with pauses, misplaced TLAST, restarts in mid-image, wrong addresses, loading and counters."""
+    """Images with pauses, misplaced TLAST, restarts in mid-image, wrong addresses, bytes, loads, counters."""
     place, case = axi_engine
     passed = run_bench(place, case, tmp_path)
-    assert len(passed) == 8
+    assert len(passed) == 9
     assert all(passed.values()), (passed, (tmp_path / "sim.log").read_text()[-3000:])
 
 
