@@ -32,8 +32,8 @@ def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
 def round_node(node: Convolution, frac: int) -> Convolution:
     """A layer with rounded roots, and what follows its sums for as many fraction bits as those have.
 
-    Where the output has fewer bits to lose than the sums, the multipliers make up for them. Raises InputError where
-    they, the biases or the shifts become too large.
+    Where the output has fewer bits to lose than the sums, the scales get as many more: their shift is less or, once it
+    is 0, the multipliers are wider. Raises InputError where multipliers, biases or shifts become too large.
     """
     products, rescale = node.products, node.rescale
     if products.odd is None or products.roots is not None:
@@ -43,7 +43,9 @@ def round_node(node: Convolution, frac: int) -> Convolution:
     roots = root_table(node.quantiser.bits, node.quantiser.signed, frac)
     rounded = Products(products.even, products.odd, products.largest, kept, roots)
     if dropped > max(rescale.shift, 0):
-        wider = replace(rescale, multiplier=round_shift(rescale.multiplier, -dropped))
+        lowered = min(dropped, max(rescale.scale_shift, 0))
+        multiplier = round_shift(rescale.multiplier, lowered - dropped)
+        wider = replace(rescale, multiplier=multiplier, scale_shift=rescale.scale_shift - lowered)
         return msgspec.structs.replace(node, products=rounded, rescale=wider)
     narrower = replace(rescale, bias=round_shift(rescale.bias, dropped), shift=rescale.shift - dropped)
     align = node.align - dropped if len(node.inputs) == 2 else node.align

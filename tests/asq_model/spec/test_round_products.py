@@ -81,9 +81,19 @@ def test_a_layer_means_the_same_with_other_fraction_bits(sum_frac: int, frac: in
     assert np.abs(found - wanted).max() <= unit * 2.0**-frac + 1
 
 
+@pytest.mark.parametrize("sum_frac, multiplier, scale_shift", [(4, 64, GUARD - 4), (8, 64, 0), (12, 64 << 4, 0)])
+def test_multipliers_are_wider_only_where_their_shift_cannot_be_less(
+    sum_frac: int, multiplier: int, scale_shift: int
+) -> None:
+    """Scales make up for sums that have fewer fraction bits; an engine's memory holds multipliers as wide as before."""
+    (_, node) = round_products(layer_of(sum_frac, 64, 0), 0).nodes
+    assert isinstance(node, Convolution)
+    assert (node.rescale.multiplier.tolist(), node.rescale.scale_shift) == ([multiplier], scale_shift)
+
+
 def test_a_layer_whose_numbers_become_too_large_is_refused() -> None:
     """A shift to the right by more than 64 bits, and a multiplier of more than 64 bits: each names the node."""
     with pytest.raises(InputError, match=r"node conv: its shift with 12 fraction bits is 72; allowed: -64 to 64"):
         round_products(layer_of(2, 1, 62), 12)
     with pytest.raises(InputError, match=r"node conv: a number shifted left may reach"):
-        round_products(layer_of(12, 1 << 52, 0), 0)
+        round_products(layer_of(20, 1 << 52, 0), 0)
