@@ -129,7 +129,8 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule
 
     GRAPH is a folder that `asq-post graph` wrote. Writes the Verilog, a JSON that describes ports, memories and the
     cycles of every instruction, a test bench with an image in it, and a FuseSoC core; with --load 1 the words that load
-    the network, with --family models of the cells. Prints their paths.
+    the network, with --family models of the cells. Prints their paths. All memories are filled at first; the
+    engine whose weights come from a board's flash is written by `asq-post bitstream`.
     """
     if load and not axi:
         raise InputError("--load is 1, which needs --axi 1: words are loaded by AXI4-Lite")
@@ -147,6 +148,9 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule
         written.append(schedule)
     for path in written:
         click.echo(path)
+    if choice.preset.spram:
+        told = f"asq-post bitstream --preset {preset} writes the engine whose weights come from a board's flash"
+        click.echo(f"note: this engine's weights are in memory that is filled at first; {told}", err=True)
 
 
 def beside(stem: Path, ending: str) -> Path:

@@ -4,14 +4,17 @@ import base64
 import json
 import re
 import zlib
+from pathlib import Path
 
 import pytest
-from networks import write_tiny_network
+from msgspec.structs import replace
+from networks import TINY, write_tiny_network
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from hw.cli import cli
 from hw.engine.load_words import LOAD_FILE
+from hw.engine.presets import presets
 from hw.engine.registers import REGISTERS
 
 LOADED = ("--axi", "1", "--load", "1", "--family", "ecp5")  # with words that load a network, and models of cells
@@ -64,6 +67,15 @@ def test_what_cannot_be_loaded_is_one_line(network, command):
     assert "--load is 1, which needs --axi 1" in done.stderr
     done = command("hw", "engine", network, "--load", "1", "--axi", "1", "--preset", "ice40up5k")
     assert done.returncode == 2 and "--preset ice40up5k does not take: its engine is for one network" in done.stderr
+
+
+def test_who_writes_the_engine_of_a_board_s_flash_is_said(network, tmp_path, capsys, monkeypatch):
+    """Memories of the engine that is written are filled at first, whatever the preset's device can fill."""
+    monkeypatch.setitem(presets(), "tiny", replace(TINY, adapter=False, specialised=True, spram=True))
+    cli.main(["engine", str(network), "--preset", "tiny", "--out", str(tmp_path)], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and "asq-post bitstream --preset tiny writes the engine" in printed.err
+    assert "SB_SPRAM256KA" not in Path(printed.out.split()[0]).read_text()
 
 
 @pytest.mark.exhaustive
