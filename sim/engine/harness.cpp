@@ -42,13 +42,18 @@ struct Stalls {
   }
 };
 
+[[noreturn]] void stop(const char* path) {
+  perror(path);
+  exit(2);
+}
+
 std::vector<uint32_t> read_numbers(const char* path) {
   FILE* file = fopen(path, "rb");
-  if (!file) exit(2);
+  if (!file) stop(path);
   fseek(file, 0, SEEK_END);
   std::vector<uint32_t> numbers(ftell(file) / sizeof(uint32_t));
   rewind(file);
-  if (fread(numbers.data(), sizeof(uint32_t), numbers.size(), file) != numbers.size()) exit(2);
+  if (fread(numbers.data(), sizeof(uint32_t), numbers.size(), file) != numbers.size()) stop(path);
   fclose(file);
   return numbers;
 }
@@ -57,7 +62,7 @@ int main(int count, char** words) {
   if (count != 10) return 2;
   const std::vector<uint32_t> numbers = read_numbers(words[1]);
   FILE* log = fopen(words[2], "w");
-  if (!log) return 2;
+  if (!log) stop(words[2]);
   const size_t image_numbers = atol(words[3]), image_results = atol(words[4]);
   const long sample = atol(words[5]), reset_at = atol(words[9]);
   long most_cycles = atol(words[6]);
@@ -109,6 +114,6 @@ int main(int count, char** words) {
     engine.eval();
   }
   fprintf(log, "S %ld\n", cycle - first);
-  fclose(log);
   engine.final();
+  if (ferror(log) || fclose(log)) stop(words[2]);
 }

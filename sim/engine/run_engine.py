@@ -1,6 +1,7 @@
 """Running an engine's simulator: images in, and what the log of the harness says in the end."""
 
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,15 +74,26 @@ def run_engine(
     sizes = [int(np.prod(graph.input.shape)), int(np.prod(graph.result.shape))]
     numbers = [*sizes, stimulus.sample, stimulus.most_cycles]
     numbers += [stimulus.in_stalls, stimulus.out_stalls, stimulus.reset_at]
-    command = [str(executable.resolve()), str(given), str(log), *map(str, numbers)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
-        for _ in process.stdout:  # a line an image
-            bar.advance()
-        said = process.stderr.read()
-    if process.returncode:
-        raise InputError(f"the simulator {executable} ended with {process.returncode}: {said.strip()[-200:]}")
+    run_simulator(executable, [str(given), str(log), *map(str, numbers)], bar)
     return read_log(log)
+
+
+def run_simulator(executable: Path, arguments: list[str], bar: Bar) -> None:
+    """Run a simulator, which prints a line for each image. Raises InputError, with the last that it said, if it fails.
+
+    What it says of errors goes to a file: a pipe that is read at the end would stop it once it is full.
+    """
+    with reported_os_errors("run", executable), tempfile.TemporaryFile("w+", errors="replace") as errors:
+        command = [str(executable.resolve()), *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            assert process.stdout is not None
+            for _ in process.stdout:
+                bar.advance()
+        errors.seek(0)
+        said = errors.read().strip().splitlines()
+    if process.returncode:
+        last = f": {said[-1][-200:]}" if said else ""
+        raise InputError(f"the simulator {executable} ended with {process.returncode}{last}")
 
 
 def read_log(path: Path) -> Log:

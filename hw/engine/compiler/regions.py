@@ -27,10 +27,10 @@ class Regions:
         """
         fitting = [(first, end) for first, end in self.gaps() if end - first >= rows]
         if not fitting:
-            left = self.depth - max((first + size for first, size in self.taken.values()), default=0)
+            most = max((end - first for first, end in self.gaps()), default=0)
             raise InputError(
-                f"{name} needs {rows} rows of the memory of {self.what}, of which {left} of {self.depth}"
-                f" are free: {rows - left} too few"
+                f"{name} needs {rows} rows of the memory of {self.what}, of which {most} of {self.depth}"
+                f" are free side by side: {rows - most} too few"
             )
         lowest = fitting[0][0]
         below = [(first, min(end, self.used) - rows) for first, end in fitting if min(end, self.used) - first >= rows]

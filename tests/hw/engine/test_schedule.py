@@ -6,6 +6,7 @@ import pytest
 from made_up_graphs import Maker
 from networks import adapting_network, steady_network
 
+from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Place, exclude, share_rows
@@ -108,3 +109,7 @@ def test_places_are_taken_beside_what_was_given_back_last() -> None:
     assert rows.place("e") == Place("codes", 25, 5)
     assert rows.place("e").overlaps(Place("codes", 29)) and not rows.place("e").overlaps(Place("codes", 30))
     assert not rows.place("e").overlaps(Place("values", 25))
+    assert rows.take("g", 28) == 70
+    said = "h needs 40 rows of the memory of codes, of which 25 of 100 are free side by side: 15 too few"
+    with pytest.raises(InputError, match=said):
+        rows.take("h", 40)

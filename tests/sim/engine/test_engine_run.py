@@ -10,6 +10,7 @@ from conftest import some
 from networks import adapting_network, joining_network, picking_network, steady_network, tiny_network
 
 from asq_model.common.errors import InputError
+from asq_model.common.progress import SILENT
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
@@ -20,7 +21,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_results, compare_run, results_of
-from sim.engine.run_engine import ARRAYS, Log, Stimulus, read_log, run_engine
+from sim.engine.run_engine import ARRAYS, Log, Stimulus, read_log, run_engine, run_simulator
 
 pytestmark = pytest.mark.xdist_group("engines")  # they share folders
 IMAGES = 5
@@ -225,6 +226,28 @@ def test_codes_that_are_read_before_they_are_written_are_found(build_root: Path,
 def test_results_of_no_run_are_none() -> None:
     values, last = results_of(Log(), 48)
     assert len(values) == len(last) == 0
+
+
+SIMULATORS = {  # what stands in a program that a simulator could be, and what is said of it
+    "yes error | head -20000 >&2; echo image; echo the log is full >&2; exit 2": "ended with 2: the log is full",
+    "exit 3": "ended with 3$",
+    "kill -9 $$": "ended with -9$",
+}
+
+
+@pytest.mark.parametrize("script", SIMULATORS)
+def test_a_simulator_that_fails_is_one_line_however_much_it_says(tmp_path: Path, script: str) -> None:
+    """Also where it says more than a pipe holds while it still runs."""
+    path = tmp_path / "simulator"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    with pytest.raises(InputError, match=f"the simulator {path} {SIMULATORS[script]}"):
+        run_simulator(path, [], SILENT)
+
+
+def test_a_simulator_that_cannot_be_run_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot run .*nothing: No such file"):
+        run_simulator(tmp_path / "nothing", [], SILENT)
 
 
 def test_a_log_that_is_cut_short_is_refused(tmp_path: Path) -> None:
