@@ -1,9 +1,15 @@
+# amaranth: UnusedElaboratable=no
+# An engine is asked for its sizes, and not built.
 """The layer that docs/engine.md works through has the numbers that the compiler gives it."""
 
 from conftest import ROOT
 from made_up_graphs import Maker
+from msgspec.structs import replace
 
 from asq_model.spec.mac import MacSpec
+from hw.engine.engine import Engine
+from hw.engine.flash_reader import PLACE
+from hw.engine.flashed_engine import BIT_CYCLES, FlashedEngine
 from hw.engine.presets import compile_network, find_preset, presets
 from hw.engine.program import Kind
 
@@ -25,6 +31,33 @@ def test_the_layer_of_the_page() -> None:
     assert f"= {compiled.used['weights']} rows" in PAGE
     idle = next(each for each in compiled.instructions if each.kind == Kind.FINISH).cycles
     assert layer.cycles == idle + preset.pixels + 1 + tiles * period + layer.fields["flush"]
+
+
+def test_the_cycles_of_a_layer_whose_words_are_picked_of_windows() -> None:
+    """The first layer of ResNet-8, on the engine that the page names and on one without windows."""
+    made = Maker(MacSpec("post", 4, 4, frac=0), (3, 32, 32), with_table=False)
+    made.conv("layer", "input", 16, (3, 3), padding=(1, 1, 1, 1), bits=8, weight_bits=8)
+    periods = []
+    for window in (find_preset("zynq7020").window_channels, 0):
+        preset = replace(find_preset("sized"), channels=find_preset("zynq7020").channels, window_channels=window)
+        _, compiled = compile_network(preset, made.graph, made.mac, made.precision)
+        layer = next(each for each in compiled.instructions if each.kind == Kind.CONVOLVE)
+        periods.append(layer.fields["period"] + 1)
+    assert f"takes {periods[0]} cycles a tile on `zynq7020`, not {periods[1]}." in PAGE
+
+
+def test_the_line_and_the_flash_of_an_engine_on_a_board() -> None:
+    """Cycles of a bit, the clock that they are for, bytes of a result, and where the weights begin."""
+    text = " ".join(PAGE.split())
+    rate = 12 * 10**6 // BIT_CYCLES
+    assert f"{BIT_CYCLES} cycles a bit, {rate // 10**6} Mbit/s at 12 MHz" in text
+    made = Maker(MacSpec("post", 3, 3, frac=0), (1, 2, 2))
+    made.conv("last", "input", 2, (2, 2), relu=False, result_bits=60)
+    preset = find_preset("ice40up5k")
+    _, compiled = compile_network(preset, made.graph, made.mac, 12)
+    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
+    assert f"({FlashedEngine(engine).result_bytes} for integers of 12 bits)" in text
+    assert f"from {PLACE >> 20} MiB on" in text and PLACE == 1 << 20
 
 
 def test_the_table_of_presets() -> None:
