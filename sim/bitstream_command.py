@@ -11,15 +11,13 @@ from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
-from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
-from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.load_words import engine_number, load_words
 from hw.engine.presets import Preset, find_device_preset
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
 from hw.engine_command import CHECK, check_engine, network_options, read_network
-from sim.engine.bitstream import FLOWS, synthesise_engine, write_bitstream
+from sim.engine.bitstream import FLOWS, engine_for_device, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
 from sim.measure.yosys_area import Area
@@ -72,12 +70,6 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     if chosen.spram:
         path = write_flash(path, compiled)
     click.echo(path)
-
-
-def engine_for_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
-    """What is synthesised for a device: the engine, or where a bitstream cannot fill its memories one with a flash."""
-    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
-    return FlashedEngine(engine) if preset.spram else engine
 
 
 def spram_of(compiled: Compiled, preset: Preset) -> dict[str, int]:

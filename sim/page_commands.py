@@ -120,9 +120,9 @@ def pages(results: Path) -> None:
     Reads the records in RESULTS.
     """
     from sim.engine import engines_findings
-    from sim.engine.engines_page import energies_of
     from sim.engine.engines_page import page as engines_page
     from sim.engine.engines_report import ENGINES
+    from sim.engine.engines_table import energies_of
     from sim.reports import adaptation_page
     from sim.reports.hardware_report import write_page
     from sim.reports.headline import BLOCK, findings

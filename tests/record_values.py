@@ -106,6 +106,7 @@ ENGINE_ROW = {
             "blocks": 96,
         }
     ],
+    "placed": {"area": AREA_OF_FEW, "clocks": [31.5, 30.25]},
 }
 VALUES = {
     JOB_FILE: {
@@ -126,7 +127,7 @@ VALUES = {
     STAMPS: {"content": HASH, "sources": HASH},
     SYNTHESISED: {"area": AREA_OF_FEW, "netlist": HASH},
     ENGINE_AREA: {"lane": AREA_OF_FEW, "rest": AREA_OF_FEW},
-    ENGINES: {"preset": "zynq7020", "family": "xc7", "rows": [ENGINE_ROW], "note": "n"},
+    ENGINES: {"rows": [ENGINE_ROW], "note": "n"},
     BITSTREAM: {"megahertz": 31.5, "sha256": HASH},
     SCHEDULE: {"network": "digits", "images": 2, "period": 90, "runs": [RUN, RUN | {"start": 0, "bank": 1}]},
     LOAD_FILE: {"network": "x", "engine": 7, "control": 0, "begin": 1, "register": 32, "words": "AAAA"},

@@ -10,9 +10,9 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.studies import logged_runs_page
 from asq_model.studies.pages import PAGES, render_record, write_training_pages
-from sim.engine.engines_page import energies_of
 from sim.engine.engines_page import page as engines_page
 from sim.engine.engines_report import ENGINES
+from sim.engine.engines_table import energies_of
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
 from sim.reports.hardware_report import write_page

@@ -10,6 +10,10 @@ from msgspec import Struct
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint
 from asq_model.common.records import Digest, Positive, Schema, remembered
+from hw.engine.compiler.compiled import Compiled
+from hw.engine.engine import Engine
+from hw.engine.flashed_engine import FlashedEngine
+from hw.engine.presets import Preset
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.nextpnr_clock import read_clock
 from sim.measure.tools import find_tool, flat
@@ -65,6 +69,12 @@ SYNTHESISED: Schema[SynthesisedEngine] = Schema("use of a device", SynthesisedEn
 BITSTREAM: Schema[Bitstream] = Schema("bitstream", Bitstream)
 
 
+def engine_for_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
+    """What is synthesised for a device: the engine, or where a bitstream cannot fill its memories one with a flash."""
+    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
+    return FlashedEngine(engine) if preset.spram else engine
+
+
 def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/netlist.json, and count its cells. Raises InputError."""
     library = FPGA_FAMILIES[family].library if family == "ice40" else library_of(verilog, family)  # iCE40: its SPRAM
@@ -84,22 +94,29 @@ def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
     return remembered(folder / "use.json", SYNTHESISED, inputs, synthesise, is_whole).area
 
 
-def write_bitstream(family: str, device: list[str], folder: Path) -> tuple[Path, Bitstream]:
-    """Place, route and pack `folder`/netlist.json, once. Raises InputError where it does not fit, or a tool fails."""
+def write_bitstream(family: str, device: list[str], folder: Path, seed: int = SEED) -> tuple[Path, Bitstream]:
+    """Place, route and pack `folder`/netlist.json, once. Raises InputError where it does not fit, or a tool fails.
+
+    seed: of the placing; what a further one gives lies in a folder of its own.
+    """
     flow = FLOWS[family]
-    path = folder / f"{TOP}.{flow.ending}"
-    options = [*device, flow.free_pins, "--seed", str(SEED), "--freq", str(flow.megahertz), "--timing-allow-fail"]
+    out = folder if seed == SEED else folder / f"seed{seed}"
+    path = out / f"{TOP}.{flow.ending}"
+    netlist = folder / "netlist.json"
+    options = [*device, flow.free_pins, "--seed", str(seed), "--freq", str(flow.megahertz), "--timing-allow-fail"]
 
     def place() -> Bitstream:
-        run([flow.placer, *options, "--json", "netlist.json", flow.output, "placed", "--report", "report.json"], folder)
-        run([flow.packer, "placed", path.name], folder)
-        return Bitstream(read_clock(folder / "report.json"), fingerprint([], [path]))
+        out.mkdir(exist_ok=True)
+        files = ["--json", str(netlist.resolve()), flow.output, "placed", "--report", "report.json"]
+        run([flow.placer, *options, *files], out)
+        run([flow.packer, "placed", path.name], out)
+        return Bitstream(read_clock(out / "report.json"), fingerprint([], [path]))
 
     def is_whole(made: Bitstream) -> bool:
         return path.is_file() and fingerprint([], [path]) == made.sha256
 
-    inputs = fingerprint([options, version(flow.placer), flow.packer], [folder / "netlist.json"])
-    return path, remembered(folder / "bitstream.json", BITSTREAM, inputs, place, is_whole)
+    inputs = fingerprint([options, version(flow.placer), flow.packer], [netlist])
+    return path, remembered(out / "bitstream.json", BITSTREAM, inputs, place, is_whole)
 
 
 def run(words: list[str], folder: Path) -> None:

@@ -1,24 +1,29 @@
 """What README says of whole engines: made from the rows of their page, never typed."""
 
-from sim.engine.engines_report import UNIFORM, EngineRow, EnginesReport
+from sim.engine.engines_report import EngineRow, EnginesReport
+from sim.engine.engines_table import by_device_and_width, is_rival, main_preset, merit
 
 BLOCK = "engines"  # of README
 
 
 def ratio_over_uniform(rows: list[EngineRow]) -> float | None:
-    """POST's best engine over uniform's, in images a second and LUT; None where one of them is not measured."""
-    post = [row.density for row in rows if row.unit == "post"]
-    rivals = [row.density for row in rows if row.unit == UNIFORM and not row.serial]
+    """POST's best engine over uniform's best, in images a second and LUT; None where one of them is not measured."""
+    placed = all(row.placed for row in rows)
+    post = [merit(row, placed) for row in rows if row.unit == "post"]
+    rivals = [merit(row, placed) for row in rows if is_rival(row)]
     return max(post) / max(rivals) if post and rivals else None
 
 
 def findings(report: EnginesReport) -> str:
-    """The sentence of README: POST beside uniform in whole engines, for each width of weights."""
-    parts = []
-    for bits in sorted({row.weight_bits for row in report.rows}, reverse=True):
-        ratio = ratio_over_uniform([row for row in report.rows if row.weight_bits == bits])
-        parts.append(f"{'not measured' if ratio is None else f'{ratio:.2f}'} at {bits} bits")
-    return (
-        f"In images a second and LUT of a whole engine with ResNet-8 ({report.preset}, without a clock), POST is, times"
-        f" uniform:\n{', '.join(parts)}.\n"
-    )
+    """The sentences of README: POST beside uniform in whole engines, for each device and each width of weights."""
+    devices: dict[str, list[str]] = {}
+    for _, weights, _, rows in by_device_and_width(report.rows):
+        ratio = ratio_over_uniform(rows)
+        network = rows[0].network.partition("_")[0]
+        clock = "placed" if all(row.placed for row in rows) else "without a clock"
+        device = f"{network} on `{main_preset(rows)}`, {clock}"
+        devices.setdefault(device, []).append(
+            f"{'not measured' if ratio is None else f'{ratio:.2f}'} at {weights} bits"
+        )
+    lines = [f"{', '.join(parts)} ({device})" for device, parts in devices.items()]
+    return "In images a second and LUT of a whole engine, POST is, times uniform:\n" + ";\n".join(lines) + ".\n"

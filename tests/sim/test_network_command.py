@@ -77,6 +77,21 @@ def test_what_no_engine_has_is_refused_before_a_file_is_read(words, said, refuse
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (
+            ["--preset", "zynq7020", "--seeds", "1"],
+            "--seeds is 1, but open tools do not place --preset zynq7020; allowed:",
+        ),
+        (["--preset", "sized"], "--preset is sized, which is for no device; allowed: ice40up5k"),
+    ],
+)
+def test_engines_that_cannot_be_compared_are_refused_before_a_file_is_read(words, said, refused, tmp_path):
+    assert said in refused("sim", "engines", "none", *words, "--root", tmp_path, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_without_a_network_is_refused(refused, tmp_path, network):
     assert "graph.safetensors does not exist; `asq-post graph` writes one" in refused("sim", "network", tmp_path)
     (tmp_path / "graph.safetensors").write_bytes((network / "graph.safetensors").read_bytes())

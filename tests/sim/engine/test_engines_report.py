@@ -1,4 +1,4 @@
-"""Engines side by side: their cells are counted by parts, their rows joined, and what is missing is said."""
+"""Engines side by side: their cells are counted by parts, their rows join_rows, and what is missing is said."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
 from sim.engine.engines_findings import findings
 from sim.engine.engines_page import page
-from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, joined
+from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, PlacedEngine, join_rows
 from sim.engine.term_program import TermProgram
 from sim.measure.yosys_area import Area
 
@@ -55,43 +55,44 @@ def test_a_row_s_figures_follow_from_its_counts() -> None:
 
 
 def test_rows_are_joined_by_products_the_rival_first() -> None:
-    earlier = EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, period=1), RIVAL], "of two networks")
-    report = joined(earlier, "zynq7020", "xc7", [ROW])
+    earlier = EnginesReport([msgspec.structs.replace(ROW, period=1), RIVAL], "of two networks")
+    report = join_rows(earlier, [ROW])
     assert report.rows == [RIVAL, ROW]
     assert "- of two networks" in page(report, {})
-    assert joined(earlier, "ecp5-85", "ecp5", [ROW]).rows == [ROW]  # another family's are no rows of this one
+    small = msgspec.structs.replace(ROW, preset="ice40up5k")
+    assert join_rows(earlier, [small, ROW]).rows == [RIVAL, ROW, small]  # another preset's stand beside it
 
 
 def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
-    text = page(EnginesReport("zynq7020", "xc7", [RIVAL, ROW]), {("post", 4, 4): 98.1})
+    text = page(EnginesReport([RIVAL, ROW]), {("post", 4, 4): 98.1})
     assert "the engine with `post` does 0.90 times what that with `uniform-sign` does" in text
     assert "         0.90 |" in text and "         1.00 |" in text and "  80.00 |" in text and " 98 |" in text
-    alone = page(EnginesReport("zynq7020", "xc7", [ROW]), {})
+    alone = page(EnginesReport([ROW]), {})
     assert "POST beside others: not measured." in alone and "not measured |" in alone
 
 
 def test_readme_s_sentence_has_a_ratio_for_each_width_or_says_that_it_is_missing() -> None:
     narrow = msgspec.structs.replace(ROW, weight_bits=3)
-    said = findings(EnginesReport("zynq7020", "xc7", [RIVAL, ROW, narrow]))
-    assert said.endswith("0.90 at 4 bits, not measured at 3 bits.\n")
+    said = findings(EnginesReport([RIVAL, ROW, narrow]))
+    assert said.endswith("0.90 at 4 bits, not measured at 3 bits (made up on `zynq7020`, without a clock).\n")
 
 
 def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:
     serial = msgspec.structs.replace(RIVAL, product_bits=2, period=6000, preset="zynq7020-serial")
-    text = page(joined(EnginesReport("zynq7020", "xc7", [RIVAL]), "zynq7020-serial", "xc7", [serial, ROW]), {})
-    assert "preset zynq7020\n" in text and "uniform-sign bit by bit" in text
+    text = page(join_rows(EnginesReport([RIVAL]), [serial, ROW]), {})
+    assert "preset `zynq7020` (7-series, LUT6)\n" in text and "uniform-sign bit by bit on zynq7020-serial" in text
     assert (
-        "0.90 times what that with `uniform-sign` does, 3.00 times what that with `uniform-sign bit by bit` does"
-        in text
+        "0.90 times what that with `uniform-sign` does,"
+        " 3.00 times what that with `uniform-sign bit by bit on zynq7020-serial` does" in text
     )
     assert not msgspec.structs.replace(RIVAL, product_bits=2, weight_bits=2).serial  # ternary weights are whole
 
 
 def test_a_record_with_the_same_products_twice_is_refused(tmp_path: Path) -> None:
-    write_record(tmp_path / "engines.json", ENGINES, EnginesReport("zynq7020", "xc7", [ROW]))
+    write_record(tmp_path / "engines.json", ENGINES, EnginesReport([ROW]))
     assert read_record(tmp_path / "engines.json", ENGINES).rows == [ROW]
     with pytest.raises(InputError, match="is there twice"):
-        write_record(tmp_path / "engines.json", ENGINES, EnginesReport("zynq7020", "xc7", [ROW, ROW]))
+        write_record(tmp_path / "engines.json", ENGINES, EnginesReport([ROW, ROW]))
 
 
 @pytest.mark.exhaustive
@@ -114,12 +115,35 @@ def test_programs_of_terms_stand_below_the_arrays_they_are_compared_with() -> No
     program = TermProgram(
         programs=8, pixels=32, terms=3, weight_terms=0.88, cycles=500, lane=Area(50, 0, 1, 0, 0), blocks=7
     )
-    text = page(EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, programs=[program])]), {})
+    text = page(EnginesReport([msgspec.structs.replace(ROW, programs=[program])]), {})
     luts = 1000 + 8 * 32 * 50
     density = 1e9 / 500 / luts
     assert "| 8 × 3, 32 pixels |" in text and f"{luts:,} |" in text and " 19 |" in text
     assert f"{density:.2f} |" in text and f"{density / ROW.density:.2f} |" in text
     assert f"fit the device's 280 memory blocks would do {density / ROW.density:.2f} times (`post`)" in text
     larger = msgspec.structs.replace(program, blocks=300)
-    text = page(EnginesReport("zynq7020", "xc7", [msgspec.structs.replace(ROW, programs=[larger])]), {})
+    text = page(EnginesReport([msgspec.structs.replace(ROW, programs=[larger])]), {})
     assert "No program's maps fit the device's 280 memory blocks." in text
+
+
+def test_engines_that_were_placed_are_compared_at_their_clocks() -> None:
+    post = msgspec.structs.replace(
+        ROW, preset="ice40up5k", placed=PlacedEngine(Area(3000, 0, 900, 24, 3), [30, 20, 24])
+    )
+    rival = msgspec.structs.replace(RIVAL, preset="ice40up5k", placed=PlacedEngine(Area(2700, 0, 900, 24, 3), [32.0]))
+    assert post.luts == 3000 and post.placed_rate == 24e3 and post.placed_density == 8e3
+    text = page(EnginesReport([ROW, rival, post]), {})
+    ratio = 8e3 / (32e6 / 900 / 2.7)
+    said = (
+        f"at the clock that each reaches, the engine with `post` does {ratio:.2f} times what that with `uniform-sign`"
+    )
+    assert said in text and " 24.0 (3) | " in text
+    assert findings(EnginesReport([rival, post])).endswith(f"{ratio:.2f} at 4 bits (made up on `ice40up5k`, placed).\n")
+    mixed = page(EnginesReport([msgspec.structs.replace(rival, placed=None), post]), {})
+    assert "at one clock, the engine with `post` does" in mixed  # where one has no clock none is compared by it
+
+
+def test_a_placed_engine_without_a_clock_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is placed without a clock"):
+        row = msgspec.structs.replace(ROW, placed=PlacedEngine(LANE, []))
+        write_record(tmp_path / "engines.json", ENGINES, EnginesReport([row]))

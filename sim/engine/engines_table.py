@@ -1,0 +1,132 @@
+"""The table of engines for one device and one width, and the sentence that says what POST does beside the others."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from statistics import mode
+
+from asq_model.common.markdown import markdown_table
+from sim.engine.engines_report import UNIFORM, EngineRow, title_of
+from sim.explore.design_rows import Row
+
+MEGAHERTZ = 100  # at which rates are given where nothing was placed
+COUNTED = (
+    ("lane", "LUTs a product"),
+    ("luts", "LUTs"),
+    ("ffs", "flip-flops"),
+    ("dsps", "multiplier blocks"),
+    ("blocks", "memory blocks"),
+)
+RATES = (("rate", f"images/s at {MEGAHERTZ} MHz"), ("density", "images/s a MHz and 1,000 LUTs"))
+PLACED_RATES = (
+    ("clock", "MHz, placed"),
+    ("rate", "images/s"),
+    ("density", "images/s a MHz and 1,000 LUTs"),
+    ("placed density", "images/s a 1,000 LUTs"),
+)
+Energies = Mapping[tuple[str, int, int], float]  # by unit, bits of a weight and of an activation
+
+
+def energies_of(rows: Iterable[Row]) -> Energies:
+    """Switching a product in arrays of one stage and symmetric levels, POST's without fraction bits."""
+    plain = (
+        row for row in rows if row.stages == 1 and not row.frac and row.kind in ("", "symmetric", "sign-magnitude")
+    )
+    return {
+        (row.unit, row.weight_bits, row.activation_bits): row.per_product
+        for row in plain
+        if row.target == "energy" and row.form == "array8x8" and row.per_product is not None
+    }
+
+
+def by_device_and_width(rows: list[EngineRow]) -> Iterator[tuple[str, int, int, list[EngineRow]]]:
+    """The rows of a page in groups of one FPGA family and one width, as they stand: family, both widths, rows."""
+    groups: dict[tuple[str, int, int], list[EngineRow]] = {}
+    for row in rows:
+        groups.setdefault((row.family, row.weight_bits, row.activation_bits), []).append(row)
+    for (family, weights, activations), found in groups.items():
+        yield family, weights, activations, found
+
+
+def main_preset(rows: list[EngineRow]) -> str:
+    """The preset of most rows."""
+    return mode(row.preset for row in rows)
+
+
+def merit(row: EngineRow, placed: bool) -> float:
+    """What engines are compared by: images a second and LUT, at the clock of each or at one clock for all."""
+    return row.placed_density if placed and row.placed_density is not None else row.density
+
+
+def columns_of(placed: bool) -> tuple[tuple[str, str], ...]:
+    """Keys and titles of a table of engines that were placed, or of others."""
+    return (
+        ("products", "products"),
+        ("cycles", "cycles an image"),
+        ("latency", "latency"),
+        ("busy", "products busy"),
+        ("first", "cycles a tile of the first layer"),
+        *COUNTED,
+        *(PLACED_RATES if placed else RATES),
+        ("over", "over uniform"),
+        ("energy", "switching a product"),
+        ("accuracy", "top-1, %"),
+        ("simulated", "images in RTL"),
+        ("network", "network"),
+    )
+
+
+def engines_table(rows: list[EngineRow], energies: Energies) -> str:
+    """The rows of one device and one width, in Markdown. energies: of the hardware report (`energies_of`)."""
+    placed = all(row.placed for row in rows)
+    usual = main_preset(rows)
+    rival = next((row for row in rows if is_rival(row) and row.preset == usual), None)
+    lines = []
+    for row in rows:
+        energy = None if row.kind else energies.get((row.unit, row.product_bits, row.activation_bits))
+        rate = row.placed_rate if placed else MEGAHERTZ * 1e6 / row.cycles
+        over = None if rival is None else merit(row, placed) / merit(rival, placed)
+        lines.append(
+            {
+                "products": title_of(row, usual),
+                "cycles": f"{row.cycles:,.1f}",
+                "latency": f"{row.latency:,}",
+                "busy": f"{row.busy:.0%}",
+                "first": f"{row.first_layer} ({row.any_first_layer})",
+                "lane": f"{row.area.lane.luts * row.lanes / row.products:.1f}",
+                "luts": f"{row.luts:,}",
+                "ffs": f"{row.total.ffs:,}",
+                "dsps": f"{row.total.dsps:,}",
+                "blocks": f"{row.total.memories if row.placed else row.blocks:,}",
+                "clock": f"{row.placed.megahertz:.1f} ({len(row.placed.clocks)})" if row.placed else "",
+                "rate": f"{rate:,.0f}",
+                "density": f"{row.density:.2f}",
+                "placed density": f"{merit(row, placed):.1f}",
+                "over": "not measured" if over is None else f"{over:.2f}",
+                "energy": "not measured" if energy is None else f"{energy:.0f}",
+                "accuracy": f"{100 * row.right / row.tested:.2f}",
+                "simulated": f"{row.simulated}",
+                "network": f"`{row.network}`",
+            }
+        )
+    return markdown_table(lines, columns_of(placed))
+
+
+def is_rival(row: EngineRow) -> bool:
+    """Whether a row is an engine of whole uniform products, which the others are compared with."""
+    return row.unit == UNIFORM and not row.serial
+
+
+def verdict(rows: list[EngineRow]) -> str:
+    """What POST's engine does beside the others of a device and a width, in a sentence."""
+    placed = all(row.placed for row in rows)
+    usual = main_preset(rows)
+    post = [row for row in rows if row.unit == "post"]
+    others = [row for row in rows if row.unit != "post"]
+    if not post or not others:
+        return "POST beside others: not measured."
+    best = max(post, key=lambda row: merit(row, placed))
+    parts = [
+        f"{merit(best, placed) / merit(row, placed):.2f} times what that with `{title_of(row, usual)}` does"
+        for row in others
+    ]
+    clock = "at the clock that each reaches" if placed else "at one clock"
+    return f"In images a second and LUT, {clock}, the engine with `{title_of(best, usual)}` does {', '.join(parts)}."

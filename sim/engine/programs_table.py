@@ -1,0 +1,69 @@
+"""The table of programs of terms: what the networks of a page's engines would take in the other organisation."""
+
+from collections.abc import Iterator
+
+from asq_model.common.markdown import markdown_table
+from sim.engine.engines_report import EngineRow, title_of
+from sim.engine.term_program import TermProgram
+
+COLUMNS = (
+    ("products", "level set"),
+    ("form", "terms a cycle"),
+    ("terms", "terms a weight"),
+    ("cycles", "cycles an image"),
+    ("lane", "LUTs a lane"),
+    ("luts", "LUTs"),
+    ("blocks", "memory blocks"),
+    ("density", "images/s a MHz and 1,000 LUTs"),
+    ("over", "over the arrays"),
+)
+
+
+def programs_table(rows: list[EngineRow]) -> str:
+    """The networks of a width as programs of terms, in Markdown: a line for each form; empty where there are none."""
+    lines = list(program_lines(rows))
+    return markdown_table(lines, COLUMNS) if lines else ""
+
+
+def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
+    """The networks of a width as programs of terms: a line for each form."""
+    for row in rows:
+        for program in row.programs:
+            density = density_of(row, program)
+            yield {
+                "products": title_of(row, row.preset),
+                "form": f"{program.programs} × {program.terms}, {program.pixels} pixels",
+                "terms": f"{program.weight_terms:.2f}",
+                "cycles": f"{program.cycles:,}",
+                "lane": f"{program.lane.luts:,}",
+                "luts": f"{program_luts(row, program):,}",
+                "blocks": f"{row.other_blocks + program.blocks:,}",
+                "density": f"{density:.2f}",
+                "over": f"{density / row.density:.2f}",
+            }
+
+
+def program_verdict(rows: list[EngineRow], blocks: int) -> str:
+    """What programs of terms would do beside the arrays, where their copies of maps fit so many blocks of memory."""
+    parts = []
+    for row in rows:
+        fitting = [program for program in row.programs if row.other_blocks + program.blocks <= blocks]
+        if fitting:
+            best = max(fitting, key=lambda program: density_of(row, program))
+            parts.append(f"{density_of(row, best) / row.density:.2f} times (`{title_of(row, row.preset)}`)")
+    if not parts:
+        return f"No program's maps fit the device's {blocks} memory blocks."
+    return (
+        f"In images a second and LUT, the best one whose maps fit the device's {blocks} memory blocks would do"
+        f" {', '.join(parts)} what the arrays do."
+    )
+
+
+def density_of(row: EngineRow, program: TermProgram) -> float:
+    """Images a second, a MHz and a thousand LUTs of a program of terms."""
+    return 1e9 / program.cycles / program_luts(row, program)
+
+
+def program_luts(row: EngineRow, program: TermProgram) -> int:
+    """LUTs of its lanes and of all that the engine of arrays has beside its own."""
+    return row.area.rest.luts + program.programs * program.pixels * program.lane.luts
