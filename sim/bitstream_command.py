@@ -61,6 +61,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
         if family not in FLOWS:
             click.echo(f"no bitstream: open tools here place {' and '.join(FLOWS)} only")
             return
+        click.echo(f"placing and routing; progress is in {place / FLOWS[family].placer}.log", err=True)
         path, made = write_bitstream(family, list(chosen.device), place)
         bar.advance()
     rate = made.megahertz * 1e6 / compiled.cycles

@@ -1,13 +1,11 @@
 """An engine with a network in it on a device: synthesised, placed, routed and packed to a bitstream by open tools."""
 
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import Struct
 
-from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint
 from asq_model.common.records import Digest, Positive, Schema, remembered
 from hw.engine.compiler.compiled import Compiled
@@ -16,7 +14,7 @@ from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.presets import Preset
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.nextpnr_clock import read_clock
-from sim.measure.tools import find_tool, flat
+from sim.measure.tools import find_tool, flat, run_tool
 from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
 TOP = "engine"
@@ -108,8 +106,8 @@ def write_bitstream(family: str, device: list[str], folder: Path, seed: int = SE
     def place() -> Bitstream:
         out.mkdir(exist_ok=True)
         files = ["--json", str(netlist.resolve()), flow.output, "placed", "--report", "report.json"]
-        run([flow.placer, *options, *files], out)
-        run([flow.packer, "placed", path.name], out)
+        run_tool([find_tool(flow.placer), *options, *files], out)
+        run_tool([find_tool(flow.packer), "placed", path.name], out)
         return Bitstream(read_clock(out / "report.json"), fingerprint([], [path]))
 
     def is_whole(made: Bitstream) -> bool:
@@ -117,12 +115,3 @@ def write_bitstream(family: str, device: list[str], folder: Path, seed: int = SE
 
     inputs = fingerprint([options, version(flow.placer), flow.packer], [netlist])
     return path, remembered(out / "bitstream.json", BITSTREAM, inputs, place, is_whole)
-
-
-def run(words: list[str], folder: Path) -> None:
-    """Run a tool of this environment in a folder. Raises InputError with the error that it names."""
-    done = subprocess.run([find_tool(words[0]), *words[1:]], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
-        said = next((line for line in lines if "ERROR" in line), lines[-1])
-        raise InputError(f"{words[0]} failed in {folder}: {said}")

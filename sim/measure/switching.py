@@ -17,7 +17,6 @@ net as much as a NAND's.
 import json
 import re
 import shutil
-import subprocess
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +30,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
-from sim.measure.tools import flat, run_yosys
+from sim.measure.tools import flat, run_tool, run_yosys
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
@@ -77,21 +76,12 @@ def map_to_netlist(verilog: Path, top: str, folder: Path) -> dict:
     return json.loads((folder / "netlist.json").read_text())["modules"][top]
 
 
-def run_command(words: list[str], folder: Path) -> None:
-    """Run a command in a folder. Raises InputError with the first error that it names, or its last line."""
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        lines = (done.stdout + done.stderr).strip().splitlines() or [f"it ended with {done.returncode}"]
-        message = next((line for line in lines if "error" in line.lower()), lines[-1])
-        raise InputError(f"{words[0]} failed in {folder}: {message}")
-
-
 def build(folder: Path, runtime: Path) -> Path:
     """Build the simulator of `driver.v`, `netlist.v` and `harness.cpp`; return the executable."""
     place = folder / "obj_dir"
     shutil.rmtree(place, ignore_errors=True)
     options = ["--trace-saif", "-Wno-fatal", *VERILATOR_OPTIONS, "--top", "driver"]
-    run_command(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
+    run_tool(["verilator", "--cc", "--exe", *options, "driver.v", "netlist.v", "harness.cpp"], folder)
     compile_design(place, "Vdriver.mk", "Vdriver", OPTIMISATION, runtime, folder / "build.log")
     return place / "Vdriver"
 
@@ -124,8 +114,8 @@ def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: P
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
     limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
     simulator = str(build(folder, runtime).resolve())
-    run_command([simulator, "start.saif", "0"], folder)
-    run_command([simulator, "run.saif", str(limit)], folder)
+    run_tool([simulator, "start.saif", "0"], folder)
+    run_tool([simulator, "run.saif", str(limit)], folder)
     return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
 
 

@@ -31,3 +31,20 @@ def run_yosys(script: str, folder: Path) -> None:
     if done.returncode:
         lines = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
         raise InputError(f"Yosys could not synthesise in {folder}: {lines[0]}")
+
+
+def run_tool(words: list[str], folder: Path) -> None:
+    """Run a command in a folder; what it prints stands in `<its name>.log` there while it runs.
+
+    Raises InputError with the first error that it names, or its last line.
+    """
+    name = Path(words[0]).name
+    log = folder / f"{name}.log"
+    with log.open("w", encoding="utf-8") as printed:
+        done = subprocess.run(words, cwd=folder, stdout=printed, stderr=subprocess.STDOUT)
+    if done.returncode:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = lines[-1] if lines else f"it ended with {done.returncode}"
+        raise InputError(
+            f"{name} failed in {folder}: {next((line for line in lines if 'error' in line.lower()), last)}"
+        )

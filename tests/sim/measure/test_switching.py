@@ -144,10 +144,3 @@ def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
     monkeypatch.setattr(ArraySpec, "sums", lambda *words: {"sum": made(*words)["sum"] + 1})
     with pytest.raises(InputError, match=rf"gates of {spec.name} compute wrongly: \S+ tile 0 vector 0 sum 0: expected"):
         measure_switching(spec, small_golden, build_root, FEW + 1)
-
-
-def test_what_cannot_be_done_is_one_line(tmp_path):
-    with pytest.raises(InputError, match=f"false failed in {tmp_path}: it ended with 1"):
-        switching.run_command(["false"], tmp_path)
-    with pytest.raises(InputError, match=r"sh failed in .*: an error$"):
-        switching.run_command(["sh", "-c", "echo begin; echo an error >&2; echo end >&2; exit 1"], tmp_path)

@@ -1,0 +1,20 @@
+"""Commands that measurements run: a failure is one line, and what a command prints can be read while it runs."""
+
+from pathlib import Path
+
+import pytest
+
+from asq_model.common.errors import InputError
+from sim.measure.tools import run_tool
+
+
+def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"false failed in {tmp_path}: it ended with 1"):
+        run_tool(["false"], tmp_path)
+    with pytest.raises(InputError, match=r"sh failed in .*: an error$"):
+        run_tool(["sh", "-c", "echo begin; echo an error >&2; echo end >&2; exit 1"], tmp_path)
+
+
+def test_what_a_command_prints_is_there_while_it_runs(tmp_path: Path) -> None:
+    run_tool(["/bin/sh", "-c", "echo placing; cp sh.log seen"], tmp_path)
+    assert (tmp_path / "seen").read_text() == "placing\n"
