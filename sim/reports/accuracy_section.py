@@ -23,13 +23,13 @@ COLUMNS = (
 
 
 def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
-    """A table of points by FPGA family, the least accurate first."""
+    """A table of points by FPGA family, the least accurate first; mapped arrays of all families are one line."""
     lines: dict[tuple[str, Measured], dict[str, object]] = {}
     means: dict[tuple[str, Measured], float] = {}
     for target, members in points.items():
         for point in members:
             accuracy = point.accuracy
-            key = point.row.name, accuracy.measured
+            key = point.title, accuracy.measured
             means[key] = accuracy.mean
             line = lines.setdefault(key, {"network": accuracy.measured.network, "weights": point.title})
             line |= {"arithmetic": accuracy.arithmetic, "seeds": accuracy.seeds}
@@ -51,8 +51,10 @@ def apart(ours: Accuracy, theirs: Accuracy) -> str:
     return f"{difference:+.2f} points, {'less' if within else 'more'} than seeds are apart"
 
 
-def comparison(members: list[AccuracyPoint], network: str, target: str) -> str | None:
-    """The smallest POST array against the smallest uniform one, of weights alike wide; None unless there are both."""
+def comparison(members: list[AccuracyPoint], network: str, target: str) -> tuple[str, str] | None:
+    """The smallest POST array against the smallest uniform one, of weights alike wide: (their areas, their accuracies)
+    in words. None unless there are both.
+    """
     fitting = [
         point
         for point in members
@@ -64,17 +66,23 @@ def comparison(members: list[AccuracyPoint], network: str, target: str) -> str |
         return None
     ratio = ours.luts_per_product / theirs.luts_per_product
     accuracies = f"{ours.accuracy.mean:.2f} % against {theirs.accuracy.mean:.2f} %"
-    return f"{ratio:.2f} on {SHORT[target]} ({accuracies}: {apart(ours.accuracy, theirs.accuracy)})"
+    return f"{ratio:.2f} on {SHORT[target]}", f"{accuracies}: {apart(ours.accuracy, theirs.accuracy)}"
 
 
 def compare_arrays(points: dict[str, list[AccuracyPoint]]) -> str:
-    """`comparison` for each network and FPGA family that has both; empty without any."""
-    by_network: dict[str, list[str]] = {}
+    """`comparison` for each network and FPGA family that has both, the families with the same accuracies together;
+    empty without any.
+    """
+    by_network: dict[str, dict[str, list[str]]] = {}
     for target, members in points.items():
         for network in dict.fromkeys(point.accuracy.measured.network for point in members):
-            if (sentence := comparison(members, network, target)) is not None:
-                by_network.setdefault(network, []).append(sentence)
-    sentences = "; ".join(f"{network} {', '.join(parts)}" for network, parts in by_network.items())
+            if (words := comparison(members, network, target)) is not None:
+                area, accuracies = words
+                by_network.setdefault(network, {}).setdefault(accuracies, []).append(area)
+    sentences = "; ".join(
+        f"{network} {'; '.join(', '.join(areas) + f' ({accuracies})' for accuracies, areas in parts.items())}"
+        for network, parts in by_network.items()
+    )
     return text("equal", bits=FULL_WIDTHS[0], sentences=sentences) if sentences else ""
 
 

@@ -94,7 +94,7 @@ def chart_of(rows: list[Row]) -> dict[str, Any] | None:
         chart = chart.transform_filter(pick)
     return (
         chart.configure(background="transparent")
-        .configure_axis(**INK, **AXIS_INK, gridOpacity=0.15)
+        .configure_axis(**INK, **AXIS_INK, gridOpacity=0.15, labelOverlap="greedy", labelSeparation=6)
         .configure_legend(**INK, orient="bottom")
         .configure_view(stroke=None)
         .to_dict()

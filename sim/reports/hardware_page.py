@@ -9,7 +9,7 @@ from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
 from sim.explore.ranking import best_rival, group
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
-from sim.reports.verdict import GAIN_COLUMNS, gains, placing_spread, serial_lines, verdict
+from sim.reports.verdict import GAIN_COLUMNS, gains, opening, placing_spread, serial_lines, verdict
 from sim.vectors.array_tiles import GOLDEN_VECTORS
 
 COLUMNS = (
@@ -128,11 +128,11 @@ def sections(
     """The page. headline: the Markdown line of the first picture; pictures: lines of the others; what follows are
     finished parts, empty for none.
     """
-    lines = ["# What POST costs and gains in hardware", "", headline, "", verdict(rows), ""]
+    lines = ["# What POST costs and gains in hardware", "", headline, "", opening(rows), ""]
     lines += ["## Words", "", text("words"), "", "## POST over uniform", ""]
     lines += [" ".join(filter(None, (text("gains"), placing_spread(rows)))), ""]
     lines += [markdown_table(list(gains(rows)), GAIN_COLUMNS), ""]
-    lines += [text("serial"), "", *serial_lines(rows), "", text("claim"), ""]
+    lines += ["The aims:", "", verdict(rows), "", text("serial"), "", *serial_lines(rows), "", text("claim"), ""]
     lines += [*pictures, ""]
     lines += ["## Accuracy at equal cost", "", *accuracy, ""] if accuracy else []
     for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED)):

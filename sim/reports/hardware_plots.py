@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,17 @@ from sim.explore.design_rows import Row
 from sim.explore.ranking import front
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
-from sim.reports.name_points import name_points
+from sim.reports.name_points import line_boxes, name_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-FRONT_OPACITY, PALE, BAR_OPACITY = 0.5, 0.55, 0.6
+FRONT_OPACITY, BAR_OPACITY = 0.5, 0.6
+TEXT = {"title": 11, "panel": 10, "axis": 9.5, "tick": 9, "legend": 9}  # points: a picture is read on a phone too
 MARKS = {"POST": ("o", "#c2410c"), "uniform": ("s", "#2563eb"), "other level sets": ("^", "#6b7280")}
+THROUGHPUT, ERROR = "Throughput against area", "Error against area"
 OTHERS = "pot", "apot", "e2m1"
 MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
 
@@ -35,7 +38,7 @@ def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, l
     matplotlib.rcParams["svg.fonttype"] = "none"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
     lines = -(-panels // columns)
-    figure = Figure(figsize=(5.5 * columns, 3.6 * lines), layout="constrained")
+    figure = Figure(figsize=(5.5 * columns, 4.2 * lines), layout="constrained")
     figure.patch.set_facecolor("white")
     figure.patch.set_gid(PAPER)
     axes = figure.subplots(lines, columns, squeeze=False).flatten()
@@ -43,19 +46,27 @@ def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, l
         axis.set_axis_off()
     for axis in axes[:panels]:
         axis.patch.set_alpha(0)
-        axis.tick_params(colors=INK, labelsize=8)
+        axis.tick_params(colors=INK, labelsize=TEXT["tick"])
         axis.grid(alpha=0.2)
         for spine in axis.spines.values():
             spine.set_color(INK)
         for text in (axis.xaxis.label, axis.yaxis.label, axis.title):
             text.set_color(INK)
-            text.set_size(9)
+            text.set_size(TEXT["axis"])
     marks = {name: Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for name, (mark, colour) in MARKS.items()}
     marks["Pareto front"] = Line2D([], [], color=INK, lw=0.8, alpha=FRONT_OPACITY)
-    marks["pale: another is better in both"] = Line2D([], [], marker="o", color=INK, lw=0, ms=5, alpha=PALE)
+    marks["hollow: another is better in both"] = Line2D([], [], marker="o", color=INK, lw=0, ms=5, mfc="none")
     if bars:
         marks[bars] = Line2D([], [], marker="|", color=INK, lw=0, ms=10, alpha=BAR_OPACITY)
-    figure.legend(marks.values(), marks, loc="outside lower center", ncols=3, fontsize=8, labelcolor=INK, frameon=False)
+    figure.legend(
+        marks.values(),
+        marks,
+        loc="outside lower center",
+        ncols=2,
+        fontsize=TEXT["legend"],
+        labelcolor=INK,
+        frameon=False,
+    )
     return figure, list(axes[:panels])
 
 
@@ -85,7 +96,7 @@ def series(points: Sequence[Point]) -> dict[str, list[int]]:
 
 
 def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
-    """Draw points, a series for each unit and widths, those on the Pareto front in full colour and joined. Returns
+    """Draw points, a series for each unit and widths, those on the Pareto front filled and joined. Returns
     them, these first. A small x is better; of y a high one, or a small one.
     """
     best_at = front([(point.x, -point.y if higher_is_better else point.y) for point in points])
@@ -98,9 +109,8 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
     for name, members in series(points).items():
         marker, colour = MARKS[MARK_OF[points[members[0]].family]]
         x, y = [points[index].x for index in members], [points[index].y for index in members]
-        opacity = [1 if index in best else PALE for index in members]
-        # One opacity for each point; matplotlib's types know one number only.
-        axis.scatter(x, y, 25, colour, marker=marker, alpha=opacity, linewidths=0, label=name)  # type: ignore[arg-type]
+        filled = [colour if index in best else "none" for index in members]
+        axis.scatter(x, y, 25, filled, marker=marker, edgecolors=colour, linewidths=1.2, label=name)
         for point in (points[index] for index in members):
             if point.spread is not None:
                 axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=BAR_OPACITY)
@@ -123,31 +133,34 @@ def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
 def draw(
     panels: dict[str, list[Point]],
     path: Path,
-    titles: tuple[str, str],
+    titles: tuple[str, str, str],
     higher_is_better: bool,
     columns: int = 1,
     bars: str = "",
 ) -> None:
-    """`scatter` each panel, its points by its title. titles: of the axes; columns: how many panels are beside each
-    other; bars: what bars are. Raises InputError if it cannot be written.
+    """`scatter` each panel, its points by its title. titles: of the picture and the axes; columns: how many panels are
+    beside each other; bars: what bars are. Raises InputError if it cannot be written.
     """
     figure, axes = figure_of(len(panels), columns, bars)
+    figure.suptitle(titles[0], fontsize=TEXT["title"], color=INK)
     drawn = []
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
         drawn.append(scatter(axis, points, higher_is_better))
-        axis.set_title(title, fontsize=10, color=INK)
-        axis.set_xlabel(titles[0])
-        axis.set_ylabel(titles[1])
+        axis.set_title(title, fontsize=TEXT["panel"], color=INK)
+        axis.set_xlabel(titles[1])
+        axis.set_ylabel(titles[2])
     figure.draw_without_rendering()  # where points are and how large texts is known after the layout only
     for axis, in_order in zip(axes, drawn, strict=True):
         names = [(point.title.replace("`", ""), point.x, point.y) for point in in_order]
-        name_points(axis, names, bar_boxes(axis, in_order))
+        joined = axis.transData.transform(axis.lines[0].get_xydata())
+        front_line = [box for ends in pairwise(joined) for box in line_boxes(*ends)]
+        name_points(axis, names, bar_boxes(axis, in_order), front_line)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     write_text(path, buffer.getvalue())
 
 
-def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int = 1) -> None:
+def draw_throughput(panels: dict[str, list[Row]], path: Path, title: str, columns: int = 1) -> None:
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     points = {
         title: [
@@ -157,16 +170,16 @@ def draw_throughput(panels: dict[str, list[Row]], path: Path, columns: int = 1) 
         ]
         for title, rows in panels.items()
     }
-    draw(points, path, ("LUTs", "products per second, 10⁹"), True, columns)
+    draw(points, path, (title, "LUTs", "products per second, 10⁹"), True, columns)
 
 
-def draw_error(panels: dict[str, list[Row]], path: Path, columns: int = 1) -> None:
+def draw_error(panels: dict[str, list[Row]], path: Path, title: str, columns: int = 1) -> None:
     """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
     points = {
         title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
         for title, rows in panels.items()
     }
-    draw(points, path, ("LUTs", "error of the results, % of their rms"), False, columns)
+    draw(points, path, (title, "LUTs", "error of the results, % of their rms"), False, columns)
 
 
 def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
@@ -184,13 +197,19 @@ def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
 
 
 def draw_swept(
-    rows: list[Row], titles: dict[str, str], drawn: Callable[[dict[str, list[Row]], Path, int], None], path: Path
+    rows: list[Row],
+    titles: dict[str, str],
+    drawn: Callable[[dict[str, list[Row]], Path, str, int], None],
+    path: Path,
+    title: str,
 ) -> None:
-    """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays."""
+    """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays.
+    titles: of targets; title: of the picture.
+    """
     drawn_targets = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
     if rows:
         panels = {title: members for title, members in panels_of(rows, drawn_targets).items() if members}
-        drawn(panels, path, len(drawn_targets))
+        drawn(panels, path, title, len(drawn_targets))
     else:
         path.unlink(missing_ok=True)  # of an earlier sweep
 
@@ -199,10 +218,13 @@ def draw_sweep(rows: list[Row], targets: list[str], out: Path) -> None:
     """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
     devices = {target: DEVICES[target].title for target in targets if target in DEVICES}
     families = {target: FPGA_FAMILIES[target].title for target in targets if target in FPGA_FAMILIES}
-    draw_swept([row for row in rows if row.mhz is not None], devices, draw_throughput, out / "throughput.svg")
-    draw_swept([row for row in rows if row.luts is not None], families, draw_error, out / "error.svg")
+    placed = [row for row in rows if row.mhz is not None]
+    counted = [row for row in rows if row.luts is not None]
+    draw_swept(placed, devices, draw_throughput, out / "throughput.svg", THROUGHPUT)
+    draw_swept(counted, families, draw_error, out / "error.svg", ERROR)
 
 
-def draw_accuracy(panels: dict[str, list[Point]], path: Path) -> None:
+def draw_accuracy(panels: dict[str, list[Point]], path: Path, title: str) -> None:
     """Accuracy in percent (mean over seeds, bars its spread) against LUTs a product, a panel per FPGA family."""
-    draw(panels, path, ("LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"), True, bars="± standard deviation")
+    titles = title, "LUTs a product, in an 8 × 8 array", "top-1 accuracy, %"
+    draw(panels, path, titles, True, bars="± standard deviation")

@@ -19,14 +19,15 @@ from sim.explore.ranking import group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
-from sim.reports.accuracy_points import accuracy_points, mean_accuracies
+from sim.reports.accuracy_points import ACTIVATIONS, accuracy_points, mean_accuracies
 from sim.reports.accuracy_section import accuracy_table, accuracy_words
 from sim.reports.design_chart import chart_of
 from sim.reports.hardware_page import sections
-from sim.reports.hardware_plots import draw_accuracy, draw_error, draw_throughput
+from sim.reports.hardware_plots import ERROR, THROUGHPUT, draw_accuracy, draw_error, draw_throughput
 from sim.reports.hardware_prose import TITLES, text, widths_text
 from sim.reports.headline import HEADLINE, PICTURE, draw_headline
 from sim.reports.html import write_html
+from sim.reports.verdict import ARRAY
 from sim.unrolled.page import findings as unrolled_findings
 from sim.unrolled.report import UNROLLED
 
@@ -35,22 +36,32 @@ SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
 ACCURACY = "hardware-accuracy.svg"
 
 
+def smallest_of_each(rows: list[Row]) -> list[Row]:
+    """The smallest row of each unit with its error: how many stages it has changes no product."""
+    smallest: dict[tuple[str, str, float], Row] = {}
+    for row in sorted((row for row in rows if row.luts is not None), key=lambda row: row.luts or 0):
+        smallest.setdefault((row.unit, row.kind, row.relative_error), row)
+    return [*smallest.values()]
+
+
 def pictures(rows: list[Row], folder: Path) -> list[str]:
     """Draw the arrays' Pareto plots; Markdown lines that show them and the winning lane."""
     shutil.copyfile(LANE, folder / "hardware-lane.svg")
-    lines = ["![The lane of POST's array](hardware-lane.svg)", ""]
+    lines = [text("pictures", lane="![The lane of POST's array](hardware-lane.svg)"), ""]
     for widths in SHOWN:
-        name = f"{widths[0]}x{widths[1]}"
-        members = {FPGA_FAMILIES[target].title: group(rows, widths, "array8x8", target) for target in FPGA_FAMILIES}
-        placed = {DEVICES[target].title: group(rows, widths, "array8x8", target) for target in DEVICES}
+        name, of = f"{widths[0]}x{widths[1]}", f"arrays of 8 × 8, {widths_text(widths)}"
+        members = {FPGA_FAMILIES[target].title: group(rows, widths, ARRAY, target) for target in FPGA_FAMILIES}
+        placed = {DEVICES[target].title: group(rows, widths, ARRAY, target) for target in DEVICES}
         placed = {title: rows for title, rows in placed.items() if any(row.mhz is not None for row in rows)}
-        members = {title: rows for title, rows in members.items() if rows}
+        members = {title: smallest_of_each(rows) for title, rows in members.items() if rows}
         if placed:
-            draw_throughput(placed, folder / f"hardware-throughput-{name}.svg")
-            lines += [f"![Throughput against area, 8 × 8 arrays, {name} bits](hardware-throughput-{name}.svg)", ""]
+            title, picture = f"{THROUGHPUT}, {of}", f"hardware-throughput-{name}.svg"
+            draw_throughput(placed, folder / picture, title)
+            lines += [f"![{title}]({picture})", ""]
         if members:
-            draw_error(members, folder / f"hardware-error-{name}.svg")
-            lines += [f"![Error against area, 8 × 8 arrays, {name} bits](hardware-error-{name}.svg)", ""]
+            title, picture = f"{ERROR}, {of}", f"hardware-error-{name}.svg"
+            draw_error(members, folder / picture, title)
+            lines += [f"![{title}]({picture})", ""]
     return lines
 
 
@@ -66,8 +77,9 @@ def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
     if not points:
         return []
     panels = {FPGA_FAMILIES[target].title: [member.point for member in members] for target, members in points.items()}
-    draw_accuracy(panels, folder / ACCURACY)
-    picture = f"![Accuracy against area]({ACCURACY})"
+    title = f"Accuracy against area, activations of {ACTIVATIONS[1]} bits"
+    draw_accuracy(panels, folder / ACCURACY, title)
+    picture = f"![{title}]({ACCURACY})"
     return [accuracy_words(points, study["note"]), "", picture, "", accuracy_table(points)]
 
 

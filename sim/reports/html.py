@@ -10,6 +10,7 @@ from sim.reports.colours import INK, PAPER
 from sim.reports.design_chart import PLACE, chart_script, vega_script
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
+SORT_TABLES = Path(__file__).with_name("sort_tables.js")  # the site has it too, from docs/site
 BACKGROUND = re.compile(rf'<g id="{PAPER}">.*?</g>', re.DOTALL)
 CHART = f"""<section class="chart" hidden>
 <h3>Every placed design</h3>
@@ -17,6 +18,7 @@ CHART = f"""<section class="chart" hidden>
 nearer. Up and to the left is better.</p>
 <div id="{PLACE}"></div>
 </section>"""
+LINK = re.compile(r'<a href="(?!https?:|#)[^"]*">(.*?)</a>', re.DOTALL)  # to a file that is not beside this one
 PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 
 
@@ -55,7 +57,9 @@ def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> No
     body = markdown(text, extensions=["tables", "sane_lists"], output_format="html")
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     title = text.partition("\n")[0].lstrip("# ")
-    body = inlined(body, page.parent)
+    body = inlined(LINK.sub(r"\1", body), page.parent)
     template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
     plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
-    write_text(out, template.render(title=title, body=with_chart(body) if chart else body, place=PLACE, **plot))
+    body = with_chart(body) if chart else body
+    sort_tables = SORT_TABLES.read_text(encoding="utf-8").rstrip()
+    write_text(out, template.render(title=title, body=body, place=PLACE, sort_tables=sort_tables, **plot))

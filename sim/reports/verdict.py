@@ -4,7 +4,7 @@ A conclusion is made of outcomes, one for each group that an aim is for. A group
 ratio, and its outcome is "not measured".
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import mean
 
 from sim.explore.design_rows import Description, Row
@@ -60,29 +60,70 @@ def ratio_of(value: Gain | None) -> float | None:
     return None if value is None else value.ratio
 
 
-def verdict(rows: list[Row]) -> str:
-    """How far ahead POST's array is, which aims that meets, what a unit alone is worth, and the paper's B-fold."""
-    arrays = {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
-    ahead = "; ".join(f"{widths_text(widths)} {ratios(by_target)}" for widths, by_target in arrays.items())
-    aims = listed(
-        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), AIMS[widths]))
-        for widths, by_target in arrays.items()
-        for target, value in by_target.items()
+def span(values: Iterable[float | None]) -> str:
+    """The least and the largest of what was measured, such as `0.95 to 1.05 times`."""
+    measured = [value for value in values if value is not None]
+    if not measured:
+        return f"({NOT_MEASURED}) times"
+    return f"{' to '.join(dict.fromkeys(f'{value:.2f}' for value in (min(measured), max(measured))))} times"
+
+
+def tally(outcomes: Iterable[tuple[str, str]]) -> str:
+    """How many aims are met, such as `met in 2 of 4 comparisons, 1 not measured`."""
+    states = [state for _, state in outcomes]
+    missing = states.count(NOT_MEASURED)
+    if missing == len(states):
+        return NOT_MEASURED
+    return f"met in {states.count(MET)} of {len(states) - missing} comparisons" + (
+        f", {missing} {NOT_MEASURED}" if missing else ""
     )
-    folds = listed(
-        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), widths[0]))
-        for widths, by_target in serial_gains(rows).items()
+
+
+def array_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
+    """POST's best array over uniform's best, by width and FPGA family: what the aims are for."""
+    return {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
+
+
+def outcomes_of(
+    gains_by_width: dict[tuple[int, int], Gains], aims: Mapping[tuple[int, int], float]
+) -> list[tuple[str, str]]:
+    """(what is compared, outcome) of each width and target."""
+    return [
+        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), aims[widths]))
+        for widths, by_target in gains_by_width.items()
         for target, value in by_target.items()
-    )
+    ]
+
+
+def fold_outcomes(rows: list[Row]) -> list[tuple[str, str]]:
+    """`outcomes_of` the paper's B-fold: at B bits of a weight the aim is B."""
+    folds = serial_gains(rows)
+    return outcomes_of(folds, {widths: widths[0] for widths in folds})
+
+
+def aims_text() -> str:
+    return " and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items())
+
+
+def opening(rows: list[Row]) -> str:
+    """What the page opens with: how far ahead POST's array is, what a unit alone is worth, and the paper's B-fold."""
+    arrays = array_gains(rows)
+    alone = gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)
     return text(
-        "verdict",
-        ahead=ahead,
-        aims=" and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items()),
-        outcomes=aims,
+        "opening",
+        array=span(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
+        aims=aims_text(),
+        outcomes=tally(outcomes_of(arrays, AIMS)),
         widths=widths_text(FULL_WIDTHS),
-        alone=ratios(gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)),
-        folds=folds,
+        alone=span(map(ratio_of, alone.values())),
+        folds=tally(fold_outcomes(rows)),
     )
+
+
+def verdict(rows: list[Row]) -> str:
+    """Which aims are met, missed and not measured, by name."""
+    outcomes = listed(outcomes_of(array_gains(rows), AIMS))
+    return text("verdict", aims=aims_text(), outcomes=outcomes, folds=listed(fold_outcomes(rows)))
 
 
 def with_post(form: str) -> list[tuple[int, int]]:

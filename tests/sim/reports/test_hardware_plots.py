@@ -18,6 +18,7 @@ from sim.reports.hardware_plots import (
     scatter,
     series,
 )
+from sim.reports.hardware_report import smallest_of_each
 from sim.reports.html import inlined
 
 
@@ -34,7 +35,7 @@ def test_the_front_is_named_first():
 def test_a_picture_has_a_background_of_its_own_but_on_a_page_takes_the_page_s_colours(tmp_path):
     points = [point("`post` F = 0", 3, 70, spread=1.0), point("`uniform`", 1, 75, "uniform", 0.5)]
     for name in ("one", "two"):
-        draw_accuracy({"iCE40": points}, tmp_path / f"{name}.svg")
+        draw_accuracy({"iCE40": points}, tmp_path / f"{name}.svg", "Accuracy")
     svg = (tmp_path / "one.svg").read_text()
     assert svg == (tmp_path / "two.svg").read_text()
     assert "post F = 0" in svg and "POST" in svg and f'<g id="{PAPER}">' in svg and INK in svg
@@ -81,11 +82,18 @@ def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_eac
 
 def test_a_uniform_design_is_drawn_as_one_whichever_rows_are_missing(tmp_path):
     """A mark is of the family of the weights, not of what else is in the picture."""
-    draw_error({"ECP5": [swept("uniform", 4, 40)]}, tmp_path / "uniform.svg")
-    draw_error({"ECP5": [swept("post", 4, 40)]}, tmp_path / "post.svg")
+    draw_error({"ECP5": [swept("uniform", 4, 40)]}, tmp_path / "uniform.svg", "Error")
+    draw_error({"ECP5": [swept("post", 4, 40)]}, tmp_path / "post.svg", "Error")
     blue, orange, grey = "#2563eb", "#c2410c", "#6b7280"
     uniform, post = ((tmp_path / f"{name}.svg").read_text() for name in ("uniform", "post"))
     assert uniform.count(blue) > post.count(blue) and post.count(orange) > uniform.count(orange)
     assert uniform.count(grey) == post.count(grey)
     with pytest.raises(KeyError):
-        draw_error({"ECP5": [swept("post", 4, 40, family="unknown")]}, tmp_path / "unknown.svg")
+        draw_error({"ECP5": [swept("post", 4, 40, family="unknown")]}, tmp_path / "unknown.svg", "Error")
+
+
+def test_of_one_arithmetic_the_smallest_array_is_drawn_beside_its_error():
+    design = {"name": "post", "relative_error": 0.03}
+    one, two = (swept("post", 4, luts, stages=stages, **design) for stages, luts in ((1, 50), (2, 40)))
+    exact = swept("uniform", 4, 60, relative_error=0.0)
+    assert smallest_of_each([one, two, exact]) == [two, exact]

@@ -1,0 +1,1 @@
+../../sim/reports/sort_tables.js
