@@ -10,7 +10,7 @@ from sim.reports.colours import INK, PAPER
 from sim.reports.design_chart import PLACE, chart_script, vega_script
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
-SORT_TABLES = Path(__file__).with_name("sort_tables.js")  # the site has it too, from docs/site
+TABLES = Path(__file__).with_name("tables.js")  # the site has it too, from docs/site
 BACKGROUND = re.compile(rf'<g id="{PAPER}">.*?</g>', re.DOTALL)
 CHART = f"""<section class="chart" hidden>
 <h3>Every placed design</h3>
@@ -61,5 +61,5 @@ def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> No
     template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
     plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
     body = with_chart(body) if chart else body
-    sort_tables = SORT_TABLES.read_text(encoding="utf-8").rstrip()
-    write_text(out, template.render(title=title, body=body, place=PLACE, sort_tables=sort_tables, **plot))
+    tables = TABLES.read_text(encoding="utf-8").rstrip()
+    write_text(out, template.render(title=title, body=body, place=PLACE, tables=tables, **plot))

@@ -46,7 +46,7 @@ def name_points(
     from matplotlib.transforms import Bbox
 
     room = axis.get_window_extent()
-    at = [axis.transData.transform((x, y)) for _, x, y in names]
+    at = [place_of(axis, x, y) for _, x, y in names]
     taken = [*(Bbox.from_extents(x - 3, y - 3, x + 3, y + 3) for x, y in at), *bars]
     written_boxes: list[Bbox] = []
     for (text, x, y), point in zip(names, at, strict=True):
@@ -72,6 +72,12 @@ def name_points(
             written.remove()
 
 
+def place_of(axis: "Axes", x: float, y: float) -> tuple[float, float]:
+    """Where a point is drawn, in pixels."""
+    across, up = axis.transData.transform((x, y))
+    return float(across), float(up)
+
+
 def nearest(box: "Bbox", point: Sequence[float]) -> tuple[float, float]:
     """The place of a box that is nearest to a point."""
     return min(max(point[0], box.x0), box.x1), min(max(point[1], box.y0), box.y1)
@@ -93,5 +99,5 @@ def point_to(axis: "Axes", point: tuple[float, float], box: "Bbox") -> None:
     """Draw a thin line from a point to the nearest place of a box."""
     from matplotlib.lines import Line2D
 
-    end = axis.transData.inverted().transform(nearest(box, axis.transData.transform(point)))
+    end = axis.transData.inverted().transform(nearest(box, place_of(axis, *point)))
     axis.add_artist(Line2D([point[0], end[0]], [point[1], end[1]], lw=0.5, color=INK, alpha=0.5))

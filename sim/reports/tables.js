@@ -27,3 +27,8 @@ document.querySelectorAll("table:not([class]) th").forEach((title) => {
     sortTable(title);
   });
 });
+// A short cell stays on one line: a wide table scrolls on a narrow screen, and does not grow tall.
+const SHORT_CELL = 32; // characters
+document.querySelectorAll("table:not([class]) td").forEach((cell) => {
+  if (cell.textContent.length <= SHORT_CELL) cell.classList.add("short");
+});

@@ -1,1 +1,0 @@
-../../sim/reports/sort_tables.js
