@@ -1,5 +1,6 @@
 """The pages in docs/results come from the records beside them: no figure was typed, no sentence is of another run."""
 
+import re
 import shutil
 
 import pytest
@@ -53,6 +54,15 @@ def test_every_page_of_results_has_the_data_that_it_comes_from():
     pages = [page for page in RESULTS.glob("*.md") if not page.with_suffix(".json").is_file()]
     assert [page.name for page in pages] == [logged_runs_page.PAGE]
     assert pages[0].read_text(encoding="utf-8") == logged_runs_page.render_page(logged_runs_page.read_logs(RESULTS))
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name
+)
+def test_a_block_of_code_opens_with_one_word(page):
+    """With more the site takes the block's end for a beginning, and shows the rest of the page as code."""
+    fences = re.findall(r"^ *```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert all(re.fullmatch(r"\w*", word) for word in fences) and not any(fences[1::2])
 
 
 def test_the_pages_are_written_anew(command, refused, tmp_path):

@@ -16,7 +16,8 @@ from asq_model.spec.units import TWOS_COMPLEMENT, UNITS
 from hw.cli import cli
 
 PAGE = (ROOT / "docs" / "verilog.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```beats (.*?)\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = re.findall(r"^`(UNIT=[^`]*)`:\n\n```beats\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
+assert len(EXAMPLES) == PAGE.count("```beats")
 
 
 def emitted(options: str, folder):
