@@ -33,9 +33,9 @@ def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path |
         if read_for_retraining(out).get("fingerprint") == recipe_fingerprint(recipe, digest):
             click.echo(f"{out} is up to date", err=True)
             return out
-    from asq_model.training.train import Run, train
+    from asq_model.training.train import RunOptions, train
 
-    config = train(recipe, out, Run(start=start, **run))
+    config = train(recipe, out, RunOptions(start=start, **run))
     right = config.get("quantised_correct", config["full_precision_correct"])
     click.echo(f"{out}: {right} of {config['test_images']} held-out images correct", err=True)
     return out

@@ -16,7 +16,7 @@ from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
-from sim.explore.design_rows import ASIC, TABLE, TARGETS, Measured, Row, columns_of
+from sim.explore.design_rows import ASIC, TABLE, TARGETS, DesignRow, Measured, columns_of
 from sim.explore.design_space import FORMS, designs, grid_of
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import tasks_of
@@ -70,7 +70,7 @@ def synth(
         click.echo(paragraph(line))
 
 
-def csv_text(rows: list[Row]) -> str:
+def csv_text(rows: list[DesignRow]) -> str:
     """Rows as CSV, a column for every key that one of them has."""
     lines = [columns_of(row) for row in rows]
     columns = list(dict.fromkeys(key for line in lines for key in line))

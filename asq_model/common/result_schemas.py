@@ -114,7 +114,7 @@ class RunTask(TypedDict):
     seed: Seed
 
 
-class Run(RunTask):
+class StudyRun(RunTask):
     """A training of a study and how many test images its network classifies correctly; stored_bits: of a weight."""
 
     correct: Count
@@ -145,7 +145,7 @@ class StudyResults(TypedDict):
     versions: Versions
     start: list[Start]
     data: Digest
-    runs: list[Run]
+    runs: list[StudyRun]
     failed: list[FailedRun]
 
 

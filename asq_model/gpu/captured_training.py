@@ -17,7 +17,7 @@ from asq_model.gpu.device_images import DeviceImages
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.memory_layout import laid_as
-from asq_model.training.state import Run, TrainingState
+from asq_model.training.state import RunOptions, TrainingState
 
 EAGER_STEPS = 3  # before the capture: each layer's step starts, cuDNN measures its algorithms
 
@@ -35,7 +35,7 @@ class CapturedTraining:
         if recipe.precision != "float32":
             raise InputError(f"precision is {recipe.precision}; a captured training has float32", "precision")
         self.recipe, self.images, self.device = recipe, images, images.device
-        self.state = TrainingState(recipe, images.dataset, Run(device=self.device.type, start=start))
+        self.state = TrainingState(recipe, images.dataset, RunOptions(device=self.device.type, start=start))
         if recipe.quantised_epochs:
             self.state.start_quantised()
         self.model = self.state.model

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from asq_model.common.result_schemas import StudyResults
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.trained_out import NETWORKS, Row, TrainedOut, Trial, epochs, row_of, seed
+from asq_model.studies.trained_out import NETWORKS, TrainedOut, TrainedOutRow, Trial, epochs, row_of, seed
 
 
 class LoggedRun(NamedTuple):
@@ -74,7 +74,9 @@ def runs_of_tables(study: StudyResults) -> Iterator[LoggedRun]:
             yield run._replace(checkpoint=start["digest"][:12])
     part = TABLES[study["table"]].title.partition(":")[0]
     for trained in study["runs"]:
-        row = Row(trained["bits"], trained["bits"], trained["family"], trained["kind"], trained["activations"])
+        row = TrainedOutRow(
+            trained["bits"], trained["bits"], trained["family"], trained["kind"], trained["activations"]
+        )
         right = f"{trained['correct']} of {trained['images']}"
         network = NETWORKS.get(trained["network"], trained["network"])
         run = LoggedRun(part, network, f"{row.precision} {row.label}", trained["seed"], study["epochs"], right)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asq_model.studies.trained_out import Groups, Row
+from asq_model.studies.trained_out import Groups, TrainedOutRow
 from asq_model.studies.verdicts import UNDECIDED
 
 CONFIDENCE = 0.95
 MOST_SEEDS = 1000  # beyond it, a difference is as good as none
 FALLEN = 10  # points below the best seed of its line: a run that collapsed, which is no matter of spread
 
-Pair = tuple[Row, Row]  # the line said to be better, and the line that it is set against
+Pair = tuple[TrainedOutRow, TrainedOutRow]  # the line said to be better, and the line that it is set against
 
 
 class PairedTest(NamedTuple):
@@ -79,7 +79,7 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
     deviation, freedom = spread(groups, pairs[0][0].precision) if pairs else (0.0, 0)
     if not freedom:
         return None
-    weights: Counter[tuple[Row, int]] = Counter()
+    weights: Counter[tuple[TrainedOutRow, int]] = Counter()
     for (one, other), number in runs:
         weights[one, number] += 1
         weights[other, number] -= 1
@@ -95,7 +95,7 @@ def two_sided(difference: float, error: float, freedom: int) -> float:
     return float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
 
 
-def mean_tests(groups: Groups) -> dict[Row, PairedTest]:
+def mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
     """The test of each line's mean against zero; empty where no line has two values.
 
     The spread about a line's mean is pooled over the lines of one precision.

@@ -6,7 +6,7 @@ from asq_model.spec.levels import EXPONENTIAL, KINDS
 
 
 @dataclass(frozen=True)
-class Row:
+class PaperRow:
     """One line of a table: the level set of the weights, the quantiser of the activations, the bits of both."""
 
     bits: int
@@ -24,10 +24,10 @@ class Row:
         return self.activations.upper() + weights
 
 
-def method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[Row]:
+def method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[PaperRow]:
     """The rows of a method at several widths, with every level set where it has some."""
     kinds = KINDS if family in EXPONENTIAL else ("",)
-    return [Row(width, family, kind, activations) for width in bits for kind in kinds]
+    return [PaperRow(width, family, kind, activations) for width in bits for kind in kinds]
 
 
 # Table 5 (its rows at 4 bits) and Table 4 (the other widths; the paper has no 2-bit POST) are one study, number 4.
@@ -49,7 +49,7 @@ class Table:
 
     title: str
     networks: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PaperRow, ...]
 
 
 TABLES = {

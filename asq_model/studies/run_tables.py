@@ -15,9 +15,9 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import write_record
-from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, Run, RunTask, Start, StudyResults
+from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, RunTask, Start, StudyResults, StudyRun
 from asq_model.config.fingerprints import versions
-from asq_model.studies.paper_tables import TABLES, Row
+from asq_model.studies.paper_tables import TABLES, PaperRow
 from asq_model.studies.table_study import Study, Task
 from asq_model.training.checkpoint_file import CHECKPOINT, read_tensors
 from asq_model.training.trained_network import read_trained
@@ -86,14 +86,14 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     def order(run: RunTask) -> int:
         return tasks.index(task_of(run))
 
-    def run(network: str, row: Row, seed: int) -> None:
+    def run(network: str, row: PaperRow, seed: int) -> None:
         outcome = do_run(study, network, row, seed, bar)
         failed = "error" in outcome
         with one_at_a_time:
             if failed:
                 content["failed"] = sorted([*content["failed"], cast(FailedRun, outcome)], key=order)
             else:
-                content["runs"] = sorted([*content["runs"], cast(Run, outcome)], key=order)
+                content["runs"] = sorted([*content["runs"], cast(StudyRun, outcome)], key=order)
             done = len(content["runs"]) + len(content["failed"])
             what = f"{network} {row.label} {row.bits} bits {row.kind} seed {seed}"
             bar.say(f"{done} of {len(tasks)}: {what}{' FAILED' if failed else ''}")
@@ -110,7 +110,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     return content
 
 
-def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | FailedRun:
+def do_run(study: Study, network: str, row: PaperRow, seed: int, bar: Bar) -> StudyRun | FailedRun:
     """Train one run; return what the page needs of its checkpoint, or why there is none."""
     task = record_of(network, row, seed)
     try:
@@ -128,7 +128,7 @@ def do_run(study: Study, network: str, row: Row, seed: int, bar: Bar) -> Run | F
     }
 
 
-def record_of(network: str, row: Row, seed: int) -> RunTask:
+def record_of(network: str, row: PaperRow, seed: int) -> RunTask:
     """Write one of a study's tasks as its record has it."""
     return {
         "network": network,
@@ -143,4 +143,4 @@ def record_of(network: str, row: Row, seed: int) -> RunTask:
 
 def task_of(run: RunTask) -> Task:
     """Which of the study's tasks a finished run was."""
-    return run["network"], Row(run["bits"], run["family"], run["kind"], run["activations"]), run["seed"]
+    return run["network"], PaperRow(run["bits"], run["family"], run["kind"], run["activations"]), run["seed"]

@@ -11,7 +11,7 @@ from asq_model.common.result_schemas import REMEDY, RecipeRecord, Seed, Versions
 from asq_model.config.layer_config import STEP_GRADIENTS
 
 
-class Row(NamedTuple):
+class TrainedOutRow(NamedTuple):
     """A line of the table: how weights and activations are quantised, and what LSQ's gradient scale counts."""
 
     bits: int
@@ -41,7 +41,7 @@ KINDS = ("", "sign-magnitude", "symmetric", "asymmetric", "extended")
 NETWORKS = {"resnet8": "ResNet-8", "resnet20": "ResNet-20"}
 DATASETS = {"cifar10": "CIFAR-10"}
 ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa")
-Groups = dict[Row, dict[int, float]]  # each line's percentages by seed
+Groups = dict[TrainedOutRow, dict[int, float]]  # each line's percentages by seed
 
 
 class Session(TypedDict):
@@ -139,14 +139,14 @@ def check_counts(run: Trial, correct: int) -> None:
 TRAINED_OUT = Schema("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, check=check)
 
 
-def row_of(run: Trial) -> Row:
+def row_of(run: Trial) -> TrainedOutRow:
     """The line of the table that a run belongs to."""
     return row_of_recipe(run["recipe"])
 
 
-def row_of_recipe(recipe: RecipeRecord) -> Row:
+def row_of_recipe(recipe: RecipeRecord) -> TrainedOutRow:
     """The line of the table that a recipe's network belongs to."""
-    return Row(
+    return TrainedOutRow(
         recipe["weight_bits"],
         recipe["activation_bits"],
         recipe["family"],

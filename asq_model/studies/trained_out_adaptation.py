@@ -5,7 +5,7 @@ from statistics import mean
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
-from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, frozen_change, row_of, seed
+from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
 from asq_model.studies.trained_out_claims import Comparison, compare
 from asq_model.studies.verdicts import UNDECIDED
 
@@ -69,7 +69,7 @@ def scales_table(groups: Groups) -> list[str]:
             weights = row._replace(activations="").label.removeprefix(" + ") or "uniform"
             accuracies = [f"{mean(groups[other].values()):.2f}" if other in groups else "–" for other in others]
             cells.append([row.precision, weights, *accuracies])
-    names = [Row(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
+    names = [TrainedOutRow(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
     return table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 

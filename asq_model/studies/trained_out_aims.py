@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asq_model.studies.paired_comparisons import CONFIDENCE, Interval, PairedTest, fallen, holm, mean_tests
-from asq_model.studies.trained_out import Row, TrainedOut, percent
+from asq_model.studies.trained_out import TrainedOut, TrainedOutRow, percent
 from asq_model.studies.trained_out_longer import groups_by_length
 from asq_model.studies.verdicts import MEANING_FOR_AIMS, UNDECIDED
 
@@ -16,7 +16,7 @@ class Distance(NamedTuple):
 
     bits: int
     length: int
-    row: Row
+    row: TrainedOutRow
     test: PairedTest
     interval: Interval
 

@@ -20,7 +20,7 @@ from asq_model.studies.paired_comparisons import (
     seeds_needed,
     verdict,
 )
-from asq_model.studies.trained_out import Groups, Row
+from asq_model.studies.trained_out import Groups, TrainedOutRow
 
 RIVALS = {"uniform": "", "pot": "symmetric", "apot": "", "e2m1": ""}  # of POST, with the kind that is compared
 
@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
         return f"{self.test.difference:+.2f} ± {self.interval.half_width:.2f}"
 
 
-def pairs_by_claim(rows: Iterable[Row]) -> Iterator[tuple[str, Pair]]:
+def pairs_by_claim(rows: Iterable[TrainedOutRow]) -> Iterator[tuple[str, Pair]]:
     """Yield each claim's pairs among the table's lines."""
     rows = list(rows)
     published = [row for row in rows if row.step_gradient == "numel"]

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, holm
-from asq_model.studies.trained_out import Groups, Row, TrainedOut, epochs, percent, seed
+from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
 from asq_model.studies.trained_out_claims import Comparison
 from asq_model.studies.trained_out_longer import groups_by_length
 
 FEWEST_BITS = 4  # of both operands, from which on the paper says so
 
 
-def with_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, Row]]:
+def with_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, TrainedOutRow]]:
     """The lines of one length and, for each precision, a line of full precision trained on for as long."""
     values = {seed(run): percent(run) for run in study["control"] if epochs(run) == length}
-    controls = {row.precision: Row(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
+    controls = {row.precision: TrainedOutRow(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
     return {**groups, **{control: values for control in controls.values() if values}}, controls
 
 
 def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
     """Every ASQ line of 4 bits or more against the control of its length, corrected for how many they are."""
     tests: list[PairedTest] = []
-    found: list[tuple[int, Row, Row]] = []
+    found: list[tuple[int, TrainedOutRow, TrainedOutRow]] = []
     for length, lines in groups_by_length(study).items():
         groups, controls = with_control(study, length, lines)
         for row in lines:
@@ -35,7 +35,7 @@ def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
     ]
 
 
-def is_claimed(row: Row) -> bool:
+def is_claimed(row: TrainedOutRow) -> bool:
     """Whether the paper says of such a line that it is above full precision."""
     published = row.activations == "asq" and row.step_gradient == "numel" and row.family in ("uniform", "post")
     return published and min(row.bits, row.activation_bits) >= FEWEST_BITS

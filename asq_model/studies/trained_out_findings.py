@@ -7,8 +7,8 @@ from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out import (
     NETWORKS,
-    Row,
     TrainedOut,
+    TrainedOutRow,
     by_row,
     epochs,
     network,
@@ -20,8 +20,8 @@ from asq_model.studies.trained_out_claims import compare
 BLOCK = "accuracy"  # of README
 PRECISION = "W4A4"
 ROWS = {
-    "uniform weights, LSQ": Row(4, 4, "uniform", "", "lsq"),
-    "POST weights, ASQ": Row(4, 4, "post", "symmetric", "asq"),
+    "uniform weights, LSQ": TrainedOutRow(4, 4, "uniform", "", "lsq"),
+    "POST weights, ASQ": TrainedOutRow(4, 4, "post", "symmetric", "asq"),
 }
 CLAIMS = {  # that README tells of
     "ASQ > LSQ": "ASQ over LSQ",

@@ -5,7 +5,7 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import holm, mean_tests, verdict
-from asq_model.studies.trained_out import Groups, Row, TrainedOut, by_row, control_percents, epochs, percent
+from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, by_row, control_percents, epochs, percent
 from asq_model.studies.trained_out_claims import summary_table
 from asq_model.studies.trained_out_tables import curve_table
 
@@ -21,7 +21,7 @@ def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
     return {length: lines for length, lines in groups.items() if lines}
 
 
-def gains_over(rows: Groups, groups: Groups) -> dict[Row, tuple[str, str]]:
+def gains_over(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, str]]:
     """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
     gains: Groups = {}
     for row, values in groups.items():

@@ -8,9 +8,9 @@ from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out import (
-    Row,
     Trained,
     TrainedOut,
+    TrainedOutRow,
     by_row,
     control_percents,
     epochs,
@@ -61,7 +61,7 @@ def accuracy_table(study: TrainedOut) -> list[str]:
     return table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
 
 
-def printed_top_1(study: TrainedOut) -> dict[Row, float]:
+def printed_top_1(study: TrainedOut) -> dict[TrainedOutRow, float]:
     """The paper's figure for each line that it has; theirs have equal bits, and no kinds of levels."""
     keys = {row: (network(study), row.bits, row._replace(kind="").label) for row in by_row(study["rows"])}
     return {row: TOP_1[key] for row, key in keys.items() if key in TOP_1 and row.bits == row.activation_bits}

@@ -26,7 +26,7 @@ EXAMPLES = 64  # training images that show `convert` each layer's sign, and the 
 
 
 @dataclass(frozen=True)
-class Run:
+class RunOptions:
     """Where a run gets its images and does its work; none of it is meant to change the result.
 
     start: a full-precision checkpoint, or any safetensors file with the network's parameter names, to start from.
@@ -44,7 +44,7 @@ class Run:
 class TrainingState:
     """A run between two epochs: first the full-precision network, after `start_quantised` its quantised form."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, run: Run = Run()):
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: RunOptions = RunOptions()):
         self.recipe, self.dataset, self.train_set = recipe, dataset, dataset.train
         self.device = torch.device(run.device)
         if recipe.batch % world_size() or recipe.batch > len(self.train_set):

@@ -30,18 +30,18 @@ from asq_model.training.checkpoint_file import write_checkpoint
 from asq_model.training.evaluate import count_correct, count_top_correct
 from asq_model.training.load import as_arrays
 from asq_model.training.monitor import Log, find_first_fault, observe_layer_states
-from asq_model.training.state import EXAMPLES, Run, TrainingState
+from asq_model.training.state import EXAMPLES, RunOptions, TrainingState
 
 
 def train(
-    recipe: Recipe, out: Path, run: Run | None = None, after_epoch: Callable[[int], None] = lambda epoch: None
+    recipe: Recipe, out: Path, run: RunOptions | None = None, after_epoch: Callable[[int], None] = lambda epoch: None
 ) -> dict[str, Any]:
     """Train by `recipe` and write the checkpoint `out`; return its configuration.
 
     Each epoch's state goes to `<out>.resume`, from which a later call goes on, with the same result to the last
     bit. Raises InputError when the loss is no longer a number; that file then still holds the last good epoch.
     """
-    run = run or Run()
+    run = run or RunOptions()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
     check_choice("device", run.device, ("cpu", "cuda"))
     if run.device == "cuda" and not torch.cuda.is_available():
@@ -68,7 +68,7 @@ def hold_back(dataset: Dataset, images: int) -> Dataset:
 
 
 def train_on(
-    dataset: Dataset, recipe: Recipe, out: Path, run: Run, after_epoch: Callable[[int], None]
+    dataset: Dataset, recipe: Recipe, out: Path, run: RunOptions, after_epoch: Callable[[int], None]
 ) -> dict[str, Any]:
     """Train on a dataset at hand, see `train`.
 

@@ -13,7 +13,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
 from hw.asq.layouts import adapter_layout, index_shape, lanes, step_layout, sums_layout
-from hw.asq.memories import Row, adapter_load_layout, make_memory, neuron_layout, weights_layout
+from hw.asq.memories import MemoryRow, adapter_load_layout, make_memory, neuron_layout, weights_layout
 from hw.asq.rounding import round_shift
 
 
@@ -35,7 +35,7 @@ class Network:
     """
 
     depths: Mapping[str, int]
-    rows: Mapping[str, Sequence[Row]]
+    rows: Mapping[str, Sequence[MemoryRow]]
     serve: Callable[[Module, str, Memory], None] | None = None
 
 

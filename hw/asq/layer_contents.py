@@ -15,7 +15,7 @@ from asq_model.spec.fixed_point import bounds
 from asq_model.spec.golden_manifest import AdapterEntry, RescaleEntry
 from asq_model.spec.golden_vectors import GoldenMaps
 from hw.asq.layouts import constants_layout
-from hw.asq.memories import Row, adapter_rows, rescale_rows, row_layouts
+from hw.asq.memories import MemoryRow, adapter_rows, rescale_rows, row_layouts
 
 LOADED = ("adapter", "adapter-step", "rescale")
 
@@ -30,7 +30,7 @@ class Contents:
 
     layer: str
     digest: str
-    rows: dict[str, list[Row]]
+    rows: dict[str, list[MemoryRow]]
     inputs: dict[str, int | dict[str, int]]
     latencies: dict[str, int]
 
@@ -86,7 +86,7 @@ def check_fit(spec: BlockSpec, maps: GoldenMaps, size: Mapping[str, int]) -> Non
         raise InputError(f"total_bits is {spec.total_bits}; layer {maps.name}'s bias needs {bits}", "total_bits")
 
 
-def check_rows(layout: data.StructLayout, rows: Sequence[Row], place: str) -> None:
+def check_rows(layout: data.StructLayout, rows: Sequence[MemoryRow], place: str) -> None:
     """Raises InputError for a value that its field cannot hold: a memory or a port would cut it to another."""
     for name, field in layout:
         shape = Shape.cast(field.shape)
@@ -103,7 +103,7 @@ def layer_constants(unit: str, maps: GoldenMaps) -> dict[str, int]:
     return {**cast(dict[str, int], adapter_entry(maps)), "mantissa": maps.entry["mantissa"]}
 
 
-def layer_rows(spec: BlockSpec, maps: GoldenMaps) -> dict[str, list[Row]]:
+def layer_rows(spec: BlockSpec, maps: GoldenMaps) -> dict[str, list[MemoryRow]]:
     """The rows of a block's memories for a layer."""
     arrays = maps.arrays
     if spec.unit == "rescale":

@@ -10,10 +10,10 @@ from amaranth.lib.memory import Memory
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.layouts import index_shape, lanes_layout
 
-Row = Mapping[str, int]  # values by field
+MemoryRow = Mapping[str, int]  # values by field
 
 
-def make_memory(shape: data.Layout, count: int, rows: Sequence[Row] = ()) -> Memory:
+def make_memory(shape: data.Layout, count: int, rows: Sequence[MemoryRow] = ()) -> Memory:
     """A memory whose address is an `index` of `count`, with these rows at first, then zeros."""
     return Memory(shape=shape, depth=max(count, 2), init=rows)
 
@@ -59,7 +59,7 @@ def rescale_load_layout(spec: BlockSpec) -> data.StructLayout:
 
 def adapter_rows(
     spec: BlockSpec, weights: np.ndarray, biases: Iterable[int], outputs: Iterable[int]
-) -> dict[str, list[Row]]:
+) -> dict[str, list[MemoryRow]]:
     """The rows of an adapter's memories: weights int [J, C] of its neurons, their biases and weights in the output."""
     names = [name for name, _ in weights_layout(spec)]
     return {
@@ -68,7 +68,7 @@ def adapter_rows(
     }
 
 
-def rescale_rows(multipliers: Iterable[int], biases: Iterable[int]) -> dict[str, list[Row]]:
+def rescale_rows(multipliers: Iterable[int], biases: Iterable[int]) -> dict[str, list[MemoryRow]]:
     """The rows of a rescale's memory: a multiplier and a bias for each channel."""
     pairs = zip(multipliers, biases, strict=True)
     return {"channels": [{"multiplier": int(multiplier), "bias": int(bias)} for multiplier, bias in pairs]}

@@ -26,7 +26,7 @@ from hw.engine.program import Kind
 from hw.engine.results import result_layout
 from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
 from hw.engine.scaler import Scaler
-from hw.engine.step_unit import StepUnit
+from hw.engine.step_finder import StepFinder
 
 
 class Engine(wiring.Component):
@@ -185,7 +185,7 @@ class Engine(wiring.Component):
         busy: dict[Kind, Value] = {Kind.COLLECT: parts.collector.busy}
         scaler = None
         if self.spec.adapter:
-            m.submodules.adaptation = adaptation = StepUnit(self.spec, self.network())
+            m.submodules.adaptation = adaptation = StepFinder(self.spec, self.network())
             m.submodules.scaler = scaler = Scaler(self.spec, list(self.image.multipliers), self.writer)
             step = adaptation.step
             busy |= {Kind.ADAPT: adaptation.busy, Kind.SCALE: scaler.busy}
@@ -198,7 +198,7 @@ class Engine(wiring.Component):
         return scaler
 
     def connect_adaptation(
-        self, m: Module, control: Control, finisher: Finisher, adaptation: StepUnit, scaler: Scaler
+        self, m: Module, control: Control, finisher: Finisher, adaptation: StepFinder, scaler: Scaler
     ) -> None:
         """Connect what makes a layer's step of its map's sums, and its scales of the step."""
         value, starts, follow = control.value, control.starts, finisher.follow

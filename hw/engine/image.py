@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.asq.memories import Row
+from hw.asq.memories import MemoryRow
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,6 @@ class Image:
     scales: Sequence[Sequence[int]]
     biases: Sequence[Sequence[int]]
     multipliers: Sequence[int]
-    neurons: Mapping[str, Sequence[Row]]
+    neurons: Mapping[str, Sequence[MemoryRow]]
     tables: Sequence[int]
-    functions: Sequence[Row]
+    functions: Sequence[MemoryRow]

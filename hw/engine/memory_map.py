@@ -9,7 +9,7 @@ from hw.engine.row_layouts import piece_layout, weight_row_layout
 from hw.engine.row_writer import BYTE
 
 # Blocks of memory that are read and written at the same time, as (rows, bits) of each form that a block can take.
-FORMS = {
+BLOCK_SHAPES = {
     "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
     "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     "xc7": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),  # halves of a RAMB36
@@ -29,7 +29,7 @@ class MemorySize:
 
     def blocks(self, family: str) -> int:
         """Blocks of an FPGA family that all copies take, in the form that takes the fewest."""
-        return self.copies * min(-(-self.rows // rows) * -(-self.bits // bits) for rows, bits in FORMS[family])
+        return self.copies * min(-(-self.rows // rows) * -(-self.bits // bits) for rows, bits in BLOCK_SHAPES[family])
 
 
 def memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:

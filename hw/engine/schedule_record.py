@@ -9,7 +9,7 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.describe_engine import instructions
 
 
-class Run(Struct, frozen=True):
+class InstructionRun(Struct, frozen=True):
     """An instruction of a round: when it starts and how many cycles it takes; of which program, for which image."""
 
     start: Count
@@ -26,7 +26,7 @@ class Schedule(Struct, frozen=True):
     network: Line
     images: Whole
     period: Whole
-    runs: list[Run]
+    runs: list[InstructionRun]
 
 
 SCHEDULE: Schema[Schedule] = Schema("schedule of an engine", Schedule, remedy="asq-post engine --schedule writes it")
@@ -34,6 +34,6 @@ SCHEDULE: Schema[Schedule] = Schema("schedule of an engine", Schedule, remedy="a
 
 def schedule_of(network: str, compiled: Compiled) -> Schedule:
     """The record of a compiled network."""
-    names = Run.__struct_fields__
-    runs = [Run(**{name: each[name] for name in names}) for each in instructions(compiled)]
+    names = InstructionRun.__struct_fields__
+    runs = [InstructionRun(**{name: each[name] for name in names}) for each in instructions(compiled)]
     return Schedule(network, compiled.images, compiled.period, runs)

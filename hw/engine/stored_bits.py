@@ -13,7 +13,7 @@ from amaranth.lib import data
 from hw.engine.engine_spec import EngineSpec
 
 ZERO, ONE = -1, -2  # the places of bits that are constants
-Row = tuple[int | None, ...]  # of a bit: its value in each instruction; None: any
+BitValues = tuple[int | None, ...]  # of a bit: its value in each instruction; None: any
 
 
 def places_of(spec: EngineSpec, layout: data.StructLayout) -> Sequence[int]:
@@ -56,7 +56,7 @@ def lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str
 
 def bit_rows(
     layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
-) -> Iterator[tuple[str, Row]]:
+) -> Iterator[tuple[str, BitValues]]:
     """The field and the row of each bit of an instruction. needs: the fields that each instruction has a use for."""
     for name, field in layout:
         for bit in range(Shape.cast(field.shape).width):
@@ -69,7 +69,7 @@ def bit_rows(
             )
 
 
-def common_row(one: Row, other: Row) -> Row | None:
+def common_row(one: BitValues, other: BitValues) -> BitValues | None:
     """A row that agrees with both; None where they differ."""
     if any(None not in (a, b) and a != b for a, b in zip(one, other, strict=True)):
         return None
@@ -80,7 +80,7 @@ def find_places(
     layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
 ) -> tuple[int, ...]:
     """The places of a program's bits."""
-    stored: list[Row] = []
+    stored: list[BitValues] = []
     places = []
     for _, row in bit_rows(layout, program, needs):
         constant = ZERO if 1 not in row else ONE if 0 not in row else None
@@ -88,7 +88,7 @@ def find_places(
     return tuple(places)
 
 
-def store_row(stored: list[Row], row: Row) -> int:
+def store_row(stored: list[BitValues], row: BitValues) -> int:
     """Store a row with the first that agrees with it, or as a new one; returns its place."""
     for place, other in enumerate(stored):
         if (both := common_row(other, row)) is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from html import escape
 
-from hw.engine.schedule_record import Run, Schedule
+from hw.engine.schedule_record import InstructionRun, Schedule
 
 # A picture has the colour of the text around it; where it stands alone, one for light and one for dark pages.
 HEAD = """\
@@ -123,7 +123,7 @@ FILLS = {"CONVOLVE": 0.5, "COLLECT": 0.2, "ADAPT": 1, "SCALE": 1}
 ROWS = ("arrays", "values")
 
 
-def bars_of(schedule: Schedule, run: Run) -> list[tuple[int, float, float]]:
+def bars_of(schedule: Schedule, run: InstructionRun) -> list[tuple[int, float, float]]:
     """The parts of an instruction, as (panel, first, cycles): cut where a panel ends, and begun anew with the round."""
     size = schedule.period / PANELS
     left, at = float(run.cycles), float(run.start % schedule.period)
@@ -137,7 +137,7 @@ def bars_of(schedule: Schedule, run: Run) -> list[tuple[int, float, float]]:
     return bars
 
 
-def draw_run(schedule: Schedule, run: Run, level: int) -> list[str]:
+def draw_run(schedule: Schedule, run: InstructionRun, level: int) -> list[str]:
     """The bars of an instruction. level: the row of a panel that it lies in."""
     scale = PANEL_WIDTH * PANELS / schedule.period
     parts = []

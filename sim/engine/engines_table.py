@@ -5,7 +5,7 @@ from statistics import mode
 
 from asq_model.common.markdown import markdown_table
 from sim.engine.engines_report import UNIFORM, EngineRow, title_of
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 
 MEGAHERTZ = 100  # at which rates are given where nothing was placed
 COUNTED = (
@@ -25,7 +25,7 @@ PLACED_RATES = (
 Energies = Mapping[tuple[str, int, int], float]  # by unit, bits of a weight and of an activation
 
 
-def energies_of(rows: Iterable[Row]) -> Energies:
+def energies_of(rows: Iterable[DesignRow]) -> Energies:
     """Switching a product in arrays of one stage and symmetric levels, POST's without fraction bits."""
     plain = (
         row for row in rows if row.stages == 1 and not row.frac and row.kind in ("", "symmetric", "sign-magnitude")

@@ -18,7 +18,7 @@ WORDS = {"R": "results", "V": "values", "C": "codes"}
 
 
 @dataclass(frozen=True)
-class Stimulus:
+class Conditions:
     """How an engine is driven. sample: images whose values and codes are logged. most_cycles: then it has to be ready.
 
     in_stalls, out_stalls: of 256 cycles those in which no number is offered, and no result taken. reset_at: the cycle
@@ -59,7 +59,7 @@ def run_engine(
     spec: EngineSpec,
     graph: Graph,
     images: np.ndarray,
-    stimulus: Stimulus,
+    conditions: Conditions,
     folder: Path,
     bar: Bar = SILENT,
 ) -> Log:
@@ -72,8 +72,8 @@ def run_engine(
         folder.mkdir(parents=True, exist_ok=True)
         given.write_bytes(numbers_of(spec, images).tobytes())
     sizes = [int(np.prod(graph.input.shape)), int(np.prod(graph.result.shape))]
-    numbers = [*sizes, stimulus.sample, stimulus.most_cycles]
-    numbers += [stimulus.in_stalls, stimulus.out_stalls, stimulus.reset_at]
+    numbers = [*sizes, conditions.sample, conditions.most_cycles]
+    numbers += [conditions.in_stalls, conditions.out_stalls, conditions.reset_at]
     run_simulator(executable, [str(given), str(log), *map(str, numbers)], bar)
     return read_log(log)
 

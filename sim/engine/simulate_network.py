@@ -18,7 +18,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_run, results_of
-from sim.engine.run_engine import Log, Stimulus, run_engine
+from sim.engine.run_engine import Conditions, Log, run_engine
 from sim.runner.verilator import compiler_version, verilator
 
 SOURCES = source_paths("sim/engine", "sim/runner")
@@ -136,11 +136,11 @@ def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutco
         verilog = write_verilog(compiled, folder)
         bar.say("building the simulator")
         executable = build_simulator(compiled, verilog, folder, root)
-    stimulus = Stimulus(min(SAMPLE, count), ceil(compiled.cycles * (count + 1)) + compiled.latency + SPARE_CYCLES)
+    conditions = Conditions(min(SAMPLE, count), ceil(compiled.cycles * (count + 1)) + compiled.latency + SPARE_CYCLES)
     with progress_bar("images through RTL") as bar:
         bar.expect(count)
-        log = run_engine(executable, compiled.spec, graph, network.images, stimulus, folder, bar)
-    differences = compare_run(compiled, graph, network.images, log, stimulus.sample)
+        log = run_engine(executable, compiled.spec, graph, network.images, conditions, folder, bar)
+    differences = compare_run(compiled, graph, network.images, log, conditions.sample)
     if differences:
         return NetworkOutcome(None, differences)
     found = run_of(network, graph, compiled, log)

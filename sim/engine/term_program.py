@@ -29,7 +29,7 @@ from sim.measure.yosys_area import Area, measure_area
 from sim.workspace import Workspace
 
 PIXELS = 32  # a row of ResNet-8's largest maps
-FORMS = ((8, 3), (8, 4), (16, 3), (16, 4))  # programs, terms of each a cycle
+LANE_SIZES = ((8, 3), (8, 4), (16, 3), (16, 4))  # programs, terms of each a cycle
 FILL = 24  # cycles in which a layer's first terms and last sums are on their way
 TOP = "term_lane"
 PROGRAM_FAMILY = "xc7"  # whose cells lanes are made of
@@ -151,13 +151,13 @@ def measure_lane(terms: int, spec: EngineSpec, root: Path) -> Area:
 
 
 def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermProgram]:
-    """Measure a network as programs of terms, in each of FORMS; none where products take no layer's codes whole.
+    """Measure a network as programs of terms, in each of LANE_SIZES; none where products take no layer's codes whole.
 
     spec: of the engine of arrays that it is compared with. Raises InputError.
     """
     if not weight_terms(graph, spec):
         return []
-    lanes = {terms: measure_lane(terms, spec, root) for terms in sorted({terms for _, terms in FORMS})}
+    lanes = {terms: measure_lane(terms, spec, root) for terms in sorted({terms for _, terms in LANE_SIZES})}
     return [
         TermProgram(
             programs=programs,
@@ -168,5 +168,5 @@ def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermPro
             lane=lanes[terms],
             blocks=map_copies(graph, programs, terms, spec).blocks(PROGRAM_FAMILY),
         )
-        for programs, terms in FORMS
+        for programs, terms in LANE_SIZES
     ]

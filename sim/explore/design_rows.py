@@ -51,7 +51,7 @@ class Failure(Description, frozen=True, kw_only=True, omit_defaults=True):
     error: Text
 
 
-class Row(Description, frozen=True, kw_only=True, omit_defaults=True):
+class DesignRow(Description, frozen=True, kw_only=True, omit_defaults=True):
     """A measured design: the golden results that its bench checked, and the figures that its target has (`check_row`).
 
     relative_error: of the results, root mean square, over theirs. per_lut: millions of products a second and LUT; where
@@ -78,7 +78,7 @@ class Row(Description, frozen=True, kw_only=True, omit_defaults=True):
 
 
 CLOCK = {"mhz", "mhz_median", "per_lut"}
-FIGURES = tuple(name for name in Row.__struct_fields__ if name not in Description.__struct_fields__)
+FIGURES = tuple(name for name in DesignRow.__struct_fields__ if name not in Description.__struct_fields__)
 
 
 def failure_of(design: Description, error: str) -> Failure:
@@ -86,12 +86,12 @@ def failure_of(design: Description, error: str) -> Failure:
     return Failure(**structs.asdict(design), error=error)
 
 
-def row_of(design: Description, **figures: Any) -> Row:
+def row_of(design: Description, **figures: Any) -> DesignRow:
     """The design's row with these figures."""
-    return Row(**structs.asdict(design), **figures)
+    return DesignRow(**structs.asdict(design), **figures)
 
 
-def columns_of(row: Row) -> dict[str, object]:
+def columns_of(row: DesignRow) -> dict[str, object]:
     """A row's columns by name, without the figures that its target has not."""
     return msgspec.to_builtins(row)
 
@@ -103,7 +103,7 @@ def check_description(row: Description) -> None:
             raise ValueError(f"{what} is {value!r}; allowed: {', '.join(allowed)}")
 
 
-def check_row(row: Row) -> None:
+def check_row(row: DesignRow) -> None:
     """Raises ValueError unless the figures are those of the row's target."""
     check_description(row)
     target = row.target
@@ -119,7 +119,7 @@ def check_row(row: Row) -> None:
         raise ValueError(f"the row of {row.name} has other figures than {target} has: {', '.join(sorted(figures))}")
 
 
-def check_rows(rows: Iterable[Row]) -> None:
+def check_rows(rows: Iterable[DesignRow]) -> None:
     for row in rows:
         check_row(row)
 
@@ -127,7 +127,7 @@ def check_rows(rows: Iterable[Row]) -> None:
 class Measured(Struct, frozen=True, kw_only=True):
     """What a sweep or a report measured, and what failed."""
 
-    rows: list[Row]
+    rows: list[DesignRow]
     failures: list[Failure]
 
 
@@ -163,7 +163,7 @@ def check_report(report: Report) -> None:
         check_description(row)
 
 
-ROW = Schema("measured row", Row, format=2, check=check_row)
+ROW = Schema("measured row", DesignRow, format=2, check=check_row)
 TABLE = Schema(
     "table of measured designs",
     Measured,

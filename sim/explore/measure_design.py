@@ -19,7 +19,7 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC
 from hw.emit import generator_fingerprint
 from sim.explore.design import Design, form_of, fpga_family_of, is_rival, mac_of, products_per_cycle, title
-from sim.explore.design_rows import ASIC, ENERGY, Description, Row, row_of
+from sim.explore.design_rows import ASIC, ENERGY, Description, DesignRow, row_of
 from sim.measure.fpga_families import DEVICES
 from sim.measure.gate_equivalents import count_gate_equivalents
 from sim.measure.nextpnr_clock import measure_clock
@@ -166,7 +166,7 @@ def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict
     return figures | {"mhz": rates.best, "mhz_median": rates.median, "per_lut": per_lut}
 
 
-def measure(task: Task, root: Path) -> Row:
+def measure(task: Task, root: Path) -> DesignRow:
     """Run a design's bench, measure it, and return its row. Raises InputError, also for a bench that fails."""
     design, mac = task.design, mac_of(task.design)
     golden = golden_for(mac, task.golden)

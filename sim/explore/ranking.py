@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sim.explore.design import is_for
-from sim.explore.design_rows import Description, Row
+from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import Task, description
 from sim.measure.fpga_families import DEVICES
@@ -22,8 +22,8 @@ class Gain:
     """Our best design's products per second and LUT over their best one's."""
 
     ratio: float
-    ours: Row
-    theirs: Row
+    ours: DesignRow
+    theirs: DesignRow
 
 
 def is_post(row: Description) -> bool:
@@ -47,7 +47,7 @@ def is_serial(row: Description) -> bool:
     return row.unit == "serial"
 
 
-def group(rows: Iterable[Row], widths: tuple[int, int], form: str, target: str) -> list[Row]:
+def group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> list[DesignRow]:
     """The rows of one width, form and target, without multiplier blocks."""
     return [row for row in rows if row.widths == widths and (row.form, row.target, row.dsp) == (form, target, False)]
 
@@ -63,7 +63,7 @@ def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[t
 
 
 def is_complete(
-    rows: Iterable[Row], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
+    rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
 ) -> bool:
     """Whether every `wanted` design that is compared there was measured: LUTs, and a clock where it is placed."""
     measured = {row.name: row for row in group(rows, widths, form, target)}
@@ -76,13 +76,13 @@ def is_complete(
     )
 
 
-def best(rows: Iterable[Row], wanted: Callable[[Row], bool]) -> Row | None:
+def best(rows: Iterable[DesignRow], wanted: Callable[[DesignRow], bool]) -> DesignRow | None:
     """The row with the most products per second and LUT (on a target without a clock: per LUT), None without one."""
     candidates = [row for row in rows if wanted(row) and row.per_lut is not None]
     return max(candidates, key=lambda row: row.per_lut or 0.0, default=None)
 
 
-def best_rival(rows: Iterable[Row], widths: tuple[int, int], form: str, target: str) -> Row | None:
+def best_rival(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> DesignRow | None:
     """The best uniform design of a group, None unless all of them were measured."""
     return (
         best(group(rows, widths, form, target), is_rival) if is_complete(rows, widths, form, target, is_rival) else None
@@ -90,7 +90,7 @@ def best_rival(rows: Iterable[Row], widths: tuple[int, int], form: str, target: 
 
 
 def gain(
-    rows: list[Row],
+    rows: list[DesignRow],
     widths: tuple[int, int],
     form: str,
     target: str,
@@ -116,6 +116,8 @@ def front(points: list[tuple[float, float]]) -> list[int]:
     ]
 
 
-def recommended(rows: Iterable[Row], target: str, widths: tuple[int, int], error: float, form: str) -> Row | None:
+def recommended(
+    rows: Iterable[DesignRow], target: str, widths: tuple[int, int], error: float, form: str
+) -> DesignRow | None:
     """The best design of a target, form and width whose relative error is at most `error`."""
     return best(group(rows, widths, form, target), lambda row: row.relative_error <= error)

@@ -18,7 +18,7 @@ from asq_model.common.errors import InputError, shown
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, write_record
 from sim.explore.design import products_per_cycle
-from sim.explore.design_rows import ROW, Description, Failure, Row, failure_of
+from sim.explore.design_rows import ROW, Description, DesignRow, Failure, failure_of
 from sim.explore.measure_design import Task, description, inputs_of, measure
 from sim.workspace import Workspace
 
@@ -32,12 +32,12 @@ CONNECT_S = 10  # a scheduler has to answer in
 class Swept:
     """What became of tasks, in their order: rows, failures, and descriptions of those that were left out."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DesignRow] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     left_out: list[Description] = field(default_factory=list)
 
 
-def attempt(task: Task, root: Path) -> Row | Failure:
+def attempt(task: Task, root: Path) -> DesignRow | Failure:
     """Measure a task; return its row, or its failure in one line."""
     try:
         return measure(task, root)
@@ -110,7 +110,7 @@ def sweep(
     """
     paths = [Workspace(root).row(inputs) for inputs in inputs_of(tasks)]
     known = {path: kept(path, ROW, path.stem) for path in paths}
-    rows: dict[Path, Row | Failure] = {path: row for path, row in known.items() if row is not None}
+    rows: dict[Path, DesignRow | Failure] = {path: row for path, row in known.items() if row is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:
         rows |= measure_missing(missing, root, bar, scheduler)
@@ -126,7 +126,7 @@ def sweep(
     return swept
 
 
-def state_of(row: Row | Failure) -> str:
+def state_of(row: DesignRow | Failure) -> str:
     """What a line of progress says: the error, or the size and, where there is one, the clock."""
     if isinstance(row, Failure):
         return row.error
@@ -136,14 +136,14 @@ def state_of(row: Row | Failure) -> str:
 
 def measure_missing(
     missing: dict[Path, Task], root: Path, bar: Bar, scheduler: str | None
-) -> dict[Path, Row | Failure]:
+) -> dict[Path, DesignRow | Failure]:
     """Measure tasks and keep each row when it comes; return rows and failures by the files that they belong in.
 
     A failure is not kept: the next time it may succeed.
     """
     from distributed import as_completed
 
-    rows: dict[Path, Row | Failure] = {}
+    rows: dict[Path, DesignRow | Failure] = {}
     with client_of(scheduler) as client:
         bar.say(f"measuring {len(missing)} of them, the rest is known")
         bar.expect(len(missing))
@@ -165,7 +165,7 @@ def measure_missing(
             else:
                 row = failure_of(description(missing[path]), f"the worker ended: {future.exception()!r}")
             rows[path] = row
-            if isinstance(row, Row):
+            if isinstance(row, DesignRow):
                 write_record(path, ROW, row, path.stem)
             bar.say(f"  {number}/{len(missing)} {missing[path].name:44} {state_of(row)}")
             bar.advance()

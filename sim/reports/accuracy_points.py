@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from asq_model.common.result_schemas import ArithmeticRow
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.units import SIGN_MAGNITUDE
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.hardware_plots import Point
@@ -28,10 +28,10 @@ class Weights:
     kind: str
 
     @classmethod
-    def of(cls, row: Row | ArithmeticRow) -> "Weights":
+    def of(cls, row: DesignRow | ArithmeticRow) -> "Weights":
         family, bits, kind = (
             (row.family, row.weight_bits, row.kind)
-            if isinstance(row, Row)
+            if isinstance(row, DesignRow)
             else (row["family"], row["weight_bits"], row["kind"])
         )
         return cls(family, bits, kind if family in EXPONENTIAL else "")
@@ -45,7 +45,7 @@ class Products:
     frac: int | None = None
 
     @classmethod
-    def of_design(cls, row: Row) -> "Products":
+    def of_design(cls, row: DesignRow) -> "Products":
         if row.unit == "post":
             return cls("post", row.frac)
         if row.unit in ("post-three-halves", "post-exact"):
@@ -83,7 +83,7 @@ class Accuracy:
 class AccuracyPoint:
     """The smallest array with an accuracy's weights and products."""
 
-    row: Row
+    row: DesignRow
     accuracy: Accuracy
     luts_per_product: float
 
@@ -122,7 +122,7 @@ def mean_accuracies(results: Iterable[ArithmeticRow]) -> list[Accuracy]:
     ]
 
 
-def smallest_array(rows: Iterable[Row], target: str, measured: Measured) -> Row | None:
+def smallest_array(rows: Iterable[DesignRow], target: str, measured: Measured) -> DesignRow | None:
     """The smallest array in one stage with these weights and products on an FPGA family, None without one."""
     members = [
         row
@@ -135,7 +135,7 @@ def smallest_array(rows: Iterable[Row], target: str, measured: Measured) -> Row 
     return min(members, key=lambda row: row.luts or 0, default=None)
 
 
-def accuracy_points(rows: list[Row], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
+def accuracy_points(rows: list[DesignRow], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
     """The smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
     points: dict[str, list[AccuracyPoint]] = {}
     for target in FPGA_FAMILIES:

@@ -4,7 +4,7 @@ from math import hypot
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import markdown_table
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
 from sim.reports.accuracy_points import ACTIVATIONS, Accuracy, AccuracyPoint, Measured
@@ -38,7 +38,7 @@ def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
     return markdown_table([lines[key] for key in sorted(lines, key=lambda key: means[key])], COLUMNS)
 
 
-def is_uniform(row: Row) -> bool:
+def is_uniform(row: DesignRow) -> bool:
     return row.family == "uniform"
 
 

@@ -8,7 +8,7 @@ import json
 from functools import cache
 from typing import Any
 
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import DEVICES
 from sim.reports.hardware_plots import MARK_OF, MARKS
@@ -32,7 +32,7 @@ AXIS_INK = dict.fromkeys(("domainColor", "tickColor", "gridColor"), "currentColo
 EXPORTED = "window.vegaEmbed = vegaEmbed;"  # of the names that the bundle has in its own scope
 
 
-def point_of(row: Row) -> dict[str, Any]:
+def point_of(row: DesignRow) -> dict[str, Any]:
     """A placed design as the plot's data."""
     assert row.mhz is not None
     return {
@@ -63,7 +63,7 @@ def menus(points: list[dict[str, Any]]) -> list[Any]:
     return picks
 
 
-def chart_of(rows: list[Row]) -> dict[str, Any] | None:
+def chart_of(rows: list[DesignRow]) -> dict[str, Any] | None:
     """The plot in Vega-Lite; None without a placed design."""
     import altair as alt
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from asq_model.common.markdown import markdown_table
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
 from sim.explore.ranking import best_rival, group
 from sim.measure.fpga_families import FPGA_FAMILIES
@@ -27,9 +27,9 @@ COLUMNS = (
 )
 
 
-def by_design(rows: list[Row]) -> dict[str, dict[str, Row]]:
+def by_design(rows: list[DesignRow]) -> dict[str, dict[str, DesignRow]]:
     """Rows by design and target, in the order in which designs come; mapped ones of all families are one design."""
-    designs: dict[str, dict[str, Row]] = {}
+    designs: dict[str, dict[str, DesignRow]] = {}
     for row in rows:
         if not row.dsp:
             designs.setdefault(row.title if row.mapped else row.name, {})[row.target] = row
@@ -42,7 +42,9 @@ def columns_for(target: str) -> list[tuple[str, str]]:
     return [column for column in COLUMNS if column[0] in ("unit", *measured, "error")]
 
 
-def table(rows: list[Row], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS) -> str:
+def table(
+    rows: list[DesignRow], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS
+) -> str:
     """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
     groups = {target: group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
     rivals = {target: best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
@@ -68,7 +70,7 @@ def table(rows: list[Row], widths: tuple[int, int], form: str, columns: Sequence
     return markdown_table(lines, columns)
 
 
-def dsp_lines(rows: list[Row]) -> list[str]:
+def dsp_lines(rows: list[DesignRow]) -> list[str]:
     """The uniform multiplier in multiplier blocks, for honesty: a line for each that was measured."""
     return [
         f"- {row.name}, {SHORT[row.target]}: {row.luts} LUTs and {row.dsps} multiplier block(s)"
@@ -88,7 +90,7 @@ ENERGY_COLUMNS = (
 )
 
 
-def energy_lines(rows: list[Row]) -> Iterator[str]:
+def energy_lines(rows: list[DesignRow]) -> Iterator[str]:
     """A table for each form and width."""
     for form, widths in product(FORMS, WIDTHS):
         members = group(rows, widths, form, "energy")
@@ -108,10 +110,10 @@ def energy_lines(rows: list[Row]) -> Iterator[str]:
             yield from (f"### {TITLES[form]}, {widths_text(widths)}", "", markdown_table(lines, ENERGY_COLUMNS), "")
 
 
-def gating_words(rows: list[Row]) -> str:
+def gating_words(rows: list[DesignRow]) -> str:
     """How many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
 
-    def key(row: Row) -> tuple[object, ...]:
+    def key(row: DesignRow) -> tuple[object, ...]:
         return row.unit, row.kind, row.frac, row.widths, row.form, row.stages, row.target
 
     units = [(row, row.luts) for row in rows if not row.dsp and not row.shared and row.luts is not None]
@@ -123,7 +125,13 @@ def gating_words(rows: list[Row]) -> str:
 
 
 def sections(
-    rows: list[Row], headline: str, pictures: list[str], accuracy: list[str], unrolled: str, lost: list[str], how: str
+    rows: list[DesignRow],
+    headline: str,
+    pictures: list[str],
+    accuracy: list[str],
+    unrolled: str,
+    lost: list[str],
+    how: str,
 ) -> str:
     """The page. headline: the Markdown line of the first picture; pictures: lines of the others; what follows are
     finished parts, empty for none.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asq_model.common.files import write_text
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.ranking import front
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
@@ -83,7 +83,7 @@ class Point:
     spread: float | None = None
 
 
-def point_of(row: Row, x: float, y: float) -> Point:
+def point_of(row: DesignRow, x: float, y: float) -> Point:
     return Point(row.title, row.family, row.unit, row.widths, x, y)
 
 
@@ -160,7 +160,7 @@ def draw(
     write_text(path, buffer.getvalue())
 
 
-def draw_throughput(panels: dict[str, list[Row]], path: Path, title: str, columns: int = 1) -> None:
+def draw_throughput(panels: dict[str, list[DesignRow]], path: Path, title: str, columns: int = 1) -> None:
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     points = {
         title: [
@@ -173,7 +173,7 @@ def draw_throughput(panels: dict[str, list[Row]], path: Path, title: str, column
     draw(points, path, (title, "LUTs", "products per second, 10⁹"), True, columns)
 
 
-def draw_error(panels: dict[str, list[Row]], path: Path, title: str, columns: int = 1) -> None:
+def draw_error(panels: dict[str, list[DesignRow]], path: Path, title: str, columns: int = 1) -> None:
     """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
     points = {
         title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
@@ -182,7 +182,7 @@ def draw_error(panels: dict[str, list[Row]], path: Path, title: str, columns: in
     draw(points, path, (title, "LUTs", "error of the results, % of their rms"), False, columns)
 
 
-def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
+def panels_of(rows: list[DesignRow], targets: dict[str, str]) -> dict[str, list[DesignRow]]:
     """Rows of a sweep by panel: designs of one width and form on one target, which alone can be set against each other.
 
     targets: titles by name. A panel for each target side by side, a line of them for each width and form.
@@ -197,9 +197,9 @@ def panels_of(rows: list[Row], targets: dict[str, str]) -> dict[str, list[Row]]:
 
 
 def draw_swept(
-    rows: list[Row],
+    rows: list[DesignRow],
     titles: dict[str, str],
-    drawn: Callable[[dict[str, list[Row]], Path, str, int], None],
+    drawn: Callable[[dict[str, list[DesignRow]], Path, str, int], None],
     path: Path,
     title: str,
 ) -> None:
@@ -214,7 +214,7 @@ def draw_swept(
         path.unlink(missing_ok=True)  # of an earlier sweep
 
 
-def draw_sweep(rows: list[Row], targets: list[str], out: Path) -> None:
+def draw_sweep(rows: list[DesignRow], targets: list[str], out: Path) -> None:
     """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
     devices = {target: DEVICES[target].title for target in targets if target in DEVICES}
     families = {target: FPGA_FAMILIES[target].title for target in targets if target in FPGA_FAMILIES}

@@ -13,7 +13,7 @@ from asq_model.common.files import write_text
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH
-from sim.explore.design_rows import REPORT, Description, Made, Report, Row
+from sim.explore.design_rows import REPORT, Description, DesignRow, Made, Report
 from sim.explore.design_space import LARGE_SEEDS
 from sim.explore.ranking import group
 from sim.explore.sweep import Swept
@@ -36,15 +36,15 @@ SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
 ACCURACY = "hardware-accuracy.svg"
 
 
-def smallest_of_each(rows: list[Row]) -> list[Row]:
+def smallest_of_each(rows: list[DesignRow]) -> list[DesignRow]:
     """The smallest row of each unit with its error: how many stages it has changes no product."""
-    smallest: dict[tuple[str, str, float], Row] = {}
+    smallest: dict[tuple[str, str, float], DesignRow] = {}
     for row in sorted((row for row in rows if row.luts is not None), key=lambda row: row.luts or 0):
         smallest.setdefault((row.unit, row.kind, row.relative_error), row)
     return [*smallest.values()]
 
 
-def pictures(rows: list[Row], folder: Path) -> list[str]:
+def pictures(rows: list[DesignRow], folder: Path) -> list[str]:
     """Draw the arrays' Pareto plots; Markdown lines that show them and the winning lane."""
     shutil.copyfile(LANE, folder / "hardware-lane.svg")
     lines = [text("pictures", lane="![The lane of POST's array](hardware-lane.svg)"), ""]
@@ -65,7 +65,7 @@ def pictures(rows: list[Row], folder: Path) -> list[str]:
     return lines
 
 
-def accuracy_section(rows: list[Row], results: Path, folder: Path) -> list[str]:
+def accuracy_section(rows: list[DesignRow], results: Path, folder: Path) -> list[str]:
     """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any. Raises
     InputError for accuracies that were edited.
     """
@@ -100,7 +100,7 @@ def made_by(seeds: int, liberty: Path | None) -> Made:
     )
 
 
-def how(rows: list[Row], made: Made) -> str:
+def how(rows: list[DesignRow], made: Made) -> str:
     """The section on how each figure was obtained."""
     generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
     cells = made.liberty

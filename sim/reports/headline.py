@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asq_model.common.files import write_text
-from sim.explore.design_rows import Row
+from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
@@ -21,7 +21,7 @@ BAR_STEP, BAR_WIDTH = 0.38, 0.36  # of the distance between two families
 POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 
 
-def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
+def lines(rows: list[DesignRow]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
         by_family = gains_on(rows, widths, form, FPGA_FAMILIES, which)
@@ -29,7 +29,7 @@ def lines(rows: list[Row]) -> Iterator[tuple[str, dict[str, float | None]]]:
         yield f"{TITLES[form]}, {widths_text(widths)}", ratios
 
 
-def findings(rows: list[Row]) -> str:
+def findings(rows: list[DesignRow]) -> str:
     """The sentence of README: in how many comparisons POST's best design is ahead of uniform's best, and how far."""
     ratios = [ratio for _, by_family in lines(rows) for ratio in by_family.values()]
     measured = [ratio for ratio in ratios if ratio is not None]
@@ -43,7 +43,7 @@ def findings(rows: list[Row]) -> str:
     )
 
 
-def draw_headline(rows: list[Row], out: Path) -> None:
+def draw_headline(rows: list[DesignRow], out: Path) -> None:
     """Write the picture of README as SVG: bars beside a line at 1, on white, so that it reads on a dark page too."""
     import matplotlib
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ ratio, and its outcome is "not measured".
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import mean
 
-from sim.explore.design_rows import Description, Row
+from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
 from sim.explore.ranking import Gain, compared_designs, gain, is_alone, is_post, is_rival, is_serial, is_sorted
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
@@ -45,7 +45,7 @@ def ratios(by_target: Gains) -> str:
 
 
 def gains_on(
-    rows: list[Row],
+    rows: list[DesignRow],
     widths: tuple[int, int],
     form: str,
     targets: Iterable[str],
@@ -79,7 +79,7 @@ def tally(outcomes: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def array_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
+def array_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
     """POST's best array over uniform's best, by width and FPGA family: what the aims are for."""
     return {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
 
@@ -95,7 +95,7 @@ def outcomes_of(
     ]
 
 
-def fold_outcomes(rows: list[Row]) -> list[tuple[str, str]]:
+def fold_outcomes(rows: list[DesignRow]) -> list[tuple[str, str]]:
     """`outcomes_of` the paper's B-fold: at B bits of a weight the aim is B."""
     folds = serial_gains(rows)
     return outcomes_of(folds, {widths: widths[0] for widths in folds})
@@ -105,7 +105,7 @@ def aims_text() -> str:
     return " and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items())
 
 
-def opening(rows: list[Row]) -> str:
+def opening(rows: list[DesignRow]) -> str:
     """What the page opens with: how far ahead POST's array is, what a unit alone is worth, and the paper's B-fold."""
     arrays = array_gains(rows)
     alone = gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)
@@ -120,7 +120,7 @@ def opening(rows: list[Row]) -> str:
     )
 
 
-def verdict(rows: list[Row]) -> str:
+def verdict(rows: list[DesignRow]) -> str:
     """Which aims are met, missed and not measured, by name."""
     outcomes = listed(outcomes_of(array_gains(rows), AIMS))
     return text("verdict", aims=aims_text(), outcomes=outcomes, folds=listed(fold_outcomes(rows)))
@@ -131,12 +131,12 @@ def with_post(form: str) -> list[tuple[int, int]]:
     return [widths for widths in WIDTHS if any(is_post(design) for design, _ in compared_designs(widths, form, "xc7"))]
 
 
-def serial_gains(rows: list[Row]) -> dict[tuple[int, int], Gains]:
+def serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
     """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is of."""
     return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
 
 
-def serial_lines(rows: list[Row]) -> list[str]:
+def serial_lines(rows: list[DesignRow]) -> list[str]:
     return [
         f"- {widths_text(widths)}, aim {widths[0]}: {ratios(by_target)}"
         for widths, by_target in serial_gains(rows).items()
@@ -153,7 +153,7 @@ GAIN_COLUMNS = (
 )
 
 
-def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
+def gains(rows: list[DesignRow]) -> Iterator[dict[str, str]]:
     """A line for each width and form of which something was measured: POST's best over uniform's best."""
     measured = {(row.widths, row.form) for row in rows}
     for widths in WIDTHS:
@@ -172,7 +172,7 @@ def gains(rows: list[Row]) -> Iterator[dict[str, str]]:
             yield line
 
 
-def placing_spread(rows: list[Row]) -> str:
+def placing_spread(rows: list[DesignRow]) -> str:
     """How far the best of a design's placings lies above their median, where it does; empty without placings."""
     parts = []
     for target in DEVICES:

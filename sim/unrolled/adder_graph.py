@@ -35,7 +35,7 @@ class Form:
     frac: int | None = None
 
 
-FORMS = {
+GRAPH_FORMS = {
     "uniform": Form("uniform", "uniform"),
     "pair": Form("POST: E, O, √2 per output", "post-exact", "pair", 0),
     "parts": Form("POST: E and O, without √2", "post-exact", "parts", 0),

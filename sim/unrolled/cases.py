@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec
-from sim.unrolled.adder_graph import FORMS, Problem
+from sim.unrolled.adder_graph import GRAPH_FORMS, Problem
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ def specs_of(layer: GoldenLayer) -> dict[str, MacSpec]:
 
 
 def problems(case: Case) -> Iterator[tuple[str, Problem, np.ndarray]]:
-    """(key of FORMS, problem, activations int64 [V, N]) of a case in each form.
+    """(key of GRAPH_FORMS, problem, activations int64 [V, N]) of a case in each form.
 
     The activations to check it on are golden ones, random ones and the extremes of each output.
     """
     layer = find_layer(case)
     specs = specs_of(layer)
     golden = layer.activations[:, : case.inputs].astype(np.int64)
-    for key, form in FORMS.items():
+    for key, form in GRAPH_FORMS.items():
         spec = specs[form.unit] if form.frac is None else replace(specs[form.unit], frac=form.frac)
         codes = layer.codes(spec.level_set)[: case.outputs, : case.inputs]
         title = f"unrolled_{case.golden.name}_{case.layer}_{case.inputs}x{case.outputs}_{key}"

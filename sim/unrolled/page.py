@@ -2,7 +2,7 @@
 
 from asq_model.common.markdown import markdown_table
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.unrolled.adder_graph import FORMS
+from sim.unrolled.adder_graph import GRAPH_FORMS
 from sim.unrolled.report import BITS, LUTS, CaseReport, UnrolledReport
 
 COLUMNS = (
@@ -23,7 +23,12 @@ def table(case: CaseReport) -> str:
     for key, row in case["forms"].items():
         cells = {family: f"{luts} ({row['over_uniform'][family]:.2f})" for family, luts in row["luts"].items()}
         rates = f"{row['clock']['best']:.0f} / {row['clock']['median']:.0f}" if row["clock"] else "–"
-        line = {"form": FORMS[key].title, "cost": f"{row['cost']:.0f}", "depth": str(row["depth"]), "clock": rates}
+        line = {
+            "form": GRAPH_FORMS[key].title,
+            "cost": f"{row['cost']:.0f}",
+            "depth": str(row["depth"]),
+            "clock": rates,
+        }
         lines.append(line | cells)
     return markdown_table(lines, COLUMNS)
 
@@ -41,7 +46,7 @@ def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
         (f"case_{index}", f"{case['layer']} {case['inputs']} × {case['outputs']}") for index, case in enumerate(cases)
     ]
     lines = []
-    for key, form in FORMS.items():
+    for key, form in GRAPH_FORMS.items():
         line = {"form": form.title}
         for index, case in enumerate(cases):
             over_uniform = case["forms"][key]["over_uniform"]

@@ -7,7 +7,7 @@ from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Line, Positive, Schema, Text, Whole, Word
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import TIMEOUT_S
-from sim.unrolled.adder_graph import FORMS, SOLVER, solver_version
+from sim.unrolled.adder_graph import GRAPH_FORMS, SOLVER, solver_version
 from sim.unrolled.cases import Case
 from sim.unrolled.layer import PLACED_ON, RIVAL, LayerFigures, measure_layer
 
@@ -58,7 +58,7 @@ def check_unrolled(report: UnrolledReport) -> None:
         raise ValueError("it has no case")
     for case in report["cases"]:
         wanted = {*BITS, *(LUTS if case["placed"] else ())}
-        for form in FORMS:
+        for form in GRAPH_FORMS:
             row = case["forms"].get(form)
             if row is None or row["over_uniform"].keys() != wanted:
                 raise ValueError(f"{case['layer']} lacks a figure of {form}")
@@ -107,7 +107,7 @@ def measure_cases(cases: list[Case], larger: list[Case], seeds: int, root: Path,
     Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
     """
     solver = solver_version()
-    bar.expect(len([*cases, *larger]) * len(FORMS))
+    bar.expect(len([*cases, *larger]) * len(GRAPH_FORMS))
     figures = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
     return {
         "solver": solver,

@@ -18,7 +18,7 @@ from hw.asq.layouts import (
     total_layout,
     values_layout,
 )
-from hw.asq.memories import Row, adapter_load_layout, adapter_rows, rescale_load_layout, rescale_rows, row_layouts
+from hw.asq.memories import MemoryRow, adapter_load_layout, adapter_rows, rescale_load_layout, rescale_rows, row_layouts
 from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
 from sim.vectors.packing import WordPacker
 
@@ -80,7 +80,7 @@ def size_word(spec: BlockSpec, words: int, pixels: int) -> int:
     return packer(size_layout, spec).word({"words": words, "pixels": pixels})
 
 
-def load_words(spec: BlockSpec, load: Layout, rows: dict[str, list[Row]]) -> list[int]:
+def load_words(spec: BlockSpec, load: Layout, rows: dict[str, list[MemoryRow]]) -> list[int]:
     """Words that load a block's memories, one memory after another, each from address 0 on."""
     loader, words = packer(load, spec), []
     for number, (memory, row_packer) in enumerate(row_packers(spec).items()):

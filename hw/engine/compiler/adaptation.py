@@ -10,7 +10,7 @@ from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.convolution import Convolution
 from hw.asq.layer_contents import check_rows
 from hw.asq.layouts import adapter_layout
-from hw.asq.memories import Row, neuron_layout, weights_layout
+from hw.asq.memories import MemoryRow, neuron_layout, weights_layout
 from hw.engine.engine_spec import EngineSpec
 
 
@@ -20,7 +20,7 @@ class Adaptation:
 
     spec: EngineSpec
     multipliers: list[int] = field(default_factory=list)
-    neurons: dict[str, list[Row]] = field(default_factory=lambda: {"weights": [], "units": []})
+    neurons: dict[str, list[MemoryRow]] = field(default_factory=lambda: {"weights": [], "units": []})
 
     def add_adapter(
         self, name: str, quantiser: IntegerQuantiser, words: int, shape: tuple[int, int, int]
@@ -65,8 +65,8 @@ class Adaptation:
         padded = np.zeros((len(weights), words * size), np.int64)
         padded[:, : weights.shape[1]] = weights
         names = [name for name, _ in weights_layout(block)]
-        rows: list[Row] = [dict(zip(names, row, strict=True)) for row in padded.reshape(-1, size).tolist()]
-        units: list[Row] = [
+        rows: list[MemoryRow] = [dict(zip(names, row, strict=True)) for row in padded.reshape(-1, size).tolist()]
+        units: list[MemoryRow] = [
             {"bias": bias, "weight": weight} for bias, weight in zip(biases.tolist(), outputs.tolist(), strict=True)
         ]
         check_rows(weights_layout(block), rows, "an adapter's weights")

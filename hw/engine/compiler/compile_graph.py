@@ -16,7 +16,7 @@ from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Banks, Instruction
-from hw.engine.compiler.move_units import shorten_round
+from hw.engine.compiler.move_bundles import shorten_round
 from hw.engine.compiler.overlap import find_releases
 from hw.engine.compiler.passes import radix_of
 from hw.engine.compiler.round_times import Timed, images_end, latency_of, time_round
@@ -46,7 +46,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
     used = used_rows(build)
     check_rows(build, used)  # before there is a program, whose addresses they are
-    chosen = best_schedule(build, banks, order)
+    chosen = best_round(build, banks, order)
     programs = chosen.programs
     packed = {arrays: pack_program(build, programs[not arrays], arrays) for arrays in (True, False)}
     used["program"] = max(len(words) for words in packed.values())
@@ -123,7 +123,7 @@ def check_rows(build: Build, used: Mapping[str, int]) -> None:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TimedRound:
     """Two programs, the order that they are in, and when their instructions start."""
 
     order: Sequence[Turn]
@@ -132,26 +132,26 @@ class Schedule:
     period: int
 
 
-def best_schedule(build: Build, banks: Banks | None, order: Sequence[Turn]) -> Schedule:
+def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
     """The programs whose round takes the fewest cycles, or those of an order."""
     marked, first = mark_arrivals(build.instructions), first_instructions(build)
     conflicts = Conflicts(marked)
     found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}
 
-    def schedule_of(turns: Sequence[Turn]) -> Schedule:
+    def timed_round(turns: Sequence[Turn]) -> TimedRound:
         programs = make_programs(marked, conflicts, banks, first, found, turns)
-        return Schedule(turns, programs, *time_round(build.spec, build.graph, programs))
+        return TimedRound(turns, programs, *time_round(build.spec, build.graph, programs))
 
     def cycles_of(turns: Sequence[Turn]) -> int:
-        return schedule_of(turns).period
+        return timed_round(turns).period
 
     def ends(turns: Sequence[Turn]) -> bool:
-        return images_end(build.spec, build.graph, schedule_of(turns).programs)
+        return images_end(build.spec, build.graph, timed_round(turns).programs)
 
     if not order:
         tried = sorted(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
         order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
-    return schedule_of(order)
+    return timed_round(order)
 
 
 def first_instructions(build: Build) -> tuple[Instruction, Instruction]:

@@ -7,7 +7,7 @@ import numpy as np
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Function
-from hw.asq.memories import Row
+from hw.asq.memories import MemoryRow
 from hw.engine.compiler.rescaling import shift_fields
 from hw.engine.engine_spec import EngineSpec
 
@@ -21,7 +21,7 @@ class Functions:
     """
 
     spec: EngineSpec
-    pieces: list[Row] = field(default_factory=list)
+    pieces: list[MemoryRow] = field(default_factory=list)
     places: dict[bytes, int] = field(default_factory=dict)
 
     def add(self, node: Function, input_bits: int) -> dict[str, int]:

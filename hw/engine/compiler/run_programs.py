@@ -34,7 +34,7 @@ class Event:
 
 
 @dataclass
-class Run:
+class RunningProgram:
     """A program that runs: what comes next, and in which cycle it can start at the earliest.
 
     fetch: cycles from where an instruction can start to where the next can; from its end, if that is not read `ahead`.
@@ -64,11 +64,11 @@ class Run:
         """Rounds that are done; −1 before the first."""
         return (self.place - 1) // len(self.program.loop)
 
-    def is_ready(self, other: "Run") -> bool:
+    def is_ready(self, other: "RunningProgram") -> bool:
         """Whether the other program has done what the next instruction waits for."""
         return self.taken + self.instruction.fields.get("after", 0) <= len(other.ended)
 
-    def wait(self, other: "Run") -> None:
+    def wait(self, other: "RunningProgram") -> None:
         """Wait for the other program's instructions."""
         self.taken += self.instruction.fields.get("after", 0)
         if self.taken > 0:
@@ -132,22 +132,22 @@ class Arrivals:
 
 
 @dataclass
-class BothRuns:
+class BothPrograms:
     """Both programs, and the images and results between them. send: cycles in which the results of an image leave."""
 
-    runs: tuple[Run, Run]
+    runs: tuple[RunningProgram, RunningProgram]
     arrivals: Arrivals
     send: int
     sent: int = 0
 
-    def image_of(self, run: Run, instruction: Instruction) -> int | None:
+    def image_of(self, run: RunningProgram, instruction: Instruction) -> int | None:
         """The image that an instruction is for, or None if it is not there."""
         bank = instruction.fields.get("bank", 0)
         if instruction.fields.get("enters"):
             run.there[bank] = self.arrivals.there[bank]
         return self.arrivals.there[bank] if instruction.kind == Kind.LOAD else run.there[bank]
 
-    def step(self, run: Run) -> Event | None:
+    def step(self, run: RunningProgram) -> Event | None:
         """Do a program's next instruction, or leave it out; the other has done what it waits for."""
         instruction, loaded = run.instruction, run.start
         run.wait(self.runs[run.is_arrays])
@@ -197,8 +197,8 @@ def run_programs(
     channels, rows, columns = graph.result.shape
     fetches = (fetch_cycles(spec, layout) for layout in (array_layout(spec), value_layout(spec)))
     arrays, values = (
-        Run(program, is_arrays, fetch, fetch, spec.reads_ahead)
+        RunningProgram(program, is_arrays, fetch, fetch, spec.reads_ahead)
         for program, is_arrays, fetch in zip(programs, (True, False), fetches, strict=True)
     )
     send = send_cycles(spec, channels, rows * columns)
-    return BothRuns((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()
+    return BothPrograms((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()

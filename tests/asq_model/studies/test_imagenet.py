@@ -117,12 +117,12 @@ def test_a_killed_run_goes_on(images, tmp_path):
     """Killed after its first epoch of two, it does only the second, with the result of a run that was not killed."""
     code = (
         "import sys; from pathlib import Path; from dataclasses import replace\n"
-        "from asq_model.config.recipe import recipe_of; from asq_model.training.train import Run, train\n"
+        "from asq_model.config.recipe import recipe_of; from asq_model.training.train import RunOptions, train\n"
         "recipe = recipe_of('resnet20', data='imagenet', full_precision_epochs=1, quantised_epochs=1, batch=4)\n"
         "def after(epoch):\n"
         "    print(epoch, flush=True)\n"
         "    if sys.argv[2] == 'kill': import os; os.kill(os.getpid(), 9)\n"
-        "train(recipe, Path(sys.argv[1]), Run(data_folder=Path(sys.argv[3])), after)"
+        "train(recipe, Path(sys.argv[1]), RunOptions(data_folder=Path(sys.argv[3])), after)"
     )
     printed = {}
     for out, what in (("x", "kill"), ("x", "go"), ("y", "go")):

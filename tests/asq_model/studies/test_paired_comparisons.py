@@ -15,10 +15,10 @@ from asq_model.studies.paired_comparisons import (
     spread,
     verdict,
 )
-from asq_model.studies.trained_out import Row
+from asq_model.studies.trained_out import TrainedOutRow
 
-LSQ, ASQ = Row(4, 4, "uniform", "", "lsq"), Row(4, 4, "uniform", "", "asq")
-POST = Row(4, 4, "post", "symmetric", "lsq")
+LSQ, ASQ = TrainedOutRow(4, 4, "uniform", "", "lsq"), TrainedOutRow(4, 4, "uniform", "", "asq")
+POST = TrainedOutRow(4, 4, "post", "symmetric", "lsq")
 
 
 def paired_test(difference: float, p: float) -> PairedTest:

@@ -16,7 +16,7 @@ from asq_model.studies.figure_networks import measure_errors
 from asq_model.studies.paper_figures import FIGURES, draw_figure_3
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.studies.trained_out import TRAINED_OUT
-from asq_model.training.train import Run, train
+from asq_model.training.train import RunOptions, train
 
 pytestmark = pytest.mark.xdist_group("figures")  # one worker trains what they look at
 
@@ -31,14 +31,14 @@ def study(tmp_path_factory):
     def made(run=None, **fields):
         recipe = recipe_of("digits", batch=512, **fields)
         path = folder / f"{recipe.name}.safetensors"
-        train(recipe, path, run or Run())
+        train(recipe, path, run or RunOptions())
         return path
 
     full = made(full_precision_epochs=1, quantised_epochs=0)
     for bits in (2, 3):
         for activations in ("lsq", "asq"):
             fields = {"weight_bits": bits, "activation_bits": bits, "activations": activations, "family": "uniform"}
-            made(Run(start=full), full_precision_epochs=0, quantised_epochs=1, **fields)
+            made(RunOptions(start=full), full_precision_epochs=0, quantised_epochs=1, **fields)
     return folder
 
 

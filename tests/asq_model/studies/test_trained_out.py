@@ -8,7 +8,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
-from asq_model.studies.trained_out import TRAINED_OUT, Row, by_row, epochs, percent, row_of, seed
+from asq_model.studies.trained_out import TRAINED_OUT, TrainedOutRow, by_row, epochs, percent, row_of, seed
 from asq_model.studies.trained_out_adaptation import (
     adaptation_section,
     conclusion,
@@ -29,7 +29,7 @@ from asq_model.studies.trained_out_tables import accuracy_table
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
 RESNET_20 = read_record(RESULTS / "trained-out-resnet20.json", TRAINED_OUT)
-LSQ, ASQ = Row(4, 4, "uniform", "", "lsq"), Row(4, 4, "uniform", "", "asq")
+LSQ, ASQ = TrainedOutRow(4, 4, "uniform", "", "lsq"), TrainedOutRow(4, 4, "uniform", "", "asq")
 FEATURES = LSQ._replace(step_gradient="features")
 
 
@@ -43,9 +43,9 @@ def groups_of(lines):
 
 
 def test_a_line_is_named_as_the_paper_names_it():
-    assert Row(3, 3, "post", "extended", "asq").label == "ASQ + POST (extended)"
-    assert FEATURES.label == "LSQ-features" and Row(4, 8, "apot", "", "lsq").label == "LSQ + APOT"
-    assert Row(4, 8, "apot", "", "lsq").precision == "W4A8"
+    assert TrainedOutRow(3, 3, "post", "extended", "asq").label == "ASQ + POST (extended)"
+    assert FEATURES.label == "LSQ-features" and TrainedOutRow(4, 8, "apot", "", "lsq").label == "LSQ + APOT"
+    assert TrainedOutRow(4, 8, "apot", "", "lsq").precision == "W4A8"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,13 @@ def test_a_record_without_rows_has_no_page():
 
 
 def test_claims_are_about_lines_that_differ_in_one_thing():
-    rows = [LSQ, FEATURES, ASQ, Row(4, 4, "post", "symmetric", "asq"), Row(4, 4, "post", "extended", "asq")]
+    rows = [
+        LSQ,
+        FEATURES,
+        ASQ,
+        TrainedOutRow(4, 4, "post", "symmetric", "asq"),
+        TrainedOutRow(4, 4, "post", "extended", "asq"),
+    ]
     pairs = {}
     for claim, pair in pairs_by_claim(rows):
         pairs.setdefault(claim, []).append(pair)
@@ -179,7 +185,7 @@ def test_a_run_made_again_elsewhere_is_judged_by_its_row():
 
 def test_longer_rows_are_compared_with_each_other_only():
     lengths = groups_by_length(STUDY)
-    assert list(lengths) == [6, 20] and Row(4, 4, "uniform", "", "lsq") not in lengths[20]
+    assert list(lengths) == [6, 20] and TrainedOutRow(4, 4, "uniform", "", "lsq") not in lengths[20]
     assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
     pairs = {pair for _, pair in pairs_by_claim(lengths[20]) if set(pair) <= lengths[20].keys()}
     assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
@@ -211,7 +217,7 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
 
 
 def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
-    post = Row(3, 3, "post", "extended", "asq")
+    post = TrainedOutRow(3, 3, "post", "extended", "asq")
     losses = {
         length: percent(STUDY["ceiling"]) - mean(groups[post].values())
         for length, groups in groups_by_length(STUDY).items()

@@ -6,7 +6,7 @@ import torch
 from asq_model.datasets import load_dataset
 from asq_model.training.load import load_quantised
 from asq_model.training.monitor import observe_layer_states
-from asq_model.training.train import Run, train
+from asq_model.training.train import RunOptions, train
 
 
 def test_states_are_those_of_the_layers(small_checkpoint):
@@ -38,7 +38,7 @@ def test_samples_on_the_floor_are_warned_of(small_recipe, tmp_path, capfd, monke
 def test_tensorboard_files_have_every_layer_and_epoch(small_recipe, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(replace(small_recipe, batch=512), tmp_path / "x", Run(log=tmp_path / "log"))
+    train(replace(small_recipe, batch=512), tmp_path / "x", RunOptions(log=tmp_path / "log"))
     events = EventAccumulator(str(tmp_path / "log"))
     events.Reload()
     tags = set(events.Tags()["scalars"])

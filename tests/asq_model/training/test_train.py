@@ -18,7 +18,7 @@ from asq_model.training.checkpoint_file import read_checkpoint, write_checkpoint
 from asq_model.training.evaluate import count_correct
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.state import TrainingState
-from asq_model.training.train import Run, epoch_generator, hold_back, learning_rate, train, train_epoch
+from asq_model.training.train import RunOptions, epoch_generator, hold_back, learning_rate, train, train_epoch
 
 
 class Killed(BaseException):
@@ -148,7 +148,7 @@ def test_two_seeds_of_a_method_without_random_weights_differ(small_recipe, tmp_p
     found = []
     for seed in (0, 1):
         recipe = replace(small_recipe, full_precision_epochs=0, activations="lsq", seed=seed)
-        train(recipe, tmp_path / str(seed), Run(start=full))
+        train(recipe, tmp_path / str(seed), RunOptions(start=full))
         found.append(read_checkpoint(tmp_path / str(seed))[0]["fc.weight"])
     assert not np.array_equal(*found)
 
@@ -169,14 +169,14 @@ def test_a_full_precision_checkpoint_starts_a_quantised_run(small_recipe, tmp_pa
     config = train(replace(small_recipe, quantised_epochs=0), full)
     assert config["layers"] == {} and "quantised_correct" not in config
     recipe = replace(small_recipe, full_precision_epochs=0)
-    config = train(recipe, tmp_path / "x.safetensors", Run(start=full))
+    config = train(recipe, tmp_path / "x.safetensors", RunOptions(start=full))
     assert config["start"] == read_checkpoint(full)[1]["digest"]
     again = train(small_recipe, tmp_path / "y.safetensors")
     assert again["full_precision_correct"] == config["full_precision_correct"]
     with pytest.raises(InputError, match="full precision; this command takes a quantised one"):
         load_quantised(full)
     with pytest.raises(InputError, match="does not fit network digits"):
-        train(recipe, tmp_path / "z.safetensors", Run(start=tmp_path / "x.safetensors"))
+        train(recipe, tmp_path / "z.safetensors", RunOptions(start=tmp_path / "x.safetensors"))
 
 
 def test_a_checkpoint_of_another_network_is_refused(small_checkpoint, tmp_path):
@@ -209,7 +209,7 @@ def test_impossible_runs_are_refused(fields, said, small_recipe, tmp_path):
 
 def test_a_device_that_is_not_there_is_refused(small_recipe, tmp_path):
     with pytest.raises(InputError, match="device is 'tpu'; allowed: cpu, cuda"):
-        train(small_recipe, tmp_path / "x.safetensors", Run(device="tpu"))
+        train(small_recipe, tmp_path / "x.safetensors", RunOptions(device="tpu"))
 
 
 def test_validation_images_are_training_images(digits, small_recipe):

@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.engine_spec import Depths
-from hw.engine.memory_map import FORMS, MemorySize, memory_map
+from hw.engine.memory_map import BLOCK_SHAPES, MemorySize, memory_map
 from hw.engine.presets import Preset, compile_network, engine_spec, find_preset, presets, products_of
 from hw.engine.spram import MOST_BLOCKS, WORD_BITS, WORDS
 
@@ -38,7 +38,7 @@ def test_blocks_take_the_form_that_needs_the_fewest() -> None:
     assert MemorySize("x", 2048, 9).blocks("ecp5") == 1
     assert MemorySize("x", 513, 36, 2).blocks("xc7") == 4
     assert MemorySize("x", 257, 16).blocks("ice40") == 2
-    for forms in FORMS.values():
+    for forms in BLOCK_SHAPES.values():
         assert len({rows * bits for rows, bits in forms if bits >= 9 or bits * rows == 4096}) == 1
 
 

@@ -21,7 +21,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_results, compare_run, results_of
-from sim.engine.run_engine import ARRAYS, Log, Stimulus, read_log, run_engine, run_simulator
+from sim.engine.run_engine import ARRAYS, Conditions, Log, read_log, run_engine, run_simulator
 
 pytestmark = pytest.mark.xdist_group("engines")  # they share folders
 IMAGES = 5
@@ -42,9 +42,9 @@ class Built:
     def most_cycles(self) -> int:
         return 3 * IMAGES * self.compiled.period + 4 * self.compiled.latency + 1000
 
-    def run(self, sample: int = IMAGES, **stimulus: int) -> Log:
+    def run(self, sample: int = IMAGES, **conditions: int) -> Log:
         """Run all images."""
-        how = Stimulus(sample, self.most_cycles, **stimulus)
+        how = Conditions(sample, self.most_cycles, **conditions)
         return run_engine(self.executable, self.compiled.spec, self.graph, self.images, how, self.folder)
 
     def compare(self, log: Log, **changed: object) -> list[str]:
@@ -123,17 +123,17 @@ def test_every_number_and_every_cycle_is_as_predicted(built: Built, log: Log) ->
     assert built.compiled.period in intervals
 
 
-@pytest.mark.parametrize("stimulus", [{"in_stalls": 200}, {"out_stalls": 240}, {"in_stalls": 100, "out_stalls": 200}])
-def test_both_streams_may_wait(built: Built, stimulus: dict) -> None:
+@pytest.mark.parametrize("conditions", [{"in_stalls": 200}, {"out_stalls": 240}, {"in_stalls": 100, "out_stalls": 200}])
+def test_both_streams_may_wait(built: Built, conditions: dict) -> None:
     """Images that come slowly and results that are taken slowly change no number."""
-    assert built.compare(built.run(**stimulus), stalls=True) == []
+    assert built.compare(built.run(**conditions), stalls=True) == []
 
 
 @pytest.mark.parametrize("in_stalls", [240, 250, 253, 255])
 def test_images_may_come_so_slowly_that_each_is_alone(built: Built, in_stalls: int) -> None:
     """One that comes in while another is under way joins it or waits: results are the same, and none is lost."""
     numbers = built.images.size
-    how = Stimulus(0, built.most_cycles + 400 * numbers, in_stalls=in_stalls)
+    how = Conditions(0, built.most_cycles + 400 * numbers, in_stalls=in_stalls)
     log = run_engine(built.executable, built.compiled.spec, built.graph, built.images, how, built.folder)
     assert list(compare_results(built.graph, built.images, log, built.compiled.spec.total_bits)) == []
 

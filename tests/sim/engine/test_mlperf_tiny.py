@@ -10,7 +10,7 @@ from asq_model.spec.mac import MacSpec
 from hw.engine.presets import compile_network, find_preset
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_run
-from sim.engine.run_engine import Stimulus, run_engine
+from sim.engine.run_engine import Conditions, run_engine
 
 MAC = MacSpec("post", 4, 4, frac=0)
 IMAGES = 2
@@ -35,6 +35,6 @@ def test_a_network_runs_as_its_graph_says(tmp_path: Path, build_root: Path) -> N
     graph, images = tiny_graph("keyword spotting")
     lowered, compiled = compile_network(find_preset("sized"), graph, MAC, PRECISION.bits)
     executable = build_simulator(compiled, write_verilog(compiled, tmp_path), tmp_path, build_root)
-    stimulus = Stimulus(1, 3 * IMAGES * compiled.period + 4 * compiled.latency)
-    log = run_engine(executable, compiled.spec, lowered, images[:IMAGES], stimulus, tmp_path)
+    conditions = Conditions(1, 3 * IMAGES * compiled.period + 4 * compiled.latency)
+    log = run_engine(executable, compiled.spec, lowered, images[:IMAGES], conditions, tmp_path)
     assert compare_run(compiled, lowered, images[:IMAGES], log, 1) == []

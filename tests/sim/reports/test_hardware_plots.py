@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from asq_model.spec.mac import MacSpec
-from sim.explore.design_rows import Row, row_of
+from sim.explore.design_rows import DesignRow, row_of
 from sim.explore.measure_design import Task, description
 from sim.reports.colours import INK, PAPER
 from sim.reports.hardware_plots import (
@@ -43,7 +43,7 @@ def test_a_picture_has_a_background_of_its_own_but_on_a_page_takes_the_page_s_co
     assert "currentColor" in page and "POST" in page and PAPER not in page and INK not in page
 
 
-def swept(unit: str, bits: int, luts: int, **more) -> Row:
+def swept(unit: str, bits: int, luts: int, **more) -> DesignRow:
     """A row of a sweep, on a target with a clock."""
     about = description(Task(MacSpec(unit, bits, bits), "ecp5", ()))
     row = row_of(about, checked=1, relative_error=0.01 * luts, luts=luts, mhz=100.0)

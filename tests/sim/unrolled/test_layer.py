@@ -12,7 +12,7 @@ from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
 from sim.measure.nextpnr_clock import Clock
 from sim.unrolled import layer
-from sim.unrolled.adder_graph import FORMS, Problem
+from sim.unrolled.adder_graph import GRAPH_FORMS, Problem
 from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
@@ -29,7 +29,7 @@ POST_CODES = np.array([[0, 12, 2, 6], [1, 11, 5, 9], [3, 8, 7, 13], [7, 15, 7, 1
 
 def toy(key: str) -> tuple[Problem, np.ndarray]:
     """A 4 × 4 matrix in a form, and activations: random and extreme ones."""
-    form = FORMS[key]
+    form = GRAPH_FORMS[key]
     spec = MacSpec(form.unit, 4, 4, frac=form.frac)
     activations = np.random.default_rng(1).integers(0, 16, (60, 4))
     return Problem(f"toy_{key}", form, spec, POST_CODES), np.vstack(
@@ -80,7 +80,7 @@ def test_the_split_of_post_is_exact_and_its_root_faithful():
     exact = activations @ problem.spec.level_set.values[problem.codes].T
     assert np.allclose(activations @ problem.even.T + activations @ problem.odd.T * np.sqrt(2), exact, atol=1e-9)
     assert np.abs(problem.expected(activations) - exact).max() < 1
-    parts = Problem("toy", FORMS["parts"], problem.spec, problem.codes).expected(activations)
+    parts = Problem("toy", GRAPH_FORMS["parts"], problem.spec, problem.codes).expected(activations)
     assert (parts == np.hstack([activations @ problem.even.T, activations @ problem.odd.T])).all()
 
 
@@ -121,7 +121,7 @@ def test_a_graph_that_is_not_its_matrix_is_refused(root):
 
 def test_sums_too_large_for_the_short_root_are_refused():
     spec = MacSpec("post-exact", 4, 4, frac=0)
-    problem = Problem("large", FORMS["pair"], spec, np.full((1, 100), 5, np.uint8))
+    problem = Problem("large", GRAPH_FORMS["pair"], spec, np.full((1, 100), 5, np.uint8))
     with pytest.raises(InputError, match=r"sums of large reach 6000·√2; 181/128 rounds faithfully up to 33\d\d"):
         verilog(problem)
 
@@ -144,7 +144,7 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
 def test_cases(golden):
     case = parse_case("CASES", f"{golden}:small:4x2")
     found = list(problems(case))
-    assert [key for key, *_ in found] == list(FORMS)
+    assert [key for key, *_ in found] == list(GRAPH_FORMS)
     assert all(
         problem.codes.shape == (2, 4) and checks.shape == (8 + 256 + 2 + 2 + 1, 4) for _, problem, checks in found
     )
@@ -166,7 +166,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
             Clock(rate, rate - 1) if rate else None,
         )
 
-    rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(FORMS)}
+    rows = {key: row(100 + 10 * place, place * 50) for place, key in enumerate(GRAPH_FORMS)}
 
     def measured(case, placed, *others):
         return rows if placed else {key: LayerFigures(row.graph) for key, row in rows.items()}

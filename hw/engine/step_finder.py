@@ -13,7 +13,7 @@ from hw.engine.instruction_fields import adapt_fields
 from hw.engine.places import target_layout
 
 
-class StepUnit(wiring.Component):
+class StepFinder(wiring.Component):
     """Adds up the channels of a map while it is made, a bank for each image, and finds the step of a layer: ADAPT.
 
         values ─► + ─► sums of bank 0 ─┐

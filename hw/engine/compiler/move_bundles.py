@@ -10,12 +10,12 @@ from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.program import Kind
 
-FARTHEST = 12  # units past which one is moved
+FARTHEST = 12  # bundles past which one is moved
 MOST_TRIALS = 600
 
 
 @dataclass(frozen=True)
-class Unit:
+class Bundle:
     """Turns that stay together: a layer, or all that prepares one.
 
     is_entry: they read the image. enters: one of them is the first of its program that is for a new image.
@@ -34,8 +34,8 @@ class Unit:
         return [turn.number for turn in self.turns]
 
 
-def units_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Unit]:
-    """The units of a round, in its order."""
+def bundles_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Bundle]:
+    """The bundles of a round, in its order."""
     parts: list[list[Turn]] = []
     before: Turn | None = None
     for turn in turns:
@@ -49,7 +49,7 @@ def units_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list
             parts.append([turn])
         before = turn
     return [
-        Unit(
+        Bundle(
             tuple(part),
             any(instructions[turn.number].begins for turn in part),
             any(instructions[turn.number].fields.get("enters") for turn in part),
@@ -58,8 +58,8 @@ def units_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list
     ]
 
 
-def may_swap(first: Unit, second: Unit, conflicts: Conflicts) -> bool:
-    """Whether two units may change places.
+def may_swap(first: Bundle, second: Bundle, conflicts: Conflicts) -> bool:
+    """Whether two bundles may change places.
 
     Those of one bank do if neither needs the other and they are for the same image: the numbers of its instructions
     rise, and the first that is for a new image stays the first.
@@ -73,26 +73,26 @@ def may_swap(first: Unit, second: Unit, conflicts: Conflicts) -> bool:
     return max(first.numbers) < min(second.numbers) and not (first.enters or second.enters)
 
 
-def moves(units: Sequence[Unit], place: int, conflicts: Conflicts) -> Iterator[list[Unit]]:
-    """The orders in which the unit of a place stands earlier, nearest first, then those in which it stands later."""
+def moves(bundles: Sequence[Bundle], place: int, conflicts: Conflicts) -> Iterator[list[Bundle]]:
+    """The orders in which the bundle of a place stands earlier, nearest first, then those in which it stands later."""
     for way in (-1, 1):
-        moved = list(units)
+        moved = list(bundles)
         for here in range(place, place + way * FARTHEST, way):
             there = here + way
-            if not 0 <= there < len(units) or not may_swap(*sorted_pair(moved, here, there), conflicts):
+            if not 0 <= there < len(bundles) or not may_swap(*sorted_pair(moved, here, there), conflicts):
                 break
             moved[here], moved[there] = moved[there], moved[here]
             yield list(moved)
 
 
-def sorted_pair(units: Sequence[Unit], one: int, other: int) -> tuple[Unit, Unit]:
+def sorted_pair(bundles: Sequence[Bundle], one: int, other: int) -> tuple[Bundle, Bundle]:
     """Two neighbours, the one that stands first before the other."""
-    return units[min(one, other)], units[max(one, other)]
+    return bundles[min(one, other)], bundles[max(one, other)]
 
 
-def turns_of(units: Sequence[Unit]) -> list[Turn]:
-    """The turns of units, in their order."""
-    return list(chain.from_iterable(unit.turns for unit in units))
+def turns_of(bundles: Sequence[Bundle]) -> list[Turn]:
+    """The turns of bundles, in their order."""
+    return list(chain.from_iterable(bundle.turns for bundle in bundles))
 
 
 def shorten_round(
@@ -107,14 +107,14 @@ def shorten_round(
     instructions: those of an image, with arrivals marked. cycles_of: the cycles of a round in an order. ends: whether
     all images come to their end in an order.
     """
-    units = units_of(instructions, turns)
-    fewest, trials, improved = cycles_of(turns_of(units)), 0, True
+    bundles = bundles_of(instructions, turns)
+    fewest, trials, improved = cycles_of(turns_of(bundles)), 0, True
     while improved and trials < MOST_TRIALS:
         improved = False
-        for place in range(len(units)):
-            for moved in moves(units, place, conflicts):
+        for place in range(len(bundles)):
+            for moved in moves(bundles, place, conflicts):
                 trials += 1
                 if (cycles := cycles_of(turns_of(moved))) < fewest and ends(turns_of(moved)):
-                    units, fewest, improved = moved, cycles, True
+                    bundles, fewest, improved = moved, cycles, True
                     break
-    return turns_of(units)
+    return turns_of(bundles)
