@@ -18,7 +18,6 @@ from asq_model.spec.mapping import GENERIC, has_cells
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.passes import image_steps
 from hw.engine.emit_engine import engine_verilog
-from hw.engine.engine import Engine
 from hw.engine.memory_map import blocks_of, memory_map
 from hw.engine.presets import Preset, find_device_preset, presets
 from hw.engine.program import Kind
@@ -124,9 +123,8 @@ def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int
     cells = family if has_cells(family, mac) else GENERIC
     runs, compiled = choice.with_cells(cells).compile(graph)
     verilog = build / "counted" / "written.v"
-    engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
-    title = f"engine {preset} with the network {folder.resolve().name}"
-    write_text(verilog, engine_verilog(engine, "engine", title))
+    engine = engine_for_device(compiled, choice.preset)
+    write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
     area = measure_engine(verilog, family, verilog.parent)
     blocks = blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family)
     whole = family == PROGRAM_FAMILY and mac.weight_bits == own.weight_bits
@@ -154,14 +152,12 @@ def measure_row(folder: Path, preset: str, products: dict[str, Any], images: int
         any_first_layer=image_steps(mac, compiled.spec.channels, compiled.spec.picks)[compiled.radix_bits][0],
         other_blocks=sum(blocks.values()) - blocks["codes"],
         programs=measure_programs(graph, compiled.spec, root) if whole else [],
-        placed=place_engine(compiled, choice.preset, build / "device", title, seeds) if seeds else None,
+        placed=place_engine(verilog, choice.preset, build / "device", seeds) if seeds else None,
     )
 
 
-def place_engine(compiled: Compiled, preset: Preset, folder: Path, title: str, seeds: int) -> PlacedEngine:
-    """Place an engine on its preset's device. title: of its Verilog."""
-    engine = engine_for_device(compiled, preset)
-    write_text(folder / "written.v", engine_verilog(engine, "engine", title))
-    area = synthesise_engine(folder / "written.v", preset.family, folder)
+def place_engine(verilog: Path, preset: Preset, folder: Path, seeds: int) -> PlacedEngine:
+    """Synthesise an engine as a whole and place it on its preset's device, with that many seeds."""
+    area = synthesise_engine(verilog, preset.family, folder)
     made = [write_bitstream(preset.family, list(preset.device), folder, seed)[1] for seed in range(1, seeds + 1)]
     return PlacedEngine(area, [each.megahertz for each in made])

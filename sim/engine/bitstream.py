@@ -73,10 +73,14 @@ def engine_for_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEng
     return FlashedEngine(engine) if preset.spram else engine
 
 
+def engine_library(verilog: Path, family: str) -> str:
+    """The cells that an engine's Verilog may have of a family, as Yosys reads them; iCE40: its SPRAM, at least."""
+    return FPGA_FAMILIES[family].library if family == "ice40" else library_of(verilog, family)
+
+
 def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/netlist.json, and count its cells. Raises InputError."""
-    library = FPGA_FAMILIES[family].library if family == "ice40" else library_of(verilog, family)  # iCE40: its SPRAM
-    read = flat("engine.v", TOP, library)
+    read = flat("engine.v", TOP, engine_library(verilog, family))
     script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"
