@@ -148,8 +148,9 @@ verify: $(VENV)/.synth ## run the rest of each kind of test, and more fuzz tests
 bench: $(VENV)/.bench ## what quantisation costs a training step, beside Brevitas
 	@$(PY) -m asq_model bench $(call options,bench)
 
+# Without --quiet, which would leave a warning unseen, and the site not refused.
 docs: $(VENV)/.docs ## build the site from docs/ to build/site
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
 
 lint: $(VENV)/.synth ## check style, formatting and types
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy

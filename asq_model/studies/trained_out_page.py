@@ -23,6 +23,13 @@ from asq_model.studies.trained_out_training import how_it_was_trained
 from asq_model.studies.verdicts import MEANING
 
 FEWEST_SEEDS = 5
+NAMES = (
+    "**Names of rows**: W4A4 has weights and activations of 4 bits. *LSQ* learns one step size for the activations of a"
+    " layer; in *ASQ* an adapter multiplies the step by a factor β for each image. Behind a name, *features* and"
+    " *unscaled* stand for another scale of the step's gradient. Weights are uniform but for *POST* (signed powers of"
+    " √2), *POT* (of 2), *APOT* (sums of two powers of 2) and *E2M1* (a float of 4 bits); in brackets stands the"
+    " [set of levels](../post-code.md#levels)."
+)
 
 
 def how_each_row_starts(study: TrainedOut) -> str:
@@ -33,11 +40,11 @@ def how_each_row_starts(study: TrainedOut) -> str:
     usual = min(FEWEST_SEEDS, mode(map(len, groups.values())))
     few = [f"{row.precision} {row.label}" for row, values in groups.items() if len(values) < usual]
     return (
-        f"**Each row** starts from the ceiling: {epochs(run)} epochs, batch {run['recipe']['batch']}, cosine from"
-        f" {', '.join(f'{rate:g} at {bits} bits' for bits, rate in rates.items())}, weight decay"
-        f" {run['recipe']['weight_decay']:g}, first and last layer 8-bit LSQ. A seed is the order of images, their"
-        " augmentation and the adapters' weights; rows of one seed see the same images in the same order. The test set"
-        " was used once for each run, after the last epoch."
+        f"**Each row** starts from the ceiling: {epochs(run)} epochs, batch {run['recipe']['batch']}, a learning"
+        f" rate that falls as a cosine from {', '.join(f'{rate:g} at {bits} bits' for bits, rate in rates.items())},"
+        f" weight decay {run['recipe']['weight_decay']:g}, first and last layer 8-bit LSQ. A seed is the order of"
+        " images, their augmentation and the adapters' weights; rows of one seed see the same images in the same order."
+        " The test set was used once for each run, after the last epoch."
         + (f" Fewer than {usual} seeds have: {'; '.join(few)}." if few else "")
     )
 
@@ -48,8 +55,9 @@ def opening(study: TrainedOut) -> Iterator[list[str]]:
     control = control_percents(study, epochs(study["rows"][0]))
     yield yardsticks([study["data"]])
     yield [
-        f"**The ceiling**: full precision, {epochs(ceiling)} epochs of SGD, batch {recipe['batch']}, cosine from"
-        f" {recipe['full_precision_rate']:g}, weight decay {recipe['weight_decay']:g}, seed {recipe['seed']}:"
+        f"**The ceiling**: full precision, {epochs(ceiling)} epochs of SGD, batch {recipe['batch']}, a learning"
+        f" rate that falls as a cosine from {recipe['full_precision_rate']:g}, weight decay"
+        f" {recipe['weight_decay']:g}, seed {recipe['seed']}:"
         f" **{percent(ceiling):.2f} %** (digest `{ceiling['digest'][:12]}`)."
         + (
             f" Trained on like the rows below, but in full precision, it scores {mean(control):.2f} % on average of"
@@ -60,6 +68,7 @@ def opening(study: TrainedOut) -> Iterator[list[str]]:
         + ("" if study["trials"] else " No other recipe was tried on this network.")
     ]
     yield [how_each_row_starts(study)]
+    yield [NAMES]
 
 
 def accuracies(study: TrainedOut) -> Iterator[list[str]]:

@@ -64,7 +64,7 @@ def page(report: AsqReport, picture: str) -> str:
     verdict = f"**not all equal: {', '.join(failed)}**" if failed else "all equal"
     name = f"`{report['network']}` W{report['weight_bits']}A{report['activation_bits']}"
     lines = [
-        "# What adaptation costs in hardware",
+        f"# What adaptation costs in hardware: {report['network']}",
         "",
         f"Blocks as large as {name} needs (checkpoint `{report['checkpoint'][:12]}`), compared on its feature maps."
         " Made by `make asq`.",
@@ -81,7 +81,7 @@ def page(report: AsqReport, picture: str) -> str:
         "A circle is β of one image by torch, the dot in it β by the RTL. A title has the largest difference of both in"
         " its layer, as a part of β.",
         "",
-        f"![β]({picture})",
+        f"![β of each image, by layer]({picture})",
         "",
         "## Cycles",
         "",

@@ -37,9 +37,10 @@ def findings(rows: list[DesignRow]) -> str:
     if not measured:
         return f"POST's products a second and LUT beside uniform's: {NOT_MEASURED}.\n"
     won = f"{sum(ratio > 1 for ratio in measured)} of {len(measured)}"
+    span = f"{min(measured):.2f} to {max(measured):.2f} times"
     return (
-        f"In products a second and LUT, POST is {min(measured):.2f} to {max(measured):.2f} times the best uniform"
-        f" design that we can build,\nand ahead of it in {won} comparisons (LUT6 without a clock{missing}).\n"
+        f"In products a second and LUT (an FPGA's look-up table), POST is {span} the best uniform design\nthat we can"
+        f" build, and ahead of it in {won} comparisons (LUT6 without a clock{missing}).\n"
     )
 
 
