@@ -1,47 +1,17 @@
 """ASQ's adapter: from channel sums to β and the step S = s·β, one map after another, with `lanes` multipliers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory, ReadPort, WritePort
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.asq_blocks import BlockSpec
+from hw.asq.adapter_memories import Network, Ports, add_memories, first_layout
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, index_shape, lanes, step_layout, sums_layout
-from hw.asq.memories import MemoryRow, adapter_load_layout, make_memory, neuron_layout, weights_layout
+from hw.asq.layouts import adapter_layout, lanes, step_layout, sums_layout
+from hw.asq.memories import adapter_load_layout
 from hw.asq.rounding import round_shift
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The ports of an adapter's memories that its other parts use."""
-
-    sum_in: WritePort
-    sum_out: ReadPort
-    weight_out: ReadPort
-    unit_out: ReadPort
-
-
-@dataclass(frozen=True)
-class Network:
-    """The memories of an adapter that serves several layers: depths and first rows of `weights` and `units`.
-
-    serve: adds a write port to a memory, given its name.
-    """
-
-    depths: Mapping[str, int]
-    rows: Mapping[str, Sequence[MemoryRow]]
-    serve: Callable[[Module, str, Memory], None] | None = None
-
-
-def first_layout(network: Network) -> data.StructLayout:
-    """Where a layer's rows begin in each memory."""
-    return data.StructLayout({name: index_shape(depth) for name, depth in network.depths.items()})
 
 
 class Adapter(wiring.Component):
@@ -108,7 +78,8 @@ class Adapter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ports = self.memories(m)
+        load = None if self.network else self.load
+        ports = add_memories(m, self.spec, self.rows, self.network, load)
         r = Registers.create(self.spec, self.network.depths if self.network else None)
         is_last = r.word + 1 == self.words
         beat = Beat(is_last, Mux(is_last, 0, r.word + 1))
@@ -128,35 +99,6 @@ class Adapter(wiring.Component):
             self.add_to_output(m, r, products[0])
             self.scale(m, r)
         return m
-
-    def memories(self, m: Module) -> Ports:
-        """The memories of sums, weights and neurons, the latter two written by `load`."""
-        spec = self.spec
-        depths = self.network.depths if self.network else {"weights": spec.hidden * spec.words, "units": spec.hidden}
-        m.submodules.sums = sums = make_memory(sums_layout(spec), spec.words)
-        m.submodules.weights = weights = make_memory(
-            weights_layout(spec), depths["weights"], self.rows.get("weights", ())
-        )
-        m.submodules.units = units = make_memory(neuron_layout(spec), depths["units"], self.rows.get("units", ()))
-        sum_in, sum_out = sums.write_port(), sums.read_port()
-        weight_out, unit_out = weights.read_port(), units.read_port()
-        if not self.network:
-            self.load_rows(m, weights, units)
-        elif self.network.serve is not None:
-            self.network.serve(m, "weights", weights)
-            self.network.serve(m, "units", units)
-        return Ports(sum_in, sum_out, weight_out, unit_out)
-
-    def load_rows(self, m: Module, weights: Memory, units: Memory) -> None:
-        """Write what `load` brings into the memories."""
-        m.d.comb += self.load.ready.eq(1)
-        for memory, chosen in ((weights, ~self.load.p.unit), (units, self.load.p.unit)):
-            port = memory.write_port()
-            m.d.comb += [
-                port.en.eq(self.load.valid & chosen),
-                port.addr.eq(self.load.p.address),
-                port.data.eq(self.load.p.data),
-            ]
 
     def multipliers(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
         """The products of all lanes, and their way into the accumulator: operands come from the memories a cycle after

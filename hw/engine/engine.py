@@ -1,21 +1,19 @@
 """The engine: memories, lanes, what follows them, and the sequencer that runs a program for every image."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.asq.adapter import Network
+from hw.engine.adaptation import add_adaptation
 from hw.engine.arrays import modules_of
 from hw.engine.coordinate import coordinate
 from hw.engine.engine_layouts import count_layout, event_layout, written_layout
 from hw.engine.engine_parts import Control, EngineParts, add_control, add_parts, select_fields
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.finisher import Finisher, totals_layout
+from hw.engine.finisher import totals_layout
 from hw.engine.finisher_memories import add_constants, feed_finisher
 from hw.engine.image import Image
 from hw.engine.instruction_fields import (
-    adapt_fields,
     collect_fields,
     convolve_fields,
     finish_fields,
@@ -24,9 +22,7 @@ from hw.engine.instruction_fields import (
 )
 from hw.engine.program import Kind
 from hw.engine.results import result_layout
-from hw.engine.row_writer import RowWriter, Section, row_layout, serve, sizes_of
-from hw.engine.scaler import Scaler
-from hw.engine.step_finder import StepFinder
+from hw.engine.row_writer import RowWriter, Section, row_layout, sizes_of
 
 
 class Engine(wiring.Component):
@@ -104,7 +100,7 @@ class Engine(wiring.Component):
         feed_finisher(m, self.spec, control, parts)
         self.feed_quantiser(m, control, parts)
         self.keep_results(m, control, parts)
-        scaler = self.add_adaptation(m, control, parts)
+        scaler = add_adaptation(m, self.spec, self.image, self.writer, control, parts)
         add_constants(m, self.spec, self.image, self.writer, control, parts, scaler)
         coordinate(m, control, parts.loader, parts.results.busy)
         self.show_programs(m, control)
@@ -175,49 +171,6 @@ class Engine(wiring.Component):
             control.array_sequencer.busy.eq((control.array.kind == Kind.CONVOLVE) & parts.products.busy),
         ]
 
-    def add_adaptation(self, m: Module, control: Control, parts: EngineParts) -> Scaler | None:
-        """Add what makes steps and scales of them, if steps adapt; the step of codes, and how long its program waits.
-
-        Returns what writes scales, None where they are constant.
-        """
-        value, quantiser = control.value, parts.quantiser
-        step: Value = Const(0, self.spec.step_bits)  # of the last ADAPT
-        busy: dict[Kind, Value] = {Kind.COLLECT: parts.collector.busy}
-        scaler = None
-        if self.spec.adapter:
-            m.submodules.adaptation = adaptation = StepFinder(self.spec, self.network())
-            m.submodules.scaler = scaler = Scaler(self.spec, list(self.image.multipliers), self.writer)
-            step = adaptation.step
-            busy |= {Kind.ADAPT: adaptation.busy, Kind.SCALE: scaler.busy}
-            self.connect_adaptation(m, control, parts.finisher, adaptation, scaler)
-            m.d.comb += adaptation.adds_bank.eq(Mux(control.through, value.bank, control.leaving.bank))
-        m.d.comb += [
-            quantiser.step.eq(Mux(quantiser.follow.adapted, step, quantiser.follow.step)),
-            control.value_sequencer.busy.eq(Cat((value.kind == kind) & flag for kind, flag in busy.items()).any()),
-        ]
-        return scaler
-
-    def connect_adaptation(
-        self, m: Module, control: Control, finisher: Finisher, adaptation: StepFinder, scaler: Scaler
-    ) -> None:
-        """Connect what makes a layer's step of its map's sums, and its scales of the step."""
-        value, starts, follow = control.value, control.starts, finisher.follow
-        m.d.comb += [
-            adaptation.adds.eq(finisher.done & follow.adds_channels),
-            adaptation.target.eq(finisher.target),
-            adaptation.values.eq(finisher.values),
-            adaptation.map_pixels.eq(follow.map_pixels),
-            adaptation.adapt.eq(select_fields(m, value, adapt_fields(self.spec), "adapt")),
-            adaptation.bank.eq(value.bank),
-            adaptation.start.eq(starts[Kind.ADAPT]),
-            scaler.first.eq(value.first_multiplier),
-            scaler.last.eq(value.last_multiplier),
-            scaler.constants.eq(value.scales),
-            scaler.shift.eq(value.scale_shift),
-            scaler.step.eq(adaptation.step),
-            scaler.start.eq(starts[Kind.SCALE]),
-        ]
-
     def show_programs(self, m: Module, control: Control) -> None:
         """Show which instruction each program has just done, and whether one of them is damaged."""
         array_sequencer, value_sequencer = control.array_sequencer, control.value_sequencer
@@ -250,12 +203,3 @@ class Engine(wiring.Component):
     def modules(self) -> dict[str, wiring.Component]:
         """The modules that the engine has many copies of, by their names."""
         return modules_of(self.spec, self.radix_bits)
-
-    def network(self) -> Network:
-        """The adapter's memories."""
-        depths = {"weights": self.spec.depths.neuron_weights, "units": self.spec.depths.neurons}
-        return Network(depths, self.image.neurons, self.serve_neurons if self.writer is not None else None)
-
-    def serve_neurons(self, m: Module, name: str, memory: Memory) -> None:
-        """Add a write port to one of the adapter's memories."""
-        serve(m, self.writer, {"weights": Section.NEURON_WEIGHTS, "units": Section.NEURONS}[name], memory)

@@ -5,7 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.asq.adapter import Adapter, Network
+from hw.asq.adapter import Adapter
+from hw.asq.adapter_memories import Network
 from hw.asq.layouts import index_shape, lanes
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
