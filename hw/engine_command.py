@@ -13,13 +13,13 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.common.files import write_json, write_text
 from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
 from asq_model.common.records import write_record
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
+from asq_model.spec.precision import Precision
 from hw.emit import awake
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog

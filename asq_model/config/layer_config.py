@@ -6,9 +6,9 @@ from math import isfinite
 
 from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_range, fields_named
-from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
+from asq_model.spec.precision import BETA_LIMIT
 
 WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
 ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")

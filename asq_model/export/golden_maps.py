@@ -16,13 +16,14 @@ from asq_model.export.integer_layer import binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.adaptive_step import SHIFT_BITS, IntegerAdapter, IntegerQuantiser, Precision, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser, channel_sums
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.golden_manifest import AdapterEntry, MapsContent, RescaleEntry
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
+from asq_model.spec.precision import SHIFT_BITS, Precision
 
 Arrays = dict[str, np.ndarray]
 LEAST_MAPS, MOST_MAPS, MAP_VALUES = 2, 8, 8192  # whole maps of a layer: as many as have `MAP_VALUES` values together

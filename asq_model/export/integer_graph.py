@@ -18,10 +18,10 @@ from asq_model.export.node_differences import IntegerNetwork, check_nodes
 from asq_model.export.operations import Affine, Bound, Layer, NegativeSlope, Operation, Sum
 from asq_model.export.trace_network import TracedNetwork, trace_network
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
+from asq_model.spec.precision import Precision
 
 CALIBRATION_IMAGES = 256
 RESULT = Operation("result", (), "", "")  # what uses the network's output

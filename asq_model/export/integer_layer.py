@@ -15,8 +15,9 @@ from asq_model.export.layer_vectors import trained_codes
 from asq_model.quantisation import ActivationQuantiser, Adapter
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, WORKING_BITS, IntegerAdapter, IntegerQuantiser, Precision
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser
 from asq_model.spec.fixed_point import bounds, mantissas
+from asq_model.spec.precision import BETA_LIMIT, GUARD, WORKING_BITS, Precision
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 

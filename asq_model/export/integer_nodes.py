@@ -20,13 +20,13 @@ from asq_model.export.integer_layer import (
     make_rescale,
 )
 from asq_model.export.layer_vectors import layer_geometry
-from asq_model.spec.adaptive_step import WORKING_BITS, Precision
 from asq_model.spec.fixed_point import bounds, mantissas
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
 from asq_model.spec.graph.graph import Operation as Node
 from asq_model.spec.graph.movement import Concatenate, SumPool
 from asq_model.spec.graph.tensor import Tensor
+from asq_model.spec.precision import WORKING_BITS, Precision
 
 WIDEST_SUM = 40  # bits of a pooling's sums that a layer takes as they are
 

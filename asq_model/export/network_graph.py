@@ -9,10 +9,10 @@ from asq_model.config.fingerprints import EXPORT_IMAGES, network_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.file import write_graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, write_samples
+from asq_model.spec.precision import Precision
 from asq_model.training.load import load_quantised
 
 FEW_IMAGES = 20  # of a test set that is larger than the digits'

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from asq_model.quantisation.straight_through import exporting
-from asq_model.spec.adaptive_step import BETA_LIMIT
+from asq_model.spec.precision import BETA_LIMIT
 
 ONE_LAYER_BELOW = 8  # input channels, by the paper's rule
 RATIO = 4  # input channels per hidden neuron

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 
 from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range
-from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD, HIDDEN_BITS, SCALE_BITS, Precision, accumulator_bits
+from asq_model.spec.precision import BETA_LIMIT, GUARD, HIDDEN_BITS, SCALE_BITS, Precision, accumulator_bits
 
 # The parameters that each block depends on.
 PARAMETERS = {

@@ -10,11 +10,11 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import Amount, Count, Digest, Line, Whole, Width, Word
-from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import MAX_CHANNELS, MAX_PIXELS
 from asq_model.spec.formats import Bits, Int64
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_DEPTH
+from asq_model.spec.precision import SHIFT_BITS
 
 ShiftInput = Annotated[int, Meta(ge=0, lt=1 << SHIFT_BITS)]
 Channels = Annotated[int, Meta(ge=1, le=MAX_DEPTH)]

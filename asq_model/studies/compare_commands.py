@@ -10,7 +10,7 @@ from asq_model.common.files import write_text
 from asq_model.common.option_types import CHECKPOINT, OUTPUT, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.terminal import text_of_markdown
-from asq_model.spec.adaptive_step import Precision
+from asq_model.spec.precision import Precision
 from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_train
 
 

@@ -21,11 +21,11 @@ from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.adaptive_step import GUARD, Precision
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.tensor import Trace
+from asq_model.spec.precision import GUARD, Precision
 from asq_model.studies.integer_parity_page import LayerParity, Parity
 from asq_model.training.load import load_quantised
 

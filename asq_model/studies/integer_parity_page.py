@@ -8,7 +8,7 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.records import Amount, Count, Line, Schema, Text, Word
 from asq_model.common.result_schemas import REMEDY
-from asq_model.spec.adaptive_step import Precision
+from asq_model.spec.precision import Precision
 
 COLUMNS = (
     "layer",

@@ -7,7 +7,7 @@ import click
 from asq_model.artifacts import train_if_needed
 from asq_model.common.option_types import PATH, Integer, refuse_unused
 from asq_model.config.recipe import recipe_of
-from asq_model.spec.adaptive_step import LEAST_PRECISION, MOST_PRECISION
+from asq_model.spec.precision import LEAST_PRECISION, MOST_PRECISION
 from asq_model.training.checkpoint_file import read_checkpoint
 
 INTEGER_BITS = Integer(LEAST_PRECISION, MOST_PRECISION)

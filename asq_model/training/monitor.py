@@ -12,7 +12,7 @@ from asq_model.quantisation import Adapter, LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import Example, observe_inputs, watch_outputs
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.adaptive_step import BETA_LIMIT
+from asq_model.spec.precision import BETA_LIMIT
 
 LEAST_SPREAD = 1e-6  # of β over samples, relative: below it float32 hardly resolves that it varies
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.precision import BETA_LIMIT
 from hw.asq.adapter_memories import Network, Ports, add_memories, first_layout
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents

@@ -9,11 +9,11 @@ from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from asq_model.common.errors import InputError, check_range
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import bounds
 from asq_model.spec.golden_manifest import AdapterEntry, RescaleEntry
 from asq_model.spec.golden_vectors import GoldenMaps
+from asq_model.spec.precision import Precision
 from hw.asq.layouts import constants_layout
 from hw.asq.memories import MemoryRow, adapter_rows, rescale_rows, row_layouts
 

@@ -3,8 +3,8 @@
 from amaranth.hdl import Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data
 
-from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.precision import SHIFT_BITS
 
 
 def index_shape(count: int) -> Shape:

@@ -7,8 +7,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.precision import GUARD
 from hw.asq.layouts import codes_layout, lanes, values_layout
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from asq_model.common.errors import InputError, check_choice, check_range
-from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BETA_BITS, BlockSpec
 from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_DEPTH
 from asq_model.spec.mapping import GENERIC, check_mapped
+from asq_model.spec.precision import GUARD
 
 UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer

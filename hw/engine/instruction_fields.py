@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Shape, signed, unsigned
 
-from asq_model.spec.adaptive_step import SHIFT_BITS
+from asq_model.spec.precision import SHIFT_BITS
 from hw.asq.layouts import adapter_layout, index_shape
 from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, EngineSpec
 

@@ -11,7 +11,6 @@ from typing import Any
 from msgspec import Struct, convert
 
 from asq_model.common.errors import InputError, check_choice
-from asq_model.spec.adaptive_step import SHIFT_BITS
 from asq_model.spec.graph.elementwise import Function
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import SumPool
@@ -19,6 +18,7 @@ from asq_model.spec.graph.round_products import round_products
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC
+from asq_model.spec.precision import SHIFT_BITS
 from asq_model.spec.units import FAMILY_OF_UNIT
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.compiler.compiled import Compiled

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from asq_model.spec.adaptive_step import GUARD
+from asq_model.spec.precision import GUARD
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 from hw.engine.instruction_fields import PIECE_BITS, follow_fields
 from hw.engine.places import delayed

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from asq_model.spec.adaptive_step import SHIFT_BITS
+from asq_model.spec.precision import SHIFT_BITS
 from hw.asq.layouts import index_shape
 from hw.asq.rounding import round_shift
 from hw.engine.engine_spec import EngineSpec

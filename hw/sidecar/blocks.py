@@ -5,9 +5,9 @@ from typing import Any
 
 from amaranth.lib import data
 
-from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import bounds
+from asq_model.spec.precision import BETA_LIMIT, GUARD
 from hw.asq.memories import row_layouts
 from hw.sidecar.ports import describe_shape
 

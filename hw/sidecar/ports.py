@@ -6,10 +6,10 @@ from amaranth.hdl import Shape, ShapeLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.precision import GUARD
 
 CLOCK = {"port": "clk", "edge": "rising"}
 RESET = {

@@ -5,10 +5,10 @@ from typing import TypedDict
 
 from asq_model.common.markdown import markdown_table
 from asq_model.common.records import Line, Whole
-from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import read_maps
+from asq_model.spec.precision import GUARD
 from sim.runner.jobs import Outcome
 from sim.runner.outcomes import LayerFindings
 

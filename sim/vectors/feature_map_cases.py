@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from asq_model.spec.adaptive_step import GUARD
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.precision import GUARD
 from sim.vectors.feature_maps import LayerMaps
 from sim.vectors.made_up_maps import made_adapter, made_codes, made_rescale, signed_values
 

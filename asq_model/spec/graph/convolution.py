@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
+from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.fixed_point import bounds, check_room, largest, round_shift
 from asq_model.spec.formats import Bits, Point, Shift
 from asq_model.spec.graph.tensor import (
@@ -20,6 +20,7 @@ from asq_model.spec.graph.tensor import (
     window_size,
     windows,
 )
+from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 

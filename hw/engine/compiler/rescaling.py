@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import BETA_LIMIT
 from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Add, Input, Scale
 from asq_model.spec.graph.movement import MaxPool, SumPool
+from asq_model.spec.precision import BETA_LIMIT
 from hw.engine.compiler.steps import Step
 from hw.engine.engine_spec import EngineSpec
 

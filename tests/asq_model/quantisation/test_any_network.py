@@ -16,10 +16,10 @@ from asq_model.export.onnx import export_onnx, largest_differences, run_onnx, ru
 from asq_model.quantisation.convert import convert, inner_layers, quantised_layers
 from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit
 from asq_model.quantisation.observe import observe_inputs
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_maps
 from asq_model.spec.graph.file import read_graph
+from asq_model.spec.precision import Precision
 from asq_model.studies.integer_parity import compare_batch, start_parity
 
 NOT_AS_A_WHOLE = {  # and why: their layers are exported one by one

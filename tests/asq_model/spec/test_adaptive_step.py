@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asq_model.quantisation import Adapter
-from asq_model.spec.adaptive_step import (
-    GUARD,
-    IntegerAdapter,
-    IntegerDense,
-    IntegerQuantiser,
-    Precision,
-    channel_sums,
-)
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.precision import GUARD, Precision
 
 
 @given(

@@ -3,8 +3,8 @@
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import BETA_LIMIT, GUARD
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
+from asq_model.spec.precision import BETA_LIMIT, GUARD
 
 
 def test_names_tell_configurations_apart():

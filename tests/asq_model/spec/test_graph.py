@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
+from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.fixed_point import round_shift
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
 from asq_model.spec.graph.graph import BATCH, Graph
 from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, Slice, SumPool
 from asq_model.spec.graph.tensor import Tensor, Trace
+from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 from asq_model.spec.sqrt2 import sqrt2_table

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
+from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.round_products import root_table, round_products
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 

@@ -15,9 +15,9 @@ from asq_model.export.integer_graph import make_graph
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.spec import adaptive_step as asq
-from asq_model.spec.adaptive_step import BETA_LIMIT, Precision
 from asq_model.spec.graph.tensor import Trace, pad, windows
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.precision import BETA_LIMIT, GUARD, Precision
 from asq_model.studies.integer_parity import measure_parity
 from asq_model.studies.pages import render_record
 from asq_model.training.load import load_quantised
@@ -134,7 +134,7 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
     monkeypatch.setattr(
         asq.IntegerQuantiser,
         "division",
-        lambda self, x, step: (x << asq.GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
+        lambda self, x, step: (x << GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
     with pytest.raises(InputError, match=r"node \S+ differs from torch by"):
         measure_parity(small_checkpoint, 40, None)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from asq_model.spec.adaptive_step import GUARD, IntegerQuantiser
+from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.asq_blocks import BlockSpec
+from asq_model.spec.precision import GUARD
 from hw.asq.reciprocal_quantiser import ReciprocalQuantiser, reciprocal_shift
 
 

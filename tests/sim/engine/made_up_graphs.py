@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import numpy as np
 
-from asq_model.spec.adaptive_step import GUARD, IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
 from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
@@ -14,6 +14,7 @@ from asq_model.spec.graph.movement import Concatenate, MaxPool, Pad, Reshape, Sl
 from asq_model.spec.graph.tensor import Trace
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
+from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
 

@@ -10,8 +10,8 @@ from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.integer_graph import make_graph
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
-from asq_model.spec.adaptive_step import Precision
 from asq_model.spec.graph.graph import Graph
+from asq_model.spec.precision import Precision
 
 PRECISION = Precision(16)
 LAYER = LayerConfig("post", 4, activations="asq", activation_bits=4)
