@@ -10,7 +10,7 @@ from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_DEPTH
 from asq_model.spec.mapping import GENERIC, check_mapped
-from asq_model.spec.precision import GUARD
+from asq_model.spec.precision import GUARD, LEAST_PRECISION, MOST_PRECISION
 
 UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
@@ -97,7 +97,7 @@ class EngineSpec:
         check_range("shift_bits", self.shift_bits, 0, 6)
         check_range("least_align", self.least_align, 0, 40)
         check_range("align_bits", self.align_bits, 0, 6)
-        check_range("precision", self.precision, 12, 20)
+        check_range("precision", self.precision, LEAST_PRECISION, MOST_PRECISION)
         check_range("value_bits", self.value_bits, self.precision, 32)
         check_range("accumulator_bits", self.accumulator_bits, 8, 32)
         check_range("total_bits", self.total_bits, 32, 64)

@@ -43,7 +43,7 @@ def byte_tables(build: Build) -> list[int]:
     return table.reshape(-1, BYTE).ravel().tolist() if build.spec.byte_input and table is not None else []
 
 
-def finish(build: Build) -> None:
+def add_finish(build: Build) -> None:
     """Add FINISH, by which the results leave."""
     output = build.steps[-1].output
     channels, rows, columns = build.tensor(output).shape

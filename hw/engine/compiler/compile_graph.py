@@ -1,26 +1,24 @@
 """Compile a graph of integers for an engine: instructions, the contents of memories, and cycles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Concatenate, Pad
+from hw.engine.compiler.best_round import best_round
 from hw.engine.compiler.build import Build
-from hw.engine.compiler.compile_ends import byte_tables, finish, image_fields, input_words, result_words
+from hw.engine.compiler.compile_ends import add_finish, byte_tables, image_fields, input_words, result_words
 from hw.engine.compiler.compile_layer import add_convolution
 from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.conflicts import Conflicts, Turn
-from hw.engine.compiler.instructions import Banks, Instruction
-from hw.engine.compiler.move_bundles import shorten_round
-from hw.engine.compiler.overlap import find_releases
+from hw.engine.compiler.conflicts import Turn
+from hw.engine.compiler.instructions import Banks
 from hw.engine.compiler.passes import radix_of
-from hw.engine.compiler.round_times import Timed, images_end, latency_of, time_round
-from hw.engine.compiler.schedule import Program, make_programs, mark_arrivals, orders
+from hw.engine.compiler.round_times import latency_of
+from hw.engine.compiler.schedule import Program
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
 from hw.engine.engine_spec import EngineSpec
@@ -40,43 +38,46 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
             add_step(build, index, step)
         except InputError as error:
             raise InputError(f"node {step.node.name}: {error}") from error
-    finish(build)
+    add_finish(build)
     banks = None
     if build.spec.adapter:
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
     used = used_rows(build)
     check_rows(build, used)  # before there is a program, whose addresses they are
     chosen = best_round(build, banks, order)
-    programs = chosen.programs
-    packed = {arrays: pack_program(build, programs[not arrays], arrays) for arrays in (True, False)}
-    used["program"] = max(len(words) for words in packed.values())
+    arrays, values = chosen.programs
+    packed = pack_program(build, arrays, True), pack_program(build, values, False)
+    used["program"] = max(map(len, packed))
     check_rows(build, used)
-    image = Image(
-        packed[True],
-        packed[False],
-        build.weights,
-        build.constants.scales * build.spec.banks,
-        build.constants.biases,
-        build.adaptation.multipliers,
-        build.adaptation.neurons,
-        byte_tables(build),
-        build.functions.pieces,
-    )
-    radix = radix_of(build.spec.mac, build.spec.channels, build.spec.picks)
-    piece_bits = piece_bits_of(build.spec.mac, radix)
+    radix_bits = radix_of(build.spec.mac, build.spec.channels, build.spec.picks)
     return Compiled(
-        build.spec,
-        tuple(build.instructions),
-        programs,
-        tuple(chosen.timed),
-        chosen.period,
-        latency_of(build.spec, graph, programs),
-        build.spec.banks,
-        image,
-        used,
-        radix,
-        piece_bits,
-        chosen.order,
+        spec=build.spec,
+        instructions=tuple(build.instructions),
+        programs=chosen.programs,
+        timed=tuple(chosen.timed),
+        period=chosen.period,
+        latency=latency_of(build.spec, graph, chosen.programs),
+        images=build.spec.banks,
+        image=image_of(build, *packed),
+        used=used,
+        radix_bits=radix_bits,
+        piece_bits=piece_bits_of(build.spec.mac, radix_bits),
+        order=chosen.order,
+    )
+
+
+def image_of(build: Build, array_program: list[int], value_program: list[int]) -> Image:
+    """What the memories hold at first. array_program, value_program: words."""
+    return Image(
+        array_program=array_program,
+        value_program=value_program,
+        weights=build.weights,
+        scales=build.constants.scales * build.spec.banks,
+        biases=build.constants.biases,
+        multipliers=build.adaptation.multipliers,
+        neurons=build.adaptation.neurons,
+        tables=byte_tables(build),
+        functions=build.functions.pieces,
     )
 
 
@@ -120,45 +121,6 @@ def check_rows(build: Build, used: Mapping[str, int]) -> None:
     for name, rows in used.items():
         if rows > (depth := getattr(build.spec.depths, name)):
             raise InputError(f"the network needs {rows} rows of the memory of {name}, which has {depth}")
-
-
-@dataclass(frozen=True)
-class TimedRound:
-    """Two programs, the order that they are in, and when their instructions start."""
-
-    order: Sequence[Turn]
-    programs: tuple[Program, Program]
-    timed: list[Timed]
-    period: int
-
-
-def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
-    """The programs whose round takes the fewest cycles, or those of an order."""
-    marked, first = mark_arrivals(build.instructions), first_instructions(build)
-    conflicts = Conflicts(marked)
-    found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}
-
-    def timed_round(turns: Sequence[Turn]) -> TimedRound:
-        programs = make_programs(marked, conflicts, banks, first, found, turns)
-        return TimedRound(turns, programs, *time_round(build.spec, build.graph, programs))
-
-    def cycles_of(turns: Sequence[Turn]) -> int:
-        return timed_round(turns).period
-
-    def ends(turns: Sequence[Turn]) -> bool:
-        return images_end(build.spec, build.graph, timed_round(turns).programs)
-
-    if not order:
-        tried = sorted(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
-        order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
-    return timed_round(order)
-
-
-def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
-    """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
-    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
-    load = {"kind": int(Kind.LOAD), "begins": 1, **image_fields(build)}
-    return nothing, Instruction(Kind.LOAD, "the first image", load, 0)
 
 
 def pack_program(build: Build, program: Program, arrays: bool) -> list[int]:

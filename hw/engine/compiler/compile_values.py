@@ -1,5 +1,6 @@
 """The instructions that read values: pooling, sums, copies, and the codes and steps of layers."""
 
+from math import prod
 from typing import Any
 
 from asq_model.common.errors import InputError
@@ -18,25 +19,11 @@ from hw.engine.program import Kind
 def add_collection(build: Build, index: int, step: Step) -> None:
     """Add the instruction of a step that reads values: the image, a pooling, a sum, a scaling."""
     node, spec = step.node, build.spec
-    source = step.output if isinstance(node, Input) else step.inputs[0]
     _, *output = build.tensor(node.name).shape
-    # A reshape reads memory as it is, in the rows and columns that it makes.
-    _, rows, columns = build.tensor(step.output if isinstance(node, Reshape) else source).shape
-    kernel, stride, dilation, padding = ONE, ONE, ONE, NO_MARGIN
-    if isinstance(node, MaxPool | SumPool):
-        kernel, stride, padding = node.kernel, node.stride, node.padding
-        dilation = node.dilation if isinstance(node, MaxPool) else ONE
-        if build.tensor(node.name).bits > spec.pooled_bits:
-            bits = build.tensor(node.name).bits
-            raise InputError(f"gives sums of {bits} bits; allowed: value_bits and pool_bits, {spec.pooled_bits}")
+    source, beside = sources_of(step)
+    side = {"has_side": 1, "side": build.values.first(beside)} if beside else {}  # before the output may take its place
     words = build.words(step.output)
-    if isinstance(node, Add) and node.signs[1] < 0:  # what is subtracted is read first: the side branch is added
-        source, beside = step.inputs[::-1]
-    else:
-        beside = step.inputs[-1] if isinstance(node, Add) else ""
-    base = 0 if isinstance(node, Input) else build.values.first(source)
-    side_base = build.values.first(beside) if beside else 0
-    window = Window((rows, columns), (output[0], output[1]), kernel, stride, dilation, padding, base, words, 1)
+    window = collection_window(build, step, source)
     fields = window.fields(False, build.modulus) | build.target_fields(index, step)
     if build.finishes(step):
         fields |= rescale_fields(spec, step, build.rows[step.output])
@@ -44,19 +31,48 @@ def add_collection(build: Build, index: int, step: Step) -> None:
         fields |= build.functions.add(node, build.tensor(source).bits)
     fields |= {"last_place_word": words - 1} | bound_fields(spec, step, build.is_result(step))
     fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
-    fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))}
-    fields |= {"has_side": 1, "side": side_base} if beside else {}
+    fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))} | side
     direct = build.direct(step)
     pieces = direct.operands.pieces if direct else 1
     least = -(-pieces // spec.beats)  # a word of codes takes as long as its pieces
     fields["last_step"] = least - 1
-    size = {"words": output[0] * output[1] * words, "steps": max(kernel[0] * kernel[1] + bool(beside), least)}
+    size = {"words": output[0] * output[1] * words, "steps": max(prod(window.kernel) + bool(beside), least)}
     busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
     flush = cycles.collect_flush(pieces, direct is not None, build.finishes(step))
     layer = direct.step.node.name if direct else ""
     stored = [name for name in step.inputs if name in build.values.taken]
     about = {"reads": tuple(map(build.values.place, stored)), "writes": build.written(step, fields)}
     build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer, **about)
+
+
+def sources_of(step: Step) -> tuple[str, str]:
+    """The tensor that a step reads, and the one that is added to it, or none."""
+    node = step.node
+    if isinstance(node, Input):
+        return step.output, ""
+    if not isinstance(node, Add):
+        return step.inputs[0], ""
+    # What is subtracted is read first: the side branch is added.
+    first, last = step.inputs if node.signs[1] >= 0 else step.inputs[::-1]
+    return first, last
+
+
+def collection_window(build: Build, step: Step, source: str) -> Window:
+    """The window of a step that reads values. Raises InputError for a pooling whose sums have too many bits."""
+    node, spec = step.node, build.spec
+    output = build.tensor(node.name)
+    # A reshape reads memory as it is, in the rows and columns that it makes.
+    _, *size = build.tensor(step.output if isinstance(node, Reshape) else source).shape
+    base = 0 if isinstance(node, Input) else build.values.first(source)
+    kernel, stride, dilation, padding = ONE, ONE, ONE, NO_MARGIN
+    if isinstance(node, MaxPool | SumPool):
+        kernel, stride, padding = node.kernel, node.stride, node.padding
+        dilation = node.dilation if isinstance(node, MaxPool) else ONE
+        if output.bits > spec.pooled_bits:
+            raise InputError(f"gives sums of {output.bits} bits; allowed: value_bits and pool_bits, {spec.pooled_bits}")
+    rows, columns = output.shape[1:]
+    words = build.words(step.output)
+    return Window((size[0], size[1]), (rows, columns), kernel, stride, dilation, padding, base, words, 1)
 
 
 def add_codes(build: Build, step: Step, use: Use) -> None:

@@ -29,11 +29,10 @@ class Instruction:
     the products of the network that it makes.
 
     terms: products of the arrays that those take, more where weights or codes are wider than the arrays'. lead:
-    cycles of the flush of the arrays' instruction before that it may start early. tensor: the
-    name of the tensor that is made or read word by word, if there is one; layer: the name of the layer whose codes are
-    made of it, or none. owner: the layer that it prepares, or none if it stands for itself. channels: of the tensor,
-    the first and the one after the last, if not all of them. reads, writes: places whose contents other instructions
-    write or read, too.
+    cycles of the flush of the arrays' instruction before that it may start early. tensor: the name of the tensor that
+    is made or read word by word, if there is one; layer: the name of the layer whose codes are made of it, or none.
+    owner: the layer that it prepares, or none if it stands for itself. channels: of the tensor, the first and the one
+    after the last, if not all of them. reads, writes: places whose contents other instructions write or read, too.
     """
 
     kind: Kind

@@ -14,7 +14,7 @@ from asq_model.common.progress import SILENT
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler import compile_graph
+from hw.engine.compiler import best_round
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.overlap import find_releases
 from hw.engine.presets import Preset, compile_network
@@ -218,7 +218,7 @@ def test_codes_that_are_read_before_they_are_written_are_found(build_root: Path,
     def hasty(spec, instructions):
         return {number: (layer, 1) for number, (layer, _) in find_releases(spec, instructions).items()}
 
-    monkeypatch.setattr(compile_graph, "find_releases", hasty)
+    monkeypatch.setattr(best_round, "find_releases", hasty)
     built = build(adapting_network(MacSpec("post", 3, 3, frac=0)), Preset("", 4, 2), build_root / "hasty", build_root)
     assert any(" channel " in line for line in built.compare(built.run()))
 

@@ -1,0 +1,53 @@
+"""The round of a network's instructions that takes the fewest cycles, of all orders that are tried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hw.engine.compiler.build import Build
+from hw.engine.compiler.compile_ends import image_fields
+from hw.engine.compiler.conflicts import Conflicts, Turn
+from hw.engine.compiler.instructions import Banks, Instruction
+from hw.engine.compiler.move_bundles import shorten_round
+from hw.engine.compiler.overlap import find_releases
+from hw.engine.compiler.round_times import Timed, images_end, time_round
+from hw.engine.compiler.schedule import Program, make_programs, mark_arrivals, orders
+from hw.engine.program import Kind
+
+
+@dataclass(frozen=True)
+class TimedRound:
+    """Two programs, the order that they are in, and when their instructions start."""
+
+    order: Sequence[Turn]
+    programs: tuple[Program, Program]
+    timed: list[Timed]
+    period: int
+
+
+def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
+    """The programs whose round takes the fewest cycles, or those of an order."""
+    marked, first = mark_arrivals(build.instructions), first_instructions(build)
+    conflicts = Conflicts(marked)
+    found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}
+
+    def timed_round(turns: Sequence[Turn]) -> TimedRound:
+        programs = make_programs(marked, conflicts, banks, first, found, turns)
+        return TimedRound(turns, programs, *time_round(build.spec, build.graph, programs))
+
+    def cycles_of(turns: Sequence[Turn]) -> int:
+        return timed_round(turns).period
+
+    def ends(turns: Sequence[Turn]) -> bool:
+        return images_end(build.spec, build.graph, timed_round(turns).programs)
+
+    if not order:
+        tried = sorted(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
+        order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
+    return timed_round(order)
+
+
+def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
+    """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
+    nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
+    load = {"kind": int(Kind.LOAD), "begins": 1, **image_fields(build)}
+    return nothing, Instruction(Kind.LOAD, "the first image", load, 0)
