@@ -21,9 +21,10 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from asq_model.spec.precision import Precision
 from hw.emit import awake
+from hw.engine.choose_products import check_products, products_of
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
-from hw.engine.presets import Preset, check_products, compile_network, find_preset, presets, products_of
+from hw.engine.presets import Preset, compile_network, find_preset, presets
 from hw.fpga import cell_models
 from hw.fusesoc import core_file
 

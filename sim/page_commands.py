@@ -103,7 +103,8 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: 
 def draw_engine(results: Path) -> list[Path]:
     """Draw the engine, and its schedule from the record in a folder of results."""
     from hw.engine.schedule_record import SCHEDULE
-    from sim.engine.draw_engine import draw_path, draw_schedule
+    from sim.engine.draw_path import draw_path
+    from sim.engine.draw_schedule import draw_schedule
 
     schedule = read_record(results / SCHEDULE_FILE, SCHEDULE)
     drawings = {"engine-path.svg": draw_path(), "engine-schedule.svg": draw_schedule(schedule)}

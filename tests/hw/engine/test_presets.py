@@ -9,10 +9,11 @@ from networks import adapting_network, steady_network
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
+from hw.engine.choose_products import products_of
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.engine_spec import Depths
 from hw.engine.memory_map import BLOCK_SHAPES, MemorySize, memory_map
-from hw.engine.presets import Preset, compile_network, engine_spec, find_preset, presets, products_of
+from hw.engine.presets import Preset, compile_network, engine_spec, find_preset, presets
 from hw.engine.spram import MOST_BLOCKS, WORD_BITS, WORDS
 
 MAC = MacSpec("post", 3, 3, frac=0)

@@ -10,7 +10,8 @@ from msgspec.structs import replace as changed
 
 from asq_model.common.records import read_record
 from hw.engine.schedule_record import SCHEDULE
-from sim.engine.draw_engine import BOXES, PANEL_WIDTH, PANELS, WAYS, bars_of, draw_path, draw_schedule
+from sim.engine.draw_path import BOXES, WAYS, draw_path
+from sim.engine.draw_schedule import PANEL_WIDTH, PANELS, bars_of, draw_schedule
 
 RESULTS = ROOT / "docs" / "results"
 SVG = "{http://www.w3.org/2000/svg}"

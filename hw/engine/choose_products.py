@@ -1,0 +1,55 @@
+"""The products of an engine: those of a network's own levels, or those that a user chose."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from asq_model.common.errors import InputError, check_choice
+from asq_model.spec.levels import EXPONENTIAL
+from asq_model.spec.mac import MacSpec
+from asq_model.spec.units import FAMILY_OF_UNIT
+from hw.engine.engine_spec import UNITS
+
+DEFAULT_BITS = 4  # of weights, which all units have
+FRAC = 0  # fraction bits of √2·a
+TRAINED = ("family", "kind", "weight_bits", "activation_bits")  # what a graph's file says of its inner layers
+
+
+def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
+    """The products of an engine: those of a graph's own levels (`about`, what its file says), or those that are given.
+
+    given: fields of MacSpec. Raises InputError where neither says it.
+    """
+    chosen = dict(given)
+    if "unit" not in chosen:
+        family = about.get("family")
+        units = [unit for unit in UNITS if FAMILY_OF_UNIT[unit] == family]
+        if not units:
+            raise InputError(f"the graph's weights are of family {family}; give the engine's unit: {', '.join(UNITS)}")
+        chosen["unit"] = units[0]
+    same = FAMILY_OF_UNIT.get(chosen["unit"]) == about.get("family")
+    for name in TRAINED[1:]:
+        if name not in chosen and (same or name != "kind") and name in about:
+            chosen[name] = about[name]
+    if FAMILY_OF_UNIT.get(chosen["unit"]) not in EXPONENTIAL and "kind" not in given:
+        chosen.pop("kind", None)  # sign and magnitude is how a unit stores its levels
+    if chosen["unit"] == "post":
+        chosen.setdefault("frac", FRAC)
+    try:
+        return MacSpec(**chosen)
+    except TypeError as error:
+        said = ", ".join(f"{name} {about.get(name)}" for name in TRAINED)
+        raise InputError(f"the graph's file says of its weights: {said}; give unit and bits") from error
+
+
+def check_products(given: Mapping[str, Any]) -> None:
+    """Raises InputError for fields of products that no engine can have, whatever the network."""
+    refused = None
+    for unit in [given["unit"]] if "unit" in given else UNITS:
+        try:
+            check_choice("unit", unit, UNITS)
+            MacSpec(**{"unit": unit, "weight_bits": DEFAULT_BITS, **given})
+            return
+        except InputError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
