@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 FRONT_OPACITY, BAR_OPACITY = 0.5, 0.6
+WIDE = 5  # times the smallest area
 TEXT = {"title": 11, "panel": 10, "axis": 9.5, "tick": 9, "legend": 9}  # points: a picture is read on a phone too
 MARKS = {"POST": ("o", "#c2410c"), "uniform": ("s", "#2563eb"), "other level sets": ("^", "#6b7280")}
 THROUGHPUT, ERROR = "Throughput against area", "Error against area"
@@ -130,6 +131,20 @@ def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
     return boxes
 
 
+def spread_out(axis: "Axes", points: Sequence[Point]) -> bool:
+    """Make the x axis logarithmic where one design is many times as large as another; whether it was."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    areas = [point.x for point in points]
+    if not areas or max(areas) < WIDE * min(areas):
+        return False
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    return True
+
+
 def draw(
     panels: dict[str, list[Point]],
     path: Path,
@@ -147,7 +162,7 @@ def draw(
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
         drawn.append(scatter(axis, points, higher_is_better))
         axis.set_title(title, fontsize=TEXT["panel"], color=INK)
-        axis.set_xlabel(titles[1])
+        axis.set_xlabel(f"{titles[1]}{', logarithmic' if spread_out(axis, points) else ''}")
         axis.set_ylabel(titles[2])
     figure.draw_without_rendering()  # where points are and how large texts is known after the layout only
     for axis, in_order in zip(axes, drawn, strict=True):

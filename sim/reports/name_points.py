@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sim.reports.colours import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Bbox
 
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in pixels
 SIZE = 8.5  # points, of a name
+WIDER = 1.15  # than here a name may be in a browser, whose font is another
 LINE_STEP = 3  # points between the boxes of a line
 BESIDE = 11  # points; a name that is further from its design has a line to it
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
@@ -43,33 +47,57 @@ def name_points(
     it and no line to one; one that stands further away has a line to its point. A name that fits nowhere is left out,
     the tables have it. avoided: covered only by a name that fits nowhere else. The figure's layout has to be known.
     """
-    from matplotlib.transforms import Bbox
-
     room = axis.get_window_extent()
     at = [place_of(axis, x, y) for _, x, y in names]
-    taken = [*(Bbox.from_extents(x - 3, y - 3, x + 3, y + 3) for x, y in at), *bars]
-    written_boxes: list[Bbox] = []
+    taken = [corners(box) for box in bars] + [(x - 3, y - 3, x + 3, y + 3) for x, y in at]
+    soft = [corners(box) for box in avoided]
+    written_boxes: list[Box] = []
     for (text, x, y), point in zip(names, at, strict=True):
         written = axis.annotate(text, (x, y), fontsize=SIZE, color=INK, xytext=(0, 0), textcoords="offset points")
-        for clear, (side, level, offset) in product(([*taken, *avoided], taken), SIDES):
+        extent = written.get_window_extent()
+        size = WIDER * extent.width, extent.height
+        for clear, (side, level, offset) in product((np.array([*taken, *soft]), np.array(taken)), SIDES):
+            box = box_beside(point, size, side, level, offset, axis.figure.dpi / 72)
+            inside = room.x0 < box[0] and room.y0 < box[1] and box[2] < room.x1 and box[3] < room.y1
+            if not inside or overlaps(box, clear):
+                continue
+            far = max(map(abs, offset)) > BESIDE
+            line = [corners(step) for step in line_boxes(point, nearest(box, point))] if far else []
+            if any(overlaps(step, np.array(written_boxes)) for step in line if written_boxes):
+                continue
             written.set(ha=side, va=level)
             written.xyann = offset
-            box = written.get_window_extent().expanded(1.15, 1.0)  # a browser's font may be wider
-            far = max(map(abs, offset)) > BESIDE
-            line = line_boxes(point, nearest(box, point)) if far else []
-            inside = room.contains(box.x0, box.y0) and room.contains(box.x1, box.y1)
-            if (
-                inside
-                and not box.count_overlaps(clear)
-                and not any(step.count_overlaps(written_boxes) for step in line)
-            ):
-                taken += [box, *line]
-                written_boxes.append(box)
-                if far:
-                    point_to(axis, (x, y), box)
-                break
+            taken += [box, *line]
+            written_boxes.append(box)
+            if far:
+                point_to(axis, (x, y), box)
+            break
         else:
             written.remove()
+
+
+def corners(box: "Bbox") -> Box:
+    return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
+
+
+def box_beside(
+    point: tuple[float, float],
+    size: tuple[float, float],
+    side: str,
+    level: str,
+    offset: tuple[float, float],
+    pixels: float,
+) -> Box:
+    """The box of a text of this size, aligned so beside a point. pixels: of a point of its offset."""
+    left = point[0] + offset[0] * pixels - {"left": 0, "center": 0.5, "right": 1}[side] * size[0]
+    bottom = point[1] + offset[1] * pixels - {"bottom": 0, "center": 0.5, "top": 1}[level] * size[1]
+    return left, bottom, left + size[0], bottom + size[1]
+
+
+def overlaps(box: Box, others: "np.ndarray") -> bool:
+    """Whether a box covers any of others, an array of a row for each."""
+    apart = (others[:, 2] <= box[0]) | (others[:, 0] >= box[2]) | (others[:, 3] <= box[1]) | (others[:, 1] >= box[3])
+    return not bool(apart.all())
 
 
 def place_of(axis: "Axes", x: float, y: float) -> tuple[float, float]:
@@ -78,9 +106,9 @@ def place_of(axis: "Axes", x: float, y: float) -> tuple[float, float]:
     return float(across), float(up)
 
 
-def nearest(box: "Bbox", point: Sequence[float]) -> tuple[float, float]:
+def nearest(box: Box, point: Sequence[float]) -> tuple[float, float]:
     """The place of a box that is nearest to a point."""
-    return min(max(point[0], box.x0), box.x1), min(max(point[1], box.y0), box.y1)
+    return min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
 
 
 def line_boxes(start: Sequence[float], end: Sequence[float]) -> "list[Bbox]":
@@ -95,7 +123,7 @@ def line_boxes(start: Sequence[float], end: Sequence[float]) -> "list[Bbox]":
     return [Bbox.from_extents(x - 1, y - 1, x + 1, y + 1) for x, y in places]
 
 
-def point_to(axis: "Axes", point: tuple[float, float], box: "Bbox") -> None:
+def point_to(axis: "Axes", point: tuple[float, float], box: Box) -> None:
     """Draw a thin line from a point to the nearest place of a box."""
     from matplotlib.lines import Line2D
 

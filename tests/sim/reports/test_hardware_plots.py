@@ -17,6 +17,7 @@ from sim.reports.hardware_plots import (
     point_of,
     scatter,
     series,
+    spread_out,
 )
 from sim.reports.hardware_report import smallest_of_each
 from sim.reports.html import inlined
@@ -90,6 +91,14 @@ def test_a_uniform_design_is_drawn_as_one_whichever_rows_are_missing(tmp_path):
     assert uniform.count(grey) == post.count(grey)
     with pytest.raises(KeyError):
         draw_error({"ECP5": [swept("post", 4, 40, family="unknown")]}, tmp_path / "unknown.svg", "Error")
+
+
+@pytest.mark.parametrize("largest, scale", [(40, "linear"), (60, "log")])
+def test_areas_that_are_far_apart_have_a_logarithmic_axis(largest, scale):
+    _, (axis,) = figure_of(1)
+    assert spread_out(axis, [point("small", 10, 1), point("large", largest, 1)]) == (scale == "log")
+    assert axis.get_xscale() == scale
+    assert not spread_out(axis, [])
 
 
 def test_of_one_arithmetic_the_smallest_array_is_drawn_beside_its_error():

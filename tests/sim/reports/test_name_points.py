@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from sim.reports.hardware_plots import figure_of
-from sim.reports.name_points import name_points
+from sim.reports.name_points import line_boxes, name_points
 
 
 def boxes(axis):
@@ -44,3 +44,17 @@ def test_names_keep_clear_of_bars_and_a_far_name_has_a_line_to_its_point():
     assert not any(box.overlaps(bar) for box in boxes(axis))
     _, line = axis.lines
     assert line.get_xydata()[0].tolist() == [5, 5]
+
+
+def test_a_line_to_a_point_crosses_no_name():
+    figure, (axis,) = figure_of(1)
+    axis.plot([0, 10], [0, 10])
+    figure.draw_without_rendering()
+    (x, y) = axis.transData.transform((5, 5))
+    bar = line_boxes((x, y - 30), (x, y + 30))
+    name_points(axis, [(f"a name of number {index}", 5, 5 + 0.1 * index) for index in range(9)], bar)
+    lines = [axis.transData.transform(line.get_xydata()) for line in axis.lines[1:]]
+    assert lines
+    for start, end in lines:
+        before_its_end = line_boxes(start, end - 0.2 * (end - start))
+        assert not any(step.count_overlaps(boxes(axis)) for step in before_its_end)
