@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from asq_model.common.errors import InputError
-from asq_model.export.layer_vectors import trained_codes
+from asq_model.export.weight_codes import trained_codes
 from asq_model.quantisation import ActivationQuantiser, Adapter
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.quantised import Quantised

@@ -19,7 +19,7 @@ from asq_model.export.integer_layer import (
     make_quantiser,
     make_rescale,
 )
-from asq_model.export.layer_vectors import layer_geometry
+from asq_model.export.layer_geometry import layer_geometry
 from asq_model.spec.fixed_point import bounds, mantissas
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale

@@ -7,116 +7,20 @@ its own set afterwards, by least squares per channel: the same workload, not a t
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from asq_model.common.errors import InputError
 from asq_model.config.fingerprints import PRODUCTS_PER_LAYER
+from asq_model.export.layer_geometry import unfold_operands
+from asq_model.export.weight_codes import Weights, has_all, quantise_for_units
 from asq_model.quantisation.exportable import check_exportable
-from asq_model.quantisation.layers import QuantConv1d, QuantisedConvolution
 from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.golden_manifest import LayerContent, UnitEntry, stored_spec
 from asq_model.spec.golden_vectors import layer_units
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
-
-Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # by level set name: codes [C, N], scale [C]
-
-
-def pad_input(layer: QuantisedConvolution, x: Tensor) -> Tensor:
-    """A convolution's input with its padding, of any kind."""
-    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    return nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode)
-
-
-def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products [N, groups, terms, positions], terms in the order of the weight.
-
-    Padding is included; output channel c uses the operands of its group, c // (channels per group).
-    """
-    if not isinstance(layer, QuantisedConvolution):
-        return layer.maps(x).flatten(2).unsqueeze(1)
-    x, kernel, dilation, stride = pad_input(layer, x), layer.kernel_size, layer.dilation, layer.stride
-    if isinstance(layer, QuantConv1d):
-        x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)
-    fields = nn.functional.unfold(x, kernel, dilation, 0, stride)
-    return fields.view(len(x), layer.groups, -1, fields.shape[2])
-
-
-def layer_geometry(layer: Quantised) -> dict[str, Any]:
-    """A layer's kernel, stride, padding, dilation and groups, as the fields of a `Convolution` node.
-
-    The axis of a one-dimensional convolution is that of the rows. Raises InputError, naming the layer, for padding
-    that is not zeros.
-    """
-    if not isinstance(layer, QuantisedConvolution):
-        return {"kernel": (1, 1), "stride": (1, 1), "padding": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1}
-    if layer.padding_mode != "zeros":
-        raise InputError(f"layer {layer.name} has {layer.padding_mode} padding; allowed in integers: zeros")
-    margins = layer._reversed_padding_repeated_twice  # of the last axis, then of the one before
-    pairs = [tuple(margins[index : index + 2]) for index in range(0, len(margins), 2)][::-1]
-    pairs += [(0, 0)] * (2 - len(pairs))
-
-    def two(numbers: tuple[int, ...]) -> tuple[int, int]:
-        return numbers[0], numbers[1] if len(numbers) == 2 else 1
-
-    return {
-        "kernel": two(layer.kernel_size),
-        "stride": two(layer.stride),
-        "padding": (*pairs[0], *pairs[1]),
-        "dilation": two(layer.dilation),
-        "groups": layer.groups,
-    }
-
-
-def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Quantise weights [C, N] to a level set by least squares: (codes [C, N], scale [C]).
-
-    Each channel takes the best of 64 scales.
-    """
-    largest = np.abs(weights).max(1, keepdims=True) + 1e-12
-    best = np.full((len(weights), 1), np.inf)
-    codes, scales = np.zeros(weights.shape, np.int64), np.ones_like(best)
-    for fraction in np.linspace(0.25, 1.2, 64):
-        alpha = largest * fraction
-        index = level_set.nearest(np.clip(weights / alpha, level_set.levels[0], 1))
-        error = ((level_set.levels[index] * alpha - weights) ** 2).sum(1, keepdims=True)
-        better = error < best
-        best, scales = np.where(better, error, best), np.where(better, alpha / level_set.level_unit, scales)
-        codes = np.where(better, level_set.codes[index], codes)
-    return codes, scales[:, 0]
-
-
-def trained_codes(layer: Quantised) -> tuple[np.ndarray, np.ndarray]:
-    """The trained weight codes [C, N] and scale [C] of a layer, which has one for all channels or one for each."""
-    codes, scale = layer.weight_quantiser.codes(layer.weight)
-    return codes.flatten(1).numpy(), scale.detach().double().expand(len(codes)).numpy()
-
-
-def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
-    """A layer's weights in the level set of every unit.
-
-    The trained codes; the same levels in sets that have them all; and for other sets those of least squares.
-    """
-    trained = layer.weight_quantiser.level_set
-    codes, scale = trained_codes(layer)
-    by_set: Weights = {trained.name: (codes, scale)}
-    weights = layer.weight.detach().flatten(1).double().numpy()
-    for unit in units:
-        levels = unit.level_set
-        if levels.name not in by_set and has_all(levels, trained):
-            by_set[levels.name] = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes], scale
-        elif levels.name not in by_set:
-            by_set[levels.name] = least_squares_codes(levels, weights)
-    return by_set
-
-
-def has_all(levels: LevelSet, others: LevelSet) -> bool:
-    """Whether a level set has every level of another, in the same units."""
-    return set(levels.values) >= set(others.values) and levels.level_unit == others.level_unit
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from asq_model.spec.mac import MacSpec
 from hw.fpga.cells import Term
 from hw.fpga.pipeline import named_bits
 from hw.fpga.xc7 import packed
-from hw.multipliers.interface import activation_shape, multiple_shapes
+from hw.multipliers.multiples import activation_shape, multiple_shapes
 
 
 class PackedMultiples(wiring.Component):

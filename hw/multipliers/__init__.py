@@ -10,7 +10,8 @@ from hw.multipliers.integer_multipliers import (
     TableProduct,
     UniformProduct,
 )
-from hw.multipliers.interface import MultiplesOf, Multiplier, Product, activation_shape, multiple_shapes
+from hw.multipliers.interface import Multiplier, Product
+from hw.multipliers.multiples import MultiplesOf, activation_shape, multiple_shapes
 from hw.multipliers.shift_multipliers import E2m1Product, PostExactProduct, PostProduct, PostSortedProduct, PotProduct
 
 __all__ = ["PRODUCTS", "MultiplesOf", "Multiplier", "Product", "activation_shape", "multiple_shapes", "multiplier"]

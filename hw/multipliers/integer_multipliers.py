@@ -8,7 +8,8 @@ from abc import abstractmethod
 from amaranth.hdl import Array, C, Cat, Module, Mux, Shape, Signal, Value
 
 from asq_model.spec.levels import APOT_TERMS
-from hw.multipliers.interface import Product, look_up, range_shape
+from hw.multipliers.interface import Product
+from hw.multipliers.multiples import look_up, range_shape
 
 
 class SignedMagnitude(Product):

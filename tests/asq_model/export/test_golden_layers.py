@@ -11,7 +11,7 @@ from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
 from asq_model.export.golden_layers import count_post_correct, export, export_network
-from asq_model.export.layer_vectors import least_squares_codes
+from asq_model.export.weight_codes import least_squares_codes
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.golden_manifest import spec_of, stored_spec

@@ -13,7 +13,7 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.layer_vectors import unfold_operands
+from asq_model.export.layer_geometry import unfold_operands
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, inner_layers
 from asq_model.quantisation.layers import QuantConv2d, QuantLinear
