@@ -54,7 +54,8 @@ class EngineSpec:
     that it is (`hw.engine.stored_bits`); empty: itself. window_channels: channels of an image whose windows each lane
     keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none. functions:
     whether values can go through smooth functions, in straight pieces. reads_ahead: whether an instruction is read
-    while the one before is at work, and layers may start early; without, an engine has fewer flip-flops.
+    while the one before is at work, and layers may start early; without, an engine has fewer flip-flops. radix_bits:
+    bits by which sums of wide weights are shifted between passes; 0: those that suit any image's first layer best.
     """
 
     mac: MacSpec
@@ -86,6 +87,7 @@ class EngineSpec:
     window_channels: int = 0
     functions: bool = False
     reads_ahead: bool = True
+    radix_bits: int = 0
 
     def __post_init__(self) -> None:
         check_choice("unit", self.mac.unit, UNITS)
@@ -106,6 +108,7 @@ class EngineSpec:
         check_range("count_bits", self.count_bits, self.size_bits, 20)
         check_choice("word_bits", self.word_bits, WORD_BITS)
         check_range("window_channels", self.window_channels, 0, self.channels)
+        check_range("radix_bits", self.radix_bits, 0, self.mac.activation_bits)
         check_mapped(self.fpga_family, self.mac, 1)
         if self.mac.signed_activation:
             raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")

@@ -16,7 +16,7 @@ from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.conflicts import Turn
 from hw.engine.compiler.instructions import Banks
-from hw.engine.compiler.passes import radix_of
+from hw.engine.compiler.passes import radix_bits_of
 from hw.engine.compiler.round_times import latency_of
 from hw.engine.compiler.schedule import Program
 from hw.engine.compiler.steps import Step
@@ -32,13 +32,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
 
     Raises InputError, naming the node, for what the engine has not or what does not fit.
     """
-    build = Build(graph, spec)
-    for index, step in enumerate(build.steps):
-        try:
-            add_step(build, index, step)
-        except InputError as error:
-            raise InputError(f"node {step.node.name}: {error}") from error
-    add_finish(build)
+    build = make_instructions(graph, spec)
     banks = None
     if build.spec.adapter:
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
@@ -49,7 +43,7 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
     packed = pack_program(build, arrays, True), pack_program(build, values, False)
     used["program"] = max(map(len, packed))
     check_rows(build, used)
-    radix_bits = radix_of(build.spec.mac, build.spec.channels, build.spec.picks)
+    radix_bits = radix_bits_of(build.spec)
     return Compiled(
         spec=build.spec,
         instructions=tuple(build.instructions),
@@ -79,6 +73,23 @@ def image_of(build: Build, array_program: list[int], value_program: list[int]) -
         tables=byte_tables(build),
         functions=build.functions.pieces,
     )
+
+
+def make_instructions(graph: Graph, spec: EngineSpec) -> Build:
+    """The instructions of a graph, and what they find in memories. Raises InputError, naming the node."""
+    build = Build(graph, spec)
+    for index, step in enumerate(build.steps):
+        try:
+            add_step(build, index, step)
+        except InputError as error:
+            raise InputError(f"node {step.node.name}: {error}") from error
+    add_finish(build)
+    return build
+
+
+def arrays_cycles(graph: Graph, spec: EngineSpec) -> int:
+    """Cycles of an image in which the arrays are at work. Raises InputError, naming the node."""
+    return sum(each.busy for each in make_instructions(graph, spec).instructions if each.kind == Kind.CONVOLVE)
 
 
 def add_step(build: Build, index: int, step: Step) -> None:

@@ -23,7 +23,8 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     use = next(use for use in build.uses[step.inputs[0]] if use.step is step)
     operands, direct = use.operands, build.direct(step)
     pieces = direct.operands.pieces if direct else 1
-    steps = operands.steps(prod(node.kernel))
+    places = prod(node.kernel)
+    steps = operands.steps(places)
     period = max(steps, cycles.tile_words(spec, pieces))
     fields = layer_window(build, step, use).fields(True, build.modulus) | pass_fields(operands)
     fields |= build.target_fields(index, step)
@@ -48,7 +49,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     products = node.products.even.size * output[0] * output[1]
     reads = [build.codes.place(use.codes), build.scales(step)]
     reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]
-    about = {"products": products, "terms": products * operands.parts, "tensor": step.output}
+    about = {"products": products, "terms": products // places * operands.parts(places), "tensor": step.output}
     about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
     about["lead"] = min(cycles.convolve_lead(spec, steps + filled * period), busy) if spec.reads_ahead else 0
     build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)

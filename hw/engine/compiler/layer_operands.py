@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw.engine.compiler.passes import Pass, Slot, radix_of
+from hw.engine.compiler.passes import Pass, Slot, radix_bits_of
 from hw.engine.compiler.pick_steps import PickStep
 from hw.engine.compiler.terms import Terms, piece_bits_of
 from hw.engine.engine_spec import EngineSpec
@@ -43,11 +43,12 @@ class Operands:
         """Steps of a tile. places: of the kernel."""
         return len(self.picked) or len(self.passes) * places * self.words.count
 
-    @property
-    def parts(self) -> int:
-        """Products of the arrays that one of the layer's takes."""
+    def parts(self, places: int) -> int:
+        """Products of the arrays that all of the layer's of a pixel and a channel take. places: of the kernel."""
+        if self.picked:
+            return sum(len(step.picks) for step in self.picked)
         pieces = max(slot.piece for slot in self.slots) + 1 if self.slots else self.pieces
-        return sum(self.terms.counts) * pieces
+        return sum(self.terms.counts) * pieces * places
 
     @property
     def pixel_words(self) -> int:
@@ -103,7 +104,7 @@ def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
 def zero_word(spec: EngineSpec, operands: Operands) -> int:
     """The word that stands for zeros; of codes in several words the one with the highest piece, the others being 0."""
     bits = spec.mac.activation_bits
-    piece_bits = piece_bits_of(spec.mac, radix_of(spec.mac, spec.channels, spec.picks))
+    piece_bits = piece_bits_of(spec.mac, radix_bits_of(spec))
     numbers = operands.piece_numbers(spec.channels)
     numbers = [piece + operands.pieces - 1 for piece in numbers]
     pieces = [operands.zero >> piece * piece_bits & (1 << piece_bits) - 1 for piece in numbers]

@@ -16,8 +16,9 @@ from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.round_products import root_table
 from hw.engine.compiler.layer_operands import Operands, Words
-from hw.engine.compiler.passes import Pass, best_packing, packed_slots, passes_of, radix_of
+from hw.engine.compiler.passes import Pass, best_packing, packed_slots, passes_of, radix_bits_of
 from hw.engine.compiler.pick_steps import NO_PICKS, pick_steps
+from hw.engine.compiler.place_terms import split_places
 from hw.engine.compiler.terms import Terms, piece_bits_of, split_weights
 from hw.engine.engine_spec import MOST_PASSES, MOST_PIECES, MOST_PLACES, EngineSpec
 
@@ -28,7 +29,7 @@ def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: 
     channels: of the layer's input. may_pack: whether a word may hold channels, or pieces of their codes, several times.
     """
     quantiser, products = node.quantiser, node.products
-    radix = radix_of(spec.mac, spec.channels, spec.picks)
+    radix = radix_bits_of(spec)
     piece_bits, own = piece_bits_of(spec.mac, radix), spec.mac.activation_bits
     check_roots(spec, node)
     negates = quantiser.signed and quantiser.adapter is not None
@@ -65,11 +66,18 @@ def pick_words(spec: EngineSpec, node: Convolution, plain: Operands, channels: i
     fits = places <= MOST_PLACES and pieces * channels <= spec.channels
     if channels != spec.window_channels or node.groups != 1 or not fits:
         return
-    radix = radix_of(spec.mac, spec.channels, spec.picks)
-    steps = pick_steps(plain.terms.counts, pieces, radix, piece_bits_of(spec.mac, radix), places, spec.picks)
+    radix = radix_bits_of(spec)
+    piece_bits, terms = piece_bits_of(spec.mac, radix), plain.terms
+    counts = [terms.counts] * places
+    if node.products.odd is None:
+        even = node.products.even.reshape(-1, channels, places)
+        fewer, each = split_places(spec.mac, radix, piece_bits, pieces, spec.picks, even)
+        if spec.holds_sums(reach_of(spec, fewer, plain.code_bits)):
+            terms, counts = fewer, each
+    steps = pick_steps(counts, pieces, radix, piece_bits, spec.picks)
     steps += [NO_PICKS] * (places - len(steps))  # a window takes as long to be filled
     slots = tuple(packed_slots(channels, pieces, 1)) if pieces > 1 else None
-    yield replace(plain, pieces=1, slots=slots, passes=(), picked=tuple(steps))
+    yield replace(plain, pieces=1, slots=slots, passes=(), picked=tuple(steps), terms=terms)
 
 
 def split_both(spec: EngineSpec, radix_bits: int, node: Convolution) -> Terms:
@@ -122,11 +130,16 @@ def check_roots(spec: EngineSpec, node: Convolution) -> None:
         raise InputError(f"has levels with √2 that are not rounded as the products of unit {spec.mac.unit} round them")
 
 
+def reach_of(spec: EngineSpec, terms: Terms, code_bits: int) -> int:
+    """The largest sum on the way to a layer's results, in the accumulators' steps."""
+    digits = np.repeat(np.arange(len(terms.counts)), terms.counts)
+    scale = np.array([1 << radix_bits_of(spec) * int(digit) for digit in digits])
+    sizes = (terms.magnitudes * np.resize(scale, len(terms.codes))[:, None, None]).sum((0, 2))
+    return int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
+
+
 def check_reach(spec: EngineSpec, terms: Terms, code_bits: int) -> None:
     """Raises InputError unless the accumulators hold every sum on the way."""
-    digits = np.repeat(np.arange(len(terms.counts)), terms.counts)
-    scale = np.array([1 << radix_of(spec.mac, spec.channels, spec.picks) * int(digit) for digit in digits])
-    sizes = (terms.magnitudes * np.resize(scale, len(terms.codes))[:, None, None]).sum((0, 2))
-    reach = int(sizes.max()) * ((1 << code_bits) - 1) << spec.mac.result_frac
+    reach = reach_of(spec, terms, code_bits)
     if not spec.holds_sums(reach):
         raise InputError(f"has sums that may reach {reach}; allowed: {spec.sum_bits} bits")

@@ -10,7 +10,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.pick_steps import pick_steps
 from hw.engine.compiler.terms import partial_products, piece_bits_of, split_weights
-from hw.engine.engine_spec import WIDEST_CODE
+from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 
 IMAGE_CHANNELS = 3
 IMAGE_PLACES = 9  # of a kernel of 3 × 3
@@ -124,7 +124,7 @@ def image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int
         passes = packing[1] if packing else passes_of(counts, pieces, bits, piece_bits, size)
         steps = fewest = IMAGE_PLACES * len(passes) * (1 if packing else pieces)
         if picks:
-            picked = len(pick_steps(counts, pieces, bits, piece_bits, IMAGE_PLACES, picks))
+            picked = len(pick_steps([counts] * IMAGE_PLACES, pieces, bits, piece_bits, picks))
             fewest = min(steps, max(picked, IMAGE_PLACES))
         found[bits] = fewest, steps
     return found
@@ -137,3 +137,8 @@ def radix_of(mac: MacSpec, size: int, picks: int) -> int:
     """
     steps = image_steps(mac, size, picks)
     return min(steps, key=lambda bits: (steps[bits], bits))
+
+
+def radix_bits_of(spec: EngineSpec) -> int:
+    """Bits by which sums are shifted between passes: the engine's, or those that suit any first layer best."""
+    return spec.radix_bits or radix_of(spec.mac, spec.channels, spec.picks)

@@ -1,6 +1,6 @@
 """The steps of a layer whose words are picked of a window: which places, pieces and terms meet in each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hw.engine.compiler.terms import partial_products
@@ -28,13 +28,14 @@ NO_PICKS = PickStep(False, ())
 
 
 def pick_steps(
-    counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, places: int, picks: int
+    counts: Sequence[Sequence[int]], pieces: int, radix_bits: int, piece_bits: int, picks: int
 ) -> list[PickStep]:
-    """The steps that multiply every place's pieces by every term, by falling exponent.
+    """The steps that multiply every place's pieces by each of its terms, by falling exponent.
 
-    counts: terms of each digit of a weight. picks: parts of a word.
+    counts: for each place the terms of each digit of a weight; terms are numbered as if all places had those of the one
+    with most of each digit. picks: parts of a word.
     """
-    wanted = picks_by_exponent(counts, pieces, radix_bits, piece_bits, places)
+    wanted = picks_by_exponent(counts, pieces, radix_bits, piece_bits)
     steps: list[PickStep] = []
     before = max(wanted)
     for exponent in sorted(wanted, reverse=True):
@@ -46,11 +47,20 @@ def pick_steps(
     return steps + [SHIFT_ONLY] * (before // radix_bits)
 
 
+def count_steps(wanted: Mapping[int, int], radix_bits: int, picks: int) -> int:
+    """How many steps `pick_steps` makes. wanted: how much is picked, by the exponent of its products."""
+    return sum(max(1, -(-wanted.get(exponent, 0) // picks)) for exponent in range(0, max(wanted) + 1, radix_bits))
+
+
 def picks_by_exponent(
-    counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, places: int
+    counts: Sequence[Sequence[int]], pieces: int, radix_bits: int, piece_bits: int
 ) -> dict[int, list[Pick]]:
-    """What is multiplied, by the exponent of its products."""
+    """What is multiplied, by the exponent of its products; all places of a term together."""
+    most = [max(each) for each in zip(*counts, strict=True)]
+    numbers = [number for count in most for number in range(count)]  # of a term, among those of its digit
+    digits = [digit for digit, count in enumerate(most) for _ in range(count)]
     wanted: dict[int, list[Pick]] = {}
-    for exponent, piece, term in partial_products(counts, pieces, radix_bits, piece_bits):
-        wanted.setdefault(exponent, []).extend(Pick(place, piece, term) for place in range(places))
+    for exponent, piece, term in partial_products(most, pieces, radix_bits, piece_bits):
+        having = [place for place, each in enumerate(counts) if numbers[term] < each[digits[term]]]
+        wanted.setdefault(exponent, []).extend(Pick(place, piece, term) for place in having)
     return wanted

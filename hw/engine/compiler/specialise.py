@@ -1,12 +1,14 @@
 """An engine for one network only: its instructions store no more bits than the network's differ in."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from amaranth.lib import data
 
+from asq_model.common.errors import InputError
 from asq_model.spec.graph.graph import Graph
-from hw.engine.compiler.compile_graph import compile_graph
+from hw.engine.compiler.compile_graph import arrays_cycles, compile_graph
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import (
@@ -59,13 +61,24 @@ def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, 
     return find_places(layout, jumping, needs)
 
 
+def best_radix(graph: Graph, spec: EngineSpec) -> int:
+    """Bits of wide weights' digits that keep the arrays at work for the fewest cycles; 0: as for any network."""
+    cycles = {}
+    for bits in (0, *range(1, spec.mac.activation_bits + 1)):  # 0 wins a draw
+        with suppress(InputError):  # a radix with which it takes too many passes
+            cycles[bits] = arrays_cycles(graph, replace(spec, radix_bits=bits))
+    return min(cycles, key=lambda bits: cycles[bits], default=0)
+
+
 def specialise(graph: Graph, spec: EngineSpec) -> Compiled:
     """A network compiled for an engine that stores only the bits in which the network's instructions differ.
 
     Raises InputError as `compile_graph` does.
     """
     roomy = replace(spec, depths=replace(spec.depths, program=ENDLESS))  # whole instructions take more words
+    roomy = replace(roomy, radix_bits=best_radix(graph, roomy))
     compiled = compile_graph(graph, roomy)
+    spec = replace(spec, radix_bits=roomy.radix_bits)
     programs = programs_of(compiled)
     array, value = array_layout(spec), value_layout(spec)
     # A loop begins behind one instruction, which is as long as other places than those of `next` make it.

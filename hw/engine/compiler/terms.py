@@ -91,24 +91,42 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
 
     even, odd: levels, int [C', N].
     """
-    levels = levels_of(mac.level_set)
-    odd = np.zeros_like(even) if odd is None else odd
-    pairs, index = np.unique(np.stack([even.ravel(), odd.ravel()]), axis=1, return_inverse=True)
-    wanted = [(int(e), int(o)) for e, o in pairs.T]
-    known_odd = any(o for _, o in wanted)
-    usable = tuple(level for level in levels if known_odd or not level[1])  # a root never makes an integer
+    wanted, _ = different_weights(even, odd)
+    usable = usable_levels(mac, wanted)
     most = max(abs(part) for pair in wanted for part in pair)
     digits = max(1, -(-(most.bit_length() + 1) // radix_bits))
     for counts in budgets(digits, MOST_TERMS):
         if makes_all(wanted, usable, counts, radix_bits):
-            known = sums_of(usable, counts, radix_bits)
-            used = counts[: max(place for place, count in enumerate(counts) if count) + 1]
-            chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
-            sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
-            shape = (sum(used), *even.shape)
-            return Terms(used, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
+            return split_into(mac, radix_bits, counts, even, odd)
     unmade = [pair for pair in wanted if pair not in sums_of(usable, (2,) * min(digits, 3), radix_bits)] or wanted
     raise InputError(f"has a weight {unmade[0][0]} + {unmade[0][1]}·√2, of which unit {mac.unit} can make no sum")
+
+
+def different_weights(even: np.ndarray, odd: np.ndarray | None) -> tuple[list[Level], np.ndarray]:
+    """Every weight once, and for each weight of a layer which of them it is."""
+    odd = np.zeros_like(even) if odd is None else odd
+    pairs, index = np.unique(np.stack([even.ravel(), odd.ravel()]), axis=1, return_inverse=True)
+    return [(int(e), int(o)) for e, o in pairs.T], index
+
+
+def usable_levels(mac: MacSpec, wanted: Sequence[Level]) -> tuple[Level, ...]:
+    """The levels that terms of some weights may have: a root never makes an integer."""
+    has_roots = any(odd for _, odd in wanted)
+    return tuple(level for level in levels_of(mac.level_set) if has_roots or not level[1])
+
+
+def split_into(
+    mac: MacSpec, radix_bits: int, counts: tuple[int, ...], even: np.ndarray, odd: np.ndarray | None
+) -> Terms:
+    """The terms of a layer's weights, so many of each digit, which make them all."""
+    levels = levels_of(mac.level_set)
+    wanted, index = different_weights(even, odd)
+    known = sums_of(usable_levels(mac, wanted), counts, radix_bits)
+    used = counts[: max(place for place, count in enumerate(counts) if count) + 1]
+    chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
+    sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
+    shape = (sum(used), *even.shape)
+    return Terms(used, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
 
 
 def partial_products(
