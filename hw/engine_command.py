@@ -1,122 +1,23 @@
-"""The command that writes an engine with a network in its memories as Verilog, and the options of such commands."""
+"""The command that writes an engine with a network in its memories as Verilog."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
-from msgspec.structs import replace as replace_fields
 
-from asq_model.common.errors import InputError, check_choice
+from asq_model.common.errors import InputError
 from asq_model.common.files import write_json, write_text
-from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
+from asq_model.common.option_types import OUTPUT, switch
 from asq_model.common.records import write_record
-from asq_model.spec.golden_vectors import GRAPH_FILE
-from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from asq_model.spec.mac import MacSpec
-from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
-from asq_model.spec.precision import Precision
 from hw.emit import awake
-from hw.engine.choose_products import check_products, products_of
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
-from hw.engine.presets import Preset, compile_network, find_preset, presets
+from hw.engine.presets import find_preset
+from hw.engine_options import network_options, read_network
 from hw.fpga import cell_models
 from hw.fusesoc import core_file
-
-CHECK = switch("--check", "1: only check the options, as before a network is trained.")
-DEFAULT_GRAPH = Path("build/graph/digits_post3_a3_seed0")  # what `asq-post graph` writes without a checkpoint
-PRODUCTS = (
-    click.option("--unit", help="Unit of the products.  [default: for the network's own levels]"),
-    click.option(
-        "--bits", "weight_bits", type=Integer(), help="Bits of the products' weights.  [default: the network's]"
-    ),
-    click.option(
-        "--abits",
-        "activation_bits",
-        type=Integer(),
-        help="Bits of the products' activations.  [default: the network's]",
-    ),
-    click.option("--kind", help="Level set: symmetric, extended or asymmetric.  [default: the network's]"),
-    click.option("--frac", type=Integer(), help="Fraction bits of √2·a, -1 to 12, unit post.  [default: 0]"),
-)
-OPTIONS = (
-    click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
-    *PRODUCTS,
-    click.option(
-        "--family",
-        help=f"FPGA family of whose own cells the arrays are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
-    ),
-)
-Command = Callable[..., Any]
-
-
-def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
-    """A command with these options, in their order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def product_options(command: Command) -> Command:
-    """Decorate a command that takes the products of an engine with their options."""
-    return with_options(command, PRODUCTS)
-
-
-def network_options(preset: str = "sized") -> Callable[[Command], Command]:
-    """Decorate a command that takes a network and an engine with their options. preset: what is taken unless given."""
-    choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
-    return lambda command: with_options(command, (choice, *OPTIONS))
-
-
-def check_engine(preset: str, products: Mapping[str, Any]) -> None:
-    """Raises InputError for a preset that does not exist, and for products that no engine can have.
-
-    products: what the user gave of them, or None.
-    """
-    find_preset(preset)
-    given = {name: value for name, value in products.items() if value is not None}
-    check_choice("family", given.pop("family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
-    check_products(given)
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """The engine that a user chose for a network: its preset, its products, the bits of the network's integers."""
-
-    preset: Preset
-    mac: MacSpec
-    precision: int
-
-    def with_cells(self, fpga_family: str) -> "EngineChoice":
-        """This choice with arrays out of a family's own cells."""
-        return replace(self, preset=replace_fields(self.preset, cells=fpga_family))
-
-    def compile(self, graph: Graph) -> tuple[Graph, Compiled]:
-        """Compile a network for the engine, as `compile_network` does."""
-        return compile_network(self.preset, graph, self.mac, self.precision)
-
-
-def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, EngineChoice]:
-    """Read a network's graph from a folder, and choose the engine for it.
-
-    products: what the user gave of them. Raises InputError, before a file is read, for what no engine can be.
-    """
-    given = {name: value for name, value in products.items() if value is not None}
-    check_engine(preset, products)
-    family = given.pop("family", None)
-    if not os.path.lexists(folder / GRAPH_FILE):
-        raise InputError(f"graph {folder / GRAPH_FILE} does not exist; `asq-post graph` writes one")
-    graph, about = read_graph(folder / GRAPH_FILE)
-    precision = about.get("precision", Precision().bits)
-    if not isinstance(precision, int):
-        raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
-    choice = EngineChoice(find_preset(preset), products_of(about, given), precision)
-    return graph, choice if family is None else choice.with_cells(family)
 
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")

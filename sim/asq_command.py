@@ -10,7 +10,7 @@ from asq_model.common.option_types import OUTPUT, PATH, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import write_record
 from asq_model.spec.golden_vectors import read_manifest
-from hw.engine_command import CHECK
+from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
 from sim.reports.adaptation import adaptation, cycle_rows
 from sim.runner.jobs import Job

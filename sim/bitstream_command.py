@@ -16,7 +16,7 @@ from hw.engine.load_words import engine_number, load_words
 from hw.engine.presets import Preset, find_device_preset
 from hw.engine.row_writer import Section, sizes_of
 from hw.engine.spram import WORD_BITS
-from hw.engine_command import CHECK, check_engine, network_options, read_network
+from hw.engine_options import CHECK, check_engine, network_options, read_network
 from sim.engine.bitstream import FLOWS, engine_for_device, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT

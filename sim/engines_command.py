@@ -21,7 +21,7 @@ from hw.engine.emit_engine import engine_verilog
 from hw.engine.memory_map import blocks_of, memory_map
 from hw.engine.presets import Preset, find_device_preset, presets
 from hw.engine.program import Kind
-from hw.engine_command import check_engine, product_options, read_network
+from hw.engine_options import check_engine, product_options, read_network
 from sim.engine.bitstream import FLOWS, engine_for_device, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_page import page

@@ -10,7 +10,7 @@ from asq_model.common.files import fingerprint
 from asq_model.common.terminal import text_table
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from hw.engine_command import CHECK, check_engine, network_options, read_network
+from hw.engine_options import CHECK, check_engine, network_options, read_network
 from sim.engine.simulate_network import Network, NetworkRun, simulate_network
 from sim.hardware_options import ROOT
 from sim.workspace import Workspace

@@ -14,7 +14,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.emit import Spec
-from hw.engine_command import CHECK
+from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
 from sim.reports.simulation import write_reports
 from sim.reports.summary import summary

@@ -2,7 +2,7 @@
 
 A tensor [N, ...] of torch is kept as maps [N, channels, rows, columns]: permuting its axes, or adding and removing axes
 of size 1, changes nothing there. What each of torch's operations becomes is in `translate_values.py`,
-`translate_shapes.py` and `translate_pools.py`.
+`translate_activations.py`, `translate_shapes.py` and `translate_pools.py`.
 """
 
 from collections.abc import Callable
@@ -68,6 +68,7 @@ class Translator:
 
     def translate_call(self, node: fx.Node) -> None:
         """Translate a call of one of torch's operations."""
+        from asq_model.export.translate_activations import ACTIVATIONS
         from asq_model.export.translate_pools import POOLS
         from asq_model.export.translate_shapes import SHAPES
         from asq_model.export.translate_values import VALUES
@@ -78,7 +79,7 @@ class Translator:
             return
         if name in IGNORED or not isinstance(node.meta.get("val"), (Tensor, list, tuple)):
             return
-        handlers = VALUES | SHAPES | POOLS
+        handlers = VALUES | ACTIVATIONS | SHAPES | POOLS
         handler = handlers.get(name) or handlers.get(name.removesuffix("_"))
         if handler is None:
             self.refuse(node, "has no integer form here")
