@@ -46,13 +46,13 @@ def page(report: EnginesReport, energies: Energies) -> str:
         "# Whole engines side by side",
         "",
         "The same [engine](../engine.md) with other products, each with a network of its own levels in its memories,"
-        " made by `asq-post engines` and `asq-post pages`; [what the columns are](#what-the-columns-are).",
+        " made by `asq-post engines` and `asq-post pages`; [what the columns are](#what-the-columns-are). W4A4: weights"
+        " and activations of 4 bits.",
         "",
     ]
     for family, weights, activations, rows in by_device_and_width(report.rows):
         usual = main_preset(rows)
-        device = f"`{usual}` ({FPGA_FAMILIES[family].title})"
-        lines += [f"## {weights}-bit weights, {activations}-bit activations, preset {device}", "", verdict(rows), ""]
+        lines += [f"## W{weights}A{activations} on `{usual}` ({FPGA_FAMILIES[family].title})", "", verdict(rows), ""]
         lines += [engines_table(rows, energies), ""]
         alike = [row for row in rows if row.preset == usual]
         if programs := programs_table(alike):

@@ -124,9 +124,6 @@ def verdict(rows: list[EngineRow]) -> str:
     if not post or not others:
         return "POST beside others: not measured."
     best = max(post, key=lambda row: merit(row, placed))
-    parts = [
-        f"{merit(best, placed) / merit(row, placed):.2f} times what that with `{title_of(row, usual)}` does"
-        for row in others
-    ]
+    parts = [f"{merit(best, placed) / merit(row, placed):.2f} times `{title_of(row, usual)}`" for row in others]
     clock = "at the clock that each reaches" if placed else "at one clock"
-    return f"In images a second and LUT, {clock}, the engine with `{title_of(best, usual)}` does {', '.join(parts)}."
+    return f"In images a second and LUT, {clock}, `{title_of(best, usual)}` reaches {', '.join(parts)}."

@@ -50,12 +50,12 @@ def program_verdict(rows: list[EngineRow], blocks: int) -> str:
         fitting = [program for program in row.programs if row.other_blocks + program.blocks <= blocks]
         if fitting:
             best = max(fitting, key=lambda program: density_of(row, program))
-            parts.append(f"{density_of(row, best) / row.density:.2f} times (`{title_of(row, row.preset)}`)")
+            parts.append(f"{density_of(row, best) / row.density:.2f} (`{title_of(row, row.preset)}`)")
     if not parts:
         return f"No program's maps fit the device's {blocks} memory blocks."
     return (
-        f"In images a second and LUT, the best one whose maps fit the device's {blocks} memory blocks would do"
-        f" {', '.join(parts)} what the arrays do."
+        f"In images a second and LUT, times the arrays, the best one whose maps fit the device's {blocks} memory blocks"
+        f" would reach {', '.join(parts)}."
     )
 
 
