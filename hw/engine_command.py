@@ -82,7 +82,7 @@ def write_engine(graph: Graph, compiled: Compiled, axi: bool, load: bool, stem: 
 
 def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem: Path) -> list[Path]:
     """Write a test bench in Verilog with the first test image of a graph's folder, and a FuseSoC core for all."""
-    from hw.engine.verilog_bench import sample_of, some_image, verilog_bench
+    from hw.engine.verilog_bench import bench_image, some_image, verilog_bench
 
     name, samples = module_name(axi), folder / SAMPLES_FILE
     if samples.exists():
@@ -90,7 +90,7 @@ def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem:
     else:
         image = some_image(graph, compiled.spec.value_bits)
     bench, core = beside(stem, "-bench.sv"), beside(stem, ".core")
-    write_text(bench, verilog_bench(name, compiled, sample_of(graph, image)))
+    write_text(bench, verilog_bench(name, compiled, bench_image(graph, image)))
     models = []  # of the cells that arrays are made of
     for model in cell_models(compiled.spec.array):
         models.append(beside(stem, f"-{model.name}"))

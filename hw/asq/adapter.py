@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.precision import BETA_LIMIT
-from hw.asq.adapter_memories import Network, Ports, add_memories, first_layout
+from hw.asq.adapter_memories import Ports, SharedMemories, add_memories, first_layout
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
 from hw.asq.layouts import adapter_layout, lanes, step_layout, sums_layout
@@ -61,7 +61,7 @@ class Adapter(wiring.Component):
     memories, by name, one layer after the other; such an adapter has no `load`.
     """
 
-    def __init__(self, spec: BlockSpec, contents: Contents | None = None, network: Network | None = None):
+    def __init__(self, spec: BlockSpec, contents: Contents | None = None, network: SharedMemories | None = None):
         self.spec, self.network = spec, network
         self.rows = network.rows if network else contents.rows if contents else {}
         ports = {

@@ -23,7 +23,7 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class Network:
+class SharedMemories:
     """The memories of an adapter that serves several layers: depths and first rows of `weights` and `units`.
 
     serve: adds a write port to a memory, given its name.
@@ -34,7 +34,7 @@ class Network:
     serve: Callable[[Module, str, Memory], None] | None = None
 
 
-def first_layout(network: Network) -> data.StructLayout:
+def first_layout(network: SharedMemories) -> data.StructLayout:
     """Where a layer's rows begin in each memory."""
     return data.StructLayout({name: index_shape(depth) for name, depth in network.depths.items()})
 
@@ -43,7 +43,7 @@ def add_memories(
     m: Module,
     spec: BlockSpec,
     rows: Mapping[str, Sequence[MemoryRow]],
-    network: Network | None,
+    network: SharedMemories | None,
     load: stream.Interface | None,
 ) -> Ports:
     """Add the memories of sums, weights and neurons, the latter two written by `load` or as the network says.

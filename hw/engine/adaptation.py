@@ -5,7 +5,7 @@ from functools import partial
 from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib.memory import Memory
 
-from hw.asq.adapter_memories import Network
+from hw.asq.adapter_memories import SharedMemories
 from hw.engine.engine_parts import Control, EngineParts, select_fields
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.finisher import Finisher
@@ -66,10 +66,10 @@ def connect_adaptation(
     ]
 
 
-def network_of(spec: EngineSpec, image: Image, writer: RowWriter | None) -> Network:
+def network_of(spec: EngineSpec, image: Image, writer: RowWriter | None) -> SharedMemories:
     """The memories of all layers' adapters, which are loaded where the others are."""
     depths = {"weights": spec.depths.neuron_weights, "units": spec.depths.neurons}
-    return Network(depths, image.neurons, None if writer is None else partial(serve_neurons, writer))
+    return SharedMemories(depths, image.neurons, None if writer is None else partial(serve_neurons, writer))
 
 
 def serve_neurons(writer: RowWriter, m: Module, name: str, memory: Memory) -> None:

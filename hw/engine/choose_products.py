@@ -7,7 +7,7 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.spec.levels import EXPONENTIAL
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.units import FAMILY_OF_UNIT
-from hw.engine.engine_spec import UNITS
+from hw.engine.engine_spec import ENGINE_UNITS
 
 DEFAULT_BITS = 4  # of weights, which all units have
 FRAC = 0  # fraction bits of √2·a
@@ -22,9 +22,11 @@ def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
     chosen = dict(given)
     if "unit" not in chosen:
         family = about.get("family")
-        units = [unit for unit in UNITS if FAMILY_OF_UNIT[unit] == family]
+        units = [unit for unit in ENGINE_UNITS if FAMILY_OF_UNIT[unit] == family]
         if not units:
-            raise InputError(f"the graph's weights are of family {family}; give the engine's unit: {', '.join(UNITS)}")
+            raise InputError(
+                f"the graph's weights are of family {family}; give the engine's unit: {', '.join(ENGINE_UNITS)}"
+            )
         chosen["unit"] = units[0]
     same = FAMILY_OF_UNIT.get(chosen["unit"]) == about.get("family")
     for name in TRAINED[1:]:
@@ -44,9 +46,9 @@ def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
 def check_products(given: Mapping[str, Any]) -> None:
     """Raises InputError for fields of products that no engine can have, whatever the network."""
     refused = None
-    for unit in [given["unit"]] if "unit" in given else UNITS:
+    for unit in [given["unit"]] if "unit" in given else ENGINE_UNITS:
         try:
-            check_choice("unit", unit, UNITS)
+            check_choice("unit", unit, ENGINE_UNITS)
             MacSpec(**{"unit": unit, "weight_bits": DEFAULT_BITS, **given})
             return
         except InputError as error:

@@ -12,7 +12,7 @@ from asq_model.spec.mac_parameters import MAX_DEPTH
 from asq_model.spec.mapping import GENERIC, check_mapped
 from asq_model.spec.precision import GUARD, LEAST_PRECISION, MOST_PRECISION
 
-UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
+ENGINE_UNITS = ("post", "post-three-halves", "pot", "apot", "e2m1", "uniform-sign", "uniform-adders", "uniform-shared")
 WIDEST_CODE = 8  # bits of an activation code, in pieces where the products take fewer
 MOST_PIECES = 4  # of a code
 MOST_PASSES = 16  # of a layer over its operands
@@ -90,7 +90,7 @@ class EngineSpec:
     radix_bits: int = 0
 
     def __post_init__(self) -> None:
-        check_choice("unit", self.mac.unit, UNITS)
+        check_choice("unit", self.mac.unit, ENGINE_UNITS)
         check_choice("channels", self.channels, (2, 4, 8, 16, 32))
         check_range("pixels", self.pixels, 1, 64)
         check_choice("lanes", self.lanes, tuple(1 << n for n in range(self.channels.bit_length())))

@@ -14,7 +14,6 @@ BLOCK_SHAPES = {
     "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
     "xc7": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),  # halves of a RAMB36
 }
-BLOCKS = {"ice40": "EBR of 4 kbit", "ecp5": "EBR of 18 kbit", "xc7": "RAMB18"}
 
 
 @dataclass(frozen=True)

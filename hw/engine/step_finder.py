@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.asq.adapter import Adapter
-from hw.asq.adapter_memories import Network
+from hw.asq.adapter_memories import SharedMemories
 from hw.asq.layouts import index_shape, lanes
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
@@ -30,7 +30,7 @@ class StepFinder(wiring.Component):
     step : Out(step_bits), from the end of an instruction to that of the next
     """
 
-    def __init__(self, spec: EngineSpec, network: Network):
+    def __init__(self, spec: EngineSpec, network: SharedMemories):
         self.spec, self.network = spec, network
         super().__init__(
             {

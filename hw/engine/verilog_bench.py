@@ -64,17 +64,17 @@ endmodule
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchImage:
     """An image as an engine takes it, and its results: pixel by pixel, the channels of a pixel one after the other."""
 
     numbers: Sequence[int]
     results: Sequence[int]
 
 
-def sample_of(graph: Graph, image: np.ndarray) -> Sample:
+def bench_image(graph: Graph, image: np.ndarray) -> BenchImage:
     """An image [C, H, W] and what the graph makes of it."""
     results = graph(image[None])[0]
-    return Sample(*([int(number) for number in part.transpose(1, 2, 0).ravel()] for part in (image, results)))
+    return BenchImage(*([int(number) for number in part.transpose(1, 2, 0).ravel()] for part in (image, results)))
 
 
 def some_image(graph: Graph, bits: int) -> np.ndarray:
@@ -91,7 +91,7 @@ def constants(name: str, numbers: Sequence[int], bits: int) -> list[str]:
     return [f"    {name}[{place}] = {bits}'h{number & ones:0{digits}x};" for place, number in enumerate(numbers)]
 
 
-def verilog_bench(module: str, compiled: Compiled, sample: Sample) -> str:
+def verilog_bench(module: str, compiled: Compiled, sample: BenchImage) -> str:
     """The test bench of an engine, plain or behind AXI (`axi_engine`)."""
     spec = compiled.spec
     behind_axi = module == "axi_engine"

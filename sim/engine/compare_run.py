@@ -12,7 +12,7 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.run_programs import Event, run_programs
 from sim.engine.compare_words import compare_codes, compare_values
 from sim.engine.expected_words import expected_codes, expected_values, map_of_codes
-from sim.engine.run_engine import ARRAYS, VALUES, Log
+from sim.engine.run_engine import ARRAYS, VALUES, EngineLog
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Executed:
 
 
 def compare_run(
-    compiled: Compiled, graph: Graph, images: np.ndarray, log: Log, sample: int, stalls: bool = False
+    compiled: Compiled, graph: Graph, images: np.ndarray, log: EngineLog, sample: int, stalls: bool = False
 ) -> list[str]:
     """Compare what an engine did with images with what it should have done: a line for each difference.
 
@@ -64,7 +64,7 @@ def compare_run(
     return lines
 
 
-def results_of(log: Log, total_bits: int) -> tuple[np.ndarray, np.ndarray]:
+def results_of(log: EngineLog, total_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """The results that came out, int64, and whether each was marked as its image's last."""
     words = np.array([word for _, word in log.results], object)
     values = words & (1 << total_bits) - 1
@@ -72,7 +72,7 @@ def results_of(log: Log, total_bits: int) -> tuple[np.ndarray, np.ndarray]:
     return signed.astype(np.int64), (words >> total_bits & 1).astype(bool)
 
 
-def compare_results(graph: Graph, images: np.ndarray, log: Log, total_bits: int) -> Iterator[str]:
+def compare_results(graph: Graph, images: np.ndarray, log: EngineLog, total_bits: int) -> Iterator[str]:
     """Compare the results of all images, their order, the mark of the last, and the classes."""
     _, rows, columns = graph.result.shape
     wanted = graph(images).transpose(0, 2, 3, 1).reshape(len(images), -1)  # channels of a pixel after each other
@@ -97,7 +97,7 @@ def compare_results(graph: Graph, images: np.ndarray, log: Log, total_bits: int)
             yield f"image {image}: `last` is with results {np.flatnonzero(marks[image]).tolist()}, not with the last"
 
 
-def find_missing(events: list[Event], log: Log) -> Iterator[str]:
+def find_missing(events: list[Event], log: EngineLog) -> Iterator[str]:
     """Find programs of which fewer instructions were done than should be: a line for each."""
     for letter in (ARRAYS, VALUES):
         wanted = sum(event.is_arrays == (letter == ARRAYS) and event.cycle < log.cycles for event in events)
@@ -106,7 +106,7 @@ def find_missing(events: list[Event], log: Log) -> Iterator[str]:
             yield f"program {letter}: {done} instructions were done in {log.cycles} cycles, predicted {wanted}"
 
 
-def follow_programs(events: list[Event], log: Log) -> tuple[list[Executed], list[str]]:
+def follow_programs(events: list[Event], log: EngineLog) -> tuple[list[Executed], list[str]]:
     """Match the instructions that were done with the predicted ones: those that match, by cycle; a line for others."""
     executed, lines = [], []
     for letter in (ARRAYS, VALUES):
@@ -129,7 +129,7 @@ def compare_cycles(executed: list[Executed]) -> Iterator[str]:
         before = one.late
 
 
-def assign_words(executed: list[Executed], log: Log, sample: int) -> list[str]:
+def assign_words(executed: list[Executed], log: EngineLog, sample: int) -> list[str]:
     """Assign each word that was made to the instruction that was at work; a line if there is none or more than one.
 
     Words count as long as an image of the sample is under way.

@@ -8,7 +8,7 @@ from amaranth.lib import data
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_layouts import written_layout
 from hw.engine.finisher import totals_layout
-from sim.engine.expected_words import Number
+from sim.engine.expected_words import WrittenNumber
 
 
 def read_words(layout: data.StructLayout, words: Sequence[int], needs_stored: bool) -> tuple[dict[int, int], int]:
@@ -35,7 +35,9 @@ def lane_number(word: int, lane: int, bits: int, signed: bool) -> int:
     return number - (number >> bits - 1 << bits) if signed else number
 
 
-def compare_numbers(what: str, found: dict[int, int], wanted: Iterable[Number], bits: int, signed: bool) -> list[str]:
+def compare_numbers(
+    what: str, found: dict[int, int], wanted: Iterable[WrittenNumber], bits: int, signed: bool
+) -> list[str]:
     """Compare words with the numbers wanted: a line for those that differ, one for words where none belongs.
 
     found: words by address. bits, signed: of a number. what: begins each line.
@@ -58,7 +60,7 @@ def compare_numbers(what: str, found: dict[int, int], wanted: Iterable[Number], 
     return lines
 
 
-def describe(number: Number, seen: int | None) -> str:
+def describe(number: WrittenNumber, seen: int | None) -> str:
     """A number that differs, in words."""
     channel, row, column = number.place
     piece = f", piece {number.piece}" if number.piece else ""
@@ -67,7 +69,7 @@ def describe(number: Number, seen: int | None) -> str:
 
 
 def compare_values(
-    compiled: Compiled, what: str, words: Sequence[int], wanted: Iterable[Number], kept: bool
+    compiled: Compiled, what: str, words: Sequence[int], wanted: Iterable[WrittenNumber], kept: bool
 ) -> list[str]:
     """Compare an instruction's values. kept: they are results, which go into no memory of values."""
     spec = compiled.spec
@@ -77,7 +79,7 @@ def compare_values(
     return lines + compare_numbers(what, found, wanted, spec.total_bits, True)
 
 
-def compare_codes(compiled: Compiled, what: str, words: Sequence[int], wanted: Iterable[Number]) -> list[str]:
+def compare_codes(compiled: Compiled, what: str, words: Sequence[int], wanted: Iterable[WrittenNumber]) -> list[str]:
     """Compare the codes that an instruction wrote."""
     spec = compiled.spec
     found, again = read_words(written_layout(spec, spec.code_word), words, True)

@@ -17,7 +17,7 @@ from hw.engine.program import Kind
 
 
 @dataclass(frozen=True)
-class Number:
+class WrittenNumber:
     """A number that is to be written, and where.
 
     address, lane: its word, and its place in that. place: its channel, row and column in the map. piece: which one, of
@@ -43,7 +43,7 @@ def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int
     return codes.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
-def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarray) -> Iterator[Number]:
+def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarray) -> Iterator[WrittenNumber]:
     """The numbers of a map [C, H, W] that an instruction stores as values, or keeps as results."""
     fields = instruction.fields
     place = "value" if fields.get("writes_values") else "result"
@@ -51,13 +51,13 @@ def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarr
     _, _, columns = values.shape
     for (channel, row, column), number in np.ndenumerate(values):
         address = first + (row * columns + column) * step + channel // spec.lanes
-        yield Number(address, channel % spec.lanes, (channel, row, column), 0, int(number))
+        yield WrittenNumber(address, channel % spec.lanes, (channel, row, column), 0, int(number))
     beyond = range(-(-len(values) // spec.lanes), step)
     for word, pixel in product(beyond, range(values[0].size)):
-        yield Number(first + pixel * step + word, 0, (word * spec.lanes, *divmod(pixel, columns)), 0, None)
+        yield WrittenNumber(first + pixel * step + word, 0, (word * spec.lanes, *divmod(pixel, columns)), 0, None)
 
 
-def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[Number]:
+def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[WrittenNumber]:
     """The pieces of the codes [C, H, W] that an instruction writes."""
     fields, spec = instruction.fields, compiled.spec
     if not fields.get("finishes") and instruction.kind == Kind.COLLECT:  # of the pixels that the layer sees
@@ -77,7 +77,7 @@ def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarr
                 for (row, column), code in np.ndenumerate(moved[channel]):
                     number = int(code) >> piece * compiled.piece_bits & mask
                     address = offset + (row * columns + column) * fields["code_step"]
-                    yield Number(address, lane, (channel, row, column), piece, number)
+                    yield WrittenNumber(address, lane, (channel, row, column), piece, number)
 
 
 def lane_channel(compiled: Compiled, instruction: Instruction, group: int, lane: int) -> int | None:

@@ -33,7 +33,7 @@ class Conditions:
 
 
 @dataclass
-class Log:
+class EngineLog:
     """What an engine did after the last reset, each with its cycle.
 
     values, codes: words that were made. done: the kinds of instructions of each program, by its letter. error: the
@@ -62,7 +62,7 @@ def run_engine(
     conditions: Conditions,
     folder: Path,
     bar: Bar = SILENT,
-) -> Log:
+) -> EngineLog:
     """Send images [N, C, H, W] through an engine, and read what it did. Leaves images and log in the folder.
 
     Raises InputError when the simulator fails.
@@ -96,9 +96,9 @@ def run_simulator(executable: Path, arguments: list[str], bar: Bar) -> None:
         raise InputError(f"the simulator {executable} ended with {process.returncode}{last}")
 
 
-def read_log(path: Path) -> Log:
+def read_log(path: Path) -> EngineLog:
     """Read the log that `harness.cpp` wrote; its head has the form of a line. Raises InputError for one cut short."""
-    log = Log()
+    log = EngineLog()
     with path.open() as lines:
         for line in lines:
             try:
@@ -108,7 +108,7 @@ def read_log(path: Path) -> Log:
     return log
 
 
-def add_line(log: Log, line: str) -> Log:
+def add_line(log: EngineLog, line: str) -> EngineLog:
     """The log with one more line; an empty one after a reset. Raises ValueError or IndexError for part of a line."""
     what, text, *word = line.split()
     cycle = log.cycles = int(text)
@@ -119,5 +119,5 @@ def add_line(log: Log, line: str) -> Log:
     elif what == "E":
         log.error = cycle
     elif what == "X":
-        return Log()
+        return EngineLog()
     return log

@@ -18,7 +18,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_run, results_of
-from sim.engine.run_engine import Conditions, Log, run_engine
+from sim.engine.run_engine import Conditions, EngineLog, run_engine
 from sim.runner.verilator import compiler_version, verilator
 
 SOURCES = source_paths("sim/engine", "sim/runner")
@@ -94,7 +94,7 @@ def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
     return [LayerCycles(name, *row) for name, row in rows.items()]
 
 
-def run_of(network: Network, graph: Graph, compiled: Compiled, log: Log) -> NetworkRun:
+def run_of(network: Network, graph: Graph, compiled: Compiled, log: EngineLog) -> NetworkRun:
     """What is kept of a run without differences."""
     results, _ = results_of(log, compiled.spec.total_bits)
     count = len(network.images)

@@ -41,7 +41,7 @@ RIVAL = "uniform"
 REGISTERED = Path(__file__).with_name("registered_layer.v")
 
 
-class Graph(Struct, frozen=True, omit_defaults=True):
+class AdderGraph(Struct, frozen=True, omit_defaults=True):
     """A layer as adders, solved and simulated.
 
     cost: adder bits. depth: adders one behind the other. widths: of the results. sha256: of the Verilog. vectors: those
@@ -57,7 +57,7 @@ class Graph(Struct, frozen=True, omit_defaults=True):
     rounded_apart: Amount | None = None
 
 
-GRAPH: Schema[Graph] = Schema("adder graph", Graph)
+GRAPH: Schema[AdderGraph] = Schema("adder graph", AdderGraph)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LayerFigures:
     None where it is not placed, or no placing ended.
     """
 
-    graph: Graph
+    graph: AdderGraph
     luts: dict[str, int] = field(default_factory=dict)
     clock: Clock | None = None
 
@@ -76,7 +76,7 @@ def unit_file(problem: Problem, root: Path) -> Path:
     return Workspace(root).unrolled(problem.name) / "unit.v"
 
 
-def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> Graph:
+def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> AdderGraph:
     """Solve a layer, write its Verilog (`unit_file`) and simulate it on these activations, int [V, N]; remembered.
 
     Raises InputError for a netlist that is not its matrix.
@@ -85,7 +85,7 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> Graph:
     parameters = [solver_version(), asdict(problem.form), asdict(problem.spec), problem.codes.tolist()]
     inputs = fingerprint([*parameters, activations.tolist(), verilator()], SOURCES)
 
-    def solve() -> Graph:
+    def solve() -> AdderGraph:
         netlist = verilog(problem)
         write_text(source, netlist.text)
         expected = problem.expected(activations)
@@ -95,15 +95,15 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> Graph:
         if problem.form.how == "pair":
             exact = problem.spec.dot(problem.codes[None], activations[:, None])
             apart = float((expected != exact).mean())
-        return Graph(netlist.cost, netlist.depth, netlist.widths, sha256_file(source), len(activations), apart)
+        return AdderGraph(netlist.cost, netlist.depth, netlist.widths, sha256_file(source), len(activations), apart)
 
-    def still_whole(graph: Graph) -> bool:
+    def still_whole(graph: AdderGraph) -> bool:
         return source.is_file() and sha256_file(source) == graph.sha256
 
     return remembered(source.with_name("graph.json"), GRAPH, inputs, solve, still_whole)
 
 
-def place_layer(problem: Problem, graph: Graph, seeds: int, root: Path) -> Clock | None:
+def place_layer(problem: Problem, graph: AdderGraph, seeds: int, root: Path) -> Clock | None:
     """Place a layer between registers: best and median MHz over the placings that end in time, None where none ends."""
     device, source = DEVICES[PLACED_ON], unit_file(problem, root)
     top = f"registered_{problem.name}"

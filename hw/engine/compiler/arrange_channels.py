@@ -30,6 +30,7 @@ class Arrangement:
 
     @property
     def is_plain(self) -> bool:
+        """Whether the channels stand one after the other, with none between or behind them."""
         return self.places == tuple(range(self.width))
 
     def spread(self, numbers: np.ndarray) -> np.ndarray:

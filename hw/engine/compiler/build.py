@@ -58,6 +58,7 @@ class Build:
         return -(-self.tensor(name).shape[0] // self.spec.channels) * self.spec.beats
 
     def tensor(self, name: str) -> Tensor:
+        """A tensor of the graph."""
         return self.graph.tensors[name]
 
     def needs_values(self, step: Step) -> bool:
@@ -74,6 +75,7 @@ class Build:
         return any(use is self.direct(step) for step in self.steps)
 
     def is_result(self, step: Step) -> bool:
+        """Whether a step's output is the network's."""
         return step is self.steps[-1]
 
     def finishes(self, step: Step) -> bool:

@@ -27,10 +27,12 @@ class Bundle:
 
     @property
     def bank(self) -> int:
+        """The bank of their image."""
         return self.turns[0].bank
 
     @property
     def numbers(self) -> list[int]:
+        """The numbers of their instructions."""
         return [turn.number for turn in self.turns]
 
 

@@ -22,11 +22,13 @@ class Use:
 
     @property
     def quantiser(self) -> IntegerQuantiser:
+        """The layer's quantiser, which makes the codes."""
         assert isinstance(self.step.node, Convolution)
         return self.step.node.quantiser
 
     @property
     def adapts(self) -> bool:
+        """Whether the step of the codes adapts."""
         return self.quantiser.adapter is not None
 
     @property

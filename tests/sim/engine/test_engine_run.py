@@ -21,7 +21,7 @@ from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_results, compare_run, results_of
-from sim.engine.run_engine import ARRAYS, Conditions, Log, read_log, run_engine, run_simulator
+from sim.engine.run_engine import ARRAYS, Conditions, EngineLog, read_log, run_engine, run_simulator
 
 pytestmark = pytest.mark.xdist_group("engines")  # they share folders
 IMAGES = 5
@@ -42,12 +42,12 @@ class Built:
     def most_cycles(self) -> int:
         return 3 * IMAGES * self.compiled.period + 4 * self.compiled.latency + 1000
 
-    def run(self, sample: int = IMAGES, **conditions: int) -> Log:
+    def run(self, sample: int = IMAGES, **conditions: int) -> EngineLog:
         """Run all images."""
         how = Conditions(sample, self.most_cycles, **conditions)
         return run_engine(self.executable, self.compiled.spec, self.graph, self.images, how, self.folder)
 
-    def compare(self, log: Log, **changed: object) -> list[str]:
+    def compare(self, log: EngineLog, **changed: object) -> list[str]:
         """What differs, where the graph or what was compiled may be changed."""
         given = {"compiled": self.compiled, "graph": self.graph} | changed
         return compare_run(images=self.images, log=log, sample=IMAGES, **given)  # type: ignore[arg-type]
@@ -109,11 +109,11 @@ def built(request, build_root: Path) -> Built:
 
 
 @pytest.fixture(scope="module")
-def log(built: Built) -> Log:
+def log(built: Built) -> EngineLog:
     return built.run()
 
 
-def test_every_number_and_every_cycle_is_as_predicted(built: Built, log: Log) -> None:
+def test_every_number_and_every_cycle_is_as_predicted(built: Built, log: EngineLog) -> None:
     """Results, stored values, codes and the times of all instructions are the graph's and the compiler's."""
     assert built.compare(log) == []
     assert len(log.values) > 100 and len(log.codes) > 100 and len(log.done["A"]) > IMAGES
@@ -139,7 +139,7 @@ def test_images_may_come_so_slowly_that_each_is_alone(built: Built, in_stalls: i
 
 
 @pytest.mark.parametrize("part", [0.3, 1.5])
-def test_a_reset_in_the_middle_of_an_image_starts_anew(built: Built, log: Log, part: float) -> None:
+def test_a_reset_in_the_middle_of_an_image_starts_anew(built: Built, log: EngineLog, part: float) -> None:
     """After a reset, all is as after the first: the times, too."""
     again = built.run(reset_at=int(part * built.compiled.latency))
     assert built.compare(again) == []
@@ -155,13 +155,13 @@ def changed_weight(graph: Graph) -> Graph:
     return Graph(tuple(nodes))
 
 
-def test_weights_of_which_one_bit_differs_are_found(built: Built, log: Log) -> None:
+def test_weights_of_which_one_bit_differs_are_found(built: Built, log: EngineLog) -> None:
     lines = built.compare(log, graph=changed_weight(built.graph))
     assert any(line.startswith("image ") and ": result " in line for line in lines)
     assert any("CONVOLVE last: value channel " in line for line in lines)
 
 
-def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log) -> None:
+def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: EngineLog) -> None:
     def slower(part):
         return tuple(replace(each, busy=each.busy + (each.kind == Kind.CONVOLVE)) for each in part)
 
@@ -172,7 +172,7 @@ def test_an_instruction_that_takes_a_cycle_more_is_found(built: Built, log: Log)
 
 
 @pytest.mark.parametrize("part", ["values", "codes"])
-def test_a_word_of_which_one_bit_differs_is_found(built: Built, log: Log, part: str) -> None:
+def test_a_word_of_which_one_bit_differs_is_found(built: Built, log: EngineLog, part: str) -> None:
     words = getattr(log, part)
     place = next(place for place, (_, word) in enumerate(words) if word & 2)
     width = max(word for _, word in words).bit_length()
@@ -182,14 +182,14 @@ def test_a_word_of_which_one_bit_differs_is_found(built: Built, log: Log, part: 
         assert len(lines) <= 2
 
 
-def changed_log(log: Log, part: str, place: int, bit: int) -> Log:
+def changed_log(log: EngineLog, part: str, place: int, bit: int) -> EngineLog:
     """The log with one bit of one word changed."""
     words = list(getattr(log, part))
     words[place] = words[place][0], words[place][1] ^ 1 << bit
     return replace(log, **{part: words})
 
 
-def test_results_that_are_missing_and_a_mark_that_is_wrong_are_found(built: Built, log: Log) -> None:
+def test_results_that_are_missing_and_a_mark_that_is_wrong_are_found(built: Built, log: EngineLog) -> None:
     assert any("results came out" in line for line in built.compare(replace(log, results=log.results[:-1])))
     marked = 1 << built.compiled.spec.total_bits
     results = [(cycle, word ^ marked) for cycle, word in log.results[:1]] + log.results[1:]
@@ -224,7 +224,7 @@ def test_codes_that_are_read_before_they_are_written_are_found(build_root: Path,
 
 
 def test_results_of_no_run_are_none() -> None:
-    values, last = results_of(Log(), 48)
+    values, last = results_of(EngineLog(), 48)
     assert len(values) == len(last) == 0
 
 

@@ -15,7 +15,7 @@ from sim.unrolled import layer
 from sim.unrolled.adder_graph import GRAPH_FORMS, Problem
 from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import parse_case, problems
-from sim.unrolled.layer import Graph, LayerFigures, place_layer, solve_layer, unit_file
+from sim.unrolled.layer import AdderGraph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
 from sim.unrolled.page import findings, page
 from sim.unrolled.report import UNROLLED, measure_cases
@@ -159,7 +159,7 @@ def test_cases(golden):
 
 def test_the_page(monkeypatch, golden, tmp_path):
     def row(luts, rate):
-        graph = Graph(9.0, 3, [5], "0" * 64, 7, 0.012)
+        graph = AdderGraph(9.0, 3, [5], "0" * 64, 7, 0.012)
         return LayerFigures(
             graph,
             {"ice40": luts, "ecp5": 2 * luts, "xc7": luts},
