@@ -20,10 +20,10 @@ def findings(report: EnginesReport) -> str:
     for _, weights, _, rows in by_device_and_width(report.rows):
         ratio = ratio_over_uniform(rows)
         network = rows[0].network.partition("_")[0]
-        clock = "placed" if all(row.placed for row in rows) else "without a clock"
+        clock = "placed" if all(row.placed for row in rows) else "no clock"
         device = f"{network} on `{main_preset(rows)}`, {clock}"
         devices.setdefault(device, []).append(
             f"{'not measured' if ratio is None else f'{ratio:.2f}'} at {weights} bits"
         )
     lines = [f"{', '.join(parts)} ({device})" for device, parts in devices.items()]
-    return "In images a second and LUT of a whole engine, POST is, times uniform:\n" + ";\n".join(lines) + ".\n"
+    return "POST over uniform, in images a second and LUT of a whole engine:\n" + ";\n".join(lines) + ".\n"

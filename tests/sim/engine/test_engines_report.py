@@ -74,7 +74,7 @@ def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
 def test_readme_s_sentence_has_a_ratio_for_each_width_or_says_that_it_is_missing() -> None:
     narrow = msgspec.structs.replace(ROW, weight_bits=3)
     said = findings(EnginesReport([RIVAL, ROW, narrow]))
-    assert said.endswith("0.90 at 4 bits, not measured at 3 bits (made up on `zynq7020`, without a clock).\n")
+    assert said.endswith("0.90 at 4 bits, not measured at 3 bits (made up on `zynq7020`, no clock).\n")
 
 
 def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:
