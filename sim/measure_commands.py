@@ -16,7 +16,7 @@ from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
-from sim.explore.design_rows import ASIC, TABLE, TARGETS, DesignRow, Measured, columns_of
+from sim.explore.design_rows import ASIC, ENERGY, TABLE, TARGETS, DesignRow, Measured, columns_of
 from sim.explore.design_space import FORMS, designs, grid_of
 from sim.explore.ranking import recommended
 from sim.explore.report_plan import tasks_of
@@ -24,12 +24,13 @@ from sim.hardware_options import Measuring, check_targets, measure_all, measurin
 from sim.option_lists import parse_choice, parse_choices, parse_integers
 
 WITH_DSP = ("ecp5", "xc7")  # multiplier blocks can be had or left
+SHOWN = tuple(target for target in TARGETS if target != ENERGY)  # in tables; a sweep has energies too
 
 
 @click.command(epilog="Example: asq-post synth --widths 4x4 --targets ice40,ecp5")
 @click.option("--widths", default="4x4", show_default=True, help="Weight x activation bits, as 3x3,4x8.")
 @click.option("--forms", default="mac", show_default=True, help=f"Forms of a design, of {', '.join(FORMS)}.")
-@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
+@click.option("--targets", default="ice40,ecp5,xc7,asic", show_default=True, help=f"Targets, of {', '.join(SHOWN)}.")
 @switch("--dsp", "1: also the uniform multiplier in multiplier blocks (ECP5, 7-series).")
 @measuring_options
 def synth(
@@ -47,7 +48,7 @@ def synth(
     from sim.reports.hardware_prose import SHORT, TITLES
 
     pairs, wanted_forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
-    wanted_targets = parse_choices("--targets", targets, TARGETS)
+    wanted_targets = parse_choices("--targets", targets, SHOWN)
     check_targets("--targets", wanted_targets)
     if dsp and not set(wanted_targets) & set(WITH_DSP):
         raise InputError(f"--dsp is 1, but --targets is {targets}, without {' and '.join(WITH_DSP)}")

@@ -24,7 +24,6 @@ TOO_LARGE = {("ice40", "array16x16")}  # HX8K has 7,680 logic cells
 SLOW = {("ecp5", "array16x16")}  # minutes a placing: on the page of those who had `make synth` do it
 COMPARED = (*FPGA_FAMILIES, ASIC)  # what a report can be of
 WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,4x8", "dot64:4x4", "array16x16:4x4")
-NARROW_WIDTHS = (3, 3)
 Plan = dict[tuple[tuple[int, int], str], list[Design]]  # designs by widths and form
 
 
@@ -76,8 +75,6 @@ def report_tasks(
         tasks += [Task(design, name, golden, placings(design, seeds)) for name, design in pairs]
         if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
-        if ASIC in devices and (form, widths) == ("array8x8", NARROW_WIDTHS):
-            tasks += tasks_of(members, [ENERGY], golden, 1, None)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
             with_choice = [name for name in families if FPGA_FAMILIES[name].dsp_off]

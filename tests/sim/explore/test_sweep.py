@@ -169,6 +169,7 @@ def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     assert "--units has 'x'; allowed: post," in refused("sim", "sweep", few_golden, "--units", "x")
     assert "--bits is a; allowed: integers from 2 to 8" in refused("sim", "sweep", few_golden, "--bits", "a")
     assert "--widths is 3; allowed" in refused("sim", "synth", few_golden, "--widths", "3")
+    assert "--targets has 'energy'" in refused("sim", "synth", few_golden, "--targets", "energy")
     scheduler = ["--scheduler", "tcp://127.0.0.1:9"]
     message = refused("sim", "sweep", few_golden, *grid, "--root", tmp_path, "--out", tmp_path, *scheduler)
     assert "--scheduler is tcp://127.0.0.1:9, where no Dask scheduler answers" in message
