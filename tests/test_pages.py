@@ -60,7 +60,7 @@ def test_every_page_of_results_has_the_data_that_it_comes_from():
     "page", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name
 )
 def test_a_block_of_code_opens_with_one_word(page):
-    """With more the site takes the block's end for a beginning, and shows the rest of the page as code."""
+    """A code fence has one word at most: with more, the site shows the rest of the page as code."""
     fences = re.findall(r"^ *```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert all(re.fullmatch(r"\w*", word) for word in fences) and not any(fences[1::2])
 
