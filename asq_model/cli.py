@@ -12,7 +12,8 @@ from asq_model.common.errors import shown
 from asq_model.common.option_types import (
     CHECKPOINT,
     MOST_PROCESSES,
-    OUTPUT,
+    OUTPUT_FILE,
+    OUTPUT_FOLDER,
     Commands,
     Integer,
     Real,
@@ -63,7 +64,7 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
 
 @cli.command(epilog="Example: asq-post train --bits 4 --activations lsq")
 @network_options
-@click.option("--out", type=OUTPUT, help="Checkpoint to write.  [default: build/checkpoint/<name>.safetensors]")
+@click.option("--out", type=OUTPUT_FILE, help="Checkpoint to write.  [default: build/checkpoint/<name>.safetensors]")
 @click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
 @click.option("--dataset", "data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--family", help="Weights: post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
@@ -88,7 +89,7 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
     show_default=True,
     help="Processes that decode an image folder's images.",
 )
-@click.option("--tensorboard", "log", type=OUTPUT, help="Write TensorBoard files to this folder.")
+@click.option("--tensorboard", "log", type=OUTPUT_FOLDER, help="Write TensorBoard files to this folder.")
 def train(
     weight_bits: int | None,
     activation_bits: int | None,
@@ -120,10 +121,10 @@ def train(
     help="Checkpoint to export.  [default: the digits network's, trained now]",
 )
 @click.option("--widths", help="Networks of several weight x activation bits at once, as 3x3,4x8.")
-@click.option("--excerpt", type=OUTPUT, help="Also write here the small part that comparing hardware needs.")
+@click.option("--excerpt", type=OUTPUT_FOLDER, help="Also write here the small part that comparing hardware needs.")
 @click.option("--unit", help="Only go on if there will be vectors for this unit, block or module.")
 @click.option("--layer", help="Only go on if the network has this layer.")
-@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
+@click.option("--out", type=OUTPUT_FOLDER, help="Folder to write.  [default: build/golden/<checkpoint's name>]")
 def export(
     weight_bits: int | None,
     activation_bits: int | None,

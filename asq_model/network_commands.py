@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from asq_model.artifacts import GOLDEN, write_network_if_needed
-from asq_model.common.option_types import CHECKPOINT, OUTPUT, PATH, Integer, switch
+from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, OUTPUT_FOLDER, PATH, Integer, switch
 from asq_model.common.terminal import text_of_markdown
 from asq_model.studies.network_options import DATA, INTEGER_BITS, read_or_train
 from asq_model.training.checkpoint_file import read_checkpoint
@@ -26,7 +26,7 @@ def inspect(checkpoint: Path) -> None:
 @click.argument("checkpoint", type=CHECKPOINT, metavar="CKPT")
 @DATA
 @switch("--qonnx", "1: as QONNX, for FINN and hls4ml; networks without adapters.")
-@click.option("--out", type=OUTPUT, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
+@click.option("--out", type=OUTPUT_FILE, help="File to write.  [default: build/onnx/<checkpoint's name>.onnx]")
 def onnx(checkpoint: Path, data_folder: Path | None, qonnx: bool, out: Path | None) -> None:
     """Write a trained network as ONNX.
 
@@ -60,7 +60,7 @@ def onnx(checkpoint: Path, data_folder: Path | None, qonnx: bool, out: Path | No
 @DATA
 @click.option("--images", type=Integer(1), help="How many test images.  [default: all of the digits', else 20]")
 @click.option("--precision", type=INTEGER_BITS, default=16, show_default=True, help="Bits of the integers, 12-20.")
-@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
+@click.option("--out", type=OUTPUT_FOLDER, help="Folder to write.  [default: build/graph/<checkpoint's name>]")
 @switch("--force", "1: do it again even if nothing changed.")
 def graph(
     ckpt: Path | None, data_folder: Path | None, images: int | None, precision: int, out: Path | None, force: bool
@@ -77,7 +77,7 @@ def graph(
 @click.command("import", epilog="Example: asq-post import network.onnx --inputs images.npy")
 @click.argument("file", type=PATH, metavar="FILE")
 @click.option("--inputs", type=PATH, help="Inputs as .npy, [N, ...], N >= 2.  [default: random numbers]")
-@click.option("--out", type=OUTPUT, help="Folder to write.  [default: build/golden/<file's name>]")
+@click.option("--out", type=OUTPUT_FOLDER, help="Folder to write.  [default: build/golden/<file's name>]")
 def import_network(file: Path, inputs: Path | None, out: Path | None) -> None:
     """Bring a quantised network from QONNX.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from asq_model.common.errors import InputError, check_choice
-from asq_model.common.option_types import OUTPUT, PATH, Commands, Integer, Switch, refuse_unused
+from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Commands, Integer, Switch, refuse_unused
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
 from asq_model.spec.golden_vectors import read_maps
@@ -112,7 +112,7 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--buffer", type=Integer(), help="adapter-step: beats that it holds.  [default: two of the largest maps]")
 @click.option("--golden", type=PATH, help="Golden vectors of a network: its --layer's contents.")
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
-@click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
+@click.option("--out", type=OUTPUT_FOLDER, default=Path("build/verilog"), show_default=True, help="Folder to write.")
 def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **options: Any) -> None:
     """Write a unit's Verilog and JSON sidecar.
 

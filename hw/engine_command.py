@@ -7,7 +7,7 @@ import click
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_json, write_text
-from asq_model.common.option_types import OUTPUT, switch
+from asq_model.common.option_types import OUTPUT_FILE, OUTPUT_FOLDER, switch
 from asq_model.common.records import write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
@@ -24,8 +24,8 @@ from hw.fusesoc import core_file
 @network_options()
 @switch("--axi", "1: images and results by AXI4-Stream, registers by AXI4-Lite.")
 @switch("--load", "1, with --axi 1: other networks can be loaded; also writes the words that load this one.")
-@click.option("--out", type=OUTPUT, default=Path("build/verilog"), show_default=True, help="Folder to write.")
-@click.option("--schedule", type=OUTPUT, help="Also write here a record of when instructions run.")
+@click.option("--out", type=OUTPUT_FOLDER, default=Path("build/verilog"), show_default=True, help="Folder to write.")
+@click.option("--schedule", type=OUTPUT_FILE, help="Also write here a record of when instructions run.")
 def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule: Path | None, **products: Any) -> None:
     """Write an engine with a network in it as Verilog.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES, fingerprint, write_text
-from asq_model.common.option_types import OUTPUT, PATH, Integer
+from asq_model.common.option_types import OUTPUT_FILE, PATH, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
 from asq_model.spec.golden_vectors import GRAPH_FILE
@@ -52,7 +52,7 @@ HARDWARE = PACKAGES / "docs" / "results" / "hardware.json"
 )
 @product_options
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
-@click.option("--out", type=OUTPUT, default=Path("build/report/engines.md"), show_default=True, help="Page.")
+@click.option("--out", type=OUTPUT_FILE, default=Path("build/report/engines.md"), show_default=True, help="Page.")
 @ROOT
 def engines(
     graphs: tuple[Path, ...],

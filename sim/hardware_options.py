@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from asq_model.common.errors import InputError
-from asq_model.common.option_types import OUTPUT, PATH, Integer, given_options, refuse_unused
+from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Integer, given_options, refuse_unused
 from asq_model.common.progress import progress_bar
 from sim.explore.design_rows import ASIC
 from sim.explore.measure_design import Task
@@ -17,7 +17,7 @@ from sim.measure.fpga_families import PLACED
 from sim.vectors.shipped import shipped_folders
 
 MOST_SEEDS = 1000
-ROOT = click.option("--root", type=OUTPUT, default=Path("build"), show_default=True, help="Build folder.")
+ROOT = click.option("--root", type=OUTPUT_FOLDER, default=Path("build"), show_default=True, help="Build folder.")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import click
 from asq_model.common.command_line import parse_widths
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
-from asq_model.common.option_types import OUTPUT, PATH, Integer, Real, switch
+from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Integer, Real, switch
 from asq_model.common.records import read_record, write_record
 from asq_model.common.terminal import paragraph, text_of_markdown
 from asq_model.spec.array import MAX_SIDE
@@ -93,7 +93,7 @@ def csv_text(rows: list[DesignRow]) -> str:
 @click.option("--lanes", default="1", show_default=True, help="Lanes of a unit; empty for none.")
 @click.option("--sides", default="", help="Sides of square arrays.  [default: none]")
 @click.option("--targets", default="ice40,ecp5", show_default=True, help=f"Targets, of {', '.join(TARGETS)}.")
-@click.option("--out", type=OUTPUT, default=Path("build/sweep"), show_default=True, help="Folder to write.")
+@click.option("--out", type=OUTPUT_FOLDER, default=Path("build/sweep"), show_default=True, help="Folder to write.")
 @measuring_options
 def sweep_command(
     bits: str,

@@ -7,7 +7,7 @@ import click
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import PACKAGES, write_text
 from asq_model.common.measured_blocks import write_block
-from asq_model.common.option_types import OUTPUT, PATH, Integer, switch
+from asq_model.common.option_types import OUTPUT_FILE, OUTPUT_FOLDER, PATH, Integer, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
 from sim.explore.design_rows import REPORT
@@ -37,7 +37,7 @@ SCHEDULE_FILE = "engine-schedule.json"
 )
 @switch("--known", "1: show what was measured before, measure nothing.")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
-@click.option("--out", type=OUTPUT, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
+@click.option("--out", type=OUTPUT_FILE, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
 @measuring_options
 def report(
     plan: str,
@@ -75,7 +75,7 @@ def report(
 @click.command(epilog="Example: asq-post unrolled --seeds 1")
 @click.argument("cases", nargs=-1, metavar="[CASES]...")
 @click.option("--larger", multiple=True, help="Another case, solved and simulated only; may be repeated.")
-@click.option("--out", type=OUTPUT, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
+@click.option("--out", type=OUTPUT_FILE, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
 @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT
 def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: int, root: Path) -> None:
@@ -114,7 +114,7 @@ def draw_engine(results: Path) -> list[Path]:
 
 
 @click.command(epilog="Example: asq-post pages")
-@click.option("--results", type=OUTPUT, default=RESULTS, show_default="docs/results", help="Folder of records.")
+@click.option("--results", type=OUTPUT_FOLDER, default=RESULTS, show_default="docs/results", help="Folder of records.")
 def pages(results: Path) -> None:
     """Write the pages on hardware anew.
 

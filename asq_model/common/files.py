@@ -82,10 +82,14 @@ def check_file(path: Path, what: str, megabytes: int = LARGEST_MB) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"cannot read {what} {path}: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a device, a pipe or a socket"
-        raise InputError(f"cannot read {what} {path}: it is {kind}; allowed: a regular file")
+        raise InputError(f"cannot read {what} {path}: it is {kind_of(path)}; allowed: a regular file")
     if found.st_size > megabytes * MEGABYTE:
         raise InputError(f"{what} {path} has {found.st_size:,} bytes; allowed: {megabytes} MiB")
+
+
+def kind_of(path: Path) -> str:
+    """What is at a path where no regular file is, in words."""
+    return "a folder" if path.is_dir() else "a device, a pipe or a socket"
 
 
 def read_bytes(path: Path, what: str, megabytes: int = JSON_MB) -> bytes:

@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 
 from asq_model.common.errors import InputError, shown
+from asq_model.common.files import kind_of
 from asq_model.common.zoo import zoo_checkpoint
 
 MAX_INTEGER = (1 << 31) - 1
@@ -115,7 +116,7 @@ class FilePath(click.ParamType):
 
 
 class OutputPath(FilePath):
-    """A path that can be written to: what stands in the way is found before hours of work, not after."""
+    """A path that can be written to, as a file or a folder: what stands in the way is found before hours of work."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = super().convert(value, param, ctx)
@@ -125,6 +126,28 @@ class OutputPath(FilePath):
             raise InputError(f"cannot write {path}: {folder} is not a folder")
         if not os.access(folder, os.W_OK):
             raise InputError(f"cannot write {path}: no permission in {folder}")
+        return path
+
+
+class OutputFile(OutputPath):
+    """A path of a file that is written, in place of what it holds. A device is refused: it would become a file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{name_of(param)} is {shown(path)}, {kind_of(path)}; allowed: a file to write")
+        return path
+
+
+class OutputFolder(OutputPath):
+    """A path of a folder that files are written to; it is made where it is not there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if os.path.lexists(path) and not path.is_dir():
+            raise InputError(f"{name_of(param)} is {shown(path)}, which is no folder; allowed: a folder to write to")
+        if path.is_dir() and not os.access(path, os.W_OK):
+            raise InputError(f"cannot write to {path}: no permission in it")
         return path
 
 
@@ -138,7 +161,8 @@ class CheckpointPath(FilePath):
         return zoo_checkpoint(path.name, name_of(param), "file and no ")
 
 
-PATH, OUTPUT, CHECKPOINT = FilePath(), OutputPath(), CheckpointPath()
+PATH, CHECKPOINT = FilePath(), CheckpointPath()
+OUTPUT, OUTPUT_FILE, OUTPUT_FOLDER = OutputPath(), OutputFile(), OutputFolder()
 
 
 def switch(name: str, text: str, default: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

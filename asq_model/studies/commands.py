@@ -11,7 +11,8 @@ from asq_model.common.files import write_text
 from asq_model.common.option_types import (
     CHECKPOINT,
     MOST_PROCESSES,
-    OUTPUT,
+    OUTPUT_FILE,
+    OUTPUT_FOLDER,
     PATH,
     Integer,
     given_options,
@@ -33,7 +34,7 @@ SUFFIX = "(-[a-z0-9]{1,40})?"
 @click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights: a file, or for 2 a folder.")
 @click.option("--network", help="Train this network in place of the paper's, such as resnet8.")
 @click.option("--full-epochs", type=EPOCHS, help="Epochs in full precision, without --from (4, 5).")
-@click.option("--epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
+@click.option("--epochs", type=Integer(1, MOST_EPOCHS), help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
 @click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")
 @click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
@@ -41,8 +42,10 @@ SUFFIX = "(-[a-z0-9]{1,40})?"
 @click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads of each run.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")
-@click.option("--out", type=OUTPUT, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
-@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+@click.option(
+    "--out", type=OUTPUT_FOLDER, default=Path("build/study"), show_default=True, help="Checkpoints of the runs."
+)
+@click.option("--results", type=OUTPUT_FOLDER, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
 def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
     """Repeat a table of the paper.
@@ -86,10 +89,10 @@ def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
 @click.option("--seconds", type=Integer(1), help="Begin no run that would not end within them.")
 @click.option("--commit", default="", help="The program's commit, for the record.  [default: what git says]")
 @click.option(
-    "--out", type=OUTPUT, default=Path("build/trained-out"), show_default=True, help="Checkpoints of the runs."
+    "--out", type=OUTPUT_FOLDER, default=Path("build/trained-out"), show_default=True, help="Checkpoints of the runs."
 )
 @click.option(
-    "--results", type=OUTPUT, default=Path("docs/results/trained-out.json"), show_default=True, help="The record."
+    "--results", type=OUTPUT_FILE, default=Path("docs/results/trained-out.json"), show_default=True, help="The record."
 )
 def trained_out(
     data_folder: Path | None,
@@ -119,7 +122,7 @@ def trained_out(
 @click.command(epilog="Example: asq-post bench --rounds 5")
 @click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
-@click.option("--out", type=OUTPUT, help="Write the table there too.")
+@click.option("--out", type=OUTPUT_FILE, help="Write the table there too.")
 def bench(rounds: int, threads: int, out: Path | None) -> None:
     """Measure what quantisation costs in training.
 
@@ -144,7 +147,7 @@ def bench(rounds: int, threads: int, out: Path | None) -> None:
 @click.option("--study", type=PATH, default=Path("build/study"), show_default=True, help="Checkpoints of the runs.")
 @click.option("--from", "start", type=CHECKPOINT, help="Checkpoint that the study started from.")
 @DATA
-@click.option("--out", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+@click.option("--out", type=OUTPUT_FOLDER, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 @NOTE
 @click.option("--suffix", default="", help="Ends the files' names: a further network's page, without Figure 3.")
 def figures(
@@ -171,7 +174,7 @@ def figures(
 
 
 @click.command(epilog="Example: asq-post pages")
-@click.option("--results", type=OUTPUT, default=Path("docs/results"), show_default=True, help="Folder of pages.")
+@click.option("--results", type=OUTPUT_FOLDER, default=Path("docs/results"), show_default=True, help="Folder of pages.")
 def pages(results: Path) -> None:
     """Write the pages on training anew.
 

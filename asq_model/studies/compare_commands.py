@@ -7,7 +7,7 @@ import click
 
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import write_text
-from asq_model.common.option_types import CHECKPOINT, OUTPUT, Integer
+from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.terminal import text_of_markdown
 from asq_model.spec.precision import Precision
@@ -19,7 +19,7 @@ from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_
 @DATA
 @click.option("--images", type=Integer(1), default=1000, show_default=True, help="How many test images.")
 @click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
-@click.option("--out", type=OUTPUT, help="Write the page there too.")
+@click.option("--out", type=OUTPUT_FILE, help="Write the page there too.")
 @NOTE
 def parity(
     checkpoints: tuple[Path, ...],
@@ -56,7 +56,7 @@ def parity(
 @DATA
 @click.option("--images", type=Integer(1), help="How many test images.  [default: all]")
 @click.option("--only", multiple=True, help="Only this arithmetic, by its name in the table; may be repeated.")
-@click.option("--out", type=OUTPUT, help="Add the rows to this JSON, and write the page beside it.")
+@click.option("--out", type=OUTPUT_FILE, help="Add the rows to this JSON, and write the page beside it.")
 @click.option("--note", default="", help="A sentence about the data for the page.  [default: as before]")
 def arithmetic(
     checkpoints: tuple[Path, ...],
@@ -99,7 +99,7 @@ def arithmetic(
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), default=512, show_default=True, help="How many test images.")
-@click.option("--out", type=OUTPUT, help="Write the page there too.")
+@click.option("--out", type=OUTPUT_FILE, help="Write the page there too.")
 def steps(checkpoints: tuple[Path, ...], data_folder: Path | None, images: int, out: Path | None) -> None:
     """Compare where training left activations' steps.
 

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
-from asq_model.common.records import Amount, Count, Line, Schema, Text, Word
+from asq_model.common.records import Amount, Count, Line, Schema, Text
 from asq_model.common.result_schemas import REMEDY
 from asq_model.spec.precision import Precision
 
@@ -43,7 +43,7 @@ class LayerParity:
 class Parity:
     """How well a network's layers agree, and how many images each of the two classifies correctly, and alike."""
 
-    name: Word
+    name: Line
     precision: Precision
     layers: dict[Line, LayerParity]
     images: Count = 0

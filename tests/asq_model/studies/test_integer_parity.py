@@ -1,5 +1,6 @@
 """The integer network against torch, and against the specification that the hardware obeys."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -183,7 +184,8 @@ def test_what_has_no_integer_form_is_said(digits):
 
 
 def test_the_command(command, refused, small_checkpoint, tmp_path):
-    done = command("asq_model", "parity", small_checkpoint, "--images", 50, "--out", tmp_path / "parity.md")
+    spaced = shutil.copy(small_checkpoint, tmp_path / "my network.safetensors")
+    done = command("asq_model", "parity", spaced, "--images", 50, "--out", tmp_path / "parity.md")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "parity.md").read_text(encoding="utf-8")
     assert "\nblock3.downsample.0 " in done.stdout and "50 test images" in page
