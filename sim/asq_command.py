@@ -6,10 +6,10 @@ import click
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
-from asq_model.common.option_types import OUTPUT_FILE, PATH, switch
+from asq_model.common.option_types import PAGE, PATH, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import write_record
-from asq_model.spec.golden_vectors import read_manifest
+from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
 from sim.reports.adaptation import adaptation, cycle_rows
@@ -25,7 +25,7 @@ DEFAULT_GOLDEN = Path("build/golden/digits_post3_a3_seed0")  # what `asq-post ex
 @click.argument("golden", type=PATH, default=DEFAULT_GOLDEN, metavar="[GOLDEN]")
 @ROOT
 @CHECK
-@click.option("--out", type=OUTPUT_FILE, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
+@click.option("--out", type=PAGE, help="Page to write.  [default: ROOT/report/<GOLDEN's name>/asq.md]")
 @switch("--area", "1: synthesise too; large maps take Yosys long.", default=True)
 @click.option("--note", default="", help="A sentence about the network for the page.")
 def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, note: str) -> None:
@@ -40,6 +40,7 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
+    check_files(golden, manifest)
     specs = block_specs(manifest)
     if not any(spec.unit == "adapter-step" for spec in specs):
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")

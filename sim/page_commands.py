@@ -6,11 +6,10 @@ import click
 
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import PACKAGES, write_text
-from asq_model.common.measured_blocks import write_block
-from asq_model.common.option_types import OUTPUT_FILE, OUTPUT_FOLDER, PATH, Integer, switch
+from asq_model.common.option_types import OUTPUT_FOLDER, PAGE, PATH, Integer, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
-from sim.explore.design_rows import REPORT
+from sim.explore.design_rows import ASIC, REPORT
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks
 from sim.explore.sweep import sweep
@@ -27,7 +26,6 @@ from sim.option_lists import parse_choices
 from sim.vectors.shipped import shipped_folder
 
 RESULTS = PACKAGES / "docs" / "results"
-SCHEDULE_FILE = "engine-schedule.json"
 
 
 @click.command(epilog="Example: asq-post report --devices xc7")
@@ -37,7 +35,7 @@ SCHEDULE_FILE = "engine-schedule.json"
 )
 @switch("--known", "1: show what was measured before, measure nothing.")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
-@click.option("--out", type=OUTPUT_FILE, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
+@click.option("--out", type=PAGE, default=Path("build/report/hardware.md"), show_default=True, help="Page.")
 @measuring_options
 def report(
     plan: str,
@@ -52,13 +50,15 @@ def report(
     Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
     to explore.
     """
-    from sim.reports.hardware_report import write_report
+    from sim.reports.hardware_report import check_alike, made_by, write_report
 
     wanted_devices = parse_choices("--devices", devices, COMPARED)
     check_targets("--devices", wanted_devices)
     if known:
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
+    if earlier:
+        check_alike(earlier, made_by(how.seeds, how.liberty), ASIC in wanted_devices)
     tasks = report_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds, how.liberty)
     measured = measure_all(tasks, how, known)
     slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds), how.root, known_only=True)
@@ -75,7 +75,7 @@ def report(
 @click.command(epilog="Example: asq-post unrolled --seeds 1")
 @click.argument("cases", nargs=-1, metavar="[CASES]...")
 @click.option("--larger", multiple=True, help="Another case, solved and simulated only; may be repeated.")
-@click.option("--out", type=OUTPUT_FILE, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
+@click.option("--out", type=PAGE, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
 @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
 @ROOT
 def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: int, root: Path) -> None:
@@ -100,63 +100,14 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: 
     click.echo(out)
 
 
-def draw_engine(results: Path) -> list[Path]:
-    """Draw the engine, and its schedule from the record in a folder of results."""
-    from hw.engine.schedule_record import SCHEDULE
-    from sim.engine.draw_path import draw_path
-    from sim.engine.draw_schedule import draw_schedule
-
-    schedule = read_record(results / SCHEDULE_FILE, SCHEDULE)
-    drawings = {"engine-path.svg": draw_path(), "engine-schedule.svg": draw_schedule(schedule)}
-    for name, drawing in drawings.items():
-        write_text(results / name, drawing)
-    return [results / name for name in drawings]
-
-
 @click.command(epilog="Example: asq-post pages")
 @click.option("--results", type=OUTPUT_FOLDER, default=RESULTS, show_default="docs/results", help="Folder of records.")
 def pages(results: Path) -> None:
     """Write the pages on hardware anew.
 
-    Reads the records in RESULTS.
+    Reads the records in RESULTS. README beside its parent folder gets what was found, if there is one.
     """
-    from sim.engine import engines_findings
-    from sim.engine.engines_page import page as engines_page
-    from sim.engine.engines_report import ENGINES
-    from sim.engine.engines_table import energies_of
-    from sim.reports import adaptation_page
-    from sim.reports.hardware_report import write_page
-    from sim.reports.headline import BLOCK, findings
-    from sim.unrolled.page import page
-    from sim.unrolled.report import UNROLLED
+    from sim.write_pages import write_pages
 
-    readme = results.absolute().parents[1] / "README.md"
-    unrolled_layers, hardware_rows = results / "unrolled.json", results / "hardware.json"
-    written = []
-    if unrolled_layers.is_file():
-        written.append(unrolled_layers.with_suffix(".md"))
-        write_text(written[-1], page(read_record(unrolled_layers, UNROLLED)))
-    if hardware_rows.is_file():
-        report = read_record(hardware_rows, REPORT)
-        written.append(write_page(report, results, hardware_rows.with_suffix(".md")))
-        if readme.is_file():
-            write_block(readme, BLOCK, findings(report.rows))
-            written.append(readme)
-    if (engines := results / "engines.json").is_file():
-        written.append(engines.with_suffix(".md"))
-        energies = energies_of(read_record(hardware_rows, REPORT).rows) if hardware_rows.is_file() else {}
-        engine_rows = read_record(engines, ENGINES)
-        write_text(written[-1], engines_page(engine_rows, energies))
-        if readme.is_file():
-            write_block(readme, engines_findings.BLOCK, engines_findings.findings(engine_rows))
-            written += [readme] if readme not in written else []
-    for path in sorted(results.glob("asq*.json")):
-        written.append(path.with_suffix(".md"))
-        write_text(written[-1], adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png"))
-    if (results / SCHEDULE_FILE).is_file():
-        written += draw_engine(results)
-    if not written:
-        names = "hardware.json, engines.json, unrolled.json, asq.json"
-        raise InputError(f"{results} has none of {names}, {SCHEDULE_FILE}")
-    for path in written:
+    for path in write_pages(results):
         click.echo(path)

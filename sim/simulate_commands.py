@@ -88,6 +88,8 @@ def again(job: Path, root: Path, test: str | None, layer: str | None, waves: boo
         raise InputError(f"--test is {test!r}; allowed: {', '.join(before.tests)}")
     if layer is not None and tests != ("golden",):
         raise InputError(f"--layer is {layer}, but --test is {test}, which takes no golden vectors")
+    if layer is not None and before.golden is not None:
+        check_layer(read_manifest(before.golden), layer)
     finish(simulate_all([replace(before, tests=tests, layer=layer or before.layer, waves=waves)], root, True))
 
 
@@ -104,13 +106,19 @@ def choose_specs(
     named = [spec for spec in specs if unit in (None, spec.unit, spec.name)]
     if not named:
         raise InputError(f"--unit is {unit!r}; allowed: {', '.join(dict.fromkeys(spec.unit for spec in specs))}")
-    layers = dict.fromkeys(entry["name"] for entry in [*manifest["layers"], *manifest["maps"]])
-    if layer is not None and layer not in layers:
-        raise InputError(f"--layer is {layer!r}; allowed: {', '.join(layers)}")
+    if layer is not None:
+        check_layer(manifest, layer)
     served = [spec for spec in named if layer is None or has_vectors(golden, manifest, spec, layer)]
     if not served:
         raise InputError(f"--layer is {layer}, which has nothing for --unit {unit}")
     return served
+
+
+def check_layer(manifest: Manifest, layer: str) -> None:
+    """Raises InputError unless a network has a layer of this name."""
+    layers = dict.fromkeys(entry["name"] for entry in [*manifest["layers"], *manifest["maps"]])
+    if layer not in layers:
+        raise InputError(f"--layer is {layer!r}; allowed: {', '.join(layers)}")
 
 
 def has_vectors(golden: Path, manifest: Manifest, spec: Spec, layer: str) -> bool:

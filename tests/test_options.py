@@ -162,6 +162,11 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["sim", "report", "--plan", "mac,dot16:4x4"], "--plan has 'mac,dot16'; allowed: mac,"),
         (["sim", "report", "--plan", "array16x16:4x4", "--devices", "ice40"], "none of which is measured on --devices"),
         (["sim", "report", "--known", "1", "--scheduler", "x"], "--scheduler is x, but --known is 1"),
+        *(
+            (["sim", *words, "--out", out], f"--out is {out}; allowed: a page's name, such as page.md")
+            for words in (["report"], ["engines", "x"], ["unrolled"], ["asq"])
+            for out in ("page.json", "page")
+        ),
         (["sim", "unrolled", "x:y:0x4"], "CASES has 'x:y:0x4'; allowed: folder:layer:"),
         (["sim", "unrolled", "x:y:4x4"], "cannot read golden manifest x/manifest.json"),
     ],

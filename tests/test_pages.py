@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -19,6 +20,7 @@ from sim.reports import adaptation_page
 from sim.reports.hardware_report import write_page
 from sim.unrolled.page import page as unrolled_page
 from sim.unrolled.report import UNROLLED
+from sim.write_pages import write_pages
 
 RESULTS = ROOT / "docs" / "results"
 THERE = sorted(name for name in PAGES if (RESULTS / name).is_file())
@@ -73,6 +75,8 @@ def test_the_pages_are_written_anew(command, refused, tmp_path):
     with pytest.raises(InputError, match=r"has none of .*cifar10"):
         list(write_training_pages(tmp_path / "none"))
     assert "has none of hardware.json, engines.json, unrolled.json" in refused("sim", "pages", "--results", tmp_path)
+    with pytest.raises(InputError, match="/ has none of"):
+        write_pages(Path("/"))  # which has no parent, where a README could be
 
 
 def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():

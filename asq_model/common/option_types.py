@@ -161,8 +161,18 @@ class CheckpointPath(FilePath):
         return zoo_checkpoint(path.name, name_of(param), "file and no ")
 
 
+class PagePath(OutputFile):
+    """A page to write, in Markdown. The record beside it has the page's name with another ending."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if path.suffix != ".md":
+            raise InputError(f"{name_of(param)} is {shown(value)}; allowed: a page's name, such as page.md")
+        return path
+
+
 PATH, CHECKPOINT = FilePath(), CheckpointPath()
-OUTPUT, OUTPUT_FILE, OUTPUT_FOLDER = OutputPath(), OutputFile(), OutputFolder()
+OUTPUT, OUTPUT_FILE, OUTPUT_FOLDER, PAGE = OutputPath(), OutputFile(), OutputFolder(), PagePath()
 
 
 def switch(name: str, text: str, default: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

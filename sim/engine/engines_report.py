@@ -12,6 +12,7 @@ from sim.engine.term_program import TermProgram
 from sim.measure.yosys_area import Area
 
 UNIFORM = "uniform-sign"
+RowKey = tuple[str, int, int, int, str, str]  # what tells rows apart: preset, widths, products
 SERIAL_BITS = 2  # of a product that takes a weight bit by bit: −1, 0 or 1
 
 
@@ -130,7 +131,7 @@ ENGINES: Schema[EnginesReport] = Schema(
 )
 
 
-def key_of(row: EngineRow) -> tuple[str, int, int, int, str, str]:
+def key_of(row: EngineRow) -> RowKey:
     """The preset of a row, the widths of its network, and what its products are."""
     return row.preset, row.weight_bits, row.activation_bits, row.product_bits, row.unit, row.kind
 

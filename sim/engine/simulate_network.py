@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from asq_model.common.files import fingerprint, source_paths
+from asq_model.common.files import fingerprint, locked, source_paths
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import Count, Line, Schema, Whole, kept, write_record
 from asq_model.spec.graph.graph import Graph
@@ -118,18 +118,27 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: EngineLog) -
 def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutcome:
     """Simulate a network on its engine, unless that was done, and compare it with its graph.
 
-    folder: where Verilog, simulator, log and record go. root: the build folder. Raises InputError for a network that
-    does not fit, and when a tool fails.
+    folder: where Verilog, simulator, log and record go; of several processes with the same folder one works at a time.
+    root: the build folder. Raises InputError for a network that does not fit, and when a tool fails.
     """
-    count = len(network.images)
     path = folder / "run.json"
     tools = [verilator(), compiler_version(), generator_fingerprint()]
     about = [network.digest, asdict(network.mac), network.precision, repr(network.preset)]
     inputs = fingerprint([tools, about], SOURCES)
-    known = kept(path, NETWORK_RUN, inputs)
-    if known is not None:
-        return NetworkOutcome(known, [])
-    path.unlink(missing_ok=True)
+    with locked(folder.with_name(f"{folder.name}.lock")):
+        known = kept(path, NETWORK_RUN, inputs)
+        if known is not None:
+            return NetworkOutcome(known, [])
+        path.unlink(missing_ok=True)
+        outcome = simulate_now(network, folder, root)
+        if outcome.run is not None:
+            write_record(path, NETWORK_RUN, outcome.run, inputs)
+    return outcome
+
+
+def simulate_now(network: Network, folder: Path, root: Path) -> NetworkOutcome:
+    """Compile, build and simulate a network, and compare it with its graph. Raises InputError."""
+    count = len(network.images)
     graph, compiled = compile_network(network.preset, network.graph, network.mac, network.precision)
     with progress_bar("building") as bar:
         bar.say("writing Verilog")
@@ -143,6 +152,4 @@ def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutco
     differences = compare_run(compiled, graph, network.images, log, conditions.sample)
     if differences:
         return NetworkOutcome(None, differences)
-    found = run_of(network, graph, compiled, log)
-    write_record(path, NETWORK_RUN, found, inputs)
-    return NetworkOutcome(found, [])
+    return NetworkOutcome(run_of(network, graph, compiled, log), [])

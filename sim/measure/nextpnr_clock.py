@@ -70,7 +70,7 @@ def read_clock(report: Path) -> float:
 def place_once(device: Device, seed: int, folder: Path) -> float | None:
     """Place once, and return the MHz; None if it did not end in `TIMEOUT_S`.
 
-    Raises InputError unless nextpnr wrote a report with a clock in it.
+    Raises InputError where nextpnr fails, or writes no report with a clock in it.
     """
     report = folder / f"report-{seed}.json"
     report.unlink(missing_ok=True)
@@ -80,11 +80,10 @@ def place_once(device: Device, seed: int, folder: Path) -> float | None:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return None
-    try:
-        return read_clock(report)
-    except InputError as error:
+    if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "ERROR" in line] or [f"it ended with {done.returncode}"]
-        raise InputError(f"nextpnr made no report of {folder}: {errors[-1]}") from error
+        raise InputError(f"nextpnr failed in {folder}: {errors[-1]}")
+    return read_clock(report)
 
 
 def measure_placings(device: Device, seeds: int, folder: Path, inputs: str, prepare: Callable[[], None]) -> list[float]:

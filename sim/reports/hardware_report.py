@@ -155,15 +155,31 @@ def write_page(report: Report, results: Path, out: Path) -> Path:
     return out
 
 
+def has_gates(report: Report) -> bool:
+    """Whether a report has gate equivalents of a design."""
+    return any(row.gates is not None for row in report.rows)
+
+
+def check_alike(earlier: Report, made: Made, gates: bool) -> None:
+    """Raises InputError unless rows made so can stand beside those of an earlier report.
+
+    They have to be made by the same tools and placings and, if both have gate equivalents, of the same cells.
+    gates: whether the new rows have some.
+    """
+    names = ["tools", "seeds", "frequency_mhz", *(["liberty"] if gates and has_gates(earlier) else [])]
+    for name in names:
+        before, now = getattr(earlier.made, name), getattr(made, name)
+        if before != now:
+            raise InputError(f"the earlier report has {name} {before}, this one {now}; make it all again")
+
+
 def joined(earlier: Report, added: Report) -> Report:
     """A report with further rows, each in the place of an earlier one of its design and target.
 
-    Raises InputError where they were not made alike: by other tools, or with other placings.
+    Raises InputError where they were not made alike (`check_alike`).
     """
-    for name in ("tools", "seeds", "frequency_mhz"):
-        before, now = getattr(earlier.made, name), getattr(added.made, name)
-        if before != now:
-            raise InputError(f"the earlier report has {name} {before}, this one {now}; make it all again")
+    check_alike(earlier, added.made, has_gates(added))
+    made = earlier.made if has_gates(earlier) else added.made
 
     def key(row: Description) -> tuple[str, str, bool]:
         return row.name, row.target, row.dsp
@@ -171,9 +187,7 @@ def joined(earlier: Report, added: Report) -> Report:
     rows = {key(row): row for row in [*earlier.rows, *added.rows]}
     left_out = {key(row): row for row in [*earlier.left_out, *added.left_out] if key(row) not in rows}
     failures = {key(row): row for row in [*earlier.failures, *added.failures] if key(row) not in rows}
-    return Report(
-        made=earlier.made, rows=[*rows.values()], failures=[*failures.values()], left_out=[*left_out.values()]
-    )
+    return Report(made=made, rows=[*rows.values()], failures=[*failures.values()], left_out=[*left_out.values()])
 
 
 def write_report(

@@ -43,13 +43,16 @@ def parse_case(option: str, text: str) -> Case:
 def find_layer(case: Case) -> GoldenLayer:
     """Find the layer of a case in its folder.
 
-    Raises InputError unless it is there, as large, with POST weights and unsigned activations.
+    Raises InputError unless it is there, as large, with POST weights, with those of every rival, and with unsigned
+    activations.
     """
     layers = {layer.name: layer for layer in read_golden(case.golden)}
     low_bit = {name: layer for name, layer in layers.items() if "post" in specs_of(layer)}
     if case.layer not in low_bit:
         raise InputError(f"layer is {case.layer!r}; {case.golden} has with POST weights: {', '.join(low_bit)}")
     layer = low_bit[case.layer]
+    if missing := sorted({form.unit for form in GRAPH_FORMS.values()} - specs_of(layer).keys()):
+        raise InputError(f"{case.title} cannot be compared: its golden vectors have no {', '.join(missing)}")
     outputs, inputs = layer.codes(specs_of(layer)["post"].level_set).shape
     if case.inputs > inputs or case.outputs > outputs or specs_of(layer)["post"].signed_activation:
         raise InputError(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
+from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remembered
@@ -130,6 +131,8 @@ def measure_layer(case: Case, placed: bool, seeds: int, root: Path, bar: Bar = S
     figures = {}
     for key, problem, activations in problems(case):
         graph = solve_layer(problem, activations, root)
+        if not graph.cost:
+            raise InputError(f"{case.title} takes no adder as {problem.form.title}; allowed: a larger part of it")
         figures[key] = LayerFigures(graph)
         if placed:
             source = unit_file(problem, root)

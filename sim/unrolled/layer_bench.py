@@ -1,5 +1,6 @@
 """Checking a layer as adders: its Verilog in Verilator on vectors with known results."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,7 +59,10 @@ def simulate(
         )
         (folder / "vectors.hex").write_text("\n".join(f"{word:x}" for word in words) + "\n")
         build_layer_bench(name, source, folder, runtime)
-    printed = subprocess.run([folder.resolve() / "Vbench"], cwd=folder, capture_output=True, text=True).stdout
-    if f"wrong: 0 of {len(activations)}" not in printed:
-        first = printed.strip().splitlines()[:1]
-        raise InputError(f"{name} is not the layer: {first} results differ from the specification")
+    done = subprocess.run([folder.resolve() / "Vbench"], cwd=folder, capture_output=True, text=True)
+    counted = re.search(r"^wrong: (\d+) of (\d+)$", done.stdout, re.MULTILINE)
+    if done.returncode or counted is None:
+        raise InputError(f"the simulation of {name} in {folder} ended with {done.returncode} before it had its results")
+    wrong, vectors = counted.groups()
+    if (wrong, vectors) != ("0", str(len(activations))):
+        raise InputError(f"{name} is not the layer: {wrong} of {vectors} results differ from the specification")

@@ -101,6 +101,8 @@ def test_golden_vectors_that_cannot_be_used(refused, few_golden, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "fc.npz").write_bytes(b"cut")
     assert "fc.npz was changed" in refused("sim", "run", tmp_path)
+    assert "fc.npz was changed" in refused("sim", "asq", tmp_path, "--root", tmp_path / "build")
+    assert not (tmp_path / "build").exists()
 
 
 def test_an_unwritable_build_folder(command, few_golden, tmp_path):

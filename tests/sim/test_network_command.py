@@ -1,5 +1,6 @@
 """`asq-post network` simulates a network once, prints what it found, and says in one line what it cannot use."""
 
+import fcntl
 import json
 
 import numpy as np
@@ -90,6 +91,36 @@ def test_what_no_engine_has_is_refused_before_a_file_is_read(words, said, refuse
 def test_engines_that_cannot_be_compared_are_refused_before_a_file_is_read(words, said, refused, tmp_path):
     assert said in refused("sim", "engines", "none", *words, "--root", tmp_path, cwd=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "graphs, words, said",
+    [
+        (["tiny_network", "none"], [], "none/graph.safetensors does not exist; `asq-post graph` writes one"),
+        (["tiny_network"], ["--images", "4"], "--images is 4; allowed: 0 to 3, those of "),
+        (["tiny_network"] * 2, [], "tiny_network are one row of the page; allowed: one of them"),
+    ],
+)
+def test_engines_of_networks_that_cannot_be_compared_are_refused_before_one_is_measured(
+    graphs, words, said, refused, tmp_path, network
+):
+    folders = [network.with_name(name) for name in graphs]
+    assert said in refused("sim", "engines", *folders, *words, "--root", tmp_path / "build", cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_engine_s_folder_is_of_one_process_at_a_time(network, build_root, command, monkeypatch):
+    from sim.engine import simulate_network
+
+    def finds_it_locked(network, folder, root):
+        with (folder.parent / f"{folder.name}.lock").open("w") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return simulate_network.NetworkOutcome(None, ["locked"])
+
+    monkeypatch.setattr(simulate_network, "simulate_now", finds_it_locked)
+    monkeypatch.setattr(simulate_network, "kept", lambda *words: None)
+    done = command("sim", "network", network, "--preset", "tiny", "--root", build_root)
+    assert done.returncode == 1 and done.stderr.startswith("locked\n")
 
 
 def test_a_folder_without_a_network_is_refused(refused, tmp_path, network):

@@ -95,11 +95,24 @@ def test_what_is_placed_is_what_is_counted(device, build_root, tmp_path):
 def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="yowasp-nextpnr-none is not installed beside this Python"):
         find_tool("yowasp-nextpnr-none")
-    with pytest.raises(InputError, match="nextpnr made no report of"):
+    with pytest.raises(InputError, match="nextpnr failed in"):
         place_once(DEVICES["ice40"], 1, tmp_path)  # no netlist there
     (tmp_path / "report-1.json").write_text(json.dumps({"fmax": {"clk": {"achieved": 1.0}}, "utilization": {}}))
-    with pytest.raises(InputError, match="nextpnr made no report of"):
+    with pytest.raises(InputError, match="nextpnr failed in"):
         place_once(DEVICES["ice40"], 1, tmp_path)  # an old report does not count
+
+
+def test_a_placer_that_fails_once_its_report_is_there_has_failed(tmp_path, monkeypatch):
+    """As one that is killed, or finds the disk full, while it writes."""
+    tool = tmp_path / "nextpnr"
+    clock = json.dumps({"fmax": {"clk": {"achieved": 1.0}}})
+    tool.write_text(f"#!/bin/sh\necho '{clock}' > report-1.json\necho 'ERROR: no space' >&2\nexit ${{STATUS:-1}}\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(nextpnr_clock, "find_tool", lambda name: str(tool))
+    with pytest.raises(InputError, match=r"nextpnr failed in .*: ERROR: no space"):
+        place_once(DEVICES["ice40"], 1, tmp_path)
+    monkeypatch.setenv("STATUS", "0")
+    assert place_once(DEVICES["ice40"], 1, tmp_path) == 1.0
 
 
 @pytest.mark.parametrize("report", ["{}", '{"fmax": {}}', '{"fmax": [1]}', '{"fmax": {"clk": {"achieved": "?"}}}'])
@@ -153,3 +166,10 @@ def test_a_liberty_file_that_cannot_be_used_is_named(liberty, build_root, tmp_pa
     (tmp_path / "cut.lib").write_text(LIBERTY + "}\n")  # no flip-flop
     with pytest.raises(InputError, match=r"cut\.lib has no cell for|could not synthesise"):
         count_gate_equivalents(verilog, "post_mac_w3a3", tmp_path / "cut.lib", tmp_path)
+
+
+def test_it_is_named_before_a_bench_runs(refused, tmp_path):
+    (tmp_path / "empty.lib").write_text("library (empty) { }")
+    words = ["--targets", "asic", "--liberty", tmp_path / "empty.lib", "--root", tmp_path / "build"]
+    assert "empty.lib has no cell named nand2 with an area" in refused("sim", "synth", *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.lib"]

@@ -15,7 +15,7 @@ from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mapping import GENERIC
 from sim.explore.design import form_of, fpga_family_of, is_for, is_rival, mac_of
-from sim.explore.design_rows import REPORT, failure_of, row_of
+from sim.explore.design_rows import REPORT, Made, Report, failure_of, row_of
 from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
@@ -25,7 +25,7 @@ from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.yosys_area import Area
 from sim.reports import hardware_report
 from sim.reports.hardware_prose import SHORT, TITLES, texts
-from sim.reports.hardware_report import write_page, write_report
+from sim.reports.hardware_report import joined, write_page, write_report
 from sim.reports.html import inlined, write_html
 from sim.reports.verdict import AIMS, gains, opening, verdict
 
@@ -199,6 +199,29 @@ def test_the_prose_has_no_figure_of_its_own():
     for name, prose in texts().items():
         rest = re.sub(NO_FIGURES, "", re.sub(r"\{\w+\}", "", prose))
         assert not re.findall(r"\d+", rest), (name, re.findall(r".{20}\d+.{20}", rest))
+
+
+def test_gate_equivalents_of_other_cells_do_not_stand_beside_each_other():
+    """What the page says of its cells is true of every row; without gates on one side there is nothing to mix."""
+    made = [
+        Made(tools={"yosys": "1"}, seeds=1, liberty=cells, frequency_mhz=400.0) for cells in ("a.lib", "b.lib", None)
+    ]
+    gates = [row for row in rows() if row.target == ASIC]
+    others = [row for row in rows() if row.target == "xc7"]
+    first, second, plain = (
+        Report(made=how, rows=members, failures=[], left_out=[])
+        for how, members in zip(made, (gates, gates, others), strict=True)
+    )
+    with pytest.raises(InputError, match=r"the earlier report has liberty a\.lib, this one b\.lib; make it all again"):
+        joined(first, second)
+    assert joined(first, plain).made.liberty == joined(plain, first).made.liberty == "a.lib"
+
+
+def test_a_report_onto_another_is_refused_before_anything_is_measured(refused, tmp_path):
+    shutil.copy(ROOT / "docs" / "results" / "hardware.json", tmp_path)
+    words = ["--onto", tmp_path / "hardware.json", "--seeds", "99", "--root", tmp_path / "build"]
+    assert "; make it all again" in refused("sim", "report", *words)
+    assert [path.name for path in tmp_path.iterdir()] == ["hardware.json"]
 
 
 def test_a_missing_picture_is_named(tmp_path):

@@ -153,6 +153,14 @@ def test_a_layer_of_a_run_without_golden_vectors_is_refused(refused, tmp_path):
     assert line == f"error: --layer is fc, but {path} is of a run without golden vectors"
 
 
+def test_a_layer_that_the_network_has_not_is_refused_before_anything_is_built(refused, tmp_path):
+    path = tmp_path / "job.json"
+    write_record(path, JOB_FILE, job_file_of(Job(SPEC, GOLDEN), tmp_path / "result.json"))
+    said = refused("sim", "again", path, "--layer", "spam", "--root", tmp_path / "build")
+    assert said.startswith("error: --layer is 'spam'; allowed: block1.conv1, ")
+    assert [found.name for found in tmp_path.iterdir()] == ["job.json"]
+
+
 @pytest.mark.parametrize(
     "spec", [SPEC, ArraySpec(MacSpec("pot", 4, 4), 2, 2), BlockSpec("quantiser")], ids=lambda spec: spec.name
 )

@@ -12,7 +12,7 @@ from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
 from sim.measure.nextpnr_clock import Clock
 from sim.unrolled import layer
-from sim.unrolled.adder_graph import GRAPH_FORMS, Problem
+from sim.unrolled.adder_graph import GRAPH_FORMS, Form, Problem
 from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import AdderGraph, LayerFigures, place_layer, solve_layer, unit_file
@@ -110,13 +110,26 @@ def test_a_graph_that_is_not_its_matrix_is_refused(root):
     source.write_text(
         f"{first[:-1]}{1 - int(first[-1])}) op_{rest}"
     )  # the first adder subtracts, or the other way round
-    with pytest.raises(InputError, match=r"toy_uniform is not the layer: \['wrong: \d+ of 62'\]"):
+    with pytest.raises(InputError, match=r"toy_uniform is not the layer: \d+ of 62 results differ"):
         simulate(problem.name, source, activations, 4, expected, netlist.widths, root)
     with pytest.raises(InputError, match=r"toy_uniform gives \d+ bits for results from"):
         simulate(problem.name, source, activations, 4, expected * 100, netlist.widths, root)
     source.write_text("module nothing; endmodule\n")
     with pytest.raises(InputError, match="Verilator could not build toy_uniform in"):
         simulate(problem.name, source, activations, 4, expected, netlist.widths, root)
+
+
+def test_a_simulation_that_died_says_nothing_of_the_layer(root, monkeypatch):
+    problem, activations = toy("uniform")
+    source = root / "unrolled" / "died" / "unit.v"
+
+    def build(name, source, folder, runtime):
+        (folder / "Vbench").write_text("#!/bin/sh\nexit 3\n")
+        (folder / "Vbench").chmod(0o755)
+
+    monkeypatch.setattr("sim.unrolled.layer_bench.build_layer_bench", build)
+    with pytest.raises(InputError, match=r"simulation of toy_uniform in .* ended with 3 before it had its results"):
+        simulate(problem.name, source, activations, 4, problem.expected(activations), [20] * 4, root)
 
 
 def test_sums_too_large_for_the_short_root_are_refused():
@@ -141,7 +154,7 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
     assert place_layer(problem, found, 2, root) is None  # no placing ended
 
 
-def test_cases(golden):
+def test_cases(golden, monkeypatch):
     case = parse_case("CASES", f"{golden}:small:4x2")
     found = list(problems(case))
     assert [key for key, *_ in found] == list(GRAPH_FORMS)
@@ -155,6 +168,16 @@ def test_cases(golden):
         list(problems(parse_case("CASES", f"{golden}:none:4x4")))
     with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
         list(problems(parse_case("CASES", f"{golden}:small:5x4")))
+    monkeypatch.setitem(GRAPH_FORMS, "serial", Form("bit by bit", "serial"))
+    with pytest.raises(InputError, match="4 × 4 cannot be compared: its golden vectors have no serial"):
+        list(problems(parse_case("CASES", f"{golden}:small:4x4")))
+
+
+def test_a_layer_that_takes_no_adder_is_refused(golden, tmp_path, monkeypatch):
+    """Where nothing is added there is nothing that others could be set over."""
+    monkeypatch.setattr(layer, "solve_layer", lambda *words: AdderGraph(0.0, 0, [4], "0" * 64, 7))
+    with pytest.raises(InputError, match="small of golden, 1 × 1 takes no adder as uniform; allowed: a larger part"):
+        measure_cases([], [parse_case("CASES", f"{golden}:small:1x1")], 1, tmp_path)
 
 
 def test_the_page(monkeypatch, golden, tmp_path):
