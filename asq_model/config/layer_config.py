@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
 
 from asq_model.common.effective import settle
-from asq_model.common.errors import InputError, check_choice, check_range, fields_named
+from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.precision import BETA_LIMIT
@@ -58,10 +57,13 @@ class LayerConfig:
             ("weights", self.weights, WEIGHTS),
             ("activations", self.activations, ACTIVATIONS),
             ("step_gradient", self.step_gradient, STEP_GRADIENTS),
-            ("adapter_layers", self.adapter_layers, (0, 1, 2)),
             ("adapter_start", self.adapter_start, ADAPTER_STARTS),
         ):
             check_choice(name, value, allowed)
+        for name in ("signed", "per_channel", "scale_beta_gradient"):
+            check_flag(name, getattr(self, name))
+        if not isinstance(self.kind, str):
+            raise InputError(f"kind is {self.kind!r}; allowed: a name, or nothing", "kind")
         if self.weights in EXPONENTIAL:
             settle(self, kind=self.kind or "symmetric")
         if self.weights == "dorefa":
@@ -72,10 +74,11 @@ class LayerConfig:
             with fields_named({"bits": "weight_bits"}):
                 LevelSet(self.weights, self.weight_bits, self.kind)
         check_range("activation_bits", self.activation_bits, 2, 8)
+        check_range("adapter_layers", self.adapter_layers, 0, 2)
         check_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
-        if not (isfinite(self.beta_floor) and 0 < self.beta_floor < BETA_LIMIT):
+        if not isinstance(self.beta_floor, int | float) or not 0 < self.beta_floor < BETA_LIMIT:  # nan is not
             allowed_floors = f"more than 0, less than {BETA_LIMIT}"
-            raise InputError(f"beta_floor is {self.beta_floor}; allowed: {allowed_floors}", "beta_floor")
+            raise InputError(f"beta_floor is {self.beta_floor!r}; allowed: {allowed_floors}", "beta_floor")
         if self.product_frac is not None:
             check_range("product_frac", self.product_frac, MIN_FRAC, MAX_FRAC)
             if self.weights != "post" or self.activations not in ("asq", "lsq"):
