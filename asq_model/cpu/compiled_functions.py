@@ -5,7 +5,7 @@ take, such as float64, is left to those functions.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from asq_model.cpu.kernels import load_kernels, run_on_rows
 from asq_model.quantisation.memory_layout import is_dense, laid_as
-from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, FakeQuantise, NearestLevel
+from asq_model.quantisation.straight_through import FakeQuantise, NearestLevel, functions_on
 
 
 def is_taken(x: Tensor, step: Tensor) -> bool:
@@ -93,9 +93,6 @@ class CompiledNearestLevel(NearestLevel):
 def compiled_functions() -> Iterator[bool]:
     """Have quantisers on a CPU compute by the kernels; gives whether there are any, see `load_kernels`."""
     there = load_kernels() is not None
-    if there:
-        DEVICE_FUNCTIONS["cpu"] = {FakeQuantise: CompiledFakeQuantise, NearestLevel: CompiledNearestLevel}
-    try:
+    functions = {FakeQuantise: CompiledFakeQuantise, NearestLevel: CompiledNearestLevel}
+    with functions_on("cpu", functions) if there else nullcontext():
         yield there
-    finally:
-        DEVICE_FUNCTIONS.pop("cpu", None)

@@ -37,16 +37,16 @@ def load_kernels() -> dict[str, Kernel] | None:
     They are compiled anew for each process, which takes a third of a second: what lies in a folder that others write to
     is not to be loaded.
     """
-    words = shlex.split(os.environ.get("CC") or "cc")
-    if not words or shutil.which(words[0]) is None:
-        return None
-    with TemporaryDirectory(prefix="asq-post-") as folder:
-        library = Path(folder) / "kernels.so"
-        try:
+    try:
+        words = shlex.split(os.environ.get("CC") or "cc")
+        if not words or shutil.which(words[0]) is None:
+            return None
+        with TemporaryDirectory(prefix="asq-post-") as folder:
+            library = Path(folder) / "kernels.so"
             done = subprocess.run([*words, *FLAGS, "-o", str(library), str(SOURCE), "-lm"], capture_output=True)
             loaded = ctypes.CDLL(str(library)) if done.returncode == 0 else None
-        except OSError:
-            return None
+    except (OSError, ValueError):  # no room for the library, say, or a quote in `CC` that none closes
+        return None
     return None if loaded is None else {name: typed(loaded, name) for name in ARGUMENTS}
 
 

@@ -12,7 +12,7 @@ from torch.autograd import Function
 from asq_model.gpu import kernels
 from asq_model.quantisation import straight_through
 from asq_model.quantisation.memory_layout import dense, laid_as
-from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, SMALLEST_STEP
+from asq_model.quantisation.straight_through import SMALLEST_STEP, functions_on
 
 BLOCK = 1024  # values that a program takes at once
 ROUNDS = 4  # of them one after the other, where rows are long
@@ -103,12 +103,10 @@ class FusedPositive(Function):
 @contextmanager
 def fused_functions() -> Iterator[None]:
     """Have quantisers on a CUDA device compute by the kernels here."""
-    DEVICE_FUNCTIONS["cuda"] = {
+    functions: dict[Any, type[Function]] = {
         straight_through.FakeQuantise: FusedFakeQuantise,
         straight_through.NearestLevel: FusedNearestLevel,
         straight_through.positive: FusedPositive,
     }
-    try:
+    with functions_on("cuda", functions):
         yield
-    finally:
-        DEVICE_FUNCTIONS.pop("cuda", None)

@@ -4,6 +4,8 @@ Backward passes recompute from the input what forward threw away: a training ste
 that the network without it would not keep. They are written in few passes over memory, which is what they cost.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +15,19 @@ from torch.autograd import Function
 SMALLEST_STEP = 1e-8  # keeps x/s and w/α finite for an all-zero tensor
 # What does the work of a function here by one kernel each, by the type of the device.
 DEVICE_FUNCTIONS: dict[str, dict[Any, type[Function]]] = {}
+
+
+@contextmanager
+def functions_on(device: str, functions: dict[Any, type[Function]]) -> Iterator[None]:
+    """Have these functions do the work of those here on a type of device; after the block what did it before."""
+    before = DEVICE_FUNCTIONS.get(device)
+    DEVICE_FUNCTIONS[device] = functions
+    try:
+        yield
+    finally:
+        del DEVICE_FUNCTIONS[device]
+        if before is not None:
+            DEVICE_FUNCTIONS[device] = before
 
 
 def call(function: type[Function], x: Tensor, *others: Any) -> Tensor:

@@ -129,6 +129,8 @@ def trained(family, activations):
 def test_a_network_trains_to_the_same_bits(family, activations):
     plain = trained(family, activations)
     with compiled_functions() as there:
+        with compiled_functions():  # such as a training within: what is around it goes on with the kernels
+            pass
         assert there and DEVICE_FUNCTIONS["cpu"][FakeQuantise] is CompiledFakeQuantise
         compiled = trained(family, activations)
     assert not DEVICE_FUNCTIONS
@@ -136,9 +138,9 @@ def test_a_network_trains_to_the_same_bits(family, activations):
         assert torch.equal(tensor, compiled[name]), name
 
 
-@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "true"])
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "true", "cc '"])
 def test_without_a_compiler_that_works_torch_does_the_work(monkeypatch, compiler):
-    """One that is not there, one that fails, and one that makes nothing."""
+    """One that is not there, one that fails, one that makes nothing, and one whose quotes nothing closes."""
     monkeypatch.setenv("CC", compiler)
     monkeypatch.setattr(kernels, "load_kernels", kernels.load_kernels.__wrapped__)
     monkeypatch.setattr("asq_model.cpu.compiled_functions.load_kernels", kernels.load_kernels)
