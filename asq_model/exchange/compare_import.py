@@ -61,7 +61,12 @@ def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"
         allowed = f"numbers [N, {', '.join(map(str, sizes))}], N from 2"
         raise InputError(f"file of inputs {path} holds {found}; allowed: {allowed}")
-    return torch.from_numpy(array.astype(np.float32))
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused
+        values = array.astype(np.float32)
+    if not np.isfinite(values).all():
+        value = array[~np.isfinite(values)][0]
+        raise InputError(f"file of inputs {path} holds {value}; allowed: numbers that float32 holds")
+    return torch.from_numpy(values)
 
 
 def import_and_compare(path: Path, inputs: Path | None, folder: Path) -> str:

@@ -121,10 +121,12 @@ def translate_trunc(builder: NetworkBuilder) -> None:
         node.refuse("rounds otherwise than down, by a step below 1, or to a narrow range; allowed: FLOOR, narrow=0")
     if abs(steps[1] / (steps[0] * 2.0**shift) - 1) > 1e-4:
         node.refuse("has an output scale that is no power of two times its scale")
-    bits, value = int(scalar(builder, 5, "output bit width")), builder.activation()
+    bits, value = scalar(builder, 5, "output bit width"), builder.activation()
+    if bits % 1:
+        node.refuse(f"has an output bit width of {bits:g}; allowed: {FEWEST} to {MOST}, whole")
     offset = ((1 << shift) - 1) / 2 * steps[0]
     source = builder.graph.call_function(torch.sub, (builder.real(value), offset))
-    quantiser = UniformQuantiser(steps[1], bits, bool(node.attributes.get("signed", 1)))
+    quantiser = UniformQuantiser(steps[1], int(bits), bool(node.attributes.get("signed", 1)))
     pend(builder, Activation(source, value.example), quantiser)
 
 

@@ -153,6 +153,8 @@ def test_inputs_of_another_shape_or_kind_are_refused(tmp_path):
         (np.zeros((4, 3, 8)), r"float64 \[4, 3, 8\]; allowed: numbers \[N, 3, 8, 8\]"),
         (np.zeros((1, 3, 8, 8)), r"\[1, 3, 8, 8\]; allowed: numbers \[N, 3, 8, 8\], N from 2"),
         (np.array([{}]), "is no .npy file of numbers"),
+        (np.full((2, 3, 8, 8), np.nan), "holds nan; allowed: numbers that float32 holds"),
+        (np.full((2, 3, 8, 8), -1e300), r"holds -1e\+300; allowed: numbers that float32 holds"),
     ):
         np.save(path, array)
         with pytest.raises(InputError, match=said):

@@ -51,6 +51,10 @@ REFUSED = {
         [node("Trunc", ["x", "one", "zero", "eight", "four"], "y", DOMAIN)],
         r"the_Trunc \(Trunc\) is of version 1",
     ),
+    "trunc to half a bit": (
+        [node("Trunc", ["x", "one", "zero", "eight", "two", "half"], "y", DOMAIN)],
+        r"the_Trunc \(Trunc\) has an output bit width of 0.25; allowed: 2 to 8, whole",
+    ),
     "rounding trunc": (
         [node("Trunc", ["x", "one", "zero", "eight", "two", "four"], "y", DOMAIN, rounding_mode="ROUND")],
         r"the_Trunc \(Trunc\) rounds otherwise than down",
