@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 
+from asq_model.common.errors import InputError, shown
+
 
 def world_size() -> int:
     """How many processes train together."""
@@ -32,7 +34,13 @@ def process_group(device: torch.device) -> Iterator[None]:
         return
     # Gradients of 1×1 convolutions may lie in memory as channels first or last alike, of which DDP makes a warning.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (ValueError, distributed.DistError) as error:  # something else than `torchrun` set WORLD_SIZE
+        found = f"WORLD_SIZE is {shown(os.environ['WORLD_SIZE'])}, but the processes find no group"
+        raise InputError(
+            f"{found}: {' '.join(str(error).split())[:200]}; allowed: torchrun, or WORLD_SIZE unset for one process"
+        ) from error
     try:
         yield
     finally:

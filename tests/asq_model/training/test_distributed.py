@@ -75,6 +75,17 @@ def test_a_batch_that_does_not_divide_is_refused(small_recipe, monkeypatch):
         state.TrainingState(replace(small_recipe, batch=63), load_dataset("digits"))
 
 
+@pytest.mark.parametrize("size", ["2", "many"])
+def test_a_group_that_no_launcher_made_is_refused(refused, monkeypatch, tmp_path, size):
+    """Clusters set WORLD_SIZE for programs of other kinds, too."""
+    monkeypatch.setenv("WORLD_SIZE", size)
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    said = refused("asq_model", "train", "--out", tmp_path / "x.safetensors")
+    assert f"WORLD_SIZE is {size}, but the processes find no group: " in said and "allowed: torchrun, or" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.exhaustive
 def test_every_process_is_told_of_a_batch_that_does_not_divide(tmp_path):
     done = run(2, tmp_path / "x.safetensors", batch=63)
