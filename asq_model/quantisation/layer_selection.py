@@ -59,7 +59,7 @@ def select_layers(model: nn.Module, overrides: Collection[str] = (), left: Colle
     for name, module in model.named_modules():
         if id(module) not in seen:
             sort_module(name, module, left, selection)
-    for name in set(left) - selection.left.keys():
+    for name in sorted(set(left) - selection.left.keys()):  # not in an order that changes from run to run
         selection.left[name] = LEFT_BY_USER
     if not selection.layers and not selection.left:
         raise InputError(f"{type(model).__name__} has no convolution or linear layer to quantise")
