@@ -63,7 +63,8 @@ def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> f
     for name, layer in layers:
         specs = unit_of(layer, arithmetic.unit, arithmetic.frac), unit_of(layer, EXACT[layer.config.weights])
         sums, wanted = (IntegerLayer(layer, spec).sums(inputs[name])[0].double() for spec in specs)
-        errors.append(((sums - wanted).square().mean() / wanted.square().mean()).sqrt().item())
+        size = wanted.square().mean()  # 0 where all sums are: they agree, or the error is not relative
+        errors.append(((sums - wanted).square().mean() / (size if size else 1)).sqrt().item())
     return sum(errors) / len(errors)
 
 

@@ -10,6 +10,11 @@ EVALUATION_BATCH = 500
 EVALUATION_PIXELS = 1 << 22  # per batch at most: 83 images of 224 × 224
 
 
+def evaluation_batch(split: Split) -> int:
+    """How many images of a split run together: so few that a layer's activations fit into memory."""
+    return min(EVALUATION_BATCH, max(EVALUATION_PIXELS // split.image(0)[0].numel(), 1))
+
+
 @torch.no_grad()
 def count_top_correct(model: nn.Module, split: Split, device: torch.device | str = "cpu") -> tuple[int, int]:
     """Count the images whose label is the first class, and those whose label is among the first five.
@@ -18,8 +23,7 @@ def count_top_correct(model: nn.Module, split: Split, device: torch.device | str
     """
     model.eval()
     hits = torch.zeros(2, dtype=torch.int64, device=device)
-    batch = min(EVALUATION_BATCH, EVALUATION_PIXELS // split.image(0)[0].numel())
-    for images, labels in split.batches(torch.arange(len(split)), batch, None):
+    for images, labels in split.batches(torch.arange(len(split)), evaluation_batch(split), None):
         if len(labels):
             logits = model(images.to(device))
             best = logits.topk(min(5, logits.shape[1])).indices == labels.to(device).unsqueeze(1)
@@ -38,6 +42,6 @@ def find_correct(model: nn.Module, split: Split) -> Tensor:
     """Find which images a network in eval mode, on the CPU, classifies correctly, bool [N]."""
     parts = [
         model(images).argmax(1) == labels
-        for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, None)
+        for images, labels in split.batches(torch.arange(len(split)), evaluation_batch(split), None)
     ]
     return torch.cat(parts)

@@ -119,6 +119,15 @@ def test_what_a_unit_cannot_compute_is_said(network, images):
     assert isinstance(inner_layers(network)[0][1], QuantConv2d)  # networks given stay what they are
 
 
+@torch.no_grad()
+def test_a_layer_whose_sums_are_all_zero_has_no_error(small_checkpoint, images):
+    """Its relative error would be no number, which no record holds."""
+    silent = load_quantised(small_checkpoint)[0]
+    silent.bn.weight.zero_()
+    silent.bn.bias.zero_()
+    assert 0 <= measure_error(silent, images, Arithmetic("post", 2)) < 1
+
+
 def test_measured_rows(small_checkpoint):
     rows = measure_arithmetics(small_checkpoint, None, None)
     assert [row["arithmetic"] for row in rows] == [TORCH, *(each.name for each in ARITHMETICS["post"])]
