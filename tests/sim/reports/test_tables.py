@@ -1,4 +1,4 @@
-"""The tables of pages sort by a click: the script that the report and the site carry runs in V8, on a page of stand-ins.
+"""A click sorts the tables of pages: the script of the report and of the site runs in V8, on a page of stand-ins.
 
 The page has of the browser's interface what the script uses, and nothing else.
 """
