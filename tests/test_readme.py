@@ -4,13 +4,22 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from conftest import ROOT
+from printed_samples import (
+    differences,
+    hide_what_a_part_of_the_network_gives,
+    hide_what_training_gives,
+    parts_of,
+    shown_in,
+)
 
 from asq_model.common.errors import InputError
 from asq_model.common.measured_blocks import block, write_block
 from asq_model.common.records import read_record
+from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_manifest
 from asq_model.studies import trained_out_findings
 from asq_model.studies.pages import RECORDS
@@ -86,6 +95,57 @@ def test_the_blocks_of_a_network_of_one_s_own_are_simulated(own_network, build_r
     for spec in blocks:
         outcome = run_job(Job(spec, folder / "build" / "golden" / "mine"), build_root)
         assert outcome.passed, outcome.failures()
+
+
+SAMPLE = shown_in(GUIDES["simulation.md"], "Network: ")  # what `make sim` prints
+README_SAMPLE = shown_in(README, "Cycles of ")  # a few rows of it
+
+
+def cycle_rows(golden):
+    """The rows that a network's golden vectors make of each table of cycles, by the specification's formulas."""
+    cycles, products, specs = Counter(), Counter(), {}
+    for layer in read_manifest(golden)["layers"]:
+        for name, unit in layer["units"].items():
+            specs[name] = spec_of(unit)
+            cycles[name] += specs[name].cycles(layer["products"])
+            products[name] += layer["products"]
+    for name, spec in specs.items():
+        widths = f"_mac_w{spec.weight_bits}a{spec.activation_bits}"
+        over = " ".join(f"{cycles[rival + widths] / cycles[name]:.3f}" for rival in ("serial", "uniform"))
+        yield f"{name} {cycles[name]} {cycles[name] / products[name]:.3f} {spec.latency} 0, 0 {over}"
+
+
+def test_the_cycles_that_pages_show_are_those_of_the_digits_network(small_golden):
+    """However it was trained: how many products it has does not depend on that."""
+    rows = [row for part in parts_of(SAMPLE) if "stalls" in part.title for row in part.rows]
+    assert sorted(rows) == sorted(cycle_rows(small_golden)) and len(rows) == 8
+    (heading, few), (whole_heading, whole, *_) = (
+        parts_of(README_SAMPLE),
+        [part for part in parts_of(SAMPLE) if "W3A3 layers' golden" in part.title or "stalls" in part.title],
+    )
+    assert heading == whole_heading and few.title == whole.title and set(few.rows) < set(whole.rows)
+
+
+@pytest.mark.xdist_group("negative")
+def test_the_output_that_the_guide_shows_is_what_the_command_prints(few_golden, small_golden, build_root, command):
+    """`make test`: a part of the network, whose words and columns are compared, simulated by tests/sim/test_cli.py."""
+    done = command("sim", "run", few_golden, "--root", build_root)
+    hide = hide_what_a_part_of_the_network_gives
+    assert differences(SAMPLE, done.stdout, hide, rows_may_lack=True) == []
+    for line in ("Dot products:", "latency", "passed     1730", "Maps back to back.", "beta.png"):
+        assert line in SAMPLE
+        assert differences(SAMPLE.replace(line, "x"), done.stdout, hide, rows_may_lack=True), line
+
+
+@pytest.mark.exhaustive
+@pytest.mark.xdist_group("negative")
+def test_every_line_of_it_is(small_golden, build_root, command):
+    """The whole network, simulated by tests/sim/test_cli.py: every number but those that training gives."""
+    done = command("sim", "run", small_golden, "--root", build_root)
+    assert differences(SAMPLE, done.stdout, hide_what_training_gives) == []
+    for line in ("112976", "14.80%", "quantiser_a3 "):
+        assert line in SAMPLE
+        assert differences(SAMPLE.replace(line, "1"), done.stdout, hide_what_training_gives), line
 
 
 def test_the_commands_it_names_exist():
