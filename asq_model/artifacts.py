@@ -19,7 +19,7 @@ from asq_model.config.fingerprints import export_fingerprint, network_fingerprin
 from asq_model.config.recipe import Recipe
 from asq_model.spec.golden_vectors import GRAPH_FILE, MANIFEST, check_files, read_manifest
 from asq_model.spec.graph.file import read_graph
-from asq_model.spec.graph.samples import SAMPLES_FILE
+from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
 
 GOLDEN, GRAPHS = Path("build/golden"), Path("build/graph")
@@ -87,19 +87,28 @@ def write_network_if_needed(
     wanted = network_fingerprint(config["digest"], images, bits)
     if (out / GRAPH_FILE).exists() and not force:
         try:
-            known = read_graph(out / GRAPH_FILE)[1].get("fingerprint")
-        except OtherFormat:
-            known = None
+            if network_is_there(out, wanted):
+                click.echo(f"{out} is up to date", err=True)
+                return out
         except InputError as error:
             raise InputError(f"{error}; delete {out} or give --force to write it again") from error
-        if known == wanted and (out / SAMPLES_FILE).exists():
-            click.echo(f"{out} is up to date", err=True)
-            return out
     from asq_model.export.network_graph import write_network
 
     click.echo(f"writing the network of {checkpoint} in integers to {out}", err=True)
     write_network(checkpoint, out, data_folder, images, bits)
     return out
+
+
+def network_is_there(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder has the graph of that fingerprint, and its test images. Raises InputError for damaged ones."""
+    try:
+        graph, about = read_graph(folder / GRAPH_FILE)
+        if about.get("fingerprint") != fingerprint or not (folder / SAMPLES_FILE).exists():
+            return False
+        read_samples(folder / SAMPLES_FILE, graph.input)
+    except OtherFormat:
+        return False
+    return True
 
 
 def export_digits_network(recipe: Recipe, force: bool) -> Path:

@@ -39,6 +39,17 @@ def test_more_images_than_there_are_are_refused(small_checkpoint, tmp_path):
         write_network_if_needed(small_checkpoint, tmp_path, None, 361, 16, False)
 
 
+def test_damaged_images_are_said_and_missing_ones_written_again(folder, small_checkpoint, tmp_path):
+    for name in ("graph.safetensors", "images.safetensors"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "images.safetensors").write_bytes((folder / "images.safetensors").read_bytes()[:-3])
+    with pytest.raises(InputError, match=r"test images .*damaged.*; delete .* or give --force to write it again"):
+        write_network_if_needed(small_checkpoint, tmp_path, None, 5, 14, False)
+    (tmp_path / "images.safetensors").unlink()
+    write_network_if_needed(small_checkpoint, tmp_path, None, 5, 14, False)
+    assert (tmp_path / "images.safetensors").read_bytes() == (folder / "images.safetensors").read_bytes()
+
+
 def test_a_damaged_graph_is_said_with_what_helps(folder, small_checkpoint, tmp_path):
     (tmp_path / "graph.safetensors").write_bytes((folder / "graph.safetensors").read_bytes()[:-3])
     with pytest.raises(InputError, match=r"damaged.*; delete .* or give --force to write it again"):
