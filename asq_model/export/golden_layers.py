@@ -27,8 +27,8 @@ from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.mac_unit_layers import on_unit
-from asq_model.quantisation.observe import Example, check_example, observe_inputs
-from asq_model.spec.golden_manifest import Accuracy, LayerContent, LayerEntry, LayerFile, Manifest
+from asq_model.quantisation.observe import Example, check_example, evaluating, observe_inputs
+from asq_model.spec.golden_manifest import Accuracy, LayerContent, LayerEntry, LayerFile, Manifest, check_about
 from asq_model.spec.golden_vectors import FORMAT, GRAPH_FILE, invalidate, write_layer, write_manifest
 from asq_model.spec.graph.file import write_graph
 from asq_model.spec.graph.graph import Graph
@@ -113,6 +113,16 @@ def write_vectors(model: nn.Module, images: Example, folder: Path) -> list[Layer
     return entries
 
 
+def write_maps(
+    model: nn.Module, images: Example, folder: Path, graph: Graph | None, samples: np.ndarray | None
+) -> list[dict[str, Any]]:
+    """Write a file of feature maps for each layer that the network uses; return the manifest's entries for them."""
+    return [
+        {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
+        for name, arrays, entry in make_all_maps(model, images, graph, samples)
+    ]
+
+
 def describe_network(model: nn.Module) -> dict[str, Any]:
     """What the manifest says of a whole network: its class, and the quantisers of its first low-bit layer."""
     config = first_config(model)
@@ -145,24 +155,25 @@ def export_network(
     images, where none is given, and written beside the vectors. Where a network has no integer form, a warning says
     why, and there is no graph: each layer is then exported on its own. Of a layer that is called several times, the
     vectors are of its first call; layers that the network does not use have none, and are named in the manifest. Warns
-    where an adapter does not adapt. Raises InputError for layers that hardware here does not take.
+    where an adapter does not adapt. The network's modules keep their mode. Raises InputError for layers that hardware
+    here does not take, and for an `about` that no manifest can hold.
     """
+    check_about(about or {})
     check_example(images)
     check_layers(model)
-    warn_of_constant_steps(model.eval(), images)
-    if graph is None and (graph := try_graph(model, images)) is not None:
-        assert isinstance(images, torch.Tensor)
-        samples = graph.input.integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
-    invalidate(folder)
-    entries = write_vectors(model, images, folder)
+    with evaluating(model):
+        warn_of_constant_steps(model, images)
+        if graph is None and (graph := try_graph(model, images)) is not None:
+            assert isinstance(images, torch.Tensor)
+            samples = graph.input.integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
+        invalidate(folder)
+        entries = write_vectors(model, images, folder)
+        maps = write_maps(model, images, folder, graph, samples)
     used = {entry["name"] for entry in entries}
     manifest = describe_network(model) | {
         "products": sum(entry["products"] for entry in entries),
         "layers": entries,
-        "maps": [
-            {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
-            for name, arrays, entry in make_all_maps(model, images, graph, samples)
-        ],
+        "maps": maps,
         "unused": [name for name, _ in quantised_layers(model) if name not in used],
     }
     if graph is not None:

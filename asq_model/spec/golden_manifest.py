@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from asq_model.common.errors import InputError
+from asq_model.common.files import canonical_json
 from asq_model.common.records import Amount, Count, Digest, Line, Whole, Width, Word
 from asq_model.spec.asq_blocks import MAX_CHANNELS, MAX_PIXELS
 from asq_model.spec.formats import Bits, Int64
@@ -143,6 +144,19 @@ class Manifest(TypedDict):
     maps: list[MapsEntry]
 
 
+class About(TypedDict, total=False):
+    """What whoever exports a network can say of it; keys that no reader looks at may be anything that JSON holds."""
+
+    network: Line
+    accuracy: Accuracy
+    checkpoint_digest: Digest
+    checkpoint_sha256: Digest
+    fingerprint: Digest
+
+
+FOUND = ("format", "products", "layers", "maps", "unused", "graph")
+
+
 def stored_spec(spec: MacSpec) -> dict[str, Any]:
     """A unit's parameters as a manifest stores them: format 3 calls the kind of the level set `levels`."""
     return {"levels" if name == "kind" else name: value for name, value in asdict(spec).items()}
@@ -185,6 +199,18 @@ def check_accuracy(accuracy: Accuracy) -> None:
     for name in ("full_precision_correct", "quantised_correct", "post_correct"):
         if counts.get(name, 0) > counts.get("test_images", -1) and name in counts:
             raise InputError(f"{name} is {counts[name]} of {counts.get('test_images')} images")
+
+
+def check_about(about: Mapping[str, object]) -> None:
+    """Raises InputError unless a manifest can say this of a network, beside what is found while vectors are made."""
+    found = [name for name in about if name in FOUND]
+    if found:
+        raise InputError(f"about has {found[0]}, which is found while vectors are made; leave it out", "about")
+    try:
+        canonical_json(about)
+        check_accuracy(msgspec.convert(about, About, strict=True).get("accuracy", {}))
+    except (InputError, TypeError, ValueError) as error:  # msgspec's are ValueErrors
+        raise InputError(f"about cannot stand in a manifest: {' '.join(str(error).split())}", "about") from error
 
 
 def checked_manifest(contents: Mapping[str, object]) -> Manifest:

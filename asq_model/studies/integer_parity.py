@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
 from asq_model.export.node_differences import node_differences
 from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.observe import observe_inputs
+from asq_model.quantisation.observe import evaluating, observe_inputs
 from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.graph.convolution import Convolution
@@ -91,15 +92,20 @@ def compare_network(
 ) -> Parity:
     """Compare any converted network with its integers, which are calibrated on these images.
 
-    images: real inputs [N, ...]. labels: classes [N]. Raises InputError for a network that has no integer form.
+    images: real inputs [N, ...]. labels: classes [N]. The network's modules keep their mode. Raises InputError for a
+    network that has no integer form, and for more or fewer labels than images.
     """
+    if labels.shape != images.shape[:1]:
+        allowed = f"[{len(images)}], a class for each image"
+        raise InputError(f"labels has shape {list(labels.shape)}; allowed: {allowed}", "labels")
     precision = precision or Precision()
-    graph = make_graph(model.eval(), images, precision).graph
-    parity = start_parity(name, model, graph, precision)
-    for start in range(0, len(images), BATCH):
-        part = images[start : start + BATCH]
-        samples = graph.input.integers(part.reshape(len(part), *full_shape(tuple(part.shape[1:]))).numpy())
-        compare_batch(parity, model, graph, part, samples, labels[start : start + BATCH].numpy())
+    with evaluating(model):
+        graph = make_graph(model, images, precision).graph
+        parity = start_parity(name, model, graph, precision)
+        for start in range(0, len(images), BATCH):
+            part = images[start : start + BATCH]
+            samples = graph.input.integers(part.reshape(len(part), *full_shape(tuple(part.shape[1:]))).numpy())
+            compare_batch(parity, model, graph, part, samples, labels[start : start + BATCH].numpy())
     return parity
 
 

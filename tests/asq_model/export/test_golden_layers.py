@@ -17,6 +17,7 @@ from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.golden_manifest import spec_of, stored_spec
 from asq_model.spec.golden_vectors import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.levels import LevelSet
+from asq_model.studies.integer_parity import compare_network
 from asq_model.training.load import load_model
 
 
@@ -210,6 +211,38 @@ def linear_layers(*sizes: int, config: LayerConfig, images: torch.Tensor) -> nn.
     net = nn.Sequential(*[part for pair in pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())][:-1])
     convert(net, QuantConfig(config), images)
     return net.eval()
+
+
+def test_a_network_in_training_stays_in_training(tmp_path):
+    """A look at how the integers do, between two epochs, must not freeze batch norm and steps in the second."""
+    images = torch.rand(6, 4)
+    net = linear_layers(4, 8, 8, 2, config=LayerConfig(), images=images).train()
+    net[1].eval()
+    export_network(net, images, tmp_path)
+    compare_network(net, images, torch.zeros(6, dtype=torch.int64))
+    assert [module.training for module in net] == [True, False, True, True, True] and net.training
+    with pytest.raises(InputError, match=r"labels has shape \[5\]; allowed: \[6\], a class for each image"):
+        compare_network(net, images, torch.zeros(5, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    "about, said",
+    [
+        ({"accuracy": {"test_images": 3, "quantised_correct": 5}}, "quantised_correct is 5 of 3 images"),
+        ({"accuracy": {"quantised_correct": 5}}, "quantised_correct is 5 of None images"),
+        ({"accuracy": 0.9}, "Expected `object`, got `float`"),
+        ({"network": "two\nlines"}, "Expected `str` matching regex"),
+        ({"rate": float("nan")}, "not JSON compliant"),
+        ({"net": object()}, "not JSON serializable"),
+        ({"layers": []}, "about has layers, which is found while vectors are made"),
+    ],
+)
+def test_what_no_manifest_can_say_is_refused_before_anything_is_written(about, said, tmp_path):
+    images = torch.rand(6, 4)
+    net = linear_layers(4, 8, 8, 2, config=LayerConfig(), images=images)
+    with pytest.raises(InputError, match=said):
+        export_network(net, images, tmp_path / "golden", about)
+    assert not list(tmp_path.iterdir())
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
