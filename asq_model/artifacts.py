@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
-from asq_model.common.errors import InputError, OtherFormat
+from asq_model.common.errors import InputError, OtherFormat, shown
 from asq_model.common.progress import progress_bar
 from asq_model.config.fingerprints import export_fingerprint, network_fingerprint, recipe_fingerprint
 from asq_model.config.recipe import Recipe
@@ -150,5 +150,6 @@ def check_fits(checkpoint: Path, asked: dict[str, object]) -> None:
     recipe = read_trained(checkpoint)[1]["recipe"]
     for name, wanted in asked.items():
         if wanted is not None and wanted != recipe.get(name):
-            trained = f"checkpoint {checkpoint} was trained with {recipe.get(name)}"
-            raise InputError(f"{name} is {wanted}, but {trained}", name)
+            found = "none" if recipe.get(name) in ("", None) else recipe[name]
+            trained = f"checkpoint {checkpoint} was trained with {found}"
+            raise InputError(f"{name} is {shown(wanted)}, but {trained}", name)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from asq_model.artifacts import check_fits, export_digits_networks, export_if_needed, train_if_needed
+from asq_model.artifacts import GOLDEN, check_fits, export_digits_networks, export_if_needed, train_if_needed
 from asq_model.common.command_line import parse_widths
-from asq_model.common.errors import shown
+from asq_model.common.errors import fields_named, shown
 from asq_model.common.option_types import (
     CHECKPOINT,
     MOST_PROCESSES,
@@ -20,8 +20,8 @@ from asq_model.common.option_types import (
     refuse_unused,
     switch,
 )
-from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, recipe_of
-from asq_model.export.excerpt import write_excerpt
+from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, Recipe, recipe_of
+from asq_model.export.excerpt import check_excerpt_folder, check_excerpt_layers, write_excerpt
 from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint, layers_of_recipe
 from asq_model.network_commands import network_commands
 from asq_model.studies.commands import studies
@@ -60,6 +60,17 @@ def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> d
     """The fields of a recipe for these bits; where they are not given, as many for activations as for weights."""
     bits = DEFAULT_BITS if weight_bits is None else weight_bits
     return {"weight_bits": bits, "activation_bits": bits if activation_bits is None else activation_bits}
+
+
+def recipes_of_widths(widths: str, **others: Any) -> list[Recipe]:
+    """The recipe of the digits network for each of several widths, as `3x3,4x8`, that is there once. Raises InputError.
+
+    others: fields that all of them have.
+    """
+    pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
+    named = {"weight_bits": "weight bits of --widths", "activation_bits": "activation bits of --widths"}
+    with fields_named(named):
+        return list(dict.fromkeys(recipe_of("digits", **pair, **others) for pair in pairs))
 
 
 @cli.command(epilog="Example: asq-post train --bits 4 --activations lsq")
@@ -147,12 +158,13 @@ def export(
     """
     if ckpt is None:
         refuse_unused({"--data": data_folder}, DIGITS_NEED_NO_DATA, "--ckpt")
+    if excerpt is not None:
+        check_excerpt_folder(excerpt, GOLDEN if out is None else out.parent)
     bits = {"weight_bits": weight_bits, "activation_bits": activation_bits}
     if widths is not None:
         unused: dict[str, object] = {"--ckpt": ckpt, "--out": out, "--unit": unit, "--layer": layer}
         refuse_unused(bits | unused, f"--widths is {shown(widths)}")
-        pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
-        folders = export_digits_networks([recipe_of("digits", seed=seed, kind=kind, **pair) for pair in pairs], force)
+        folders = export_digits_networks(recipes_of_widths(widths, seed=seed, kind=kind), force)
     else:
         if ckpt is None:
             recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
@@ -161,8 +173,10 @@ def export(
             ckpt = train_if_needed(recipe, None, force)
         else:
             check_fits(ckpt, bits | {"kind": kind, "seed": seed})
-            if unit is not None or layer is not None:
-                check_golden_choice(layers_of_checkpoint(ckpt), unit, layer)
+            layers = layers_of_checkpoint(ckpt)
+            check_golden_choice(layers, unit, layer)
+            if excerpt is not None:
+                check_excerpt_layers(out or GOLDEN / ckpt.stem, layers)
         folders = [export_if_needed(ckpt, out, data_folder, force)]
     for folder in folders:
         if excerpt is not None:

@@ -3,6 +3,7 @@
 `sim/golden` holds such excerpts of five digits networks, so that measuring hardware needs no training.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from asq_model.common.errors import InputError
@@ -14,16 +15,29 @@ from asq_model.spec.golden_vectors import check_files, invalidate, read_manifest
 LAYERS = ("block1.conv1", "block2.conv1", "block3.downsample.0", "fc")
 
 
+def check_excerpt_folder(folder: Path, golden: Path) -> None:
+    """Raises InputError for an excerpt that would be written in place of its golden vectors."""
+    if folder.resolve() == golden.resolve():
+        where = "where the golden vectors lie that it is a part of"
+        raise InputError(f"excerpt is {folder}, {where}; allowed: another folder", "excerpt")
+
+
+def check_excerpt_layers(golden: Path, names: Collection[str], layers: Collection[str] = LAYERS) -> None:
+    """Raises InputError for a layer of an excerpt that is none of those that the golden vectors have, or will have."""
+    if missing := set(layers) - set(names):
+        raise InputError(f"golden vectors {golden} have no layer {min(missing)}, which an excerpt holds")
+
+
 def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) -> Manifest:
     """Copy these layers of golden vectors, without feature maps and graph, to a folder; return its manifest.
 
-    Raises InputError for damaged vectors, and a layer that they do not have.
+    Raises InputError for damaged vectors, a layer that they do not have, and their own folder.
     """
     manifest = read_manifest(golden)
     check_files(golden, manifest)
+    check_excerpt_folder(folder, golden)
+    check_excerpt_layers(golden, [entry["name"] for entry in manifest["layers"]], layers)
     chosen = [entry for entry in manifest["layers"] if entry["name"] in layers]
-    if missing := set(layers) - {entry["name"] for entry in chosen}:
-        raise InputError(f"golden vectors {golden} have no layer {min(missing)}")
     invalidate(folder)
     for entry in chosen:
         copy_file(golden / entry["file"], folder / entry["file"])

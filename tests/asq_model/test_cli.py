@@ -4,7 +4,9 @@ from shutil import copytree
 
 import pytest
 
+from asq_model.cli import recipes_of_widths
 from asq_model.common.errors import InputError, OtherFormat
+from asq_model.export.excerpt import write_excerpt
 from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint
 from asq_model.spec.asq_blocks import BLOCKS
 from asq_model.spec.golden_vectors import MANIFEST, read_manifest
@@ -59,6 +61,35 @@ def test_widths_of_several_networks_are_checked(refused):
     assert "--widths is 3; allowed" in refused("asq_model", "export", "--widths", "3")
     assert "--widths is 3x3,9x3; allowed: weight bits, 2 to 8" in refused("asq_model", "export", "--widths", "3x3,9x3")
     assert "--abits is 4, but --widths is 3x3" in refused("asq_model", "export", "--widths", "3x3", "--abits", 4)
+    said = refused("asq_model", "export", "--widths", "3x1")
+    assert said == "error: activation bits of --widths is 1; allowed: 2 to 8"
+    assert "error: weight bits of --widths is 7 for post weights" in refused("asq_model", "export", "--widths", "7x3")
+    assert "--kind is 'wide'" in refused("asq_model", "export", "--widths", "3x3", "--kind", "wide")
+
+
+def test_a_width_that_is_given_twice_is_one_network():
+    """Two trainings of one recipe at the same time would write the same files."""
+    assert [recipe.name for recipe in recipes_of_widths("4x4,3x3,4x4")] == [
+        "digits_post4_a4_seed0",
+        "digits_post3_a3_seed0",
+    ]
+
+
+def test_an_excerpt_that_cannot_be_is_refused_before_anything_is_made(refused, small_golden, tmp_path):
+    """In place of its golden vectors it would leave a part of them that looks up to date."""
+    for words, said in (
+        (
+            ["--widths", "3x3,4x4", "--excerpt", "build/golden"],
+            "--excerpt is build/golden, where the golden vectors lie",
+        ),
+        (["--excerpt", ".", "--out", "here"], "--excerpt is ., where the golden vectors lie that it is a part of"),
+        (["--ckpt", "resnet8_post4_a4", "--excerpt", "x"], "have no layer block3.downsample.0, which an excerpt holds"),
+    ):
+        assert said in refused("asq_model", "export", *words, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="where the golden vectors lie that it is a part of; allowed: another folder"):
+        write_excerpt(small_golden, small_golden)
+    assert read_manifest(small_golden)["maps"]
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
@@ -68,6 +99,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused(refused, small_checkpoint):
     assert "--unit is 'e2m1'; allowed: " in said
     said = refused("asq_model", "export", "--ckpt", small_checkpoint, "--kind", "extended")
     assert "--kind is extended" in said
+    said = refused("asq_model", "export", "--ckpt", "resnet8_uniform4_a4", "--kind", "symmetric")
+    assert "--kind is symmetric, but checkpoint" in said and "was trained with none" in said
 
 
 @pytest.mark.parametrize(
