@@ -27,6 +27,8 @@ from enum import IntEnum
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
+from asq_model.common.errors import InputError
+from asq_model.spec.fixed_point import bounds
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import (
     adapt_fields,
@@ -89,18 +91,18 @@ def checksum(spec: EngineSpec, words: list[int]) -> int:
 def pack(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int]) -> list[int]:
     """The words of an instruction, the lowest bits first, with their checksum. Fields that are not given are 0.
 
-    Raises ValueError for a number that its field does not hold.
+    Raises InputError for a number that its field does not hold.
     """
     for name, number in fields.items():
         shape = Shape.cast(layout[name].shape)
-        low, high = (-(1 << shape.width - 1), 1 << shape.width - 1) if shape.signed else (0, 1 << shape.width)
-        if not low <= number < high:
-            raise ValueError(f"{name} is {number}; allowed: {low} to {high - 1}")
+        low, high = bounds(shape.width, shape.signed)
+        if not low <= number <= high:
+            raise InputError(f"{name} is {number}; allowed: {low} to {high}")
     whole = layout.const(fields).as_bits()
     bits = condense(spec, layout, whole)
     wrong = lost_fields(spec, layout, fields, bits)
     if wrong:
-        raise ValueError(f"{wrong[0]} is {fields[wrong[0]]}; the engine is for another network")
+        raise InputError(f"{wrong[0]} is {fields[wrong[0]]}; the engine is for another network")
     size = spec.word_bits
     words = [bits >> size * place & (1 << size) - 1 for place in range(program_words(spec, layout))]
     return [*words, checksum(spec, words)]

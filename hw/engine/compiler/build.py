@@ -44,7 +44,9 @@ class Build:
         self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
         self.functions = Functions(self.spec)
         self.rows = {  # of each step's scales and biases
-            step.output: self.constants.add(step, self.tensor(step.node.name).shape[0])
+            step.output: self.constants.add(
+                step, self.tensor(step.node.name).shape[0], [self.tensor(name).bits for name in step.inputs]
+            )
             for step in self.steps
             if self.finishes(step)
         }
@@ -107,9 +109,7 @@ class Build:
         if self.is_result(step):
             fields |= {"writes_results": 1, "result": 0, "result_step": words}
         elif self.needs_values(step):
-            if self.tensor(step.output).bits > self.spec.value_bits:
-                bits = self.tensor(step.output).bits
-                raise InputError(f"gives values of {bits} bits; allowed: value_bits, {self.spec.value_bits}")
+            self.check_value_bits(step)
             fields |= {"writes_values": 1, "value": self.place_values(index, step, words * shape[1] * shape[2])}
         fields["value_step"] = words
         direct = self.direct(step)
@@ -117,6 +117,12 @@ class Build:
             fields |= self.code_fields(direct, shape[1], shape[2]) | {"step": direct.quantiser.mantissa}
         fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
         return fields | {"map_pixels": shape[1] * shape[2]}
+
+    def check_value_bits(self, step: Step) -> None:
+        """Raises InputError for a step whose output is wider than a stored value."""
+        bits = self.tensor(step.output).bits
+        if bits > self.spec.value_bits:
+            raise InputError(f"gives values of {bits} bits; allowed: value_bits, {self.spec.value_bits}")
 
     def written(self, step: Step, fields: Mapping[str, int]) -> tuple[Place, ...]:
         """The places that a step's output goes to. fields: those that say so."""

@@ -135,7 +135,7 @@ def check_rows(build: Build, used: Mapping[str, int]) -> None:
 
 
 def pack_program(build: Build, program: Program, arrays: bool) -> list[int]:
-    """The words of one of the two programs. Raises InputError for one whose instructions wait for too many."""
+    """The words of one of the two programs. Raises InputError, naming an instruction, for what it does not hold."""
     layout = array_layout(build.spec) if arrays else value_layout(build.spec)
     most = 1 << AFTER_BITS - 1
     words: list[int] = []
@@ -144,6 +144,9 @@ def pack_program(build: Build, program: Program, arrays: bool) -> list[int]:
         fields, after = dict(instruction.fields), instruction.fields["after"]
         if not -most <= after < most:
             raise InputError(f"{instruction.name} waits for {after} instructions; allowed: {most - 1}")
-        words += pack(build.spec, layout, fields | ({"next": start} if "jumps" in fields else {}))
+        try:
+            words += pack(build.spec, layout, fields | ({"next": start} if "jumps" in fields else {}))
+        except InputError as error:
+            raise InputError(f"the engine has no such instruction for {instruction.name}: {error}") from error
         start = start or len(words)
     return words

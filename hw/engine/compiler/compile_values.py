@@ -20,6 +20,8 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     """Add the instruction of a step that reads values: the image, a pooling, a sum, a scaling."""
     node, spec = step.node, build.spec
     _, *output = build.tensor(node.name).shape
+    if isinstance(node, Input):  # what an image's memory has no bits for would be lost on its way in
+        build.check_value_bits(step)
     source, beside = sources_of(step)
     side = {"has_side": 1, "side": build.values.first(beside)} if beside else {}  # before the output may take its place
     words = build.words(step.output)

@@ -8,7 +8,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Function
 from hw.asq.memories import MemoryRow
-from hw.engine.compiler.rescaling import shift_fields
+from hw.engine.compiler.rescaling import check_total, shift_fields
 from hw.engine.engine_spec import EngineSpec
 
 
@@ -39,6 +39,7 @@ class Functions:
         for what, numbers, bits in (("slope", scales, spec.scale_bits), ("bias", biases, spec.total_bits)):
             if largest(numbers) >> bits - 1:
                 raise InputError(f"has a {what} of {largest(numbers)}; allowed: {bits} bits")
+        check_total(spec, largest(node.base) + largest(node.slope) << width + more)
         key = scales.tobytes() + biases.tobytes()
         if key not in self.places:
             self.places[key] = len(self.pieces)

@@ -1,5 +1,6 @@
 """What follows a step: scales and biases, a row for each word of values, and the shifts around them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +81,18 @@ def sum_scales(node: Add, channels: int) -> np.ndarray:
     return np.full(channels, sign << align + max(0, -node.shift))
 
 
+def sum_reach(node: Add, bits: Sequence[int]) -> int:
+    """The largest total of a sum, before it is shifted. bits: of each of its tensors."""
+    more = max(0, -node.shift)
+    return sum(1 << width - 1 + align + more for width, align in zip(bits, node.aligns, strict=True))
+
+
+def check_total(spec: EngineSpec, reach: int) -> None:
+    """Raises InputError for totals up to `reach` that a lane's have not the bits for: they would wrap around."""
+    if reach >= 1 << spec.total_bits - 1:
+        raise InputError(f"has totals of {reach.bit_length() + 1} bits; allowed: {spec.total_bits}")
+
+
 def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np.ndarray]:
     """A layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
     rescale, quantiser = node.rescale, node.quantiser
@@ -116,16 +129,21 @@ class Constants:
     biases: list[list[int]] = field(default_factory=list)
     ones: tuple[int, int] = (0, 0)  # the first row whose scales are 1, and how many follow
 
-    def add(self, step: Step, channels: int) -> int:
-        """Add the rows of a step's scales and biases; returns the first. Raises InputError, naming the node."""
+    def add(self, step: Step, channels: int, bits: Sequence[int]) -> int:
+        """Add the rows of a step's scales and biases; returns the first. bits: of each tensor that the step takes.
+
+        Raises InputError, naming the node, for what the memories or a lane's totals have not the bits for.
+        """
         node, first = step.node, len(self.scales)
         try:
             if isinstance(node, Convolution):
                 scales, biases = layer_constants(self.spec, node)
             elif isinstance(node, Scale):
                 scales, biases = node.multiplier, node.bias
+                check_total(self.spec, (largest(scales) << bits[0] - 1) + largest(biases))
             elif isinstance(node, Add):
                 scales, biases = sum_scales(node, channels), np.zeros(channels, np.int64)
+                check_total(self.spec, sum_reach(node, bits))
             else:
                 return self.add_ones(channels)
             self.check("scale", scales, self.spec.scale_bits)

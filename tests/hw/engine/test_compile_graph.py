@@ -206,6 +206,55 @@ def test_sums_of_a_pooling_that_do_not_fit_are_refused() -> None:
         compile_graph(graph, few)
 
 
+def changed(made: Maker, place: int, **fields: object) -> Graph:
+    """A network of which one node has other fields."""
+    nodes = list(made.nodes)
+    nodes[place] = msgspec.structs.replace(nodes[place], **fields)
+    return Graph(tuple(nodes))
+
+
+def test_a_number_that_a_field_has_not_the_bits_for_is_one_line() -> None:
+    """A map of more rows than a preset's fields count is refused with the instruction's name, not with a traceback."""
+    made = Maker(MACS[0], (1, 70, 5))
+    made.conv("layer", "input", 2)
+    said = "^the engine has no such instruction for layer: rows is 70; allowed: 0 to 63$"
+    with pytest.raises(InputError, match=said):
+        compile_network(Preset("", 4, 2, size_bits=6), made.graph, made.mac, made.precision)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_an_image_of_wider_numbers_than_values_is_refused(layers: int) -> None:
+    """Its upper bits would be lost on their way in, whether codes are made of them at once or they are the result."""
+    made = Maker(MACS[0], (2, 3, 3), with_table=False)
+    for number in range(layers):
+        made.conv(f"layer {number}", "input", 2)
+    with pytest.raises(InputError, match=r"^node input: gives values of 13 bits; allowed: value_bits, 12$"):
+        compile_network(Preset("", 4, 2), changed(made, 0, bits=13), made.mac, made.precision)
+
+
+@pytest.mark.parametrize("shift", [24, 25])
+def test_totals_that_a_lane_has_not_the_bits_for_are_refused(shift: int) -> None:
+    """A sum, a factor and a function of one bit more than totals have would wrap around in hardware."""
+    made = Maker(MACS[0], (2, 3, 3), with_table=False)
+    made.sum("total", made.conv("left", "input", 2), made.conv("right", "input", 2))
+    added = changed(made, -1, aligns=(0, shift - 1), shift=shift)  # 2^11 + 2^(10 + shift)
+    made.nodes.pop()
+    made.scale("total", "right")
+    ones = np.ones(2, np.int64)
+    scaled = changed(made, -1, multiplier=ones << 18, bias=ones * ((1 << shift + 10) - (1 << 29)), shift=shift)
+    made.nodes.pop()
+    made.silu("total", "right")
+    base, slope = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
+    base[512], slope[512] = (1 << shift + 8) - 1, 1  # a piece is 4 wide, and begins at 0
+    bent = changed(made, -1, base=base, slope=slope)
+    for graph in (added, scaled, bent):
+        if shift == 24:
+            compile_network(Preset("", 4, 2), graph, made.mac, made.precision)
+            continue
+        with pytest.raises(InputError, match=r"^node total: has totals of 37 bits; allowed: 36$"):
+            compile_network(Preset("", 4, 2), graph, made.mac, made.precision)
+
+
 @pytest.mark.parametrize(("low", "high"), [(-100_000, 100_000), (7, 1 << 50), (-(1 << 50), 3)])
 def test_results_wider_than_values_have_no_other_bound_than_0(low: int, high: int) -> None:
     """A bound that a lane cannot keep a wide result in is refused, not left out."""

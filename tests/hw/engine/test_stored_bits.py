@@ -4,6 +4,7 @@ import pytest
 from amaranth.lib import data
 from networks import adapting_network, steady_network
 
+from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.specialise import needs_of, programs_of
 from hw.engine.presets import Preset, compile_network
@@ -51,5 +52,5 @@ def test_another_network_s_instruction_is_refused() -> None:
     """A field that the engine's network has not is not lost in silence."""
     _, compiled = compile_network(Preset("", 4, 2, 2, specialised=True), steady_network(MAC).graph, MAC, 12)
     layer = next(each for each in compiled.instructions if each.is_arrays)
-    with pytest.raises(ValueError, match=r"\w+ is \d+; the engine is for another network"):
+    with pytest.raises(InputError, match=r"\w+ is \d+; the engine is for another network"):
         pack(compiled.spec, array_layout(compiled.spec), {**layer.fields, "rows": 99})
