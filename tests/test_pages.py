@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from asq_model.cli import cli
 from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
@@ -56,6 +57,15 @@ def test_every_page_of_results_has_the_data_that_it_comes_from():
     pages = [page for page in RESULTS.glob("*.md") if not page.with_suffix(".json").is_file()]
     assert [page.name for page in pages] == [logged_runs_page.PAGE]
     assert pages[0].read_text(encoding="utf-8") == logged_runs_page.render_page(logged_runs_page.read_logs(RESULTS))
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_page_s_command_has_options_that_the_program_has(name):
+    """Options have got other names since some records were made: what the page says is for who wants to do it again."""
+    said = re.findall(r"`(?:python -m asq_model|asq-post) ([\w-]+)([^`]*)`", render_record(RESULTS / name))
+    for command, words in said:
+        known = {option for param in cli.commands[command].params for option in param.opts}
+        assert {word for word in words.split() if word.startswith("--")} <= known
 
 
 @pytest.mark.parametrize(
