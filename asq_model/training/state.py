@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from asq_model.common.errors import InputError, check_range
+from asq_model.common.tensor_file import digest
 from asq_model.config.fingerprints import recipe_fingerprint
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset
@@ -59,6 +60,7 @@ class TrainingState:
         self.conversion: Conversion | None = None
         self.epoch = 0
         self.examples = self.first_images()
+        self.images_digest = digest(as_arrays({"examples": self.examples, "labels": self.train_set.labels}), {})
         self.begin_phase()
 
     def first_images(self) -> Tensor:
@@ -68,13 +70,13 @@ class TrainingState:
 
     def load_start(self, path: Path) -> str:
         """Take over a checkpoint's parameters; return its digest."""
-        arrays, digest = read_tensors(path)
+        arrays, start_digest = read_tensors(path)
         try:
             self.model.load_state_dict(as_tensors(arrays))
         except (RuntimeError, TypeError) as error:  # TypeError: a type of number that torch does not have
             reason = " ".join(str(error).split())
             raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {reason}") from error
-        return digest
+        return start_digest
 
     def begin_phase(self) -> None:
         """Set up what depends on the model's parameters. Channels last is how oneDNN and cuDNN are fastest."""
@@ -119,16 +121,19 @@ class TrainingState:
         }
         model = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         full = {f"full.{name}": tensor for name, tensor in self.full_precision_state.items()}
-        config = {"fingerprint": self.fingerprint, "epoch": self.epoch}
+        config = {"fingerprint": self.fingerprint, "images": self.images_digest, "epoch": self.epoch}
         write_checkpoint(path, as_arrays(model | full | momentum), config)
 
     def resume(self, path: Path) -> None:
-        """Go on from a saved state if there is a usable one of the same recipe; otherwise start over."""
+        """Go on from a saved state if there is a usable one of the same recipe and images; otherwise start over.
+
+        Images are told apart by the first ones and all labels.
+        """
         try:
             arrays, config = read_checkpoint(path)
         except InputError:
             return
-        if config.get("fingerprint") != self.fingerprint:
+        if (config.get("fingerprint"), config.get("images")) != (self.fingerprint, self.images_digest):
             return
         try:
             self.restore(arrays, config["epoch"])

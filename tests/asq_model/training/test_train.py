@@ -75,6 +75,23 @@ def test_a_damaged_or_foreign_resume_file_starts_over(small_recipe, small_checkp
     assert epochs == [1, 2] and out.read_bytes() == small_checkpoint.read_bytes()
 
 
+def test_a_run_does_not_go_on_with_other_images(small_recipe, small_checkpoint, tmp_path, monkeypatch):
+    """Two folders may hold two copies of CIFAR-10, of one size and with the same labels."""
+    out, digits = tmp_path / "x.safetensors", load_dataset("digits")
+    other = Dataset(replace(digits.train, images=digits.train.images.flip(3)), digits.test, digits.classes)
+
+    def kill(epoch):
+        raise Killed
+
+    monkeypatch.setattr(sys.modules[train.__module__], "load_dataset", lambda *words: other)
+    with pytest.raises(Killed):
+        train(small_recipe, out, after_epoch=kill)
+    monkeypatch.undo()
+    epochs = []
+    train(small_recipe, out, after_epoch=epochs.append)
+    assert epochs == [1, 2] and out.read_bytes() == small_checkpoint.read_bytes()
+
+
 @pytest.fixture
 def digits():
     return load_dataset("digits")
