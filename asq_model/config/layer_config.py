@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 
 from asq_model.common.effective import settle
-from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named
+from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named, shown
 from asq_model.spec.levels import EXPONENTIAL, LevelSet
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.precision import BETA_LIMIT
@@ -109,12 +109,27 @@ OUTER = LayerConfig("uniform", 8, activations="lsq", activation_bits=8)
 class QuantConfig:
     """How `convert` quantises a network: `outer` for the first and the last layer, `inner` for all between.
 
-    overrides: by layer name as in `named_modules`; None leaves that layer in full precision.
+    overrides: by layer name as in `named_modules`; None leaves that layer in full precision. Raises InputError for what
+    is no configuration.
     """
 
     inner: LayerConfig = LayerConfig()
     outer: LayerConfig = OUTER
     overrides: Mapping[str, LayerConfig | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.overrides, Mapping):
+            raise InputError(
+                f"overrides is {shown(self.overrides)}; allowed: configurations by layer name", "overrides"
+            )
+        layers = {"inner": self.inner, "outer": self.outer}
+        layers |= {f"overrides[{name!r}]": layer for name, layer in self.overrides.items() if layer is not None}
+        for name, layer in layers.items():
+            if not isinstance(layer, LayerConfig):
+                allowed = (
+                    "a LayerConfig, or None to leave the layer" if name.startswith("overrides") else "a LayerConfig"
+                )
+                raise InputError(f"{name} is {shown(layer)}; allowed: {allowed}")
 
 
 def layer_config(record: object) -> LayerConfig:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.config.layer_config import LayerConfig, layer_config
+from asq_model.config.layer_config import LayerConfig, QuantConfig, layer_config
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,20 @@ from asq_model.config.layer_config import LayerConfig, layer_config
 def test_impossible_configurations_are_refused_by_name(fields, said):
     with pytest.raises(InputError, match=said):
         LayerConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"inner": "post"}, "inner is post; allowed: a LayerConfig"),
+        ({"outer": None}, "outer is None; allowed: a LayerConfig"),
+        ({"overrides": ["fc"]}, r"overrides is \['fc'\]; allowed: configurations by layer name"),
+        ({"overrides": {"fc": "lsq"}}, r"overrides\['fc'\] is lsq; allowed: a LayerConfig, or None to leave the layer"),
+    ],
+)
+def test_what_is_no_configuration_is_refused(fields, said):
+    with pytest.raises(InputError, match=said):
+        QuantConfig(**fields)
 
 
 def test_a_stored_configuration_comes_back():
