@@ -20,7 +20,7 @@ from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import training_device
 from asq_model.gpu.side_by_side import Job, train_side_by_side
-from asq_model.studies.trained_out import TRAINED_OUT, Trained, TrainedOut, percent, place
+from asq_model.studies.trained_out import TRAINED_OUT, Trained, TrainedOut, network, percent, place
 from asq_model.studies.trained_out_plan import PlannedRun, missing_runs, read_plan
 from asq_model.studies.trained_out_sessions import check_images, digest_pixels, keep_run, make_session
 from asq_model.training.checkpoint_file import read_tensors
@@ -49,6 +49,11 @@ def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
     """Do what is missing of a plan; yield a line on each run that is done. Raises InputError."""
     begun, device, plan = time.monotonic(), training_device(options.device), read_plan(path)
     study = read_record(options.results, TRAINED_OUT) if options.results.exists() else None
+    if study is not None and network(study) != plan[0].recipe.network:
+        has = f"{options.results} is the record of {network(study)}"
+        raise InputError(
+            f"plan {path} is for {plan[0].recipe.network}, but {has}; allowed: a record of its own", "plan"
+        )
     start = find_start(study, plan[0], options)
     images = DeviceImages(load_dataset(plan[0].recipe.data, options.data_folder), device)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS takes for itself is the same in each run

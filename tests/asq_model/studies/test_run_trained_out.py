@@ -132,6 +132,19 @@ def test_a_start_that_is_not_the_ceiling_is_refused(trained, tmp_path):
         next(run_plan(plan, replace(options, start=other, results=tmp_path / "none.json")))
 
 
+def test_the_record_of_another_network_is_refused(trained, tmp_path):
+    _, options, _ = trained
+    plan = tmp_path / "plan.toml"
+    text = PLAN.replace('network = "digits"', 'network = "resnet8"').replace(
+        'dataset = "digits"', 'dataset = "cifar10"'
+    )
+    plan.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"plan .*plan\.toml is for resnet8, but .*record\.json is the record of digits"
+    ):
+        next(run_plan(plan, options))
+
+
 def test_other_images_are_refused(trained, tmp_path):
     folder, options, _ = trained
     study = read_record(options.results, TRAINED_OUT)
