@@ -32,7 +32,6 @@ METHODS = msgspec.toml.decode(
     read_text(Path(__file__).with_suffix(".toml"), "printed tables"), type=Printed, strict=True
 ).methods
 TOP_1 = {(method.network, int(bits), method.name): value for method in METHODS for bits, value in method.top_1.items()}
-TOP_5 = {(method.network, int(bits), method.name): value for method in METHODS for bits, value in method.top_5.items()}
 
 
 def printed_table(networks: tuple[str, ...]) -> list[str]:
