@@ -10,6 +10,7 @@ bits, with its spread over images.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -27,11 +28,15 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 COLOURS = {"LSQ": "#b35806", "ASQ": "#2166ac", "full precision": "#4d4d4d"}
+# A page shows a picture about 700 pixels wide, 7.2 inches of 96 pixels: text has its size in points there.
+WIDTH, SMALL = 7.2, 8  # inches of every picture; points, and no text is smaller
+DPI = 144
+TURNED: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}  # names of layers, side by side
 
 
 def draw_figure_1(networks: Networks) -> plt.Figure:
     """Draw activations of one layer for three images, and the weights of the same layer."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
     inputs = layer_inputs(networks.full, networks.images)
     name = middle(list(inputs))
     x = inputs[name].flatten(1)
@@ -39,11 +44,13 @@ def draw_figure_1(networks: Networks) -> plt.Figure:
     bins = np.linspace(0, float(x.quantile(0.999)) if x.numel() < 1 << 24 else float(x.max()), 60)
     for index, which in ((means[0], "smallest mean"), (means[len(means) // 2], "median"), (means[-1], "largest mean")):
         left.hist(x[index].numpy(), bins, histtype="step", density=True, label=f"image with the {which}")
-    left.set(yscale="log", xlabel="activation", ylabel="density", title=f"(a) Activations into {name}, by image")
-    left.legend(frameon=False, fontsize=8)
+    left.set(
+        yscale="log", xlabel="activation", ylabel="density", title=f"(a) Activations into {name}\nof three test images"
+    )
+    left.legend()
     weights = networks.full.get_submodule(name).get_parameter("weight").detach().flatten().numpy()
     right.hist(weights, 80, color=COLOURS["full precision"], density=True)
-    right.set(xlabel="weight", ylabel="density", title=f"(b) Weights of {name}")
+    right.set(xlabel="weight", ylabel="density", title=f"(b) Weights of {name}\nin full precision")
     right.locator_params(axis="x", nbins=6)
     return figure
 
@@ -55,29 +62,31 @@ def middle(names: list[str]) -> str:
 
 def draw_figure_3(_: Networks) -> plt.Figure:
     """Draw the levels of uniform, POT and POST (all three level sets) at 4 bits, and magnified those near zero."""
-    figure, (whole, magnified) = plt.subplots(1, 2, figsize=(11, 3.4), width_ratios=(5, 3))
+    figure, (whole, magnified) = plt.subplots(2, 1, figsize=(WIDTH, 6.4))
     sets = SETS[::-1]
     for axes, low, high in ((whole, -1.0, 1.0), (magnified, 0.0, NEAR_ZERO)):
         for row, levels in enumerate(sets):
             values = levels_between(levels, low, high)
-            axes.plot(values, np.full(len(values), row), "|", markersize=14, color="#2166ac")
-        axes.axvspan(*MAGNIFIED, color="#dddddd", zorder=0)
+            axes.plot(values, np.full(len(values), row), "|", markersize=14, color=COLOURS["ASQ"], label="a level")
+        axes.axvspan(*MAGNIFIED, color="#dddddd", zorder=0, label="what the paper magnifies")
         axes.set(ylim=(-0.6, len(sets) - 0.4), xlabel="level / α")
+        axes.set_yticks(range(len(sets)), [label_set(levels) for levels in sets])
     for row, levels in enumerate(sets):
         text = f"{len(levels.levels)} levels, {levels.code_bits} bits"
-        whole.annotate(text, (1.04, row), va="center", fontsize=8)
-    whole.set_yticks(range(len(sets)), [label_set(levels) for levels in sets])
+        whole.annotate(text, (1.04, row), va="center", fontsize=SMALL)
     whole.set_xticks(np.linspace(-1, 1, 9))
-    whole.set(xlim=(-1.05, 1.6), title="Levels at 4 bits")
-    magnified.set_yticks([])
-    magnified.set(xlim=(-0.005, NEAR_ZERO), title="Magnified, from zero up")
+    whole.set(xlim=(-1.05, 1.5), title="Levels at 4 bits; α: the largest magnitude")
+    magnified.set(xlim=(-0.005, NEAR_ZERO), title="The same, magnified, from zero up")
+    handles, names = magnified.get_legend_handles_labels()
+    marks = dict(zip(names, handles, strict=True))  # one of each
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=len(marks))
     return figure
 
 
 def draw_figure_4(networks: Networks) -> plt.Figure:
     """Draw one layer's input at few bits before and after quantisation, and the use of each code; LSQ above ASQ."""
     bits = networks.low_bits
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6), width_ratios=(2, 1))
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.6), width_ratios=(3, 2))
     for (left, right), method in zip(axes, METHODS, strict=True):
         model = networks.quantised[method, bits]
         inputs = layer_inputs(model, networks.images)
@@ -89,14 +98,18 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
         top = float(inputs[name].flatten()[::7].quantile(0.9995))
         bins = np.linspace(0, top, 120)
         left.hist(
-            inputs[name].flatten().numpy(), bins, histtype="step", color=COLOURS["full precision"], label="before"
+            inputs[name].flatten().numpy(),
+            bins,
+            histtype="step",
+            color=COLOURS["full precision"],
+            label="before quantisation",
         )
         left.hist(after.flatten().numpy(), bins, color=COLOURS[method], alpha=0.7, label="after")
-        left.set(yscale="log", xlabel="activation", ylabel="values", title=f"{method}, {bits} bits: input of {name}")
-        left.legend(frameon=False, fontsize=8)
+        left.set(yscale="log", xlabel="activation", ylabel="values", title=f"{method}, {bits} bits: values into {name}")
+        left.legend()
         share = torch.bincount(codes.flatten(), minlength=1 << bits).numpy() / codes.numel()
         bars = right.bar(range(1 << bits), 100 * share, color=COLOURS[method])
-        right.bar_label(bars, [f"{100 * part:.1f}" for part in share], fontsize=8)
+        right.bar_label(bars, [f"{100 * part:.1f}" for part in share], fontsize=SMALL)
         right.set(xlabel="integer code", ylabel="share, %", title=f"{method}: use of the codes", ylim=(0, 110))
         right.set_xticks(range(1 << bits))
     return figure
@@ -105,22 +118,22 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
 def draw_figure_5(networks: Networks) -> plt.Figure:
     """Draw the mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
     wanted = block_outputs(networks.full, networks.images)
-    figure, axes = plt.subplots(figsize=(max(6, 1.5 + 0.9 * len(wanted)), 3.4))
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for place, method in enumerate(METHODS):
         outputs = block_outputs(networks.quantised[method, 3], networks.images)
         distance = [float((outputs[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
         bars = axes.bar(np.arange(len(wanted)) + 0.4 * place - 0.2, distance, 0.38, color=COLOURS[method], label=method)
-        axes.bar_label(bars, fmt="%.1f", fontsize=8)
-    axes.set_xticks(range(len(wanted)), list(wanted))
+        axes.bar_label(bars, fmt="%.1f", fontsize=SMALL)
+    axes.set_xticks(range(len(wanted)), list(wanted), **TURNED)
     axes.set(ylabel="L2 distance", title="Distance from full precision after each block, 3 bits")
     axes.margins(y=0.1)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(ncols=2)
     return figure
 
 
 def draw_figure_6(networks: Networks) -> plt.Figure:
     """Draw the rounding and clipping error of each low-bit layer's input at 3 bits: mean and deviation over images."""
-    figure, axes = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True)
     for place, method in enumerate(METHODS):
         model = networks.quantised[method, 3]
         inputs = layer_inputs(model, networks.images)
@@ -138,8 +151,8 @@ def draw_figure_6(networks: Networks) -> plt.Figure:
                 capsize=2,
             )
             axis.set(ylabel="L2 norm", title=f"Error by {kind}, 3 bits: mean and standard deviation over images")
-    axes[0].legend(frameon=False)
-    axes[1].set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes[0].legend()
+    axes[1].set_xticks(range(len(names)), names, **TURNED)
     return figure
 
 
@@ -164,6 +177,28 @@ def make_report(networks: Networks, note: str) -> FiguresReport:
     }
 
 
+def draw_figure(number: int, networks: Networks) -> plt.Figure:
+    """Draw a figure of the paper in the style of all."""
+    with plt.rc_context():
+        plt.rc("font", size=9)
+        plt.rc("axes", titlesize=9.5)
+        plt.rc("xtick", labelsize=SMALL)
+        plt.rc("ytick", labelsize=SMALL)
+        plt.rc("legend", fontsize=SMALL, frameon=False)
+        plt.rc("figure.constrained_layout", use=True)
+        figure = FIGURES[number](networks)
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def write_figure(number: int, networks: Networks, path: Path) -> None:
+    """Draw a figure of the paper as a PNG. The same checkpoints give the same bytes."""
+    figure = draw_figure(number, networks)
+    atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=DPI, metadata={"Software": None}))
+    plt.close(figure)
+
+
 def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str = "") -> list[Path]:
     """Write every figure as `figure<N>.png`, the page `figures.md` and what it says, `figures.json`, to a folder.
 
@@ -174,14 +209,8 @@ def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str =
     page = folder / f"figures{suffix}.md"
     paths = [page]
     for number in figure_numbers(suffix):
-        figure = FIGURES[number](networks)
-        for axes in figure.axes:
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.tight_layout()
-        path = folder / picture_name(number, suffix)
-        atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=110, metadata={"Software": None}))  # noqa: B023
-        plt.close(figure)
-        paths.append(path)
+        paths.append(folder / picture_name(number, suffix))
+        write_figure(number, networks, paths[-1])
     write_record(
         page.with_suffix(".json"), FIGURES_PAGE, report
     )  # last: a page never says other than its pictures show

@@ -4,6 +4,7 @@ import pytest
 import torch
 from conftest import ROOT
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 from PIL import Image
 
 from asq_model.common.records import read_record
@@ -12,8 +13,8 @@ from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
-from asq_model.studies.figure_networks import measure_errors
-from asq_model.studies.paper_figures import FIGURES, draw_figure_3
+from asq_model.studies.figure_networks import load_networks, measure_errors
+from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.studies.trained_out import TRAINED_OUT
 from asq_model.training.train import RunOptions, train
@@ -51,6 +52,20 @@ def test_every_figure_is_drawn(study, command, tmp_path):
     for number in FIGURES:
         with Image.open(tmp_path / f"figure{number}.png") as image:
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_every_text_is_read_at_the_width_that_a_page_has(study):
+    """A page shows 700 pixels, 96 an inch: there no text is below 8 points, and none is cut."""
+    networks = load_networks("digits", 0, study, None, None)
+    for number in FIGURES:
+        figure = draw_figure(number, networks)
+        shown = 700 / 96 / figure.get_figwidth()
+        figure.draw_without_rendering()
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert len(texts) > 10 and min(text.get_fontsize() for text in texts) * shown >= 8, number
+        drawn, whole = figure.get_tightbbox(), figure.bbox_inches.padded(0.01)
+        plt.close(figure)
+        assert whole.x0 <= drawn.x0 and whole.y0 <= drawn.y0 and drawn.x1 <= whole.x1 and drawn.y1 <= whole.y1, number
 
 
 def test_figures_are_drawn_of_networks_trained_out(study, command, refused, tmp_path):
