@@ -93,7 +93,7 @@ class AxiEngine(wiring.Component):
         ]
         with m.If(takes & (self.s_axis_tlast != engine.takes_last)):
             m.d.sync += misplaced.eq(1)
-        counters = self.count(m, takes, gives)
+        counters = self.count(m, restart, takes, gives)
         damaged, waits = self.load_network(m, control, load, expected)
         m.d.comb += restart.eq(control[RESTART_BIT] | waits)
         instruction = Signal(VALUES_BIT + 1)
@@ -101,7 +101,7 @@ class AxiEngine(wiring.Component):
         self.read(m, values | self.count_instructions(m, restart, instruction) | {"instruction": instruction})
         self.write(m, control, load, expected, instruction)
         with m.If(restart):
-            m.d.sync += [misplaced.eq(0), *(counter.eq(0) for counter in counters.values())]
+            m.d.sync += misplaced.eq(0)
         return m
 
     def load_network(self, m: Module, control: Signal, load: Signal, expected: Signal) -> tuple[Value, Value]:
@@ -136,11 +136,11 @@ class AxiEngine(wiring.Component):
             "instruction_waits": Mux(instruction[VALUES_BIT], value.waits, array.waits),
         }
 
-    def count(self, m: Module, takes: Signal, gives: Signal) -> dict[str, Signal]:
-        """Add the counters; returns them by their register's name."""
+    def count(self, m: Module, restart: Signal, takes: Signal, gives: Signal) -> dict[str, Signal]:
+        """Add the counters, which a restart clears; returns them by their register's name."""
         names = ("images_in", "images_out", "cycles", "cycles_of_image", "input_waits", "output_waits")
         counters = {name: Signal(DATA_BITS, name=name) for name in names}
-        since = Signal(DATA_BITS)  # cycles since the last image's last result
+        since = Signal(DATA_BITS)  # cycles since the last image's last result, or since the restart
         out = gives & self.m_axis_tlast
         waits = self.s_axis_tvalid & ~self.s_axis_tready, self.m_axis_tvalid & ~self.m_axis_tready
         m.d.sync += [
@@ -153,6 +153,8 @@ class AxiEngine(wiring.Component):
         ]
         with m.If(out):
             m.d.sync += counters["cycles_of_image"].eq(since)
+        with m.If(restart):
+            m.d.sync += [counter.eq(0) for counter in (since, *counters.values())]
         return counters
 
     def read(self, m: Module, values: dict[str, Value]) -> None:

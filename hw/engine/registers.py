@@ -8,7 +8,7 @@ REGISTERS = {
     "images_in": 0x08,
     "images_out": 0x0C,
     "cycles": 0x10,  # since the restart
-    "cycles_of_image": 0x14,  # between the last results of the last two images
+    "cycles_of_image": 0x14,  # between the last results of the last two images; of the first one, since the restart
     "input_waits": 0x18,  # cycles in which a value was offered and not taken
     "output_waits": 0x1C,  # cycles in which a result was offered and not taken
     "load": 0x20,  # writable while the engine waits for it, whole: the next of `load_words`

@@ -97,6 +97,7 @@ async def misplaced_last(dut) -> None:
         await bus.source.send(AxiStreamFrame(bytes(image)))
         assert await bus.results() == expected
         assert await bus.read("images_out") == 1
+        assert 0 < await bus.read("cycles_of_image") < await bus.read("cycles")  # of this image alone
 
 
 async def restart(bus: Bus) -> None:
