@@ -79,7 +79,7 @@ def recipes_of_widths(widths: str, **others: Any) -> list[Recipe]:
 @click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
 @click.option("--dataset", "data", help="digits, cifar10 or imagenet.  [default: the network's own]")
 @click.option("--family", help="Weights: post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
-@click.option("--activations", help="asq, lsq, lsq+, pact or dorefa.  [default: asq]")
+@click.option("--activations", help="asq, lsq, lsq+, pact, dorefa or pot.  [default: asq]")
 @click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights to start from, a safetensors file.")
 @click.option("--full-epochs", "full_precision_epochs", type=EPOCHS, help="Epochs in full precision.")
 @click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field, fields
 
 from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named, shown
-from asq_model.spec.levels import EXPONENTIAL, LevelSet
+from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, LevelSet
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.precision import BETA_LIMIT
 
 WEIGHTS = ("post", "pot", "apot", "e2m1", "uniform", "dorefa")
-ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa")
+ACTIVATIONS = ("asq", "lsq", "lsq+", "pact", "dorefa", "pot")
 STEP_GRADIENTS = ("numel", "features", "unscaled")
 ADAPTER_STARTS = ("active", "authors")
 
@@ -22,8 +22,9 @@ class LayerConfig:
     weights: family of weight levels; `uniform` is LSQ, `dorefa` the tanh-normalised uniform levels of DoReFa-Net.
     weight_bits, kind: width b and, for `post` and `pot`, the level set (`symmetric` where it is left empty); for
         `uniform` two's complement, or `sign-magnitude`, which has no −2^(b−1).
-    activations: quantiser of the layer's input; `asq` is LSQ with an adapter.
-    activation_bits: 2 to 8. signed: whether the input can be negative (codes −2^(b−1) … 2^(b−1) − 1).
+    activations: quantiser of the layer's input; `asq` is LSQ with an adapter; `pot` has powers of two as levels.
+    activation_bits: 2 to 8; for `pot` 2 to 5, or 6 with a sign.
+    signed: whether the input can be negative (codes −2^(b−1) … 2^(b−1) − 1).
     per_channel: one weight scale per output channel, or one per tensor.
     step_gradient: N of LSQ's gradient scale 1/√(N·p) for activations: `numel` of the batch, as the public codes have
         it, or the `features` of one sample, as LSQ's paper has it; `unscaled`: no scale, as ASQ's β has none.
@@ -73,7 +74,7 @@ class LayerConfig:
         else:
             with fields_named({"bits": "weight_bits"}):
                 LevelSet(self.weights, self.weight_bits, self.kind)
-        check_range("activation_bits", self.activation_bits, 2, 8)
+        check_activations(self.activations, self.activation_bits, self.signed)
         check_range("adapter_layers", self.adapter_layers, 0, 2)
         check_range("adapter_ratio", self.adapter_ratio, 1, 1 << 16)
         if not isinstance(self.beta_floor, int | float) or not 0 < self.beta_floor < BETA_LIMIT:  # nan is not
@@ -85,9 +86,6 @@ class LayerConfig:
                 has = f"{self.weights} weights and {self.activations} activations"
                 why = f"with {has}; it is for post with asq or lsq"
                 raise InputError(f"product_frac is {self.product_frac} {why}", "product_frac")
-        if self.signed and self.activations in ("pact", "dorefa"):
-            why = "which is defined for inputs ≥ 0 only; use lsq or asq"
-            raise InputError(f"activations are {self.activations}, {why}")
 
     @property
     def level_set(self) -> LevelSet:
@@ -100,6 +98,20 @@ class LayerConfig:
     def stored_bits(self) -> int:
         """The bits that one weight takes in memory: `weight_bits`, one more for an extended level set."""
         return self.weight_bits if self.weights == "dorefa" else self.level_set.code_bits
+
+
+def check_activations(activations: str, bits: int, signed: bool) -> None:
+    """Raises InputError for a width or a sign that a quantiser of activations does not have."""
+    check_range("activation_bits", bits, 2, 8)
+    most = MAX_BITS["pot"] - (not signed)
+    if activations == "pot" and bits > most:
+        why = "the smallest level is too small a part of the largest; use lsq or asq"
+        raise InputError(
+            f"activation_bits is {bits} for pot activations; allowed: 2 to {most} ({why})", "activation_bits"
+        )
+    if signed and activations in ("pact", "dorefa"):
+        why = "which is defined for inputs ≥ 0 only; use lsq or asq"
+        raise InputError(f"activations are {activations}, {why}")
 
 
 OUTER = LayerConfig("uniform", 8, activations="lsq", activation_bits=8)

@@ -12,13 +12,15 @@ from asq_model.datasets import load_dataset
 from asq_model.exchange.import_network import import_qonnx
 from asq_model.export.onnx import CHECKED, TOLERANCE, largest_differences, run_exporter, run_torch, write_model
 from asq_model.export.opaque_layers import opaque_modules
-from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, UniformWeight
+from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, PotActivation, UniformWeight
 from asq_model.quantisation.convert import quantised_layers, replace_layers
 from asq_model.quantisation.quantised import Quantised
 from asq_model.training.load import load_quantised
 
 QUANT, VERSION = "qonnx.custom_op.general::Quant", 2
 NOTE = "asq-post"  # the key of our note in the file's metadata
+# What activations have that are not integers times a step.
+WITHOUT_ONE_STEP: dict[type, str] = {LsqPlusActivation: "an offset", PotActivation: "powers of two as levels"}
 
 
 def quant(x: Tensor, step: Tensor, bits: int, signed: bool, narrow: bool = False) -> Tensor:
@@ -35,8 +37,8 @@ class QuantisedInput(nn.Module):
 
     def __init__(self, source: ActivationQuantiser, name: str):
         super().__init__()
-        if source.adapter is not None or isinstance(source, LsqPlusActivation):
-            kind = "an adapter" if source.adapter is not None else "an offset"
+        kind = "an adapter" if source.adapter is not None else WITHOUT_ONE_STEP.get(type(source))
+        if kind is not None:
             raise InputError(f"{name} has {kind}; allowed in QONNX: activations of one constant step, such as lsq")
         self.bits, self.signed = source.bits, source.signed
         step, _ = source.grid(torch.zeros(1, 1))

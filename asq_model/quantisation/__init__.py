@@ -9,6 +9,7 @@ from asq_model.quantisation.activations import (
     LsqActivation,
     LsqPlusActivation,
     PactActivation,
+    PotActivation,
     activation_quantiser,
 )
 from asq_model.quantisation.adapter import Adapter
@@ -30,6 +31,7 @@ __all__ = [
     "LsqActivation",
     "LsqPlusActivation",
     "PactActivation",
+    "PotActivation",
     "UniformWeight",
     "WeightQuantiser",
     "activation_quantiser",

@@ -1,6 +1,6 @@
 """What all quantisers of a layer's input do, and what they start from.
 
-All are uniform: integers q in [n, p] that mean `q·step + offset`, the offset zero but in LSQ+.
+All but POT are uniform: integers q in [n, p] that mean `q·step + offset`, the offset zero but in LSQ+.
 """
 
 from abc import abstractmethod

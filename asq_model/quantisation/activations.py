@@ -1,4 +1,4 @@
-"""Quantisers of a layer's input: LSQ, ASQ (LSQ with an adapter), and the baselines PACT, DoReFa and LSQ+."""
+"""Quantisers of a layer's input: LSQ, ASQ (LSQ with an adapter), and the baselines PACT, DoReFa, LSQ+ and POT."""
 
 from math import sqrt
 
@@ -10,7 +10,16 @@ from asq_model.config.layer_config import LayerConfig
 from asq_model.distributed import world_size
 from asq_model.quantisation.activation_base import ActivationQuantiser, InputStatistics
 from asq_model.quantisation.adapter import Adapter
-from asq_model.quantisation.straight_through import SMALLEST_STEP, Round, ScaleGradient, exporting, positive
+from asq_model.quantisation.straight_through import (
+    SMALLEST_STEP,
+    NearestLevel,
+    Round,
+    ScaleGradient,
+    call,
+    exporting,
+    positive,
+)
+from asq_model.spec.levels import LevelSet
 
 # What a learned step was started from; a later one replaces an earlier one.
 NOT_STARTED, FROM_EXAMPLE, FROM_BATCH = 0, 1, 2
@@ -118,6 +127,33 @@ class LsqPlusActivation(LsqActivation):
         return step, self.scaled(self.offset, x)
 
 
+class PotActivation(LsqActivation):
+    """POT for activations (Eq. 3): the levels are zero and powers of two up to p·s, the largest of LSQ with step s.
+
+    b bits without a sign have 2^b − 1 powers of two, with one 2^(b−1) − 1 of either sign. The step starts, and its
+    gradient is scaled, as LSQ's is. A product with a weight is the weight's level shifted; units here take none.
+    """
+
+    levels: Tensor
+    midpoints: Tensor
+
+    def __init__(self, bits: int, signed: bool = False, step_gradient: str = "numel"):
+        super().__init__(bits, signed, None, step_gradient)
+        level_set = LevelSet("pot", bits + (not signed), "symmetric")
+        first = 0 if signed else len(level_set.levels) // 2  # zero is in the middle
+        self.register_buffer("levels", self.step.new_tensor(level_set.levels[first:]), persistent=False)
+        self.register_buffer("midpoints", self.step.new_tensor(level_set.midpoints[first:]), persistent=False)
+
+    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        if not self.signed:
+            x = x.clamp_min(0)  # below it nothing learns
+        return call(NearestLevel, x, step * self.high, self.levels, self.midpoints)
+
+    def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Raises InputError: powers of two are no multiples q·s with q in the range of the bits."""
+        raise InputError("pot activations have no integers of one step")
+
+
 class PactActivation(ActivationQuantiser):
     """PACT (Choi 2018): clip to a learned [0, α], then uniform. ∂x̂/∂α = 1[x ≥ α]; α starts at 10, as published."""
 
@@ -152,6 +188,8 @@ def activation_quantiser(config: LayerConfig, channels: int, channel_axis: int =
         return PactActivation(config.activation_bits)
     if config.activations == "dorefa":
         return DorefaActivation(config.activation_bits)
+    if config.activations == "pot":
+        return PotActivation(config.activation_bits, config.signed, config.step_gradient)
     if config.activations == "lsq+":
         return LsqPlusActivation(config.activation_bits, config.signed, config.step_gradient)
     adapter = None

@@ -33,14 +33,15 @@ class TrainedOutRow(NamedTuple):
         weights = {"uniform": ""}.get(self.family, f" + {self.family.upper()}") + (
             f" ({self.kind})" if self.kind else ""
         )
-        return self.activations.upper() + scale + weights
+        activations = {"pot": "POT activations"}.get(self.activations, self.activations.upper())
+        return activations + scale + weights
 
 
 FAMILIES = ("uniform", "post", "pot", "apot", "e2m1", "dorefa")
 KINDS = ("", "sign-magnitude", "symmetric", "asymmetric", "extended")
 NETWORKS = {"resnet8": "ResNet-8", "resnet20": "ResNet-20"}
 DATASETS = {"cifar10": "CIFAR-10"}
-ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa")
+ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa", "pot")
 Groups = dict[TrainedOutRow, dict[int, float]]  # each line's percentages by seed
 
 

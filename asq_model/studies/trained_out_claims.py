@@ -59,6 +59,9 @@ def pairs_by_claim(rows: Iterable[TrainedOutRow]) -> Iterator[tuple[str, Pair]]:
     for scale, row in product(STEP_GRADIENTS[1:], rows):
         if (row.activations, row.step_gradient) == ("lsq", scale):
             yield f"LSQ-{scale} > LSQ", (row, row._replace(step_gradient="numel"))
+    for row in published:
+        if row.activations == "lsq":
+            yield "LSQ > POT activations", (row, row._replace(activations="pot"))
     for (family, kind), row in product(RIVALS.items(), published):
         if row.family == "post" and (family == "uniform" or row.kind == "symmetric"):
             name = family if family == "uniform" else family.upper()

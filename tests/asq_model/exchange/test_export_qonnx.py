@@ -131,6 +131,7 @@ def test_the_command_says_that_it_cannot_read_back_other_weights(tmp_path, monke
     [
         (LayerConfig("uniform", 4), r"layer [\w.]+ has an adapter; allowed in QONNX: activations of one constant step"),
         (LayerConfig("uniform", 4, activations="lsq+"), r"layer [\w.]+ has an offset; allowed in QONNX"),
+        (LayerConfig("uniform", 4, activations="pot"), r"layer [\w.]+ has powers of two as levels; allowed in QONNX"),
         (LayerConfig("post", 4, activations="lsq", product_frac=2), r"layer [\w.]+ rounds its products"),
     ],
 )

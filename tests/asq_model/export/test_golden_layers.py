@@ -189,6 +189,7 @@ def test_any_converted_network_is_exported(tmp_path):
     "layer, said",
     [
         (LayerConfig(activations="lsq+"), r"layer 1 has lsq\+ activations; integers need asq or lsq"),
+        (LayerConfig(activations="pot"), "layer 1 has pot activations; integers need asq or lsq"),
         (LayerConfig("dorefa"), "layer 1 has dorefa weights, which have no code here"),
     ],
 )

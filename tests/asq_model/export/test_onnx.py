@@ -100,7 +100,7 @@ def two_convolutions() -> nn.Module:
         pytest.param("lsq", lambda: build("resnet8", 5), marks=pytest.mark.exhaustive),
         *(
             pytest.param(activations, two_convolutions, marks=pytest.mark.exhaustive)
-            for activations in ("pact", "dorefa")
+            for activations in ("pact", "dorefa", "pot")
         ),
     ],
 )

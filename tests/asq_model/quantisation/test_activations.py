@@ -9,6 +9,7 @@ from asq_model.quantisation import (
     LsqActivation,
     LsqPlusActivation,
     PactActivation,
+    PotActivation,
     activation_quantiser,
 )
 from asq_model.quantisation.activations import FROM_BATCH, NOT_STARTED
@@ -84,6 +85,32 @@ def test_lsq_plus(signed):
     step, offset = (reference.scaled_gradient(p, g) for p in (quantiser.step, quantiser.offset))
     expected = reference.uniform(x - offset, step, low, high) + offset
     reference.check(quantiser, expected, x, quantiser.step, quantiser.offset)
+
+
+@pytest.mark.parametrize("bits, signed", [(2, False), (3, False), (5, False), (3, True), (6, True)])
+def test_pot(bits, signed):
+    """∂x̂/∂x = 1[n ≤ v ≤ p], ∂x̂/∂s as Eq. 3 has it for α = p·s, multiplied by LSQ's g."""
+    x = sample(bits)
+    quantiser = PotActivation(bits, signed).double().train()
+    quantiser(x)
+    assert torch.isclose(quantiser.step, 2 * x.abs().mean() / quantiser.high**0.5)
+    count = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
+    positive = [0.0, *(2.0**-k for k in range(count))]
+    levels = torch.tensor(sorted({*positive, *(-level for level in positive)} if signed else positive)).double()
+    assert torch.equal(quantiser.levels, levels)
+    alpha = reference.scaled_gradient(quantiser.step, 1 / (x.numel() * quantiser.high) ** 0.5) * quantiser.high
+    v, least = x / alpha, -1.0 if signed else 0.0
+    clamped = torch.where(v < least, torch.full_like(v, least), torch.where(v > 1, torch.ones_like(v), v))
+    nearest = levels[(clamped.detach().unsqueeze(-1) - levels).abs().argmin(-1)]
+    reference.check(quantiser, reference.straight_through(clamped, nearest) * alpha, x, quantiser.step)
+
+
+def test_pot_activations_of_more_levels_than_a_float_has_powers_are_refused():
+    for bits, signed, most in ((6, False, 5), (7, True, 6)):
+        with pytest.raises(InputError, match=f"activation_bits is {bits} for pot activations; allowed: 2 to {most}"):
+            LayerConfig(activations="pot", activation_bits=bits, signed=signed)
+    with pytest.raises(InputError, match="have no integers of one step"):
+        PotActivation(4).codes(torch.ones(1, 1))
 
 
 def test_pact():
