@@ -30,7 +30,7 @@ def check_golden_choice(layers: Mapping[str, LayerConfig], unit: str | None, lay
 
 
 def units_of(config: LayerConfig) -> list[MacSpec]:
-    """The units that a layer's golden vectors are for, with names that those of its modules begin with."""
+    """The units that a layer's golden vectors are for; the name of a module of such a unit begins with the unit's."""
     return layer_units(config.level_set, config.activation_bits, config.signed, "symmetric", MacSpec().depth)
 
 

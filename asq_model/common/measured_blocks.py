@@ -1,4 +1,4 @@
-"""Parts of README that a program writes from records: between two marks, so that no figure there is typed."""
+"""Parts of README and of guides that a program writes from records, between two marks: no figure there is typed."""
 
 from pathlib import Path
 

@@ -94,7 +94,7 @@ class RecipeRecord(TypedDict):
 
 
 class Start(TypedDict):
-    """What a study starts from; recipe and images that are right: of this program's own checkpoints."""
+    """The full-precision weights that a study starts from; of a checkpoint of this program, recipe and result, too."""
 
     network: Word
     digest: Digest
@@ -171,9 +171,9 @@ STUDY = Schema("results of a study", StudyResults, 2, REMEDY, megabytes=64, chec
 
 
 class FiguresReport(TypedDict):
-    """What the page of the paper's figures says: how many `images` they show, a line on each network they are of.
+    """What the page of the paper's figures says of them.
 
-    low_bits: of Figure 4's networks.
+    images: how many they show. made: a line on each network that they were drawn from. low_bits: bits of Figure 4's.
     """
 
     network: Word

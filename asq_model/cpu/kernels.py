@@ -32,7 +32,7 @@ Kernel = Callable[..., None]
 
 @cache
 def load_kernels() -> dict[str, Kernel] | None:
-    """The kernels by name; None where no C compiler is (`CC`, or `cc`), or it does not make what loads here.
+    """The kernels by name; None where there is no C compiler (`CC`, or `cc`), or what it makes does not load here.
 
     They are compiled anew for each process, which takes a third of a second: what lies in a folder that others write to
     is not to be loaded.

@@ -20,7 +20,7 @@ from asq_model.studies.integer_parity import BATCH, compare_network
 from asq_model.studies.integer_parity_page import render_network
 
 RANDOM_INPUTS, SEED = 256, 7
-NO_LABELS = "Right is what torch says: the inputs have no labels."
+NO_LABELS = "The inputs have no labels: an image counts as right where its class is torch's."
 
 
 def first_range(network: fx.GraphModule) -> tuple[float, float]:

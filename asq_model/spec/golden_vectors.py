@@ -49,8 +49,8 @@ Entry = TypeVar("Entry", LayerEntry, MapsEntry)
 def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
     """The units that a layer's vectors are for.
 
-    They are all that have that width (at 7 and 8 bits the uniform ones only), and one of the trained level set where
-    those have it not. kind: of the exponential level sets.
+    These are all units of the weights' width (at 7 and 8 bits the uniform ones only), and one that multiplies the
+    trained level set where none of those does. kind: of the units with exponential level sets.
     """
     bits = trained.bits
     names = [unit for unit in GOLDEN_UNITS if MIN_BITS[FAMILY_OF_UNIT[unit]] <= bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]

@@ -31,9 +31,11 @@ SUFFIX = "(-[a-z0-9]{1,40})?"
 @click.command(epilog="Example: asq-post reproduce 1")
 @click.argument("number", type=Integer(1, 5), metavar="TABLE")
 @DATA
-@click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights: a file, or for 2 a folder.")
+@click.option(
+    "--from", "start", type=CHECKPOINT, help="Full-precision weights: a file, or a folder with a file for each network."
+)
 @click.option("--network", help="Train this network in place of the paper's, such as resnet8.")
-@click.option("--full-epochs", type=EPOCHS, help="Epochs in full precision, without --from (4, 5).")
+@click.option("--full-epochs", type=EPOCHS, help="Tables 4 and 5 without --from: epochs in full precision.")
 @click.option("--epochs", type=Integer(1, MOST_EPOCHS), help="Epochs quantised.  [default: as the paper has it]")
 @click.option("--seeds", type=Integer(1, 1000), default=1, show_default=True, help="Runs of each row.")
 @click.option("--jobs", type=Integer(1, MOST_PROCESSES), default=1, show_default=True, help="Runs side by side.")

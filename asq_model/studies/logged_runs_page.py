@@ -47,8 +47,8 @@ def introduction(logs: dict[str, Log]) -> list[str]:
     return [
         f"Every training in the records behind {pages}, made from them by `make pages`. *Seconds* are those"
         " that a run took; of runs side by side on one device each counts the whole time. *Right* is the number of test"
-        " images classified correctly, of *trials* that of training images held back. A checkpoint is named by the"
-        " first digits of its digest. A dash: not kept."
+        " images classified correctly; in *trials*, of training images that were held back. A checkpoint is named by"
+        " the first digits of its digest. A dash: not kept."
     ]
 
 

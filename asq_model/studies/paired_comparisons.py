@@ -41,7 +41,7 @@ def spread(groups: Groups, precision: str) -> tuple[float, int]:
     """The standard deviation of runs about what their line and their seed let expect, and the degrees of freedom.
 
     precision: of the lines, such as W4A4. What is expected is fitted by least squares to lines and seeds, so that what
-    a seed does to every line counts for none. Lines with a run that collapsed are left out.
+    a seed does to all lines alike is no part of the deviation. Lines with a run that collapsed are left out.
     """
     rows = [row for row in groups if row.precision == precision and not fallen(groups[row])]
     seeds = sorted({number for row in rows for number in groups[row]})
@@ -114,8 +114,8 @@ def mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
 def holm(tests: Sequence[PairedTest]) -> list[Interval]:
     """The interval of each test, by Holm's steps.
 
-    The k-th smallest p is set against its share of what all m may err, 1/(m − k + 1); after the first that fails, none
-    is decided.
+    The k-th smallest of m values of p is compared with (1 − `CONFIDENCE`)/(m − k + 1); from the first that is larger
+    on, nothing is decided.
     """
     from scipy.stats import t
 

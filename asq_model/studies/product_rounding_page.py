@@ -134,8 +134,8 @@ def render_page(study: ArithmeticStudy, results: str) -> str:
         " layer sums the products of that unit (`asq_model/spec/mac.py`), and one scale turns the sum into a"
         " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (−1: to even"
         " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
-        " neighbour. Nothing was trained again for it: the rounding is one that the network has not seen, but where"
-        " it says *trained with F*: there torch rounded the products so too, in both directions of training.",
+        " neighbour. No network has seen the rounding in training, except those marked *trained with F*: torch rounded"
+        " their products to F fraction bits in training, too.",
         "",
         *([study["note"], ""] if study["note"] else []),
         *(line for note in yardsticks(row["data"] for row in rows) for line in (note, "")),

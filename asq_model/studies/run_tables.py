@@ -129,7 +129,7 @@ def do_run(study: Study, network: str, row: PaperRow, seed: int, bar: Bar) -> St
 
 
 def record_of(network: str, row: PaperRow, seed: int) -> RunTask:
-    """Write one of a study's tasks as its record has it."""
+    """One of a study's tasks in the form that its record has."""
     return {
         "network": network,
         "bits": row.bits,

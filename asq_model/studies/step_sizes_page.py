@@ -108,11 +108,13 @@ def steps_table(networks: list[NetworkSteps]) -> list[str]:
 
 
 def compared_steps(one: NetworkSteps, other: NetworkSteps) -> str:
-    """How many times the steps of another network a network's are, in words."""
+    """By which factors the steps of one network differ from those of another, in words."""
     names = common_layers([one, other])
     ratios = [mean_step(one["layers"][name]) / mean_step(other["layers"][name]) for name in names]
     typical = exp(mean(abs(log(ratio)) for ratio in ratios))
-    return f"{min(ratios):.2f} to {max(ratios):.2f} times {other['method']}'s (typically {typical:.2f} apart)"
+    return (
+        f"{min(ratios):.2f} to {max(ratios):.2f} times {other['method']}'s (typically a factor of {typical:.2f} apart)"
+    )
 
 
 def sentences(title: str, networks: list[NetworkSteps]) -> Iterator[str]:
@@ -149,9 +151,9 @@ def render_page(report: StepsReport) -> str:
         ["# Where training leaves the steps of activations"],
         [
             "Made by `asq-post steps`: the step of each low-bit layer, at the mean β where it has an adapter, over the"
-            f" first {images} test images. β's spread is its standard deviation over its mean; how far steps are apart"
-            " typically is a geometric mean. The gradient of LSQ's"
-            " step is multiplied by 1/√(N·p), that of LSQ-unscaled by nothing, as β's is"
+            f" first {images} test images. β's spread is its standard deviation over its mean. The typical factor"
+            " between two networks' steps is the geometric mean of the larger step over the smaller. The gradient of"
+            " LSQ's step is multiplied by 1/√(N·p); the gradients of LSQ-unscaled's step and of β are not scaled"
             " ([what that does to accuracy](trained-out.md#does-asq-gain-by-adapting))."
         ],
         yardsticks(network["data"] for network in report["networks"]),

@@ -135,8 +135,8 @@ def printed_section(study: StudyResults) -> Iterator[str]:
     networks = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
     yield "## What the paper prints"
     yield (
-        "Top-1 accuracy in percent, top-5 in brackets where it is printed. Some names are pictures, which the text"
-        " that we have lacks; LSQ and APOT are found by what is said beside the tables."
+        "Top-1 accuracy in percent, top-5 in brackets where it is printed. Some methods' names are pictures in the"
+        " paper and missing in its text; which lines are LSQ's and APOT's follows from what is said beside the tables."
     )
     yield "\n".join(printed_table(networks))
     if study["table"] == 4:

@@ -33,7 +33,7 @@ def test_steps_are_told_at_the_mean_beta():
     lines = steps_table([LSQ, ASQ])
     assert lines[2:] == ["| a | 0.500 | 1.000 | 2.00 | 10.0 |", "| b | 0.250 | 0.500 | 1.00 | 0.0 |"]
     (said,) = sentences("T", [LSQ, ASQ])
-    assert said.startswith("- **T**: ASQ's steps are 2.00 to 2.00 times LSQ's (typically 2.00 apart). ")
+    assert said.startswith("- **T**: ASQ's steps are 2.00 to 2.00 times LSQ's (typically a factor of 2.00 apart). ")
     assert "by 0.0 to 10.0 %, 5.0 % on average; it is constant in 1 of 2 layers" in said
     (alone,) = sentences("T", [ASQ])
     assert alone.startswith("- **T**: β of ASQ varies")
