@@ -1,5 +1,6 @@
 """The command `asq`, which measures what adapting the step size costs in hardware."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,11 +10,12 @@ from asq_model.common.files import write_text
 from asq_model.common.option_types import PAGE, PATH, switch
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import write_record
+from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
-from sim.reports.adaptation import adaptation, cycle_rows
-from sim.runner.jobs import Job
+from sim.reports.adaptation import adaptation
+from sim.runner.jobs import Job, Outcome
 from sim.runner.network_units import block_specs
 from sim.simulate_commands import simulate_all
 from sim.workspace import Workspace
@@ -36,7 +38,7 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
     if check:
         return
     from sim.reports.adaptation_areas import area_reports, macs_of
-    from sim.reports.adaptation_page import ASQ, AsqReport, compared, page
+    from sim.reports.adaptation_page import ASQ, asq_report, page
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
@@ -46,28 +48,25 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
     if area:
         macs_of(manifest)  # refuses now what it would refuse after the simulation
-    outcomes = simulate_all([Job(spec, golden) for spec in specs], root, False)
-    failures = [failure for outcome in outcomes for failure in outcome.failures()]
-    if failures:
-        raise InputError(f"{len(failures)} benches failed: {failures[0]}")
+    outcomes = simulate_blocks(golden, specs, root)
     out = out or Workspace(root).report(golden) / "asq.md"
     rows = adaptation(golden, outcomes)
     areas = []
     if area:
         with progress_bar("synthesising") as bar:
             areas = area_reports(manifest, specs, root, bar)
-    report: AsqReport = {
-        "network": manifest["network"],
-        "weight_bits": manifest["weight_bits"],
-        "activation_bits": manifest["activation_bits"],
-        "checkpoint": manifest["checkpoint_digest"],
-        "note": note,
-        "blocks": compared(outcomes),
-        "cycles": cycle_rows(manifest, outcomes),
-        "areas": areas,
-    }
+    report = asq_report(manifest, outcomes, areas, note)
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
     write_record(out.with_suffix(".json"), ASQ, report)
     write_text(out, page(report, picture.name))
     click.echo(out)
+
+
+def simulate_blocks(golden: Path, specs: Sequence[BlockSpec], root: Path) -> list[Outcome]:
+    """Run the benches of blocks on golden vectors. Raises InputError, with the first failure, if one fails."""
+    outcomes = simulate_all([Job(spec, golden) for spec in specs], root, False)
+    failures = [failure for outcome in outcomes for failure in outcome.failures()]
+    if failures:
+        raise InputError(f"{len(failures)} benches failed: {failures[0]}")
+    return outcomes

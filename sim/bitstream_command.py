@@ -45,16 +45,13 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     if products["family"] is None and has_cells(family, choice.mac):
         choice = choice.with_cells(family)
     _, compiled = choice.compile(graph)
-    place = Workspace(root).engine(folder.resolve().name, preset) / "device"
-    verilog = place / "written.v"
+    network = folder.resolve().name
+    place = Workspace(root).engine(network, preset) / "device"
     engine = engine_for_device(compiled, chosen)
-    write_text(verilog, engine_verilog(engine, "engine", f"engine {preset} with the network {folder.resolve().name}"))
+    verilog = engine_verilog(engine, "engine", f"engine {preset} with the network {network}")
     with progress_bar("bitstream") as bar:
         bar.expect(2)
-        if family in FLOWS:
-            use = synthesise_engine(verilog, family, place)
-        else:
-            use = measure_engine(verilog, family, place).total(compiled.spec.pixels)
+        use = count_cells(verilog, family, compiled.spec.pixels, place)
         bar.advance()
         cells = cells_by_name(use) | spram_of(compiled, chosen)
         click.echo(f"{preset}: " + ", ".join(f"{number:,} {name}" for name, number in cells.items()))
@@ -71,6 +68,15 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     if chosen.spram:
         path = write_flash(path, compiled)
     click.echo(path)
+
+
+def count_cells(verilog: str, family: str, lanes: int, place: Path) -> Area:
+    """Synthesise an engine in a folder, as a whole where it is then placed, else by its parts. Raises InputError."""
+    written = place / "written.v"
+    write_text(written, verilog)
+    if family in FLOWS:
+        return synthesise_engine(written, family, place)
+    return measure_engine(written, family, place).total(lanes)
 
 
 def spram_of(compiled: Compiled, preset: Preset) -> dict[str, int]:

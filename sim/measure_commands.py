@@ -82,6 +82,15 @@ def csv_text(rows: list[DesignRow]) -> str:
     return buffer.getvalue()
 
 
+def refuse_useless(units: list[str]) -> None:
+    """Raises InputError for the fraction bits or kinds of level sets that a user asks of units without a choice."""
+    listed = f"--units is {','.join(units)}, none of which has a choice"
+    if not set(units) & set(ROUNDING):
+        refuse_options(listed, "--fracs")
+    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in units):
+        refuse_options(listed, "--kinds")
+
+
 @click.command("sweep", epilog="Example: asq-post sweep --bits 3,4 --units post,uniform-sign")
 @click.option("--bits", default="3,4", show_default=True, help="Weight bits.")
 @click.option("--abits", default="", help="Activation bits.  [default: as the weight's]")
@@ -112,16 +121,12 @@ def sweep_command(
     Takes every design in the product of the lists. Writes OUT/table.json (rows and failures, for `recommend`), the rows
     as table.csv, and Pareto plots.
     """
-    from sim.reports.hardware_plots import draw_sweep
+    from sim.reports.sweep_plots import draw_sweep
 
     wanted_units, wanted_kinds = parse_choices("--units", units, UNITS), parse_choices("--kinds", kinds, KINDS)
     wanted_targets = parse_choices("--targets", targets, TARGETS)
     check_targets("--targets", wanted_targets)
-    listed = f"--units is {units}, none of which has a choice"
-    if not set(wanted_units) & set(ROUNDING):
-        refuse_options(listed, "--fracs")
-    if not any(FAMILY_OF_UNIT[unit] in EXPONENTIAL for unit in wanted_units):
-        refuse_options(listed, "--kinds")
+    refuse_useless(wanted_units)
     grid = grid_of(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
@@ -136,8 +141,8 @@ def sweep_command(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
     result = measure_all(tasks_of(grid, wanted_targets, how.golden, how.seeds, how.liberty), how)
-    write_text(out / "table.csv", csv_text(result.rows))
     write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
+    write_text(out / "table.csv", csv_text(result.rows))
     draw_sweep(result.rows, wanted_targets, out)
     click.echo(out / "table.csv")
 

@@ -31,7 +31,6 @@ from sim.workspace import Workspace
 PIXELS = 32  # a row of ResNet-8's largest maps
 LANE_SIZES = ((8, 3), (8, 4), (16, 3), (16, 4))  # programs, terms of each a cycle
 FILL = 24  # cycles in which a layer's first terms and last sums are on their way
-TOP = "term_lane"
 PROGRAM_FAMILY = "xc7"  # whose cells lanes are made of
 
 
@@ -145,9 +144,10 @@ def map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> M
 def measure_lane(terms: int, spec: EngineSpec, root: Path) -> Area:
     """Measure the cells of a lane of 7-series. Raises InputError."""
     lane = TermLane(terms, spec.mac.activation_bits, spec.sum_bits)
-    verilog = Workspace(root).verilog_file(f"{TOP}_{terms}_{spec.mac.activation_bits}_{spec.sum_bits}")
-    write_text(verilog, to_verilog(lane, TOP, f"a lane of {terms} terms a cycle"))
-    return measure_area(verilog, TOP, PROGRAM_FAMILY, False, root)
+    top = f"term_lane_{terms}_{spec.mac.activation_bits}_{spec.sum_bits}"  # of its size, as is the area kept by it
+    verilog = Workspace(root).verilog_file(top)
+    write_text(verilog, to_verilog(lane, top, f"a lane of {terms} terms a cycle"))
+    return measure_area(verilog, top, PROGRAM_FAMILY, False, root)
 
 
 def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermProgram]:

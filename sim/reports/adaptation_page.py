@@ -3,8 +3,9 @@
 from typing import TypedDict
 
 from asq_model.common.records import Count, Line, Schema, Text, Width, Word
+from asq_model.spec.golden_manifest import Manifest
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_table
+from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_rows, cycle_table
 from sim.reports.adaptation_areas import AreaReport, area_lines
 from sim.runner.jobs import Outcome
 
@@ -53,6 +54,20 @@ def compared(outcomes: list[Outcome]) -> list[Compared]:
         }
         for outcome in outcomes
     ]
+
+
+def asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaReport], note: str) -> AsqReport:
+    """The content of the page on a network, from its manifest, the outcomes of its blocks' benches, and their areas."""
+    return {
+        "network": manifest["network"],
+        "weight_bits": manifest["weight_bits"],
+        "activation_bits": manifest["activation_bits"],
+        "checkpoint": manifest["checkpoint_digest"],
+        "note": note,
+        "blocks": compared(outcomes),
+        "cycles": cycle_rows(manifest, outcomes),
+        "areas": areas,
+    }
 
 
 def page(report: AsqReport, picture: str) -> str:

@@ -1,7 +1,7 @@
 """The pictures of the hardware page, as SVG whose text and axes take the colour of the page around them."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from asq_model.common.files import write_text
 from sim.explore.design_rows import DesignRow
 from sim.explore.ranking import front
-from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
 from sim.reports.name_points import line_boxes, name_points
 
@@ -34,7 +33,6 @@ def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, l
     """
     import matplotlib
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
     matplotlib.rcParams["svg.fonttype"] = "none"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
@@ -54,6 +52,14 @@ def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, l
         for text in (axis.xaxis.label, axis.yaxis.label, axis.title):
             text.set_color(INK)
             text.set_size(TEXT["axis"])
+    add_legend(figure, bars)
+    return figure, list(axes[:panels])
+
+
+def add_legend(figure: "Figure", bars: str) -> None:
+    """Say below the panels what every mark is. bars: what bars through points are; empty for none."""
+    from matplotlib.lines import Line2D
+
     marks = {name: Line2D([], [], marker=mark, color=colour, lw=0, ms=5) for name, (mark, colour) in MARKS.items()}
     marks["Pareto front"] = Line2D([], [], color=INK, lw=0.8, alpha=FRONT_OPACITY)
     marks["hollow: another is better in both"] = Line2D([], [], marker="o", color=INK, lw=0, ms=5, mfc="none")
@@ -68,7 +74,6 @@ def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, l
         labelcolor=INK,
         frameon=False,
     )
-    return figure, list(axes[:panels])
 
 
 @dataclass(frozen=True)
@@ -195,48 +200,6 @@ def draw_error(panels: dict[str, list[DesignRow]], path: Path, title: str, colum
         for title, rows in panels.items()
     }
     draw(points, path, (title, "LUTs", "error of the results, % of their rms"), False, columns)
-
-
-def panels_of(rows: list[DesignRow], targets: dict[str, str]) -> dict[str, list[DesignRow]]:
-    """Rows of a sweep by panel: designs of one width and form on one target, which alone can be set against each other.
-
-    targets: titles by name. A panel for each target side by side, a line of them for each width and form.
-    """
-    return {
-        f"{title}, {widths[0]} × {widths[1]} bits, {form}": [
-            row for row in rows if (row.widths, row.form, row.target) == (widths, form, target)
-        ]
-        for widths, form in dict.fromkeys((row.widths, row.form) for row in rows)
-        for target, title in targets.items()
-    }
-
-
-def draw_swept(
-    rows: list[DesignRow],
-    titles: dict[str, str],
-    drawn: Callable[[dict[str, list[DesignRow]], Path, str, int], None],
-    path: Path,
-    title: str,
-) -> None:
-    """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays.
-    titles: of targets; title: of the picture.
-    """
-    drawn_targets = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
-    if rows:
-        panels = {title: members for title, members in panels_of(rows, drawn_targets).items() if members}
-        drawn(panels, path, title, len(drawn_targets))
-    else:
-        path.unlink(missing_ok=True)  # of an earlier sweep
-
-
-def draw_sweep(rows: list[DesignRow], targets: list[str], out: Path) -> None:
-    """Pareto plots of a sweep, a panel for each target, width and form of which something can be drawn."""
-    devices = {target: DEVICES[target].title for target in targets if target in DEVICES}
-    families = {target: FPGA_FAMILIES[target].title for target in targets if target in FPGA_FAMILIES}
-    placed = [row for row in rows if row.mhz is not None]
-    counted = [row for row in rows if row.luts is not None]
-    draw_swept(placed, devices, draw_throughput, out / "throughput.svg", THROUGHPUT)
-    draw_swept(counted, families, draw_error, out / "error.svg", ERROR)
 
 
 def draw_accuracy(panels: dict[str, list[Point]], path: Path, title: str) -> None:

@@ -16,12 +16,14 @@ from networks import adapting_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.presets import Preset, engine_spec
+from sim.engine import term_program
 from sim.engine.term_lane import TermLane
 from sim.engine.term_program import (
     by_odd_factor,
     channel_cycles,
     cycles_of,
     map_copies,
+    measure_lane,
     measure_programs,
     network_cycles,
     signed_digits,
@@ -62,6 +64,21 @@ def test_a_network_s_cycles_fall_with_programs_and_terms_and_its_copies_grow() -
     copies = [map_copies(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 4))]
     assert copies[1].copies == 16 * copies[0].copies and copies[1].rows == copies[0].rows
     assert 0 < weight_terms(made.graph, spec) <= 1  # a POST level is one term, or none
+
+
+def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) -> None:
+    """Areas are kept by the module's name: each size is synthesised once, however often they are asked for in turn."""
+    tops = []
+
+    def measure_area(verilog, top, *others):
+        assert f"module {top}(" in verilog.read_text()
+        tops.append(top)
+
+    monkeypatch.setattr(term_program, "measure_area", measure_area)
+    spec = engine_spec(Preset("", channels=4, pixels=2), MAC, 12)
+    for terms in (3, 4, 3):
+        measure_lane(terms, spec, tmp_path)
+    assert len(set(tops)) == 2 and tops[0] == tops[2]
 
 
 def test_products_that_take_no_layer_s_codes_whole_have_no_programs_of_terms(tmp_path) -> None:

@@ -11,9 +11,7 @@ from sim.reports.hardware_plots import (
     Point,
     draw_accuracy,
     draw_error,
-    draw_sweep,
     figure_of,
-    panels_of,
     point_of,
     scatter,
     series,
@@ -21,6 +19,7 @@ from sim.reports.hardware_plots import (
 )
 from sim.reports.hardware_report import smallest_of_each
 from sim.reports.html import inlined
+from sim.reports.sweep_plots import draw_sweep, panels_of
 
 
 def point(title: str, x: float, y: float, unit: str = "post", spread: float | None = None) -> Point:
