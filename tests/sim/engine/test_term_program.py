@@ -75,7 +75,7 @@ def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) ->
         tops.append(top)
 
     monkeypatch.setattr(term_program, "measure_area", measure_area)
-    spec = engine_spec(Preset("", channels=4, pixels=2), MAC, 12)
+    spec = engine_spec(Preset("", 8, 2), adapting_network(MAC).graph, MAC, 16)
     for terms in (3, 4, 3):
         measure_lane(terms, spec, tmp_path)
     assert len(set(tops)) == 2 and tops[0] == tops[2]
