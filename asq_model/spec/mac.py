@@ -19,10 +19,10 @@ uniform-…          other circuits for uniform weights, see `hw.multipliers`: -
 serial             as uniform, one weight bit a cycle
 =================  ===================================================================================
 
-`post` with frac = −1 has a table of round(√2·a/2), as wide as a itself, shifted one place further; results are
+`post` with frac = -1 has a table of round(√2·a/2), as wide as a itself, shifted one place further; results are
 integers then, as with frac = 0.
 
-Error of `post`: the table is off by at most ½, so a product by at most 2^⌊(M−2)/2⌋ / 2 (frac = −1: twice that), and an
+Error of `post`: the table is off by at most ½, so a product by at most 2^⌊(M−2)/2⌋ / 2 (frac = -1: twice that), and an
 N-term sum by N times that, in units of the result (see `product_error`). Error of `post-exact`: at most ½ per dot
 product.
 

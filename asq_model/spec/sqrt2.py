@@ -8,7 +8,7 @@ from asq_model.spec.fixed_point import INT64, checked_integers
 
 
 def times_sqrt2(x: int, frac: int) -> int:
-    """round(x · √2 · 2^frac), exact for every integer x and frac ≥ −1. There are no ties, √2 being irrational.
+    """round(x · √2 · 2^frac), exact for every integer x and frac ≥ -1. There are no ties, √2 being irrational.
 
     With r = |x|·√2·2^frac, round(r) = floor((floor(2r) + 1) / 2) and floor(2r) = isqrt(8·x²·4^frac).
     """

@@ -132,7 +132,7 @@ def render_page(study: ArithmeticStudy, results: str) -> str:
         "",
         "Trained networks, run once in each arithmetic: *fake-quantised* is torch's own; in the others every low-bit"
         " layer sums the products of that unit (`asq_model/spec/mac.py`), and one scale turns the sum into a"
-        " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (−1: to even"
+        " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (-1: to even"
         " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
         " neighbour. No network has seen the rounding in training, except those marked *trained with F*: torch rounded"
         " their products to F fraction bits in training, too.",

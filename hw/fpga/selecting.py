@@ -36,7 +36,7 @@ class Selection:
 
 
 def selection_of(mac: MacSpec, odd_first: bool) -> Selection:
-    """The choices of a unit. odd_first: √2·a of frac = −1 is shifted before all else."""
+    """The choices of a unit. odd_first: √2·a of frac = -1 is shifted before all else."""
     shift_bits = 2 if mac.weight_bits == 4 else 1
     if mac.unit == "post":
         place = mac.result_frac - mac.frac_bits if odd_first else 0

@@ -94,7 +94,7 @@ class PostProduct(PotProduct):
     """`post`, Eq. 18: half-exponent n selects a·2^frac (n even) or round(√2·a·2^frac) (n odd), and a shift by n >> 1
     serves both.
 
-    With frac = −1 the root is that of a/2, no wider than a, and shifted one place further. `post-three-halves` selects
+    With frac = -1 the root is that of a/2, no wider than a, and shifted one place further. `post-three-halves` selects
     2a or 3a instead.
     """
 

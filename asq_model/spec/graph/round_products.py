@@ -18,7 +18,7 @@ from asq_model.spec.sqrt2 import sqrt2_table
 def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
     """What stands for √2·a · 2^max(frac, 0) of each code a: int64, from the code −largest to the largest.
 
-    frac: fraction bits of the look-up table; −1 is a table of √2·a/2. Hardware multiplies unsigned codes only: a signed
+    frac: fraction bits of the look-up table; -1 is a table of √2·a/2. Hardware multiplies unsigned codes only: a signed
     one is moved by 2^(code_bits − 1), and what that adds to a sum is subtracted again, its root's rounding included.
     """
     table = sqrt2_table(np.arange(1 << code_bits), frac) << max(-frac, 0)

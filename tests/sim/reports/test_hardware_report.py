@@ -190,7 +190,7 @@ def test_the_page_opens_with_three_sentences():
 
 # Of the paper, of circuits and of what is counted; no figure of a measurement.
 NO_FIGURES = (
-    r"8 × 8|16 × 16|array16x16|F = −1|3/2|√2|[23]·?a|0 … 3|\b[46]-input|LUT\d|iCE40|ECP5|ecp5|NAND2|KNOWN=1"
+    r"8 × 8|16 × 16|array16x16|F = -1|3/2|√2|[23]·?a|0 … 3|\b[46]-input|LUT\d|iCE40|ECP5|ecp5|NAND2|KNOWN=1"
     r"|7-series|1\.00 is bold|[Bb]elow 1\b|1 \+ its fan-out"
 )
 
