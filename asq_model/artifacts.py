@@ -72,7 +72,7 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
             click.echo(f"{out} is up to date", err=True)
             return out
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)
-    from asq_model.export.golden_layers import export
+    from asq_model.export.golden_checkpoint import export
 
     export(checkpoint, out, data_folder)
     return out

@@ -7,7 +7,7 @@ from asq_model.common.errors import InputError, check_choice
 from asq_model.config.layer_config import LayerConfig, layer_config
 from asq_model.config.recipe import Recipe
 from asq_model.spec.asq_blocks import BLOCKS
-from asq_model.spec.golden_vectors import layer_units
+from asq_model.spec.golden_units import layer_units
 from asq_model.spec.mac import MacSpec
 
 

@@ -183,7 +183,7 @@ def small_checkpoint(small_recipe, made_once) -> Path:
 @pytest.fixture(scope="session")
 def small_golden(small_checkpoint, made_once) -> Path:
     def make(path):
-        from asq_model.export.golden_layers import export
+        from asq_model.export.golden_checkpoint import export
 
         export(small_checkpoint, path)
 

@@ -24,7 +24,7 @@ KEPT = {
     "a checkpoint": (["asq_model.training.train"], fingerprints.TRAINING_SOURCES, STORAGE),
     "a network in integers": (["asq_model.export.network_graph"], fingerprints.EXPORT_SOURCES, STORAGE),
     "a simulated network": (["sim.engine.simulate_network"], [*simulate_network.SOURCES, *GENERATOR], STORAGE),
-    "golden vectors": (["asq_model.export.golden_layers"], fingerprints.EXPORT_SOURCES, STORAGE),
+    "golden vectors": (["asq_model.export.golden_checkpoint"], fingerprints.EXPORT_SOURCES, STORAGE),
     "emitted Verilog": (["hw.emit", "hw.catalogue", "hw.cycle_counter"], GENERATOR, STORAGE),
     "a row of a comparison": (
         ["sim.explore.measure_design"],
@@ -98,7 +98,7 @@ def test_a_source_that_is_left_out_is_seen():
     seen = left_out(["sim.explore.measure_design"], [*without, *GENERATOR], STORAGE)
     assert seen == ["sim/explore/design.py"]
     without = [source for source in fingerprints.EXPORT_SOURCES if source.name != "spec"]
-    assert "asq_model/spec/levels.py" in left_out(["asq_model.export.golden_layers"], without, STORAGE)
+    assert "asq_model/spec/levels.py" in left_out(["asq_model.export.golden_checkpoint"], without, STORAGE)
 
 
 def test_every_source_is_there():

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from asq_model.common.files import fingerprint, source_paths
 from asq_model.config.recipe import Recipe
 
-# What a checkpoint and golden vectors depend on: all that `train.py` and `golden_layers.py` import, by a test.
+# What a checkpoint and golden vectors depend on: all that `train.py` and `golden_checkpoint.py` import, by a test.
 TRAINING_PARTS = "config", "cpu", "datasets", "distributed.py", "networks", "quantisation", "spec", "training"
 TRAINING_SOURCES = source_paths(*(f"asq_model/{name}" for name in TRAINING_PARTS))
 EXPORT_SOURCES = [*TRAINING_SOURCES, *source_paths("asq_model/export")]

@@ -1,4 +1,4 @@
-"""Golden vectors of a whole network, from a trained checkpoint: what its layers really multiply, on held-out images.
+"""Golden vectors of a whole network: what its layers really multiply, on images that it is given.
 
 A folder of them holds one file of dot products and one of feature maps for each layer, and the manifest.
 """
@@ -16,35 +16,25 @@ from torch import nn
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, sha256_file
 from asq_model.common.tensor_file import digest
-from asq_model.config.fingerprints import EXPORT_IMAGES, EXPORT_SEED, export_fingerprint
+from asq_model.config.fingerprints import EXPORT_SEED
 from asq_model.config.layer_config import LayerConfig
-from asq_model.config.recipe import Recipe
-from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_maps import make_all_maps
-from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
+from asq_model.export.integer_graph import make_graph
 from asq_model.export.layer_vectors import make_layer_vectors
 from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
-from asq_model.quantisation.mac_unit_layers import on_unit
 from asq_model.quantisation.observe import Example, check_example, evaluating, observe_inputs
-from asq_model.spec.golden_manifest import Accuracy, LayerContent, LayerEntry, LayerFile, Manifest, check_about
+from asq_model.spec.golden_checks import check_about
+from asq_model.spec.golden_manifest import LayerContent, LayerEntry, LayerFile, Manifest
 from asq_model.spec.golden_vectors import FORMAT, GRAPH_FILE, invalidate, write_layer, write_manifest
 from asq_model.spec.graph.file import write_graph
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.levels import EXPONENTIAL, KINDS
-from asq_model.spec.mac import MacSpec
-from asq_model.training.evaluate import count_correct
-from asq_model.training.load import as_arrays, load_quantised
+from asq_model.training.load import as_arrays
 from asq_model.training.monitor import observe_layer_states
 
 NamedVectors = tuple[str, dict[str, np.ndarray], LayerContent]  # a layer's name, arrays and manifest entry
-
-
-def count_post_correct(path: Path, split: Split, frac: int) -> int:
-    """Count the images that a checkpoint's network classifies correctly with the rounded products of unit `post`."""
-    model, _ = load_quantised(path)
-    return count_correct(on_unit(model, "post", frac), split)
 
 
 def check_layers(model: nn.Module) -> None:
@@ -184,36 +174,3 @@ def export_network(
     written = cast(Manifest, manifest | (about or {}))
     write_manifest(folder, written)
     return written
-
-
-def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> Manifest:
-    """Write golden vectors of a checkpoint to a folder, on the first images of its test set; return the manifest.
-
-    `data_folder` is for datasets that are not built in. Raises InputError.
-    """
-    model, config = load_quantised(checkpoint)
-    recipe = Recipe.from_record(config["recipe"])
-    dataset = load_dataset(recipe.data, data_folder)
-    test = dataset.test
-    test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
-    images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
-    accuracy: Accuracy = {
-        "test_images": config["test_images"],
-        "full_precision_correct": config["full_precision_correct"],
-        "quantised_correct": config["quantised_correct"],
-    }
-    if recipe.family == "post" and config["test_images"] == len(test):
-        frac = MacSpec().frac_bits
-        accuracy |= {"post_frac": frac, "post_correct": count_post_correct(checkpoint, test, frac)}
-    about = {
-        "fingerprint": export_fingerprint(config["digest"]),
-        "checkpoint_sha256": sha256_file(checkpoint),
-        "checkpoint_digest": config["digest"],
-        "network": config["network"],
-        "accuracy": accuracy,
-    }
-    graph = samples = None
-    if isinstance(dataset.train, MemorySplit) and isinstance(test, MemorySplit):
-        train = dataset.train.part(torch.arange(min(len(dataset.train), CALIBRATION_IMAGES)))
-        graph, samples = try_graph(model, train.scaled(train.images), train.scaled), test.images.numpy()
-    return export_network(model, images, folder, about, graph, samples)

@@ -18,7 +18,7 @@ from asq_model.export.weight_codes import Weights, has_all, quantise_for_units
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.golden_manifest import LayerContent, UnitEntry, stored_spec
-from asq_model.spec.golden_vectors import layer_units
+from asq_model.spec.golden_units import layer_units
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
 

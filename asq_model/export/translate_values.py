@@ -1,4 +1,4 @@
-"""What torch's operations on values become: layers, batch norm, sums, constants, joined maps."""
+"""What torch's operations on values become: batch norm, sums, constants, joined maps."""
 
 from typing import Any
 
@@ -46,10 +46,6 @@ def add_affine(translator: Translator, node: fx.Node, value: Value, factor: np.n
     name, where = translator.claim_name(node), translator.where(node)
     affine = Affine(name, (value.operation,), where, node.name, factor, offset)
     translator.add(node, affine, value.maps, value.axes)
-
-
-def translate_layer(translator: Translator, node: fx.Node) -> None:
-    translator.add_layer(node)
 
 
 def translate_batch_norm(translator: Translator, node: fx.Node) -> None:
@@ -173,8 +169,6 @@ def translate_identity(translator: Translator, node: fx.Node) -> None:
 
 IDENTITIES = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "clone", "contiguous", "detach")
 VALUES: dict[str, Handler] = {
-    "layer": translate_layer,
-    "quantise": translate_layer,
     "batch_norm": translate_batch_norm,
     "add": translate_add,
     "sub": translate_subtract,

@@ -1,8 +1,8 @@
 """Translate torch's nodes into operations on maps, one at a time, keeping track of where each tensor's axes lie.
 
 A tensor [N, ...] of torch is kept as maps [N, channels, rows, columns]: permuting its axes, or adding and removing axes
-of size 1, changes nothing there. What each of torch's operations becomes is in `translate_values.py`,
-`translate_activations.py`, `translate_shapes.py` and `translate_pools.py`.
+of size 1, changes nothing there. What each of torch's operations becomes is in `translate_layers.py`,
+`translate_values.py`, `translate_activations.py`, `translate_shapes.py` and `translate_pools.py`.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.operations import Given, Layer, Move, Operation, RoundActivations
-from asq_model.quantisation import ActivationQuantiser
-from asq_model.quantisation.layers import QuantLinear
-from asq_model.quantisation.quantised import Quantised
+from asq_model.export.operations import Given, Move, Operation
 from asq_model.spec.graph.movement import Reshape
 
 Axes = tuple[int | None, ...]  # for each axis of a tensor but the batch that of the maps; None: one of size 1
@@ -69,6 +66,7 @@ class Translator:
     def translate_call(self, node: fx.Node) -> None:
         """Translate a call of one of torch's operations."""
         from asq_model.export.translate_activations import ACTIVATIONS
+        from asq_model.export.translate_layers import LAYERS
         from asq_model.export.translate_pools import POOLS
         from asq_model.export.translate_shapes import SHAPES
         from asq_model.export.translate_values import VALUES
@@ -79,7 +77,7 @@ class Translator:
             return
         if name in IGNORED or not isinstance(node.meta.get("val"), (Tensor, list, tuple)):
             return
-        handlers = VALUES | ACTIVATIONS | SHAPES | POOLS
+        handlers = LAYERS | VALUES | ACTIVATIONS | SHAPES | POOLS
         handler = handlers.get(name) or handlers.get(name.removesuffix("_"))
         if handler is None:
             self.refuse(node, "has no integer form here")
@@ -188,34 +186,6 @@ class Translator:
         """Raises InputError that names an operation and where it stands."""
         where = self.where(node)
         raise InputError(f"operation {operation_name(node)}{f' ({where})' if where else ''} {why}")
-
-    def add_layer(self, node: fx.Node) -> None:
-        """Translate a quantised layer or a quantiser that stands alone."""
-        index = node.args[1]
-        assert isinstance(index, int)
-        name, module = self.modules[index]
-        value = self.value(node, node.args[0])
-        if isinstance(module, ActivationQuantiser):
-            positions = value.maps[1] * value.maps[2]
-            inputs, where = (value.operation,), self.where(node)
-            self.add(
-                node,
-                RoundActivations(self.claim(name), inputs, where, node.name, module, positions),
-                value.maps,
-                value.axes,
-            )
-            return
-        assert isinstance(module, Quantised)
-        inner = len(value.axes) - 1
-        axes = (*range(1, inner + 1), 0) if isinstance(module, QuantLinear) else tuple(range(inner + 1))
-        value = self.arrange(node, value, axes)
-        sizes = tuple(int(size) for size in node.meta["val"].shape[1:])
-        maps = list(value.maps)
-        for axis, size in zip(axes, sizes, strict=True):
-            maps[axis] = size
-        positions = value.maps[1] * value.maps[2]
-        layer = Layer(self.claim(name), (value.operation,), self.where(node), node.name, module, positions)
-        self.add(node, layer, (maps[0], maps[1], maps[2]), axes)
 
 
 def operation_name(node: fx.Node) -> str:

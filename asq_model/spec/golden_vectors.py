@@ -25,18 +25,17 @@ from asq_model.common.files import (
     write_json,
 )
 from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpack_arrays
+from asq_model.spec.golden_checks import checked_manifest
 from asq_model.spec.golden_manifest import (
     GraphFile,
     LayerEntry,
     LayerFile,
     Manifest,
     MapsEntry,
-    checked_manifest,
     spec_of,
 )
-from asq_model.spec.levels import EXPONENTIAL, MAX_BITS, MIN_BITS, LevelSet
+from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.units import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
@@ -44,29 +43,6 @@ GRAPH_FILE = "graph.safetensors"  # the network in integers, beside its vectors
 MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
 Arrays = dict[str, np.ndarray]
 Entry = TypeVar("Entry", LayerEntry, MapsEntry)
-
-
-def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
-    """The units that a layer's vectors are for.
-
-    These are all units of the weights' width (at 7 and 8 bits the uniform ones only), and one that multiplies the
-    trained level set where none of those does. kind: of the units with exponential level sets.
-    """
-    bits = trained.bits
-    names = [unit for unit in GOLDEN_UNITS if MIN_BITS[FAMILY_OF_UNIT[unit]] <= bits <= MAX_BITS[FAMILY_OF_UNIT[unit]]]
-    if trained.kind == "sign-magnitude":
-        names.append(SIGN_MAGNITUDE[0])
-    return [
-        MacSpec(
-            unit,
-            bits,
-            activation_bits,
-            kind if FAMILY_OF_UNIT[unit] in EXPONENTIAL else "",
-            depth=depth,
-            signed_activation=signed,
-        )
-        for unit in names
-    ]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
-from asq_model.export.golden_layers import count_post_correct, export, export_network
+from asq_model.export.golden_checkpoint import count_post_correct, export
+from asq_model.export.golden_layers import export_network
 from asq_model.export.weight_codes import least_squares_codes
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observe_inputs

@@ -15,7 +15,8 @@ from mutants import FUZZED, ODD, damaged, mutants, read_or_refused
 from asq_model.common.errors import InputError
 from asq_model.common.files import sha256_file
 from asq_model.spec import golden_vectors
-from asq_model.spec.golden_manifest import checked_manifest, stored_spec
+from asq_model.spec.golden_checks import checked_manifest
+from asq_model.spec.golden_manifest import stored_spec
 from asq_model.spec.golden_vectors import MANIFEST, manifest_digest, read_golden, read_manifest, read_maps, write_layer
 from asq_model.spec.mac import MacSpec
 

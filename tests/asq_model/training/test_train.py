@@ -53,7 +53,7 @@ def in_another_process(code, *words):
 
 @pytest.mark.exhaustive
 def test_golden_vectors_are_the_same_bytes_in_another_process(small_checkpoint, small_golden, tmp_path):
-    code = "import sys; from pathlib import Path; from asq_model.export.golden_layers import export\n"
+    code = "import sys; from pathlib import Path; from asq_model.export.golden_checkpoint import export\n"
     in_another_process(f"{code}export(*map(Path, sys.argv[1:]))", small_checkpoint, tmp_path)
     for path in small_golden.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
