@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import PACKAGES, write_text
+from asq_model.common.files import write_text
 from asq_model.common.option_types import PAGE, PATH, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
@@ -15,13 +15,10 @@ from hw.engine_options import check_engine, product_options
 from sim.engine.bitstream import FLOWS
 from sim.engine.engines_page import page
 from sim.engine.engines_report import ENGINES, join_rows
-from sim.engine.engines_table import energies_of
 from sim.engine.measure_row import EngineTask, check_tasks, measure_row
-from sim.explore.design_rows import REPORT
 from sim.hardware_options import MOST_SEEDS, ROOT
 
 SEEDS = Integer(0, MOST_SEEDS)
-HARDWARE = PACKAGES / "docs" / "results" / "hardware.json"
 
 
 @click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
@@ -55,7 +52,6 @@ def engines(
         allowed = ", ".join(name for name, each in presets().items() if each.family in FLOWS)
         raise InputError(f"--seeds is {seeds}, but open tools do not place --preset {preset}; allowed: {allowed}")
     earlier = read_record(onto, ENGINES) if onto else None
-    energies = energies_of(read_record(HARDWARE, REPORT).rows) if HARDWARE.is_file() else {}
     tasks = [EngineTask(folder, preset, products, images, seeds) for folder in graphs]
     check_tasks(tasks)
     rows = []
@@ -66,5 +62,5 @@ def engines(
             bar.advance()
     report = join_rows(earlier, rows)
     write_record(out.with_suffix(".json"), ENGINES, report)
-    write_text(out, page(report, energies))
+    write_text(out, page(report))
     click.echo(out)

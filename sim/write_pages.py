@@ -12,7 +12,6 @@ from sim.engine.draw_path import draw_path
 from sim.engine.draw_schedule import draw_schedule
 from sim.engine.engines_page import page as engines_page
 from sim.engine.engines_report import ENGINES
-from sim.engine.engines_table import energies_of
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page, headline
 from sim.reports.hardware_report import write_page
@@ -68,12 +67,11 @@ def write_hardware(results: Path, sentences: dict[str, str]) -> list[Path]:
 
 def write_engines(results: Path, sentences: dict[str, str]) -> list[Path]:
     """Write the page on engines, and add what README says of them to `sentences`; nothing without a record."""
-    record, hardware = results / "engines.json", results / "hardware.json"
+    record = results / "engines.json"
     if not record.is_file():
         return []
     report = read_record(record, ENGINES)
-    energies = energies_of(read_record(hardware, REPORT).rows) if hardware.is_file() else {}
-    write_text(record.with_suffix(".md"), engines_page(report, energies))
+    write_text(record.with_suffix(".md"), engines_page(report))
     sentences[engines_findings.BLOCK] = engines_findings.findings(report)
     return [record.with_suffix(".md")]
 

@@ -107,6 +107,7 @@ ENGINE_ROW = {
         }
     ],
     "placed": {"area": AREA_OF_FEW, "clocks": [31.5, 30.25]},
+    "switching": 98.1,
 }
 VALUES = {
     JOB_FILE: {

@@ -2,7 +2,8 @@
 
 from hw.engine.presets import find_preset
 from sim.engine.engines_report import EnginesReport
-from sim.engine.engines_table import MEGAHERTZ, Energies, by_device_and_width, engines_table, main_preset, verdict
+from sim.engine.engines_table import MEGAHERTZ, by_device_and_width, engines_table, main_preset, verdict
+from sim.engine.product_switching import SIDE
 from sim.engine.programs_table import program_verdict, programs_table
 from sim.measure.fpga_families import FPGA_FAMILIES
 
@@ -27,8 +28,9 @@ def legend(report: EnginesReport) -> list[str]:
         "- **Memory blocks** are those that the memories take by their sizes.",
         "- Weights of `uniform-sign` are sign and magnitude. *Bit by bit*: products of one bit of the magnitude, as a"
         " bit-serial multiplier makes them; the bits of a weight are added up one after the other.",
-        "- **Switching**: toggles weighted by fan-out, a proxy of energy, in an array of 8 × 8 of the same products"
-        " ([hardware](hardware.md#energy-by-a-proxy)).",
+        "- **Switching a weight**: toggles weighted by fan-out, a proxy of energy, of multiplying one weight in an"
+        f" array of {SIDE} × {SIDE} of the same products, made of gates ([how](hardware.md#energy-by-a-proxy)). Weights"
+        " and activations are the digits network's, of the same widths. Bit by bit: of all bits together.",
         "- **Top-1**: of the test images, in the integer graph that the engine is compared with. Networks of different"
         " training are no comparison of level sets; [another page](trained-out.md) is.",
         "- **Programs of terms** are the other organisation: a lane adds a few signed terms ±2^k of an output channel a"
@@ -40,8 +42,8 @@ def legend(report: EnginesReport) -> list[str]:
     ]
 
 
-def page(report: EnginesReport, energies: Energies) -> str:
-    """A report in Markdown. energies: of the hardware report (`energies_of`)."""
+def page(report: EnginesReport) -> str:
+    """A report in Markdown."""
     lines = [
         "# Whole engines side by side",
         "",
@@ -53,7 +55,7 @@ def page(report: EnginesReport, energies: Energies) -> str:
     for family, weights, activations, rows in by_device_and_width(report.rows):
         usual = main_preset(rows)
         lines += [f"## W{weights}A{activations} on `{usual}` ({FPGA_FAMILIES[family].title})", "", verdict(rows), ""]
-        lines += [engines_table(rows, energies), ""]
+        lines += [engines_table(rows), ""]
         alike = [row for row in rows if row.preset == usual]
         if programs := programs_table(alike):
             lines += ["The same networks as programs of terms, by schedule.", ""]

