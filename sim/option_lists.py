@@ -4,8 +4,8 @@ from asq_model.common.errors import InputError, shown
 
 
 def parse_choices(option: str, text: str, allowed: tuple[str, ...]) -> list[str]:
-    """Parse a comma-separated list, every word one of those allowed. Raises InputError."""
-    return [parse_choice(option, word, allowed) for word in text.split(",")]
+    """Parse a comma-separated list of words, each once, all of those allowed. Raises InputError."""
+    return [parse_choice(option, word, allowed) for word in dict.fromkeys(text.split(","))]
 
 
 def parse_choice(option: str, word: str, allowed: tuple[str, ...]) -> str:

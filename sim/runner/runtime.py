@@ -7,6 +7,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import locked
+from sim.runner.failures import first_error
 
 HEADER = Path(__file__).with_name("runtime.h")
 RULES = Path(__file__).with_name("runtime.mk")
@@ -23,8 +24,7 @@ def make(words: list[str], folder: Path, log: Path | None = None) -> None:
         with log.open("a") as file:
             file.write(output)
     if done.returncode:
-        lines = [line for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
-        raise InputError(f"make failed in {folder}: {' '.join(lines[:1])}")
+        raise InputError(f"make failed in {folder}: {first_error(output, done.returncode)}")
 
 
 def compile_design(folder: Path, makefile: str, target: str, options: list[str], runtime: Path, log: Path) -> None:
@@ -42,6 +42,17 @@ def compile_design(folder: Path, makefile: str, target: str, options: list[str],
     (folder / PRECOMPILED).unlink(missing_ok=True)
     (folder / PRECOMPILED).symlink_to((runtime / PRECOMPILED).resolve())
     make(["-f", makefile, target, *options], folder, log)
+
+
+def verilate(what: str, words: list[str], folder: Path) -> None:
+    """Let Verilator write the C++ of `what`, for a program that has a `main` of its own; it runs in a folder.
+
+    Raises InputError with its first error.
+    """
+    done = subprocess.run(["verilator", "--cc", "--exe", *words], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        reason = first_error(done.stdout + done.stderr, done.returncode)
+        raise InputError(f"Verilator could not build {what} in {folder}: {reason}")
 
 
 def keep(folder: Path, runtime: Path) -> None:

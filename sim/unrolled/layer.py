@@ -34,6 +34,7 @@ SOURCES = source_paths(
     "sim/vectors/packing.py",
     "sim/runner/verilator.py",
     "sim/runner/runtime.py",
+    "sim/runner/failures.py",
     "asq_model/spec",
 )
 PLACED_ON = "ecp5"

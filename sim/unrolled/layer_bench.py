@@ -12,7 +12,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import reported_os_errors
 from asq_model.spec.fixed_point import signed_width
 from sim.measure.templates import fill_template
-from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
+from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
 from sim.runner.verilator import compiler_version, verilator
 from sim.vectors.packing import packed
 from sim.workspace import Workspace
@@ -25,12 +25,8 @@ OPTIMISATION = [f"OPT_{part}=-O0" for part in ("FAST", "SLOW", "GLOBAL")]  # a r
 
 def build_layer_bench(name: str, source: Path, folder: Path, runtime: Path) -> None:
     """Compile `bench.v` and `main.cpp` in the folder with the module in `source`. Raises InputError."""
-    verilate = ["verilator", "--cc", "--exe", "--top-module", "bench", "--Mdir", ".", "-Wno-fatal", "-Wno-lint"]
-    verilate += [*VERILATOR_OPTIONS, str(source.resolve()), "bench.v", "main.cpp"]
-    done = subprocess.run(verilate, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        errors = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][:1]
-        raise InputError(f"Verilator could not build {name} in {folder}: {''.join(errors)}")
+    options = ["--top-module", "bench", "--Mdir", ".", "-Wno-fatal", "-Wno-lint", *VERILATOR_OPTIONS]
+    verilate(name, [*options, str(source.resolve()), "bench.v", "main.cpp"], folder)
     compile_design(folder, "Vbench.mk", "Vbench", OPTIMISATION, runtime, folder / "build.log")
 
 

@@ -10,6 +10,7 @@ from asq_model.common.files import read_json
 from asq_model.spec.golden_vectors import read_manifest, write_manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.simulation import CYCLES_NOTE, write_reports
+from sim.runner import bench_runner
 from sim.runner.bench_runner import run_job
 from sim.runner.jobs import Job, Outcome
 from sim.workspace import Workspace
@@ -81,6 +82,14 @@ def test_two_networks_in_turn_reuse_the_simulations_of_shared_units(few_golden, 
         assert run_job(replace(job, golden=golden), build_root).passed
     assert all(run_job(replace(job, golden=golden), build_root).cached for golden in (few_golden, other) * 2)
     assert Workspace(build_root).report(few_golden) != Workspace(build_root).report(other)
+
+
+@pytest.mark.xdist_group("negative")
+def test_an_outcome_is_of_one_version_of_cocotb(few_golden, build_root, monkeypatch):
+    job = Job(MacSpec("uniform", 8, 8), few_golden, ("golden",))
+    assert run_job(job, build_root).passed and run_job(job, build_root).cached
+    monkeypatch.setattr(bench_runner, "version", lambda name: "9.9")
+    assert not run_job(job, build_root).cached
 
 
 def test_a_report_after_a_failure_has_nothing_of_an_earlier_run(tmp_path):

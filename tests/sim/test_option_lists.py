@@ -8,6 +8,7 @@ from sim.option_lists import parse_choices, parse_integers
 
 def test_lists():
     assert parse_choices("UNITS", "post,pot", ("post", "pot", "apot")) == ["post", "pot"]
+    assert parse_choices("TARGETS", "xc7,ice40,xc7", ("ice40", "xc7")) == ["xc7", "ice40"]  # no table twice
     assert parse_integers("FRACS", "-1,0,2", -1, 12) == [-1, 0, 2]
     assert parse_integers("SIDES", "", 1, 64) == []
 
