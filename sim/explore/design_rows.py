@@ -120,6 +120,7 @@ def check_row(row: DesignRow) -> None:
 
 
 def check_rows(rows: Iterable[DesignRow]) -> None:
+    """Raises ValueError unless the figures of every row are those of its target."""
     for row in rows:
         check_row(row)
 
@@ -132,6 +133,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 def check_measured(measured: Measured) -> None:
+    """Raises ValueError for a row or a failure that cannot be, as `check_row` and `check_description` say."""
     check_rows(measured.rows)
     for failure in measured.failures:
         check_description(failure)
@@ -158,6 +160,7 @@ class Report(Measured, frozen=True, kw_only=True):
 
 
 def check_report(report: Report) -> None:
+    """Raises ValueError for a report with a row, a failure or a design left out that cannot be."""
     check_measured(report)
     for row in report.left_out:
         check_description(row)

@@ -13,7 +13,7 @@ from sim.explore.design_space import designs, placings
 from sim.explore.measure_design import Task, description
 from sim.measure.fpga_families import DEVICES
 
-# Designs whose weights are powers of √2. `post-sorted` needs its terms in an order of its own, so it is told apart.
+# `post-three-halves` has 3/2 in place of √2. `post-sorted` needs its terms in an order of its own, so it is told apart.
 POST = ("post", "post-three-halves", "post-exact", "post-sorted")
 
 
@@ -27,6 +27,7 @@ class Gain:
 
 
 def is_post(row: Description) -> bool:
+    """Whether a design is one of POST's: its levels are powers of √2, or in their place 3/2 between powers of two."""
     return row.unit in POST
 
 
@@ -36,14 +37,17 @@ def is_alone(row: Description) -> bool:
 
 
 def is_sorted(row: Description) -> bool:
+    """Whether a POST design wants the terms of a dot product in an order of its own."""
     return row.unit == "post-sorted"
 
 
 def is_rival(row: Description) -> bool:
+    """Whether a design is a uniform one that takes a cycle for a product: what POST is compared with."""
     return row.rival
 
 
 def is_serial(row: Description) -> bool:
+    """Whether a design is the bit-serial multiplier."""
     return row.unit == "serial"
 
 

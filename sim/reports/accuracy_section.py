@@ -39,6 +39,7 @@ def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
 
 
 def is_uniform(row: DesignRow) -> bool:
+    """Whether a design's weights are evenly spaced."""
     return row.family == "uniform"
 
 

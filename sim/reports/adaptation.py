@@ -76,8 +76,9 @@ def step_rows(rows: list[AdaptationRow]) -> list[list[str]]:
 
 
 class CycleRow(TypedDict):
-    """Measured cycles of a layer with an adapter: its values a map, the latency of β, cycles from map to map with a
-    fixed step and with the adapter; and the layer's products for one image.
+    """Measured cycles of a layer with an adapter, and its products for one image.
+
+    words: values a map. latency: of β. fixed, adapted: cycles from map to map, with a fixed step and with the adapter.
     """
 
     layer: Line

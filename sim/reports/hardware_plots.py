@@ -28,8 +28,10 @@ MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other 
 
 
 def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, list[Axes]]":
-    """(figure, axes) in the page's colours, `columns` panels beside each other: with one, texts are read on a phone.
-    bars: what bars through points are, for the legend.
+    """A figure in the page's colours, and its axes.
+
+    columns: how many panels are beside each other; with one, texts are read on a phone. bars: what bars through points
+    are, for the legend.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -90,6 +92,7 @@ class Point:
 
 
 def point_of(row: DesignRow, x: float, y: float) -> Point:
+    """A measured design at a place of a picture."""
     return Point(row.title, row.family, row.unit, row.widths, x, y)
 
 
@@ -102,8 +105,9 @@ def series(points: Sequence[Point]) -> dict[str, list[int]]:
 
 
 def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
-    """Draw points, a series for each unit and widths, those on the Pareto front filled and joined. Returns
-    them, these first. A small x is better; of y a high one, or a small one.
+    """Draw points, a series for each unit and widths, and return them; those on the Pareto front are filled and joined.
+
+    They come first of those returned. A small x is better; of y a high one, or a small one.
     """
     best_at = front([(point.x, -point.y if higher_is_better else point.y) for point in points])
     best = sorted(
@@ -158,8 +162,10 @@ def draw(
     columns: int = 1,
     bars: str = "",
 ) -> None:
-    """`scatter` each panel, its points by its title. titles: of the picture and the axes; columns: how many panels are
-    beside each other; bars: what bars are. Raises InputError if it cannot be written.
+    """Draw a picture of panels, the points of each by its title, and write it as SVG.
+
+    titles: of the picture and the axes. columns: how many panels are beside each other. bars: what bars are. Raises
+    InputError if it cannot be written.
     """
     figure, axes = figure_of(len(panels), columns, bars)
     figure.suptitle(titles[0], fontsize=TEXT["title"], color=INK)

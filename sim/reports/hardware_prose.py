@@ -23,8 +23,10 @@ def texts() -> dict[str, str]:
 
 
 def text(name: str, **values: object) -> str:
+    """A piece of the page's prose by its name, with these values in its holes."""
     return texts()[name].strip().format(**values)
 
 
 def widths_text(widths: tuple[int, int]) -> str:
+    """Weight bits and activation bits in words, such as `4 × 8 bits`."""
     return f"{widths[0]} × {widths[1]} bits"

@@ -66,8 +66,9 @@ def pictures(rows: list[DesignRow], folder: Path) -> list[str]:
 
 
 def accuracy_section(rows: list[DesignRow], results: Path, folder: Path) -> list[str]:
-    """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any. Raises
-    InputError for accuracies that were edited.
+    """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any.
+
+    Raises InputError for accuracies that were edited.
     """
     path = results / "arithmetic.json"
     if not path.exists():

@@ -43,9 +43,11 @@ SIDES = tuple(
 def name_points(
     axis: "Axes", names: list[tuple[str, float, float]], bars: "Sequence[Bbox]" = (), avoided: "Sequence[Bbox]" = ()
 ) -> None:
-    """Write each name (text, x, y) beside its point, on the first side where it covers no point, no bar, no name before
-    it and no line to one; one that stands further away has a line to its point. A name that fits nowhere is left out,
-    the tables have it. avoided: covered only by a name that fits nowhere else. The figure's layout has to be known.
+    """Write each name (text, x, y) beside its point, where it covers nothing.
+
+    It stands on the first side where it covers no point, no bar, no name before it and no line to one; a name that
+    stands further away has a line to its point. A name that fits nowhere is left out, the tables have it. avoided:
+    covered only by a name that fits nowhere else. The figure's layout has to be known.
     """
     room = axis.get_window_extent()
     at = [place_of(axis, x, y) for _, x, y in names]
@@ -77,6 +79,7 @@ def name_points(
 
 
 def corners(box: "Bbox") -> Box:
+    """A box of matplotlib as numbers."""
     return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
 
 

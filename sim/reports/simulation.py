@@ -163,8 +163,10 @@ def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[d
 def write_reports(
     folder: Path, manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]
 ) -> list[str]:
-    """Write `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
-    `beta.png`; return what was written. What an earlier run left of the others is taken away.
+    """Write the files of a run's report, and return their names.
+
+    These are `sim.json`, and if every bench passed `throughput.json`, `throughput.md` and, of networks with adapters,
+    `beta.png`. What an earlier run left of the others is taken away.
     """
     written, passed = ["sim.json"], all(outcome.passed for outcome in [*units, *blocks])
     report: dict[str, Any] = {

@@ -29,8 +29,9 @@ def draw_swept(
     path: Path,
     title: str,
 ) -> None:
-    """Draw rows of a sweep with `drawn`, a line of panels for each width and form; without rows, no picture stays.
-    titles: of targets; title: of the picture.
+    """Draw rows of a sweep, a line of panels for each width and form; without rows, no picture stays.
+
+    titles: of targets. drawn: draws the panels. title: of the picture.
     """
     drawn_targets = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
     if rows:

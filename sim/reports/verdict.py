@@ -57,6 +57,7 @@ def gains_on(
 
 
 def ratio_of(value: Gain | None) -> float | None:
+    """The ratio of a gain; None where it is not measured."""
     return None if value is None else value.ratio
 
 
@@ -102,6 +103,7 @@ def fold_outcomes(rows: list[DesignRow]) -> list[tuple[str, str]]:
 
 
 def aims_text() -> str:
+    """The aims in words, such as `1.25 at 4 × 4 bits and 1.6 at 4 × 8 bits`."""
     return " and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items())
 
 
@@ -137,6 +139,7 @@ def serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
 
 
 def serial_lines(rows: list[DesignRow]) -> list[str]:
+    """POST's best unit over the bit-serial multiplier, a line of Markdown for each width."""
     return [
         f"- {widths_text(widths)}, aim {widths[0]}: {ratios(by_target)}"
         for widths, by_target in serial_gains(rows).items()

@@ -13,8 +13,10 @@ from asq_model.common.records import Count, Line, Schema, Word
 
 
 class JobFile(TypedDict):
-    """The file that a bench reads: the unit (`kind`: which bench, `spec`: its parameters), which tests, on which golden
-    vectors and layer of them, the Verilog if it is not the emitted one, and where to write what is found.
+    """The file that a bench reads: which unit it tests, how, and where to write what it finds.
+
+    kind: which bench. spec: the unit's parameters. golden, layer: the golden vectors, and the layer of them if it is
+    one only. verilog: the unit's file, if it is not the emitted one.
     """
 
     kind: Word
@@ -43,8 +45,10 @@ class Counters(TypedDict):
 
 
 class LayerFindings(TypedDict):
-    """What a test found on the golden vectors or maps of one layer: results compared, how many were wrong, the cycle
-    counter; for a block its timing as well, and for the adapter β and step of each map, as integers.
+    """What a test found on the golden vectors or maps of one layer.
+
+    vectors: results compared, of which `failed` were wrong. The hardware's cycle counter follows; of a block its timing
+    as well, and of the adapter β and step of each map, as integers.
     """
 
     layer: Line

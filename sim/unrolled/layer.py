@@ -64,8 +64,10 @@ GRAPH: Schema[AdderGraph] = Schema("adder graph", AdderGraph)
 
 @dataclass(frozen=True)
 class LayerFigures:
-    """What is measured of a layer in one form. luts: by FPGA family, empty where the layer is not synthesised. clock:
-    None where it is not placed, or no placing ended.
+    """What is measured of a layer in one form.
+
+    luts: by FPGA family, empty where the layer is not synthesised. clock: None where it is not placed, or no placing
+    ended.
     """
 
     graph: AdderGraph

@@ -15,10 +15,12 @@ COLUMNS = (
 
 
 def title(case: CaseReport) -> str:
+    """The heading of a case: its layer, its golden vectors and its size."""
     return f"{case['layer']} of {case['golden']}, {case['inputs']} × {case['outputs']}"
 
 
 def table(case: CaseReport) -> str:
+    """The figures of a case in Markdown, a line for each form."""
     lines = []
     for key, row in case["forms"].items():
         cells = {family: f"{luts} ({row['over_uniform'][family]:.2f})" for family, luts in row["luts"].items()}

@@ -15,8 +15,10 @@ LUTS, BITS = tuple(FPGA_FAMILIES), ("cost",)
 
 
 class FormReport(TypedDict):
-    """A layer in one form: adder bits and depth (null: not kept), where it is placed LUTs by family and clock (empty:
-    no placing ended), and by `cost` and family what these are over the rival's.
+    """A layer in one form: its figures, and what they are over the rival's.
+
+    cost, depth: adder bits, and adders in a row; null: not kept. luts, clock: of a layer that is placed, by family, and
+    in MHz, empty where no placing ended. over_uniform: by `cost` and by family.
     """
 
     cost: Positive | None
@@ -38,8 +40,10 @@ class CaseReport(TypedDict):
 
 
 class UnrolledReport(TypedDict):
-    """What was measured of unrolled layers and with what. rounded_apart: the largest share of a layer's results that
-    the short √2 rounds the other way than `post-exact` does. note: what else the page says.
+    """What was measured of unrolled layers and with what.
+
+    rounded_apart: the largest share of a layer's results that the short √2 rounds the other way than `post-exact` does.
+    note: what else the page says.
     """
 
     solver: Word
