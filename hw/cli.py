@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from asq_model.common.errors import InputError, check_choice
+from asq_model.common.files import write_text
 from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Commands, Integer, Switch, refuse_unused
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BLOCKS, PARAMETERS, BlockSpec
@@ -18,6 +19,8 @@ from asq_model.spec.units import UNITS
 from hw.asq.layer_contents import Contents, contents_of, layer_size
 from hw.emit import Spec, emit
 from hw.engine_command import engine
+from hw.fpga import copy_models
+from hw.fusesoc import unit_core
 
 DEFAULT_BITS = 3
 ARRAY_FIELDS = ("rows", "columns", "stages", "fpga_family")  # rows or columns make it an array
@@ -114,9 +117,10 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--layer", help="Blocks with a memory: the layer whose weights it holds at first.")
 @click.option("--out", type=OUTPUT_FOLDER, default=Path("build/verilog"), show_default=True, help="Folder to write.")
 def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **options: Any) -> None:
-    """Write a unit's Verilog and JSON sidecar.
+    """Write a unit's Verilog, JSON sidecar and FuseSoC core.
 
-    Prints both paths. The sidecar describes ports, formats, latency and the product's formula.
+    Prints their paths. The sidecar describes ports, formats, latency and the product's formula. Beside an array of an
+    FPGA family's own cells lie models of the cells.
     """
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     if (golden is None) != (layer is None):
@@ -129,5 +133,14 @@ def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **opti
         operands = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
         refuse_unused(operands, f"--golden is given, and layer {layer} has its own")
         spec, contents = block_for_layer(unit, golden, layer, given)
-    for path in emit(spec, out, contents):
+    verilog, sidecar = emit(spec, out, contents)
+    for path in (verilog, sidecar, *write_core(spec, verilog)):
         click.echo(path)
+
+
+def write_core(spec: Spec | None, verilog: Path) -> list[Path]:
+    """Write a unit's FuseSoC core beside its Verilog, and models of the cells that it is made of; returns all paths."""
+    models = copy_models(spec, verilog.with_suffix(""))
+    core = verilog.with_suffix(".core")
+    write_text(core, unit_core(verilog.stem, verilog, models))
+    return [*models, core]

@@ -16,8 +16,8 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.presets import find_preset
 from hw.engine_options import network_options, read_network
-from hw.fpga import cell_models
-from hw.fusesoc import core_file
+from hw.fpga import copy_models
+from hw.fusesoc import engine_core
 
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
@@ -91,12 +91,9 @@ def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem:
         image = some_image(graph, compiled.spec.value_bits)
     bench, core = beside(stem, "-bench.sv"), beside(stem, ".core")
     write_text(bench, verilog_bench(name, compiled, bench_image(graph, image)))
-    models = []  # of the cells that arrays are made of
-    for model in cell_models(compiled.spec.array):
-        models.append(beside(stem, f"-{model.name}"))
-        write_text(models[-1], model.read_text(encoding="utf-8"))
+    models = copy_models(compiled.spec.array, stem)
     about = f"The network of {stem.name} on an engine"
-    write_text(core, core_file(stem.name, about, name, beside(stem, ".v"), [*models, bench]))
+    write_text(core, engine_core(stem.name, about, name, beside(stem, ".v"), [*models, bench]))
     return [*models, bench, core]
 
 

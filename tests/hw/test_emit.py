@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -17,6 +18,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from hw.catalogue import component
 from hw.emit import emit
+from hw.fusesoc import engine_core
 from hw.sidecar import sidecar_of
 
 
@@ -141,7 +143,7 @@ def test_same_bytes_in_another_process_under_another_hash_seed(tmp_path):
             assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
 
 
-def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
+def test_the_command_prints_all_paths_and_needs_no_torch(tmp_path):
     code = (
         "import sys; sys.argv = ['asq-hw', 'verilog', '--bits', '3', '--out', sys.argv[1]]\n"
         "from hw.cli import cli\n"
@@ -150,7 +152,7 @@ def test_the_command_prints_both_paths_and_needs_no_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(tmp_path / "post_mac_w3a3.v"), str(tmp_path / "post_mac_w3a3.json")]
+    assert done.stdout.split() == [str(tmp_path / f"post_mac_w3a3.{ending}") for ending in ("v", "json", "core")]
     assert all(os.path.exists(path) for path in done.stdout.split())
 
 
@@ -203,3 +205,34 @@ def test_help(process):
     done = process("hw", "verilog", "--help")
     assert done.returncode == 0 and "--signed-act" in done.stdout
     assert process("hw").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "models"),
+    [
+        ((), False),
+        (("--unit", "counter"), False),
+        (("--unit", "quantiser"), False),
+        (("--rows", "2", "--columns", "1", "--family", "ecp5", "--frac", "0"), True),
+    ],
+)
+def test_a_core_names_a_unit_s_files(words, models, tmp_path, command):
+    """Its files lie beside it and have its top module; models of cells only where the flag asks for them."""
+    done = command("hw", "verilog", *words, "--out", tmp_path)
+    *others, core = (Path(line) for line in done.stdout.splitlines())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in (*others, core))
+    head, _, body = core.read_text().partition("\n")
+    said = json.loads(body)
+    (target,) = said["targets"].values()
+    assert head == "CAPI=2:" and said["name"].split(":")[:3] == ["asq-post", "unit", core.stem]
+    assert target["filesets"] == ["rtl", "models ? (models)"][: 1 + models] and target["toplevel"] == core.stem
+    assert f"module {core.stem}(" in (tmp_path / said["filesets"]["rtl"]["files"][0]).read_text()
+    for name in said["filesets"].get("models", {}).get("files", []):
+        assert "module CCU2C" in (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize("name", ["a net: (1).v2", "a-b"])
+def test_a_core_s_name_has_no_character_that_divides_names(name):
+    """The name of a graph's folder is the user's; that of a core has four parts."""
+    text = engine_core(name, "about", "engine", Path("x.v"), [])
+    assert re.fullmatch(r"asq-post:engine:\w+:[\w.]+", json.loads(text.partition("\n")[2])["name"])

@@ -23,7 +23,7 @@ assert len(EXAMPLES) == PAGE.count("```beats")
 def emitted(options: str, folder):
     words = [part for option in options.split() for part in ("--" + option.split("=")[0].lower(), option.split("=")[1])]
     done = CliRunner().invoke(cli, ["verilog", *words, "--out", str(folder)], catch_exceptions=False)
-    verilog, sidecar = done.output.split()
+    verilog, sidecar, *_ = done.output.split()
     return json.loads((folder / sidecar).read_text()), verilog
 
 
