@@ -81,7 +81,7 @@ sim: $(READY) ## train, export golden vectors, emit RTL, simulate, report
 	@golden=$$($(PY) -m asq_model export $(call options,export) $(call passed,unit,UNIT) $(call passed,layer,LAYER)) && \
 		$(PY) -m sim run "$$golden" $(call options,run)
 
-verilog: $(READY) ## write a unit's Verilog, JSON sidecar and FuseSoC core to build/verilog
+verilog: $(READY) ## write a unit's Verilog, JSON sidecar and FuseSoC core
 	@$(PY) -m hw verilog $(call options,verilog)
 
 asq: $(READY) ## simulate and synthesise ASQ's blocks: what adaptation costs
