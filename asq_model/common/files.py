@@ -30,8 +30,13 @@ def reported_os_errors(what: str, path: Path) -> Iterator[None]:
 
 
 def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a temporary path beside `path`, then rename: a killed run leaves the old file whole."""
+    """Call `write` with a temporary path beside `path`, then rename: a killed run leaves the old file whole.
+
+    Raises InputError where no file can be, and for a device or a pipe, which a file would take the place of.
+    """
     with reported_os_errors("write", path):
+        if path.exists() and not path.is_file():
+            raise InputError(f"cannot write {path}: it is {kind_of(path)}; allowed: a regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)

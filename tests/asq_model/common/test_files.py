@@ -25,6 +25,16 @@ def test_a_file_where_a_folder_should_be(tmp_path):
         write_text(tmp_path / "f" / "x", "")
 
 
+def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path):
+    """As root, a file written to /dev/null would be one for every program of the machine."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, kind in (("pipe", "a device, a pipe or a socket"), ("folder", "a folder")):
+        with pytest.raises(InputError, match=f"cannot write .*{name}: it is {kind}; allowed: a regular file"):
+            write_text(tmp_path / name, "text")
+    assert (tmp_path / "pipe").is_fifo() and sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
+
+
 def test_read_json_says_what_is_wrong(tmp_path):
     path = tmp_path / "x.json"
     with pytest.raises(InputError, match=r"cannot read thing .*x\.json: No such file"):
