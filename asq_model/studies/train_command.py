@@ -9,6 +9,8 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES
 from asq_model.common.progress import TRAINING, Bar
 
+ERROR = "error: "  # what the one line of a command that failed begins with
+
 
 def words_of(options: Mapping[str, object]) -> list[str]:
     """Options and their values as a command line has them; those without a value are left out."""
@@ -27,7 +29,7 @@ def run_train(words: Sequence[str], bar: Bar) -> None:
             last = line.rstrip() or last
             if line.startswith(f"{TRAINING}: "):
                 bar.advance(0, line.rstrip())
-            else:
+            elif not line.startswith(ERROR):  # which is raised
                 bar.say(line.rstrip())
     if process.returncode:
-        raise InputError(last.removeprefix("error: ") or f"train ended with {process.returncode}")
+        raise InputError(last.removeprefix(ERROR) or f"train ended with {process.returncode}")

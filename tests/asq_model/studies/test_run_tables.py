@@ -4,7 +4,7 @@ import pytest
 from made_up_studies import NETWORK, asq_gains, study
 
 from asq_model.common.errors import InputError
-from asq_model.common.progress import SILENT, LogBar
+from asq_model.common.progress import Bar, LogBar
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.config.recipe import recipe_of
@@ -81,9 +81,20 @@ def test_a_start_that_is_not_the_network_in_full_precision_is_refused(config, tm
         run_study(plan, tmp_path / "results.json")
 
 
+class Lines(Bar):
+    """A bar that keeps the lines that it is to print."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
 def test_a_run_that_cannot_start_says_why(tmp_path):
     with pytest.raises(InputError, match="network is 'lenet'; allowed: digits"):
-        run_train(["--network", "lenet"], SILENT)
+        run_train(["--network", "lenet"], bar := Lines())
+    assert bar.lines == []  # the error is raised, not printed too
 
 
 def test_what_a_table_needs_is_said(refused, tmp_path):
