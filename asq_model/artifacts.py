@@ -21,6 +21,7 @@ from asq_model.spec.golden_vectors import GRAPH_FILE, MANIFEST, check_files, rea
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors
+from asq_model.training.trained_network import read_quantised
 
 GOLDEN, GRAPHS = Path("build/golden"), Path("build/graph")
 
@@ -56,7 +57,7 @@ def read_for_retraining(path: Path) -> dict:
 
 def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | None, force: bool) -> Path:
     """Export a checkpoint's golden vectors unless they are up to date; return their folder."""
-    _, config = read_checkpoint(checkpoint)
+    _, config = read_quantised(checkpoint)
     out = out or GOLDEN / checkpoint.stem
     if (out / MANIFEST).exists() and not force:
         known = ""
@@ -82,7 +83,7 @@ def write_network_if_needed(
     checkpoint: Path, out: Path | None, data_folder: Path | None, images: int | None, bits: int, force: bool
 ) -> Path:
     """Write a checkpoint's graph and test images unless they are up to date; return their folder."""
-    _, config = read_checkpoint(checkpoint)
+    _, config = read_quantised(checkpoint)
     out = out or GRAPHS / checkpoint.stem
     wanted = network_fingerprint(config["digest"], images, bits)
     if (out / GRAPH_FILE).exists() and not force:

@@ -11,7 +11,9 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import QuantConfig, layer_config
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert, quantisable_layers
-from asq_model.training.trained_network import Trained, read_trained
+from asq_model.training.trained_network import Trained, read_quantised, read_trained
+
+MOST_REASON = 300  # characters of what torch says of tensors that do not fit: it names every one
 
 
 def as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
@@ -27,6 +29,11 @@ def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 def load_model(path: Path) -> tuple[nn.Module, Trained]:
     """Load a checkpoint: its network in eval mode, quantised if it is, and its configuration. Raises InputError."""
     arrays, config = read_trained(path)
+    return make_model(path, arrays, config), config
+
+
+def make_model(path: Path, arrays: Mapping[str, np.ndarray], config: Trained) -> nn.Module:
+    """The network of a checkpoint's contents, in eval mode. Raises InputError for tensors that do not fit it."""
     try:
         model = build(config["network"], config["classes"])
         layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
@@ -35,14 +42,12 @@ def load_model(path: Path) -> tuple[nn.Module, Trained]:
             convert(model, QuantConfig(overrides={**layers, **dict.fromkeys(absent)}))
         model.load_state_dict(as_tensors(arrays))
     except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:MOST_REASON]
         raise InputError(f"checkpoint {path} does not fit this program's {config['network']}: {reason}") from error
-    return model.eval(), config
+    return model.eval()
 
 
 def load_quantised(path: Path) -> tuple[nn.Module, Trained]:
     """Load a checkpoint as `load_model` does. Raises InputError for a network in full precision."""
-    model, config = load_model(path)
-    if not config["layers"]:
-        raise InputError(f"checkpoint {path} is of a network in full precision; this command takes a quantised one")
-    return model, config
+    arrays, config = read_quantised(path)
+    return make_model(path, arrays, config), config

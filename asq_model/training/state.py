@@ -21,7 +21,7 @@ from asq_model.networks import build, put_channels_last
 from asq_model.quantisation import PactActivation
 from asq_model.quantisation.convert import Conversion, convert, quantisable_layers, quantised_layers
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, write_checkpoint
-from asq_model.training.load import as_arrays, as_tensors
+from asq_model.training.load import MOST_REASON, as_arrays, as_tensors
 
 EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
 
@@ -49,10 +49,9 @@ class TrainingState:
         self.recipe, self.dataset, self.train_set = recipe, dataset, dataset.train
         self.device = torch.device(run.device)
         if recipe.batch % world_size() or recipe.batch > len(self.train_set):
-            raise InputError(
-                f"batch is {recipe.batch}; allowed: a multiple of the {world_size()} processes, at most the"
-                f" {len(self.train_set)} training images"
-            )
+            shared = f"a multiple of the {world_size()} processes, " if world_size() > 1 else ""
+            allowed = f"{shared}at most the {len(self.train_set)} training images"
+            raise InputError(f"batch is {recipe.batch}; allowed: {allowed}", "batch")
         torch.manual_seed(recipe.seed)
         self.model = build(recipe.network, dataset.classes)
         self.start_digest = self.load_start(run.start) if run.start is not None else ""
@@ -74,7 +73,7 @@ class TrainingState:
         try:
             self.model.load_state_dict(as_tensors(arrays))
         except (RuntimeError, TypeError) as error:  # TypeError: a type of number that torch does not have
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split())[:MOST_REASON]
             raise InputError(f"checkpoint {path} does not fit network {self.recipe.network}: {reason}") from error
         return start_digest
 

@@ -50,6 +50,14 @@ def read_trained(path: Path) -> tuple[dict[str, np.ndarray], Trained]:
     return tensors, cast(Trained, config)
 
 
+def read_quantised(path: Path) -> tuple[dict[str, np.ndarray], Trained]:
+    """Read a checkpoint as `read_trained` does. Raises InputError for a network in full precision, too."""
+    tensors, config = read_trained(path)
+    if not config["layers"]:
+        raise InputError(f"checkpoint {path} is of a network in full precision; this command takes a quantised one")
+    return tensors, config
+
+
 def check_trained(config: Trained) -> None:
     """Raises InputError, ValueError or TypeError for recipe, layers or counts that cannot be."""
     recipe = Recipe.from_record(config["recipe"])

@@ -67,6 +67,27 @@ def test_widths_of_several_networks_are_checked(refused):
     assert "--kind is 'wide'" in refused("asq_model", "export", "--widths", "3x3", "--kind", "wide")
 
 
+def test_a_network_in_full_precision_is_refused_before_work_is_done_for_another(refused, small_checkpoint, tmp_path):
+    full = "resnet8_full_precision"
+    for words in (
+        ["parity", small_checkpoint, full],
+        ["steps", small_checkpoint, full],
+        ["graph", "--ckpt", full],
+        ["export", "--ckpt", full],
+    ):
+        said = refused("asq_model", *words, cwd=tmp_path)
+        assert f"{full}.safetensors is of a network in full precision; this command takes a quantised one" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_start_or_a_batch_that_does_not_fit_is_said_in_a_few_words(refused, tmp_path):
+    out = ("--out", tmp_path / "x.safetensors")
+    said = refused("asq_model", "train", "--from", "resnet8_full_precision", *out)
+    assert "does not fit network digits: " in said and "Missing key(s)" in said and len(said) < 500 + len(str(tmp_path))
+    said = refused("asq_model", "train", "--batch", 5000, *out)
+    assert said == "error: --batch is 5000; allowed: at most the 1437 training images"
+
+
 def test_a_width_that_is_given_twice_is_one_network():
     """Two trainings of one recipe at the same time would write the same files."""
     assert [recipe.name for recipe in recipes_of_widths("4x4,3x3,4x4")] == [
