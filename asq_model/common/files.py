@@ -62,6 +62,11 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write a file, all or nothing."""
+    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8, all or nothing."""
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

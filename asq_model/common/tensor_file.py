@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asq_model.common.errors import InputError, OtherFormat
-from asq_model.common.files import atomic_write, canonical_json, check_file, parsed_json
+from asq_model.common.files import canonical_json, check_file, parsed_json, write_bytes
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class TensorFile:
 
         config = {"format": self.format} | config
         config["digest"] = digest(tensors, config)
-        contents = save(tensors, {"config": canonical_json(config)})
-        atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+        write_bytes(path, save(tensors, {"config": canonical_json(config)}))
         return str(config["digest"])
 
     def read(self, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

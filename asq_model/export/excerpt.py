@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import atomic_write
+from asq_model.common.files import write_bytes
 from asq_model.spec.golden_manifest import Manifest
 from asq_model.spec.golden_vectors import check_files, invalidate, read_manifest, write_manifest
 
@@ -40,15 +40,9 @@ def write_excerpt(golden: Path, folder: Path, layers: tuple[str, ...] = LAYERS) 
     chosen = [entry for entry in manifest["layers"] if entry["name"] in layers]
     invalidate(folder)
     for entry in chosen:
-        copy_file(golden / entry["file"], folder / entry["file"])
+        write_bytes(folder / entry["file"], (golden / entry["file"]).read_bytes())
     products = sum(entry["products"] for entry in chosen)
     excerpt: Manifest = {**manifest, "layers": chosen, "maps": [], "products": products}
     excerpt.pop("graph", None)
     write_manifest(folder, excerpt)
     return excerpt
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, all or nothing."""
-    content = source.read_bytes()
-    atomic_write(target, lambda path: path.write_bytes(content))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import atomic_write
+from asq_model.common.files import write_bytes
 from asq_model.datasets import load_dataset
 from asq_model.networks import put_channels_last
 from asq_model.quantisation import WeightQuantiser
@@ -118,8 +118,7 @@ def run_exporter(model: nn.Module, inputs: tuple[Tensor, ...], name: str, shapes
 
 def write_model(path: Path, proto: Any) -> None:
     """Write a model of ONNX, all or nothing, the same bytes every time."""
-    contents = proto.SerializeToString(deterministic=True)
-    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+    write_bytes(path, proto.SerializeToString(deterministic=True))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ bits, with its spread over images.
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,19 @@ import matplotlib
 import numpy as np
 import torch
 
-from asq_model.common.files import atomic_write, write_text
+from asq_model.common.files import write_bytes, write_text
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.studies.figure_levels import MAGNIFIED, NEAR_ZERO, SETS, label_set, levels_between
-from asq_model.studies.figure_networks import METHODS, Networks, block_outputs, layer_inputs, measure_errors
+from asq_model.studies.figure_networks import (
+    COMPARED_BITS,
+    METHODS,
+    Networks,
+    block_outputs,
+    layer_inputs,
+    measure_errors,
+)
 from asq_model.studies.paper_figures_page import figure_numbers, picture_name, render_page
 
 matplotlib.use("Agg")
@@ -120,12 +128,12 @@ def draw_figure_5(networks: Networks) -> plt.Figure:
     wanted = block_outputs(networks.full, networks.images)
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for place, method in enumerate(METHODS):
-        outputs = block_outputs(networks.quantised[method, 3], networks.images)
+        outputs = block_outputs(networks.quantised[method, COMPARED_BITS], networks.images)
         distance = [float((outputs[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
         bars = axes.bar(np.arange(len(wanted)) + 0.4 * place - 0.2, distance, 0.38, color=COLOURS[method], label=method)
         axes.bar_label(bars, fmt="%.1f", fontsize=SMALL)
     axes.set_xticks(range(len(wanted)), list(wanted), **TURNED)
-    axes.set(ylabel="L2 distance", title="Distance from full precision after each block, 3 bits")
+    axes.set(ylabel="L2 distance", title=f"Distance from full precision after each block, {COMPARED_BITS} bits")
     axes.margins(y=0.1)
     axes.legend(ncols=2)
     return figure
@@ -135,7 +143,7 @@ def draw_figure_6(networks: Networks) -> plt.Figure:
     """Draw the rounding and clipping error of each low-bit layer's input at 3 bits: mean and deviation over images."""
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True)
     for place, method in enumerate(METHODS):
-        model = networks.quantised[method, 3]
+        model = networks.quantised[method, COMPARED_BITS]
         inputs = layer_inputs(model, networks.images)
         names = [name for name, _ in inner_layers(model)]
         pairs = [measure_errors(layer, inputs[name]) for name, layer in inner_layers(model)]
@@ -150,7 +158,10 @@ def draw_figure_6(networks: Networks) -> plt.Figure:
                 label=method,
                 capsize=2,
             )
-            axis.set(ylabel="L2 norm", title=f"Error by {kind}, 3 bits: mean and standard deviation over images")
+            axis.set(
+                ylabel="L2 norm",
+                title=f"Error by {kind}, {COMPARED_BITS} bits: mean and standard deviation over images",
+            )
     axes[0].legend()
     axes[1].set_xticks(range(len(names)), names, **TURNED)
     return figure
@@ -192,11 +203,12 @@ def draw_figure(number: int, networks: Networks) -> plt.Figure:
     return figure
 
 
-def write_figure(number: int, networks: Networks, path: Path) -> None:
-    """Draw a figure of the paper as a PNG. The same checkpoints give the same bytes."""
-    figure = draw_figure(number, networks)
-    atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=DPI, metadata={"Software": None}))
+def draw_picture(number: int, networks: Networks) -> bytes:
+    """Draw a figure of the paper; return its PNG. The same checkpoints give the same bytes."""
+    figure, picture = draw_figure(number, networks), BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
     plt.close(figure)
+    return picture.getvalue()
 
 
 def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str = "") -> list[Path]:
@@ -205,14 +217,13 @@ def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str =
     The same checkpoints give the same bytes.
     suffix: at the end of all names, for a page of another network; it has only the figures that depend on a network.
     """
-    report = make_report(networks, note)
-    page = folder / f"figures{suffix}.md"
-    paths = [page]
-    for number in figure_numbers(suffix):
-        paths.append(folder / picture_name(number, suffix))
-        write_figure(number, networks, paths[-1])
-    write_record(
-        page.with_suffix(".json"), FIGURES_PAGE, report
-    )  # last: a page never says other than its pictures show
+    report, page = make_report(networks, note), folder / f"figures{suffix}.md"
+    # All are drawn before one is written: a run that is killed meanwhile leaves the page with the pictures that it had.
+    pictures = {
+        folder / picture_name(number, suffix): draw_picture(number, networks) for number in figure_numbers(suffix)
+    }
+    for path, contents in pictures.items():
+        write_bytes(path, contents)
+    write_record(page.with_suffix(".json"), FIGURES_PAGE, report)
     write_text(page, render_page(report, suffix))
-    return paths
+    return [page, *pictures]

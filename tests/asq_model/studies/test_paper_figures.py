@@ -14,7 +14,7 @@ from asq_model.config.recipe import recipe_of
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_networks import load_networks, measure_errors
-from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3
+from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, draw_figures
 from asq_model.studies.paper_figures_page import CAPTIONS
 from asq_model.studies.trained_out import TRAINED_OUT
 from asq_model.training.train import RunOptions, train
@@ -52,6 +52,14 @@ def test_every_figure_is_drawn(study, command, tmp_path):
     for number in FIGURES:
         with Image.open(tmp_path / f"figure{number}.png") as image:
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_pictures_of_the_page_that_is_there(study, tmp_path, monkeypatch):
+    (tmp_path / "figure1.png").write_bytes(b"old")
+    monkeypatch.setitem(FIGURES, 6, lambda networks: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        draw_figures(load_networks("digits", 0, study, None, None), tmp_path)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("figure1.png", b"old")]
 
 
 def test_every_text_is_read_at_the_width_that_a_page_has(study):
