@@ -1,5 +1,6 @@
 """What a learned layer puts into a block: its memories' initial rows, and the constants and size for its inputs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -37,7 +38,7 @@ class Contents:
     @property
     def suffix(self) -> str:
         """What the module's name ends in."""
-        return "_" + "".join(letter if letter.isalnum() else "_" for letter in self.layer)
+        return "_" + re.sub(r"\W", "_", self.layer, flags=re.ASCII)  # Verilog has no other letters in names
 
 
 def adapter_entry(maps: GoldenMaps) -> AdapterEntry:

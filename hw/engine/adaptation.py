@@ -22,9 +22,9 @@ SECTIONS = {"weights": Section.NEURON_WEIGHTS, "units": Section.NEURONS}  # of t
 def add_adaptation(
     m: Module, spec: EngineSpec, image: Image, writer: RowWriter | None, control: Control, parts: EngineParts
 ) -> Scaler | None:
-    """Add what makes steps and scales of them, if steps adapt; the step of codes, and how long its program waits.
+    """Add the adapter and the scaler where steps adapt, and connect the step of codes and the parts' flags of work.
 
-    Returns what writes scales, None where they are constant.
+    Returns the scaler, None where scales are constant.
     """
     value, quantiser = control.value, parts.quantiser
     step: Value = Const(0, spec.step_bits)  # of the last ADAPT

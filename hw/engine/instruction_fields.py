@@ -131,7 +131,7 @@ def load_fields(spec: EngineSpec) -> dict[str, Shape]:
 
 
 def finish_fields(spec: EngineSpec) -> dict[str, Shape]:
-    """What the results are: values a pixel, pixels; and the instruction that the next image begins with."""
+    """What the results are: values and words of a pixel, pixels, and whether they are wider than values."""
     return {
         "last_output": unsigned(spec.size_bits),
         "output_pixels": unsigned(spec.count_bits),

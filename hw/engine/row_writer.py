@@ -69,8 +69,9 @@ def sizes_of(spec: EngineSpec, tables: int) -> dict[Section, Size]:
 
 
 def row_layout(sizes: dict[Section, Size]) -> data.StructLayout:
-    """A row that is written to a memory: whether there is one, to which, where, and what; a row fills the upper bits of
-    the last words.
+    """A row that is written to a memory: whether there is one, to which memory, at which address, and what.
+
+    `row` has as many words as the widest row; a narrower one is in the uppermost words, from their lowest bit on.
     """
     return data.StructLayout(
         {

@@ -25,7 +25,7 @@ class TimedRound:
 
 
 def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
-    """The programs whose round takes the fewest cycles, or those of an order."""
+    """The two programs in `order`; if that is empty, in the order whose round takes the fewest cycles."""
     marked, first = mark_arrivals(build.instructions), first_instructions(build)
     conflicts = Conflicts(marked)
     found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}

@@ -22,8 +22,8 @@ class Regions:
     def take(self, name: str, rows: int, at_end: bool = False) -> int:
         """The first row of a free place. Raises InputError where there is none.
 
-        The lowest, but if there is room below `used`: the lowest beside what was given back last, which may still be
-        in use when this place is; or, at_end, the highest.
+        The lowest free place. Where there is room below `used`, the lowest that has no row of what was given back last,
+        since instructions may still be at work on that; or, if `at_end`, the highest.
         """
         fitting = [(first, end) for first, end in self.gaps() if end - first >= rows]
         if not fitting:

@@ -132,3 +132,9 @@ def test_the_command(small_golden, command, refused, tmp_path):
     assert "--abits is 4, but --golden is given, and layer block2.conv2 has its own" in refused(
         *words, "--layer", "block2.conv2", "--abits", 4
     )
+
+
+def test_a_module_s_name_has_only_letters_that_verilog_has(layers):
+    maps = layers["block2.conv2"]
+    contents = contents_of(BlockSpec("rescale", 64, 64), maps)
+    assert replace(contents, layer="größe.0").suffix == "_gr__e_0"
