@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.adaptive_step import IntegerQuantiser
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser
+from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.convolution import Convolution
+from asq_model.spec.graph.tensor import Tensor
 from hw.asq.layer_contents import check_rows
 from hw.asq.layouts import adapter_layout
 from hw.asq.memories import MemoryRow, neuron_layout, weights_layout
@@ -22,12 +24,10 @@ class Adaptation:
     multipliers: list[int] = field(default_factory=list)
     neurons: dict[str, list[MemoryRow]] = field(default_factory=lambda: {"weights": [], "units": []})
 
-    def add_adapter(
-        self, name: str, quantiser: IntegerQuantiser, words: int, shape: tuple[int, int, int]
-    ) -> tuple[dict[str, int], int]:
+    def add_adapter(self, name: str, quantiser: IntegerQuantiser, words: int, x: Tensor) -> tuple[dict[str, int], int]:
         """Add a layer's adapter; returns the fields of its ADAPT, and how many hidden neurons it has.
 
-        words: of values, of a pixel of the layer's input. shape: of that input. Raises InputError.
+        words: of values, of a pixel of the layer's input x. Raises InputError.
         """
         spec, block, adapter = self.spec, self.spec.adapter_block, quantiser.adapter
         assert adapter is not None
@@ -35,9 +35,10 @@ class Adaptation:
             raise InputError(f"layer {name} has an adapter; this engine has none")
         if adapter.point != spec.precision:
             raise InputError(f"layer {name} has a β of {adapter.point} fraction bits; allowed: {spec.precision}")
-        if words > block.words or shape[1] * shape[2] > block.pixels:
+        if words > block.words or x.shape[1] * x.shape[2] > block.pixels:
             allowed = f"{block.channels} channels and {block.pixels} pixels"
-            raise InputError(f"layer {name} adapts to a map of {shape}; allowed: up to {allowed}")
+            raise InputError(f"layer {name} adapts to a map of {x.shape}; allowed: up to {allowed}")
+        check_widths(name, block, adapter, x)
         first = adapter.hidden or adapter.output
         hidden = 0 if adapter.hidden is None else len(first.bias)
         constants = {
@@ -87,3 +88,18 @@ class Adaptation:
         last = len(self.multipliers) - 1
         shift = node.rescale.scale_shift
         return {"first_multiplier": first, "last_multiplier": last, "scales": row, "scale_shift": shift}
+
+
+def check_widths(name: str, block: BlockSpec, adapter: IntegerAdapter, x: Tensor) -> None:
+    """Raises InputError for a layer's adapter whose numbers have other bits than the engine's. x: what it adapts to."""
+    if x.bits > block.precision:
+        raise InputError(f"layer {name} adapts to values of {x.bits} bits; allowed: {block.precision}")
+    reach, most = x.shape[1] * x.shape[2] << x.bits - 1, block.accumulator_bits
+    for dense in filter(None, (adapter.hidden, adapter.output)):
+        sums = np.abs(dense.weights).sum(1).astype(object) * reach + np.abs(dense.bias)
+        if (bits := int(sums.max()).bit_length() + 1) > most:
+            raise InputError(f"layer {name} has an adapter with sums of {bits} bits; allowed: {most}")
+        reach = (1 << adapter.hidden_bits) - 1
+    if adapter.hidden is not None and adapter.hidden_bits != block.hidden_bits:
+        said = f"hidden neurons of {adapter.hidden_bits} bits; allowed: {block.hidden_bits}"
+        raise InputError(f"layer {name} has {said}")

@@ -106,7 +106,7 @@ def add_adaptation(build: Build, step: Step, use: Use) -> None:
     """Add the instructions of a layer's adapter and of its scales."""
     node, words = use.step.node, build.words(step.output)
     assert isinstance(node, Convolution)
-    fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output).shape)
+    fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output))
     busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
     build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0, owner=node.name, reads=(SUMS,))
     fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])

@@ -255,6 +255,30 @@ def test_totals_that_a_lane_has_not_the_bits_for_are_refused(shift: int) -> None
             compile_network(Preset("", 4, 2), graph, made.mac, made.precision)
 
 
+def test_adapters_of_other_widths_than_the_engine_s_are_refused() -> None:
+    """Hidden neurons that saturate elsewhere, sums that would wrap around, and values wider than their sums' bits."""
+    made = Maker(MACS[2], (2, 3, 3), with_table=False)
+    made.conv("layer", "input", 4, hidden=2)
+    node = made.nodes[-1]
+    assert isinstance(node, Convolution) and node.quantiser.adapter is not None
+    adapter = node.quantiser.adapter
+    preset = Preset("", 4, 2)
+    _, compiled = compile_network(preset, made.graph, MACS[2], 12)
+    largest = 1 << compiled.spec.adapter_block.accumulator_bits - 1
+    assert adapter.hidden is not None
+    for changes, said in (
+        ({"hidden_bits": 15}, "layer layer has hidden neurons of 15 bits; allowed: 16"),
+        ({"hidden": replace(adapter.hidden, bias=np.array([0, 1 - largest]))}, "an adapter with sums of"),
+        ({"output": replace(adapter.output, bias=np.array([largest - 1]))}, "an adapter with sums of"),
+    ):
+        other = replace(node.quantiser, adapter=replace(adapter, **changes))
+        with pytest.raises(InputError, match=said):
+            compile_network(preset, changed(made, -1, quantiser=other), MACS[2], 12)
+    wide = replace(compiled.spec, value_bits=16)
+    with pytest.raises(InputError, match="layer layer adapts to values of 13 bits; allowed: 12"):
+        compile_graph(changed(made, 0, bits=13), wide)
+
+
 @pytest.mark.parametrize(("low", "high"), [(-100_000, 100_000), (7, 1 << 50), (-(1 << 50), 3)])
 def test_results_wider_than_values_have_no_other_bound_than_0(low: int, high: int) -> None:
     """A bound that a lane cannot keep a wide result in is refused, not left out."""
