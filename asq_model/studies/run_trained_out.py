@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
@@ -19,7 +20,7 @@ from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import training_device
-from asq_model.gpu.side_by_side import Job, train_side_by_side
+from asq_model.gpu.side_by_side import Finished, Job, train_side_by_side
 from asq_model.studies.trained_out import TRAINED_OUT, Trained, TrainedOut, network, percent, place
 from asq_model.studies.trained_out_plan import PlannedRun, missing_runs, read_plan
 from asq_model.studies.trained_out_sessions import check_images, digest_pixels, keep_run, make_session
@@ -68,15 +69,28 @@ def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
         jobs = [Job(run, run.recipe, start) for run in missing_runs(plan, study)]
         seconds, number = options.seconds - (time.monotonic() - begun), 0
         for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds), 1):
-            run, session = finished.job.what, len(study["sessions"]) - 1
-            trained = keep_run(finished, options.checkpoints, session, study["ceiling"]["correct"])
-            add_run(study, run, trained)
-            study["sessions"][session]["seconds"] = round(time.monotonic() - begun, 1)
-            write_record(options.results, TRAINED_OUT, study)
+            study["sessions"][-1]["seconds"] = round(time.monotonic() - begun, 1)
+            run = finished.job.what
             what = f"{run.key.part} {run.key.row.precision} {run.key.row.label}, {run.key.epochs} epochs"
-            yield f"{number} of {len(jobs)}: {what}, seed {run.key.seed}: {percent(trained):.2f} %"
+            yield f"{number} of {len(jobs)}: {what}, seed {run.key.seed}: {add_finished(study, finished, options)}"
         if number < len(jobs):
             yield f"{len(jobs) - number} runs are left for want of time"
+
+
+def add_finished(study: TrainedOut, finished: Finished[PlannedRun], options: RunOptions) -> str:
+    """Add a run to the record if its training did not diverge; return its accuracy, or why it is not kept."""
+    if not is_finite(finished.training.model):  # the runs behind it are no worse for that
+        return "not kept, since its training diverged: it has values that are not finite"
+    session, ceiling = len(study["sessions"]) - 1, study["ceiling"]["correct"]
+    trained = keep_run(finished, options.checkpoints, session, ceiling)
+    add_run(study, finished.job.what, trained)
+    write_record(options.results, TRAINED_OUT, study)
+    return f"{percent(trained):.2f} %"
+
+
+def is_finite(model: nn.Module) -> bool:
+    """Whether all that a network has learned is finite."""
+    return all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 
 def use_fast_kernels(device: torch.device) -> AbstractContextManager[object]:

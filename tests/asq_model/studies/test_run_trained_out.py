@@ -7,6 +7,7 @@ import pytest
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
+from asq_model.gpu import side_by_side
 from asq_model.studies.run_trained_out import RunOptions, run_plan
 from asq_model.studies.trained_out import TRAINED_OUT, row_of, seed
 from asq_model.studies.trained_out_page import render_page
@@ -108,6 +109,26 @@ def test_only_what_is_missing_is_done(trained, tmp_path):
     ]
     before = results.read_bytes()
     assert list(run_plan(more, replace(options, results=results))) == [] and results.read_bytes() == before
+
+
+def test_a_run_that_diverged_is_not_kept_and_others_go_on(trained, tmp_path, monkeypatch):
+    _, options, _ = trained
+    two, results = tmp_path / "two.toml", tmp_path / "record.json"
+    two.write_text(PLAN + ONE_MORE, encoding="utf-8")
+    results.write_bytes(options.results.read_bytes())
+    test = side_by_side.enqueue_test
+
+    def diverging(model, images):
+        if any("weight_quantiser" in name for name, _ in model.named_parameters()):  # of the two runs the quantised one
+            next(model.parameters()).data[:] = float("nan")
+        return test(model, images)
+
+    monkeypatch.setattr(side_by_side, "enqueue_test", diverging)
+    lines = list(run_plan(two, replace(options, results=results)))
+    (lost,) = [line for line in lines if "not kept, since its training diverged" in line]
+    assert "repeats W3A3 ASQ" in lost and len(lines) == 2
+    study = read_record(results, TRAINED_OUT)
+    assert not study["repeats"] and len(study["control"]) == 1
 
 
 def test_a_session_names_the_cpu_and_its_threads(trained, tmp_path):
