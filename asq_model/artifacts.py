@@ -42,7 +42,7 @@ def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path |
     return out
 
 
-def read_for_retraining(path: Path) -> dict:
+def read_for_retraining(path: Path) -> dict[str, Any]:
     """Read the configuration of a checkpoint that a recipe can make again.
 
     Raises InputError that says how, if the file is damaged.

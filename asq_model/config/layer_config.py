@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named, shown
@@ -158,6 +159,6 @@ def differences(one: LayerConfig, other: LayerConfig) -> str:
     return ", ".join(f"{name} is {mine!r} here and {theirs!r} there" for name, mine, theirs in pairs if mine != theirs)
 
 
-def record(config: LayerConfig) -> dict:
+def record(config: LayerConfig) -> dict[str, Any]:
     """A configuration as the dictionary that JSON holds."""
     return asdict(config)

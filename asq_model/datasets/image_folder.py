@@ -78,7 +78,7 @@ class FolderSplit:
 
 
 @dataclass(frozen=True)
-class _Images(torch.utils.data.Dataset):
+class _Images(torch.utils.data.Dataset[tuple[Tensor, Tensor] | InputError]):
     """The images and labels that the loader's workers fetch, augmented from `seed` and the index unless it is None."""
 
     split: FolderSplit
@@ -159,7 +159,7 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
     return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
 
-def visible_entries(folder: Path) -> list[os.DirEntry]:
+def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
     """The entries of a folder in the order of their names, hidden ones left out."""
     with reported_os_errors("read", folder), os.scandir(folder) as entries:
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)

@@ -20,6 +20,7 @@ import shutil
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypedDict
 
 from msgspec import Struct
 
@@ -64,16 +65,49 @@ class Switching(Struct, frozen=True):
 SWITCHING: Schema[Switching] = Schema("switching", Switching)
 
 
+Bits = list[int | str]  # of a signal: the number of a net, or a constant as "0"
+
+
+class Port(TypedDict):
+    """A port of a netlist's module."""
+
+    direction: str
+    bits: Bits
+
+
+class Cell(TypedDict):
+    """A gate or a flip-flop of a netlist's module, and what its ports are connected to."""
+
+    type: str
+    port_directions: dict[str, str]
+    connections: dict[str, Bits]
+
+
+class Net(TypedDict):
+    """A named signal of a netlist's module."""
+
+    bits: Bits
+
+
+class Module(TypedDict):
+    """A module of a netlist, as Yosys writes it to JSON."""
+
+    ports: dict[str, Port]
+    cells: dict[str, Cell]
+    netnames: dict[str, Net]
+
+
 def script(top: str) -> str:
     """The script for Yosys that maps a module to gates."""
     return f"{flat('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
 
 
-def map_to_netlist(verilog: Path, top: str, folder: Path) -> dict:
+def map_to_netlist(verilog: Path, top: str, folder: Path) -> Module:
     """Map the module to gates: `folder`/netlist.v, and the module of netlist.json, which is returned."""
     (folder / "unit.v").write_bytes(verilog.read_bytes())
     run_yosys(script(top), folder)
-    return json.loads((folder / "netlist.json").read_text())["modules"][top]
+    module: Module = json.loads((folder / "netlist.json").read_text())["modules"][top]
+    return module
 
 
 def build(folder: Path, runtime: Path) -> Path:
@@ -86,7 +120,7 @@ def build(folder: Path, runtime: Path) -> Path:
     return place / "Vdriver"
 
 
-def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
+def driver(spec: MacSpec | ArraySpec, module: Module, given: Stimulus) -> str:
     """The Verilog that feeds the netlist."""
     widths = {name.removesuffix("__payload"): len(port["bits"]) for name, port in module["ports"].items()}
     if isinstance(spec, ArraySpec):
@@ -107,7 +141,7 @@ def driver(spec: MacSpec | ArraySpec, module: dict, given: Stimulus) -> str:
     )
 
 
-def simulate(spec: MacSpec | ArraySpec, module: dict, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
+def simulate(spec: MacSpec | ArraySpec, module: Module, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
     """Send the words through the netlist, and return its result words. Leaves start.saif and run.saif in `folder`."""
     (folder / "driver.v").write_text(driver(spec, module, given))
     shutil.copyfile(HARNESS, folder / "harness.cpp")
@@ -132,19 +166,19 @@ def toggles(folder: Path) -> dict[str, int]:
     return {name: count - start[name] for name, count in run.items()}
 
 
-def fan_outs(module: dict) -> dict[str, int]:
+def fan_outs(module: Module) -> dict[str, int]:
     """Gate inputs, flip-flop inputs and outputs of the module that each net leads to; constants and clock left out.
 
-    Takes a module of Yosys' JSON. A net that has several names there is listed under one.
+    A net that has several names there is listed under one.
     """
     loads: Counter[int | str] = Counter()
     for cell in module["cells"].values():
         for port, direction in cell["port_directions"].items():
             if direction == "input":
                 loads.update(cell["connections"][port])
-    for port in module["ports"].values():
-        if port["direction"] == "output":
-            loads.update(port["bits"])
+    for signal in module["ports"].values():
+        if signal["direction"] == "output":
+            loads.update(signal["bits"])
     nets = {}
     for name, net in module["netnames"].items():
         for index, bit in enumerate(net["bits"]):
@@ -153,7 +187,7 @@ def fan_outs(module: dict) -> dict[str, int]:
     return {name: loads[bit] for bit, name in nets.items() if isinstance(bit, int) and bit != clock}
 
 
-def figures(module: dict, counts: dict[str, int], products: int) -> Switching:
+def figures(module: Module, counts: dict[str, int], products: int) -> Switching:
     """The switching of a netlist, from the toggles of its nets. Raises InputError for a net without them."""
     loads = fan_outs(module)
     if missing := sorted(loads.keys() - counts.keys()):
