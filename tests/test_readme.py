@@ -1,11 +1,14 @@
 """What README and the guides show runs as it stands there; what README says was measured comes from the rows."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from printed_samples import (
@@ -24,6 +27,7 @@ from asq_model.spec.golden_vectors import read_golden, read_manifest
 from asq_model.studies import trained_out_findings
 from asq_model.studies.pages import RECORDS
 from asq_model.studies.trained_out import TRAINED_OUT
+from sim.asq_post import cli as asq_post
 from sim.engine import engines_findings
 from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
@@ -153,6 +157,51 @@ def test_the_commands_it_names_exist():
     for text in (README, *GUIDES.values()):
         for target in set(re.findall(r"(?:`|^    )make ([a-z]+)", text, re.MULTILINE)):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def commands_in(text):
+    """The words of every `asq-post` command of a page, with whether it stands in a line of its own, as it is typed."""
+    for line in re.findall(r"^    (?:\.venv/bin/)?asq-post (?!:)(.*)$", text, re.MULTILINE):
+        yield line.split("#")[0].split(), True
+    for words in re.findall(r"`(?:\.venv/bin/)?asq-post ([^`]+)`", text):
+        yield words.split(), False
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in GUIDES)])
+def test_every_asq_post_command_can_be_given(page):
+    for words, typed in commands_in((ROOT / page).read_text(encoding="utf-8")):
+        command, options = asq_post.get_command(None, words[0]), words[1:]
+        if hasattr(command, "commands") and options:
+            command, options = command.commands[options[0]], options[1:]
+        assert command, words
+        if typed and "…" not in words:
+            command.make_context(words[0], options)  # raises for an option or a value that the command does not take
+        known = {option for param in command.params for option in param.opts} | {"--help"}
+        assert {word for word in options if word.startswith("--")} <= known, words
+
+
+def test_such_commands_are_found_in_pages():
+    page = "    .venv/bin/asq-post sim x   # or\n\nas `asq-post zoo get NAME` does\n"
+    assert list(commands_in(page)) == [(["sim", "x"], True), (["zoo", "get", "NAME"], False)]
+    assert list(commands_in(GUIDES["engine.md"])) and list(commands_in(README))
+
+
+def test_the_verilog_guide_s_python_runs(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDES["verilog.md"], re.DOTALL)
+    exec(code, {"codes": np.array([[0, 2]]), "activations": np.array([[1, 3]]), "folder": tmp_path})
+    assert {path.suffix for path in tmp_path.iterdir()} == {".v", ".json"}
+
+
+def test_every_python_example_imports_what_there_is():
+    """The longer ones are run above, or what they show has a test of its own; LiteX is not installed here."""
+    for name, text in GUIDES.items():
+        for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            tree = ast.parse(code)
+            imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+            for node in imports:
+                if node.module.split(".")[0] in ("asq_model", "hw", "sim"):
+                    missing = [part.name for part in node.names if not hasattr(import_module(node.module), part.name)]
+                    assert not missing, f"{name}: {node.module} has no {missing}"
 
 
 def test_the_files_it_names_exist():
