@@ -11,16 +11,16 @@ READY := $(VENV)/.ready
 options.export := bits abits kind seed ckpt data force
 options.run := unit layer waves force
 options.verilog := unit bits abits kind frac depth signed-act channels pixels precision lanes shared gated rows columns \
-	stages family total hidden buffer golden layer
+	stages fpga-family total hidden buffer golden layer
 options.asq := area
 options.graph := ckpt data images precision
 options.network := preset
 options.bitstream := preset
-options.synth := GOLDEN widths forms targets dsp seeds liberty scheduler
-options.sweep := GOLDEN bits abits units kinds fracs lanes sides targets seeds liberty scheduler
-options.recommend := device bits abits error form
-options.report := GOLDEN devices plan known onto seeds liberty scheduler
-options.unrolled := CASES seeds
+options.synth := GOLDEN widths forms targets dsp placings liberty scheduler
+options.sweep := GOLDEN bits abits units kinds fracs lanes sides targets placings liberty scheduler
+options.recommend := target bits abits error form
+options.report := GOLDEN targets plan known onto placings liberty scheduler
+options.unrolled := CASES placings
 options.train := bits abits kind seed data force network dataset family activations from epochs threads device
 options.onnx := CKPT data
 options.reproduce := TABLE data from network epochs seeds jobs

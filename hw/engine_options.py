@@ -41,7 +41,7 @@ OPTIONS = (
     click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
     *PRODUCTS,
     click.option(
-        "--family",
+        "--fpga-family",
         help=f"FPGA family of whose own cells the arrays are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
     ),
 )
@@ -73,7 +73,7 @@ def check_engine(preset: str, products: Mapping[str, Any]) -> None:
     """
     find_preset(preset)
     given = {name: value for name, value in products.items() if value is not None}
-    check_choice("family", given.pop("family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
+    check_choice("fpga_family", given.pop("fpga_family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
     check_products(given)
 
 
@@ -101,7 +101,7 @@ def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[G
     """
     given = {name: value for name, value in products.items() if value is not None}
     check_engine(preset, products)
-    family = given.pop("family", None)
+    family = given.pop("fpga_family", None)
     if not os.path.lexists(folder / GRAPH_FILE):
         raise InputError(f"graph {folder / GRAPH_FILE} does not exist; `asq-post graph` writes one")
     graph, about = read_graph(folder / GRAPH_FILE)

@@ -32,7 +32,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     """Put a network's engine on a device.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
-    what it takes; its arrays are made of the device's own cells where the products have some, or as --family says.
+    what it takes; its arrays are made of the device's own cells where the products have some, or as --fpga-family says.
     Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints
     its clock.
     """
@@ -42,7 +42,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
         return
     graph, choice = read_network(folder, preset, products)
     chosen, family = choice.preset, choice.preset.family
-    if products["family"] is None and has_cells(family, choice.mac):
+    if products["fpga_family"] is None and has_cells(family, choice.mac):
         choice = choice.with_cells(family)
     _, compiled = choice.compile(graph)
     network = folder.resolve().name

@@ -16,16 +16,16 @@ from sim.engine.bitstream import FLOWS
 from sim.engine.engines_page import page
 from sim.engine.engines_report import ENGINES, join_rows
 from sim.engine.measure_row import EngineTask, check_tasks, measure_row
-from sim.hardware_options import MOST_SEEDS, ROOT
+from sim.hardware_options import MOST_PLACINGS, ROOT
 
-SEEDS = Integer(0, MOST_SEEDS)
+PLACINGS = Integer(0, MOST_PLACINGS)
 
 
 @click.command(epilog="Example: asq-post engines build/graph/resnet8_post4_a4 --preset zynq7020")
 @click.argument("graphs", nargs=-1, required=True, type=PATH, metavar="GRAPH...")
 @click.option("--preset", default="zynq7020", show_default=True, help="Engine; one that is for a device.")
 @click.option("--images", type=Integer(0), default=2, show_default=True, help="Images to simulate with each; 0: none.")
-@click.option("--seeds", type=SEEDS, default=0, show_default=True, help="Placings of each whole engine; 0: none.")
+@click.option("--placings", type=PLACINGS, default=0, show_default=True, help="Placings of each whole engine; 0: none.")
 @product_options
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
 @click.option("--out", type=PAGE, default=Path("build/report/engines.md"), show_default=True, help="Page.")
@@ -34,7 +34,7 @@ def engines(
     graphs: tuple[Path, ...],
     preset: str,
     images: int,
-    seeds: int,
+    placings: int,
     onto: Path | None,
     out: Path,
     root: Path,
@@ -44,15 +44,15 @@ def engines(
 
     Compiles the network of each GRAPH, folders that `asq-post graph` wrote, for an engine with products of its own
     levels, or those given, simulates some of its images, counts the engine's cells, counts how many of the folder's
-    images the network gets right, and writes a page. With --seeds each engine is placed on the preset's device.
+    images the network gets right, and writes a page. With --placings each engine is placed on the preset's device.
     """
     check_engine(preset, products)
     chosen = find_device_preset(preset)
-    if seeds and chosen.family not in FLOWS:
+    if placings and chosen.family not in FLOWS:
         allowed = ", ".join(name for name, each in presets().items() if each.family in FLOWS)
-        raise InputError(f"--seeds is {seeds}, but open tools do not place --preset {preset}; allowed: {allowed}")
+        raise InputError(f"--placings is {placings}, but open tools do not place --preset {preset}; allowed: {allowed}")
     earlier = read_record(onto, ENGINES) if onto else None
-    tasks = [EngineTask(folder, preset, products, images, seeds) for folder in graphs]
+    tasks = [EngineTask(folder, preset, products, images, placings) for folder in graphs]
     check_tasks(tasks)
     rows = []
     with progress_bar("engines") as bar:

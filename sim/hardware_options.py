@@ -16,7 +16,7 @@ from sim.explore.sweep import Swept, sweep
 from sim.measure.fpga_families import PLACED
 from sim.vectors.shipped import shipped_folders
 
-MOST_SEEDS = 1000
+MOST_PLACINGS = 1000
 ROOT = click.option("--root", type=OUTPUT_FOLDER, default=Path("build"), show_default=True, help="Build folder.")
 
 
@@ -29,7 +29,7 @@ class Measuring:
     """
 
     golden: tuple[Path, ...]
-    seeds: int
+    placings: int
     liberty: Path | None
     scheduler: str | None
     root: Path
@@ -39,15 +39,22 @@ def measuring_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `Measuring`, which it takes as its argument `how`."""
 
     @click.argument("golden", type=PATH, nargs=-1, metavar="[GOLDEN]...")
-    @click.option("--seeds", type=Integer(1, MOST_SEEDS), default=3, show_default=True, help="Placings of a design.")
+    @click.option(
+        "--placings", type=Integer(1, MOST_PLACINGS), default=3, show_default=True, help="Placings of a design."
+    )
     @click.option("--liberty", type=PATH, help="Cells for gate equivalents.  [default: generic CMOS gates]")
     @click.option("--scheduler", help="Address of a Dask scheduler.  [default: processes of this machine]")
     @ROOT
     @wraps(command)
     def with_options(
-        golden: tuple[Path, ...], seeds: int, liberty: Path | None, scheduler: str | None, root: Path, **others: object
+        golden: tuple[Path, ...],
+        placings: int,
+        liberty: Path | None,
+        scheduler: str | None,
+        root: Path,
+        **others: object,
     ) -> None:
-        command(how=Measuring(golden or shipped_folders(), seeds, liberty, scheduler, root), **others)
+        command(how=Measuring(golden or shipped_folders(), placings, liberty, scheduler, root), **others)
 
     return with_options
 
@@ -77,4 +84,4 @@ def check_targets(name: str, targets: list[str]) -> None:
     if ASIC not in targets:
         refuse_options(f"{listed}, without {ASIC}", "--liberty")
     if not set(targets) & set(PLACED):
-        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "--seeds")
+        refuse_options(f"{listed}, without {' and '.join(PLACED)}, which are placed", "--placings")

@@ -56,11 +56,11 @@ def synth(
     every = [design for group in members.values() for design in group]
     if not every:
         raise InputError(f"no design of --forms {forms} has --widths {widths}")
-    tasks = tasks_of(every, wanted_targets, how.golden, how.seeds, how.liberty)
+    tasks = tasks_of(every, wanted_targets, how.golden, how.placings, how.liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
         targets_with_dsp = [name for name in wanted_targets if name in WITH_DSP]
-        tasks += tasks_of(plain, targets_with_dsp, how.golden, how.seeds, None, True)
+        tasks += tasks_of(plain, targets_with_dsp, how.golden, how.placings, None, True)
     swept_rows = measure_all(tasks, how).rows
     names = SHORT | {ASIC: "gates"}
     for width, form in members:
@@ -140,31 +140,31 @@ def sweep_command(
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    result = measure_all(tasks_of(grid, wanted_targets, how.golden, how.seeds, how.liberty), how)
+    result = measure_all(tasks_of(grid, wanted_targets, how.golden, how.placings, how.liberty), how)
     write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
     write_text(out / "table.csv", csv_text(result.rows))
     draw_sweep(result.rows, wanted_targets, out)
     click.echo(out / "table.csv")
 
 
-@click.command(epilog="Example: asq-post recommend --device ecp5 --bits 4")
-@click.option("--device", default="ice40", show_default=True, help="A target of the sweep.")
+@click.command(epilog="Example: asq-post recommend --target ecp5 --bits 4")
+@click.option("--target", default="ice40", show_default=True, help="A target of the sweep.")
 @click.option("--bits", type=Integer(2, 8), default=4, show_default=True, help="Weight bits.")
 @click.option("--abits", type=Integer(1, 8), help="Activation bits.  [default: as the weight's]")
 @click.option("--error", type=Real(0, 1e6), default=0.05, show_default=True, help="Largest error, of the results' rms.")
 @click.option("--form", default="mac", show_default=True, help=f"Form of the design, of {', '.join(FORMS)}.")
 @click.option("--table", type=PATH, default=Path("build/sweep/table.json"), show_default=True, help="Sweep's rows.")
-def recommend(device: str, bits: int, abits: int | None, error: float, form: str, table: Path) -> None:
+def recommend(target: str, bits: int, abits: int | None, error: float, form: str, table: Path) -> None:
     """Name the best design of a sweep.
 
     Best is the design with the most products per second and LUT.
     """
-    parse_choice("--device", device, TARGETS)
+    parse_choice("--target", target, TARGETS)
     parse_choice("--form", form, FORMS)
     widths = bits, bits if abits is None else abits
-    row = recommended(read_record(table, TABLE).rows, device, widths, error, form)
+    row = recommended(read_record(table, TABLE).rows, target, widths, error, form)
     if row is None:
-        asked = f"--device {device}, --bits {widths[0]}, --abits {widths[1]} and an --error of at most {error}"
+        asked = f"--target {target}, --bits {widths[0]}, --abits {widths[1]} and an --error of at most {error}"
         raise InputError(f"no {form} of {table} that can be compared has {asked}")
     clock = f", {row.mhz:.0f} MHz" if row.mhz is not None else ""
     click.echo(f"{row.name}: {row.luts} LUTs{clock}, error {row.relative_error:.2%} of the results' rms")

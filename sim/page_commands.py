@@ -14,7 +14,7 @@ from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks
 from sim.explore.sweep import sweep
 from sim.hardware_options import (
-    MOST_SEEDS,
+    MOST_PLACINGS,
     ROOT,
     Measuring,
     check_targets,
@@ -28,10 +28,10 @@ from sim.vectors.shipped import shipped_folder
 RESULTS = PACKAGES / "docs" / "results"
 
 
-@click.command(epilog="Example: asq-post report --devices xc7")
+@click.command(epilog="Example: asq-post report --targets xc7")
 @click.option("--plan", default=" ".join(WIDEST), show_default=True, help="Forms and widths to compare.")
 @click.option(
-    "--devices", default=",".join(COMPARED), show_default=True, help=f"Which to compare, of {', '.join(COMPARED)}."
+    "--targets", default=",".join(COMPARED), show_default=True, help=f"Which to compare, of {', '.join(COMPARED)}."
 )
 @switch("--known", "1: show what was measured before, measure nothing.")
 @click.option("--onto", type=PATH, help="Record of an earlier report: its rows stay where they are not measured anew.")
@@ -39,7 +39,7 @@ RESULTS = PACKAGES / "docs" / "results"
 @measuring_options
 def report(
     plan: str,
-    devices: str,
+    targets: str,
     known: bool,
     onto: Path | None,
     out: Path,
@@ -52,33 +52,35 @@ def report(
     """
     from sim.reports.hardware_report import check_alike, made_by, write_report
 
-    wanted_devices = parse_choices("--devices", devices, COMPARED)
-    check_targets("--devices", wanted_devices)
+    wanted_targets = parse_choices("--targets", targets, COMPARED)
+    check_targets("--targets", wanted_targets)
     if known:
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
     if earlier:
-        check_alike(earlier, made_by(how.seeds, how.liberty), ASIC in wanted_devices)
-    tasks = report_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds, how.liberty)
+        check_alike(earlier, made_by(how.placings, how.liberty), ASIC in wanted_targets)
+    tasks = report_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings, how.liberty)
     measured = measure_all(tasks, how, known)
-    slow = sweep(slow_tasks(parse_plan(plan), wanted_devices, how.golden, how.seeds), how.root, known_only=True)
+    slow = sweep(slow_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings), how.root, known_only=True)
     measured.rows += slow.rows
     measured.left_out += slow.left_out
     if not measured.rows and known:
         raise InputError("nothing of this --plan was measured before; leave --known out")
     if not measured.rows:
-        raise InputError(f"--plan is {shown(plan)}, none of which is measured on --devices {shown(devices)}")
-    for path in write_report(measured, RESULTS, out, how.seeds, how.liberty, earlier):
+        raise InputError(f"--plan is {shown(plan)}, none of which is measured on --targets {shown(targets)}")
+    for path in write_report(measured, RESULTS, out, how.placings, how.liberty, earlier):
         click.echo(path)
 
 
-@click.command(epilog="Example: asq-post unrolled --seeds 1")
+@click.command(epilog="Example: asq-post unrolled --placings 1")
 @click.argument("cases", nargs=-1, metavar="[CASES]...")
 @click.option("--larger", multiple=True, help="Another case, solved and simulated only; may be repeated.")
 @click.option("--out", type=PAGE, default=Path("build/report/unrolled.md"), show_default=True, help="Page.")
-@click.option("--seeds", type=Integer(1, MOST_SEEDS), default=1, show_default=True, help="Placings of each layer.")
+@click.option(
+    "--placings", type=Integer(1, MOST_PLACINGS), default=1, show_default=True, help="Placings of each layer."
+)
 @ROOT
-def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: int, root: Path) -> None:
+def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, placings: int, root: Path) -> None:
     """Measure layers as adder graphs.
 
     Solves, synthesises and places each layer, and writes a page. CASES: folder:layer:INPUTSxOUTPUTS; without any, a
@@ -94,7 +96,7 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, seeds: 
     for case in [*measured, *simulated]:
         find_layer(case)
     with progress_bar("layers") as bar:
-        layers = measure_cases(measured, simulated, seeds, root, bar)
+        layers = measure_cases(measured, simulated, placings, root, bar)
     write_record(out.with_suffix(".json"), UNROLLED, layers)
     write_text(out, page(layers))
     click.echo(out)

@@ -146,7 +146,10 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["sim", "synth", "--widths", "9x9"], "--widths is 9x9; allowed: weight bits, 2 to 8"),
         (["sim", "synth", "--widths", "6x2"], "none of the golden vectors digits_post3_a3_seed0, "),
         (["sim", "synth", "--targets", "xc7", "--liberty", "x"], "--liberty is x, but --targets is xc7, without asic"),
-        (["sim", "synth", "--targets", "xc7", "--seeds", "2"], "--seeds is 2, but --targets is xc7, without ice40"),
+        (
+            ["sim", "synth", "--targets", "xc7", "--placings", "2"],
+            "--placings is 2, but --targets is xc7, without ice40",
+        ),
         (["sim", "synth", "--targets", "ice40", "--dsp"], "--dsp is 1, but --targets is ice40, without ecp5 and xc7"),
         (["sim", "synth", "none"], "cannot read golden manifest none/manifest.json"),
         (["sim", "synth", "--liberty", "none"], "cannot read file none"),
@@ -155,12 +158,12 @@ def test_a_path_that_no_file_system_has_is_refused(package, command, param):
         (["sim", "sweep", "--units", "posst"], "--units has 'posst'; allowed: post,"),
         (["sim", "sweep", "--units", "pot", "--fracs", "2"], "--fracs is 2, but --units is pot, none of which has a"),
         (["sim", "sweep", "--units", "apot", "--kinds", "extended"], "--kinds is extended, but --units is apot"),
-        (["sim", "recommend", "--device", "x"], "--device has 'x'; allowed: ice40,"),
+        (["sim", "recommend", "--target", "x"], "--target has 'x'; allowed: ice40,"),
         (["sim", "recommend", "--form", "mac,dot16"], "--form has 'mac,dot16'; allowed: mac,"),
         (["sim", "recommend", "--error", "nan"], "--error is nan; allowed: numbers from 0"),
         (["sim", "report", "--plan", "mac:3y3"], "--plan is 3y3; allowed"),
         (["sim", "report", "--plan", "mac,dot16:4x4"], "--plan has 'mac,dot16'; allowed: mac,"),
-        (["sim", "report", "--plan", "array16x16:4x4", "--devices", "ice40"], "none of which is measured on --devices"),
+        (["sim", "report", "--plan", "array16x16:4x4", "--targets", "ice40"], "none of which is measured on --targets"),
         (["sim", "report", "--known", "1", "--scheduler", "x"], "--scheduler is x, but --known is 1"),
         *(
             (["sim", *words, "--out", out], f"--out is {out}; allowed: a page's name, such as page.md")

@@ -77,7 +77,7 @@ def test_the_wheel_simulates_its_own_golden_vectors(asq_post, tmp_path):
 @pytest.mark.exhaustive
 @pytest.mark.xdist_group("wheel")
 def test_the_wheel_measures_and_reports(asq_post, tmp_path):
-    done = asq_post("report", "--plan", "array8x8:3x3", "--devices", "xc7")
+    done = asq_post("report", "--plan", "array8x8:3x3", "--targets", "xc7")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "build" / "report" / "hardware.md").read_text(encoding="utf-8")
     assert "not measured" in page, "a report of one form claims nothing about the others"

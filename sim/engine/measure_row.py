@@ -35,14 +35,15 @@ BATCH = 250  # images that the graph gets at once
 class EngineTask:
     """An engine to be measured, with the network of a folder in it.
 
-    products: what the user gave of them, or None each. images: how many are simulated. seeds: how often it is placed.
+    products: what the user gave of them, or None each. images: how many are simulated. placings: how often the engine
+    is placed.
     """
 
     folder: Path
     preset: str
     products: dict[str, Any]
     images: int
-    seeds: int
+    placings: int
 
     @property
     def network(self) -> str:
@@ -147,13 +148,13 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
         any_first_layer=image_steps(mac, compiled.spec.channels, compiled.spec.picks)[compiled.radix_bits][0],
         other_blocks=sum(blocks.values()) - blocks["codes"],
         programs=measure_programs(graph, compiled.spec, root) if whole else [],
-        placed=place_engine(verilog, choice.preset, build / "device", task.seeds) if task.seeds else None,
+        placed=place_engine(verilog, choice.preset, build / "device", task.placings) if task.placings else None,
         switching=measure_product_switching(mac, own, root),
     )
 
 
-def place_engine(verilog: Path, preset: Preset, folder: Path, seeds: int) -> PlacedEngine:
-    """Synthesise an engine as a whole and place it on its preset's device, with that many seeds."""
+def place_engine(verilog: Path, preset: Preset, folder: Path, placings: int) -> PlacedEngine:
+    """Synthesise an engine as a whole and place it on its preset's device, that often."""
     area = synthesise_engine(verilog, preset.family, folder)
-    made = [write_bitstream(preset.family, list(preset.device), folder, seed)[1] for seed in range(1, seeds + 1)]
+    made = [write_bitstream(preset.family, list(preset.device), folder, seed)[1] for seed in range(1, placings + 1)]
     return PlacedEngine(area, [each.megahertz for each in made])

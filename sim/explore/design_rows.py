@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct, field, structs
 
 from asq_model.common.records import Amount, Count, Line, Positive, Schema, Text, Whole, Width, Word
 from asq_model.spec.units import UNITS
@@ -142,12 +142,12 @@ def check_measured(measured: Measured) -> None:
 class Made(Struct, frozen=True, kw_only=True):
     """What a report's figures depend on beside the rows.
 
-    tools: by version; seeds: placings; liberty: the file of cells, null for generic gates; frequency_mhz: what
-    nextpnr is asked for.
+    tools: by version; placings: how often a design was placed; liberty: the file of cells, null for generic gates;
+    frequency_mhz: what nextpnr is asked for.
     """
 
     tools: dict[Word, Word]
-    seeds: Whole
+    placings: Whole = field(name="seeds")  # as records call it
     liberty: Line | None
     frequency_mhz: Positive
 

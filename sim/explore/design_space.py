@@ -20,7 +20,7 @@ FORMS = ("mac", "dot16", "dot64", "array8x8", "array16x16")
 MAPPED_FORMS = {"mapped8x8": "array8x8", "mapped16x16": "array16x16"}  # of a form only what is mapped by hand
 LARGE_LANES = 64  # lanes of a dot product from which on only the best variants are compared
 NARROWEST = 3  # bits of weights whose arrays are as good in one stage
-LARGE_SEEDS = 2  # placings, at most, of what takes a minute each: dot products and arrays
+LARGE_PLACINGS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
 
 def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
@@ -104,20 +104,20 @@ def designs(widths: tuple[int, int], form: str) -> list[Design]:
     return list(dict.fromkeys(members))
 
 
-def placings(design: Design, seeds: int) -> int:
-    """How often a design is placed: single units `seeds` times, what takes a minute each less often.
+def placings_of(design: Design, placings: int) -> int:
+    """How often a design is placed: single units `placings` times, what takes a minute each less often.
 
     Arrays that are compared with accuracies only are not placed at all: they are larger and no faster than others.
     """
     if not isinstance(design, ArraySpec):
-        return seeds if design.lanes == 1 else min(seeds, LARGE_SEEDS)
+        return placings if design.lanes == 1 else min(placings, LARGE_PLACINGS)
     mac = design.mac
     fast = is_rival(design) or mac.unit == "apot" or (mac.unit == "post" and mac.frac_bits <= 0)
     fast = fast and not (design.fpga_family != GENERIC and mac.unit == "apot")
     if not fast or (mac.weight_bits, mac.activation_bits) in AS_TRAINED:
         return 0
     faster_in_stages = design.stages == 1 and mac.weight_bits > NARROWEST and design.fpga_family == GENERIC
-    return 1 if faster_in_stages else min(seeds, LARGE_SEEDS)
+    return 1 if faster_in_stages else min(placings, LARGE_PLACINGS)
 
 
 def grid_of(

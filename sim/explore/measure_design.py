@@ -40,13 +40,13 @@ ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the 
 class Task:
     """One design on one of `sim.explore.design_rows.TARGETS`.
 
-    golden: the folders of vectors, one for each pair of widths. seeds: placings; 0 for the area only.
+    golden: the folders of vectors, one for each pair of widths. placings: how often it is placed; 0 for the area only.
     """
 
     design: Design
     target: str
     golden: tuple[Path, ...]
-    seeds: int = 1
+    placings: int = 1
     liberty: Path | None = None
     dsp: bool = False
 
@@ -77,7 +77,7 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     keys = []
     for task in tasks:
         golden = fitting[operands_of(task)]
-        identity = asdict(task.design), form_of(task.design), task.target, task.seeds, task.dsp
+        identity = asdict(task.design), form_of(task.design), task.target, task.placings, task.dsp
         vectors = hashes[golden / MANIFEST] if golden else None
         keys.append(fingerprint([common, *identity, vectors, hashes[task.liberty] if task.liberty else None]))
     return keys
@@ -164,9 +164,9 @@ def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict
     figures = structs.asdict(cells)
     if task.target not in DEVICES:
         return figures | {"per_lut": products_per_cycle(design) / cells.luts}
-    if not task.seeds:
+    if not task.placings:
         return figures
-    rates = measure_clock(design, verilog, task.target, task.seeds, root, task.dsp)
+    rates = measure_clock(design, verilog, task.target, task.placings, root, task.dsp)
     per_lut = rates.best * products_per_cycle(design) / cells.luts
     return figures | {"mhz": rates.best, "mhz_median": rates.median, "per_lut": per_lut}
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from sim.explore.design import is_for
 from sim.explore.design_rows import Description, DesignRow
-from sim.explore.design_space import designs, placings
+from sim.explore.design_space import designs, placings_of
 from sim.explore.measure_design import Task, description
 from sim.measure.fpga_families import DEVICES
 
@@ -60,7 +60,7 @@ def group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target:
 def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[Description, bool], ...]:
     """(description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
     return tuple(
-        (description(Task(design, target, ())), target in DEVICES and placings(design, 1) > 0)
+        (description(Task(design, target, ())), target in DEVICES and placings_of(design, 1) > 0)
         for design in designs(widths, form)
         if is_for(design, target)
     )

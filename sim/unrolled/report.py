@@ -105,18 +105,20 @@ def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> Case
     }
 
 
-def measure_cases(cases: list[Case], larger: list[Case], seeds: int, root: Path, bar: Bar = SILENT) -> UnrolledReport:
+def measure_cases(
+    cases: list[Case], larger: list[Case], placings: int, root: Path, bar: Bar = SILENT
+) -> UnrolledReport:
     """Measure `cases`, synthesised and placed, and `larger` ones, which are solved and simulated only.
 
     Does what is not kept already; a netlist that is not its matrix stops all. Raises InputError.
     """
     solver = solver_version()
     bar.expect(len([*cases, *larger]) * len(GRAPH_FORMS))
-    figures = {case: measure_layer(case, case in cases, seeds, root, bar) for case in [*cases, *larger]}
+    figures = {case: measure_layer(case, case in cases, placings, root, bar) for case in [*cases, *larger]}
     return {
         "solver": solver,
         "hard_dc": SOLVER["hard_dc"],
-        "seeds": seeds,
+        "seeds": placings,
         "placed_on": DEVICES[PLACED_ON].title,
         "timeout_s": TIMEOUT_S,
         "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in figures.values()),

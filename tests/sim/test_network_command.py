@@ -82,8 +82,8 @@ def test_what_no_engine_has_is_refused_before_a_file_is_read(words, said, refuse
     "words, said",
     [
         (
-            ["--preset", "zynq7020", "--seeds", "1"],
-            "--seeds is 1, but open tools do not place --preset zynq7020; allowed:",
+            ["--preset", "zynq7020", "--placings", "1"],
+            "--placings is 1, but open tools do not place --preset zynq7020; allowed:",
         ),
         (["--preset", "sized"], "--preset is sized, which is for no device; allowed: ice40up5k"),
     ],

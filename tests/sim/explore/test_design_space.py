@@ -8,7 +8,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.explore.design import form_of, products_per_cycle, title
 from sim.explore.design_rows import row_of
-from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, grid_of, placings
+from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, grid_of, placings_of
 from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, front, gain, group, is_complete, is_post, is_rival, recommended
 from sim.reports.accuracy_points import accuracy_points, mean_accuracies
@@ -155,7 +155,7 @@ def test_what_can_be_the_best_is_placed_more_than_once():
     """Designs of POST and of its rivals in every form and width, as far as they are compared there."""
     for form in FORMS:
         for widths in WIDTHS[:3]:
-            often = {design.unit for design in designs(widths, form) if placings(design, 3) > 1}
+            often = {design.unit for design in designs(widths, form) if placings_of(design, 3) > 1}
             assert any(unit.startswith("post") for unit in often) and any(unit.startswith("uniform") for unit in often)
-    assert {placings(design, 3) for widths in AS_TRAINED for design in designs(widths, "array8x8")} == {0}
-    assert {placings(design, 1) for design in designs((4, 4), "mac")} == {1}
+    assert {placings_of(design, 3) for widths in AS_TRAINED for design in designs(widths, "array8x8")} == {0}
+    assert {placings_of(design, 1) for design in designs((4, 4), "mac")} == {1}

@@ -25,7 +25,7 @@ SPEC = MacSpec("post", 3, 3, frac=-1)
 def test_a_row_is_reproducible_to_the_lut_from_a_clean_cache(few_golden, build_root, tmp_path):
     """Without placings, and so without a clock: twice, in the folder of all tests and in an empty one."""
     roots = build_root, tmp_path
-    rows = [measure(Task(SPEC, "ecp5", (few_golden,), seeds=0), root) for root in roots]
+    rows = [measure(Task(SPEC, "ecp5", (few_golden,), placings=0), root) for root in roots]
     assert rows[0] == rows[1] and rows[0].luts > 20 and rows[0].checked > 500
     assert rows[0].mhz is None and rows[0].per_lut is None
     assert 0.005 < rows[0].relative_error < 0.2
@@ -139,14 +139,14 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
         placed(ArraySpec(slower, 8, 8), 900, 100.0),
     ]
     table = tmp_path / "table.json"
-    asked = "sim", "recommend", "--table", table, "--device", "ecp5"
+    asked = "sim", "recommend", "--table", table, "--target", "ecp5"
     for given in (rows, rows[::-1]):
         write_record(table, TABLE, Measured(rows=given, failures=[]))
         assert command(*asked).stdout == f"{best.name}: 40 LUTs, 100 MHz, error 1.00% of the results' rms\n"
     assert command(*asked, "--error", "0").stdout.startswith(f"{slower.name}: 41 LUTs")
     assert command(*asked, "--abits", "3").stdout.startswith("post_mac_w4a3_f0: 10 LUTs")
     assert command(*asked, "--form", "array8x8").stdout.startswith("uniform_array8x8_w4a4: 900 LUTs")
-    assert "that can be compared has --device asic, --bits 4, --abits 4" in refused(*asked[:4], "--device", "asic")
+    assert "that can be compared has --target asic, --bits 4, --abits 4" in refused(*asked[:4], "--target", "asic")
     assert "--bits 3, --abits 3" in refused(*asked, "--bits", "3")
 
 
@@ -165,9 +165,9 @@ def test_the_commands(command, refused, few_golden, build_root, tmp_path):
     again = command("sim", "sweep", few_golden, *grid, *where)
     assert "measuring" not in again.stderr
     table = ["--table", tmp_path / "table.json"]
-    best = command("sim", "recommend", "--device", "ice40", "--bits", "3", "--error", "0", *table)
+    best = command("sim", "recommend", "--target", "ice40", "--bits", "3", "--error", "0", *table)
     assert best.stdout.startswith("uniform_mac_w3a3: ")
-    assert "no mac of" in refused("sim", "recommend", "--device", "xc7", *table)
+    assert "no mac of" in refused("sim", "recommend", "--target", "xc7", *table)
     assert "`make sweep` writes it" in refused("sim", "recommend", "--table", tmp_path / "none.json")
     assert "--units has 'x'; allowed: post," in refused("sim", "sweep", few_golden, "--units", "x")
     assert "--bits is a; allowed: integers from 2 to 8" in refused("sim", "sweep", few_golden, "--bits", "a")

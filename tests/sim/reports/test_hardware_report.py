@@ -16,7 +16,7 @@ from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mapping import GENERIC
 from sim.explore.design import form_of, fpga_family_of, is_for, is_rival, mac_of
 from sim.explore.design_rows import REPORT, Made, Report, failure_of, row_of
-from sim.explore.design_space import designs, placings
+from sim.explore.design_space import designs, placings_of
 from sim.explore.measure_design import ASIC, ENERGY, Task, description
 from sim.explore.ranking import gain, is_alone, is_post, is_serial
 from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks
@@ -41,7 +41,7 @@ def rows():
                 about = description(Task(design, target, ()))
                 figures = area | {"luts": 50 + index}
                 rate = {"per_lut": about.products_per_cycle / figures["luts"]}
-                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings(design, 1) else {}
+                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings_of(design, 1) else {}
                 found.append(row_of(about, **common, **figures, **(rate if target == "xc7" else clock)))
             if form == "mac":
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0}
@@ -204,7 +204,7 @@ def test_the_prose_has_no_figure_of_its_own():
 def test_gate_equivalents_of_other_cells_do_not_stand_beside_each_other():
     """What the page says of its cells is true of every row; without gates on one side there is nothing to mix."""
     made = [
-        Made(tools={"yosys": "1"}, seeds=1, liberty=cells, frequency_mhz=400.0) for cells in ("a.lib", "b.lib", None)
+        Made(tools={"yosys": "1"}, placings=1, liberty=cells, frequency_mhz=400.0) for cells in ("a.lib", "b.lib", None)
     ]
     gates = [row for row in rows() if row.target == ASIC]
     others = [row for row in rows() if row.target == "xc7"]
@@ -219,7 +219,7 @@ def test_gate_equivalents_of_other_cells_do_not_stand_beside_each_other():
 
 def test_a_report_onto_another_is_refused_before_anything_is_measured(refused, tmp_path):
     shutil.copy(ROOT / "docs" / "results" / "hardware.json", tmp_path)
-    words = ["--onto", tmp_path / "hardware.json", "--seeds", "99", "--root", tmp_path / "build"]
+    words = ["--onto", tmp_path / "hardware.json", "--placings", "99", "--root", tmp_path / "build"]
     assert "; make it all again" in refused("sim", "report", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["hardware.json"]
 
@@ -240,13 +240,13 @@ def test_a_plan():
     tasks = report_tasks(plan, list(COMPARED), (), 3, None)
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
     assert sum(task.dsp for task in tasks) == 4
-    assert {task.seeds for task in tasks if task.target == "ice40"} == {0, 1, 2, 3}
-    unplaced = {mac_of(task.design) for task in tasks if task.seeds == 0 and fpga_family_of(task.design) == GENERIC}
+    assert {task.placings for task in tasks if task.target == "ice40"} == {0, 1, 2, 3}
+    unplaced = {mac_of(task.design) for task in tasks if task.placings == 0 and fpga_family_of(task.design) == GENERIC}
     assert {mac.weight_bits for mac in unplaced} == {4, 5}
     assert {mac.unit for mac in unplaced if mac.weight_bits == 4}.isdisjoint(("apot", "uniform-shared"))
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
     slow = slow_tasks(plan, list(COMPARED), (), 3)
-    assert {(task.target, form_of(task.design), task.seeds) for task in slow} == {("ecp5", "array16x16", 2)}
+    assert {(task.target, form_of(task.design), task.placings) for task in slow} == {("ecp5", "array16x16", 2)}
     assert not set(slow) & set(tasks)
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]
     assert measured_fully == [design for design in plan[(4, 4), "array8x8"] if is_for(design, ENERGY)]
