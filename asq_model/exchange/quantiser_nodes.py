@@ -24,7 +24,7 @@ def scalar(builder: NetworkBuilder, index: int, what: str) -> float:
 
 
 def check_scale(builder: NetworkBuilder, scale: np.ndarray) -> np.ndarray:
-    """A scale. Raises InputError unless it is positive."""
+    """Return a quantiser's scale. Raises InputError unless it is positive."""
     if not scale.size or not (scale > 0).all():
         builder.node.refuse("has a scale that is not positive")
     return scale

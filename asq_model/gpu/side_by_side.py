@@ -23,7 +23,7 @@ NAP = 0.0005  # seconds between looks where nothing is to be done
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """A training that is asked for; what: whatever its caller knows it by."""
+    """A training to be done. what: the caller's own name for it."""
 
     what: T
     recipe: Recipe

@@ -18,7 +18,12 @@ from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), default=1000, show_default=True, help="How many test images.")
-@click.option("--precision", type=INTEGER_BITS, multiple=True, help="Bits of the integers, 12-20; may be repeated.")
+@click.option(
+    "--precision",
+    type=INTEGER_BITS,
+    multiple=True,
+    help=f"Bits of the integers, 12-20; may be repeated.  [default: {Precision().bits}]",
+)
 @click.option("--out", type=OUTPUT_FILE, help="Write the page there too.")
 @NOTE
 def parity(

@@ -12,7 +12,7 @@ from asq_model.studies.trained_out import NETWORKS, TrainedOut, TrainedOutRow, T
 
 
 class LoggedRun(NamedTuple):
-    """A training. seconds: that it took on a device, with others beside it."""
+    """One training of a record. seconds: how long it took on a device, with others beside it."""
 
     part: str
     network: str

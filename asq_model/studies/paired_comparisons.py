@@ -58,7 +58,7 @@ def spread(groups: Groups, precision: str) -> tuple[float, int]:
 
 
 def fallen(values: dict[int, float]) -> list[int]:
-    """The seeds of a line whose runs collapsed."""
+    """The seeds with which runs of a line collapsed: far below the line's best."""
     return [number for number, value in values.items() if value < max(values.values()) - FALLEN]
 
 

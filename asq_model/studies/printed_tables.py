@@ -53,7 +53,7 @@ def accuracy_text(method: Method, bits: str) -> str:
 
 
 def gain(network: str, bits: int, better: str, worse: str, than_bits: int | None = None) -> float | None:
-    """By how many points a printed figure is above another; None where one of them is not printed."""
+    """The points by which a printed figure is above another; None where one of them is not printed."""
     one = TOP_1.get((network, bits, better))
     other = TOP_1.get((network, bits if than_bits is None else than_bits, worse))
     return None if one is None or other is None else round(one - other, 1)

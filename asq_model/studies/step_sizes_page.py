@@ -15,7 +15,7 @@ LEAST_SPREAD = 1e-6  # relative: below it float32 hardly resolves that β varies
 
 
 class Beta(TypedDict):
-    """β of a layer over images."""
+    """How β of one layer varies over images."""
 
     mean: Positive
     deviation: Amount
@@ -108,7 +108,7 @@ def steps_table(networks: list[NetworkSteps]) -> list[str]:
 
 
 def compared_steps(one: NetworkSteps, other: NetworkSteps) -> str:
-    """By which factors the steps of one network differ from those of another, in words."""
+    """The factors between the steps of two networks, as a phrase of the page."""
     names = common_layers([one, other])
     ratios = [mean_step(one["layers"][name]) / mean_step(other["layers"][name]) for name in names]
     typical = exp(mean(abs(log(ratio)) for ratio in ratios))

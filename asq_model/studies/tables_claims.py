@@ -86,7 +86,7 @@ def compare_rows(groups: Groups, one: Key, other: Key) -> Comparison | None:
 
 
 def verdict(comparison: Comparison | None) -> str:
-    """What is to be said of the claim that a difference is above zero."""
+    """The page's verdict on the claim that a difference is above zero."""
     if comparison is None:
         return "not measured"
     difference, interval = comparison

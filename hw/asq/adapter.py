@@ -170,7 +170,7 @@ class Adapter(wiring.Component):
                 m.next = "UNIT"
 
     def scale(self, m: Module, r: Registers) -> None:
-        """States CLAMP, SCALE and ROUND: β, the learned step times β bit by bit, and the rounded step."""
+        """Add the states CLAMP, SCALE and ROUND: bound β, multiply the learned step by it bit by bit, round."""
         spec, floor = self.spec, self.constants.floor
         with m.State("CLAMP"):
             ceiling = BETA_LIMIT << spec.precision

@@ -23,8 +23,10 @@ def written_layout(spec: EngineSpec, bits: int) -> data.StructLayout:
 
 
 def count_layout(spec: EngineSpec) -> data.StructLayout:
-    """For each program: which instruction leaves, and whether another one begins to; whether the one at hand waits,
-    starts or is left out.
+    """What is counted of instructions in a cycle, for each program.
+
+    number: of the instruction that leaves. begins_to_leave: that one is new in this cycle. waits, starts, skipped: what
+    the next instruction does.
     """
     counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
     flags = {"begins_to_leave": 1, "waits": 1, "starts": 1, "skipped": 1}

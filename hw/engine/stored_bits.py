@@ -17,7 +17,7 @@ BitValues = tuple[int | None, ...]  # of a bit: its value in each instruction; N
 
 
 def places_of(spec: EngineSpec, layout: data.StructLayout) -> Sequence[int]:
-    """For each bit of an instruction, the number of the stored bit that it is, or that it is a constant."""
+    """Where each bit of an instruction comes from: the number of a stored bit, or a constant."""
     own = spec.stored_array if "weights" in layout.members else spec.stored_value
     return own or range(layout.size)
 

@@ -88,7 +88,7 @@ class Product(wiring.Component):
 
     @abstractmethod
     def elaborate(self, platform: object) -> Module:
-        """The circuit."""
+        """Build the circuit of the product; each multiplier has its own."""
 
 
 class Multiplier(wiring.Component):

@@ -27,7 +27,7 @@ SPARE_CYCLES = 10_000  # beyond the prediction, for the first image's way in and
 
 
 class LayerCycles(Struct, frozen=True):
-    """What of an image's cycles a layer takes: to multiply, and to find its step and its codes."""
+    """The cycles that one layer takes of an image's: to multiply, and to find its step and its codes."""
 
     name: Line
     products: Count

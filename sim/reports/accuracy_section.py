@@ -44,7 +44,7 @@ def is_uniform(row: DesignRow) -> bool:
 
 
 def apart(ours: Accuracy, theirs: Accuracy) -> str:
-    """How far two accuracies are from each other, and whether that is more than their seeds are."""
+    """The difference of two accuracies in words, beside the spread that seeds give."""
     difference = ours.mean - theirs.mean
     if min(ours.seeds, theirs.seeds) < 2:
         return f"{difference:+.2f} points, of one seed"

@@ -42,7 +42,7 @@ Arranged = tuple[list[Operation], Arrangement]
 
 
 def plain(channels: int) -> Arrangement:
-    """Channels one after the other."""
+    """The arrangement of channels one after the other, without zeros between them."""
     return Arrangement(tuple(range(channels)), channels)
 
 

@@ -86,9 +86,9 @@ def interleave(stages: Sequence[Sequence[int]], banks: int) -> Iterator[list[Tur
 
 
 def waits_of(conflict: np.ndarray, is_arrays: np.ndarray, mine: bool) -> tuple[list[int], int]:
-    """How many more of the other program's instructions each of a program's waits for, and how many of them it has
-    not to wait for in the first round, since no round is before it.
+    """How many more of the other program's instructions each instruction of a program waits for.
 
+    Returned with them: how many of these are left out in the first round, since no round is before it.
     conflict: which turns may not be at work together. is_arrays: which are the arrays'. mine: the program's.
     """
     own, other = np.flatnonzero(is_arrays == mine), np.flatnonzero(is_arrays != mine)
