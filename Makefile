@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 options.export := bits abits kind seed ckpt data force
 options.run := unit layer waves force
 options.verilog := unit bits abits kind frac depth signed-act channels pixels precision lanes shared gated rows columns \
-	stages fpga-family total hidden buffer golden layer
+	stages family total hidden buffer golden layer
 options.asq := area
 options.graph := ckpt data images precision
 options.network := preset

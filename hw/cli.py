@@ -104,7 +104,7 @@ def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) 
 @click.option("--columns", type=Integer(), help=f"Columns of an array.  [default: {ArraySpec.columns} if it is one]")
 @click.option("--stages", type=Integer(), help="Arrays: stages of a product.  [default: 1]")
 @click.option(
-    "--fpga-family",
+    "--family",
     "fpga_family",
     help=f"Arrays: FPGA family of whose own cells they are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
 )

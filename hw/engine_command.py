@@ -31,7 +31,7 @@ def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule
 
     GRAPH is a folder that `asq-post graph` wrote. Writes the Verilog, a JSON that describes ports, memories and the
     cycles of every instruction, a test bench with an image in it, and a FuseSoC core; with --load 1 the words that load
-    the network, with --fpga-family models of the cells. Prints their paths. All memories are filled at first; the
+    the network, with --family models of the cells. Prints their paths. All memories are filled at first; the
     engine whose weights come from a board's flash is written by `asq-post bitstream`.
     """
     if load and not axi:

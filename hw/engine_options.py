@@ -41,7 +41,8 @@ OPTIONS = (
     click.argument("folder", type=PATH, default=DEFAULT_GRAPH, metavar="[GRAPH]"),
     *PRODUCTS,
     click.option(
-        "--fpga-family",
+        "--family",
+        "fpga_family",
         help=f"FPGA family of whose own cells the arrays are made, {', '.join(MAPPED_FAMILIES)}.  [default: {GENERIC}]",
     ),
 )

@@ -32,7 +32,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
     """Synthesise and place a network's engine.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
-    what it takes; its arrays are made of the device's own cells where the products have some, or as --fpga-family says.
+    what it takes; its arrays are made of the device's own cells where the products have some, or as --family says.
     Places, routes and packs it to a bitstream where open tools can (iCE40 and ECP5), and prints
     its clock.
     """

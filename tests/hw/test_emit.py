@@ -214,7 +214,7 @@ def test_help(process):
         ((), False),
         (("--unit", "counter"), False),
         (("--unit", "quantiser"), False),
-        (("--rows", "2", "--columns", "1", "--fpga-family", "ecp5", "--frac", "0"), True),
+        (("--rows", "2", "--columns", "1", "--family", "ecp5", "--frac", "0"), True),
     ],
 )
 def test_a_core_names_a_unit_s_files(words, models, tmp_path, command):

@@ -17,7 +17,7 @@ from hw.engine.load_words import LOAD_FILE
 from hw.engine.presets import presets
 from hw.engine.registers import REGISTERS
 
-LOADED = ("--axi", "1", "--load", "1", "--fpga-family", "ecp5")  # with words that load a network, and models of cells
+LOADED = ("--axi", "1", "--load", "1", "--family", "ecp5")  # with words that load a network, and models of cells
 
 
 @pytest.fixture
@@ -96,5 +96,5 @@ def test_an_engine_of_a_family_s_own_cells_comes_with_their_models(tiny_engine, 
     verilog, _, _, models, _, core = tiny_engine(*LOADED)
     assert "CCU2C" in verilog.read_text() and "module CCU2C" in models.read_text()
     assert models.name in core.read_text()
-    message = refused("hw", "engine", network, "--fpga-family", "lut9")
-    assert "--fpga-family is 'lut9'; allowed: generic, ice40, ecp5, xc7" in message
+    message = refused("hw", "engine", network, "--family", "lut9")
+    assert "--family is 'lut9'; allowed: generic, ice40, ecp5, xc7" in message
