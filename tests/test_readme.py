@@ -59,6 +59,22 @@ def test_readme_s_network_is_exported(tmp_path):
     assert [layer["name"] for layer in manifest["layers"]] == ["0", "2", "5", "7"]
 
 
+@pytest.mark.exhaustive
+def test_the_guide_s_network_becomes_onnx_and_qonnx_and_comes_back(tmp_path):
+    """With the quantisers that QONNX has nodes for: the guide says that ASQ is refused there."""
+    first, *others = re.findall(r"```python\n(.*?)```", GUIDES["own-network.md"], re.DOTALL)
+    words = {'weights="post"': 'weights="uniform"', 'activations="asq"': 'activations="lsq"', "range(8)": "range(1)"}
+    words |= {"network.onnx": "mine.qonnx.onnx"}
+    code = first + "".join(other for other in others if re.search("export_onnx|export_qonnx|import_qonnx", other))
+    for word, instead in words.items():
+        assert code.count(word) == 1
+        code = code.replace(word, instead)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.glob("*.onnx")} == {"mine.onnx", "mine.qonnx.onnx"}
+
+
 def test_readme_is_short_enough_to_be_read():
     assert len(README.encode()) <= 4800
 
