@@ -1,7 +1,6 @@
 """The command that writes an engine with a network in its memories as Verilog."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from asq_model.common.records import write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from hw.emit import with_first_evaluation
+from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.presets import find_preset
@@ -26,7 +26,9 @@ from hw.fusesoc import engine_core
 @switch("--load", "1, with --axi 1: other networks can be loaded; also writes the words that load this one.")
 @click.option("--out", type=OUTPUT_FOLDER, default=Path("build/verilog"), show_default=True, help="Folder to write.")
 @click.option("--schedule", type=OUTPUT_FILE, help="Also write here a record of when instructions run.")
-def engine(folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule: Path | None, **products: Any) -> None:
+def engine(
+    folder: Path, preset: str, axi: bool, load: bool, out: Path, schedule: Path | None, products: ProductOptions
+) -> None:
     """Write an engine with a network in it as Verilog.
 
     GRAPH is a folder that `asq-post graph` wrote. Writes the Verilog, a JSON that describes ports, memories and the

@@ -1,8 +1,9 @@
 """The options of commands that take a network and an engine for it, and what they stand for."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from asq_model.spec.precision import Precision
-from hw.engine.choose_products import check_products, products_of
+from hw.engine.choose_products import ProductOptions, check_products, products_of
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network, find_preset, presets
 
@@ -56,26 +57,37 @@ def with_options(command: Command, options: Sequence[Callable[[Command], Command
     return command
 
 
+def gather_products(command: Command) -> Command:
+    """A command that takes the options of products one by one, and hands them on as one argument, `products`."""
+
+    @wraps(command)
+    def gathered(**options: Any) -> Any:
+        names = [field.name for field in fields(ProductOptions) if field.name in options]
+        return command(products=ProductOptions(**{name: options.pop(name) for name in names}), **options)
+
+    return gathered
+
+
 def product_options(command: Command) -> Command:
-    """Decorate a command that takes the products of an engine with their options."""
-    return with_options(command, PRODUCTS)
+    """Decorate a command that takes the products of an engine, as `products`, with their options."""
+    return with_options(gather_products(command), PRODUCTS)
 
 
 def network_options(preset: str = "sized") -> Callable[[Command], Command]:
-    """Decorate a command that takes a network and an engine with their options. preset: what is taken unless given."""
-    choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
-    return lambda command: with_options(command, (choice, *OPTIONS))
+    """Decorate a command that takes a network and an engine with their options.
 
-
-def check_engine(preset: str, products: Mapping[str, Any]) -> None:
-    """Raises InputError for a preset that does not exist, and for products that no engine can have.
-
-    products: what the user gave of them, or None.
+    The command gets the folder, the preset, which is this one unless another is given, and `products`.
     """
+    choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
+    return lambda command: with_options(gather_products(command), (choice, *OPTIONS))
+
+
+def check_engine(preset: str, products: ProductOptions) -> None:
+    """Raises InputError for a preset that does not exist, and for products that no engine can have."""
     find_preset(preset)
-    given = {name: value for name, value in products.items() if value is not None}
-    check_choice("fpga_family", given.pop("fpga_family", GENERIC), (GENERIC, *MAPPED_FAMILIES))
-    check_products(given)
+    if products.fpga_family is not None:
+        check_choice("fpga_family", products.fpga_family, (GENERIC, *MAPPED_FAMILIES))
+    check_products(products)
 
 
 @dataclass(frozen=True)
@@ -95,19 +107,17 @@ class EngineChoice:
         return compile_network(self.preset, graph, self.mac, self.precision)
 
 
-def read_network(folder: Path, preset: str, products: dict[str, Any]) -> tuple[Graph, EngineChoice]:
+def read_network(folder: Path, preset: str, products: ProductOptions) -> tuple[Graph, EngineChoice]:
     """Read a network's graph from a folder, and choose the engine for it.
 
-    products: what the user gave of them. Raises InputError, before a file is read, for what no engine can be.
+    Raises InputError, before a file is read, for what no engine can be.
     """
-    given = {name: value for name, value in products.items() if value is not None}
     check_engine(preset, products)
-    family = given.pop("fpga_family", None)
     if not os.path.lexists(folder / GRAPH_FILE):
         raise InputError(f"graph {folder / GRAPH_FILE} does not exist; `asq-post graph` writes one")
     graph, about = read_graph(folder / GRAPH_FILE)
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):
         raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
-    choice = EngineChoice(find_preset(preset), products_of(about, given), precision)
-    return graph, choice if family is None else choice.with_cells(family)
+    choice = EngineChoice(find_preset(preset), products_of(about, products), precision)
+    return graph, choice if products.fpga_family is None else choice.with_cells(products.fpga_family)

@@ -1,7 +1,6 @@
 """The command that puts a network on a device: use, clock and bitstream of its engine."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 from msgspec.structs import asdict
@@ -9,6 +8,7 @@ from msgspec.structs import asdict
 from asq_model.common.files import atomic_write, write_text
 from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
+from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.emit_engine import engine_verilog
 from hw.engine.flash_reader import PLACE
@@ -28,7 +28,7 @@ from sim.workspace import Workspace
 @network_options(preset="ecp5-25")
 @ROOT
 @CHECK
-def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: Any) -> None:
+def bitstream(folder: Path, preset: str, root: Path, check: bool, products: ProductOptions) -> None:
     """Synthesise and place a network's engine.
 
     GRAPH is a folder that `asq-post graph` wrote. Synthesises the engine of a --preset that is for a device, and prints
@@ -42,7 +42,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, **products: An
         return
     graph, choice = read_network(folder, preset, products)
     chosen, family = choice.preset, choice.preset.family
-    if products["fpga_family"] is None and has_cells(family, choice.mac):
+    if products.fpga_family is None and has_cells(family, choice.mac):
         choice = choice.with_cells(family)
     _, compiled = choice.compile(graph)
     network = folder.resolve().name

@@ -1,7 +1,6 @@
 """The command that measures engines with other products side by side."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -10,6 +9,7 @@ from asq_model.common.files import write_text
 from asq_model.common.option_types import PAGE, PATH, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
+from hw.engine.choose_products import ProductOptions
 from hw.engine.presets import find_device_preset, presets
 from hw.engine_options import check_engine, product_options
 from sim.engine.bitstream import FLOWS
@@ -38,7 +38,7 @@ def engines(
     onto: Path | None,
     out: Path,
     root: Path,
-    **products: Any,
+    products: ProductOptions,
 ) -> None:
     """Compare engines with other products.
 

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -10,6 +9,7 @@ from asq_model.common.files import fingerprint
 from asq_model.common.terminal import text_table
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
+from hw.engine.choose_products import ProductOptions
 from hw.engine_options import CHECK, check_engine, network_options, read_network
 from sim.engine.simulate_network import Network, NetworkRun, simulate_network
 from sim.hardware_options import ROOT
@@ -22,7 +22,7 @@ SHOWN = 20  # differences
 @network_options()
 @ROOT
 @CHECK
-def network(folder: Path, preset: str, root: Path, check: bool, **products: Any) -> None:
+def network(folder: Path, preset: str, root: Path, check: bool, products: ProductOptions) -> None:
     """Run a network on its engine, in simulation.
 
     GRAPH is a folder that `asq-post graph` wrote. Compiles the network for an engine, simulates it on the test images,

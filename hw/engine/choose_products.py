@@ -1,6 +1,7 @@
 """The products of an engine: those of a network's own levels, or those that a user chose."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from asq_model.common.errors import InputError, check_choice
@@ -14,12 +15,29 @@ FRAC = 0  # fraction bits of √2·a
 TRAINED = ("family", "kind", "weight_bits", "activation_bits")  # what a graph's file says of its inner layers
 
 
-def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
+@dataclass(frozen=True)
+class ProductOptions:
+    """What a user chose of an engine's products, and the FPGA family whose cells make them; None: was not given."""
+
+    unit: str | None = None
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    kind: str | None = None
+    frac: int | None = None
+    fpga_family: str | None = None
+
+    @property
+    def mac_fields(self) -> dict[str, Any]:
+        """The fields of MacSpec that were given, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "fpga_family" and value is not None}
+
+
+def products_of(about: Mapping[str, Any], given: ProductOptions) -> MacSpec:
     """The products of an engine: those of a graph's own levels (`about`, what its file says), or those that are given.
 
-    given: fields of MacSpec. Raises InputError where neither says it.
+    Raises InputError where neither says it.
     """
-    chosen = dict(given)
+    chosen = given.mac_fields
     if "unit" not in chosen:
         family = about.get("family")
         units = [unit for unit in ENGINE_UNITS if FAMILY_OF_UNIT[unit] == family]
@@ -32,7 +50,7 @@ def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
     for name in TRAINED[1:]:
         if name not in chosen and (same or name != "kind") and name in about:
             chosen[name] = about[name]
-    if FAMILY_OF_UNIT.get(chosen["unit"]) not in EXPONENTIAL and "kind" not in given:
+    if FAMILY_OF_UNIT.get(chosen["unit"]) not in EXPONENTIAL and given.kind is None:
         chosen.pop("kind", None)  # sign and magnitude is how a unit stores its levels
     if chosen["unit"] == "post":
         chosen.setdefault("frac", FRAC)
@@ -43,13 +61,13 @@ def products_of(about: Mapping[str, Any], given: Mapping[str, Any]) -> MacSpec:
         raise InputError(f"the graph's file says of its weights: {said}; give unit and bits") from error
 
 
-def check_products(given: Mapping[str, Any]) -> None:
-    """Raises InputError for fields of products that no engine can have, whatever the network."""
+def check_products(given: ProductOptions) -> None:
+    """Raises InputError for products that no engine can have, whatever the network."""
     refused = None
-    for unit in [given["unit"]] if "unit" in given else ENGINE_UNITS:
+    for unit in ENGINE_UNITS if given.unit is None else [given.unit]:
         try:
             check_choice("unit", unit, ENGINE_UNITS)
-            MacSpec(**{"unit": unit, "weight_bits": DEFAULT_BITS, **given})
+            MacSpec(**{"unit": unit, "weight_bits": DEFAULT_BITS, **given.mac_fields})
             return
         except InputError as error:
             refused = refused or error

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, has_cells
+from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.passes import image_steps
 from hw.engine.emit_engine import engine_verilog
@@ -35,13 +35,12 @@ BATCH = 250  # images that the graph gets at once
 class EngineTask:
     """An engine to be measured, with the network of a folder in it.
 
-    products: what the user gave of them, or None each. images: how many are simulated. placings: how often the engine
-    is placed.
+    images: how many are simulated. placings: how often the engine is placed.
     """
 
     folder: Path
     preset: str
-    products: dict[str, Any]
+    products: ProductOptions
     images: int
     placings: int
 
@@ -56,7 +55,7 @@ class EngineTask:
 
     def own_products(self) -> MacSpec:
         """The products of the network's own levels. Raises InputError."""
-        return read_network(self.folder, self.preset, {})[1].mac
+        return read_network(self.folder, self.preset, ProductOptions())[1].mac
 
 
 def kind_of(mac: MacSpec) -> str:

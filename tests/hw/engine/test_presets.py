@@ -9,7 +9,7 @@ from networks import adapting_network, steady_network
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.engine.choose_products import products_of
+from hw.engine.choose_products import ProductOptions, products_of
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.engine_spec import Depths
 from hw.engine.memory_map import BLOCK_SHAPES, MemorySize, memory_map
@@ -81,10 +81,10 @@ def replace_depths(preset: Preset) -> Preset:
 
 def test_products_are_those_of_the_network_s_levels_unless_others_are_given() -> None:
     about = {"family": "post", "kind": "extended", "weight_bits": 3, "activation_bits": 4}
-    assert products_of(about, {}) == MacSpec("post", 3, 4, "extended", frac=0)
-    assert products_of(about, {"unit": "uniform-adders", "weight_bits": 4}) == MacSpec("uniform-adders", 4, 4)
+    assert products_of(about, ProductOptions()) == MacSpec("post", 3, 4, "extended", frac=0)
+    assert products_of(about, ProductOptions(unit="uniform-adders", weight_bits=4)) == MacSpec("uniform-adders", 4, 4)
     with pytest.raises(InputError, match="family None; give the engine's unit"):
-        products_of({}, {})
+        products_of({}, ProductOptions())
 
 
 def test_an_unknown_preset_is_refused() -> None:
@@ -103,4 +103,4 @@ def test_weights_are_in_the_memory_that_the_map_says() -> None:
 
 def test_uniform_weights_in_sign_and_magnitude_are_those_of_a_unit_that_stores_them_so() -> None:
     about = {"family": "uniform", "kind": "sign-magnitude", "weight_bits": 4, "activation_bits": 4}
-    assert products_of(about, {}) == MacSpec("uniform-sign", 4, 4)
+    assert products_of(about, ProductOptions()) == MacSpec("uniform-sign", 4, 4)
