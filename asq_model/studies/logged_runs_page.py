@@ -1,17 +1,18 @@
 """The page of all trainings that the committed records hold, with totals at its end. Free of torch."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from asq_model.common.markdown import table_lines
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
+from asq_model.common.templates import render_template
 from asq_model.studies.logged_runs import FIELDS, Log, LoggedRun, runs_of_tables, runs_trained_out
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.tables_page import results_name
 from asq_model.studies.trained_out import TRAINED_OUT
 
 PAGE = "runs.md"
+TEMPLATE = Path(__file__).with_name("runs.md.j2")
 TRAINED_OUT_RECORDS = ("trained-out.json", "trained-out-resnet20.json")
 TITLES = ("part", "network", "row", "seed", "epochs", "right", "seconds", "day", "device", "commit", "checkpoint")
 SIDES = "lllrrrrllll"
@@ -34,33 +35,21 @@ def read_logs(folder: Path) -> dict[str, Log]:
 
 def render_page(logs: dict[str, Log]) -> str:
     """The page of all trainings, a section for each record and totals."""
-    parts = [["# What was trained"], introduction(logs)]
-    for name, log in logs.items():
-        parts += [[f"## {name}"], [not_kept(log.runs)], runs_table(log.runs)]
-    parts += [["## Totals"], *totals(logs)]
-    return "\n\n".join("\n".join(part) for part in parts if part != [""]) + "\n"
+    by_record, by_device = totals(logs)
+    return render_template(
+        TEMPLATE,
+        pages=", ".join(f"[{name}]({Path(name).with_suffix('.md')})" for name in logs),
+        runs_of={name: log.runs for name, log in logs.items()},
+        lacking={name: list_lacking(log.runs) for name, log in logs.items()},
+        tables={name: "\n".join(table_lines(TITLES, map(cells, log.runs), SIDES)) for name, log in logs.items()},
+        by_record=by_record,
+        by_device=by_device,
+    )
 
 
-def introduction(logs: dict[str, Log]) -> list[str]:
-    """The paragraph above the tables."""
-    pages = ", ".join(f"[{name}]({Path(name).with_suffix('.md')})" for name in logs)
-    return [
-        f"Every training in the records behind {pages}, made from them by `make pages`. *Seconds* are those"
-        " that a run took; of runs side by side on one device each counts the whole time. *Right* is the number of test"
-        " images classified correctly; in *trials*, of training images that were held back. A checkpoint is named by"
-        " the first digits of its digest. A dash: not kept."
-    ]
-
-
-def not_kept(runs: list[LoggedRun]) -> str:
-    """Which fields the record lacks, and of how many runs; empty where it has them all."""
-    lacking = [f"{field} of {count}" for field in FIELDS if (count := sum(getattr(run, field) is None for run in runs))]
-    return f"Not kept, of {len(runs)} runs: {', '.join(lacking)}." if lacking else ""
-
-
-def runs_table(runs: list[LoggedRun]) -> list[str]:
-    """A line for each training."""
-    return table_lines(TITLES, map(cells, runs), SIDES)
+def list_lacking(runs: list[LoggedRun]) -> list[str]:
+    """Which fields the record lacks, each with how many runs lack it."""
+    return [f"{field} of {count}" for field in FIELDS if (count := sum(getattr(run, field) is None for run in runs))]
 
 
 def cells(run: LoggedRun) -> list[str]:
@@ -72,17 +61,21 @@ def cells(run: LoggedRun) -> list[str]:
     return ["–" if values[name] is None else str(values[name]) for name in TITLES]
 
 
-def totals(logs: dict[str, Log]) -> Iterator[list[str]]:
-    """Yield the totals of each record, and those of each device and commit."""
+def totals(logs: dict[str, Log]) -> tuple[str, str]:
+    """The totals of each record, and those of each device and commit, as tables."""
     lines = [[name, *sums(log.runs), minutes(log.held)] for name, log in logs.items()]
     everything = [run for log in logs.values() for run in log.runs]
     held = sum(log.held for log in logs.values() if log.held is not None)
     lines.append(["all", *sums(everything), minutes(held)])
-    yield table_lines(("record", *SUMS, "devices held, minutes"), lines, "lrrrr")
     groups: dict[tuple[str, str], list[LoggedRun]] = {}
     for run in everything:
         groups.setdefault((run.device or "–", f"`{run.commit}`" if run.commit else "–"), []).append(run)
-    yield table_lines(("device", "commit", *SUMS), [[*key, *sums(runs)] for key, runs in groups.items()], "llrrr")
+    return (
+        "\n".join(table_lines(("record", *SUMS, "devices held, minutes"), lines, "lrrrr")),
+        "\n".join(
+            table_lines(("device", "commit", *SUMS), [[*key, *sums(runs)] for key, runs in groups.items()], "llrrr")
+        ),
+    )
 
 
 def minutes(seconds: float | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
+from asq_model.common.templates import render_template
 from sim.reports.colours import INK, PAPER
 from sim.reports.design_chart import PLACE, chart_script, vega_script
 
@@ -50,7 +51,6 @@ def with_chart(body: str) -> str:
 
 def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> None:
     """Write `page`, Markdown, as `out`. chart: a plot in Vega-Lite. Raises InputError."""
-    from jinja2 import StrictUndefined, Template
     from markdown import markdown
 
     text = page.read_text(encoding="utf-8")
@@ -58,8 +58,7 @@ def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> No
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     title = text.partition("\n")[0].lstrip("# ")
     body = inlined(LINK.sub(r"\1", body), page.parent)
-    template = Template(TEMPLATE.read_text(encoding="utf-8"), undefined=StrictUndefined, keep_trailing_newline=True)
     plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
     body = with_chart(body) if chart else body
     tables = TABLES.read_text(encoding="utf-8").rstrip()
-    write_text(out, template.render(title=title, body=body, place=PLACE, tables=tables, **plot))
+    write_text(out, render_template(TEMPLATE, title=title, body=body, place=PLACE, tables=tables, **plot))
