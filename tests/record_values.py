@@ -8,7 +8,7 @@ from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STU
 from asq_model.common.zoo import NETWORKS, zoo_names, zoo_networks
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.step_sizes_page import STEPS
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out.record import TRAINED_OUT
 from hw.engine.load_words import LOAD_FILE
 from hw.engine.schedule_record import SCHEDULE
 from sim.engine.bitstream import BITSTREAM, SYNTHESISED

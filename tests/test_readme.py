@@ -24,9 +24,9 @@ from asq_model.common.measured_blocks import block, write_block
 from asq_model.common.records import read_record
 from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_manifest
-from asq_model.studies import trained_out_findings
 from asq_model.studies.pages import RECORDS
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out import findings as trained_out_findings
+from asq_model.studies.trained_out.record import TRAINED_OUT
 from sim.asq_post import cli as asq_post
 from sim.engine import engines_findings
 from sim.engine.engines_report import ENGINES

@@ -112,8 +112,8 @@ def trained_out(
     Does the runs of PLAN that RESULTS does not have yet, several side by side, and adds each to RESULTS when it ends.
     `make pages` then writes the page.
     """
-    from asq_model.studies.run_trained_out import RunOptions, run_plan
-    from asq_model.studies.trained_out_plan import PLAN
+    from asq_model.studies.trained_out.plan import PLAN
+    from asq_model.studies.trained_out.run_plan import RunOptions, run_plan
 
     limit = float("inf") if seconds is None else float(seconds)
     options = RunOptions(data_folder, results, out, start, device, side_by_side, limit, commit)

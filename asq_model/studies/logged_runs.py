@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from asq_model.common.result_schemas import StudyResults
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.trained_out import NETWORKS, TrainedOut, TrainedOutRow, Trial, epochs, row_of, seed
+from asq_model.studies.trained_out.record import NETWORKS, TrainedOut, TrainedOutRow, Trial, epochs, row_of, seed
 
 
 class LoggedRun(NamedTuple):

@@ -9,7 +9,7 @@ from asq_model.common.templates import render_template
 from asq_model.studies.logged_runs import FIELDS, Log, LoggedRun, runs_of_tables, runs_trained_out
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.tables_page import results_name
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out.record import TRAINED_OUT
 
 PAGE = "runs.md"
 TEMPLATE = Path(__file__).with_name("runs.md.j2")

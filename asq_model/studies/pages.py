@@ -18,13 +18,13 @@ from asq_model.studies import (
     product_rounding_page,
     step_sizes_page,
     tables_page,
-    trained_out_findings,
-    trained_out_page,
     training_cost_page,
     zoo_table,
 )
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out import findings as trained_out_findings
+from asq_model.studies.trained_out import page as trained_out_page
+from asq_model.studies.trained_out.record import TRAINED_OUT
 
 RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # README has a column of each
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asq_model.studies.trained_out import Groups, TrainedOutRow
+from asq_model.studies.trained_out.record import Groups, TrainedOutRow
 from asq_model.studies.verdicts import UNDECIDED
 
 CONFIDENCE = 0.95

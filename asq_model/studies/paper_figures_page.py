@@ -3,7 +3,7 @@
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.result_schemas import FiguresReport
 from asq_model.studies.figure_levels import MAGNIFIED, count_magnified
-from asq_model.studies.trained_out import NETWORKS
+from asq_model.studies.trained_out.record import NETWORKS
 
 CAPTIONS = {
     1: "(a) Activations of one layer for three test images, full precision; (b) the same layer's weights.",

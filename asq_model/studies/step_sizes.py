@@ -14,7 +14,7 @@ from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.studies.step_sizes_page import LayerStep, NetworkSteps
-from asq_model.studies.trained_out import row_of_recipe
+from asq_model.studies.trained_out.record import row_of_recipe
 from asq_model.training.load import load_quantised
 
 

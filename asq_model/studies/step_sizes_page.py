@@ -9,7 +9,7 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
-from asq_model.studies.trained_out import NETWORKS
+from asq_model.studies.trained_out.record import NETWORKS
 
 LEAST_SPREAD = 1e-6  # relative: below it float32 hardly resolves that β varies
 

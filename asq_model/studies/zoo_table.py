@@ -7,7 +7,7 @@ from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import RecipeRecord
 from asq_model.common.zoo import SUFFIX, ZOO, ZooNetwork, zoo_names
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out import row_of_recipe
+from asq_model.studies.trained_out.record import row_of_recipe
 from asq_model.training.trained_network import read_trained
 
 BLOCK = "zoo"  # of docs/training.md

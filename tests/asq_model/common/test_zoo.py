@@ -12,7 +12,7 @@ from asq_model.common.measured_blocks import block
 from asq_model.common.option_types import CHECKPOINT
 from asq_model.common.records import read_record
 from asq_model.common.zoo import SUFFIX, ZOO, zoo_checkpoint, zoo_names, zoo_networks
-from asq_model.studies.trained_out import TRAINED_OUT, epochs, row_of, seed
+from asq_model.studies.trained_out.record import TRAINED_OUT, epochs, row_of, seed
 from asq_model.studies.zoo_table import BLOCK, describe_zoo, zoo_table
 from asq_model.training.load import load_model
 

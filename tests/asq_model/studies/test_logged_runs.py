@@ -7,7 +7,7 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.studies.logged_runs import Log, runs_of_tables, runs_trained_out
 from asq_model.studies.logged_runs_page import not_kept, render_page
-from asq_model.studies.trained_out import TRAINED_OUT, epochs
+from asq_model.studies.trained_out.record import TRAINED_OUT, epochs
 
 RESULTS = ROOT / "docs" / "results"
 TRAINED = read_record(RESULTS / "trained-out.json", TRAINED_OUT)

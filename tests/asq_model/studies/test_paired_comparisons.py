@@ -15,7 +15,7 @@ from asq_model.studies.paired_comparisons import (
     spread,
     verdict,
 )
-from asq_model.studies.trained_out import TrainedOutRow
+from asq_model.studies.trained_out.record import TrainedOutRow
 
 LSQ, ASQ = TrainedOutRow(4, 4, "uniform", "", "lsq"), TrainedOutRow(4, 4, "uniform", "", "asq")
 POST = TrainedOutRow(4, 4, "post", "symmetric", "lsq")

@@ -16,7 +16,7 @@ from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_networks import load_networks, measure_errors
 from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, draw_figures
 from asq_model.studies.paper_figures_page import CAPTIONS
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.train import RunOptions, train
 
 pytestmark = pytest.mark.xdist_group("figures")  # one worker trains what they look at

@@ -10,7 +10,7 @@ from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.studies.step_sizes import measure_steps
 from asq_model.studies.step_sizes_page import STEPS, groups_of, render_page, sentences, steps_table
-from asq_model.studies.trained_out import TRAINED_OUT
+from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.load import load_model
 
 RESULTS = ROOT / "docs" / "results"

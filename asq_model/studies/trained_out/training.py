@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from asq_model.common.markdown import table_lines
-from asq_model.studies.trained_out import TrainedOut, network
-from asq_model.studies.trained_out_plan import PLANS, PlannedRun, missing_runs, read_plan
-from asq_model.studies.trained_out_repeats import is_cpu
-from asq_model.studies.trained_out_tables import sessions_table
+from asq_model.studies.trained_out.plan import PLANS, PlannedRun, missing_runs, read_plan
+from asq_model.studies.trained_out.record import TrainedOut, network
+from asq_model.studies.trained_out.repeats import is_cpu
+from asq_model.studies.trained_out.tables import sessions_table
 
 
 def planned_line(run: PlannedRun) -> str:

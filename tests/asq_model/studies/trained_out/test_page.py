@@ -8,8 +8,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
-from asq_model.studies.trained_out import TRAINED_OUT, TrainedOutRow, by_row, epochs, percent, row_of, seed
-from asq_model.studies.trained_out_adaptation import (
+from asq_model.studies.trained_out.adaptation import (
     adaptation_section,
     conclusion,
     frozen_changes,
@@ -17,14 +16,15 @@ from asq_model.studies.trained_out_adaptation import (
     lead_sentences,
     mean_change,
 )
-from asq_model.studies.trained_out_aims import aims, distances
-from asq_model.studies.trained_out_claims import compare, pairs_by_claim
-from asq_model.studies.trained_out_control import compare_with_control, control_section
-from asq_model.studies.trained_out_findings import findings
-from asq_model.studies.trained_out_longer import gains_over, groups_by_length, longer_section
-from asq_model.studies.trained_out_page import render_page
-from asq_model.studies.trained_out_repeats import expected_run, repeats_section
-from asq_model.studies.trained_out_tables import accuracy_table
+from asq_model.studies.trained_out.aims import aims, distances
+from asq_model.studies.trained_out.claims import compare, pairs_by_claim
+from asq_model.studies.trained_out.control import compare_with_control, control_section
+from asq_model.studies.trained_out.findings import findings
+from asq_model.studies.trained_out.longer import gains_over, groups_by_length, longer_section
+from asq_model.studies.trained_out.page import render_page
+from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOutRow, by_row, epochs, percent, row_of, seed
+from asq_model.studies.trained_out.repeats import expected_run, repeats_section
+from asq_model.studies.trained_out.tables import accuracy_table
 
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)

@@ -7,7 +7,7 @@ from typing import Literal
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.printed_tables import TOP_1
-from asq_model.studies.trained_out import (
+from asq_model.studies.trained_out.record import (
     Trained,
     TrainedOut,
     TrainedOutRow,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asq_model.studies.paired_comparisons import CONFIDENCE, Interval, PairedTest, fallen, holm, mean_tests
-from asq_model.studies.trained_out import TrainedOut, TrainedOutRow, percent
-from asq_model.studies.trained_out_longer import groups_by_length
+from asq_model.studies.trained_out.longer import groups_by_length
+from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, percent
 from asq_model.studies.verdicts import MEANING_FOR_AIMS, UNDECIDED
 
 AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits

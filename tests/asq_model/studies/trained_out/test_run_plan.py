@@ -8,10 +8,10 @@ import pytest
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.gpu import side_by_side
-from asq_model.studies.run_trained_out import RunOptions, run_plan
-from asq_model.studies.trained_out import TRAINED_OUT, row_of, seed
-from asq_model.studies.trained_out_page import render_page
-from asq_model.studies.trained_out_sessions import processor
+from asq_model.studies.trained_out.page import render_page
+from asq_model.studies.trained_out.record import TRAINED_OUT, row_of, seed
+from asq_model.studies.trained_out.run_plan import RunOptions, run_plan
+from asq_model.studies.trained_out.sessions import processor
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 

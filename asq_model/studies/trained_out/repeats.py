@@ -6,7 +6,7 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
-from asq_model.studies.trained_out import Session, Trained, TrainedOut, by_row, percent, row_of, seed
+from asq_model.studies.trained_out.record import Session, Trained, TrainedOut, by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
 

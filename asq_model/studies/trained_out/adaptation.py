@@ -5,8 +5,8 @@ from statistics import mean
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
-from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
-from asq_model.studies.trained_out_claims import Comparison, compare
+from asq_model.studies.trained_out.claims import Comparison, compare
+from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
 from asq_model.studies.verdicts import UNDECIDED
 
 SCALES = {

@@ -20,7 +20,7 @@ from asq_model.studies.paired_comparisons import (
     seeds_needed,
     verdict,
 )
-from asq_model.studies.trained_out import Groups, TrainedOutRow
+from asq_model.studies.trained_out.record import Groups, TrainedOutRow
 
 RIVALS = {"uniform": "", "pot": "symmetric", "apot": "", "e2m1": ""}  # of POST, with the kind that is compared
 

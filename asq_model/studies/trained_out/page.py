@@ -6,20 +6,20 @@ from statistics import mean, mode
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.errors import InputError
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
-from asq_model.studies.trained_out import TrainedOut, by_row, control_percents, epochs, percent, row_of, title
-from asq_model.studies.trained_out_adaptation import adaptation_section
-from asq_model.studies.trained_out_aims import aims
-from asq_model.studies.trained_out_claims import pairs_table, summary_table
-from asq_model.studies.trained_out_control import control_section
-from asq_model.studies.trained_out_longer import longer_section
-from asq_model.studies.trained_out_repeats import repeats_section
-from asq_model.studies.trained_out_tables import (
+from asq_model.studies.trained_out.adaptation import adaptation_section
+from asq_model.studies.trained_out.aims import aims
+from asq_model.studies.trained_out.claims import pairs_table, summary_table
+from asq_model.studies.trained_out.control import control_section
+from asq_model.studies.trained_out.longer import longer_section
+from asq_model.studies.trained_out.record import TrainedOut, by_row, control_percents, epochs, percent, row_of, title
+from asq_model.studies.trained_out.repeats import repeats_section
+from asq_model.studies.trained_out.tables import (
     accuracy_table,
     collapsed_runs,
     printed_top_1,
     trials_section,
 )
-from asq_model.studies.trained_out_training import how_it_was_trained
+from asq_model.studies.trained_out.training import how_it_was_trained
 from asq_model.studies.verdicts import MEANING
 
 FEWEST_SEEDS = 5

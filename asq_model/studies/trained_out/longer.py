@@ -5,9 +5,17 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import holm, mean_tests, verdict
-from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, by_row, control_percents, epochs, percent
-from asq_model.studies.trained_out_claims import summary_table
-from asq_model.studies.trained_out_tables import curve_table
+from asq_model.studies.trained_out.claims import summary_table
+from asq_model.studies.trained_out.record import (
+    Groups,
+    TrainedOut,
+    TrainedOutRow,
+    by_row,
+    control_percents,
+    epochs,
+    percent,
+)
+from asq_model.studies.trained_out.tables import curve_table
 
 
 def groups_by_length(study: TrainedOut) -> dict[int, Groups]:

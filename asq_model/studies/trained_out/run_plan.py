@@ -21,9 +21,9 @@ from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import training_device
 from asq_model.gpu.side_by_side import Finished, Job, train_side_by_side
-from asq_model.studies.trained_out import TRAINED_OUT, Trained, TrainedOut, network, percent, place
-from asq_model.studies.trained_out_plan import PlannedRun, missing_runs, read_plan
-from asq_model.studies.trained_out_sessions import check_images, digest_pixels, keep_run, make_session
+from asq_model.studies.trained_out.plan import PlannedRun, missing_runs, read_plan
+from asq_model.studies.trained_out.record import TRAINED_OUT, Trained, TrainedOut, network, percent, place
+from asq_model.studies.trained_out.sessions import check_images, digest_pixels, keep_run, make_session
 from asq_model.training.checkpoint_file import read_tensors
 
 

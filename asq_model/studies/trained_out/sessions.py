@@ -16,8 +16,8 @@ from asq_model.datasets import Dataset, MemorySplit
 from asq_model.gpu.evaluation import adapters_of, weight_costs
 from asq_model.gpu.side_by_side import Finished
 from asq_model.studies.run_tables import find_commit
-from asq_model.studies.trained_out import Session, Trained, TrainedOut
-from asq_model.studies.trained_out_plan import PlannedRun
+from asq_model.studies.trained_out.plan import PlannedRun
+from asq_model.studies.trained_out.record import Session, Trained, TrainedOut
 from asq_model.training.checkpoint_file import write_checkpoint
 from asq_model.training.load import as_arrays
 from asq_model.training.train import describe

@@ -5,7 +5,9 @@ from statistics import mean
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE
-from asq_model.studies.trained_out import (
+from asq_model.studies.trained_out.adaptation import frozen_changes, mean_change
+from asq_model.studies.trained_out.claims import compare
+from asq_model.studies.trained_out.record import (
     NETWORKS,
     TrainedOut,
     TrainedOutRow,
@@ -14,8 +16,6 @@ from asq_model.studies.trained_out import (
     network,
     percent,
 )
-from asq_model.studies.trained_out_adaptation import frozen_changes, mean_change
-from asq_model.studies.trained_out_claims import compare
 
 BLOCK = "accuracy"  # of README
 PRECISION = "W4A4"

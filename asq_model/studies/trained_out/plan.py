@@ -15,10 +15,10 @@ from asq_model.common.files import read_text
 from asq_model.common.records import Amount, Positive, Whole
 from asq_model.common.result_schemas import Seed
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out import TrainedOut, TrainedOutRow, epochs, row_of, seed
+from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, epochs, row_of, seed
 
 PLAN = Path(__file__).with_suffix(".toml")
-PLANS = {"resnet8": PLAN, "resnet20": PLAN.with_name("trained_out_resnet20_plan.toml")}  # of the committed records
+PLANS = {"resnet8": PLAN, "resnet20": PLAN.with_name("resnet20_plan.toml")}  # of the committed records
 
 Part = Literal["ceiling", "rows", "curve", "control", "repeats"]
 LISTS: tuple[Literal["rows", "curve", "control", "repeats"], ...] = ("rows", "curve", "control", "repeats")

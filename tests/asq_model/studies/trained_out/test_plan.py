@@ -6,8 +6,8 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out import TRAINED_OUT, network
-from asq_model.studies.trained_out_plan import LISTS, PLAN, PLANS, RunKey, missing_runs, read_plan
+from asq_model.studies.trained_out.plan import LISTS, PLAN, PLANS, RunKey, missing_runs, read_plan
+from asq_model.studies.trained_out.record import TRAINED_OUT, network
 
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, holm
-from asq_model.studies.trained_out import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
-from asq_model.studies.trained_out_claims import Comparison
-from asq_model.studies.trained_out_longer import groups_by_length
+from asq_model.studies.trained_out.claims import Comparison
+from asq_model.studies.trained_out.longer import groups_by_length
+from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
 
 FEWEST_BITS = 4  # of both operands, from which on the paper says so
 
