@@ -27,6 +27,7 @@ from sim.benches.job import (
 )
 from sim.benches.stream_driver import Dut, always
 from sim.benches.transcript import Transcript, exchange, read_counters, reset, start
+from sim.runner.outcomes import WrongResult
 from sim.vectors.dot_products import (
     Workload,
     extreme_workload,
@@ -38,7 +39,7 @@ from sim.vectors.dot_products import (
 SPEC = MacSpec(**JOB["spec"])
 
 
-def mismatches(workload: Workload, seen: Transcript) -> list[dict[str, Any]]:
+def mismatches(workload: Workload, seen: Transcript) -> list[WrongResult]:
     """Layer, vector, expected and got of every wrong result, when it was taken, and the operands it was made of."""
     half = 1 << SPEC.result_width - 1
     signed = [(result ^ half) - half for result in seen.results]
@@ -58,13 +59,13 @@ def mismatches(workload: Workload, seen: Transcript) -> list[dict[str, Any]]:
     ]
 
 
-def assert_none(failures: list[dict[str, Any]]) -> None:
+def assert_none(failures: list[WrongResult]) -> None:
     """Raises AssertionError, with the first failures, if there are any."""
     lines = [f"{f['layer']} vector {f['vector']}: expected {f['expected']}, got {f['got']}" for f in failures]
     assert not lines, f"{len(lines)} wrong results; {'; '.join(lines[:REPORTED_FAILURES])}; {describe_first(failures)}"
 
 
-def describe_first(failures: list[dict[str, Any]]) -> str:
+def describe_first(failures: list[WrongResult]) -> str:
     """When the first wrong result was taken, and what it is made of: each weight code times its activation."""
     first = failures[0]
     pairs = shortened(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
@@ -84,7 +85,7 @@ async def check(
 async def golden(dut: Dut) -> None:
     """Every golden vector at full rate: each result equal, the cycle counter as the formulas say, to the cycle."""
     layers: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
+    failures: list[WrongResult] = []
     totals = {name: 0 for name in COUNTS}
     await start(dut)
     for workload in chosen_layers(golden_workloads(SPEC, golden_folder())):

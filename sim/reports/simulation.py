@@ -72,6 +72,15 @@ class ThroughputRow(TypedDict):
     speedup_over_uniform: NotRequired[float]
 
 
+class ThroughputTable(TypedDict):
+    """The rows of the units that took the same operands."""
+
+    weight_bits: int
+    activation_bits: int
+    signed_activations: bool
+    rows: list[ThroughputRow]
+
+
 def throughput(outcomes: list[Outcome]) -> list[ThroughputRow]:
     """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
 
@@ -143,10 +152,10 @@ def layer_entry(layer: LayerEntry) -> dict[str, Any]:
     }
 
 
-def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[dict[str, Any]]:
+def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[ThroughputTable]:
     """Write `throughput.json` and `throughput.md`; return their tables, one for each pair of widths."""
     groups = by_operands(units)
-    tables = [
+    tables: list[ThroughputTable] = [
         {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
         for (weights, bits, signed), members in groups.items()
     ]

@@ -67,12 +67,29 @@ class LayerFindings(TypedDict):
     steps: NotRequired[list[Count]]
 
 
+class WrongResult(TypedDict):
+    """A wrong result on the golden vectors or maps of a layer.
+
+    Of a multiply-accumulate unit: which vector, when it was taken, and the operands it was made of. Of a block: a line
+    that says so.
+    """
+
+    layer: str
+    vector: NotRequired[int]
+    expected: NotRequired[int]
+    got: NotRequired[int]
+    when: NotRequired[str]
+    codes: NotRequired[list[int]]
+    activations: NotRequired[list[int]]
+    message: NotRequired[str]
+
+
 class Findings(TypedDict):
     """What one test of a bench recorded: results compared (`vectors`), and what else it is about."""
 
     vectors: NotRequired[Count]
     failed: NotRequired[Count]
-    failures: NotRequired[list[dict[str, Any]]]
+    failures: NotRequired[list[WrongResult]]
     counters: NotRequired[Counters]
     layers: NotRequired[list[LayerFindings]]
     terms: NotRequired[Count]

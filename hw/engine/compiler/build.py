@@ -1,8 +1,7 @@
 """What has been made so far while a graph is compiled, and what each step needs of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
@@ -19,7 +18,7 @@ from hw.engine.compiler.rescaling import Constants
 from hw.engine.compiler.steps import Step, steps_of
 from hw.engine.compiler.uses import Use, find_uses
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import Kind, array_layout
+from hw.engine.program import array_layout
 
 SUMS = Place("channel sums")
 
@@ -85,10 +84,10 @@ class Build:
         plain = isinstance(step.node, Input | MaxPool | SumPool)
         return not plain or self.is_result(step) or self.needs_values(step)
 
-    def add(self, kind: Kind, name: str, fields: dict[str, int], busy: int, flush: int, **about: Any) -> None:
-        """Add an instruction. about: its products, terms, lead, tensor and layer; what it reads and writes."""
-        fields = fields | {"kind": int(kind), "flush": flush}
-        self.instructions.append(Instruction(kind, name, fields, busy, **about))
+    def add(self, instruction: Instruction, flush: int = 0) -> None:
+        """Add an instruction. flush: cycles from the end of its work until all is written."""
+        fields = {**instruction.fields, "kind": int(instruction.kind), "flush": flush}
+        self.instructions.append(replace(instruction, fields=fields))
 
     def free_unused(self, index: int) -> None:
         """Take back the places of what no later step reads."""

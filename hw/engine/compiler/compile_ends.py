@@ -53,7 +53,7 @@ def add_finish(build: Build) -> None:
         "output_words": build.words(output),
         "wide_results": next(each.fields.get("is_wide", 0) for each in build.instructions if writes_results(each)),
     }
-    build.add(Kind.FINISH, "results", fields, 0, 0, reads=(Place("results"),))
+    build.add(Instruction(Kind.FINISH, "results", fields, 0, reads=(Place("results"),)))
 
 
 def writes_results(instruction: Instruction) -> bool:

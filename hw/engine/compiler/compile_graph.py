@@ -15,7 +15,7 @@ from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.conflicts import Turn
-from hw.engine.compiler.instructions import Banks
+from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.passes import radix_bits_of
 from hw.engine.compiler.round_times import latency_of
 from hw.engine.compiler.schedule import Program
@@ -101,7 +101,7 @@ def add_step(build: Build, index: int, step: Step) -> None:
     else:
         add_collection(build, index, step)
     if isinstance(step.node, Input):
-        build.add(Kind.LOAD, "the next image", image_fields(build), 0, 0)
+        build.add(Instruction(Kind.LOAD, "the next image", image_fields(build), 0))
     if isinstance(step.node, Convolution):  # what is written from here on is written after it
         build.codes.free(f"codes of {step.node.name}")
     direct = build.direct(step)

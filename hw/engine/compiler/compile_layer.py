@@ -8,6 +8,7 @@ from asq_model.spec.graph.convolution import Convolution
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.geometry import ONE, Window
+from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.layer_operands import pass_fields, zero_word
 from hw.engine.compiler.rescaling import align_fields, bound_fields, extra_bits, shift_fields
 from hw.engine.compiler.steps import Step
@@ -49,10 +50,20 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     products = node.products.even.size * output[0] * output[1]
     reads = [build.codes.place(use.codes), build.scales(step)]
     reads += [build.values.place(beside) for beside in step.inputs[1:] if beside in build.values.taken]
-    about = {"products": products, "terms": products // places * operands.parts(places), "tensor": step.output}
-    about |= {"reads": tuple(reads), "writes": build.written(step, fields)}
-    about["lead"] = min(cycles.convolve_lead(spec, steps + filled * period), busy) if spec.reads_ahead else 0
-    build.add(Kind.CONVOLVE, node.name, fields, busy, flush, layer=direct.step.node.name if direct else "", **about)
+    made = Instruction(
+        Kind.CONVOLVE,
+        node.name,
+        fields,
+        busy,
+        products=products,
+        terms=products // places * operands.parts(places),
+        lead=min(cycles.convolve_lead(spec, steps + filled * period), busy) if spec.reads_ahead else 0,
+        tensor=step.output,
+        layer=direct.step.node.name if direct else "",
+        reads=tuple(reads),
+        writes=build.written(step, fields),
+    )
+    build.add(made, flush)
 
 
 def layer_window(build: Build, step: Step, use: Use) -> Window:

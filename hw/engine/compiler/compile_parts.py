@@ -9,6 +9,7 @@ from asq_model.spec.graph.tensor import Margins
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
+from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.rescaling import bound_fields, shift_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.program import Kind
@@ -77,6 +78,14 @@ def add_parts(build: Build, index: int, step: Step) -> None:
         size = {"words": output[0] * output[1] * part.words, "steps": 1}
         busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
         flush = cycles.collect_flush(1, False, True)
-        about = {"tensor": step.output, "channels": part.channels}
-        about |= {"reads": (build.values.place(part.source),), "writes": build.written(step, fields)}
-        build.add(Kind.COLLECT, f"{part.name} in {step.output}", fields, busy, flush, **about)
+        made = Instruction(
+            Kind.COLLECT,
+            f"{part.name} in {step.output}",
+            fields,
+            busy,
+            tensor=step.output,
+            channels=part.channels,
+            reads=(build.values.place(part.source),),
+            writes=build.written(step, fields),
+        )
+        build.add(made, flush)

@@ -1,7 +1,6 @@
 """The instructions that read values: pooling, sums, copies, and the codes and steps of layers."""
 
 from math import prod
-from typing import Any
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
@@ -10,6 +9,7 @@ from asq_model.spec.graph.movement import MaxPool, Reshape, SumPool
 from hw.engine.compiler import cycles
 from hw.engine.compiler.build import SUMS, Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
+from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.rescaling import bound_fields, rescale_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.uses import Use
@@ -43,8 +43,11 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     flush = cycles.collect_flush(pieces, direct is not None, build.finishes(step))
     layer = direct.step.node.name if direct else ""
     stored = [name for name in step.inputs if name in build.values.taken]
-    about = {"reads": tuple(map(build.values.place, stored)), "writes": build.written(step, fields)}
-    build.add(Kind.COLLECT, node.name, fields, busy, flush, tensor=step.output, layer=layer, **about)
+    reads, writes = tuple(map(build.values.place, stored)), build.written(step, fields)
+    made = Instruction(
+        Kind.COLLECT, node.name, fields, busy, tensor=step.output, layer=layer, reads=reads, writes=writes
+    )
+    build.add(made, flush)
 
 
 def sources_of(step: Step) -> tuple[str, str]:
@@ -97,9 +100,18 @@ def add_codes(build: Build, step: Step, use: Use) -> None:
     size = {"words": output[0] * output[1] * words, "steps": least}
     busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
     flush = cycles.collect_flush(use.operands.pieces, True, False)
-    about: dict[str, Any] = {"tensor": step.output, "layer": name, "owner": name}
-    places = {"reads": (build.values.place(step.output),), "writes": (build.codes.place(use.codes),)}
-    build.add(Kind.COLLECT, f"codes of {name}", fields, busy, flush, **about, **places)
+    made = Instruction(
+        Kind.COLLECT,
+        f"codes of {name}",
+        fields,
+        busy,
+        tensor=step.output,
+        layer=name,
+        owner=name,
+        reads=(build.values.place(step.output),),
+        writes=(build.codes.place(use.codes),),
+    )
+    build.add(made, flush)
 
 
 def add_adaptation(build: Build, step: Step, use: Use) -> None:
@@ -108,8 +120,8 @@ def add_adaptation(build: Build, step: Step, use: Use) -> None:
     assert isinstance(node, Convolution)
     fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output))
     busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
-    build.add(Kind.ADAPT, f"step of {node.name}", fields, busy, 0, owner=node.name, reads=(SUMS,))
+    build.add(Instruction(Kind.ADAPT, f"step of {node.name}", fields, busy, owner=node.name, reads=(SUMS,)))
     fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])
     busy = cycles.busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
     written = (build.scales(use.step),)
-    build.add(Kind.SCALE, f"scales of {node.name}", fields, busy, 0, owner=node.name, writes=written)
+    build.add(Instruction(Kind.SCALE, f"scales of {node.name}", fields, busy, owner=node.name, writes=written))
