@@ -1,8 +1,13 @@
 """The page on the cost of a training step, made from a report, never typed. Free of torch."""
 
+from pathlib import Path
+
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import BenchReport, Cost
+from asq_model.common.templates import render_template
 
+PAGE = Path(__file__).with_name("training-speed.md.j2")
+COSTS = Path(__file__).with_name("training-speed-costs.md.j2")  # the part that a terminal shows, too
 BASE = "full precision"  # what the others are set against
 
 
@@ -20,17 +25,15 @@ def render_costs(costs: dict[str, Cost]) -> list[str]:
 
 def render_table(report: BenchReport) -> str:
     """The paragraph on how costs were measured, and a table for each network, in Markdown."""
-    lines = [
-        f"A training step of batch {report['batch']} with {report['threads']} CPU thread"
-        f"{'s' if report['threads'] > 1 else ''}, torch {report['torch']}. The candidates take turns for"
-        f" {report['rounds']} rounds: the median of the steps, and of the ratios within a round. Meanwhile"
-        f" {report['busy']:.1f} processes on average wanted the machine's {report['cpus']} CPUs.",
-    ]
-    for network, costs in report["networks"].items():
-        lines += ["", f"{network}:", "", *render_costs(costs)]
-    return "\n".join(lines)
+    return render_template(COSTS, **describe_report(report)).rstrip()
 
 
 def render_page(report: BenchReport) -> str:
     """The page on the cost of a training step."""
-    return f"# Cost of a training step\n\nBy `make bench`.\n\n{render_table(report)}\n"
+    return render_template(PAGE, **describe_report(report))
+
+
+def describe_report(report: BenchReport) -> dict[str, object]:
+    """The values of the templates: the report, and the table of each network."""
+    tables = {network: "\n".join(render_costs(costs)) for network, costs in report["networks"].items()}
+    return {"report": report, "tables": tables}
