@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.records import Amount, Count, Line, Schema, Text
 from asq_model.common.result_schemas import REMEDY
+from asq_model.common.templates import render_template
 from asq_model.spec.precision import Precision
 
+PAGE = Path(__file__).with_name("parity.md.j2")
+SECTION = Path(__file__).with_name("parity-network.md.j2")  # on one network; it is shown by itself, too
 COLUMNS = (
     "layer",
     "codes",
@@ -19,7 +23,6 @@ COLUMNS = (
     "ties",
     "inputs saturated",
 )
-
 NODE_COLUMNS = ("node", "difference from torch, given its inputs (root mean square, relative; median over images)")
 
 
@@ -62,24 +65,29 @@ def render_network(parity: Parity, nodes: Mapping[str, float] | None = None) -> 
 
     nodes: how far each node's output is from torch's, for a table of its own.
     """
-    total = parity.images
-    rows = []
+    return render_template(SECTION, network=describe_network(parity, nodes)).rstrip()
+
+
+def describe_network(parity: Parity, nodes: Mapping[str, float] | None) -> dict[str, object]:
+    """The values of the section on one network."""
+    total, rows = parity.images, []
     for name, layer in parity.layers.items():
         equal = f"{layer.given_input / layer.codes:.4%}", f"{layer.in_network / layer.codes:.2%}"
         rows.append([name, layer.codes, *equal, f"{layer.step_error:.1e}", layer.ties, layer.saturated])
-    lines = [
-        f"Integers of {parity.precision.bits} bits against fake-quantised torch, `{parity.name}`, {total} test images:",
-        "",
-        f"- right: {parity.integer_correct} in integers, {parity.torch_correct} in torch"
-        f" ({100 * (parity.integer_correct - parity.torch_correct) / total:+.2f} points)",
-        f"- the same class: {parity.same_class} ({parity.same_class / total:.2%})",
-        f"- outputs that saturated: {parity.saturated_outputs}",
-        "",
-        *table_lines(COLUMNS, rows, "lrrrrrr"),
-    ]
-    if nodes:
-        lines += ["", *table_lines(NODE_COLUMNS, [[name, f"{value:.1e}"] for name, value in nodes.items()], "lr")]
-    return "\n".join(lines)
+    node_rows = [[name, f"{value:.1e}"] for name, value in (nodes or {}).items()]
+    return {
+        "name": parity.name,
+        "bits": parity.precision.bits,
+        "images": total,
+        "integer_correct": parity.integer_correct,
+        "torch_correct": parity.torch_correct,
+        "gain": f"{100 * (parity.integer_correct - parity.torch_correct) / total:+.2f}",
+        "same_class": parity.same_class,
+        "same_share": f"{parity.same_class / total:.2%}",
+        "saturated_outputs": parity.saturated_outputs,
+        "layers": "\n".join(table_lines(COLUMNS, rows, "lrrrrrr")),
+        "nodes": "\n".join(table_lines(NODE_COLUMNS, node_rows, "lr")) if node_rows else "",
+    }
 
 
 class ParityReport(TypedDict):
@@ -108,12 +116,9 @@ PARITY = Schema("report on parity", ParityReport, remedy=REMEDY, megabytes=64, c
 def render_page(report: ParityReport) -> str:
     """The page on all networks of a report."""
     networks = report["networks"]
-    explained = (
-        "Codes *given torch's input*: each layer gets torch's own input, rounded to the integers' bits. *In the"
-        " network*: each layer gets what the integer layers before it made; differences multiply there"
-        " ([why](../integer-spec.md#parity)). Made by `make parity`."
-    )
-    notes = [*filter(None, [report["note"]]), *yardsticks(parity.data for parity in networks)]
     nodes = report.get("nodes") or [dict[str, float]() for _ in networks]
-    sections = [render_network(parity, found) for parity, found in zip(networks, nodes, strict=True)]
-    return "\n\n".join(["# Parity of the integer network", explained, *notes, *sections]) + "\n"
+    return render_template(
+        PAGE,
+        notes=[*filter(None, [report["note"]]), *yardsticks(parity.data for parity in networks)],
+        networks=[describe_network(parity, found) for parity, found in zip(networks, nodes, strict=True)],
+    )
