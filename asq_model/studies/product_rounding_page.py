@@ -2,15 +2,18 @@
 
 from itertools import groupby
 from math import sqrt
+from pathlib import Path
 from statistics import mean, stdev
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
+from asq_model.common.templates import render_template
 from asq_model.common.terminal import text_table
 from asq_model.config.fingerprints import versions
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
+PAGE = Path(__file__).with_name("arithmetic.md.j2")
 Group = tuple[str, str, str, int, str, str, int]  # weights, network, activations, their bits, arithmetic, data, images
 COLUMNS = (
     "network",
@@ -124,36 +127,14 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
 def render_page(study: ArithmeticStudy, results: str) -> str:
     """The page on what rounding costs. results: the name of the file with the rows."""
     rows = study["rows"]
-    libraries = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
-    lines = [
-        "# What the rounding of products costs",
-        "",
-        f"Made by `{study['command']}` from the rows in `{results}` ({libraries}), on test images.",
-        "",
-        "Trained networks, run once in each arithmetic: *fake-quantised* is torch's own; in the others every low-bit"
-        " layer sums the products of that unit (`asq_model/spec/mac.py`), and one scale turns the sum into a"
-        " real number. *post-exact* is exact in Z[√2]; *post frac f* rounds √2·a to f fraction bits (-1: to even"
-        " integers); *post-three-halves* takes 3/2 for √2; *uniform-sign* has no weight −2^(b−1) and takes its"
-        " neighbour. No network has seen the rounding in training, except those marked *trained with F*: torch rounded"
-        " their products to F fraction bits in training, too.",
-        "",
-        *([study["note"], ""] if study["note"] else []),
-        *(line for note in yardsticks(row["data"] for row in rows) for line in (note, "")),
-        "Lost: right in torch, wrong here; gained: the other way round. Error of the sums: rms error over the rms of"
-        " the exact sums, mean over the low-bit layers, each given torch's input. ±: standard deviation over seeds.",
-        "",
-        *table_by_network(rows),
-        "",
-    ]
-    if any(row["rms_error"] is not None for row in rows):
-        lines += [
-            "## By arithmetic",
-            "",
-            "The same weights and the same images with and without it, mean over all networks that have not seen it in"
-            " training; 95 % intervals by Student's t over networks, which share their start and the test images.",
-            MEANING,
-            "",
-            *table_by_arithmetic(rows),
-            "",
-        ]
-    return "\n".join(lines)
+    rounded = any(row["rms_error"] is not None for row in rows)
+    return render_template(
+        PAGE,
+        study=study,
+        results=results,
+        libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
+        notes=[*filter(None, [study["note"]]), *yardsticks(row["data"] for row in rows)],
+        by_network="\n".join(table_by_network(rows)),
+        by_arithmetic="\n".join(table_by_arithmetic(rows)) if rounded else "",
+        meaning=MEANING,
+    )
