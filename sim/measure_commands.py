@@ -45,7 +45,7 @@ def synth(
     Each design first passes its test bench on the GOLDEN vectors (or those that come with this package). Prints tables.
     """
     from sim.reports.hardware_page import columns_for, dsp_lines, table
-    from sim.reports.hardware_prose import SHORT, TITLES
+    from sim.reports.titles import SHORT, TITLES
 
     pairs, wanted_forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
     wanted_targets = parse_choices("--targets", targets, SHOWN)

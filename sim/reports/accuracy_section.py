@@ -1,6 +1,7 @@
-"""The hardware page's section on accuracy: its table and its words, from the points of `accuracy_points`."""
+"""What the hardware page's section on accuracy is filled with, from the points of `accuracy_points`."""
 
 from math import hypot
+from typing import NamedTuple
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import markdown_table
@@ -8,7 +9,7 @@ from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
 from sim.reports.accuracy_points import ACTIVATIONS, Accuracy, AccuracyPoint, Measured
-from sim.reports.hardware_prose import SHORT, text
+from sim.reports.titles import SHORT
 
 COLUMNS = (
     ("network", "network"),
@@ -80,22 +81,42 @@ def compare_arrays(points: dict[str, list[AccuracyPoint]]) -> str:
             if (words := comparison(members, network, target)) is not None:
                 area, accuracies = words
                 by_network.setdefault(network, {}).setdefault(accuracies, []).append(area)
-    sentences = "; ".join(
+    return "; ".join(
         f"{network} {'; '.join(', '.join(areas) + f' ({accuracies})' for accuracies, areas in parts.items())}"
         for network, parts in by_network.items()
     )
-    return text("equal", bits=FULL_WIDTHS[0], sentences=sentences) if sentences else ""
 
 
-def accuracy_words(points: dict[str, list[AccuracyPoint]], note: str) -> str:
-    """What stands above the table: the comparison, what the figures are of, and the yardstick of a copy's images."""
+class AccuracySection(NamedTuple):
+    """What the section on accuracy is filled with.
+
+    bits: of the weights compared. comparison: `compare_arrays`. notes: on the study, and the yardstick of a copy's
+    images. title, picture: of the plot, and its file.
+    """
+
+    bits: int
+    comparison: str
+    networks: str
+    images: str
+    activations: str
+    notes: list[str]
+    title: str
+    picture: str
+    table: str
+
+
+def describe_accuracies(points: dict[str, list[AccuracyPoint]], note: str, title: str, picture: str) -> AccuracySection:
+    """The section on points by FPGA family, of a study with this note, whose plot has a title and a file."""
     measured = [point.accuracy.measured for members in points.values() for point in members]
     quantiser, bits = ACTIVATIONS
-    words = text(
-        "accuracy",
+    return AccuracySection(
+        bits=FULL_WIDTHS[0],
         comparison=compare_arrays(points),
         networks=", ".join(dict.fromkeys(entry.network for entry in measured)),
         images=" or ".join(map(str, dict.fromkeys(entry.images for entry in measured))),
         activations=f"{bits} bits ({quantiser.upper()})",
+        notes=[*filter(None, [note]), *yardsticks(entry.data for entry in measured)],
+        title=title,
+        picture=picture,
+        table=accuracy_table(points),
     )
-    return "\n\n".join(filter(None, [words, note, *yardsticks(entry.data for entry in measured)]))

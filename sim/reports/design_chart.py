@@ -12,7 +12,7 @@ from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import DEVICES
 from sim.reports.hardware_plots import MARK_OF, MARKS
-from sim.reports.hardware_prose import TITLES, widths_text
+from sim.reports.titles import TITLES, widths_text
 from sim.reports.verdict import ARRAY
 
 PLACE = "designs"  # the element of the page that it is drawn in

@@ -2,16 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 
 from asq_model.common.markdown import markdown_table
-from sim.explore.design_rows import DesignRow
-from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS
+from asq_model.common.templates import render_template
+from asq_model.spec.mac_parameters import DEFAULT_DEPTH
+from sim.explore.design_rows import Description, DesignRow, Report
+from sim.explore.design_space import AS_TRAINED, FORMS, LARGE_PLACINGS, WIDTHS
 from sim.explore.ranking import best_rival, group
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
-from sim.reports.verdict import GAIN_COLUMNS, gains, opening, placing_spread, serial_lines, verdict
+from sim.reports.accuracy_section import AccuracySection
+from sim.reports.headline import HEADLINE, PICTURE
+from sim.reports.titles import SHORT, TITLES, widths_text
+from sim.reports.verdict import GAIN_COLUMNS, gains, judge_aims, placing_spread, serial_ratios
 from sim.vectors.array_tiles import GOLDEN_VECTORS
 
+TEMPLATE = Path(__file__).with_name("hardware.md.j2")
+LANE = "hardware-lane.svg"  # the picture of an array's lane
 COLUMNS = (
     ("unit", "unit"),
     ("ice40", "iCE40 LUT4"),
@@ -90,8 +97,8 @@ ENERGY_COLUMNS = (
 )
 
 
-def energy_lines(rows: list[DesignRow]) -> Iterator[str]:
-    """A table for each form and width."""
+def energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
+    """The title and the table of each form and width of which switching was measured."""
     for form, widths in product(FORMS, WIDTHS):
         members = group(rows, widths, form, "energy")
         plain = next((row.per_product for row in members if row.unit == "uniform"), None)
@@ -107,10 +114,10 @@ def energy_lines(rows: list[DesignRow]) -> Iterator[str]:
                 }
                 for row in members
             ]
-            yield from (f"### {TITLES[form]}, {widths_text(widths)}", "", markdown_table(lines, ENERGY_COLUMNS), "")
+            yield f"{TITLES[form]}, {widths_text(widths)}", markdown_table(lines, ENERGY_COLUMNS)
 
 
-def gating_words(rows: list[DesignRow]) -> str:
+def gating_cost(rows: list[DesignRow]) -> str:
     """How many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
 
     def key(row: DesignRow) -> tuple[object, ...]:
@@ -119,40 +126,59 @@ def gating_words(rows: list[DesignRow]) -> str:
     units = [(row, row.luts) for row in rows if not row.dsp and not row.shared and row.luts is not None]
     plain = {key(row): luts for row, luts in units if not row.gated}
     more = [luts - plain[key(row)] for row, luts in units if row.gated and key(row) in plain]
-    if not more:
-        return ""
-    return text("gating", difference=f"{min(more)} to {max(more)} LUTs more a unit")
+    return f"{min(more)} to {max(more)} LUTs more a unit" if more else ""
 
 
-def sections(
-    rows: list[DesignRow],
-    headline: str,
-    pictures: list[str],
-    accuracy: list[str],
-    unrolled: str,
-    lost: list[str],
-    how: str,
+def count_left_out(rows: list[Description]) -> list[tuple[str, str, int]]:
+    """How many designs of each form, width and target were not measured: the title of both, the target, the number."""
+    names: dict[tuple[str, tuple[int, int], str], list[str]] = {}
+    for row in rows:
+        key = row.form, row.widths, row.target + (" DSP" if row.dsp else "")
+        names.setdefault(key, []).append(row.name)
+    return [
+        (f"{TITLES[form]}, {widths_text(widths)}", target, len(members))
+        for (form, widths, target), members in names.items()
+    ]
+
+
+def render_page(
+    report: Report, plots: list[tuple[str, str]], accuracy: AccuracySection | None, unrolled: str | None
 ) -> str:
-    """The page. headline: the Markdown line of the first picture; pictures: lines of the others; what follows are
-    finished parts, empty for none.
+    """The page of a report.
+
+    plots: the title and the file of each, without that of the section on accuracy. unrolled: what was found of layers
+    as adders, in sentences. What is None is left out.
     """
-    lines = ["# What POST costs and gains in hardware", "", headline, "", opening(rows), ""]
-    lines += ["## Words", "", text("words"), "", "## POST over uniform", ""]
-    lines += [" ".join(filter(None, (text("gains"), placing_spread(rows)))), ""]
-    lines += [markdown_table(list(gains(rows)), GAIN_COLUMNS), ""]
-    lines += ["The aims:", "", verdict(rows), "", text("serial"), "", *serial_lines(rows), "", text("claim"), ""]
-    lines += [*pictures, ""]
-    lines += ["## Accuracy at equal cost", "", *accuracy, ""] if accuracy else []
-    for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED)):
-        if any(row.form == form and row.widths == widths for row in rows):
-            lines += [f"## {TITLES[form]}, {widths_text(widths)}", "", table(rows, widths, form), ""]
-    blocks = dsp_lines(rows)
-    lines += ["## Multiplier blocks", "", *blocks, ""] if blocks else []
-    energy = list(energy_lines(rows))
-    if energy:
-        words = text("energy", gating=gating_words(rows), vectors=GOLDEN_VECTORS)
-        lines += ["## Energy, by a proxy", "", words, "", *energy]
-    lines += ["## Fully unrolled layers", "", unrolled, ""] if unrolled else []
-    lines += ["## How the arrays are built", "", text("built"), ""]
-    lines += ["## How each figure was obtained", "", how, ""]
-    return "\n".join([*lines, *lost]).rstrip() + "\n"
+    rows, made = report.rows, report.made
+    shown = [
+        (form, widths)
+        for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED))
+        if any(row.form == form and row.widths == widths for row in rows)
+    ]
+    return render_template(
+        TEMPLATE,
+        headline=HEADLINE,
+        headline_picture=PICTURE,
+        verdict=judge_aims(rows),
+        spread=placing_spread(rows),
+        gains=markdown_table(list(gains(rows)), GAIN_COLUMNS),
+        serial=serial_ratios(rows),
+        lane=LANE,
+        plots=plots,
+        accuracy=accuracy,
+        tables=[(f"{TITLES[form]}, {widths_text(widths)}", table(rows, widths, form)) for form, widths in shown],
+        blocks=dsp_lines(rows),
+        energy=list(energy_tables(rows)),
+        gating=gating_cost(rows),
+        vectors=GOLDEN_VECTORS,
+        unrolled=unrolled,
+        made=made,
+        tools=", ".join(f"{name} {number}" for name, number in made.tools.items()),
+        checked=f"{sum({row.name: row.checked for row in rows}.values()):,}",
+        large=min(made.placings, LARGE_PLACINGS),
+        most_large=LARGE_PLACINGS,
+        frequency=f"{made.frequency_mhz:.0f}",
+        depth=DEFAULT_DEPTH,
+        failures=report.failures,
+        left_out=count_left_out(report.left_out),
+    )

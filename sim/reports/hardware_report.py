@@ -12,26 +12,24 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
-from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import REPORT, Description, DesignRow, Made, Report
-from sim.explore.design_space import LARGE_PLACINGS
 from sim.explore.ranking import group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
 from sim.reports.accuracy_points import ACTIVATIONS, accuracy_points, mean_accuracies
-from sim.reports.accuracy_section import accuracy_table, accuracy_words
+from sim.reports.accuracy_section import AccuracySection, describe_accuracies
 from sim.reports.design_chart import chart_of
-from sim.reports.hardware_page import sections
+from sim.reports.hardware_page import LANE, render_page
 from sim.reports.hardware_plots import ERROR, THROUGHPUT, draw_accuracy, draw_error, draw_throughput
-from sim.reports.hardware_prose import TITLES, text, widths_text
-from sim.reports.headline import HEADLINE, PICTURE, draw_headline
+from sim.reports.headline import PICTURE, draw_headline
 from sim.reports.html import write_html
+from sim.reports.titles import widths_text
 from sim.reports.verdict import ARRAY
 from sim.unrolled.page import findings as unrolled_findings
 from sim.unrolled.report import UNROLLED
 
-LANE = Path(__file__).with_name("array_lane.svg")
+LANE_DRAWING = Path(__file__).with_name("array_lane.svg")
 SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
 ACCURACY = "hardware-accuracy.svg"
 
@@ -44,10 +42,9 @@ def smallest_of_each(rows: list[DesignRow]) -> list[DesignRow]:
     return [*smallest.values()]
 
 
-def pictures(rows: list[DesignRow], folder: Path) -> list[str]:
-    """Draw the arrays' Pareto plots; Markdown lines that show them and the winning lane."""
-    shutil.copyfile(LANE, folder / "hardware-lane.svg")
-    lines = [text("pictures", lane="![The lane of POST's array](hardware-lane.svg)"), ""]
+def draw_plots(rows: list[DesignRow], folder: Path) -> list[tuple[str, str]]:
+    """Draw the arrays' Pareto plots; the title and the file name of each."""
+    drawn = []
     for widths in SHOWN:
         name, of = f"{widths[0]}x{widths[1]}", f"arrays of 8 × 8, {widths_text(widths)}"
         members = {FPGA_FAMILIES[target].title: group(rows, widths, ARRAY, target) for target in FPGA_FAMILIES}
@@ -57,37 +54,36 @@ def pictures(rows: list[DesignRow], folder: Path) -> list[str]:
         if placed:
             title, picture = f"{THROUGHPUT}, {of}", f"hardware-throughput-{name}.svg"
             draw_throughput(placed, folder / picture, title)
-            lines += [f"![{title}]({picture})", ""]
+            drawn.append((title, picture))
         if members:
             title, picture = f"{ERROR}, {of}", f"hardware-error-{name}.svg"
             draw_error(members, folder / picture, title)
-            lines += [f"![{title}]({picture})", ""]
-    return lines
+            drawn.append((title, picture))
+    return drawn
 
 
-def accuracy_section(rows: list[DesignRow], results: Path, folder: Path) -> list[str]:
-    """Words, picture and table of accuracy against area, from the accuracies in `results`; empty without any.
+def draw_accuracies(rows: list[DesignRow], results: Path, folder: Path) -> AccuracySection | None:
+    """Draw accuracy against area, from the accuracies in `results`, and describe it; None without any.
 
     Raises InputError for accuracies that were edited.
     """
     path = results / "arithmetic.json"
     if not path.exists():
-        return []
+        return None
     study = read_record(path, ARITHMETIC)
     points = accuracy_points(rows, mean_accuracies(study["rows"]))
     if not points:
-        return []
+        return None
     panels = {FPGA_FAMILIES[target].title: [member.point for member in members] for target, members in points.items()}
     title = f"Accuracy against area, activations of {ACTIVATIONS[1]} bits"
     draw_accuracy(panels, folder / ACCURACY, title)
-    picture = f"![{title}]({ACCURACY})"
-    return [accuracy_words(points, study["note"]), "", picture, "", accuracy_table(points)]
+    return describe_accuracies(points, study["note"], title, ACCURACY)
 
 
-def unrolled_section(results: Path) -> str:
-    """What was found of unrolled layers, in a sentence, and where it is; empty without it."""
+def tell_unrolled(results: Path) -> str | None:
+    """What was found of unrolled layers, in sentences; None without a record of them in `results`."""
     path = results / "unrolled.json"
-    return text("unrolled", findings=unrolled_findings(read_record(path, UNROLLED)["cases"])) if path.exists() else ""
+    return unrolled_findings(read_record(path, UNROLLED)["cases"]) if path.exists() else None
 
 
 def made_by(placings: int, liberty: Path | None) -> Made:
@@ -101,58 +97,17 @@ def made_by(placings: int, liberty: Path | None) -> Made:
     )
 
 
-def how(rows: list[DesignRow], made: Made) -> str:
-    """The section on how each figure was obtained."""
-    generic = "generic CMOS gates of up to four inputs, four transistors to a NAND2, sixteen to a flip-flop"
-    cells = made.liberty
-    return text(
-        "how",
-        tools=", ".join(f"{name} {number}" for name, number in made.tools.items()),
-        checked=f"{sum({row.name: row.checked for row in rows}.values()):,}",
-        placings=made.placings,
-        large=min(made.placings, LARGE_PLACINGS),
-        frequency=f"{made.frequency_mhz:.0f}",
-        depth=DEFAULT_DEPTH,
-        gates=f"the cells of `{cells}`, in its smallest NAND2, flip-flops included" if cells else generic,
-    )
-
-
-def left_out_lines(rows: list[Description]) -> list[str]:
-    """How many designs of each form, width and target were not measured."""
-    counts: dict[tuple[str, tuple[int, int], str], list[str]] = {}
-    for row in rows:
-        key = row.form, row.widths, row.target + (" DSP" if row.dsp else "")
-        counts.setdefault(key, []).append(row.name)
-    return [
-        f"- {TITLES[form]}, {widths_text(widths)}, {target}: {len(names)}"
-        for (form, widths, target), names in counts.items()
-    ]
-
-
-def lost_lines(report: Report) -> list[str]:
-    """Sections on what failed and what was left out, empty where there is nothing of it."""
-    lines = []
-    if report.failures:
-        failed = [f"- {row.name}, {row.target}: {row.error}" for row in report.failures]
-        lines += ["## Not measured", "", *failed, ""]
-    if report.left_out:
-        words = text("left_out", large=LARGE_PLACINGS)
-        lines += ["## Left out", "", words, "", *left_out_lines(report.left_out), ""]
-    return lines
-
-
 def write_page(report: Report, results: Path, out: Path) -> Path:
     """Write the page of a report as `out`, with its pictures beside it. Raises InputError."""
     rows, folder = report.rows, out.parent
     if not rows:
         raise InputError("the report has no rows, and so there is no page")
     folder.mkdir(parents=True, exist_ok=True)
-    accuracy = accuracy_section(rows, results, folder)
+    accuracy = draw_accuracies(rows, results, folder)
     draw_headline(rows, folder / PICTURE)
-    headline = f"![{HEADLINE}]({PICTURE})"
-    plots = pictures(rows, folder)
-    method = how(rows, report.made)
-    write_text(out, sections(rows, headline, plots, accuracy, unrolled_section(results), lost_lines(report), method))
+    shutil.copyfile(LANE_DRAWING, folder / LANE)
+    plots = draw_plots(rows, folder)
+    write_text(out, render_page(report, plots, accuracy, tell_unrolled(results)))
     return out
 
 

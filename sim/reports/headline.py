@@ -9,7 +9,7 @@ from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
-from sim.reports.hardware_prose import SHORT, TITLES, widths_text
+from sim.reports.titles import SHORT, TITLES, widths_text
 from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post, ratio_of
 
 BLOCK = "hardware"  # of README

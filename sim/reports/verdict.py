@@ -6,12 +6,13 @@ ratio, and its outcome is "not measured".
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import mean
+from typing import NamedTuple
 
 from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
 from sim.explore.ranking import Gain, compared_designs, gain, is_alone, is_post, is_rival, is_serial, is_sorted
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
-from sim.reports.hardware_prose import SHORT, TITLES, text, widths_text
+from sim.reports.titles import SHORT, TITLES, widths_text
 
 AIMS = {(4, 4): 1.25, (4, 8): 1.6}  # products per second and LUT, over the best uniform rival
 ARRAY = "array8x8"  # what the aims are for
@@ -107,25 +108,39 @@ def aims_text() -> str:
     return " and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items())
 
 
-def opening(rows: list[DesignRow]) -> str:
-    """What the page opens with: how far ahead POST's array is, what a unit alone is worth, and the paper's B-fold."""
+class Verdict(NamedTuple):
+    """What the page concludes, in the words that its sentences take.
+
+    aims: of arrays. arrays, alone: how many times uniform's products POST's array and its unit by itself make.
+    alone_widths: of that unit. met, folds_met: how many of the aims, and of the paper's B-folds, are met. outcomes,
+    fold_outcomes: which ones are met, missed and not measured, by name.
+    """
+
+    aims: str
+    arrays: str
+    met: str
+    outcomes: str
+    alone_widths: str
+    alone: str
+    folds_met: str
+    fold_outcomes: str
+
+
+def judge_aims(rows: list[DesignRow]) -> Verdict:
+    """How far ahead POST's array is, what a unit alone is worth, and which aims are met."""
     arrays = array_gains(rows)
     alone = gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)
-    return text(
-        "opening",
-        array=span(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
+    outcomes, folds = outcomes_of(arrays, AIMS), fold_outcomes(rows)
+    return Verdict(
         aims=aims_text(),
-        outcomes=tally(outcomes_of(arrays, AIMS)),
-        widths=widths_text(FULL_WIDTHS),
+        arrays=span(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
+        met=tally(outcomes),
+        outcomes=listed(outcomes),
+        alone_widths=widths_text(FULL_WIDTHS),
         alone=span(map(ratio_of, alone.values())),
-        folds=tally(fold_outcomes(rows)),
+        folds_met=tally(folds),
+        fold_outcomes=listed(folds),
     )
-
-
-def verdict(rows: list[DesignRow]) -> str:
-    """Which aims are met, missed and not measured, by name."""
-    outcomes = listed(outcomes_of(array_gains(rows), AIMS))
-    return text("verdict", aims=aims_text(), outcomes=outcomes, folds=listed(fold_outcomes(rows)))
 
 
 def with_post(form: str) -> list[tuple[int, int]]:
@@ -138,12 +153,9 @@ def serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
     return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
 
 
-def serial_lines(rows: list[DesignRow]) -> list[str]:
-    """POST's best unit over the bit-serial multiplier, a line of Markdown for each width."""
-    return [
-        f"- {widths_text(widths)}, aim {widths[0]}: {ratios(by_target)}"
-        for widths, by_target in serial_gains(rows).items()
-    ]
+def serial_ratios(rows: list[DesignRow]) -> list[tuple[str, int, str]]:
+    """POST's best unit over the bit-serial multiplier, for each width: widths, aim and ratios in words."""
+    return [(widths_text(widths), widths[0], ratios(by_target)) for widths, by_target in serial_gains(rows).items()]
 
 
 GAIN_COLUMNS = (
@@ -183,4 +195,4 @@ def placing_spread(rows: list[DesignRow]) -> str:
         spreads = [best / median - 1 for best, median in rates if best is not None and median is not None]
         if above := [spread for spread in spreads if spread > 0]:
             parts.append(f"{mean(above):.1%} on {SHORT[target]}, at most {max(above):.0%}")
-    return text("spread", spreads="; ".join(parts)) if parts else ""
+    return "; ".join(parts)

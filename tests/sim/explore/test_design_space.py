@@ -13,8 +13,8 @@ from sim.explore.measure_design import Task, description
 from sim.explore.ranking import best, front, gain, group, is_complete, is_post, is_rival, recommended
 from sim.reports.accuracy_points import accuracy_points, mean_accuracies
 from sim.reports.accuracy_section import accuracy_table, compare_arrays
-from sim.reports.hardware_page import gating_words, table
-from sim.reports.verdict import verdict
+from sim.reports.hardware_page import gating_cost, table
+from sim.reports.verdict import judge_aims
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -84,10 +84,10 @@ def test_the_table_and_the_verdict():
     rows = rows_of()
     shown = table(rows, (4, 4), "array8x8")
     assert "**1.00**" in shown and "| `post` F = -1 two stages" in shown
-    assert "Missed: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
+    assert "Missed: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in judge_aims(rows).outcomes
     rows = [structs.replace(row, per_lut=row.per_lut * 9) if is_post(row) else row for row in rows]
-    assert "Met: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in verdict(rows)
-    assert "Not measured: 4 × 8 bits on iCE40, 4 × 8 bits on ECP5, 4 × 8 bits on LUT6." in verdict(rows)
+    assert "Met: 4 × 4 bits on iCE40, 4 × 4 bits on ECP5, 4 × 4 bits on LUT6." in judge_aims(rows).outcomes
+    assert "Not measured: 4 × 8 bits on iCE40, 4 × 8 bits on ECP5, 4 × 8 bits on LUT6." in judge_aims(rows).outcomes
 
 
 def test_a_group_is_complete_with_all_its_designs_and_their_clocks():
@@ -147,8 +147,8 @@ def test_what_gating_takes_is_computed():
     rows = rows_of(form="mac")
     luts = {(row.target, row.title): row.luts for row in rows}
     more = [luts[key] - luts[key[0], key[1].removesuffix(" gated")] for key in luts if key[1].endswith(" gated")]
-    assert f"takes {min(more)} to {max(more)} LUTs more a unit" in gating_words(rows)
-    assert gating_words([row for row in rows if not row.gated]) == ""
+    assert gating_cost(rows) == f"{min(more)} to {max(more)} LUTs more a unit"
+    assert gating_cost([row for row in rows if not row.gated]) == ""
 
 
 def test_what_can_be_the_best_is_placed_more_than_once():
