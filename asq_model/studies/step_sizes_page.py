@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import exp, log
+from pathlib import Path
 from statistics import mean
 from typing import NotRequired, TypedDict
 
@@ -9,8 +10,10 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.markdown import table_lines
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
+from asq_model.common.templates import render_template
 from asq_model.studies.trained_out.record import NETWORKS
 
+PAGE = Path(__file__).with_name("steps.md.j2")
 LEAST_SPREAD = 1e-6  # relative: below it float32 hardly resolves that β varies
 
 
@@ -107,58 +110,57 @@ def steps_table(networks: list[NetworkSteps]) -> list[str]:
     return table_lines(["layer", *titles], cells, "l" + "r" * len(titles))
 
 
-def compared_steps(one: NetworkSteps, other: NetworkSteps) -> str:
-    """The factors between the steps of two networks, as a phrase of the page."""
+def compare_steps(one: NetworkSteps, other: NetworkSteps) -> dict[str, str]:
+    """The factors between one network's steps and another's, as the page has them."""
     names = common_layers([one, other])
     ratios = [mean_step(one["layers"][name]) / mean_step(other["layers"][name]) for name in names]
     typical = exp(mean(abs(log(ratio)) for ratio in ratios))
-    return (
-        f"{min(ratios):.2f} to {max(ratios):.2f} times {other['method']}'s (typically a factor of {typical:.2f} apart)"
-    )
+    return {
+        "method": other["method"],
+        "least": f"{min(ratios):.2f}",
+        "most": f"{max(ratios):.2f}",
+        "typical": f"{typical:.2f}",
+    }
 
 
-def sentences(title: str, networks: list[NetworkSteps]) -> Iterator[str]:
-    """Yield what is to be said of each network with adapters."""
+def describe_adaptive(title: str, networks: list[NetworkSteps]) -> Iterator[dict[str, object]]:
+    """Yield, for each network with adapters, how β varies and how its steps compare with the others'."""
     for network in networks:
         spreads = [spread(beta) for beta in betas(network)]
-        others = [compared_steps(network, other) for other in networks if other is not network]
         if spreads:
-            constant = sum(value < LEAST_SPREAD for value in spreads)
-            least, most = (f"{100 * end(spreads):.1f}" for end in (min, max))
-            yield (
-                f"- **{title}**: "
-                + (f"{network['method']}'s steps are {', '.join(others)}. " if others else "")
-                + f"β of {network['method']} varies over images by {least} to {most} %, {100 * mean(spreads):.1f} % on"
-                f" average; it is constant in {constant} of {len(spreads)} layers."
-            )
+            yield {
+                "title": title,
+                "method": network["method"],
+                "others": [compare_steps(network, other) for other in networks if other is not network],
+                "least": f"{100 * min(spreads):.1f}",
+                "most": f"{100 * max(spreads):.1f}",
+                "mean": f"{100 * mean(spreads):.1f}",
+                "constant": sum(value < LEAST_SPREAD for value in spreads),
+                "layers": len(spreads),
+            }
 
 
-def origin(networks: list[NetworkSteps]) -> str:
-    """Which checkpoints a table is of, and whether they were trained alike."""
-    made = "; ".join(
-        f"{network['method']} `{network['digest'][:12]}`, {network['epochs']} epochs, seed {network['seed']}"
-        for network in networks
-    )
+def started_alike(networks: list[NetworkSteps]) -> bool:
+    """Whether all started from the same network in full precision and were trained alike."""
     alike = len({(network["start"], network["epochs"], network["seed"]) for network in networks}) == 1
-    same = " All started from the same network in full precision." if alike and networks[0]["start"] else ""
-    return f"{made}.{same}"
+    return alike and bool(networks[0]["start"])
 
 
 def render_page(report: StepsReport) -> str:
     """The page on the steps of activations."""
-    groups, images = list(groups_of(report)), report["networks"][0]["images"]
-    parts = [
-        ["# Where training leaves the steps of activations"],
-        [
-            "Made by `asq-post steps`: the step of each low-bit layer, at the mean β where it has an adapter, over the"
-            f" first {images} test images. β's spread is its standard deviation over its mean. The typical factor"
-            " between two networks' steps is the geometric mean of the larger step over the smaller. The gradient of"
-            " LSQ's step is multiplied by 1/√(N·p); the gradients of LSQ-unscaled's step and of β are not scaled"
-            " ([what that does to accuracy](trained-out.md#does-asq-gain-by-adapting))."
+    groups = list(groups_of(report))
+    return render_template(
+        PAGE,
+        images=report["networks"][0]["images"],
+        notes=yardsticks(network["data"] for network in report["networks"]),
+        adaptive=[network for title, networks in groups for network in describe_adaptive(title, networks)],
+        groups=[
+            {
+                "title": title,
+                "networks": networks,
+                "alike": started_alike(networks),
+                "steps": "\n".join(steps_table(networks)),
+            }
+            for title, networks in groups
         ],
-        yardsticks(network["data"] for network in report["networks"]),
-        [line for title, networks in groups for line in sentences(title, networks)],
-    ]
-    for title, networks in groups:
-        parts += [[f"## {title}"], [origin(networks)], steps_table(networks)]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    )

@@ -9,7 +9,7 @@ from asq_model.datasets import load_in_memory
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.studies.step_sizes import measure_steps
-from asq_model.studies.step_sizes_page import STEPS, groups_of, render_page, sentences, steps_table
+from asq_model.studies.step_sizes_page import STEPS, groups_of, render_page, steps_table
 from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.load import load_model
 
@@ -29,15 +29,20 @@ LSQ = network("LSQ", (0.5, 0.25))
 ASQ = network("ASQ", (0.5, 0.5), [(2.0, 0.2), (1.0, 0.0)])
 
 
+def sentences(networks):
+    """What the page says of networks with adapters."""
+    return [line for line in render_page({"networks": networks}).splitlines() if line.startswith("- ")]
+
+
 def test_steps_are_told_at_the_mean_beta():
     lines = steps_table([LSQ, ASQ])
     assert lines[2:] == ["| a | 0.500 | 1.000 | 2.00 | 10.0 |", "| b | 0.250 | 0.500 | 1.00 | 0.0 |"]
-    (said,) = sentences("T", [LSQ, ASQ])
-    assert said.startswith("- **T**: ASQ's steps are 2.00 to 2.00 times LSQ's (typically a factor of 2.00 apart). ")
+    (said,) = sentences([LSQ, ASQ])
+    assert said.startswith("- **ResNet-8, W3A3**: ASQ's steps are 2.00 to 2.00 times LSQ's (typically a factor of 2.00")
     assert "by 0.0 to 10.0 %, 5.0 % on average; it is constant in 1 of 2 layers" in said
-    (alone,) = sentences("T", [ASQ])
-    assert alone.startswith("- **T**: β of ASQ varies")
-    assert not list(sentences("T", [LSQ]))
+    (alone,) = sentences([ASQ])
+    assert alone.startswith("- **ResNet-8, W3A3**: β of ASQ varies")
+    assert not sentences([LSQ])
 
 
 def test_networks_are_compared_with_their_like():
