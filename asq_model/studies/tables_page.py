@@ -5,13 +5,15 @@ Made from the runs in a results file, never typed. Free of torch.
 
 from collections.abc import Iterator
 from math import inf, sqrt
+from pathlib import Path
 from statistics import mean, variance
 from typing import Literal, get_args
 
 from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.markdown import table_lines
-from asq_model.common.result_schemas import RecipeRecord, StudyResults
+from asq_model.common.result_schemas import RecipeRecord, Start, StudyResults
+from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import NETWORKS, TOP_1, contradictions, printed_table
@@ -26,6 +28,7 @@ from asq_model.studies.tables_claims import (
 )
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
+PAGE = Path(__file__).with_name("tables.md.j2")
 # What decides how a network in full precision is trained, as the page says it.
 FullPrecisionField = Literal[
     "network",
@@ -66,9 +69,9 @@ def accuracy_table(study: StudyResults, groups: Groups) -> list[str]:
     return table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
 
 
-def recommendation(study: StudyResults, groups: Groups) -> list[str]:
-    """The level set to take at 3 and at 4 bits, among those that fit, and whether `asymmetric` earns its place."""
-    network, lines = study["runs"][0]["network"], []
+def judge_level_sets(study: StudyResults, groups: Groups) -> Iterator[dict[str, object]]:
+    """Yield, for 3 and 4 bits, what `asymmetric` and `extended` gain over `symmetric`, and whether that is sure."""
+    network = study["runs"][0]["network"]
     for bits in (3, 4):
         symmetric, asymmetric, extended = (
             (network, bits, "ASQ + POST", kind) for kind in ("symmetric", "asymmetric", "extended")
@@ -78,97 +81,60 @@ def recommendation(study: StudyResults, groups: Groups) -> list[str]:
             continue
         difference, interval = gain
         if interval == inf:
-            advice = f"{UNDECIDED}, one seed: `asymmetric` is at {difference_text(gain)} points over `symmetric`"
-        elif difference > interval:
-            advice = f"take `asymmetric`: {difference:+.2f} points over `symmetric` for the same {bits} stored bits"
-        elif difference < -interval:
-            advice = f"take `symmetric`: `asymmetric` loses {-difference:.2f} points"
+            verdict = "one seed"
+        elif abs(difference) > interval:
+            verdict = "gains" if difference > 0 else "loses"
         else:
-            shown = difference_text(gain)
-            advice = f"take `symmetric`, the simpler: `asymmetric` ({shown} points) does not earn its place here"
+            verdict = UNDECIDED
         wider = compare_rows(groups, extended, symmetric)
-        if wider is not None:
-            advice += f"; `extended`, with a stored bit more, is at {difference_text(wider)}"
-        lines.append(f"- **{bits} bits**: {advice}.")
-    return lines
+        yield {
+            "bits": bits,
+            "verdict": verdict,
+            "gain": f"{difference:+.2f}",
+            "loss": f"{-difference:.2f}",
+            "gain_and_interval": difference_text(gain),
+            "extended": None if wider is None else difference_text(wider),
+        }
 
 
-def start_lines(study: StudyResults) -> Iterator[str]:
-    """Yield a line on each network in full precision that runs start from."""
-    for start in study["start"]:
-        if "correct" in start:
-            images, recipe = study["runs"][0]["images"], start["recipe"]
-            yield (
-                f"Start: {start['network']} in full precision, {recipe['full_precision_epochs']} epochs:"
-                f" **{100 * start['correct'] / images:.2f} %** (digest `{start['digest'][:12]}`), by"
-                f" `python -m asq_model train {full_precision_options(recipe)} --data …`."
-            )
-        else:
-            yield f"Start: {start['network']}, weights from elsewhere (digest `{start['digest'][:12]}`)."
-
-
-def opening(study: StudyResults) -> Iterator[str]:
-    """Yield the paragraphs above the table of accuracies."""
-    seeds = sorted({run["seed"] for run in study["runs"]})
-    epochs = "1 epoch" if study["epochs"] == 1 else f"{study['epochs']} epochs"
-    versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
-    yield f"# {TABLES[study['table']].title}"
-    yield f"Made by `{study['command']}` from the runs in `{results_name(study['table'])}`."
-    each_run = (
-        f"Each run: {epochs} quantised from there, first and last layer 8-bit LSQ, test set used once,"
-        f" after the last epoch. Seeds {', '.join(map(str, seeds))}: the order of images, their augmentation and"
-        f" the adapters' weights. Commit `{study['commit']}`, {versions}."
-    )
-    yield "\n".join([*start_lines(study), each_run])
-    if study["note"]:
-        yield study["note"]
-    if study["failed"]:
-        failed = "; ".join(
-            f"{run['network']} {run['label']} {run['bits']} bits: {run['error']}" for run in study["failed"]
-        )
-        yield f"**Failed runs:** {failed}"
-    yield from yardsticks([study["data"]])
-
-
-def printed_section(study: StudyResults) -> Iterator[str]:
-    """Yield the section on what the paper prints: of the study's networks, of all where the paper's text is judged."""
-    networks = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
-    yield "## What the paper prints"
-    yield (
-        "Top-1 accuracy in percent, top-5 in brackets where it is printed. Some methods' names are pictures in the"
-        " paper and missing in its text; which lines are LSQ's and APOT's follows from what is said beside the tables."
-    )
-    yield "\n".join(printed_table(networks))
-    if study["table"] == 4:
-        yield "What the figures of all its tables say of its text:"
-        yield "\n".join(contradictions())
+def describe_start(start: Start, images: int) -> dict[str, object]:
+    """A network in full precision that runs start from; its accuracy and options if it was trained here."""
+    if "correct" not in start:
+        return {**start}
+    return {
+        **start,
+        "percent": f"{100 * start['correct'] / images:.2f}",
+        "options": full_precision_options(start["recipe"]),
+    }
 
 
 def render_page(study: StudyResults) -> str:
     """The page on a table of the paper. Raises InputError for a study of which no run ended well."""
+    results = results_name(study["table"])
     if not study["runs"]:
-        raise InputError(f"{results_name(study['table'])} has no runs, and so there is no page")
+        raise InputError(f"{results} has no runs, and so there is no page")
     groups = group_runs(study)
-    parts = [*opening(study), "\n".join(accuracy_table(study, groups))]
-    if study["table"] == 4:
-        parts.append(
-            "The paper's figures are ResNet-20's after 300 epochs: the orderings can be compared, the levels cannot."
-        )
-    parts += ["## Which of the paper's claims hold", judgement(groups), "\n".join(claims_table(study, groups))]
-    parts += ["## Which level set to take", "\n".join(recommendation(study, groups)), *printed_section(study)]
-    return "\n\n".join(parts) + "\n"
-
-
-def judgement(groups: Groups) -> str:
-    """The spread of runs over seeds, and the rule by which claims are judged."""
     spread, freedom = pooled_spread(groups)
-    if not freedom:
-        return "One seed: how far a run strays is not known, so nothing is decided."
-    return (
-        f"A run's standard deviation, pooled over all rows, is {spread:.2f} points ({freedom} degrees of freedom);"
-        " intervals are 95 % by Student's t, corrected by Holm's method for all comparisons of the table."
-        f" {MEANING} *Full precision* is the network that all runs start from. The last column has the difference of"
-        " the paper's own figures."
+    # The paper's text is judged on the page of its Table 4, by the figures of all networks.
+    networks = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
+    return render_template(
+        PAGE,
+        study=study,
+        results=results,
+        title=TABLES[study["table"]].title,
+        starts=[describe_start(start, study["runs"][0]["images"]) for start in study["start"]],
+        seeds=sorted({run["seed"] for run in study["runs"]}),
+        libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
+        notes=yardsticks([study["data"]]),
+        accuracies="\n".join(accuracy_table(study, groups)),
+        spread=f"{spread:.2f}",
+        freedom=freedom,
+        meaning=MEANING,
+        undecided=UNDECIDED,
+        claims="\n".join(claims_table(study, groups)),
+        level_sets=list(judge_level_sets(study, groups)),
+        printed="\n".join(printed_table(networks)),
+        contradictions="\n".join(contradictions()),
     )
 
 
