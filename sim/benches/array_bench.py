@@ -19,16 +19,16 @@ from sim.benches.job import (
     REPORTED_FAILURES,
     bench_test,
     chosen_layers,
+    describe_time,
     golden_folder,
-    moment,
+    make_random_choice,
     record,
-    shortened,
-    sometimes,
+    shorten,
 )
 from sim.benches.stream_driver import Dut, Stream, StreamDriver, StreamMonitor, always, run_streams
 from sim.benches.transcript import Transcript, load, read_counters, reset, start
 from sim.vectors.array_tiles import Tile, extreme_tiles, golden_tiles, random_tile
-from sim.vectors.packing import unpacked
+from sim.vectors.packing import unpack_word
 
 SPEC = ArraySpec.of(JOB["spec"])
 INPUTS = ("load__valid", "load__payload", "i__valid", "i__payload", "s__payload")
@@ -77,7 +77,7 @@ def assert_right(tile: Tile, seen: Transcript) -> None:
     """Raises AssertionError unless all sums are the expected ones, `SPEC.latency` cycles after their activations."""
     widths = SPEC.result_widths
     wrong = [
-        (index, unpacked(expected, widths), unpacked(got, widths))
+        (index, unpack_word(expected, widths), unpack_word(got, widths))
         for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=True))
         if expected != got
     ]
@@ -91,11 +91,11 @@ def assert_right(tile: Tile, seen: Transcript) -> None:
 
 def describe_first(tile: Tile, seen: Transcript, index: int, expected: list[int], got: list[int]) -> str:
     """When the first wrong sums came out, and what the first wrong one is made of."""
-    when = moment(seen.time_ns(seen.taken_at[index]))
+    when = describe_time(seen.time_ns(seen.taken_at[index]))
     sums = len(expected) // SPEC.columns
     column = next(place for place, pair in enumerate(zip(expected, got, strict=True)) if pair[0] != pair[1]) // sums
     operands = zip(tile.codes[:, column].tolist(), tile.activations[index].tolist(), strict=True)
-    return f"the first {when}, column {column}, of codes × activations {shortened(f'{c}×{a}' for c, a in operands)}"
+    return f"the first {when}, column {column}, of codes × activations {shorten(f'{c}×{a}' for c, a in operands)}"
 
 
 async def check(dut: Dut, tile: Tile, offer: Callable[[], bool] = always) -> Transcript:
@@ -178,7 +178,7 @@ async def stalls(dut: Dut) -> None:
         rng = random.Random(JOB["seed"] * 100 + index)
         await reset(dut)
         tile = random_tile(SPEC, JOB["seed"] * 100 + index, 60)
-        await check(dut, tile, sometimes(rng, offering))
+        await check(dut, tile, make_random_choice(rng, offering))
         vectors += len(tile.activations)
     record("stalls", {"vectors": vectors})
 

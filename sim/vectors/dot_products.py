@@ -66,7 +66,7 @@ class Workload:
         return int((-(-lengths // spec.lanes)).sum())
 
 
-def by_parity(spec: MacSpec, codes: np.ndarray, activations: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def split_by_parity(spec: MacSpec, codes: np.ndarray, activations: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """The terms of one dot product in two: odd half-exponents first, then the others; without a part that is empty."""
     odd = spec.level_set.odd[codes] != 0
     return [(codes[part], activations[part]) for part in (odd, ~odd) if part.any()]
@@ -79,7 +79,7 @@ def golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
     activations = layer.activations.astype(np.int64)
     if spec.unit == "post-sorted":
         pairs = zip(codes, activations, strict=True)
-        return Workload.of(spec, layer.name, [part for pair in pairs for part in by_parity(spec, *pair)])
+        return Workload.of(spec, layer.name, [part for pair in pairs for part in split_by_parity(spec, *pair)])
     ends = np.arange(1, vectors + 1) * terms
     expected = layer.expected(spec) if layer.has(spec) else spec.dot(codes, activations)
     return Workload(layer.name, codes.reshape(-1), activations.reshape(-1), ends, expected)

@@ -21,7 +21,7 @@ def fits(spec: BlockSpec, maps: LayerMaps) -> bool:
     return same_codes or spec.unit in ("channel-sums", "adapter")
 
 
-def values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+def random_values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
     """Random maps; of unsigned codes mostly positive ones, as after ReLU."""
     x = signed_values(rng, spec.precision, shape)
     return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.maximum(x, ~x), x)
@@ -45,14 +45,14 @@ def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[LayerMaps]:
             continue
         if spec.unit == "quantiser":
             steps = rng.integers(1, 1 << int(rng.integers(2, spec.step_bits + 1)), shape[0])
-            yield made_codes(spec, values(spec, rng, shape), steps)
+            yield made_codes(spec, random_values(spec, rng, shape), steps)
             continue
         hidden = 0 if index % 2 else int(rng.integers(1, spec.hidden + 1))
         mantissa = int(rng.integers(1, 1 << spec.precision + 6 - int(rng.integers(0, spec.activation_bits + 2))))
-        yield made_adapter(spec, values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
+        yield made_adapter(spec, random_values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
 
 
-def edges(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
+def make_edge_cases(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
     """Values exactly between two codes, the values just below and just above, for steps of all sizes."""
     codes = np.arange(-(1 << spec.activation_bits), (1 << spec.activation_bits) + 1)
     halves = 1 << np.arange(spec.precision - spec.activation_bits - 2)  # half a step, in units of the input's last bit
@@ -75,7 +75,12 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
         return
     if spec.unit == "quantiser":  # which has no state: no larger map shows more
         largest = (2, spec.lanes, 64)
-    maps = [np.zeros(largest, np.int64), np.full(largest, low), np.full(largest, high), values(spec, rng, smallest)]
+    maps = [
+        np.zeros(largest, np.int64),
+        np.full(largest, low),
+        np.full(largest, high),
+        random_values(spec, rng, smallest),
+    ]
     maps += [np.where(rng.random(largest) < 0.5, low, high)]
     if spec.unit == "quantiser":
         top = (1 << spec.step_bits) - 1
@@ -92,7 +97,7 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
         ):
             for x in maps:
                 yield made_codes(spec, x, np.full(len(x), step))
-        yield edges(spec, rng)
+        yield make_edge_cases(spec, rng)
         return
     top, middle = (1 << spec.mantissa_bits) - 1, 1 << spec.precision
     ends = ((1, 1.0), (top, 1.0), (top, 40.0), (middle, -3.0), (middle, 0.1))

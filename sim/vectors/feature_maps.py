@@ -81,7 +81,7 @@ class LayerMaps:
     rescale: RescaleMaps | None = None
 
 
-def flat(array: np.ndarray) -> np.ndarray:
+def flatten_pixels(array: np.ndarray) -> np.ndarray:
     """int64 [N, C, pixels] of maps [N, C, H, W]."""
     return array.reshape(*array.shape[:2], -1).astype(np.int64)
 
@@ -104,7 +104,7 @@ def golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> Adapte
 
 def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> RescaleMaps:
     """The rescaling of a layer's products, as exported; without a side branch its values are zero."""
-    totals = flat(arrays["totals"])
+    totals = flatten_pixels(arrays["totals"])
     return RescaleMaps(
         scale_shift=entry["scale_shift"],
         shift=entry["shift"],
@@ -114,8 +114,8 @@ def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> Rescal
         biases=arrays["biases"],
         steps=arrays["steps"],
         totals=totals,
-        sides=flat(arrays["sides"]) if "sides" in arrays else np.zeros_like(totals),
-        outputs=flat(arrays["outputs"]),
+        sides=flatten_pixels(arrays["sides"]) if "sides" in arrays else np.zeros_like(totals),
+        outputs=flatten_pixels(arrays["outputs"]),
     )
 
 
@@ -126,9 +126,9 @@ def golden_layer(layer: GoldenMaps) -> LayerMaps:
         entry["bits"],
         entry["signed"],
         entry["mantissa"],
-        flat(arrays["inputs"]),
+        flatten_pixels(arrays["inputs"]),
         arrays["steps"],
-        flat(arrays["codes"]),
+        flatten_pixels(arrays["codes"]),
     )
     adapter, rescale = entry["adapter"], entry["rescale"]
     return LayerMaps(

@@ -13,7 +13,7 @@ from asq_model.spec.mac import MacSpec
 from sim.vectors.array_tiles import Tile, golden_tiles
 from sim.vectors.bit_planes import bit_planes
 from sim.vectors.dot_products import Workload, golden_workloads
-from sim.vectors.packing import unpacked
+from sim.vectors.packing import unpack_word
 
 SEED = 1  # which tiles of a layer an array gets
 
@@ -34,7 +34,7 @@ class Stimulus:
 
     def check(self, name: str, results: list[int]) -> None:
         """Raises InputError unless these result words of the gates of `name` are those expected."""
-        values = [value for word in results for value in unpacked(word, self.widths)]
+        values = [value for word in results for value in unpack_word(word, self.widths)]
         for (where, expected), got in zip(self.expected, values, strict=False):
             if got != expected:
                 raise InputError(f"gates of {name} compute wrongly: {where}: expected {expected}, got {got}")

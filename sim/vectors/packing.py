@@ -49,10 +49,10 @@ class WordPacker:
 
     def words(self, rows: np.ndarray) -> list[int]:
         """A word for each row of int [K, fields], the fields in order. Raises InputError for one that does not fit."""
-        return packed(rows, self.shapes)
+        return pack_rows(rows, self.shapes)
 
 
-def packed(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:
+def pack_rows(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:
     """Each row of int [N, K] as one word, the first value lowest. Raises InputError for a value that does not fit."""
     for shape in {*shapes}:
         columns = [index for index, other in enumerate(shapes) if other == shape]
@@ -65,7 +65,7 @@ def packed(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:
     ]
 
 
-def unpacked(word: int, widths: list[int]) -> list[int]:
+def unpack_word(word: int, widths: list[int]) -> list[int]:
     """The signed numbers in a word, the first one lowest."""
     values = []
     for width in widths:

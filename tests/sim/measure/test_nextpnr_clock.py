@@ -15,7 +15,7 @@ from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.gate_equivalents import count_gate_equivalents, nand2_area
 from sim.measure.nextpnr_clock import Clock, measure_clock, place_once, read_clock, write_netlist
 from sim.measure.tools import find_tool
-from sim.measure.yosys_area import measure_area, summed
+from sim.measure.yosys_area import measure_area, sum_cells
 
 # One worker: the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -81,7 +81,7 @@ def test_what_is_placed_is_what_is_counted(device, build_root, tmp_path):
     write_netlist(spec, verilog, device, False, tmp_path, tmp_path)
     counted = measure_area(verilog, spec.name, device, False, tmp_path)
     module = json.loads((tmp_path / "unit.json").read_text())["modules"][f"registered_{spec.name}"]
-    placed = summed(FPGA_FAMILIES[device], Counter(cell["type"] for cell in module["cells"].values()))
+    placed = sum_cells(FPGA_FAMILIES[device], Counter(cell["type"] for cell in module["cells"].values()))
     ports = [port for port in json.loads(sidecar.read_text())["ports"] if port["name"] not in ("clk", "rst")]
     inputs, outputs = (sum(port["width"] for port in ports if port["direction"] == way) for way in ("input", "output"))
     luts, flip_flops = folding(outputs)

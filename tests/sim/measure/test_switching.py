@@ -6,7 +6,14 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.measure import switching
-from sim.measure.switching import Switching, fan_outs, figures, measure_switching, saif_counts, toggles
+from sim.measure.switching import (
+    Switching,
+    count_fan_outs,
+    count_switching,
+    measure_switching,
+    read_toggles,
+    saif_counts,
+)
 from sim.vectors.netlist_words import stimulus
 
 # One worker: the units share a build folder, and the first run of each tool compiles it.
@@ -78,11 +85,11 @@ def test_toggles_are_those_of_the_unit_in_the_trace():
 
 
 def test_a_net_leads_to_gates_flip_flops_and_outputs():
-    assert fan_outs(MODULE) == {"a[0]": 1, "a[1]": 1, "n0": 1, "n2": 1, "y": 2}
+    assert count_fan_outs(MODULE) == {"a[0]": 1, "a[1]": 1, "n0": 1, "n2": 1, "y": 2}
 
 
 def test_the_figure_by_hand():
-    found = figures(MODULE, COUNTS | {"n2": 1}, products=5)
+    found = count_switching(MODULE, COUNTS | {"n2": 1}, products=5)
     assert found == Switching(
         per_product=(5 * 2 + 3 * 2 + 4 * 2 + 1 * 2 + 2 * 3) / 5,
         toggles_per_product=15 / 5,
@@ -91,7 +98,7 @@ def test_the_figure_by_hand():
         products=5,
     )
     with pytest.raises(InputError, match="trace has no net n2"):
-        figures(MODULE, COUNTS, products=5)
+        count_switching(MODULE, COUNTS, products=5)
 
 
 @pytest.mark.exhaustive
@@ -107,7 +114,7 @@ def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, 
 
 @pytest.mark.exhaustive
 def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_root):
-    counts = toggles(build_root / "synth" / f"{SPEC.name}-energy")
+    counts = read_toggles(build_root / "synth" / f"{SPEC.name}-energy")
     words = stimulus(SPEC, small_golden, FEW).words
     changes = [one ^ next_one for one, next_one in zip(words, [*words[1:], 0], strict=True)]
     for bit in range(max(words).bit_length()):
@@ -137,7 +144,7 @@ def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
     spec = ArraySpec(MacSpec("post", 3, 3, frac=-1), 4, 2)
     found = measure_switching(spec, small_golden, build_root, FEW)
     assert FEW <= found.products < FEW + 64 * 8 and found.flip_flops < found.nets
-    counts = toggles(build_root / "synth" / f"{spec.name}-energy")
+    counts = read_toggles(build_root / "synth" / f"{spec.name}-energy")
     tiles = found.products // (64 * 8)
     assert counts["load__valid"] == 2 * tiles - 1 and counts["s__payload[0]"] == 0
     made = ArraySpec.sums

@@ -13,7 +13,7 @@ from asq_model.spec.mac import MacSpec
 from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.measure.yosys_area import Area, measure_area, summed
+from sim.measure.yosys_area import Area, measure_area, sum_cells
 from sim.reports.adaptation_areas import adaptation_shares, area_lines
 from sim.reports.adaptation_page import ASQ, page
 
@@ -49,7 +49,7 @@ def test_area_is_measured_once_and_kept(family, build_root, tmp_path, monkeypatc
     assert 20 <= found.luts <= 80 and found.ffs == 28 and found.dsps == found.memories == 0
     cells = json.loads((tmp_path / "synth" / f"post_mac_w3a3-{family}" / "stat.json").read_text())
     cells = cells["modules"]["\\post_mac_w3a3"]["num_cells_by_type"]
-    assert summed(FPGA_FAMILIES[family], cells) == found
+    assert sum_cells(FPGA_FAMILIES[family], cells) == found
     monkeypatch.setattr(yosys_area, "run_yosys", lambda script, folder: pytest.fail("synthesised again"))
     assert measure_area(verilog, "post_mac_w3a3", family, False, tmp_path) == found
 

@@ -13,7 +13,7 @@ from sim.vectors.array_tiles import Tile
 from sim.vectors.block_words import exchange_for
 from sim.vectors.dot_products import Workload
 from sim.vectors.feature_map_cases import random_cases
-from sim.vectors.packing import WordPacker, packed, unpacked
+from sim.vectors.packing import WordPacker, pack_rows, unpack_word
 
 
 def test_a_word():
@@ -22,8 +22,8 @@ def test_a_word():
     assert packer.names == ("a", "rest.b", "rest.c")
     assert packer.word({"rest.c": 1, "a": 5, "rest.b": -1}) == 0b1_11_101
     assert packer.words(np.array([[5, -1, 1]])) == [0b1_11_101]
-    assert packed(np.array([[5, -1, 1]]), [unsigned(3), signed(2), unsigned(1)]) == [0b1_11_101]
-    assert unpacked(0b11_101, [3, 2]) == [-3, -1]
+    assert pack_rows(np.array([[5, -1, 1]]), [unsigned(3), signed(2), unsigned(1)]) == [0b1_11_101]
+    assert unpack_word(0b11_101, [3, 2]) == [-3, -1]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_value_that_does_not_fit(value, shape, said):
     with pytest.raises(InputError, match=said.replace("bits", "high")):
         WordPacker(data.StructLayout({"low": shape, "high": shape})).word({"low": 0, "high": value})
     with pytest.raises(InputError, match=said.replace("is", "have")):
-        packed(np.array([[0, 0], [0, value]]), [shape, shape])
+        pack_rows(np.array([[0, 0], [0, value]]), [shape, shape])
 
 
 @pytest.mark.parametrize("values", [{"a": 1}, {"a": 1, "b": 1, "c": 1}])
