@@ -50,7 +50,7 @@ def report(
     Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
     to explore.
     """
-    from sim.reports.hardware_report import check_alike, made_by, write_report
+    from sim.reports.hardware_report import check_alike, origin_of, write_report
 
     wanted_targets = parse_choices("--targets", targets, COMPARED)
     check_targets("--targets", wanted_targets)
@@ -58,7 +58,7 @@ def report(
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
     if earlier:
-        check_alike(earlier, made_by(how.placings, how.liberty), ASIC in wanted_targets)
+        check_alike(earlier, origin_of(how.placings, how.liberty), ASIC in wanted_targets)
     tasks = report_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings, how.liberty)
     measured = measure_all(tasks, how, known)
     slow = sweep(slow_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings), how.root, known_only=True)

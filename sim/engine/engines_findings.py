@@ -1,7 +1,7 @@
 """What README says of whole engines: made from the rows of their page, never typed."""
 
 from sim.engine.engines_report import EngineRow, EnginesReport
-from sim.engine.engines_table import by_device_and_width, is_rival, main_preset, merit
+from sim.engine.engines_table import by_device_and_width, compute_merit, is_rival, main_preset
 
 BLOCK = "engines"  # of README
 
@@ -9,8 +9,8 @@ BLOCK = "engines"  # of README
 def ratio_over_uniform(rows: list[EngineRow]) -> float | None:
     """POST's best engine over uniform's best, in images a second and LUT; None where one of them is not measured."""
     placed = all(row.placed for row in rows)
-    post = [merit(row, placed) for row in rows if row.unit == "post"]
-    rivals = [merit(row, placed) for row in rows if is_rival(row)]
+    post = [compute_merit(row, placed) for row in rows if row.unit == "post"]
+    rivals = [compute_merit(row, placed) for row in rows if is_rival(row)]
     return max(post) / max(rivals) if post and rivals else None
 
 

@@ -8,7 +8,7 @@ from sim.engine.programs_table import program_verdict, programs_table
 from sim.measure.fpga_families import FPGA_FAMILIES
 
 
-def legend(report: EnginesReport) -> list[str]:
+def explain_columns(report: EnginesReport) -> list[str]:
     """What the columns are, in Markdown."""
     tested = " or ".join(f"{number:,}" for number in sorted({row.tested for row in report.rows}, reverse=True))
     return [
@@ -61,4 +61,4 @@ def page(report: EnginesReport) -> str:
         if programs := programs_table(alike):
             lines += ["The same networks as programs of terms, by schedule.", ""]
             lines += [program_verdict(alike, find_preset(usual).blocks), "", programs, ""]
-    return "\n".join([*lines, "## What the columns are", "", *legend(report)]) + "\n"
+    return "\n".join([*lines, "## What the columns are", "", *explain_columns(report)]) + "\n"

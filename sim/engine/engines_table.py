@@ -37,7 +37,7 @@ def main_preset(rows: list[EngineRow]) -> str:
     return mode(row.preset for row in rows)
 
 
-def merit(row: EngineRow, placed: bool) -> float:
+def compute_merit(row: EngineRow, placed: bool) -> float:
     """What engines are compared by: images a second and LUT, at the clock of each or at one clock for all."""
     return row.placed_density if placed and row.placed_density is not None else row.density
 
@@ -68,7 +68,7 @@ def engines_table(rows: list[EngineRow]) -> str:
     lines = []
     for row in rows:
         rate = row.placed_rate if placed else MEGAHERTZ * 1e6 / row.cycles
-        over = None if rival is None else merit(row, placed) / merit(rival, placed)
+        over = None if rival is None else compute_merit(row, placed) / compute_merit(rival, placed)
         lines.append(
             {
                 "products": title_of(row, usual),
@@ -84,7 +84,7 @@ def engines_table(rows: list[EngineRow]) -> str:
                 "clock": f"{row.placed.megahertz:.1f} ({len(row.placed.clocks)})" if row.placed else "",
                 "rate": f"{rate:,.0f}",
                 "density": f"{row.density:.2f}",
-                "placed density": f"{merit(row, placed):.1f}",
+                "placed density": f"{compute_merit(row, placed):.1f}",
                 "over": "not measured" if over is None else f"{over:.2f}",
                 "switching": "not measured" if row.switching is None else f"{row.switching:.0f}",
                 "accuracy": f"{100 * row.right / row.tested:.2f}",
@@ -108,7 +108,10 @@ def verdict(rows: list[EngineRow]) -> str:
     others = [row for row in rows if row.unit != "post"]
     if not post or not others:
         return "POST beside others: not measured."
-    best = max(post, key=lambda row: merit(row, placed))
-    parts = [f"{merit(best, placed) / merit(row, placed):.2f} times `{title_of(row, usual)}`" for row in others]
+    best = max(post, key=lambda row: compute_merit(row, placed))
+    parts = [
+        f"{compute_merit(best, placed) / compute_merit(row, placed):.2f} times `{title_of(row, usual)}`"
+        for row in others
+    ]
     clock = "at the clock that each reaches" if placed else "at one clock"
     return f"In images a second and LUT, {clock}, `{title_of(best, usual)}` reaches {', '.join(parts)}."

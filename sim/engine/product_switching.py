@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
-from sim.explore.measure_design import golden_if_any
+from sim.explore.measure_design import find_golden
 from sim.measure.switching import measure_switching
 from sim.vectors.shipped import shipped_folders
 
@@ -17,7 +17,7 @@ def measure_product_switching(products: MacSpec, own: MacSpec, root: Path) -> fl
     products: those of the engine. own: those of the network's own widths; where its weights are wider, a product takes
     a bit of the magnitude, and all bits are counted. None if no golden vectors of these widths come with the package.
     """
-    golden = golden_if_any(own, shipped_folders())
+    golden = find_golden(own, shipped_folders())
     if golden is None:
         return None
     array = ArraySpec(products, SIDE, SIDE)

@@ -11,7 +11,7 @@ from asq_model.spec.mac_parameters import MIN_FRAC
 from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
 from sim.explore.design import STAGES, Design, is_rival
-from sim.explore.variants import Variant, macs, possible_mac
+from sim.explore.variants import Variant, macs, make_mac_if_possible
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
 FULL_WIDTHS = (4, 4)  # where every variant is compared
@@ -60,7 +60,7 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
         yield ArraySpec(spec, side, side)
         if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac == MIN_FRAC):
             for stages in STAGES:
-                yield from possible_array(spec, side, stages)
+                yield from make_array_if_possible(spec, side, stages)
     yield from mapped_arrays(widths, side)
 
 
@@ -72,10 +72,10 @@ def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     for fpga_family, spec in product(("ecp5", "xc7"), macs(widths, "what cells of its own an array needs")):
         best = is_rival(spec) or (spec.unit == "post" and spec.frac == MIN_FRAC)
         if best or (widths == FULL_WIDTHS and side == 8):
-            yield from possible_array(spec, side, 1, fpga_family)
+            yield from make_array_if_possible(spec, side, 1, fpga_family)
 
 
-def possible_array(spec: MacSpec, side: int, stages: int, fpga_family: str = GENERIC) -> Iterator[ArraySpec]:
+def make_array_if_possible(spec: MacSpec, side: int, stages: int, fpga_family: str = GENERIC) -> Iterator[ArraySpec]:
     """Yield the array, or nothing where there is none.
 
     There is none of a unit that takes several cycles, cannot be cut, or is not arranged for a family's cells.
@@ -140,7 +140,7 @@ def grid_of(
         for activation_bits, kind, frac in product(abits or [weight_bits], own_kinds, own_fracs):
             widths, variant = (weight_bits, activation_bits), Variant(unit, kind, frac)
             for count in lanes:
-                grid += possible_mac(widths, variant, count)
-            for side, spec in product(sides, list(possible_mac(widths, variant))):
-                grid += possible_array(spec, side, 1)
+                grid += make_mac_if_possible(widths, variant, count)
+            for side, spec in product(sides, list(make_mac_if_possible(widths, variant))):
+                grid += make_array_if_possible(spec, side, 1)
     return list(dict.fromkeys(grid))

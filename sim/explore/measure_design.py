@@ -92,10 +92,10 @@ def operands_of(task: Task) -> Operands:
 def golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
     """Find the golden vectors for every task, by its operands: those are few, so that folders are seldom read."""
     some_task = {operands_of(task): task for task in tasks}
-    return {operands: golden_if_any(mac_of(task.design), task.golden) for operands, task in some_task.items()}
+    return {operands: find_golden(mac_of(task.design), task.golden) for operands, task in some_task.items()}
 
 
-def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
+def find_golden(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
     """Find the first folder with layers of the design's widths. Raises InputError for one that cannot be read."""
     for folder in folders:
         if any(GoldenLayer(entry["name"], entry, {}).fits(mac) for entry in read_manifest(folder)["layers"]):
@@ -105,7 +105,7 @@ def golden_if_any(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
 
 def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     """Find the first folder with layers of the design's widths. Raises InputError if none has, or one is unreadable."""
-    if (folder := golden_if_any(mac, folders)) is not None:
+    if (folder := find_golden(mac, folders)) is not None:
         return folder
     widths = f"{mac.weight_bits} x {mac.activation_bits}"
     raise InputError(
@@ -128,7 +128,7 @@ def relative_error(mac: MacSpec, golden: Path) -> float:
     return float(np.sqrt(error / size))
 
 
-def description(task: Task) -> Description:
+def describe_task(task: Task) -> Description:
     """What is known of a task before anything is measured: a row's first columns."""
     design, mac = task.design, mac_of(task.design)
     return Description(
@@ -181,4 +181,4 @@ def measure(task: Task, root: Path) -> DesignRow:
     verilog = Workspace(root).verilog(design)
     figures = measure_figures(task, golden, verilog, root)
     error = relative_error(mac, golden)
-    return row_of(description(task), checked=outcome.vectors, relative_error=error, **figures)
+    return row_of(describe_task(task), checked=outcome.vectors, relative_error=error, **figures)

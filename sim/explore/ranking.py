@@ -10,7 +10,7 @@ from functools import cache
 from sim.explore.design import is_for
 from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import designs, placings_of
-from sim.explore.measure_design import Task, description
+from sim.explore.measure_design import Task, describe_task
 from sim.measure.fpga_families import DEVICES
 
 # `post-three-halves` has 3/2 in place of √2. `post-sorted` needs its terms in an order of its own, so it is told apart.
@@ -51,7 +51,7 @@ def is_serial(row: Description) -> bool:
     return row.unit == "serial"
 
 
-def group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> list[DesignRow]:
+def select_group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> list[DesignRow]:
     """The rows of one width, form and target, without multiplier blocks."""
     return [row for row in rows if row.widths == widths and (row.form, row.target, row.dsp) == (form, target, False)]
 
@@ -60,7 +60,7 @@ def group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target:
 def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[Description, bool], ...]:
     """(description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
     return tuple(
-        (description(Task(design, target, ())), target in DEVICES and placings_of(design, 1) > 0)
+        (describe_task(Task(design, target, ())), target in DEVICES and placings_of(design, 1) > 0)
         for design in designs(widths, form)
         if is_for(design, target)
     )
@@ -70,7 +70,7 @@ def is_complete(
     rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str, wanted: Callable[[Description], bool]
 ) -> bool:
     """Whether every `wanted` design that is compared there was measured: LUTs, and a clock where it is placed."""
-    measured = {row.name: row for row in group(rows, widths, form, target)}
+    measured = {row.name: row for row in select_group(rows, widths, form, target)}
     wanted_designs = [
         (design.name, placed) for design, placed in compared_designs(widths, form, target) if wanted(design)
     ]
@@ -80,20 +80,22 @@ def is_complete(
     )
 
 
-def best(rows: Iterable[DesignRow], wanted: Callable[[DesignRow], bool]) -> DesignRow | None:
+def find_best(rows: Iterable[DesignRow], wanted: Callable[[DesignRow], bool]) -> DesignRow | None:
     """The row with the most products per second and LUT (on a target without a clock: per LUT), None without one."""
     candidates = [row for row in rows if wanted(row) and row.per_lut is not None]
     return max(candidates, key=lambda row: row.per_lut or 0.0, default=None)
 
 
-def best_rival(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> DesignRow | None:
+def find_best_rival(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, target: str) -> DesignRow | None:
     """The best uniform design of a group, None unless all of them were measured."""
     return (
-        best(group(rows, widths, form, target), is_rival) if is_complete(rows, widths, form, target, is_rival) else None
+        find_best(select_group(rows, widths, form, target), is_rival)
+        if is_complete(rows, widths, form, target, is_rival)
+        else None
     )
 
 
-def gain(
+def compute_gain(
     rows: list[DesignRow],
     widths: tuple[int, int],
     form: str,
@@ -104,14 +106,14 @@ def gain(
     """What our best design of a group gains over their best; None, not measured, unless all of both were."""
     if not all(is_complete(rows, widths, form, target, wanted) for wanted in (ours, theirs)):
         return None
-    members = group(rows, widths, form, target)
-    our_best, their_best = best(members, ours), best(members, theirs)
+    members = select_group(rows, widths, form, target)
+    our_best, their_best = find_best(members, ours), find_best(members, theirs)
     if our_best is None or their_best is None or our_best.per_lut is None or their_best.per_lut is None:
         return None
     return Gain(our_best.per_lut / their_best.per_lut, our_best, their_best)
 
 
-def front(points: list[tuple[float, float]]) -> list[int]:
+def find_front(points: list[tuple[float, float]]) -> list[int]:
     """Indices of the Pareto front, both numbers to be small: no other point is as small in both and smaller in one."""
     return [
         index
@@ -124,4 +126,4 @@ def recommended(
     rows: Iterable[DesignRow], target: str, widths: tuple[int, int], error: float, form: str
 ) -> DesignRow | None:
     """The best design of a target, form and width whose relative error is at most `error`."""
-    return best(group(rows, widths, form, target), lambda row: row.relative_error <= error)
+    return find_best(select_group(rows, widths, form, target), lambda row: row.relative_error <= error)

@@ -19,7 +19,7 @@ from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, write_record
 from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, Description, DesignRow, Failure, failure_of
-from sim.explore.measure_design import Task, description, inputs_of, measure
+from sim.explore.measure_design import Task, describe_task, inputs_of, measure
 from sim.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def attempt(task: Task, root: Path) -> DesignRow | Failure:
     try:
         return measure(task, root)
     except InputError as error:
-        return failure_of(description(task), str(error))
+        return failure_of(describe_task(task), str(error))
     except Exception as error:  # a fault of ours: it must not end a sweep of hours either
-        return failure_of(description(task), f"{type(error).__name__}: {error}".splitlines()[0])
+        return failure_of(describe_task(task), f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def sweep(
     for path, task in dict(zip(paths, tasks, strict=True)).items():
         row = rows.get(path)
         if row is None:
-            swept.left_out.append(description(task))
+            swept.left_out.append(describe_task(task))
         elif isinstance(row, Failure):
             swept.failures.append(row)
         else:
@@ -163,7 +163,7 @@ def measure_missing(
             if future.status == "finished":
                 row = future.result()
             else:
-                row = failure_of(description(missing[path]), f"the worker ended: {future.exception()!r}")
+                row = failure_of(describe_task(missing[path]), f"the worker ended: {future.exception()!r}")
             rows[path] = row
             if isinstance(row, DesignRow):
                 write_record(path, ROW, row, path.stem)

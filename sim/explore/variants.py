@@ -89,7 +89,7 @@ VARIANTS = {
 }
 
 
-def possible_mac(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
+def make_mac_if_possible(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> Iterator[MacSpec]:
     """Yield the unit, or nothing where there is none: too many bits for its weights."""
     try:
         yield MacSpec(
@@ -108,4 +108,4 @@ def possible_mac(widths: tuple[int, int], variant: Variant, lanes: int = 1) -> I
 def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
     """Yield the units, or dot products, that answer a question of `VARIANTS`."""
     for variant in VARIANTS[question]:
-        yield from possible_mac(widths, variant, lanes)
+        yield from make_mac_if_possible(widths, variant, lanes)

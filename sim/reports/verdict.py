@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
-from sim.explore.ranking import Gain, compared_designs, gain, is_alone, is_post, is_rival, is_serial, is_sorted
+from sim.explore.ranking import Gain, compared_designs, compute_gain, is_alone, is_post, is_rival, is_serial, is_sorted
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.titles import SHORT, TITLES, widths_text
 
@@ -22,14 +22,14 @@ MET, MISSED, NOT_MEASURED = "met", "missed", "not measured"
 Gains = dict[str, Gain | None]  # by FPGA family; None: not measured
 
 
-def outcome(ratio: float | None, aim: float) -> str:
+def judge_ratio(ratio: float | None, aim: float) -> str:
     """Whether an aim is met by this ratio; None: the ratio is not known."""
     if ratio is None:
         return NOT_MEASURED
     return MET if ratio >= aim else MISSED
 
 
-def listed(outcomes: Iterable[tuple[str, str]]) -> str:
+def list_outcomes(outcomes: Iterable[tuple[str, str]]) -> str:
     """A sentence for each kind of outcome, such as `Met: a, b. Missed: c.`, of pairs (name, outcome)."""
     names: dict[str, list[str]] = {state: [] for state in (MET, MISSED, NOT_MEASURED)}
     for name, state in outcomes:
@@ -37,7 +37,7 @@ def listed(outcomes: Iterable[tuple[str, str]]) -> str:
     return " ".join(f"{state.capitalize()}: {', '.join(members)}." for state, members in names.items() if members)
 
 
-def ratios(by_target: Gains) -> str:
+def describe_ratios(by_target: Gains) -> str:
     """Gains by target in words, such as `1.05 on iCE40, not measured on ECP5`."""
     return ", ".join(
         f"{NOT_MEASURED if value is None else f'{value.ratio:.2f}'} on {SHORT[target]}"
@@ -53,8 +53,8 @@ def gains_on(
     ours: Callable[[Description], bool],
     theirs: Callable[[Description], bool] = is_rival,
 ) -> Gains:
-    """`gain` of each target."""
-    return {target: gain(rows, widths, form, target, ours, theirs) for target in targets}
+    """What `compute_gain` gives for each target."""
+    return {target: compute_gain(rows, widths, form, target, ours, theirs) for target in targets}
 
 
 def ratio_of(value: Gain | None) -> float | None:
@@ -62,7 +62,7 @@ def ratio_of(value: Gain | None) -> float | None:
     return None if value is None else value.ratio
 
 
-def span(values: Iterable[float | None]) -> str:
+def describe_range(values: Iterable[float | None]) -> str:
     """The least and the largest of what was measured, such as `0.95 to 1.05 times`."""
     measured = [value for value in values if value is not None]
     if not measured:
@@ -70,7 +70,7 @@ def span(values: Iterable[float | None]) -> str:
     return f"{' to '.join(dict.fromkeys(f'{value:.2f}' for value in (min(measured), max(measured))))} times"
 
 
-def tally(outcomes: Iterable[tuple[str, str]]) -> str:
+def count_met(outcomes: Iterable[tuple[str, str]]) -> str:
     """How many aims are met, such as `met in 2 of 4 comparisons, 1 not measured`."""
     states = [state for _, state in outcomes]
     missing = states.count(NOT_MEASURED)
@@ -91,7 +91,7 @@ def outcomes_of(
 ) -> list[tuple[str, str]]:
     """(what is compared, outcome) of each width and target."""
     return [
-        (f"{widths_text(widths)} on {SHORT[target]}", outcome(ratio_of(value), aims[widths]))
+        (f"{widths_text(widths)} on {SHORT[target]}", judge_ratio(ratio_of(value), aims[widths]))
         for widths, by_target in gains_by_width.items()
         for target, value in by_target.items()
     ]
@@ -133,13 +133,13 @@ def judge_aims(rows: list[DesignRow]) -> Verdict:
     outcomes, folds = outcomes_of(arrays, AIMS), fold_outcomes(rows)
     return Verdict(
         aims=aims_text(),
-        arrays=span(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
-        met=tally(outcomes),
-        outcomes=listed(outcomes),
+        arrays=describe_range(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
+        met=count_met(outcomes),
+        outcomes=list_outcomes(outcomes),
         alone_widths=widths_text(FULL_WIDTHS),
-        alone=span(map(ratio_of, alone.values())),
-        folds_met=tally(folds),
-        fold_outcomes=listed(folds),
+        alone=describe_range(map(ratio_of, alone.values())),
+        folds_met=count_met(folds),
+        fold_outcomes=list_outcomes(folds),
     )
 
 
@@ -155,7 +155,9 @@ def serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
 
 def serial_ratios(rows: list[DesignRow]) -> list[tuple[str, int, str]]:
     """POST's best unit over the bit-serial multiplier, for each width: widths, aim and ratios in words."""
-    return [(widths_text(widths), widths[0], ratios(by_target)) for widths, by_target in serial_gains(rows).items()]
+    return [
+        (widths_text(widths), widths[0], describe_ratios(by_target)) for widths, by_target in serial_gains(rows).items()
+    ]
 
 
 GAIN_COLUMNS = (
@@ -168,7 +170,7 @@ GAIN_COLUMNS = (
 )
 
 
-def gains(rows: list[DesignRow]) -> Iterator[dict[str, str]]:
+def list_gains(rows: list[DesignRow]) -> Iterator[dict[str, str]]:
     """A line for each width and form of which something was measured: POST's best over uniform's best."""
     measured = {(row.widths, row.form) for row in rows}
     for widths in WIDTHS:

@@ -14,7 +14,7 @@ COLUMNS = (
 )
 
 
-def title(case: CaseReport) -> str:
+def title_of(case: CaseReport) -> str:
     """The heading of a case: its layer, its golden vectors and its size."""
     return f"{case['layer']} of {case['golden']}, {case['inputs']} × {case['outputs']}"
 
@@ -35,13 +35,13 @@ def table(case: CaseReport) -> str:
     return markdown_table(lines, COLUMNS)
 
 
-def span(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
+def range_of(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
     """The range, over all cases, of how many times the rival's numbers a form's are. whats: keys of the numbers."""
     every = [case["forms"][key]["over_uniform"][what] for case in cases for what in whats]
     return f"{min(every):.2f} to {max(every):.2f}"
 
 
-def trend(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
+def make_trend_table(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
     """A table of how many times the rival's numbers a form's are: a line per form, a column per case."""
     columns = [("form", "weights")]
     columns += [
@@ -64,10 +64,10 @@ def findings(cases: list[CaseReport]) -> str:
         "LUTs were not measured."
         if not placed
         else (
-            f"In LUTs, two graphs and √2 take {span(placed, 'pair', LUTS)} times what uniform takes, without the √2"
-            f" {span(placed, 'parts', LUTS)}; √2·a per input {span(placed, 'tabled0', LUTS)} at F = 0 and"
-            f" {span(placed, 'tabled2', LUTS)} at F = 2; POT {span(placed, 'pot', LUTS)}, APoT"
-            f" {span(placed, 'apot', LUTS)}."
+            f"In LUTs, two graphs and √2 take {range_of(placed, 'pair', LUTS)} times what uniform takes, without the √2"
+            f" {range_of(placed, 'parts', LUTS)}; √2·a per input {range_of(placed, 'tabled0', LUTS)} at F = 0 and"
+            f" {range_of(placed, 'tabled2', LUTS)} at F = 2; POT {range_of(placed, 'pot', LUTS)}, APoT"
+            f" {range_of(placed, 'apot', LUTS)}."
         )
     )
     text += " √2 is four adders an output in any layer. In adder bits, two graphs and √2 take these times uniform's: "
@@ -75,7 +75,7 @@ def findings(cases: list[CaseReport]) -> str:
     for case in sorted(cases, key=lambda case: case["inputs"]):
         by_inputs.setdefault(case["inputs"], []).append(case)
     pairs, tabled = (
-        ", ".join(f"{span(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items())
+        ", ".join(f"{range_of(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items())
         for key in ("pair", "tabled0")
     )
     return f"{text}{pairs}; √2·a per input at F = 0: {tabled}."
@@ -109,12 +109,12 @@ def page(found: UnrolledReport) -> str:
         "",
         "da4ml's adder bits over uniform's:",
         "",
-        trend(cases, BITS),
+        make_trend_table(cases, BITS),
         "",
     ]
     if placed:
-        lines += [f"LUTs over uniform's, {families}:", "", trend(placed, LUTS), ""]
+        lines += [f"LUTs over uniform's, {families}:", "", make_trend_table(placed, LUTS), ""]
     lines += [findings(cases), ""]
     for case in placed:
-        lines += [f"## {title(case)}", "", table(case), ""]
+        lines += [f"## {title_of(case)}", "", table(case), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -9,8 +9,17 @@ from asq_model.spec.mac import MacSpec
 from sim.explore.design import form_of, products_per_cycle, title
 from sim.explore.design_rows import row_of
 from sim.explore.design_space import AS_TRAINED, FORMS, WIDTHS, designs, grid_of, placings_of
-from sim.explore.measure_design import Task, description
-from sim.explore.ranking import best, front, gain, group, is_complete, is_post, is_rival, recommended
+from sim.explore.measure_design import Task, describe_task
+from sim.explore.ranking import (
+    compute_gain,
+    find_best,
+    find_front,
+    is_complete,
+    is_post,
+    is_rival,
+    recommended,
+    select_group,
+)
 from sim.reports.accuracy_points import accuracy_points, mean_accuracies
 from sim.reports.accuracy_section import accuracy_table, compare_arrays
 from sim.reports.hardware_page import gating_cost, table
@@ -52,7 +61,7 @@ def rows_of(widths=(4, 4), form="array8x8"):
     rows = []
     for target in ("ice40", "ecp5", "xc7"):
         for index, design in enumerate(designs(widths, form)):
-            about = description(Task(design, target, ()))
+            about = describe_task(Task(design, target, ()))
             figures = {"checked": 5, "relative_error": 0.01 * index, "luts": 100 + index}
             figures["per_lut"] = about.products_per_cycle / figures["luts"] * (100 if target != "xc7" else 1)
             rows.append(row_of(about, **figures, **({"mhz": 100.0, "mhz_median": 90.0} if target != "xc7" else {})))
@@ -61,16 +70,16 @@ def rows_of(widths=(4, 4), form="array8x8"):
 
 def test_ratios_are_products_per_second_and_lut():
     where = (4, 4), "array8x8", "ice40"
-    rows = group(rows_of(), *where)
-    found = gain(rows, *where, is_post)
+    rows = select_group(rows_of(), *where)
+    found = compute_gain(rows, *where, is_post)
     assert found.theirs.unit == "uniform" and found.ratio == pytest.approx(100 / found.ours.luts)
-    assert best(rows, lambda row: row.unit == "none") is None and gain([], *where, is_post) is None
+    assert find_best(rows, lambda row: row.unit == "none") is None and compute_gain([], *where, is_post) is None
     assert not any(is_post(row) and is_rival(row) for row in rows)
 
 
 def test_the_front_keeps_what_nothing_beats():
-    assert front([(1, 5), (2, 4), (3, 4), (2, 6), (4, 1)]) == [0, 1, 4]
-    assert front([(1, 1), (1, 1)]) == [0, 1]
+    assert find_front([(1, 5), (2, 4), (3, 4), (2, 6), (4, 1)]) == [0, 1, 4]
+    assert find_front([(1, 1), (1, 1)]) == [0, 1]
 
 
 def test_recommended_keeps_to_the_error():
@@ -98,7 +107,7 @@ def test_a_group_is_complete_with_all_its_designs_and_their_clocks():
     row = rows[place]
     for changed in (structs.replace(row, mhz=None), structs.replace(row, target="other")):
         rows[place] = changed
-        assert not is_complete(rows, *where, is_rival) and gain(rows, *where, is_post) is None
+        assert not is_complete(rows, *where, is_rival) and compute_gain(rows, *where, is_post) is None
         assert is_complete(rows, (4, 4), "array8x8", "xc7", is_rival)
     assert "× uniform" in table(rows, (4, 4), "array8x8") and table(rows, (4, 4), "array8x8").count("**1.00**") == 2
 

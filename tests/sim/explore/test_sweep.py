@@ -89,7 +89,7 @@ def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(few_golden, t
         asked.append(len(missing))
         rows = {}
         for path, task in missing.items():
-            about = measure_design.description(task)
+            about = measure_design.describe_task(task)
             if task.design is SPEC:
                 area = {name: 1 for name in Area.__struct_fields__}
                 rows[path] = row_of(about, checked=1, relative_error=0.0, per_lut=0.1, **area)
@@ -121,7 +121,7 @@ def test_recommend_on_a_mixed_table_answers_or_refuses_in_one_line(command, refu
     area = {name: 1 for name in Area.__struct_fields__}
 
     def row(design, target, dsp=False, **figures):
-        about = measure_design.description(Task(design, target, (), dsp=dsp))
+        about = measure_design.describe_task(Task(design, target, (), dsp=dsp))
         return row_of(about, **{"checked": 1, "relative_error": 0.0} | figures)
 
     def placed(design, luts, mhz, **more):

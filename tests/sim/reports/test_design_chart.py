@@ -8,7 +8,7 @@ import vl_convert
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
 from sim.explore.design_rows import row_of
-from sim.explore.measure_design import Task, description
+from sim.explore.measure_design import Task, describe_task
 from sim.measure.yosys_area import Area
 from sim.reports.design_chart import chart_of, chart_script
 from sim.reports.html import write_html
@@ -18,7 +18,7 @@ CLOCK = {"mhz": 100.0, "mhz_median": 90.0, "per_lut": 0.1}
 
 
 def row(design, target, dsp=False, **figures):
-    about = description(Task(design, target, (), dsp=dsp))
+    about = describe_task(Task(design, target, (), dsp=dsp))
     return row_of(about, **{"checked": 1, "relative_error": 0.0125} | AREA | figures)
 
 

@@ -5,20 +5,20 @@ from msgspec import structs
 
 from asq_model.spec.mac import MacSpec
 from sim.explore.design_rows import DesignRow, row_of
-from sim.explore.measure_design import Task, description
+from sim.explore.measure_design import Task, describe_task
 from sim.reports.colours import INK, PAPER
 from sim.reports.hardware_plots import (
     Point,
     draw_accuracy,
     draw_error,
+    draw_points,
     figure_of,
+    group_points,
     point_of,
-    scatter,
-    series,
-    spread_out,
+    scale_axis,
 )
 from sim.reports.hardware_report import smallest_of_each
-from sim.reports.html import inlined
+from sim.reports.html import inline_pictures
 from sim.reports.sweep_plots import draw_sweep, panels_of
 
 
@@ -29,7 +29,7 @@ def point(title: str, x: float, y: float, unit: str = "post", spread: float | No
 def test_the_front_is_named_first():
     _, (axis,) = figure_of(1)
     points = [point("dominated", 3, 70), point("cheap", 1, 75), point("good", 2, 80)]
-    assert [found.title for found in scatter(axis, points, True)] == ["cheap", "good", "dominated"]
+    assert [found.title for found in draw_points(axis, points, True)] == ["cheap", "good", "dominated"]
 
 
 def test_a_picture_has_a_background_of_its_own_but_on_a_page_takes_the_page_s_colours(tmp_path):
@@ -39,13 +39,13 @@ def test_a_picture_has_a_background_of_its_own_but_on_a_page_takes_the_page_s_co
     svg = (tmp_path / "one.svg").read_text()
     assert svg == (tmp_path / "two.svg").read_text()
     assert "post F = 0" in svg and "POST" in svg and f'<g id="{PAPER}">' in svg and INK in svg
-    page = inlined('<img alt="P" src="one.svg">', tmp_path)
+    page = inline_pictures('<img alt="P" src="one.svg">', tmp_path)
     assert "currentColor" in page and "POST" in page and PAPER not in page and INK not in page
 
 
 def swept(unit: str, bits: int, luts: int, **more) -> DesignRow:
     """A row of a sweep, on a target with a clock."""
-    about = description(Task(MacSpec(unit, bits, bits), "ecp5", ()))
+    about = describe_task(Task(MacSpec(unit, bits, bits), "ecp5", ()))
     row = row_of(about, checked=1, relative_error=0.01 * luts, luts=luts, mhz=100.0)
     return structs.replace(row, **more)
 
@@ -58,7 +58,7 @@ def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_eac
     rows = [*SWEPT, swept("post", 3, 5, form="dot16"), unplaced]
     panels = panels_of(rows, {"ecp5": "ECP5", "xc7": "LUT6"})
     points = {title: [point_of(row, row.luts, row.relative_error) for row in rows] for title, rows in panels.items()}
-    found = {title: list(series(members)) for title, members in points.items() if members}
+    found = {title: list(group_points(members)) for title, members in points.items() if members}
     assert found == {
         "ECP5, 3 × 3 bits, mac": ["post 3 × 3 bits", "uniform 3 × 3 bits"],
         "LUT6, 3 × 3 bits, mac": ["post 3 × 3 bits"],
@@ -69,7 +69,7 @@ def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_eac
     for title, members in points.items():
         _, (axis,) = figure_of(1)
         if members:
-            scatter(axis, members, False)
+            draw_points(axis, members, False)
             fronts[title] = list(axis.lines[0].get_xdata())
             assert [points.get_label() for points in axis.collections] == found[title]
     assert fronts["ECP5, 3 × 3 bits, mac"] == [30] and fronts["ECP5, 4 × 4 bits, mac"] == [40]
@@ -95,9 +95,9 @@ def test_a_uniform_design_is_drawn_as_one_whichever_rows_are_missing(tmp_path):
 @pytest.mark.parametrize("largest, scale", [(40, "linear"), (60, "log")])
 def test_areas_that_are_far_apart_have_a_logarithmic_axis(largest, scale):
     _, (axis,) = figure_of(1)
-    assert spread_out(axis, [point("small", 10, 1), point("large", largest, 1)]) == (scale == "log")
+    assert scale_axis(axis, [point("small", 10, 1), point("large", largest, 1)]) == (scale == "log")
     assert axis.get_xscale() == scale
-    assert not spread_out(axis, [])
+    assert not scale_axis(axis, [])
 
 
 def test_of_one_arithmetic_the_smallest_array_is_drawn_beside_its_error():

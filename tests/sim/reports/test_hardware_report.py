@@ -17,18 +17,18 @@ from asq_model.spec.mapping import GENERIC
 from sim.explore.design import form_of, fpga_family_of, is_for, is_rival, mac_of
 from sim.explore.design_rows import REPORT, Made, Report, failure_of, row_of
 from sim.explore.design_space import designs, placings_of
-from sim.explore.measure_design import ASIC, ENERGY, Task, description
-from sim.explore.ranking import gain, is_alone, is_post, is_serial
+from sim.explore.measure_design import ASIC, ENERGY, Task, describe_task
+from sim.explore.ranking import compute_gain, is_alone, is_post, is_serial
 from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.yosys_area import Area
 from sim.reports import hardware_report
 from sim.reports.hardware_page import TEMPLATE
-from sim.reports.hardware_report import joined, write_page, write_report
-from sim.reports.html import inlined, write_html
+from sim.reports.hardware_report import join_reports, write_page, write_report
+from sim.reports.html import inline_pictures, write_html
 from sim.reports.titles import SHORT, TITLES
-from sim.reports.verdict import AIMS, gains, judge_aims
+from sim.reports.verdict import AIMS, judge_aims, list_gains
 
 
 def rows():
@@ -39,7 +39,7 @@ def rows():
     for form in ("array8x8", "mac"):
         for index, design in enumerate(designs((4, 4), form)):
             for target in ("ice40", "ecp5", "xc7"):
-                about = description(Task(design, target, ()))
+                about = describe_task(Task(design, target, ()))
                 figures = area | {"luts": 50 + index}
                 rate = {"per_lut": about.products_per_cycle / figures["luts"]}
                 clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings_of(design, 1) else {}
@@ -47,8 +47,8 @@ def rows():
             if form == "mac":
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0}
                 energy |= {"nets": 9, "flip_flops": 3, "products": 5}
-                found.append(row_of(description(Task(design, ENERGY, ())), **common, **energy))
-                found.append(row_of(description(Task(design, ASIC, ())), **common, gates=500.0))
+                found.append(row_of(describe_task(Task(design, ENERGY, ())), **common, **energy))
+                found.append(row_of(describe_task(Task(design, ASIC, ())), **common, gates=500.0))
     row = next(row for row in found if row.target == "ecp5" and row.mhz is not None and row.form == "mac")
     found.append(structs.replace(row, dsp=True, luts=9, dsps=1, mhz=120.0))
     return found
@@ -77,7 +77,7 @@ def results(tmp_path):
 
 
 def test_the_report(results, tmp_path):
-    about = description(Task(designs((4, 4), "mac")[0], "ice40", ()))
+    about = describe_task(Task(designs((4, 4), "mac")[0], "ice40", ()))
     failure = failure_of(about, "no such tool")
     one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
     few = [row for row in rows() if row.form != "array8x8" or row.target == "ecp5"]  # names take time to place
@@ -157,22 +157,22 @@ def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
         whole = widths == (4, 4) and have >= set(wanted)
         assert (outcomes[name] != "Not measured") == whole, name
         if whole:
-            ratios.add(f"{gain(left, widths, 'array8x8', target, is_post).ratio:.2f}")
+            ratios.add(f"{compute_gain(left, widths, 'array8x8', target, is_post).ratio:.2f}")
     ratios |= {
         f"{found.ratio:.2f}"
         for target in FPGA_FAMILIES
-        if (found := gain(left, (4, 4), "mac", target, is_alone)) is not None
+        if (found := compute_gain(left, (4, 4), "mac", target, is_alone)) is not None
     }
     assert set(re.findall(r"\d+\.\d+", f"{said.arrays} {said.outcomes} {said.alone}")) <= ratios
     for name, state in outcomes_in(said.fold_outcomes).items():
         target = next(target for target in DEVICES if name.endswith(SHORT[target]))
         members = {row.unit for row in left if (row.form, row.target) == ("mac", target)}
-        known = gain(left, (4, 4), "mac", target, is_alone, is_serial) if name.startswith("4 × 4") else None
+        known = compute_gain(left, (4, 4), "mac", target, is_alone, is_serial) if name.startswith("4 × 4") else None
         assert (state != "Not measured") == (known is not None) and (known is None or "serial" in members)
-    for line in gains(left):
+    for line in list_gains(left):
         for target in FPGA_FAMILIES:
             form = next(form for form, title in TITLES.items() if title.lower() in line["what"])
-            known = gain(left, (4, 4), form, target, is_alone)
+            known = compute_gain(left, (4, 4), form, target, is_alone)
             assert line[target] == "not measured" if known is None else line[target].startswith(f"{known.ratio:.2f}: ")
 
 
@@ -214,8 +214,8 @@ def test_gate_equivalents_of_other_cells_do_not_stand_beside_each_other():
         for how, members in zip(made, (gates, gates, others), strict=True)
     )
     with pytest.raises(InputError, match=r"the earlier report has liberty a\.lib, this one b\.lib; make it all again"):
-        joined(first, second)
-    assert joined(first, plain).made.liberty == joined(plain, first).made.liberty == "a.lib"
+        join_reports(first, second)
+    assert join_reports(first, plain).made.liberty == join_reports(plain, first).made.liberty == "a.lib"
 
 
 def test_a_report_onto_another_is_refused_before_anything_is_measured(refused, tmp_path):
@@ -231,7 +231,7 @@ def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(InputError, match=r"cannot read picture .*none\.svg"):
         write_html(page, tmp_path / "page.html")
     (tmp_path / "none.svg").write_text('<?xml?><svg><g id="a"/><use href="#a"/></svg>')
-    assert inlined('<img alt="P" src="none.svg">', tmp_path).count("none-a") == 2
+    assert inline_pictures('<img alt="P" src="none.svg">', tmp_path).count("none-a") == 2
 
 
 def test_a_plan():
