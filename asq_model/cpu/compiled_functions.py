@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from asq_model.cpu.kernels import load_kernels, run_on_rows
-from asq_model.quantisation.memory_layout import is_dense, laid_as
+from asq_model.quantisation.memory_layout import is_dense, lay_out_as
 from asq_model.quantisation.straight_through import FakeQuantise, NearestLevel, functions_on
 
 
@@ -52,7 +52,7 @@ class CompiledFakeQuantise(FakeQuantise):
         if kernels is None or not ctx.compiled:
             return FakeQuantise.backward(ctx, gradient)
         x, step = ctx.saved_tensors
-        gradient, x_gradient, terms = laid_as(gradient, x), torch.empty_like(x), torch.empty_like(x)
+        gradient, x_gradient, terms = lay_out_as(gradient, x), torch.empty_like(x), torch.empty_like(x)
         rows, size, stride = rows_of(x, step)
         tensors = x, step.contiguous(), stride, gradient, x_gradient, terms
         run_on_rows(kernels["quantise_backward"], rows, x.numel(), *tensors, size, *ctx.bounds)
@@ -83,10 +83,10 @@ class CompiledNearestLevel(NearestLevel):
         w, alpha, levels, midpoints = ctx.saved_tensors
         w_gradient, terms = torch.empty_like(w), torch.empty_like(w)
         rows, size, stride = rows_of(w, alpha)
-        tensors = w, alpha.contiguous(), stride, levels, midpoints, len(midpoints), laid_as(gradient, w)
+        tensors = w, alpha.contiguous(), stride, levels, midpoints, len(midpoints), lay_out_as(gradient, w)
         run_on_rows(kernels["level_backward"], rows, w.numel(), *tensors, w_gradient, terms, size)
         # The order of a sum's terms is that of memory: `NearestLevel` has them as the gradient lies.
-        return w_gradient, laid_as(terms, gradient).sum_to_size(alpha.shape), None, None
+        return w_gradient, lay_out_as(terms, gradient).sum_to_size(alpha.shape), None, None
 
 
 @contextmanager

@@ -47,10 +47,10 @@ def load_kernels() -> dict[str, Kernel] | None:
             loaded = ctypes.CDLL(str(library)) if done.returncode == 0 else None
     except (OSError, ValueError):  # no room for the library, say, or a quote in `CC` that none closes
         return None
-    return None if loaded is None else {name: typed(loaded, name) for name in ARGUMENTS}
+    return None if loaded is None else {name: wrap_kernel(loaded, name) for name in ARGUMENTS}
 
 
-def typed(library: ctypes.CDLL, name: str) -> Kernel:
+def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
     """A function of the library that takes a tensor where it wants a pointer."""
     function = getattr(library, name)
     function.argtypes, function.restype = ARGUMENTS[name], None
@@ -62,7 +62,7 @@ def typed(library: ctypes.CDLL, name: str) -> Kernel:
 
 
 @cache
-def helpers() -> ThreadPoolExecutor:
+def start_helpers() -> ThreadPoolExecutor:
     """The threads beside the one that calls; a kernel runs without Python's lock."""
     return ThreadPoolExecutor(thread_name_prefix="kernels")
 
@@ -72,7 +72,7 @@ def run_on_rows(kernel: Kernel, rows: int, values: int, *arguments: Tensor | flo
     parts = max(1, min(torch.get_num_threads(), rows, values // WORTH_A_THREAD))
     cuts = [rows * part // parts for part in range(parts + 1)]
     mine, *theirs = pairwise(cuts)
-    others = [helpers().submit(kernel, *arguments, *part) for part in theirs]
+    others = [start_helpers().submit(kernel, *arguments, *part) for part in theirs]
     kernel(*arguments, *mine)
     for other in others:
         other.result()

@@ -41,12 +41,12 @@ def load_cifar10(folder: Path) -> tuple[MemorySplit, MemorySplit, int]:
     folder = Path(folder)
     for name, read in ((BINARY, read_binary), (PYTHON, read_python)):
         for place in (folder / name, folder):
-            if any((place / f"{TEST[0]}{suffix}").exists() for suffix in suffixes(name)):
+            if any((place / f"{TEST[0]}{suffix}").exists() for suffix in suffixes_of(name)):
                 return read_split(place, TRAIN, read), read_split(place, TEST, read), CLASSES
     raise InputError(f"no CIFAR-10 in {folder}: neither {BINARY}/{TEST[0]}.bin nor {PYTHON}/{TEST[0]} is there")
 
 
-def suffixes(layout: str) -> tuple[str, ...]:
+def suffixes_of(layout: str) -> tuple[str, ...]:
     """The ends of the file names of a layout's batches."""
     return (".bin",) if layout == BINARY else ("",)
 

@@ -152,7 +152,7 @@ class NetworkBuilder:
         """Add a module or a constant tensor under a name that Python allows; returns the name."""
         word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:80] or "node"
         word = word if word[0].isalpha() else f"node_{word}"
-        free = next(found for count in range(1, 1 << 20) if not hasattr(self.root, found := numbered(word, count)))
+        free = next(found for count in range(1, 1 << 20) if not hasattr(self.root, found := add_number(word, count)))
         if isinstance(part, Tensor):
             self.root.register_buffer(free, part)
         else:
@@ -203,6 +203,6 @@ class NetworkBuilder:
             self.give(replace(keeper, source=source, example=example, rounded=None))
 
 
-def numbered(word: str, count: int) -> str:
+def add_number(word: str, count: int) -> str:
     """A word, with a number behind it from the second on."""
     return word if count == 1 else f"{word}_{count}"

@@ -10,7 +10,7 @@ from asq_model.exchange.network_builder import NetworkBuilder
 from asq_model.exchange.shape_nodes import axes_of
 
 
-def window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int], list[int]]:
+def read_window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int], list[int]]:
     """A pooling's kernel, strides, padding and dilations. Raises InputError for one that torch does not have."""
     attributes = builder.node.attributes
     kernel = attributes["kernel_shape"]
@@ -22,14 +22,14 @@ def window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int], li
 
 
 def translate_max_pool(builder: NetworkBuilder) -> None:
-    kernel, strides, padding, dilations = window(builder)
+    kernel, strides, padding, dilations = read_window(builder)
     kind: Callable[..., nn.Module] = nn.MaxPool1d if len(kernel) == 1 else nn.MaxPool2d
     pool = kind(*(numbers if len(kernel) == 2 else numbers[0] for numbers in (kernel, strides, padding, dilations)))
     builder.apply(pool, builder.activation(), keeps_quantiser=True)
 
 
 def translate_average_pool(builder: NetworkBuilder) -> None:
-    kernel, strides, padding, dilations = window(builder)
+    kernel, strides, padding, dilations = read_window(builder)
     if any(dilation != 1 for dilation in dilations):
         builder.node.refuse(f"has dilations {dilations[:8]}; allowed: 1")
     counts = bool(builder.node.attributes.get("count_include_pad", 0)) or not any(padding)

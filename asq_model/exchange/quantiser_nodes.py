@@ -15,7 +15,7 @@ WIDEST = 32  # bits of a quantised constant: biases
 UINT8 = 2  # ONNX's number of the type
 
 
-def scalar(builder: NetworkBuilder, index: int, what: str) -> float:
+def read_scalar(builder: NetworkBuilder, index: int, what: str) -> float:
     """An input that is one constant number."""
     values = builder.constant(index, what).values
     if values.size != 1:
@@ -82,7 +82,7 @@ def translate_quant(builder: NetworkBuilder) -> None:
         else:
             builder.give(quantise_constant(builder, value, scale, bits, *integer_range(bits, signed, narrow)))
         return
-    step = scalar(builder, 1, "scale")
+    step = read_scalar(builder, 1, "scale")
     check_scale(builder, np.array(step))
     if narrow:
         node.refuse("has an activation with a narrow range; allowed: narrow=0")
@@ -113,7 +113,7 @@ def translate_trunc(builder: NetworkBuilder) -> None:
     if len(node.inputs) != 6:
         node.refuse("is of version 1 of QONNX's operators; allowed: version 2, which has an output scale")
     check_zero_point(builder, 2)
-    steps = scalar(builder, 1, "scale"), scalar(builder, 4, "output scale")
+    steps = read_scalar(builder, 1, "scale"), read_scalar(builder, 4, "output scale")
     check_scale(builder, np.array(steps))
     shift = round(log2(steps[1] / steps[0]))
     rounding = str(node.attributes.get("rounding_mode", "FLOOR")).upper()
@@ -121,7 +121,7 @@ def translate_trunc(builder: NetworkBuilder) -> None:
         node.refuse("rounds otherwise than down, by a step below 1, or to a narrow range; allowed: FLOOR, narrow=0")
     if abs(steps[1] / (steps[0] * 2.0**shift) - 1) > 1e-4:
         node.refuse("has an output scale that is no power of two times its scale")
-    bits, value = scalar(builder, 5, "output bit width"), builder.activation()
+    bits, value = read_scalar(builder, 5, "output bit width"), builder.activation()
     if bits % 1:
         node.refuse(f"has an output bit width of {bits:g}; allowed: {FEWEST} to {MOST}, whole")
     offset = ((1 << shift) - 1) / 2 * steps[0]
@@ -130,7 +130,7 @@ def translate_trunc(builder: NetworkBuilder) -> None:
     pend(builder, Activation(source, value.example), quantiser)
 
 
-def along(builder: NetworkBuilder, numbers: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def reshape_along_axis(builder: NetworkBuilder, numbers: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers of `QuantizeLinear` in a shape that broadcasts over a tensor's: along the node's axis."""
     if numbers.size == 1:
         return numbers.reshape(())
@@ -156,12 +156,12 @@ def translate_quantize_linear(builder: NetworkBuilder) -> None:
     bits, signed = stored_type(builder)
     value = builder.value(0)
     if isinstance(value, Constant):
-        scale = along(builder, builder.constant(1, "scale").values, value.values.shape)
+        scale = reshape_along_axis(builder, builder.constant(1, "scale").values, value.values.shape)
         quantised = quantise_constant(builder, value, scale, bits, *bounds(bits, signed))
         assert quantised.integers is not None
         builder.give(Constant(quantised.integers, bits=bits))
         return
-    step = scalar(builder, 1, "scale")
+    step = read_scalar(builder, 1, "scale")
     check_scale(builder, np.array(step))
     pend(builder, builder.activation(), UniformQuantiser(step, bits, signed))
     given = builder.tensors[builder.node.outputs[0]]
@@ -188,11 +188,11 @@ def translate_dequantize_linear(builder: NetworkBuilder) -> None:
         integers = value.values
         if integers.dtype.kind not in "iu":
             builder.node.refuse(f"takes {integers.dtype}; allowed: integers")
-        scale = along(builder, check_scale(builder, builder.constant(1, "scale").values), integers.shape)
+        scale = reshape_along_axis(builder, check_scale(builder, builder.constant(1, "scale").values), integers.shape)
         scales = np.broadcast_to(scale.astype(np.float32), integers.shape)
         values = integers.astype(np.float32) * scales
         builder.give(Constant(values, integers.astype(np.int64), scales, value.bits or 8 * integers.dtype.itemsize))
         return
-    if not value.integer or value.pending is None or value.pending.step != scalar(builder, 1, "scale"):
+    if not value.integer or value.pending is None or value.pending.step != read_scalar(builder, 1, "scale"):
         builder.node.refuse("has no QuantizeLinear of the same scale before it")
     builder.give(replace(value, integer=False, name=builder.node.name))

@@ -11,7 +11,7 @@ LAYOUTS = ("", "NC", "NCW", "NCHW")
 UNEVEN = 1e-4  # of a distance: what float32 makes of thresholds that are evenly spaced
 
 
-def evenly_spaced(builder: NetworkBuilder) -> tuple[np.ndarray, np.ndarray, int]:
+def read_thresholds(builder: NetworkBuilder) -> tuple[np.ndarray, np.ndarray, int]:
     """Each channel's first threshold and the distance to the next, and the bits of the count. Raises InputError."""
     thresholds = builder.constant(1, "list of thresholds").values.astype(np.float64)
     count = thresholds.shape[-1] if thresholds.ndim == 2 else 0
@@ -30,7 +30,7 @@ def translate_multi_threshold(builder: NetworkBuilder) -> None:
     node, value = builder.node, builder.activation()
     if node.attributes.get("data_layout", "") not in LAYOUTS:
         node.refuse("has its channels on another axis than 1; allowed: NCHW")
-    first, distance, bits = evenly_spaced(builder)
+    first, distance, bits = read_thresholds(builder)
     scale = float(check_scale(builder, np.array(node.attributes.get("out_scale", 1.0))))
     lowest = round(node.attributes.get("out_bias", 0.0) / scale)
     signed = lowest < 0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.integer_layer import hidden_reach
+from asq_model.export.integer_layer import estimate_hidden_reach
 from asq_model.export.operations import Layer, RoundActivations
 from asq_model.export.trace_network import TracedNetwork, run_program
 from asq_model.quantisation import Adapter
@@ -42,7 +42,7 @@ def calibrate(traced: TracedNetwork, model: nn.Module, images: Tensor) -> Calibr
             raise InputError(f"the network has values that are not finite on the calibration images: {name}")
         seen.peaks[name] = max(seen.peaks.get(name, 0.0), peak)
         if name in adapters:
-            seen.reaches[name] = max(seen.reaches.get(name, 0.0), hidden_reach(adapters[name], inputs[0]))
+            seen.reaches[name] = max(seen.reaches.get(name, 0.0), estimate_hidden_reach(adapters[name], inputs[0]))
 
     for part in images.split(BATCH):
         run_program(traced, model, part, see)

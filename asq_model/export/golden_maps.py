@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.integer_layer import binary_point, layer_quantiser
+from asq_model.export.integer_layer import find_binary_point, layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
 from asq_model.quantisation.quantised import Quantised
@@ -50,7 +50,7 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
         if name not in inputs:
             continue
         x = inputs[name]
-        point = binary_point(x.abs().max().item(), precision.bits)
+        point = find_binary_point(x.abs().max().item(), precision.bits)
         maps = layer.maps(x).double().numpy()
         codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
         quantiser = layer_quantiser(layer, x, point, codes[0, 0].size, precision)

@@ -24,12 +24,12 @@ from asq_model.spec.rescale import Rescale
 SMALLEST = 2.0**-16  # a tensor that is smaller on all calibration images gets the binary point of this
 
 
-def binary_point(largest: float, bits: int) -> int:
+def find_binary_point(largest: float, bits: int) -> int:
     """The most fraction bits with which a signed number of `bits` bits holds ±largest."""
     return bits - 1 - frexp(max(largest, SMALLEST))[1]
 
 
-def hidden_reach(source: Adapter, x: Tensor) -> float:
+def estimate_hidden_reach(source: Adapter, x: Tensor) -> float:
     """How large an adapter's hidden neurons can become, estimated from inputs x.
 
     Twice the largest that is seen, for other images; where neurons are silent, as far as they are below zero.
@@ -52,7 +52,7 @@ def make_quantiser(
     adapter = None
     if source.adapter is not None:
         parameters = {name: value.detach().double().numpy() for name, value in source.adapter.named_parameters()}
-        hidden_point = binary_point(reach, precision.hidden_bits + 1) if reach else 0
+        hidden_point = find_binary_point(reach, precision.hidden_bits + 1) if reach else 0
         adapter = IntegerAdapter.from_real(parameters, source.adapter.floor, positions, point, hidden_point, precision)
     step = source.step.abs().item()
     return IntegerQuantiser.from_real(source.bits, source.signed, step, point, adapter, precision, gain)
@@ -61,7 +61,7 @@ def make_quantiser(
 def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> IntegerQuantiser:
     """A layer's quantiser in integers, for its input x on calibration images. Raises InputError, naming the layer."""
     source = layer.activation_quantiser
-    reach = 0.0 if source.adapter is None else hidden_reach(source.adapter, x)
+    reach = 0.0 if source.adapter is None else estimate_hidden_reach(source.adapter, x)
     with layer.naming():
         return make_quantiser(source, reach, point, positions, precision)
 
@@ -88,7 +88,7 @@ class RealRescale:
     factor: np.ndarray
     bias: np.ndarray
 
-    def then(self, factor: np.ndarray, offset: np.ndarray) -> "RealRescale":
+    def scale_and_add(self, factor: np.ndarray, offset: np.ndarray) -> "RealRescale":
         """This rescale followed by a factor and an offset for each channel, such as batch norm's."""
         return RealRescale(self.factor * factor, self.bias * factor + offset)
 

@@ -12,8 +12,8 @@ from asq_model.common.errors import InputError
 from asq_model.export import operations as ops
 from asq_model.export.calibration import Calibration
 from asq_model.export.integer_layer import (
-    binary_point,
     check_layer,
+    find_binary_point,
     fold_bias,
     make_products,
     make_quantiser,
@@ -76,7 +76,7 @@ class NodeMaker:
         """
         tensor, bits = self.tensors[source], self.precision.bits
         multiplier, multiplier_point = mantissas(factor / tensor.gain, bits)
-        point = binary_point(peak, bits)
+        point = find_binary_point(peak, bits)
         total = multiplier_point + tensor.point
         room = WORKING_BITS - 1 - frexp(float(np.abs(offset).max(initial=0.0)))[1]
         if total > room:  # an offset so large that the values hardly matter
@@ -102,7 +102,12 @@ class NodeMaker:
     def _(self, operation: ops.Given, peak: float) -> None:
         bits = self.precision.bits
         node = Input(
-            name=operation.name, inputs=(), shape=operation.shape, bits=bits, point=binary_point(peak, bits), table=None
+            name=operation.name,
+            inputs=(),
+            shape=operation.shape,
+            bits=bits,
+            point=find_binary_point(peak, bits),
+            table=None,
         )
         self.append(node)
 
@@ -123,7 +128,7 @@ class NodeMaker:
     def _(self, operation: ops.Sum, peak: float) -> None:
         inputs = tuple(self.resolve_mean(name) for name in operation.inputs)
         points = [self.tensors[name].point for name in inputs]
-        point = binary_point(peak, self.precision.bits)
+        point = find_binary_point(peak, self.precision.bits)
         node = Add(
             name=operation.name,
             inputs=inputs,
@@ -163,7 +168,7 @@ class NodeMaker:
     def _(self, operation: ops.Curve, peak: float) -> None:
         source = self.resolve_mean(operation.inputs[0])
         tensor, bits = self.tensors[source], self.precision.bits
-        point = binary_point(peak, bits)
+        point = find_binary_point(peak, bits)
         edges = torch.linspace(-1, 1, (1 << SEGMENT_BITS) + 1, dtype=torch.float64)
         heights = operation.function(edges * 2.0 ** (tensor.bits - 1 - tensor.point)).numpy()
         base = np.clip(np.rint(np.ldexp(heights, point)), *bounds(bits, True)).astype(np.int64)
@@ -238,8 +243,8 @@ class NodeMaker:
         products, scale = make_products(module, self.precision)
         real = fold_bias(module, scale)
         for step in affine:
-            real = real.then(step.factor, step.offset)
-        point = None if final else binary_point(peak, self.precision.bits)
+            real = real.scale_and_add(step.factor, step.offset)
+        point = None if final else find_binary_point(peak, self.precision.bits)
         beside = None if side is None else self.resolve_mean(side)
         side_reach = 0.0 if beside is None else 2.0 ** (self.tensors[beside].bits - 1 - self.tensors[beside].point)
         rescale, total, point = make_rescale(real, products, integer, tensor.gain, point, self.precision, side_reach)

@@ -16,7 +16,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import quantised_layers
-from asq_model.quantisation.memory_layout import laid_as
+from asq_model.quantisation.memory_layout import lay_out_as
 from asq_model.training.state import RunOptions, TrainingState
 
 EAGER_STEPS = 3  # before the capture: each layer's step starts, cuDNN measures its algorithms
@@ -74,7 +74,7 @@ class CapturedTraining:
     def descend(self, parameters: list[Tensor], gradients: dict[Tensor, Tensor], weight_decay: float) -> None:
         """Move parameters as torch's SGD does, with a learning rate that lies on the device."""
         momenta = [self.momenta[parameter] for parameter in parameters]
-        steps = [laid_as(gradients[parameter], parameter) for parameter in parameters]
+        steps = [lay_out_as(gradients[parameter], parameter) for parameter in parameters]
         if weight_decay:
             steps = list(torch._foreach_add(steps, parameters, alpha=weight_decay))
         torch._foreach_mul_(momenta, self.recipe.momentum)

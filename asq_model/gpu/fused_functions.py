@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 from asq_model.gpu import kernels
 from asq_model.quantisation import straight_through
-from asq_model.quantisation.memory_layout import dense, laid_as
+from asq_model.quantisation.memory_layout import lay_out_as, make_dense
 from asq_model.quantisation.straight_through import SMALLEST_STEP, functions_on
 
 BLOCK = 1024  # values that a program takes at once
@@ -23,7 +23,7 @@ class FusedFakeQuantise(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, step: Tensor, low: int, high: int) -> Tensor:
-        x, flat = dense(x), step.reshape(-1).contiguous()
+        x, flat = make_dense(x), step.reshape(-1).contiguous()
         ctx.save_for_backward(x, flat)
         ctx.bounds, ctx.shape = (float(low), float(high)), step.shape
         out, rows = torch.empty_like(x), flat.numel()
@@ -34,7 +34,7 @@ class FusedFakeQuantise(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, step = ctx.saved_tensors
-        gradient, x_gradient, rows = laid_as(gradient, x), torch.empty_like(x), step.numel()
+        gradient, x_gradient, rows = lay_out_as(gradient, x), torch.empty_like(x), step.numel()
         row_size = x.numel() // rows
         rounds = ROUNDS if row_size >= ROUNDS * BLOCK else 1
         chunks = triton.cdiv(row_size, BLOCK * rounds)
@@ -51,7 +51,7 @@ class FusedNearestLevel(Function):
 
     @staticmethod
     def forward(ctx: Any, w: Tensor, alpha: Tensor, levels: Tensor, midpoints: Tensor) -> Tensor:
-        w, flat = dense(w), alpha.reshape(-1).contiguous()
+        w, flat = make_dense(w), alpha.reshape(-1).contiguous()
         ctx.save_for_backward(w, flat, levels, midpoints)
         ctx.shape = alpha.shape
         out, rows = torch.empty_like(w), flat.numel()
@@ -63,7 +63,7 @@ class FusedNearestLevel(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         w, alpha, levels, midpoints = ctx.saved_tensors
-        gradient, rows = laid_as(gradient, w), alpha.numel()
+        gradient, rows = lay_out_as(gradient, w), alpha.numel()
         row_size = w.numel() // rows
         w_gradient, alpha_gradient = torch.empty_like(w), torch.empty_like(alpha)
         kernels.level_backward[(rows,)](

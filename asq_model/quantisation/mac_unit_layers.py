@@ -38,7 +38,7 @@ def unit_of(layer: Quantised, unit: str, frac: int | None = None) -> MacSpec:
     return MacSpec(unit, config.weight_bits, config.activation_bits, kind, frac, terms, signed)
 
 
-def multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
+def compute_multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
     """A unit's products of the levels 1 and √2 with each activation: (ones, roots), int64 [2^activation_bits].
 
     By the activation's bit pattern, in units of the result. `roots` of a set without √2 is zero; both are the
@@ -65,7 +65,7 @@ class IntegerLayer(nn.Module):
         codes, self.scale = layer.weight_quantiser.codes(layer.weight)
         trained, levels = layer.weight_quantiser.level_set, unit.level_set
         codes = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes.numpy()]
-        weights, tables = (levels.even[codes], levels.odd[codes]), multiples(unit)
+        weights, tables = (levels.even[codes], levels.odd[codes]), compute_multiples(unit)
         largest = sum(
             np.abs(weight).reshape(len(codes), -1).sum(1) * np.abs(table).max()
             for weight, table in zip(weights, tables, strict=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def laid_as(gradient: Tensor, like: Tensor) -> Tensor:
+def lay_out_as(gradient: Tensor, like: Tensor) -> Tensor:
     """A gradient that lies in memory as another tensor does: itself, or a copy."""
     return gradient if gradient.stride() == like.stride() else torch.empty_like(like).copy_(gradient)
 
@@ -14,6 +14,6 @@ def is_dense(x: Tensor) -> bool:
     return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
 
 
-def dense(x: Tensor) -> Tensor:
+def make_dense(x: Tensor) -> Tensor:
     """A tensor that lies in memory row by row, without gaps: itself, or a copy."""
     return x if is_dense(x) else x.contiguous()

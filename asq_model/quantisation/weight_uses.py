@@ -36,7 +36,7 @@ class WeightUses(TorchFunctionMode):
         self.running: list[nn.Module] = []
         self.hooks: list[RemovableHandle] = []
         for name, layer in layers.items():
-            self.owners.setdefault(storage(layer.get_parameter("weight")), []).append((name, layer))
+            self.owners.setdefault(storage_of(layer.get_parameter("weight")), []).append((name, layer))
             self.hooks.append(layer.register_forward_pre_hook(self.enter))
             self.hooks.append(layer.register_forward_hook(self.leave, always_call=True))
 
@@ -52,7 +52,7 @@ class WeightUses(TorchFunctionMode):
         keywords = keywords or {}
         if not self.bypassed and function in MULTIPLIES:
             for value in (*arguments, *keywords.values()):
-                owners = self.owners.get(storage(value), []) if isinstance(value, Tensor) else []
+                owners = self.owners.get(storage_of(value), []) if isinstance(value, Tensor) else []
                 if owners and not any(layer in self.running for _, layer in owners):
                     self.bypassed = owners[0][0]
         return function(*arguments, **keywords)
@@ -63,7 +63,7 @@ class WeightUses(TorchFunctionMode):
         super().__exit__(*error)
 
 
-def storage(tensor: Tensor) -> int:
+def storage_of(tensor: Tensor) -> int:
     """Where a tensor's memory is, whatever view of it the tensor is."""
     return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else 0
 

@@ -41,7 +41,7 @@ class Arrangement:
 Arranged = tuple[list[Operation], Arrangement]
 
 
-def plain(channels: int) -> Arrangement:
+def arrange_plainly(channels: int) -> Arrangement:
     """The arrangement of channels one after the other, without zeros between them."""
     return Arrangement(tuple(range(channels)), channels)
 
@@ -82,7 +82,7 @@ def arrange_node(node: Operation, inputs: Sequence[Arrangement], channels: int, 
         return [node], inputs[0]
     if not all(arrangement.is_plain for arrangement in inputs):
         raise InputError("takes channels that cannot stand where the engine's words have them")
-    return [node], plain(channels)
+    return [node], arrange_plainly(channels)
 
 
 def arrange_parts(node: Concatenate, inputs: Sequence[Arrangement], lanes: int) -> Arranged:
@@ -104,7 +104,7 @@ def arrange_padding(node: Pad, x: Arrangement) -> Arranged:
     """Zeros around channels, all of them behind."""
     before, after = node.channels
     if x.is_plain and not before:
-        return [node], plain(x.width + after)
+        return [node], arrange_plainly(x.width + after)
     front = range(x.width, x.width + before)
     behind = range(x.width + before, x.width + before + after)
     whole = Arrangement((*front, *x.places, *behind), x.width + before + after)
@@ -113,7 +113,7 @@ def arrange_padding(node: Pad, x: Arrangement) -> Arranged:
 
 def arrange_layer(layer: Convolution, inputs: Sequence[Arrangement]) -> Arranged:
     """A layer whose inputs' channels stand elsewhere. Its outputs stand as its side branch's do. Raises InputError."""
-    x, own = inputs[0], plain(len(layer.products.even))
+    x, own = inputs[0], arrange_plainly(len(layer.products.even))
     if not x.is_plain:
         if layer.groups == 1:
             layer = move_layer(layer, np.array(x.places), x.width)

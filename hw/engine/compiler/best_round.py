@@ -10,7 +10,7 @@ from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.move_bundles import shorten_round
 from hw.engine.compiler.overlap import find_releases
 from hw.engine.compiler.round_times import Timed, images_end, time_round
-from hw.engine.compiler.schedule import Program, make_programs, mark_arrivals, orders
+from hw.engine.compiler.schedule import Program, list_orders, make_programs, mark_arrivals
 from hw.engine.program import Kind
 
 
@@ -41,7 +41,7 @@ def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> Time
         return images_end(build.spec, build.graph, timed_round(turns).programs)
 
     if not order:
-        tried = sorted(orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
+        tried = sorted(list_orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
         order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
     return timed_round(order)
 

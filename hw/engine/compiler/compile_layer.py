@@ -10,7 +10,7 @@ from hw.engine.compiler.build import Build
 from hw.engine.compiler.geometry import ONE, Window
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.layer_operands import pass_fields, zero_word
-from hw.engine.compiler.rescaling import align_fields, bound_fields, extra_bits, shift_fields
+from hw.engine.compiler.rescaling import align_fields, bound_fields, count_extra_bits, shift_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.uses import Use
 from hw.engine.compiler.weight_rows import weight_rows
@@ -39,7 +39,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
         "scales": build.rows[step.output],
         "biases": build.rows[step.output],
     } | bound_fields(spec, step, build.is_result(step))
-    fields |= shift_fields(spec, node.rescale.shift + extra_bits(spec, node)) | side_fields(build, step, fields)
+    fields |= shift_fields(spec, node.rescale.shift + count_extra_bits(spec, node)) | side_fields(build, step, fields)
     build.weights += weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0], period)
     _, *output = build.tensor(node.name).shape
     tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
@@ -96,7 +96,7 @@ def side_fields(build: Build, step: Step, fields: Mapping[str, int]) -> dict[str
         return {}
     if node.align < 0:
         raise InputError(f"shifts its side branch right, by {-node.align}; the engine shifts left only")
-    aligned = align_fields(build.spec, node.align + extra_bits(build.spec, node))
+    aligned = align_fields(build.spec, node.align + count_extra_bits(build.spec, node))
     return {"has_side": 1, "side": side_address(build, step, fields)} | aligned
 
 

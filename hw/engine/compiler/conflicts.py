@@ -32,11 +32,11 @@ class Conflicts:
         self.shared = np.array([[share_rows(*pair, False) for pair in row] for row in pairs])
         self.same, self.different = self.rows | own, self.shared | others
 
-    def apart(self, one: Turn, other: Turn) -> bool:
+    def are_independent(self, one: Turn, other: Turn) -> bool:
         """Whether neither of two turns writes what the other reads or writes."""
         return not (self.rows if one.bank == other.bank else self.shared)[one.number, other.number]
 
-    def of_turns(self, turns: Sequence[Turn]) -> np.ndarray:
+    def find_conflicts(self, turns: Sequence[Turn]) -> np.ndarray:
         """Which instructions of a round may not be at work together: bool [turn, turn]."""
         numbers = np.array([turn.number for turn in turns])
         banks = np.array([turn.bank for turn in turns])

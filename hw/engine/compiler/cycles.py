@@ -22,7 +22,7 @@ ENDED = 1  # cycles from the last write to the end
 LOADED = 2  # cycles from where a part is seen to be idle to where the next instruction can start
 
 
-def writing(pieces: int, codes: bool, finishes: bool = True) -> int:
+def count_write_cycles(pieces: int, codes: bool, finishes: bool = True) -> int:
     """Cycles from an item to the last write of what it becomes."""
     return FINISHER_LATENCY * finishes + (QUANTISER_LATENCY + pieces if codes else 1)
 
@@ -51,12 +51,12 @@ def convolve_flush(spec: EngineSpec, behind: int, pieces: int, codes: bool) -> i
     behind: cycles from that end to the tile's last step; below 0 where the tile ends later.
     """
     drained = 2 + lane_latency(spec) + 1 + tile_words(spec, pieces)
-    return max(0, drained + writing(pieces, codes) + behind)
+    return max(0, drained + count_write_cycles(pieces, codes) + behind)
 
 
 def collect_flush(pieces: int, codes: bool, finishes: bool) -> int:
     """Cycles from the last step until all is written."""
-    return PIPELINE + writing(pieces, codes, finishes)
+    return PIPELINE + count_write_cycles(pieces, codes, finishes)
 
 
 def send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:

@@ -105,7 +105,7 @@ class Banks:
     scales: int
     modulus: int
 
-    def moved(self, instruction: Instruction, bank: int) -> Instruction:
+    def move_to(self, instruction: Instruction, bank: int) -> Instruction:
         """The instruction for the image of a bank."""
         fields = dict(instruction.fields) | {"bank": bank}
         if instruction.kind == Kind.CONVOLVE:

@@ -75,7 +75,7 @@ def may_swap(first: Bundle, second: Bundle, conflicts: Conflicts) -> bool:
     return max(first.numbers) < min(second.numbers) and not (first.enters or second.enters)
 
 
-def moves(bundles: Sequence[Bundle], place: int, conflicts: Conflicts) -> Iterator[list[Bundle]]:
+def list_moves(bundles: Sequence[Bundle], place: int, conflicts: Conflicts) -> Iterator[list[Bundle]]:
     """The orders in which the bundle of a place stands earlier, nearest first, then those in which it stands later."""
     for way in (-1, 1):
         moved = list(bundles)
@@ -114,7 +114,7 @@ def shorten_round(
     while improved and trials < MOST_TRIALS:
         improved = False
         for place in range(len(bundles)):
-            for moved in moves(bundles, place, conflicts):
+            for moved in list_moves(bundles, place, conflicts):
                 trials += 1
                 if (cycles := cycles_of(turns_of(moved))) < fewest and ends(turns_of(moved)):
                     bundles, fewest, improved = moved, cycles, True

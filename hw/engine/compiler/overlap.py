@@ -78,7 +78,7 @@ def early_starts(
     early = []
     for place, turn in enumerate(turns):
         before, own = marked[turns[place - 1].number], marked[turn.number]
-        overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.apart(turns[place - 1], turn)
+        overlaps = before.kind == own.kind == Kind.CONVOLVE and conflicts.are_independent(turns[place - 1], turn)
         early.append({"early": min(before.flush, own.lead) if overlaps else 0})
     return early
 

@@ -13,7 +13,7 @@ import numpy as np
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.pick_steps import count_steps
-from hw.engine.compiler.terms import MOST_TERMS, Terms, budgets, levels_of, makes_all, partial_products, split_into
+from hw.engine.compiler.terms import MOST_TERMS, Terms, levels_of, list_budgets, makes_all, partial_products, split_into
 
 Counts = tuple[int, ...]  # terms of each digit
 
@@ -50,7 +50,7 @@ def find_ways(mac: MacSpec, radix_bits: int, even: np.ndarray) -> list[Counts]:
     wanted = [(int(weight), 0) for weight in np.unique(even)]
     digits = max(1, -(-(int(abs(even).max()).bit_length() + 1) // radix_bits))
     found: list[Counts] = []
-    for counts in budgets(digits, MOST_TERMS):
+    for counts in list_budgets(digits, MOST_TERMS):
         if found and sum(counts) > sum(found[0]):
             break
         if makes_all(wanted, usable, counts, radix_bits):

@@ -15,7 +15,7 @@ from hw.engine.compiler.steps import Step
 from hw.engine.engine_spec import EngineSpec
 
 
-def extra_bits(spec: EngineSpec, node: Convolution) -> int:
+def count_extra_bits(spec: EngineSpec, node: Convolution) -> int:
     """Fraction bits that the engine's sums have more than the graph's. Raises InputError where they have fewer."""
     extra = spec.mac.result_frac - node.products.frac
     if extra < 0:
@@ -96,7 +96,7 @@ def check_total(spec: EngineSpec, reach: int) -> None:
 def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np.ndarray]:
     """A layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
     rescale, quantiser = node.rescale, node.quantiser
-    extra = extra_bits(spec, node)
+    extra = count_extra_bits(spec, node)
     step = np.array([quantiser.mantissa * (BETA_LIMIT if quantiser.adapter else 1)])
     scales, biases = rescale.scales(step)[0], rescale.bias << extra
     reach = (sum(node.products.reach) << node.products.frac) * largest(scales) + largest(rescale.bias)
@@ -107,10 +107,10 @@ def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np
         raise InputError(f"has totals of {bits[0]} bits, scales of {bits[1]}; allowed: {allowed}")
     if quantiser.adapter:
         return np.zeros_like(scales), biases
-    return scales, biases - moved_sums(spec, node) * scales if quantiser.signed else biases
+    return scales, biases - compute_moved_sums(spec, node) * scales if quantiser.signed else biases
 
 
-def moved_sums(spec: EngineSpec, node: Convolution) -> np.ndarray:
+def compute_moved_sums(spec: EngineSpec, node: Convolution) -> np.ndarray:
     """What is added to a layer's sums when its signed codes are moved by half their range, int64 [C']."""
     middle = 1 << node.quantiser.bits - 1
     moved = node.products.even.astype(np.int64).sum(1) * middle << spec.mac.result_frac

@@ -29,15 +29,18 @@ def time_round(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]
         events[event.round].append(event)
         now = events[event.round]
         if event.round > 0 and len(now) == size:
-            apart = {b.start - a.start for a, b in zip(in_order(events[event.round - 1]), in_order(now), strict=False)}
+            apart = {
+                b.start - a.start
+                for a, b in zip(order_events(events[event.round - 1]), order_events(now), strict=False)
+            }
             period, before = max(apart), now
             if (len(apart) == 1 and len(events[event.round - 1]) == size) or event.round == MOST_ROUNDS:
                 break
     begin = min(event.start for event in before)
-    return [Timed(event.instruction, (event.start - begin) % period) for event in in_order(before)], period
+    return [Timed(event.instruction, (event.start - begin) % period) for event in order_events(before)], period
 
 
-def in_order(events: list[Event]) -> list[Event]:
+def order_events(events: list[Event]) -> list[Event]:
     """Events of a round, the arrays' first, those of a program in order."""
     return sorted(events, key=lambda event: not event.is_arrays)
 

@@ -59,7 +59,7 @@ def stages_of(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[in
     ]
 
 
-def orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks: int) -> Iterator[list[Turn]]:
+def list_orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks: int) -> Iterator[list[Turn]]:
     """Every order of a round that is tried. banks: images under way."""
     entry = entry_of(instructions)
     is_arrays = [each.is_arrays for each in instructions]
@@ -116,7 +116,7 @@ def program_of(
     loop = []
     for turn, after, overlap in zip(turns, waits, overlaps, strict=True):
         instruction = instructions[turn.number]
-        moved = banks.moved(instruction, turn.bank) if banks else instruction
+        moved = banks.move_to(instruction, turn.bank) if banks else instruction
         loop.append(replace(moved, fields={**moved.fields, "after": after, **overlap}))
     loop[-1] = replace(loop[-1], fields={**loop[-1].fields, "jumps": 1})
     # What the other program does once counts, too.
@@ -135,7 +135,7 @@ def make_programs(
     layers need not wait for, as `find_releases` has it.
     """
     is_arrays = np.array([marked[turn.number].is_arrays for turn in turns])
-    conflict = conflicts.of_turns(turns)
+    conflict = conflicts.find_conflicts(turns)
     programs = []
     for mine, once in zip((True, False), first, strict=True):
         own = [turn for turn, arrays in zip(turns, is_arrays, strict=True) if arrays == mine]

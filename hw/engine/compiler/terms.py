@@ -24,19 +24,19 @@ def levels_of(level_set: LevelSet) -> dict[Level, int]:
     return {(int(level_set.even[code]), int(level_set.odd[code])): code for code in codes}
 
 
-def budgets(digits: int, most: int) -> Iterator[tuple[int, ...]]:
+def list_budgets(digits: int, most: int) -> Iterator[tuple[int, ...]]:
     """How many terms each digit may have, the fewest in all first."""
     for total in range(1, most + 1):
-        yield from splits(total, digits)
+        yield from list_splits(total, digits)
 
 
-def splits(total: int, digits: int) -> Iterator[tuple[int, ...]]:
+def list_splits(total: int, digits: int) -> Iterator[tuple[int, ...]]:
     """Every way to split a number of terms among digits."""
     if digits == 1:
         yield (total,)
         return
     for first in range(total + 1):
-        for others in splits(total - first, digits - 1):
+        for others in list_splits(total - first, digits - 1):
             yield first, *others
 
 
@@ -95,7 +95,7 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
     usable = usable_levels(mac, wanted)
     most = max(abs(part) for pair in wanted for part in pair)
     digits = max(1, -(-(most.bit_length() + 1) // radix_bits))
-    for counts in budgets(digits, MOST_TERMS):
+    for counts in list_budgets(digits, MOST_TERMS):
         if makes_all(wanted, usable, counts, radix_bits):
             return split_into(mac, radix_bits, counts, even, odd)
     unmade = [pair for pair in wanted if pair not in sums_of(usable, (2,) * min(digits, 3), radix_bits)] or wanted

@@ -101,6 +101,6 @@ def test_what_no_capture_can_do_is_refused(digits):
 def test_a_gradient_is_laid_as_its_parameter():
     parameter = torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last)
     gradient = torch.randn(4, 3, 2, 2)
-    laid = memory_layout.laid_as(gradient, parameter)
+    laid = memory_layout.lay_out_as(gradient, parameter)
     assert laid.stride() == parameter.stride() and torch.equal(laid, gradient)
-    assert memory_layout.laid_as(laid, parameter) is laid
+    assert memory_layout.lay_out_as(laid, parameter) is laid
