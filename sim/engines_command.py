@@ -13,7 +13,7 @@ from hw.engine.choose_products import ProductOptions
 from hw.engine.presets import find_device_preset, presets
 from hw.engine_options import check_engine, product_options
 from sim.engine.bitstream import FLOWS
-from sim.engine.engines_page import page
+from sim.engine.engines_page import render_page
 from sim.engine.engines_report import ENGINES, join_rows
 from sim.engine.measure_row import EngineTask, check_tasks, measure_row
 from sim.hardware_options import MOST_PLACINGS, ROOT
@@ -62,5 +62,5 @@ def engines(
             bar.advance()
     report = join_rows(earlier, rows)
     write_record(out.with_suffix(".json"), ENGINES, report)
-    write_text(out, page(report))
+    write_text(out, render_page(report))
     click.echo(out)

@@ -10,7 +10,7 @@ from hw.engine.schedule_record import SCHEDULE
 from sim.engine import engines_findings
 from sim.engine.draw_path import draw_path
 from sim.engine.draw_schedule import draw_schedule
-from sim.engine.engines_page import page as engines_page
+from sim.engine.engines_page import render_page as render_engines
 from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page, headline
@@ -71,7 +71,7 @@ def write_engines(results: Path, sentences: dict[str, str]) -> list[Path]:
     if not record.is_file():
         return []
     report = read_record(record, ENGINES)
-    write_text(record.with_suffix(".md"), engines_page(report))
+    write_text(record.with_suffix(".md"), render_engines(report))
     sentences[engines_findings.BLOCK] = engines_findings.findings(report)
     return [record.with_suffix(".md")]
 

@@ -13,7 +13,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.studies import logged_runs_page
 from asq_model.studies.pages import PAGES, render_record, write_training_pages
-from sim.engine.engines_page import page as engines_page
+from sim.engine.engines_page import render_page as render_engines
 from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
@@ -38,7 +38,7 @@ def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monke
     page = unrolled_page(read_record(unrolled, UNROLLED))
     assert unrolled.with_suffix(".md").read_text(encoding="utf-8") == page
     for path in RESULTS.glob("engines*.json"):
-        text = engines_page(read_record(path, ENGINES))
+        text = render_engines(read_record(path, ENGINES))
         assert path.with_suffix(".md").read_text(encoding="utf-8") == text
     for path in RESULTS.glob("asq*.json"):
         text = adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png")

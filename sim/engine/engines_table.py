@@ -1,4 +1,4 @@
-"""The table of engines for one device and one width, and the sentence that says what POST does beside the others."""
+"""The table of engines for one device and one width, and what POST reaches beside the others."""
 
 from collections.abc import Iterator
 from statistics import mode
@@ -100,18 +100,23 @@ def is_rival(row: EngineRow) -> bool:
     return row.unit == UNIFORM and not row.serial
 
 
-def verdict(rows: list[EngineRow]) -> str:
-    """What POST's engine does beside the others of a device and a width, in a sentence."""
+def find_best_post(rows: list[EngineRow]) -> EngineRow | None:
+    """POST's best engine of a device and a width; None without any."""
     placed = all(row.placed for row in rows)
-    usual = main_preset(rows)
-    post = [row for row in rows if row.unit == "post"]
-    others = [row for row in rows if row.unit != "post"]
-    if not post or not others:
-        return "POST beside others: not measured."
-    best = max(post, key=lambda row: compute_merit(row, placed))
-    parts = [
+    return max((row for row in rows if row.unit == "post"), key=lambda row: compute_merit(row, placed), default=None)
+
+
+def compare_engines(rows: list[EngineRow]) -> list[str]:
+    """How many times each other engine of a device and a width POST's best one reaches, in words; empty without both.
+
+    In images a second and LUT, as `compute_merit` has it.
+    """
+    best = find_best_post(rows)
+    if best is None:
+        return []
+    placed, usual = all(row.placed for row in rows), main_preset(rows)
+    return [
         f"{compute_merit(best, placed) / compute_merit(row, placed):.2f} times `{title_of(row, usual)}`"
-        for row in others
+        for row in rows
+        if row.unit != "post"
     ]
-    clock = "at the clock that each reaches" if placed else "at one clock"
-    return f"In images a second and LUT, {clock}, `{title_of(best, usual)}` reaches {', '.join(parts)}."

@@ -43,20 +43,19 @@ def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
             }
 
 
-def program_verdict(rows: list[EngineRow], blocks: int) -> str:
-    """What programs of terms would do beside the arrays, where their copies of maps fit so many blocks of memory."""
+def compare_programs(rows: list[EngineRow], blocks: int) -> list[str]:
+    """How many times the arrays each network's best program of terms reaches, of those that fit, in words.
+
+    In images a second and LUT. Those fit whose copies of maps fit so many blocks of memory; a network without one is
+    left out.
+    """
     parts = []
     for row in rows:
         fitting = [program for program in row.programs if row.other_blocks + program.blocks <= blocks]
         if fitting:
             best = max(fitting, key=lambda program: density_of(row, program))
             parts.append(f"{density_of(row, best) / row.density:.2f} (`{title_of(row, row.preset)}`)")
-    if not parts:
-        return f"No program's maps fit the device's {blocks} memory blocks."
-    return (
-        f"In images a second and LUT, times the arrays, the best one whose maps fit the device's {blocks} memory blocks"
-        f" would reach {', '.join(parts)}."
-    )
+    return parts
 
 
 def density_of(row: EngineRow, program: TermProgram) -> float:

@@ -15,7 +15,7 @@ from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
 from sim.engine.engines_findings import findings
-from sim.engine.engines_page import page
+from sim.engine.engines_page import render_page
 from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, PlacedEngine, join_rows
 from sim.engine.term_program import TermProgram
 from sim.measure.yosys_area import Area
@@ -58,16 +58,16 @@ def test_rows_are_joined_by_products_the_rival_first() -> None:
     earlier = EnginesReport([msgspec.structs.replace(ROW, period=1), RIVAL], "of two networks")
     report = join_rows(earlier, [ROW])
     assert report.rows == [RIVAL, ROW]
-    assert "- of two networks" in page(report)
+    assert "- of two networks" in render_page(report)
     small = msgspec.structs.replace(ROW, preset="ice40up5k")
     assert join_rows(earlier, [small, ROW]).rows == [RIVAL, ROW, small]  # another preset's stand beside it
 
 
 def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
-    text = page(EnginesReport([RIVAL, msgspec.structs.replace(ROW, switching=98.1)]))
+    text = render_page(EnginesReport([RIVAL, msgspec.structs.replace(ROW, switching=98.1)]))
     assert "at one clock, `post` reaches 0.90 times `uniform-sign`." in text
     assert "         0.90 |" in text and "         1.00 |" in text and "  80.00 |" in text and " 98 |" in text
-    alone = page(EnginesReport([ROW]))
+    alone = render_page(EnginesReport([ROW]))
     assert "POST beside others: not measured." in alone and "not measured |" in alone
 
 
@@ -79,7 +79,7 @@ def test_readme_s_sentence_has_a_ratio_for_each_width_or_says_that_it_is_missing
 
 def test_bit_by_bit_products_are_a_row_of_their_own_and_not_the_rival() -> None:
     serial = msgspec.structs.replace(RIVAL, product_bits=2, period=6000, preset="zynq7020-serial")
-    text = page(join_rows(EnginesReport([RIVAL]), [serial, ROW]))
+    text = render_page(join_rows(EnginesReport([RIVAL]), [serial, ROW]))
     assert "## W4A4 on `zynq7020` (7-series, LUT6)\n" in text and "uniform-sign bit by bit on zynq7020-serial" in text
     assert "0.90 times `uniform-sign`, 3.00 times `uniform-sign bit by bit on zynq7020-serial`." in text
     assert not msgspec.structs.replace(RIVAL, product_bits=2, weight_bits=2).serial  # ternary weights are whole
@@ -112,14 +112,14 @@ def test_programs_of_terms_stand_below_the_arrays_they_are_compared_with() -> No
     program = TermProgram(
         programs=8, pixels=32, terms=3, weight_terms=0.88, cycles=500, lane=Area(50, 0, 1, 0, 0), blocks=7
     )
-    text = page(EnginesReport([msgspec.structs.replace(ROW, programs=[program])]))
+    text = render_page(EnginesReport([msgspec.structs.replace(ROW, programs=[program])]))
     luts = 1000 + 8 * 32 * 50
     density = 1e9 / 500 / luts
     assert "| 8 × 3, 32 pixels |" in text and f"{luts:,} |" in text and " 19 |" in text
     assert f"{density:.2f} |" in text and f"{density / ROW.density:.2f} |" in text
     assert f"fit the device's 280 memory blocks would reach {density / ROW.density:.2f} (`post`)" in text
     larger = msgspec.structs.replace(program, blocks=300)
-    text = page(EnginesReport([msgspec.structs.replace(ROW, programs=[larger])]))
+    text = render_page(EnginesReport([msgspec.structs.replace(ROW, programs=[larger])]))
     assert "No program's maps fit the device's 280 memory blocks." in text
 
 
@@ -129,12 +129,12 @@ def test_engines_that_were_placed_are_compared_at_their_clocks() -> None:
     )
     rival = msgspec.structs.replace(RIVAL, preset="ice40up5k", placed=PlacedEngine(Area(2700, 0, 900, 24, 3), [32.0]))
     assert post.luts == 3000 and post.placed_rate == 24e3 and post.placed_density == 8e3
-    text = page(EnginesReport([ROW, rival, post]))
+    text = render_page(EnginesReport([ROW, rival, post]))
     ratio = 8e3 / (32e6 / 900 / 2.7)
     said = f"at the clock that each reaches, `post` reaches {ratio:.2f} times `uniform-sign`."
     assert said in text and " 24.0 (3) | " in text
     assert findings(EnginesReport([rival, post])).endswith(f"{ratio:.2f} at 4 bits (made up on `ice40up5k`, placed).\n")
-    mixed = page(EnginesReport([msgspec.structs.replace(rival, placed=None), post]))
+    mixed = render_page(EnginesReport([msgspec.structs.replace(rival, placed=None), post]))
     assert "at one clock, `post` reaches" in mixed  # where one has no clock none is compared by it
 
 
