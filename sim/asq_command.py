@@ -38,7 +38,7 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
     if check:
         return
     from sim.reports.adaptation_areas import area_reports, macs_of
-    from sim.reports.adaptation_page import ASQ, asq_report, page
+    from sim.reports.adaptation_page import ASQ, asq_report, render_page
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
@@ -59,7 +59,7 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
     write_record(out.with_suffix(".json"), ASQ, report)
-    write_text(out, page(report, picture.name))
+    write_text(out, render_page(report, picture.name))
     click.echo(out)
 
 

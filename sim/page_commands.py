@@ -87,7 +87,7 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, placing
     layer of the network that comes with this package.
     """
     from sim.unrolled.cases import find_layer, parse_case
-    from sim.unrolled.page import page
+    from sim.unrolled.page import render_page
     from sim.unrolled.report import UNROLLED, measure_cases
 
     default = f"{shipped_folder(FULL_WIDTHS)}:block3.downsample.0:16x16"
@@ -98,7 +98,7 @@ def unrolled(cases: tuple[str, ...], larger: tuple[str, ...], out: Path, placing
     with progress_bar("layers") as bar:
         layers = measure_cases(measured, simulated, placings, root, bar)
     write_record(out.with_suffix(".json"), UNROLLED, layers)
-    write_text(out, page(layers))
+    write_text(out, render_page(layers))
     click.echo(out)
 
 

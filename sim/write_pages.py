@@ -15,7 +15,7 @@ from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page, headline
 from sim.reports.hardware_report import write_page
-from sim.unrolled.page import page as unrolled_page
+from sim.unrolled.page import render_page as render_unrolled
 from sim.unrolled.report import UNROLLED
 
 SCHEDULE_FILE = "engine-schedule.json"
@@ -51,7 +51,7 @@ def write_unrolled(results: Path) -> list[Path]:
     record = results / "unrolled.json"
     if not record.is_file():
         return []
-    write_text(record.with_suffix(".md"), unrolled_page(read_record(record, UNROLLED)))
+    write_text(record.with_suffix(".md"), render_unrolled(read_record(record, UNROLLED)))
     return [record.with_suffix(".md")]
 
 
@@ -81,7 +81,9 @@ def write_adaptation(results: Path) -> list[Path]:
     records = sorted(results.glob("asq*.json"))
     for record in records:
         picture = f"{record.stem}-beta.png"
-        write_text(record.with_suffix(".md"), adaptation_page.page(read_record(record, adaptation_page.ASQ), picture))
+        write_text(
+            record.with_suffix(".md"), adaptation_page.render_page(read_record(record, adaptation_page.ASQ), picture)
+        )
     return [record.with_suffix(".md") for record in records]
 
 

@@ -18,7 +18,7 @@ from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
 from sim.reports import adaptation_page
 from sim.reports.hardware_report import write_page
-from sim.unrolled.page import page as unrolled_page
+from sim.unrolled.page import render_page as render_unrolled
 from sim.unrolled.report import UNROLLED
 from sim.write_pages import write_pages
 
@@ -35,13 +35,13 @@ def test_a_committed_page_comes_from_its_results(name):
 def test_the_committed_pages_on_hardware_come_from_their_results(tmp_path, monkeypatch):
     """Without the pictures: how their texts are placed depends on the fonts."""
     unrolled = RESULTS / "unrolled.json"
-    page = unrolled_page(read_record(unrolled, UNROLLED))
+    page = render_unrolled(read_record(unrolled, UNROLLED))
     assert unrolled.with_suffix(".md").read_text(encoding="utf-8") == page
     for path in RESULTS.glob("engines*.json"):
         text = render_engines(read_record(path, ENGINES))
         assert path.with_suffix(".md").read_text(encoding="utf-8") == text
     for path in RESULTS.glob("asq*.json"):
-        text = adaptation_page.page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png")
+        text = adaptation_page.render_page(read_record(path, adaptation_page.ASQ), f"{path.stem}-beta.png")
         assert path.with_suffix(".md").read_text(encoding="utf-8") == text
     for name in ("draw_throughput", "draw_error", "draw_accuracy"):
         monkeypatch.setattr(f"sim.reports.hardware_report.{name}", lambda *words: None)

@@ -1,7 +1,7 @@
 """Areas of ASQ's blocks beside the network's multiply-accumulate units, and beside the quantiser's rival."""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from msgspec import structs
 
@@ -126,20 +126,27 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
     return reports
 
 
-def area_lines(reports: list[AreaReport]) -> list[str]:
-    """A table for each FPGA family, with and without multiplier blocks; empty without any."""
-    lines = []
-    if reports:
-        lines = ["## Area", "", "By Yosys, not placed. `post` and `uniform` are MACs of the network's bits.", ""]
-    for report in reports:
-        rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in report["modules"].items()]
-        lines += [
-            f"### {FPGA_FAMILIES[report['family']].title}, {'with' if report['dsp'] else 'no'} multiplier blocks",
-            "",
-        ]
-        lines += [markdown_table(rows, AREA_COLUMNS), ""]
-        for step in report["steps"]:
-            share = adaptation_shares(report["modules"], step, report["rescale"], report["mac"])
-            lines += [f"Share of `{step}` in an engine of N `post` MACs, one rescale and itself: {share}.", ""]
-        lines += [f"Quantiser, division against reciprocal: {compare_quantisers(report['quantisers'])}.", ""]
-    return lines
+class AreaSection(NamedTuple):
+    """A section of the page: areas on an FPGA family, with or without multiplier blocks, in a table.
+
+    shares: of each adapter-step in an engine, in words. quantisers: `compare_quantisers`.
+    """
+
+    family: str
+    dsp: bool
+    table: str
+    shares: dict[str, str]
+    quantisers: str
+
+
+def describe_areas(report: AreaReport) -> AreaSection:
+    """The section on one report's areas."""
+    modules = report["modules"]
+    rows = [{"module": f"`{name}`"} | structs.asdict(area) for name, area in modules.items()]
+    return AreaSection(
+        family=FPGA_FAMILIES[report["family"]].title,
+        dsp=report["dsp"],
+        table=markdown_table(rows, AREA_COLUMNS),
+        shares={step: adaptation_shares(modules, step, report["rescale"], report["mac"]) for step in report["steps"]},
+        quantisers=compare_quantisers(report["quantisers"]),
+    )

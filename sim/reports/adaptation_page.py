@@ -1,13 +1,17 @@
 """The page on what adaptation costs in hardware: cycles, area and its share, and the picture of β."""
 
+from pathlib import Path
 from typing import TypedDict
 
 from asq_model.common.records import Count, Line, Schema, Text, Width, Word
+from asq_model.common.templates import render_template
 from asq_model.spec.golden_manifest import Manifest
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_rows, cycle_table
-from sim.reports.adaptation_areas import AreaReport, area_lines
+from sim.reports.adaptation_areas import AreaReport, describe_areas
 from sim.runner.jobs import Outcome
+
+TEMPLATE = Path(__file__).with_name("adaptation.md.j2")
 
 
 class Compared(TypedDict):
@@ -70,40 +74,18 @@ def asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaRepo
     }
 
 
-def page(report: AsqReport, picture: str) -> str:
+def render_page(report: AsqReport, picture: str) -> str:
     """The page in Markdown. picture: the file name of the picture of β."""
-    words = ", ".join(
-        f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up" for block in report["blocks"]
+    return render_template(
+        TEMPLATE,
+        report=report,
+        failed=[f"`{block['module']}`" for block in report["blocks"] if not block["passed"]],
+        compared=[
+            f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up"
+            for block in report["blocks"]
+        ],
+        picture=picture,
+        cycles=cycle_table(report["cycles"]),
+        cycles_note=CYCLES_NOTE,
+        areas=[describe_areas(areas) for areas in report["areas"]],
     )
-    failed = [f"`{block['module']}`" for block in report["blocks"] if not block["passed"]]
-    verdict = f"**not all equal: {', '.join(failed)}**" if failed else "all equal"
-    name = f"`{report['network']}` W{report['weight_bits']}A{report['activation_bits']}"
-    lines = [
-        f"# What adaptation costs in hardware: {report['network']}",
-        "",
-        f"Blocks as large as {name} needs (checkpoint `{report['checkpoint'][:12]}`), compared on its feature maps."
-        " Made by `make asq`.",
-        "",
-        *([report["note"], ""] if report["note"] else []),
-        f"Words and steps compared, {verdict}: {words}.",
-        "",
-        "The paper's Table 1 counts an adapter's parameters and operations as shares of a network's (`make reproduce"
-        " TABLE=1`). In hardware the operations want a multiplier of their own, of many more bits than the network's;"
-        " the shares of area below say what that is beside arrays of MACs.",
-        "",
-        "## β, by the RTL and by torch",
-        "",
-        "A circle is β of one image by torch, the dot in it β by the RTL. A title has the largest difference of both in"
-        " its layer, as a part of β.",
-        "",
-        f"![β of each image, by layer]({picture})",
-        "",
-        "## Cycles",
-        "",
-        cycle_table(report["cycles"]),
-        "",
-        CYCLES_NOTE,
-        "",
-        *area_lines(report["areas"]),
-    ]
-    return "\n".join(lines).rstrip() + "\n"

@@ -26,7 +26,7 @@ from sim.reports.headline import PICTURE, draw_headline
 from sim.reports.html import write_html
 from sim.reports.titles import widths_text
 from sim.reports.verdict import ARRAY
-from sim.unrolled.page import findings as unrolled_findings
+from sim.unrolled.page import render_findings
 from sim.unrolled.report import UNROLLED
 
 LANE_DRAWING = Path(__file__).with_name("array_lane.svg")
@@ -83,7 +83,7 @@ def draw_accuracies(rows: list[DesignRow], results: Path, folder: Path) -> Accur
 def tell_unrolled(results: Path) -> str | None:
     """What was found of unrolled layers, in sentences; None without a record of them in `results`."""
     path = results / "unrolled.json"
-    return unrolled_findings(read_record(path, UNROLLED)["cases"]) if path.exists() else None
+    return render_findings(read_record(path, UNROLLED)["cases"]) if path.exists() else None
 
 
 def origin_of(placings: int, liberty: Path | None) -> Made:

@@ -1,10 +1,15 @@
 """The page on layers as adders alone, made from a report."""
 
+from pathlib import Path
+
 from asq_model.common.markdown import markdown_table
+from asq_model.common.templates import render_template
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.unrolled.adder_graph import GRAPH_FORMS
 from sim.unrolled.report import BITS, LUTS, CaseReport, UnrolledReport
 
+TEMPLATE = Path(__file__).with_name("unrolled.md.j2")
+FINDINGS = Path(__file__).with_name("findings.md.j2")  # a part of it that the hardware page has too
 COLUMNS = (
     ("form", "weights"),
     ("cost", "adder bits"),
@@ -57,64 +62,41 @@ def make_trend_table(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
     return markdown_table(lines, tuple(columns))
 
 
-def findings(cases: list[CaseReport]) -> str:
-    """The findings in sentences: LUTs of the cases that are placed, adder bits of all, by the number of inputs."""
+def compare_cases(cases: list[CaseReport]) -> dict[str, object]:
+    """What the template of the findings is filled with: how many times the rival's numbers a form's are.
+
+    luts: of the cases that are placed, by form, empty without any. bits: of all cases, by form, then in words by the
+    number of inputs.
+    """
     placed = [case for case in cases if case["placed"]]
-    text = (
-        "LUTs were not measured."
-        if not placed
-        else (
-            f"In LUTs, two graphs and √2 take {range_of(placed, 'pair', LUTS)} times what uniform takes, without the √2"
-            f" {range_of(placed, 'parts', LUTS)}; √2·a per input {range_of(placed, 'tabled0', LUTS)} at F = 0 and"
-            f" {range_of(placed, 'tabled2', LUTS)} at F = 2; POT {range_of(placed, 'pot', LUTS)}, APoT"
-            f" {range_of(placed, 'apot', LUTS)}."
-        )
-    )
-    text += " √2 is four adders an output in any layer. In adder bits, two graphs and √2 take these times uniform's: "
     by_inputs: dict[int, list[CaseReport]] = {}
     for case in sorted(cases, key=lambda case: case["inputs"]):
         by_inputs.setdefault(case["inputs"], []).append(case)
-    pairs, tabled = (
-        ", ".join(f"{range_of(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items())
-        for key in ("pair", "tabled0")
-    )
-    return f"{text}{pairs}; √2·a per input at F = 0: {tabled}."
+    return {
+        "luts": {key: range_of(placed, key, LUTS) for key in GRAPH_FORMS} if placed else {},
+        "bits": {
+            key: [f"{range_of(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items()]
+            for key in GRAPH_FORMS
+        },
+    }
 
 
-def page(found: UnrolledReport) -> str:
+def render_findings(cases: list[CaseReport]) -> str:
+    """The findings in sentences, without an end of line."""
+    return render_template(FINDINGS, **compare_cases(cases)).rstrip()
+
+
+def render_page(found: UnrolledReport) -> str:
     """A report in Markdown."""
     cases = found["cases"]
     placed = [case for case in cases if case["placed"]]
-    families = " / ".join(family.title for family in FPGA_FAMILIES.values())
-    lines = [
-        "# Fully unrolled layers: POST as adder graphs",
-        "",
-        "All weights known, all inputs at once, all outputs in one clock: a layer is adders and shifts. Graphs by da4ml"
-        f" {found['solver']} (`hard_dc` {found['hard_dc']}, an adder costs its bits, its own settings otherwise). Every"
-        " netlist was simulated in Verilator against the integer specification before it was measured: on golden"
-        " activations, on random ones and on the extremes of every output. POST weights as trained; the others are the"
-        " same latent weights quantised after training by least squares, for uniform in two's complement. LUTs by Yosys"
-        " of a layer without registers (a carry cell of ECP5 counts for two), its adders kept as solved. Clock by"
-        f" nextpnr on {found['placed_on']}, seeds: {found['seeds']}, between registers. –: not placed, or none ended in"
-        f" {found['timeout_s']} s; iCE40 is not placed. Made by `make unrolled`.",
-        "",
-        *([found["note"], ""] if found["note"] else []),
-        "- **E, O, √2 per output**: two graphs on the same inputs, solved apart or as one matrix, whichever is cheaper;"
-        " then √2 ≈ 181/128 in three adders. F = 0, faithfully rounded (off by less than 1 from the exact sum): at most"
-        f" {found['rounded_apart']:.1%} of a layer's results in simulation are not the correctly rounded ones of"
-        " `post-exact`. *Adder bits* and *adders in a row* include the √2.",
-        "- **E and O, without √2**: the same graphs with E and O as results; the difference is what √2 takes.",
-        "- **√2·a per input**: round(√2·a·2^F) in a table per input, shared by all outputs, then one graph: unit"
-        " `post`, bit for bit. The tables are in the LUTs, not in the adder bits.",
-        "",
-        "da4ml's adder bits over uniform's:",
-        "",
-        make_trend_table(cases, BITS),
-        "",
-    ]
-    if placed:
-        lines += [f"LUTs over uniform's, {families}:", "", make_trend_table(placed, LUTS), ""]
-    lines += [findings(cases), ""]
-    for case in placed:
-        lines += [f"## {title_of(case)}", "", table(case), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return render_template(
+        TEMPLATE,
+        found=found,
+        rounded_apart=f"{found['rounded_apart']:.1%}",
+        families=" / ".join(family.title for family in FPGA_FAMILIES.values()),
+        bits_table=make_trend_table(cases, BITS),
+        luts_table=make_trend_table(placed, LUTS) if placed else "",
+        cases=[(title_of(case), table(case)) for case in placed],
+        **compare_cases(cases),
+    )

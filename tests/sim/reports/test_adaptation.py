@@ -14,8 +14,8 @@ from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.yosys_area import Area, measure_area, sum_cells
-from sim.reports.adaptation_areas import adaptation_shares, area_lines
-from sim.reports.adaptation_page import ASQ, page
+from sim.reports.adaptation_areas import adaptation_shares, describe_areas
+from sim.reports.adaptation_page import ASQ, render_page
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -25,7 +25,7 @@ def test_the_page(few_golden, build_root, command, tmp_path):
     done = command("sim", "asq", few_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "asq.md")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "asq.md").read_text()
-    assert page(read_record(tmp_path / "asq.json", ASQ), "asq-beta.png") == text
+    assert render_page(read_record(tmp_path / "asq.json", ASQ), "asq-beta.png") == text
     assert "| block2.conv1 |" in text and "](asq-beta.png)" in text and "## Area" not in text
     assert (tmp_path / "asq-beta.png").read_bytes().startswith(b"\x89PNG")
     again = command("sim", "asq", few_golden, "--root", build_root, "--area", 0, "--out", tmp_path / "again.md")
@@ -83,16 +83,16 @@ def test_the_shares_of_adaptation():
 def test_the_page_says_which_block_is_not_equal():
     found = {"network": "n", "weight_bits": 3, "activation_bits": 3, "checkpoint": "c", "note": "", "cycles": []}
     block = {"module": "adapter", "golden": 5, "made_up": 3, "passed": True}
-    assert "compared, all equal: `adapter` 5 of the maps, 3 made up." in page(
+    assert "compared, all equal: `adapter` 5 of the maps, 3 made up." in render_page(
         found | {"blocks": [block], "areas": []}, "p"
     )
-    said = page(found | {"blocks": [block, block | {"module": "rescale", "passed": False}], "areas": []}, "p")
+    said = render_page(found | {"blocks": [block, block | {"module": "rescale", "passed": False}], "areas": []}, "p")
     assert "compared, **not all equal: `rescale`**: `adapter` 5 of the maps" in said
 
 
 def test_each_adapter_of_a_network_of_mixed_widths_has_its_share():
     area = Area(100, 0, 0, 0, 0)
     found = {"family": "ice40", "dsp": False, "steps": ["one", "two"], "rescale": None, "mac": "post", "quantisers": []}
-    lines = area_lines([found | {"modules": {"one": area, "two": structs.replace(area, luts=300), "post": area}}])
-    said = [line for line in lines if line.startswith("Share of")]
-    assert "`one`" in said[0] and "1 MAC: 50%," in said[0] and "`two`" in said[1] and "1 MAC: 75%," in said[1]
+    modules = {"one": area, "two": structs.replace(area, luts=300), "post": area}
+    shares = describe_areas(found | {"modules": modules}).shares
+    assert shares["one"].startswith("1 MAC: 50%,") and shares["two"].startswith("1 MAC: 75%,")

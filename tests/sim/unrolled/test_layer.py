@@ -17,7 +17,7 @@ from sim.unrolled.adder_verilog import verilog
 from sim.unrolled.cases import parse_case, problems
 from sim.unrolled.layer import AdderGraph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
-from sim.unrolled.page import findings, page
+from sim.unrolled.page import render_findings, render_page
 from sim.unrolled.report import UNROLLED, measure_cases
 
 # One worker: the first simulation compiles Verilator's runtime.
@@ -198,7 +198,7 @@ def test_the_page(monkeypatch, golden, tmp_path):
     cases = [parse_case("CASES", f"{golden}:small:{size}") for size in ("4x4", "2x2")]
     found = measure_cases(cases[:1], cases[1:], 2, tmp_path)
     write_record(tmp_path / "unrolled.json", UNROLLED, found)
-    text = page(read_record(tmp_path / "unrolled.json", UNROLLED))
+    text = render_page(read_record(tmp_path / "unrolled.json", UNROLLED))
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["POST: E, O, √2 per output", "9", "3", "110 (1.10)", "220 (1.10)", "110 (1.10)", "50 / 49"] in lines
     assert ["uniform", "9", "3", "100 (1.00)", "200 (1.00)", "100 (1.00)", "–"] in lines
@@ -211,6 +211,6 @@ def test_the_page(monkeypatch, golden, tmp_path):
 def test_what_is_told_of_layers_that_were_not_placed():
     found = read_record(ROOT / "docs" / "results" / "unrolled.json", UNROLLED)
     larger = [case for case in found["cases"] if not case["placed"]]
-    said = findings(larger)
+    said = render_findings(larger)
     assert said.startswith("LUTs were not measured.") and "1.00 to 1.07 at 144 inputs" in said
-    assert "## " not in page(found | {"cases": larger})
+    assert "## " not in render_page(found | {"cases": larger})
