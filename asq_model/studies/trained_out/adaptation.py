@@ -1,11 +1,10 @@
 """Whether ASQ gains by adapting: its lead over LSQ with other gradient scales, and with every β held at its mean."""
 
-from collections.abc import Iterator
 from statistics import mean
 
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
-from asq_model.studies.trained_out.claims import Comparison, compare
+from asq_model.studies.trained_out.claims import compare
 from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
 from asq_model.studies.verdicts import UNDECIDED
 
@@ -17,44 +16,40 @@ SCALES = {
 LEADS = ("ASQ > LSQ", "ASQ > LSQ-features", "ASQ > LSQ-unscaled")
 
 
-def explanation(groups: Groups) -> str:
-    """What the names of the lines with other gradient scales mean."""
+def describe_scales(groups: Groups) -> list[dict[str, str]]:
+    """The gradient scales that lines have: the name of LSQ with each, and what it means."""
     scales = [scale for scale in SCALES if any(row.step_gradient == scale for row in groups)]
-    names = (f"{'LSQ' if scale == 'numel' else f'LSQ-{scale}'} has {SCALES[scale]}" for scale in scales)
-    return (
-        "LSQ multiplies the gradient of its step by 1/√(N·p): " + "; ".join(names) + ". ASQ's β moves without such a"
-        " scale, so a lead of ASQ over LSQ may come from adapting to the image, or from a step that is free to move."
-    )
+    return [{"name": "LSQ" if scale == "numel" else f"LSQ-{scale}", "means": SCALES[scale]} for scale in scales]
 
 
-def lead_sentences(groups: Groups) -> Iterator[str]:
-    """Yield, for each precision, what is left of ASQ's lead over LSQ when LSQ's gradient is scaled otherwise."""
+def describe_leads(groups: Groups) -> list[dict[str, object]]:
+    """What is left of ASQ's lead over LSQ when LSQ's gradient is scaled otherwise, for each precision with both."""
     leads = {(row.precision, row.claim): row for row in compare(groups, together=True) if row.claim in LEADS}
+    found: list[dict[str, object]] = []
     for precision in dict.fromkeys(precision for precision, _ in leads):
         rows = [leads[precision, claim] for claim in LEADS if (precision, claim) in leads]
         if len(rows) > 1:
-            words = (f"{row.claim.removeprefix('ASQ > ')} by {lead(row)}" for row in rows)
-            yield f"- **{precision}**: ASQ leads {', '.join(words)}."
+            over = [
+                {"name": row.claim.removeprefix("ASQ > "), "points": row.difference, "outcome": row.outcome}
+                for row in rows
+            ]
+            found.append({"precision": precision, "over": over})
+    return found
 
 
-def conclusion(groups: Groups) -> str:
-    """At which precisions ASQ leads LSQ, and at which of them also an LSQ whose step is as free as β."""
+def find_sure_leads(groups: Groups) -> dict[str, str] | None:
+    """At which precisions ASQ leads LSQ for sure, and at which of them also an LSQ whose step is as free as β.
+
+    None where no precision has such an LSQ.
+    """
     compared = compare(groups, together=True)
     against = {claim: [row for row in compared if row.claim == claim] for claim in (LEADS[0], LEADS[-1])}
     leads = {claim: [row.precision for row in rows if row.outcome == "holds"] for claim, rows in against.items()}
     both = [row.precision for row in against[LEADS[-1]]]
     if not both:
-        return ""
+        return None
     words = {claim: ", ".join(name for name in names if name in both) or "none" for claim, names in leads.items()}
-    return (
-        f"Of {', '.join(both)}, ASQ's lead over LSQ holds at {words[LEADS[0]]}; its lead over LSQ-unscaled holds at"
-        f" {words[LEADS[-1]]}. A lead that LSQ-unscaled does away with is not one of adapting to the image."
-    )
-
-
-def lead(row: Comparison) -> str:
-    """ASQ's lead in words, with its interval and whether it is one."""
-    return f"{row.difference} points ({row.outcome})"
+    return {"compared": ", ".join(both), "lsq": words[LEADS[0]], "unscaled": words[LEADS[-1]]}
 
 
 def scales_table(groups: Groups) -> list[str]:
@@ -108,22 +103,32 @@ def frozen_table(changes: Groups) -> list[str]:
     return table_lines(titles, cells, "llrrrrl")
 
 
-def adaptation_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield the paragraphs on what ASQ's lead comes from."""
+def describe_gradients(study: TrainedOut) -> dict[str, object] | None:
+    """What is left of ASQ's lead by the scale of LSQ's gradient; None where all lines have the same scale."""
     groups = by_row(study["rows"])
-    if any(row.step_gradient != "numel" for row in groups):
-        yield [explanation(groups)]
-        yield list(lead_sentences(groups))
-        yield [conclusion(groups)]
-        yield scales_table(groups)
+    if all(row.step_gradient == "numel" for row in groups):
+        return None
+    return {
+        "scales": describe_scales(groups),
+        "leads": describe_leads(groups),
+        "sure": find_sure_leads(groups),
+        "table": "\n".join(scales_table(groups)),
+    }
+
+
+def describe_frozen(study: TrainedOut) -> dict[str, object] | None:
+    """How networks change when every β is held at its mean; None for fewer than two networks."""
     changes = frozen_changes(study)
     together = mean_change(changes)
-    if together:
-        values = [value for found in changes.values() for value in found.values()]
-        yield [
-            f"With each layer's β held at its mean over 1,024 training images, {len(values)} networks change by"
-            f" {min(values):+.2f} to {max(values):+.2f} points, {together[0]} on average ({together[1]}). Intervals are"
-            " by Student's t; the table's have the spread of all lines of one precision, and are corrected by Holm's"
-            " method for its lines."
-        ]
-        yield frozen_table(changes)
+    if together is None:
+        return None
+    values = [value for found in changes.values() for value in found.values()]
+    points, outcome = together
+    return {
+        "networks": len(values),
+        "least": f"{min(values):+.2f}",
+        "most": f"{max(values):+.2f}",
+        "mean": points,
+        "outcome": outcome,
+        "table": "\n".join(frozen_table(changes)),
+    }

@@ -1,12 +1,11 @@
 """How far POST is from the ceiling, and whether that is within what is aimed at. Free of torch."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from asq_model.studies.paired_comparisons import CONFIDENCE, Interval, PairedTest, fallen, holm, mean_tests
+from asq_model.studies.paired_comparisons import Interval, PairedTest, fallen, holm, mean_tests
 from asq_model.studies.trained_out.longer import groups_by_length
 from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, percent
-from asq_model.studies.verdicts import MEANING_FOR_AIMS, UNDECIDED
+from asq_model.studies.verdicts import UNDECIDED
 
 AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
 
@@ -49,22 +48,15 @@ def distances(study: TrainedOut) -> list[Distance]:
     return [Distance(*what, interval) for what, interval in zip(found, intervals, strict=True)]
 
 
-def aims(study: TrainedOut) -> Iterator[str]:
-    """Yield what became of each aim at each length by the best line, and how that was judged."""
-    every = distances(study)
+def judge_aims(study: TrainedOut) -> list[dict[str, object]]:
+    """What became of each aim at each length, by the line with POST weights that is nearest to the ceiling."""
+    every, judged = distances(study), []
     for bits, aim in AIMS.items():
         outcomes = []
         for length in dict.fromkeys(distance.length for distance in every if distance.bits == bits):
             lines = [distance for distance in every if (distance.bits, distance.length) == (bits, length)]
             best = max(lines, key=lambda line: line.test.difference)
-            outcomes.append(f"after {length} epochs {best.outcome}, {best.row.label} loses {best.loss}")
+            outcomes.append({"length": length, "outcome": best.outcome, "label": best.row.label, "loss": best.loss})
         if outcomes:
-            yield f"- W{bits}A{bits} POST within {aim} points of the ceiling: {'; '.join(outcomes)}."
-    if every:
-        yield ""
-        yield (
-            f"Each by its best line, with a {100 * CONFIDENCE:.0f} % interval by Student's t about its mean over seeds;"
-            " the spread over seeds is that of all lines of one precision and length. Intervals are corrected by Holm's"
-            f" method for {len(every)} lines with POST weights that were set against an aim. {MEANING_FOR_AIMS} The"
-            " ceiling is one network; the intervals say nothing of others."
-        )
+            judged.append({"bits": bits, "points": aim, "outcomes": outcomes})
+    return judged

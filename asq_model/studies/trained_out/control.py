@@ -1,7 +1,5 @@
 """Whether quantised rows are above full precision that was trained on as long, as the paper says of 4 and 8 bits."""
 
-from collections.abc import Iterator
-
 from asq_model.common.markdown import table_lines
 from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, holm
 from asq_model.studies.trained_out.claims import Comparison
@@ -41,17 +39,11 @@ def is_claimed(row: TrainedOutRow) -> bool:
     return published and min(row.bits, row.activation_bits) >= FEWEST_BITS
 
 
-def control_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield the section on full precision; nothing where none was trained on."""
-    compared = compare_with_control(study)
-    if compared:
-        yield [
-            "The paper has ASQ at 4 bits and more above full precision. Its networks were trained on while they were"
-            " quantised; here full precision was trained on for as many epochs, too, with the same images (the"
-            " control). Intervals are corrected for the comparisons of this table."
-        ]
-        cells = []
-        for length, row in compared:
-            ((line, _),) = row.pairs
-            cells.append([row.precision, line.label, length, row.test.runs, row.difference, row.outcome])
-        yield table_lines(("bits", "method", "epochs", "seeds", "over the control, points", "verdict"), cells, "llrrrl")
+def control_table(study: TrainedOut) -> list[str]:
+    """Every ASQ line of 4 bits or more beside full precision that was trained on as long; nothing without any."""
+    cells = []
+    for length, row in compare_with_control(study):
+        ((line, _),) = row.pairs
+        cells.append([row.precision, line.label, length, row.test.runs, row.difference, row.outcome])
+    titles = ("bits", "method", "epochs", "seeds", "over the control, points", "verdict")
+    return table_lines(titles, cells, "llrrrl") if cells else []

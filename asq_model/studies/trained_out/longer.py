@@ -1,6 +1,5 @@
 """What longer trainings say: their own table and comparisons."""
 
-from collections.abc import Iterator
 from statistics import mean, stdev
 
 from asq_model.common.markdown import table_lines
@@ -15,7 +14,6 @@ from asq_model.studies.trained_out.record import (
     epochs,
     percent,
 )
-from asq_model.studies.trained_out.tables import curve_table
 
 
 def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
@@ -59,27 +57,19 @@ def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
     return table_lines(titles, cells, "llrrrlrr")
 
 
-def longer_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield the section on longer trainings."""
-    usual = epochs(study["rows"][0])
+def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
+    """The rows of each length but the usual one: their control, their table and their comparisons."""
+    found: list[dict[str, object]] = []
     for length, groups in groups_by_length(study).items():
-        if length == usual:
-            continue
-        control = control_percents(study, length)
-        yield [
-            f"Rows of {length} epochs, with the rates of those of {usual}; they are compared with each other only,"
-            " but for what they gain over fewer epochs: a mean over seeds with its interval by Student's t, the spread"
-            " that of all lines of one precision, corrected by Holm's method for this table."
-            + (
-                f" Their control, full precision for {length} epochs more, scores {mean(control):.2f} % on average of"
-                f" {len(control)} seeds."
-                if control
-                else ""
+        if length != epochs(study["rows"][0]):
+            control = control_percents(study, length)
+            found.append(
+                {
+                    "epochs": length,
+                    "control_seeds": len(control),
+                    "control_percent": f"{mean(control):.2f}" if control else None,
+                    "table": "\n".join(longer_table(study, length, groups)),
+                    "summary": "\n".join(summary_table(groups)),
+                }
             )
-        ]
-        yield longer_table(study, length, groups)
-        yield ["Intervals as above, corrected for the comparisons of this table:"]
-        yield summary_table(groups)
-    if study["curve"]:
-        yield ["Seed 0 by its epochs:"]
-        yield curve_table(study)
+    return found

@@ -1,6 +1,5 @@
 """The page on networks trained out, made from its record."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, mode
 
@@ -8,11 +7,11 @@ from asq_model.common.cifar10_copy import yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
 from asq_model.studies.paired_comparisons import CONFIDENCE, spread
-from asq_model.studies.trained_out.adaptation import adaptation_section
-from asq_model.studies.trained_out.aims import aims
+from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
+from asq_model.studies.trained_out.aims import distances, judge_aims
 from asq_model.studies.trained_out.claims import pairs_table, summary_table
-from asq_model.studies.trained_out.control import control_section
-from asq_model.studies.trained_out.longer import longer_section
+from asq_model.studies.trained_out.control import control_table
+from asq_model.studies.trained_out.longer import describe_longer
 from asq_model.studies.trained_out.record import (
     Groups,
     Trained,
@@ -24,15 +23,16 @@ from asq_model.studies.trained_out.record import (
     row_of,
     title,
 )
-from asq_model.studies.trained_out.repeats import repeats_section
+from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere
 from asq_model.studies.trained_out.tables import (
     accuracy_table,
     collapsed_runs,
+    curve_table,
     printed_top_1,
-    trials_section,
+    trials_table,
 )
-from asq_model.studies.trained_out.training import how_it_was_trained
-from asq_model.studies.verdicts import MEANING
+from asq_model.studies.trained_out.training import describe_training
+from asq_model.studies.verdicts import MEANING, MEANING_FOR_AIMS
 
 PAGE = Path(__file__).with_name("trained-out.md.j2")
 FEWEST_SEEDS = 5
@@ -90,22 +90,23 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         rows=describe_rows(study),
         accuracies="\n".join(accuracy_table(study)),
         printed=bool(printed_top_1(study)),
-        aims="\n".join(aims(study)),
+        aims=judge_aims(study),
+        lines_with_aims=len(distances(study)),
+        meaning_for_aims=MEANING_FOR_AIMS,
         collapsed=collapsed_runs(study),
         confidence=f"{100 * CONFIDENCE:.0f}",
         meaning=MEANING,
         spreads=describe_spreads(groups),
         summary="\n".join(summary_table(groups)),
         pairs="\n".join(pairs_table(groups)),
-        control=join_paragraphs(control_section(study)),
-        adaptation=join_paragraphs(adaptation_section(study)),
-        longer=join_paragraphs(longer_section(study)),
-        repeats=join_paragraphs(repeats_section(study)),
-        trials=join_paragraphs(trials_section(study)),
-        training=join_paragraphs(how_it_was_trained(study)),
+        over_control="\n".join(control_table(study)),
+        gradients=describe_gradients(study),
+        frozen=describe_frozen(study),
+        longer=describe_longer(study),
+        curve="\n".join(curve_table(study)) if study["curve"] else "",
+        repeats=describe_repeats(study),
+        elsewhere=describe_repeats_elsewhere(study),
+        trials="\n".join(trials_table(study)),
+        trial_images=study["trials"][0]["images"] if study["trials"] else None,
+        training=describe_training(study),
     )
-
-
-def join_paragraphs(paragraphs: Iterable[list[str]]) -> str:
-    """The text of a section of which the lines of each paragraph are given."""
-    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)

@@ -1,6 +1,5 @@
 """What became of trainings that were made again: on the device of the first ones, and on another."""
 
-from collections.abc import Iterator
 from math import sqrt
 from statistics import mean, stdev
 
@@ -17,8 +16,8 @@ def runs_made_again(study: TrainedOut) -> list[tuple[Trained, Trained]]:
     return [(rows[key], run) for run in study["repeats"] if (key := (row_of(run), seed(run))) in rows]
 
 
-def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield what became of runs that were trained once more, in a sentence and a table."""
+def describe_repeats(study: TrainedOut) -> dict[str, object] | None:
+    """How runs that were made again differ from the first; None without any."""
     from scipy.stats import t
 
     groups, cells, inside = by_row(study["rows"]), [], 0
@@ -31,15 +30,10 @@ def repeats_section(study: TrainedOut) -> Iterator[list[str]]:
         both = f"{percent(first):.2f}", f"{percent(run):.2f}"
         places = f"{first['session']} and {run['session']}"
         cells.append([row.precision, row.label, seed(run), places, *both, f"{change:+.2f}", f"± {half_width:.2f}"])
-    if cells:
-        yield [
-            "Sums on the device have no fixed order: a run made again differs, and pairing runs by seed gains little."
-            f" {inside} of {len(cells)} runs made again lie in the {100 * CONFIDENCE:.0f} % interval of a difference"
-            " of two runs."
-        ]
-        titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
-        yield table_lines(titles, cells, "llrlrrrr")
-    yield from elsewhere_section(study)
+    if not cells:
+        return None
+    titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
+    return {"inside": inside, "runs": len(cells), "table": "\n".join(table_lines(titles, cells, "llrlrrrr"))}
 
 
 def expected_run(values: list[float]) -> tuple[float, float]:
@@ -55,8 +49,8 @@ def is_cpu(session: Session) -> bool:
     return "CUDA" not in session["versions"]
 
 
-def elsewhere_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield what became of runs that were made again on another device than the first, in a table and a sentence."""
+def describe_repeats_elsewhere(study: TrainedOut) -> dict[str, object] | None:
+    """Whether runs that were made again on another device than the first are as expected; None without any."""
     groups, sessions = by_row(study["rows"]), study["sessions"]
     cells, inside = [], 0
     for first, run in runs_made_again(study):
@@ -72,13 +66,7 @@ def elsewhere_section(study: TrainedOut) -> Iterator[list[str]]:
         expected = f"{middle:.2f} ± {width:.2f} ({len(values)} seeds)"
         results = f"{percent(first):.2f}", f"{percent(run):.2f}", expected, "inside" if within else "**outside**"
         cells.append([row.precision, row.label, *made, *results])
-    if cells:
-        lie, share = "lies" if inside == 1 else "lie", f"{100 * CONFIDENCE:.0f} %"
-        yield [
-            f"Made again on another device, from the same checkpoint of the ceiling: {inside} of {len(cells)} {lie}"
-            f" where {share} of further runs of the row are to be expected, by the seeds that it has and Student's t."
-            " Recipe and order of images are the same. Equal numbers are not to be expected: another device adds in"
-            " another order, and multiplies with other precision. Minutes are those on the clock."
-        ]
-        titles = ("bits", "method", "seed", "device", "day", "commit", "minutes", *RESULTS)
-        yield table_lines(titles, cells, "llrlllrrrrl")
+    if not cells:
+        return None
+    titles = ("bits", "method", "seed", "device", "day", "commit", "minutes", *RESULTS)
+    return {"inside": inside, "runs": len(cells), "table": "\n".join(table_lines(titles, cells, "llrlllrrrrl"))}

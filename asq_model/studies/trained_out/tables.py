@@ -1,6 +1,5 @@
 """The tables on networks trained out: accuracies, longer trainings, trials, sessions."""
 
-from collections.abc import Iterator
 from statistics import mean, stdev
 from typing import Literal
 
@@ -89,11 +88,8 @@ def curve_table(study: TrainedOut) -> list[str]:
     return table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
 
 
-def trials_section(study: TrainedOut) -> Iterator[list[str]]:
-    """Yield the trainings that the recipes were chosen by, in a sentence and a table."""
-    if not study["trials"]:
-        return
-    yield [f"On {study['trials'][0]['images']} of the training images, held back; one seed, so differences are rough."]
+def trials_table(study: TrainedOut) -> list[str]:
+    """The trainings that the recipes were chosen by; nothing without any."""
     cells = []
     for run in study["trials"]:
         recipe, quantised, row = run["recipe"], run["recipe"]["quantised_epochs"], row_of(run)
@@ -101,7 +97,7 @@ def trials_section(study: TrainedOut) -> Iterator[list[str]]:
         rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
         cells.append([name, epochs(run), f"{rate:g}", f"{recipe['weight_decay']:g}", f"{percent(run):.2f}"])
     titles = "network", "epochs", "rate", "weight decay", "right of the images held back, %"
-    yield table_lines(titles, cells, "lrrrr")
+    return table_lines(titles, cells, "lrrrr") if cells else []
 
 
 def sessions_table(study: TrainedOut) -> list[str]:

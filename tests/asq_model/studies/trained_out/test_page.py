@@ -9,21 +9,21 @@ from asq_model.common.errors import InputError
 from asq_model.common.records import checked_content, read_record
 from asq_model.studies.paired_comparisons import fallen
 from asq_model.studies.trained_out.adaptation import (
-    adaptation_section,
-    conclusion,
+    describe_frozen,
+    describe_leads,
+    find_sure_leads,
     frozen_changes,
     frozen_table,
-    lead_sentences,
     mean_change,
 )
-from asq_model.studies.trained_out.aims import aims, distances
+from asq_model.studies.trained_out.aims import distances, judge_aims
 from asq_model.studies.trained_out.claims import compare, pairs_by_claim
-from asq_model.studies.trained_out.control import compare_with_control, control_section
+from asq_model.studies.trained_out.control import compare_with_control, control_table
 from asq_model.studies.trained_out.findings import findings
-from asq_model.studies.trained_out.longer import gains_over, groups_by_length, longer_section
+from asq_model.studies.trained_out.longer import describe_longer, gains_over, groups_by_length
 from asq_model.studies.trained_out.page import render_page
 from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOutRow, by_row, epochs, percent, row_of, seed
-from asq_model.studies.trained_out.repeats import expected_run, repeats_section
+from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, expected_run
 from asq_model.studies.trained_out.tables import accuracy_table
 
 RESULTS = ROOT / "docs" / "results"
@@ -93,10 +93,12 @@ def test_claims_are_about_lines_that_differ_in_one_thing():
 
 def test_what_is_left_of_asq_s_lead_is_computed():
     groups = groups_of({LSQ: 80.0, FEATURES: 81.0, ASQ: 81.0})
-    (sentence,) = lead_sentences(groups)
-    assert sentence.startswith("- **W4A4**: ASQ leads LSQ by +1.00 ± ") and "LSQ-features by +0.00 ± " in sentence
-    assert sentence.endswith("(undecided).") and sentence.count("(holds)") == 1
-    assert not list(lead_sentences(groups_of({LSQ: 80.0, ASQ: 81.0})))
+    (found,) = describe_leads(groups)
+    first, other = found["over"]
+    assert found["precision"] == "W4A4" and (first["name"], other["name"]) == ("LSQ", "LSQ-features")
+    assert first["points"].startswith("+1.00 ± ") and first["outcome"] == "holds"
+    assert other["points"].startswith("+0.00 ± ") and other["outcome"] == "undecided"
+    assert not describe_leads(groups_of({LSQ: 80.0, ASQ: 81.0}))
     both = compare(groups, together=True)
     assert [row.claim for row in both] == ["ASQ > LSQ", "ASQ > LSQ-features", "LSQ-features > LSQ"]
     assert [row.pairs for row in both] == [row.pairs for row in compare(groups, together=False)]
@@ -104,10 +106,14 @@ def test_what_is_left_of_asq_s_lead_is_computed():
 
 def test_a_lead_that_a_free_step_does_away_with_is_told():
     unscaled = LSQ._replace(step_gradient="unscaled")
-    lead = conclusion(groups_of({LSQ: 80.0, unscaled: 80.1, ASQ: 81.0}))
-    assert lead.startswith("Of W4A4, ASQ's lead over LSQ holds at W4A4; its lead over LSQ-unscaled holds at W4A4.")
-    assert "over LSQ-unscaled holds at none." in conclusion(groups_of({LSQ: 80.0, unscaled: 81.0, ASQ: 81.0}))
-    assert conclusion(groups_of({LSQ: 80.0, ASQ: 81.0})) == ""
+    lead = find_sure_leads(groups_of({LSQ: 80.0, unscaled: 80.1, ASQ: 81.0}))
+    assert lead == {"compared": "W4A4", "lsq": "W4A4", "unscaled": "W4A4"}
+    assert find_sure_leads(groups_of({LSQ: 80.0, unscaled: 81.0, ASQ: 81.0}))["unscaled"] == "none"
+    assert find_sure_leads(groups_of({LSQ: 80.0, ASQ: 81.0})) is None
+    without = [run for run in STUDY["rows"] if row_of(run).step_gradient != "unscaled"]
+    pages = [render_page(study) for study in (STUDY, STUDY | {"rows": without, "curve": []})]
+    assert ["its lead over LSQ-unscaled holds at" in page for page in pages] == [True, False]
+    assert not any("\n\n\n" in page for page in pages)
 
 
 def test_the_page_tells_what_of_the_plan_is_missing():
@@ -129,8 +135,9 @@ def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
 
 def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
     without = [{name: value for name, value in run.items() if name != "frozen"} for run in STUDY["rows"]]
-    assert "held at its mean" not in str(list(adaptation_section(STUDY | {"rows": without})))
-    assert "held at its mean" in str(list(adaptation_section(STUDY)))
+    assert describe_frozen(STUDY | {"rows": without}) is None
+    assert "held at its mean" not in render_page(STUDY | {"rows": without})
+    assert "held at its mean" in render_page(STUDY)
 
 
 def test_a_change_by_holding_beta_has_an_interval_or_is_undecided():
@@ -158,12 +165,14 @@ def test_a_run_made_again_is_set_beside_the_first():
     first = next(run for run in STUDY["rows"] if row_of(run) == ASQ and seed(run) == 1)
     again = first | {"correct": first["correct"] + 5}
     far = first | {"correct": first["correct"] - 500}
-    (sentence,), table = repeats_section(STUDY | {"repeats": [again, far]})
-    assert "1 of 2 runs made again lie in" in sentence
+    found = describe_repeats(STUDY | {"repeats": [again, far]})
+    assert (found["inside"], found["runs"]) == (1, 2)
+    table = found["table"].splitlines()
     assert "| +0.05 |" in table[2] and "| -5.00 |" in table[3]
-    assert not list(repeats_section(STUDY | {"repeats": []}))
+    assert describe_repeats(STUDY | {"repeats": []}) is None
+    assert "## The same run made again" not in render_page(STUDY | {"repeats": []})
     others = [run for run in STUDY["rows"] if row_of(run) != ASQ]
-    assert not list(repeats_section(STUDY | {"rows": others, "repeats": [again]}))
+    assert describe_repeats(STUDY | {"rows": others, "repeats": [again]}) is None
 
 
 def test_a_run_made_again_elsewhere_is_judged_by_its_row():
@@ -175,12 +184,13 @@ def test_a_run_made_again_elsewhere_is_judged_by_its_row():
     at = {"session": len(STUDY["sessions"]), "seconds": 1200.0}
     near, far = first | at | {"correct": first["correct"] + 5}, first | at | {"correct": first["correct"] - 200}
     study = STUDY | {"sessions": [*STUDY["sessions"], session], "repeats": [first, near, far]}
-    *_, (sentence,), table = repeats_section(study)
-    assert ": 1 of 2 lies where 95 % of further runs" in sentence
+    table = describe_repeats_elsewhere(study)["table"].splitlines()
     assert "| a CPU | 2030-01-02 | `abc` | 20 |" in table[2] and table[2].endswith("| inside |")
     assert table[3].endswith("| **outside** |") and len(table) == 4
-    assert f", {at['session']}) layers run one by one, in float32." in render_page(study)
-    assert len(list(repeats_section(study | {"repeats": [first]}))) == 2
+    page = render_page(study)
+    assert ": 1 of 2 lies where 95 % of further runs" in page
+    assert f", {at['session']}) layers run one by one, in float32." in page
+    assert describe_repeats_elsewhere(study | {"repeats": [first]}) is None
 
 
 def test_longer_rows_are_compared_with_each_other_only():
@@ -189,13 +199,14 @@ def test_longer_rows_are_compared_with_each_other_only():
     assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
     pairs = {pair for _, pair in pairs_by_claim(lengths[20]) if set(pair) <= lengths[20].keys()}
     assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
-    opening, table, *_ = list(longer_section(STUDY))
+    (longer,) = describe_longer(STUDY)
     control = [percent(run) for run in STUDY["control"] if epochs(run) == 20]
-    assert f"scores {mean(control):.2f} % on average of {len(control)} seeds" in opening[0]
-    assert len(table) == 2 + len(lengths[20])
+    assert f"scores {mean(control):.2f} % on average of {len(control)} seeds" in render_page(STUDY)
+    assert longer["epochs"] == 20 and len(longer["table"].splitlines()) == 2 + len(lengths[20])
     shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
-    assert list(groups_by_length(shorter)) == [6] and next(longer_section(shorter)) == ["Seed 0 by its epochs:"]
-    assert list(longer_section(STUDY | {"curve": []})) == []
+    assert list(groups_by_length(shorter)) == [6] and describe_longer(shorter) == []
+    assert "## Would more epochs change it\n\nSeed 0 by its epochs:" in render_page(shorter)
+    assert "Would more epochs" not in render_page(STUDY | {"curve": []})
 
 
 def test_rows_are_set_against_full_precision_that_was_trained_as_long():
@@ -213,7 +224,7 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
     assert compared[6, ASQ].test.runs == len(shared) == 5 and compared[6, ASQ].outcome == "**does not hold**"
     higher = STUDY | {"rows": [run | {"correct": run["correct"] + 300} for run in STUDY["rows"]]}
     assert all(row.outcome == "holds" for length, row in compare_with_control(higher) if length == 6)
-    assert list(control_section(RESNET_20)) == []
+    assert control_table(RESNET_20) == [] and "Is it above" not in render_page(RESNET_20)
 
 
 def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
@@ -222,13 +233,14 @@ def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
         length: percent(STUDY["ceiling"]) - mean(groups[post].values())
         for length, groups in groups_by_length(STUDY).items()
     }
-    said = list(aims(STUDY))
-    assert f"after 6 epochs undecided, ASQ + POST (extended) loses {losses[6]:.2f} ± " in said[1]
-    assert f"after 20 epochs undecided, ASQ + POST (extended) loses {losses[20]:.2f} ± " in said[1]
+    said = render_page(STUDY)
+    assert f"after 6 epochs undecided, ASQ + POST (extended) loses {losses[6]:.2f} ± " in said
+    assert f"after 20 epochs undecided, ASQ + POST (extended) loses {losses[20]:.2f} ± " in said
     for change, outcome in ((300, "reached"), (-300, "not reached")):
         moved = [run | {"correct": run["correct"] + change} for run in STUDY["rows"]]
-        assert all(f"after 6 epochs {outcome}, " in line for line in list(aims(STUDY | {"rows": moved}))[:2])
-    assert list(aims(STUDY | {"rows": STUDY["rows"][:10], "curve": []})) == []
+        first, other = (aim["outcomes"][0] for aim in judge_aims(STUDY | {"rows": moved}))
+        assert first["length"] == other["length"] == 6 and first["outcome"] == other["outcome"] == outcome
+    assert judge_aims(STUDY | {"rows": STUDY["rows"][:10], "curve": []}) == []
 
 
 def test_an_aim_is_undecided_where_the_interval_has_it_inside():
