@@ -16,7 +16,7 @@ from asq_model.common.result_schemas import RecipeRecord, Start, StudyResults
 from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.printed_tables import NETWORKS, TOP_1, contradictions, printed_table
+from asq_model.studies.printed_tables import NETWORKS, TOP_1, compute_gains, printed_table
 from asq_model.studies.tables_claims import (
     Groups,
     claims_table,
@@ -116,7 +116,7 @@ def render_page(study: StudyResults) -> str:
     groups = group_runs(study)
     spread, freedom = pooled_spread(groups)
     # The paper's text is judged on the page of its Table 4, by the figures of all networks.
-    networks = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
+    printed = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
     return render_template(
         PAGE,
         study=study,
@@ -133,8 +133,9 @@ def render_page(study: StudyResults) -> str:
         undecided=UNDECIDED,
         claims="\n".join(claims_table(study, groups)),
         level_sets=list(judge_level_sets(study, groups)),
-        printed="\n".join(printed_table(networks)),
-        contradictions="\n".join(contradictions()),
+        printed="\n".join(printed_table(printed)),
+        networks=NETWORKS,
+        gains=compute_gains(),
     )
 
 
