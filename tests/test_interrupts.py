@@ -16,12 +16,12 @@ SYNTH = """
 import subprocess, sys
 import sim.explore.sweep
 from asq_model.common.command_line import run
-from sim.explore.measure_design import description
+from sim.explore.measure_design import describe_task
 
 def measure(task, root):
     print("begun", file=sys.stderr, flush=True)
     subprocess.run(["sleep", "60"])
-    return description(task)
+    return describe_task(task)
 
 sim.explore.sweep.measure = measure
 if __name__ == "__main__":
