@@ -126,9 +126,13 @@ def write_bitstream(family: str, device: list[str], folder: Path, seed: int = SE
 
     def place() -> Bitstream:
         out.mkdir(exist_ok=True)
-        files = ["--json", str(netlist.resolve()), flow.output, "placed", "--report", "report.json"]
-        run_tool([find_tool(flow.placer), *options, *files], out)
-        run_tool([find_tool(flow.packer), "placed", path.name], out)
+        # Named from `folder`, where they run: YoWASP's tools do not see what lies below /tmp by its whole path.
+        placed, report, packed = (
+            str((out / name).relative_to(folder)) for name in ("placed", "report.json", path.name)
+        )
+        files = ["--json", netlist.name, flow.output, placed, "--report", report]
+        run_tool([find_tool(flow.placer), *options, *files], folder)
+        run_tool([find_tool(flow.packer), placed, packed], folder)
         return Bitstream(read_clock(out / "report.json"), fingerprint([], [path]))
 
     def is_whole(made: Bitstream) -> bool:

@@ -12,7 +12,8 @@ from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
 from sim.bitstream_command import engine_for_device, write_flash
-from sim.engine.bitstream import synthesise_engine
+from sim.engine import bitstream
+from sim.engine.bitstream import synthesise_engine, write_bitstream
 
 
 def test_a_preset_for_no_device_is_refused(refused) -> None:
@@ -46,6 +47,27 @@ def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> 
     assert "SB_SPRAM256KA" in engine_verilog(
         engine_for_device(compiled, preset), "engine", "an engine that stands alone"
     )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_tools_are_given_names_that_they_see_wherever_the_folder_is(seed, tmp_path, monkeypatch) -> None:
+    """YoWASP's tools see the folder where they run, and below /tmp nothing else."""
+    (tmp_path / "netlist.json").write_text("{}")
+
+    def run_tool(words, folder):
+        assert folder == tmp_path and not [word for word in words[1:] if word.startswith("/") or ".." in word]
+        if "--report" in words:
+            assert (folder / words[words.index("--json") + 1]).is_file()
+            clock = '{"fmax": {"clk": {"achieved": 31.5}}}'
+            (folder / words[words.index("--report") + 1]).write_text(clock)
+            (folder / words[words.index("--asc") + 1]).write_text("placed")
+        else:
+            (folder / words[2]).write_bytes((folder / words[1]).read_bytes())
+
+    monkeypatch.setattr(bitstream, "run_tool", run_tool)
+    monkeypatch.setattr(bitstream, "find_tool", lambda name: f"/bin/{name}")
+    path, made = write_bitstream("ice40", ["--up5k"], tmp_path, seed)
+    assert path.read_text() == "placed" and made.megahertz == 31.5
 
 
 @pytest.mark.exhaustive
