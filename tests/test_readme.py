@@ -62,7 +62,7 @@ def test_readme_s_network_is_exported(tmp_path):
 
 @pytest.mark.exhaustive
 def test_the_guide_s_network_becomes_onnx_and_qonnx_and_comes_back(tmp_path):
-    """With the quantisers that QONNX has nodes for: the guide says that ASQ is refused there."""
+    """The guide's examples run with quantisers that QONNX has nodes for; ASQ is refused there, as the guide says."""
     first, *others = re.findall(r"```python\n(.*?)```", GUIDES["own-network.md"], re.DOTALL)
     words = {'weights="post"': 'weights="uniform"', 'activations="asq"': 'activations="lsq"', "range(8)": "range(1)"}
     words |= {"network.onnx": "mine.qonnx.onnx"}

@@ -97,7 +97,7 @@ def test_a_width_that_is_given_twice_is_one_network():
 
 
 def test_an_excerpt_that_cannot_be_is_refused_before_anything_is_made(refused, small_golden, tmp_path):
-    """In place of its golden vectors it would leave a part of them that looks up to date."""
+    """An excerpt written in place of its golden vectors would be a part of them that looks up to date."""
     for words, said in (
         (
             ["--widths", "3x3,4x4", "--excerpt", "build/golden"],

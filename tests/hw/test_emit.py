@@ -253,7 +253,7 @@ def test_a_yosys_on_path_writes_nothing(tmp_path, monkeypatch):
 
 
 def test_a_tool_that_fails_to_write_is_one_line(refused, tmp_path, monkeypatch):
-    """As on a full disk, where Amaranth's message is a traceback."""
+    """A Yosys that fails, as it does on a full disk, is told in one line: Amaranth's own message is a traceback."""
 
     def fails(*words, **options):
         raise verilog.YosysError("Traceback (most recent call last):\n  File ...\nOSError: No space left on device\n")

@@ -26,7 +26,7 @@ def test_a_file_where_a_folder_should_be(tmp_path):
 
 
 def test_a_device_or_a_pipe_is_not_replaced_by_a_file(tmp_path):
-    """As root, a file written to /dev/null would be one for every program of the machine."""
+    """Writing replaces what has the name: for root that would be the device, for every program of the machine."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name, kind in (("pipe", "a device, a pipe or a socket"), ("folder", "a folder")):

@@ -103,7 +103,7 @@ def test_a_placer_that_reports_nothing_has_failed(tmp_path, monkeypatch):
 
 
 def test_a_placer_that_fails_once_its_report_is_there_has_failed(tmp_path, monkeypatch):
-    """As one that is killed, or finds the disk full, while it writes."""
+    """A placer that fails while it writes, killed or on a full disk, leaves a report that is no result."""
     tool = tmp_path / "nextpnr"
     clock = json.dumps({"fmax": {"clk": {"achieved": 1.0}}})
     tool.write_text(f"#!/bin/sh\necho '{clock}' > report-1.json\necho 'ERROR: no space' >&2\nexit ${{STATUS:-1}}\n")
