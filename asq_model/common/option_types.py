@@ -38,6 +38,7 @@ class Commands(click.Group):
     """
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; an InputError of it names the option as it is typed, not the field."""
         try:
             return super().invoke(ctx)
         except InputError as error:
@@ -52,6 +53,7 @@ class Switch(click.ParamType):
     name = "0|1"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        """Turn the text into True or False. Raises InputError for other text than 0, 1 and nothing."""
         if value in (True, "1"):
             return True
         if value in (False, "0", ""):
@@ -68,6 +70,7 @@ class Integer(click.ParamType):
         self.low, self.high = low, high
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turn the text into an integer. Raises InputError for one out of bounds, or other text."""
         try:
             number = int(value)
         except ValueError:
@@ -88,6 +91,7 @@ class Real(click.ParamType):
         self.low, self.high = low, high
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Turn the text into a number. Raises InputError for one out of bounds or not finite, or other text."""
         try:
             number = float(value)
         except ValueError:
@@ -103,6 +107,7 @@ class FilePath(click.ParamType):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn the text into a path. Raises InputError for an empty one, or one that no file can have."""
         if not str(value):
             raise InputError(f"{name_of(param)} is empty; allowed: a path")
         try:
@@ -119,6 +124,7 @@ class OutputPath(FilePath):
     """A path that can be written to, as a file or a folder: what stands in the way is found before hours of work."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn the text into a path. Raises InputError where nothing can be written in its folder."""
         path = super().convert(value, param, ctx)
         absolute = path.absolute()
         folder = next((parent for parent in absolute.parents if os.path.lexists(parent)), absolute)  # `/` has no parent
@@ -133,6 +139,7 @@ class OutputFile(OutputPath):
     """A path of a file that is written, in place of what it holds. A device is refused: it would become a file."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn the text into a path. Raises InputError where a folder or a device is there."""
         path = super().convert(value, param, ctx)
         if path.exists() and not path.is_file():
             raise InputError(f"{name_of(param)} is {shown(path)}, {kind_of(path)}; allowed: a file to write")
@@ -143,6 +150,7 @@ class OutputFolder(OutputPath):
     """A path of a folder that files are written to; it is made where it is not there."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn the text into a path. Raises InputError where a file is there, or a folder that refuses writing."""
         path = super().convert(value, param, ctx)
         if os.path.lexists(path) and not path.is_dir():
             raise InputError(f"{name_of(param)} is {shown(path)}, which is no folder; allowed: a folder to write to")
@@ -155,6 +163,7 @@ class CheckpointPath(FilePath):
     """A path of a checkpoint, or the name of a network of the zoo; a file of that name comes first."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn a path, or a name of the zoo, into a path. Raises InputError for a name that the zoo does not have."""
         path = super().convert(value, param, ctx)
         if path.suffix or len(path.parts) != 1 or path.exists():
             return path
@@ -165,6 +174,7 @@ class PagePath(OutputFile):
     """A page to write, in Markdown. The record beside it has the page's name with another ending."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn the text into a path. Raises InputError for one that does not end in .md."""
         path = super().convert(value, param, ctx)
         if path.suffix != ".md":
             raise InputError(f"{name_of(param)} is {shown(value)}; allowed: a page's name, such as page.md")

@@ -37,11 +37,13 @@ class LogBar(Bar):
         self.start = self.last = time.monotonic()
 
     def expect(self, count: int, done: int = 0) -> None:
+        """Add to the total; nothing is printed."""
         self.total += count
         self.done += done
         self.before += done
 
     def advance(self, count: int = 1, note: str = "") -> None:
+        """Count what is done, and print where the work stands if no line came for `LOG_EVERY_S` seconds."""
         self.done += count
         now = time.monotonic()
         if now - self.last < LOG_EVERY_S:
@@ -53,6 +55,7 @@ class LogBar(Bar):
         self.say(f"{self.label}: {', '.join(state)}")
 
     def say(self, line: str) -> None:
+        """Print a line on stderr."""
         self.last = time.monotonic()
         click.echo(line, err=True)
 
@@ -76,6 +79,7 @@ class TerminalBar(Bar):
         self.task = self.progress.add_task(label, total=0, note="", visible=False)
 
     def expect(self, count: int, done: int = 0) -> None:
+        """Add to the total, and show the bar."""
         self.progress.start()
         total = (self.progress.tasks[0].total or 0) + count
         self.progress.update(self.task, total=total, visible=True)
@@ -83,9 +87,11 @@ class TerminalBar(Bar):
             self.progress.reset(self.task, total=total, completed=int(self.progress.tasks[0].completed) + done)
 
     def advance(self, count: int = 1, note: str = "") -> None:
+        """Move the bar on; `note` stands behind it."""
         self.progress.update(self.task, advance=count, note=note)
 
     def say(self, line: str) -> None:
+        """Print a line above the bar."""
         self.progress.console.print(line, soft_wrap=True)
 
 

@@ -156,6 +156,7 @@ class InertUnpickler(pickle.Unpickler):
     """An unpickler that makes numbers, strings, lists, dictionaries and inert arrays, and refuses every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """The inert class for a name in the file. Raises InputError for names that `INERT` does not have."""
         if (module, name) not in INERT:
             wanted = shown(f"{module}.{name}")
             raise InputError(f"{wanted} has no place in a CIFAR-10 batch; nothing of it is read")

@@ -95,6 +95,7 @@ def pad_with_zeros(builder: NetworkBuilder, value: Activation, padding: list[int
 
 
 def translate_convolution(builder: NetworkBuilder) -> None:
+    """Translate Conv into a quantised convolution. Refused: other kernels than along 1 or 2 axes, auto_pad."""
     node, attributes = builder.node, builder.node.attributes
     weight = builder.constant(1, "weight")
     dims = weight.values.ndim - 2
@@ -121,6 +122,7 @@ def translate_convolution(builder: NetworkBuilder) -> None:
 
 
 def translate_gemm(builder: NetworkBuilder) -> None:
+    """Translate Gemm into a quantised linear layer. Refused: alpha or beta other than 1, transA."""
     attributes = builder.node.attributes
     factors = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
     if factors != (1.0, 1.0) or attributes.get("transA", 0):
@@ -129,6 +131,7 @@ def translate_gemm(builder: NetworkBuilder) -> None:
 
 
 def translate_matmul(builder: NetworkBuilder) -> None:
+    """Translate MatMul into a quantised linear layer without bias. Refused: a weight that is no constant matrix."""
     add_linear(builder, transposed=False)
 
 
@@ -145,6 +148,7 @@ def add_linear(builder: NetworkBuilder, transposed: bool) -> None:
 
 
 def translate_batch_norm(builder: NetworkBuilder) -> None:
+    """Translate BatchNormalization of [N, C, ...], up to 2 axes more, into torch's. Refused: training mode."""
     node, value = builder.node, builder.activation()
     kind = NORMS.get(value.example.dim())
     if node.attributes.get("training_mode", 0) or kind is None:

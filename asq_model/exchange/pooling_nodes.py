@@ -22,6 +22,7 @@ def read_window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int
 
 
 def translate_max_pool(builder: NetworkBuilder) -> None:
+    """Translate MaxPool into torch's, along 1 or 2 axes. Refused: padding on one side only, auto_pad, ceil_mode."""
     kernel, strides, padding, dilations = read_window(builder)
     kind: Callable[..., nn.Module] = nn.MaxPool1d if len(kernel) == 1 else nn.MaxPool2d
     pool = kind(*(numbers if len(kernel) == 2 else numbers[0] for numbers in (kernel, strides, padding, dilations)))
@@ -29,6 +30,7 @@ def translate_max_pool(builder: NetworkBuilder) -> None:
 
 
 def translate_average_pool(builder: NetworkBuilder) -> None:
+    """Translate AveragePool into torch's, along 1 or 2 axes. Refused: as for MaxPool, and dilations."""
     kernel, strides, padding, dilations = read_window(builder)
     if any(dilation != 1 for dilation in dilations):
         builder.node.refuse(f"has dilations {dilations[:8]}; allowed: 1")
@@ -39,6 +41,7 @@ def translate_average_pool(builder: NetworkBuilder) -> None:
 
 
 def translate_global_pool(builder: NetworkBuilder) -> None:
+    """Translate GlobalAveragePool and GlobalMaxPool into adaptive pooling to size 1, along 1 or 2 axes."""
     one_axis = builder.activation().example.dim() == 3
     if builder.node.operator == "GlobalMaxPool":
         builder.apply(nn.AdaptiveMaxPool1d(1) if one_axis else nn.AdaptiveMaxPool2d(1), builder.activation(), True)
@@ -47,6 +50,7 @@ def translate_global_pool(builder: NetworkBuilder) -> None:
 
 
 def translate_reduce_mean(builder: NetworkBuilder) -> None:
+    """Translate ReduceMean into torch's mean over the named axes. Refused: the batch's axis, or no axes."""
     value, axes = builder.activation(), axes_of(builder)
     if not axes or any(axis % value.example.dim() == 0 for axis in axes):
         builder.node.refuse("reduces the batch's axis; allowed: other axes, by their numbers")

@@ -17,6 +17,7 @@ def axes_of(builder: NetworkBuilder) -> list[int]:
 
 
 def translate_reshape(builder: NetworkBuilder) -> None:
+    """Translate Reshape, of a constant at once. Refused: a shape that is no constant, or that mixes samples."""
     value = builder.value(0)
     shape = [int(size) for size in builder.constant(1, "shape").values.reshape(-1)]
     sizes = value.values.shape if isinstance(value, Constant) else tuple(value.example.shape)
@@ -37,6 +38,7 @@ def reshape(builder: NetworkBuilder, shape: list[int]) -> None:
 
 
 def translate_flatten(builder: NetworkBuilder) -> None:
+    """Translate Flatten from axis 1 on into a reshape. Refused: any other axis."""
     example = builder.activation().example
     if builder.node.attributes.get("axis", 1) != 1:
         builder.node.refuse("flattens from another axis than 1; allowed: axis=1")
@@ -63,6 +65,7 @@ def translate_squeeze(builder: NetworkBuilder) -> None:
 
 
 def translate_transpose(builder: NetworkBuilder) -> None:
+    """Translate Transpose into torch's permute, of a constant at once. Refused: orders that move the batch."""
     value = builder.value(0)
     axes = builder.node.attributes.get("perm")
     if isinstance(value, Constant):
@@ -91,6 +94,7 @@ def translate_concatenation(builder: NetworkBuilder) -> None:
 
 
 def translate_pad(builder: NetworkBuilder) -> None:
+    """Translate Pad with zeros. Refused: other modes and fillings, some axes only, negative padding, added samples."""
     value, attributes = builder.activation(), builder.node.attributes
     pads = [int(pad) for pad in builder.constant(1, "padding").values.reshape(-1)] if builder.has(1) else []
     filling = builder.constant(2, "filling").values if builder.has(2) else np.zeros(())
@@ -111,6 +115,7 @@ def translate_identity(builder: NetworkBuilder) -> None:
 
 
 def translate_constant(builder: NetworkBuilder) -> None:
+    """Translate Constant: a tensor, a number or a list of numbers. Refused: sparse tensors and texts."""
     kinds = ("value", "value_float", "value_int", "value_floats", "value_ints")
     found = [builder.node.attributes[kind] for kind in kinds if kind in builder.node.attributes]
     if len(found) != 1:

@@ -26,10 +26,12 @@ ARITHMETIC: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., np.ndarra
 
 
 def translate_unary(builder: NetworkBuilder) -> None:
+    """Translate Relu, Sigmoid, Tanh and HardSwish into torch's modules."""
     builder.apply(UNARY[builder.node.operator](), builder.activation())
 
 
 def translate_leaky_relu(builder: NetworkBuilder) -> None:
+    """Translate LeakyRelu into torch's; the slope alpha is 0.01 where the file names none."""
     builder.apply(nn.LeakyReLU(builder.node.attributes.get("alpha", 0.01)), builder.activation())
 
 

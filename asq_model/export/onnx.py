@@ -50,6 +50,7 @@ class StoredWeights(WeightQuantiser):
         """Do nothing: the weights are final."""
 
     def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """The odd part that was stored with the weights."""
         assert self.odd is not None
         return self.odd
 

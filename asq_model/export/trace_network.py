@@ -74,6 +74,7 @@ class Recorder(fx.Interpreter):
         self.see = see
 
     def run_node(self, n: fx.Node) -> Any:
+        """Run one node of the program and show its tensor to `see`."""
         result = super().run_node(n)
         if isinstance(result, Tensor) and n.op in ("placeholder", "call_function"):
             self.see(n.name, result, [self.env.get(argument) for argument in n.args if isinstance(argument, fx.Node)])

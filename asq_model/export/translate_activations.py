@@ -55,6 +55,7 @@ def translate_slope(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_curve(translator: Translator, node: fx.Node) -> None:
+    """Translate silu, sigmoid and the others in `CURVES` into a curve. Refused: tensors as their parameters."""
     value = translator.value(node, node.args[0])
     target: Any = node.target
     rest, named = node.args[1:], dict(node.kwargs)

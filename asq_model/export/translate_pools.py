@@ -44,6 +44,7 @@ def read_pool(
 
 
 def translate_max_pool(translator: Translator, node: fx.Node) -> None:
+    """Translate max_pool1d and max_pool2d into the maximum of each window. Refused: ceil_mode."""
     dims = 1 if "1d" in operation_name(node) else 2
     value, kernel, stride, margins, dilation = read_pool(translator, node, dims, {"dilation": 1})
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=stride, padding=margins, dilation=dilation)
@@ -51,6 +52,7 @@ def translate_max_pool(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_average_pool(translator: Translator, node: fx.Node) -> None:
+    """Translate avg_pool1d, avg_pool2d into means. Refused: ceil_mode, own divisors, padding left out of means."""
     dims = 1 if "1d" in operation_name(node) else 2
     arguments = arguments_of(node)
     value, kernel, stride, margins, _ = read_pool(translator, node, dims, {"dilation": 1})
@@ -85,11 +87,13 @@ def adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[V
 
 
 def translate_adaptive_average_pool(translator: Translator, node: fx.Node) -> None:
+    """Translate adaptive average pooling into means. Refused: sizes that do not divide those of the maps."""
     value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
     add_mean(translator, node, value, kernel, kernel, (0, 0, 0, 0), value.axes)
 
 
 def translate_adaptive_max_pool(translator: Translator, node: fx.Node) -> None:
+    """Translate adaptive max pooling into maximums. Refused: sizes that do not divide those of the maps."""
     value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
     add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
@@ -111,6 +115,7 @@ def reduced_axes(translator: Translator, node: fx.Node) -> tuple[Value, Pair, Ax
 
 
 def translate_mean(translator: Translator, node: fx.Node) -> None:
+    """Translate mean over rows and columns into one mean. Refused: batch or channels, another type of numbers."""
     value, kernel, axes = reduced_axes(translator, node)
     if arguments_of(node).get("dtype") not in (None, torch.float32, torch.float64):
         translator.refuse(node, "gives another type; allowed: float32")
@@ -118,6 +123,7 @@ def translate_mean(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_maximum(translator: Translator, node: fx.Node) -> None:
+    """Translate amax over rows and columns into one maximum. Refused: the batch or the channels."""
     value, kernel, axes = reduced_axes(translator, node)
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
     maps = (value.maps[0], value.maps[1] // kernel[0], value.maps[2] // kernel[1])

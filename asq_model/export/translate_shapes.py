@@ -84,6 +84,7 @@ def translate_permute(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_pad(translator: Translator, node: fx.Node) -> None:
+    """Translate padding with zeros. Refused: other modes and values, negative padding, padding along the batch."""
     arguments = arguments_of(node)
     if arguments.get("mode", "constant") != "constant" or arguments.get("value") not in (None, 0, 0.0):
         translator.refuse(node, "pads otherwise than with zeros; allowed: zeros")
@@ -118,6 +119,7 @@ def cut(
 
 
 def translate_slice(translator: Translator, node: fx.Node) -> None:
+    """Translate a slice along one axis, in steps too. Refused: slices of the batch, or of an axis of size 1."""
     arguments = arguments_of(node)
     value = translator.value(node, node.args[0])
     dim = arguments["dim"] % (len(value.axes) + 1)
@@ -161,6 +163,7 @@ def translate_part(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_expand(translator: Translator, node: fx.Node) -> None:
+    """Translate expand and expand_as where they change nothing. Refused: those that repeat values."""
     value = translator.value(node, node.args[0])
     if sizes_of(node) != value.sizes:
         translator.refuse(node, "repeats values; allowed: tensors of the same size")

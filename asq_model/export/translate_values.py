@@ -49,6 +49,7 @@ def add_affine(translator: Translator, node: fx.Node, value: Value, factor: np.n
 
 
 def translate_batch_norm(translator: Translator, node: fx.Node) -> None:
+    """Translate batch norm into a factor and an offset for each channel. Refused: the batch's own statistics."""
     arguments = arguments_of(node)
     value = translator.value(node, arguments["input"])
     if value.axis(1) not in (0, None):
@@ -71,6 +72,7 @@ def reshaped(translator: Translator, part: fx.Node, value: Value) -> Tensor:
 
 
 def translate_sum(translator: Translator, node: fx.Node, sign: int) -> None:
+    """Translate left + sign · right, of tensors or with a constant. Refused: alpha between tensors, other sizes."""
     arguments = arguments_of(node)
     left, right = arguments["self"], arguments["other"]
     if operation_name(node) == "rsub":
@@ -104,14 +106,17 @@ def add_sum(translator: Translator, node: fx.Node, left: Value, right: Value, si
 
 
 def translate_add(translator: Translator, node: fx.Node) -> None:
+    """Translate add into a sum of two tensors, or an offset for each channel; limits as in `translate_sum`."""
     translate_sum(translator, node, 1)
 
 
 def translate_subtract(translator: Translator, node: fx.Node) -> None:
+    """Translate sub and rsub into a difference, or an offset for each channel; limits as in `translate_sum`."""
     translate_sum(translator, node, -1)
 
 
 def translate_multiply(translator: Translator, node: fx.Node) -> None:
+    """Translate mul by a constant into a factor for each channel. Refused: products of two tensors."""
     arguments = arguments_of(node)
     left, right = arguments["self"], arguments["other"]
     if left in translator.values and right in translator.values:
@@ -127,6 +132,7 @@ def translate_multiply(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_divide(translator: Translator, node: fx.Node) -> None:
+    """Translate div by a constant into a factor for each channel. Refused: tensors as divisor, rounding modes."""
     arguments = arguments_of(node)
     if arguments["self"] not in translator.values or arguments["other"] in translator.values:
         translator.refuse(node, "divides by a tensor that the input decides; allowed: a constant divisor")
@@ -138,11 +144,13 @@ def translate_divide(translator: Translator, node: fx.Node) -> None:
 
 
 def translate_negate(translator: Translator, node: fx.Node) -> None:
+    """Translate neg into the factor -1."""
     value = translator.value(node, node.args[0])
     add_affine(translator, node, value, np.full(value.maps[0], -1.0), np.zeros(value.maps[0]))
 
 
 def translate_join(translator: Translator, node: fx.Node) -> None:
+    """Translate cat into tensors one behind the other along the channels. Refused: along any other axis."""
     arguments = arguments_of(node)
     values = [translator.value(node, argument) for argument in arguments["tensors"]]
     dim = arguments["dim"] % (len(values[0].axes) + 1)

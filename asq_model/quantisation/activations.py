@@ -53,6 +53,7 @@ class LsqActivation(ActivationQuantiser):
 
     @torch.no_grad()
     def start(self, statistics: InputStatistics, source: int) -> None:
+        """Start the step from 2·mean|x|/√p, unless the input is all zeros. Raises InputError unless it is finite."""
         if not statistics.finite:
             raise InputError("the first input, which its step starts from, has values that are not finite")
         if self.tells(statistics):
@@ -94,6 +95,7 @@ class LsqActivation(ActivationQuantiser):
         return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))
 
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The learned step, times β(x) of each sample where there is an adapter; no offset."""
         self.start_if_needed(x)
         step = positive(self.scaled(self.step, x))
         if self.adapter is not None:
@@ -115,14 +117,17 @@ class LsqPlusActivation(LsqActivation):
         self.offset = nn.Parameter(torch.zeros(()))
 
     def tells(self, statistics: InputStatistics) -> bool:
+        """Whether an input says how large the step should be: values that are all the same do not."""
         return bool(statistics.largest > statistics.smallest)
 
     def start_from(self, statistics: InputStatistics) -> None:
+        """Set step and offset so that the codes span the input from its smallest to its largest value."""
         span = statistics.largest - statistics.smallest
         self.step.copy_((span / (self.high - self.low)).clamp_min(SMALLEST_STEP))
         self.offset.copy_(statistics.smallest - self.low * self.step)
 
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The learned step and the learned offset."""
         step, _ = super().grid(x)
         return step, self.scaled(self.offset, x)
 
@@ -145,6 +150,7 @@ class PotActivation(LsqActivation):
         self.register_buffer("midpoints", self.step.new_tensor(level_set.midpoints[first:]), persistent=False)
 
     def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """The input rounded to the nearest level between 0 and p·s; with a sign, between ±p·s."""
         if not self.signed:
             x = x.clamp_min(0)  # below it nothing learns
         return call(NearestLevel, x, step * self.high, self.levels, self.midpoints)
@@ -162,9 +168,11 @@ class PactActivation(ActivationQuantiser):
         self.clip = nn.Parameter(torch.tensor(10.0))
 
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
+        """The step α/p of the learned bound α; no offset."""
         return positive(self.clip) / self.high, 0.0
 
     def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """The input clipped to [0, α] and rounded; only values at the bound move α."""
         clipped = torch.minimum(x.clamp_min(0), step * self.high)
         # Rounded on a grid that is a constant for the gradient: the clip alone moves α.
         step = step.detach()
@@ -179,6 +187,7 @@ class DorefaActivation(ActivationQuantiser):
         self.register_buffer("step", torch.tensor(1 / self.high), persistent=False)
 
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
+        """The fixed step 1/p; no offset."""
         return self.step, 0.0
 
 

@@ -41,9 +41,11 @@ class QuantisedConvolution(Quantised):
         ).adopt(layer, name)
 
     def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Torch's own convolution of a quantised input with quantised weights."""
         return self._conv_forward(x, weight, bias)
 
     def takes(self, x: Tensor) -> bool:
+        """Whether an input has as many axes as the weight: there is always one for the samples."""
         return x.dim() == self.weight.dim()
 
 
@@ -73,9 +75,11 @@ class QuantLinear(Quantised, nn.Linear):
         ).adopt(layer, name)
 
     def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Torch's own product of a quantised input with quantised weights."""
         return functional.linear(x, weight, bias)
 
     def takes(self, x: Tensor) -> bool:
+        """Whether an input has an axis for the samples before the features."""
         return x.dim() >= 2
 
 

@@ -41,9 +41,11 @@ class WeightUses(TorchFunctionMode):
             self.hooks.append(layer.register_forward_hook(self.leave, always_call=True))
 
     def enter(self, layer: nn.Module, _: object) -> None:
+        """Note that a layer begins to run: its weight may be used now."""
         self.running.append(layer)
 
     def leave(self, *_: object) -> None:
+        """Note that the layer that began last has run."""
         self.running.pop()
 
     def __torch_function__(

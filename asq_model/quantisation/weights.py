@@ -82,6 +82,7 @@ class UniformWeight(ScaledWeight):
         self.low, self.high = int(level_set.even.min()), int(level_set.even.max())
 
     def initialise(self, w: Tensor) -> None:
+        """Start each step from 2·mean|w|/√p of its weights."""
         self.start(2 * self.rows(w.detach()).abs().mean(1) / sqrt(self.high))
 
     def forward(self, w: Tensor) -> Tensor:
@@ -112,6 +113,7 @@ class LevelSetWeight(ScaledWeight):
         self.register_buffer("midpoints", self.scale.new_tensor(level_set.midpoints), persistent=False)
 
     def initialise(self, w: Tensor) -> None:
+        """Start each α from the 99 % quantile of its weights' magnitudes."""
         magnitudes = self.rows(w.detach()).abs().sort(1).values
         # Linear interpolation between order statistics; torch.quantile refuses more than 16 million weights.
         position = 0.99 * (magnitudes.shape[1] - 1)

@@ -37,10 +37,12 @@ class Convolution:
 
     @property
     def weights(self) -> int:
+        """How many weights the convolution has."""
         return self.channels * self.out_channels * self.kernel**2
 
     @property
     def operations(self) -> int:
+        """How many multiplications one image takes."""
         return self.weights * self.size**2
 
     @property

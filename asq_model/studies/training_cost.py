@@ -48,6 +48,7 @@ class Stepper:
         self.labels = torch.randint(CLASSES, (BATCH,))
 
     def loss(self) -> Tensor:
+        """The cross entropy of the batch, computed anew."""
         return nn.functional.cross_entropy(self.model(self.images), self.labels)
 
     def step(self) -> float:

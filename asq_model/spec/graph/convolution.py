@@ -56,6 +56,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
     point: Point
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the rescaled sums. Raises InputError for weights, quantiser, side branch that do not fit."""
         if len(inputs) not in (1, 2):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 1, or 2 with a side branch")
         channels, rows, columns = inputs[0].shape
@@ -91,6 +92,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
             raise InputError(f"its codes reach {codes}; allowed: {self.products.largest}")
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Quantise the input, multiply it by the weights, and rescale the sums as above."""
         x = inputs[0]
         step = self.quantiser.step(x)
         return self.multiply(self.quantiser.codes(x, step), step, inputs, trace)
@@ -145,11 +147,13 @@ class Quantise(Node, frozen=True, kw_only=True, tag="quantise"):
     bits: Bits
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the rounded tensor: the input's shape in `bits` bits. Raises InputError for another input."""
         (x,) = self.without_gain([self.one_input(inputs)])
         check_quantiser(self.quantiser, x)
         return Tensor(x.shape, self.bits, x.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Round the input to codes, and the codes back to values."""
         (x,) = inputs
         step = self.quantiser.step(x)
         return self.restore(self.quantiser.codes(x, step), step, trace)

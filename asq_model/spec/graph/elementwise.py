@@ -29,6 +29,7 @@ class Input(Node, frozen=True, kw_only=True, tag="input"):
     table: np.ndarray | None
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format that the network is given. Raises InputError for nodes before it, or a table that does not fit."""
         if inputs:
             raise InputError(f"it has {len(inputs)} inputs; allowed: none")
         if self.table is not None and (self.table.dtype != np.int64 or self.table.shape != (self.shape[0], 256)):
@@ -38,6 +39,7 @@ class Input(Node, frozen=True, kw_only=True, tag="input"):
         return Tensor(self.shape, self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Look bytes up in the table, or pass integers on. Raises InputError for other shapes, types or values."""
         (x,) = inputs
         if x.shape[1:] != self.shape:
             raise InputError(f"input has shape {list(x.shape)}; allowed: [N, {', '.join(map(str, self.shape))}]")
@@ -77,12 +79,14 @@ class Scale(Node, frozen=True, kw_only=True, tag="scale"):
     point: Point
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format after the factors. Raises InputError unless each channel has one factor and one offset."""
         x = self.one_input(inputs)
         check_vector("multipliers", self.multiplier, x.shape[0])
         check_vector("biases", self.bias, x.shape[0])
         return Tensor(x.shape, self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Multiply by the factors, add the offsets, shift, and cut to `bits` bits."""
         (x,) = inputs
         check_room("a value times its factor", largest(x) * largest(self.multiplier) + largest(self.bias))
         y = round_shift(x * by_channel(self.multiplier) + by_channel(self.bias), self.shift)
@@ -103,6 +107,7 @@ class Add(Node, frozen=True, kw_only=True, tag="add"):
     point: Point
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the sum. Raises InputError unless there are two inputs or more, all of one shape."""
         inputs = self.without_gain(inputs)
         if len(inputs) < 2 or not len(inputs) == len(self.signs) == len(self.aligns):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 2 or more, each with a sign and a shift")
@@ -114,6 +119,7 @@ class Add(Node, frozen=True, kw_only=True, tag="add"):
         return Tensor(inputs[0].shape, self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Shift the inputs to one binary point, add them with their signs, and cut the sum to `bits` bits."""
         check_room("a sum", sum(largest(x) << align for x, align in zip(inputs, self.aligns, strict=True)))
         total = sum(sign * (x << align) for x, sign, align in zip(inputs, self.signs, self.aligns, strict=True))
         y = round_shift(np.asarray(total), self.shift)
@@ -127,6 +133,7 @@ class Clip(Node, frozen=True, kw_only=True, tag="clip"):
     high: Int64
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the input, which stays. Raises InputError for bounds that leave none of its values."""
         (x,) = self.without_gain([self.one_input(inputs)])
         if self.low > self.high:
             raise InputError(f"its bounds are {self.low} and {self.high}; allowed: the lower first")
@@ -138,6 +145,7 @@ class Clip(Node, frozen=True, kw_only=True, tag="clip"):
         return x
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Replace values outside the bounds by the nearest bound."""
         return np.clip(inputs[0], self.low, self.high)
 
 
@@ -152,11 +160,13 @@ class LeakyRelu(Node, frozen=True, kw_only=True, tag="leaky_relu"):
     bits: Bits
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The input's format in `bits` bits. Raises InputError unless there is one slope for each channel."""
         x = self.one_input(inputs)
         check_vector("slopes", self.multiplier, x.shape[0])
         return Tensor(x.shape, self.bits, x.point, x.gain)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Multiply negative values by their channel's slope, and cut all to `bits` bits."""
         (x,) = inputs
         check_room("a value times its slope", largest(x) * largest(self.multiplier))
         y = np.where(x >= 0, x, round_shift(x * by_channel(self.multiplier), self.shift))
@@ -178,6 +188,7 @@ class Function(Node, frozen=True, kw_only=True, tag="function"):
     point: Point
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the function's values. Raises InputError for a table of another size."""
         (x,) = self.without_gain([self.one_input(inputs)])
         check_vector("pieces", self.base, 1 << SEGMENT_BITS)
         check_vector("slopes", self.slope, 1 << SEGMENT_BITS)
@@ -186,6 +197,7 @@ class Function(Node, frozen=True, kw_only=True, tag="function"):
         return Tensor(x.shape, self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Look up each value's piece, and add how far the function rises on it."""
         width = self.in_bits - SEGMENT_BITS
         x = trace.cut(self.name, inputs[0], self.in_bits) + (1 << self.in_bits - 1)
         check_room(

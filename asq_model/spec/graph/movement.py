@@ -32,6 +32,7 @@ class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
     dilation: Pair
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format with one value for each window. Raises InputError for a window wholly in the margins."""
         x = self.one_input(inputs)
         channels, rows, columns = x.shape
         above, below, left, right = self.padding
@@ -49,6 +50,7 @@ class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
         return Tensor((channels, rows, columns), x.bits, x.point, x.gain)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Take the largest value of each window."""
         padded = pad(inputs[0], self.padding, np.iinfo(np.int64).min)
         return np.asarray(windows(padded, self.kernel, self.stride, self.dilation).max((4, 5)))
 
@@ -61,6 +63,7 @@ class SumPool(Node, frozen=True, kw_only=True, tag="sum_pool"):
     padding: Margins
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format with one sum for each window; its gain grows by the size of the window."""
         x = self.one_input(inputs)
         channels, rows, columns = x.shape
         above, below, left, right = self.padding
@@ -70,6 +73,7 @@ class SumPool(Node, frozen=True, kw_only=True, tag="sum_pool"):
         return Tensor((channels, rows, columns), x.bits + (count - 1).bit_length(), x.point, x.gain * count)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Add up the values of each window; margins count as zeros."""
         padded = pad(inputs[0], self.padding)
         return np.asarray(windows(padded, self.kernel, self.stride, (1, 1)).sum((4, 5), dtype=np.int64))
 
@@ -82,6 +86,7 @@ class Concatenate(Node, frozen=True, kw_only=True, tag="concatenate"):
     point: Point
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format with all channels. Raises InputError unless there are two inputs or more, of one map size."""
         inputs = self.without_gain(inputs)
         if len(inputs) < 2 or len(inputs) != len(self.shifts):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 2 or more, each with a shift")
@@ -91,6 +96,7 @@ class Concatenate(Node, frozen=True, kw_only=True, tag="concatenate"):
         return Tensor((sum(x.shape[0] for x in inputs), *inputs[0].shape[1:]), self.bits, self.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Shift the inputs to one binary point, and join their channels."""
         aligned = [round_shift(x, shift) for x, shift in zip(inputs, self.shifts, strict=True)]
         return trace.cut(self.name, np.concatenate(aligned, 1), self.bits)
 
@@ -102,12 +108,14 @@ class Reshape(Node, frozen=True, kw_only=True, tag="reshape"):
     shape: tuple[Side, Side, Side]
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format in the new shape. Raises InputError for a shape with another number of values."""
         x = self.one_input(inputs)
         if sorted(self.order) != [0, 1, 2] or prod(self.shape) != prod(x.shape):
             raise InputError(f"it reads {x.shape} in order {self.order} into {self.shape}; allowed: as many values")
         return Tensor(self.shape, x.bits, x.point, x.gain)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Put the axes in order, and read the values into the shape."""
         (x,) = inputs
         return x.transpose(0, *(axis + 1 for axis in self.order)).reshape(len(x), *self.shape)
 
@@ -119,6 +127,7 @@ class Pad(Node, frozen=True, kw_only=True, tag="pad"):
     margins: Margins
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format with the zeros around it. Raises InputError for a side over `LARGEST_SIDE`."""
         x = self.one_input(inputs)
         (before, after), (above, below, left, right) = self.channels, self.margins
         shape = (x.shape[0] + before + after, x.shape[1] + above + below, x.shape[2] + left + right)
@@ -127,6 +136,7 @@ class Pad(Node, frozen=True, kw_only=True, tag="pad"):
         return Tensor(shape, x.bits, x.point, x.gain)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Put zeros around the channels and around each map."""
         return pad(np.pad(inputs[0], ((0, 0), self.channels, (0, 0), (0, 0))), self.margins)
 
 
@@ -140,6 +150,7 @@ class Slice(Node, frozen=True, kw_only=True, tag="slice"):
     steps: tuple[Side, Side, Side]
 
     def output(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The format of the part. Raises InputError for a part that the input does not have, or an empty one."""
         x = self.one_input(inputs)
         sizes = [len(range(size)[cut]) for size, cut in zip(x.shape, self.cuts, strict=True)]
         if min(sizes) < 1 or any(stop > size for stop, size in zip(self.stops, x.shape, strict=True)):
@@ -152,4 +163,5 @@ class Slice(Node, frozen=True, kw_only=True, tag="slice"):
         return tuple(slice(*cut) for cut in zip(self.starts, self.stops, self.steps, strict=True))
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
+        """Take every `steps`-th value from `starts` to before `stops` along each axis."""
         return inputs[0][:, *self.cuts]
