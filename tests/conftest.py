@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_addoption(parser):
     parser.addoption("--exhaustive", action="store_true", help="all of each kind, not one or a few")
+    parser.addoption("--write-digests", action="store_true", help="write tests/hw/emitted_digests.json anew")
     parser.addoption(
         "--triton", action="store_true", help="kernels in Triton's interpreter: pip install 'asq-post[gpu]'"
     )

@@ -7,45 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from few_specs import ONE_OF_EACH
+from few_specs import ONE_OF_EACH, every_spec
 
-from asq_model.spec.array import MAX_STAGES, STAGED_UNITS, ArraySpec
-from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
-from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
-from asq_model.spec.mac import MacSpec
-from asq_model.spec.units import FAMILY_OF_UNIT, UNITS
 from hw.emit import emit
 from sim.runner.verilator import WAIVERS, verilator
 
 # One worker emits them all, and the first run of Yosys, which compiles itself, happens once.
 pytestmark = pytest.mark.xdist_group("accepted")
-
-
-def every_spec():
-    for unit in UNITS:
-        family = FAMILY_OF_UNIT[unit]
-        widest = 4 if unit == "uniform-table" else MAX_BITS[family]
-        for bits in range(MIN_BITS[family], widest + 1):
-            for kind in KINDS if family in EXPONENTIAL else ("",):
-                yield MacSpec(unit, bits, bits, kind)
-            yield MacSpec(unit, bits, 1, signed_activation=True)
-            yield MacSpec(unit, bits, 8 if unit != "uniform-table" else 4, signed_activation=True)
-        if unit != "serial":
-            yield MacSpec(unit, 4, 4, lanes=5)
-        if unit not in ("serial", "post-sorted"):
-            yield ArraySpec(MacSpec(unit, 4, 4, signed_activation=True), 3, 2)
-        if unit in STAGED_UNITS:
-            yield from (ArraySpec(MacSpec(unit, 4, 4), 2, 2, stages) for stages in range(2, MAX_STAGES + 1))
-    yield MacSpec("post", 4, 4, frac=-1)
-    yield MacSpec("post", 4, 8, lanes=2, shared=True)
-    yield MacSpec("post", 4, 4, gated=True)
-    yield ArraySpec(MacSpec("post", 6, 8, "extended", frac=-1), 1, 1)
-    for unit in BLOCKS:
-        for channels, pixels in ((1, 1), (12, 7)):
-            for lanes in (1,) if channels == 1 or unit == "rescale" else (1, 4):
-                for bits, signed in ((1, True), (1, False), (3, False), (8, True)):
-                    yield BlockSpec(unit, channels, pixels, bits, signed, lanes=lanes)
-        yield BlockSpec(unit, 64, 64, precision=12)
 
 
 @pytest.fixture(scope="module", params=["few", pytest.param("every", marks=pytest.mark.exhaustive)])
