@@ -72,10 +72,11 @@ class RunKey(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """A run of a plan and the part of the record that it belongs to."""
+    """A run of a plan and the part of the record that it belongs to. time: of a run that is done several times."""
 
     part: Part
     recipe: Recipe
+    time: int = 1
 
     @property
     def key(self) -> RunKey:
@@ -94,7 +95,8 @@ class PlannedRun(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the run's checkpoint."""
-        return f"{self.part}_{self.recipe.name}_e{self.recipe.epochs}"
+        again = f"_{self.time}" if self.time > 1 else ""
+        return f"{self.part}_{self.recipe.name}_e{self.recipe.epochs}{again}"
 
 
 def read_plan(path: Path) -> list[PlannedRun]:
@@ -120,8 +122,8 @@ def expand(plan: Plan, runs: Runs) -> Iterator[PlannedRun]:
     """Yield every run of a plan's lists: each combination, as often as `times` says."""
     lengths = runs.epochs or (plan.epochs,)
     for number, length, *method in product(runs.seeds, lengths, runs.precisions, runs.weights, runs.activations):
-        for _ in range(runs.times):
-            yield PlannedRun(runs.part, make_recipe(plan, number, length, runs.part == "control", *method))
+        for time in range(1, runs.times + 1):
+            yield PlannedRun(runs.part, make_recipe(plan, number, length, runs.part == "control", *method), time)
 
 
 def make_recipe(

@@ -1,6 +1,7 @@
 """Do the runs of a plan that the record of networks trained out does not have yet, and add each to the record.
 
-A killed run of the program loses the trainings under way; those that ended are in the record.
+A killed run of the program loses the trainings under way; those that ended are in the record. Several processes may add
+to one record, each by a plan of its own.
 """
 
 import os
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from asq_model.common.cifar10_copy import labels_digest
 from asq_model.common.errors import InputError
@@ -20,10 +20,11 @@ from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import training_device
-from asq_model.gpu.side_by_side import Finished, Job, train_side_by_side
+from asq_model.gpu.side_by_side import Job, train_side_by_side
 from asq_model.studies.trained_out.plan import PlannedRun, missing_runs, read_plan
-from asq_model.studies.trained_out.record import TRAINED_OUT, Trained, TrainedOut, network, percent, place
+from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOut, network, percent
 from asq_model.studies.trained_out.sessions import check_images, digest_pixels, keep_run, make_session
+from asq_model.studies.trained_out.shared_record import SharedRecord
 from asq_model.training.checkpoint_file import read_tensors
 
 
@@ -62,35 +63,20 @@ def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
         if study is None:
             study = train_ceiling(plan[0], images, options)
             write_record(options.results, TRAINED_OUT, study)
+            record = SharedRecord(options.results, study["sessions"][0], 0)
             yield f"ceiling: {percent(study['ceiling']):.2f} %"
         else:
             check_images(study, images.dataset)
-            study["sessions"].append(make_session(device, options.commit, 1))
+            record = SharedRecord(options.results, make_session(device, options.commit, 1))
         jobs = [Job(run, run.recipe, start) for run in missing_runs(plan, study)]
         seconds, number = options.seconds - (time.monotonic() - begun), 0
         for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds), 1):
-            study["sessions"][-1]["seconds"] = round(time.monotonic() - begun, 1)
             run = finished.job.what
             what = f"{run.key.part} {run.key.row.precision} {run.key.row.label}, {run.key.epochs} epochs"
-            yield f"{number} of {len(jobs)}: {what}, seed {run.key.seed}: {add_finished(study, finished, options)}"
+            outcome = record.add(finished, options.checkpoints, time.monotonic() - begun)
+            yield f"{number} of {len(jobs)}: {what}, seed {run.key.seed}: {outcome}"
         if number < len(jobs):
             yield f"{len(jobs) - number} runs are left for want of time"
-
-
-def add_finished(study: TrainedOut, finished: Finished[PlannedRun], options: RunOptions) -> str:
-    """Add a run to the record if its training did not diverge; return its accuracy, or why it is not kept."""
-    if not is_finite(finished.training.model):  # the runs behind it are no worse for that
-        return "not kept, since its training diverged: it has values that are not finite"
-    session, ceiling = len(study["sessions"]) - 1, study["ceiling"]["correct"]
-    trained = keep_run(finished, options.checkpoints, session, ceiling)
-    add_run(study, finished.job.what, trained)
-    write_record(options.results, TRAINED_OUT, study)
-    return f"{percent(trained):.2f} %"
-
-
-def is_finite(model: nn.Module) -> bool:
-    """Whether all that a network has learned is finite."""
-    return all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters())
 
 
 def use_fast_kernels(device: torch.device) -> AbstractContextManager[object]:
@@ -141,9 +127,3 @@ def train_ceiling(run: PlannedRun, images: DeviceImages, options: RunOptions) ->
         "step_ms": {},
         "agreement": {},
     }
-
-
-def add_run(study: TrainedOut, run: PlannedRun, trained: Trained) -> None:
-    """Put a run into its part of the record, where its line stands."""
-    assert run.part != "ceiling"
-    study[run.part] = sorted([*study[run.part], trained], key=place)

@@ -33,6 +33,14 @@ def test_no_run_is_planned_twice_but_repeats(path):
     assert len({run.key for run in runs}) == len({run.name for run in runs}) == len(runs)
 
 
+def test_what_one_list_repeats_has_a_checkpoint_each(tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(TEXT[: TEXT.index("\n[[runs]]")] + '\n[[runs]]\npart = "repeats"\nseeds = [0]\ntimes = 3\n')
+    _, *runs = read_plan(plan)
+    assert len({run.key for run in runs}) == 1 and len({run.name for run in runs}) == 3
+    assert [run.time for run in missing_runs(runs, STUDY)] == [3]  # the record has two
+
+
 def test_what_is_missing_is_what_the_record_lacks():
     plan = read_plan(PLAN)
     before = missing_runs(plan, STUDY)

@@ -111,6 +111,22 @@ def test_only_what_is_missing_is_done(trained, tmp_path):
     assert list(run_plan(more, replace(options, results=results))) == [] and results.read_bytes() == before
 
 
+def test_two_processes_add_to_one_record(trained, tmp_path):
+    _, options, _ = trained
+    more, results = tmp_path / "more.toml", tmp_path / "record.json"
+    more.write_text(PLAN + ONE_MORE, encoding="utf-8")
+    results.write_bytes(options.results.read_bytes())
+    options = replace(options, results=results, side_by_side=1)
+    one = run_plan(more, replace(options, commit="one"))
+    assert next(one).startswith("1 of 2: repeats ")
+    (line,) = run_plan(more, replace(options, commit="another"))
+    assert line.startswith("1 of 1: control ")
+    assert [line.split(": ")[-1] for line in one] == ["not kept, since another process has added it to the record"]
+    study = read_record(results, TRAINED_OUT)
+    assert [session["commit"] for session in study["sessions"]] == ["abc", "one", "another"]
+    assert [run["session"] for run in (*study["repeats"], *study["control"])] == [1, 2]
+
+
 def test_a_run_that_diverged_is_not_kept_and_others_go_on(trained, tmp_path, monkeypatch):
     _, options, _ = trained
     two, results = tmp_path / "two.toml", tmp_path / "record.json"
