@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from asq_model.common.errors import InputError, OtherFormat
-from asq_model.common.files import fingerprint, parsed_json, read_bytes, write_json
+from asq_model.common.files import fingerprint, locked, parsed_json, read_bytes, write_json
 
 T = TypeVar("T")
 LARGEST = 1 << 53  # the largest integer that every reader of JSON takes exactly
@@ -120,13 +120,20 @@ def remembered(
 ) -> T:
     """What was made from these inputs and kept at `path`, or made now by `make` and then kept there.
 
-    It is made where nothing is kept, or where what is kept is no longer whole.
+    It is made where nothing is kept, or where what is kept is no longer whole; of several processes that need it, one
+    makes it, and the others wait.
     still_whole: whether what lies beside the record is as it was when the record was written.
     """
-    value = kept(path, schema, inputs)
-    if value is None or not still_whole(value):
-        value = make()
-        write_record(path, schema, value, inputs)
+
+    def find() -> T | None:
+        value = kept(path, schema, inputs)
+        return value if value is not None and still_whole(value) else None
+
+    if (value := find()) is None:
+        with locked(path.with_name(f"{path.name}.lock")):
+            if (value := find()) is None:  # no other process has made it meanwhile
+                value = make()
+                write_record(path, schema, value, inputs)
     return value
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json, reported_os_errors, source_paths
+from asq_model.common.files import fingerprint, locked, read_json, reported_os_errors, source_paths
 from asq_model.common.records import Positive, Schema, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
@@ -90,15 +90,16 @@ def measure_placings(device: Device, seeds: int, folder: Path, inputs: str, prep
     """Place with the seeds 1 … `seeds`; return the MHz of each placing that ends.
 
     inputs: the hash by which each is kept. prepare: writes the netlist to `folder`/unit.json, and is called if a
-    placing is missing.
+    placing is missing. Of several processes one places at a time.
     """
-    kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
     wanted = [str(seed) for seed in range(1, seeds + 1)]
-    if missing := [seed for seed in wanted if seed not in kept_rates]:
-        prepare()
-    for seed in missing:
-        kept_rates[seed] = place_once(device, int(seed), folder)
-        write_record(folder / "clock.json", RATES, kept_rates, inputs)
+    with locked(folder / "clock.lock"):
+        kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
+        if missing := [seed for seed in wanted if seed not in kept_rates]:
+            prepare()
+        for seed in missing:
+            kept_rates[seed] = place_once(device, int(seed), folder)
+            write_record(folder / "clock.json", RATES, kept_rates, inputs)
     return [rate for seed in wanted if (rate := kept_rates[seed])]
 
 

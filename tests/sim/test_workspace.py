@@ -2,6 +2,9 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
 
 import pytest
 
@@ -64,3 +67,20 @@ def test_what_is_made_from_the_same_inputs_is_made_once(tmp_path):
     assert remembered(path, KIND, "b", make, lambda value: value != 2) == 3
     path.write_text("")
     assert remembered(path, KIND, "b", make) == 4
+
+
+def test_of_two_that_need_the_same_at_once_one_makes_it(tmp_path):
+    begun, made = Barrier(2, timeout=60), []
+
+    def make() -> int:
+        made.append(1)
+        sleep(0.05)  # time for the other one to ask
+        return 7
+
+    def need(_: int) -> int:
+        begun.wait()
+        return remembered(tmp_path / "number.json", KIND, "a", make)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(need, range(2))) == [7, 7]
+    assert made == [1]
