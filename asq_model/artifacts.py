@@ -15,7 +15,7 @@ import click
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, OtherFormat, shown
 from asq_model.common.progress import progress_bar
-from asq_model.config.fingerprints import export_fingerprint, network_fingerprint, recipe_fingerprint
+from asq_model.config.fingerprints import fingerprint_export, fingerprint_network, fingerprint_recipe
 from asq_model.config.recipe import Recipe
 from asq_model.spec.golden_vectors import GRAPH_FILE, MANIFEST, check_files, read_manifest
 from asq_model.spec.graph.file import read_graph
@@ -31,7 +31,7 @@ def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path |
     out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
     if out.exists() and not force:
         digest = read_tensors(start)[1] if start is not None else ""
-        if read_for_retraining(out).get("fingerprint") == recipe_fingerprint(recipe, digest):
+        if read_for_retraining(out).get("fingerprint") == fingerprint_recipe(recipe, digest):
             click.echo(f"{out} is up to date", err=True)
             return out
     from asq_model.training.train import RunOptions, train
@@ -69,7 +69,7 @@ def export_if_needed(checkpoint: Path, out: Path | None, data_folder: Path | Non
             pass  # of another version: made again
         except InputError as error:
             raise InputError(f"{error}; delete {out} or give --force to export again") from error
-        if known == export_fingerprint(config["digest"]):
+        if known == fingerprint_export(config["digest"]):
             click.echo(f"{out} is up to date", err=True)
             return out
     click.echo(f"exporting golden vectors of {checkpoint} to {out}", err=True)
@@ -85,7 +85,7 @@ def write_network_if_needed(
     """Write a checkpoint's graph and test images unless they are up to date; return their folder."""
     _, config = read_quantised(checkpoint)
     out = out or GRAPHS / checkpoint.stem
-    wanted = network_fingerprint(config["digest"], images, bits)
+    wanted = fingerprint_network(config["digest"], images, bits)
     if (out / GRAPH_FILE).exists() and not force:
         try:
             if network_is_there(out, wanted):

@@ -47,20 +47,20 @@ def process_group(device: torch.device) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def global_sum(x: Tensor) -> Tensor:
-    """The sum over all processes, with gradients: each process's loss reaches every process's x."""
+def sum_globally(x: Tensor) -> Tensor:
+    """Sum over all processes, with gradients: each process's loss reaches every process's x."""
     return all_reduce(x) if world_size() > 1 else x
 
 
 @torch.no_grad()
-def global_mean(x: Tensor) -> Tensor:
-    """The mean over all elements of the whole batch, whose parts are of equal size."""
-    return global_sum(x.mean()) / world_size()
+def average_globally(x: Tensor) -> Tensor:
+    """Take the mean over all elements of the whole batch, whose parts are of equal size."""
+    return sum_globally(x.mean()) / world_size()
 
 
 @torch.no_grad()
-def global_extremes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The smallest and the largest element of the whole batch."""
+def find_global_extremes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the smallest and the largest element of the whole batch."""
     extremes = torch.stack([-x.min(), x.max()])
     if world_size() > 1:
         distributed.all_reduce(extremes, distributed.ReduceOp.MAX)
@@ -75,9 +75,9 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         wide = x.float() if x.dtype != torch.float64 else x
         count = wide.numel() // wide.shape[1] * world_size()
-        mean = global_sum(wide.sum((0, 2, 3))) / count
+        mean = sum_globally(wide.sum((0, 2, 3))) / count
         centred = wide - mean.view(1, -1, 1, 1)
-        variance = global_sum((centred**2).sum((0, 2, 3))) / count
+        variance = sum_globally((centred**2).sum((0, 2, 3))) / count
         with torch.no_grad():
             assert self.num_batches_tracked is not None and self.momentum is not None
             assert self.running_mean is not None and self.running_var is not None

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asq_model.common.errors import InputError, check_choice
-from asq_model.config.layer_config import LayerConfig, layer_config
+from asq_model.config.layer_config import LayerConfig, parse_layer_config
 from asq_model.config.recipe import Recipe
 from asq_model.spec.asq_blocks import BLOCKS
-from asq_model.spec.golden_units import layer_units
+from asq_model.spec.golden_units import list_units
 from asq_model.spec.mac import MacSpec
 
 
@@ -31,7 +31,7 @@ def check_golden_choice(layers: Mapping[str, LayerConfig], unit: str | None, lay
 
 def units_of(config: LayerConfig) -> list[MacSpec]:
     """The units that a layer's golden vectors are for; the name of a module of such a unit begins with the unit's."""
-    return layer_units(config.level_set, config.activation_bits, config.signed, "symmetric", MacSpec().depth)
+    return list_units(config.level_set, config.activation_bits, config.signed, "symmetric", MacSpec().depth)
 
 
 def layers_of_recipe(recipe: Recipe) -> dict[str, LayerConfig]:
@@ -47,4 +47,4 @@ def layers_of_checkpoint(checkpoint: Path) -> dict[str, LayerConfig]:
     """The quantised layers of a checkpoint's network. Raises InputError for a file that is no such network's."""
     from asq_model.training.trained_network import read_trained
 
-    return {name: layer_config(stored) for name, stored in read_trained(checkpoint)[1]["layers"].items()}
+    return {name: parse_layer_config(stored) for name, stored in read_trained(checkpoint)[1]["layers"].items()}

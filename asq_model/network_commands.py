@@ -7,7 +7,7 @@ import click
 
 from asq_model.artifacts import GOLDEN, write_network_if_needed
 from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, OUTPUT_FOLDER, PATH, Integer, switch
-from asq_model.common.terminal import text_of_markdown
+from asq_model.common.terminal import convert_markdown
 from asq_model.studies.network_options import DATA, INTEGER_BITS, read_or_train
 from asq_model.training.checkpoint_file import read_checkpoint
 
@@ -88,7 +88,7 @@ def import_network(file: Path, inputs: Path | None, out: Path | None) -> None:
     from asq_model.export.golden_layers import file_stem
 
     out = out or GOLDEN / file_stem(file.stem)
-    click.echo(text_of_markdown(import_and_compare(file, inputs, out)), err=True)
+    click.echo(convert_markdown(import_and_compare(file, inputs, out)), err=True)
     click.echo(out)
 
 

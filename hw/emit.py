@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from amaranth.lib import wiring
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_bytes, read_json, source_paths, write_json, write_text
+from asq_model.common.files import fingerprint, list_sources, read_bytes, read_json, write_json, write_text
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Spec = MacSpec | ArraySpec | BlockSpec
 COUNTER_HEADER = "cycle_counter: watches a stream's handshakes; ports: cycle_counter.json"
-SOURCES = source_paths("hw", "asq_model/spec")
+SOURCES = list_sources("hw", "asq_model/spec")
 TRIGGER = re.compile(r"^  reg (\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ) = 0;$", re.MULTILINE)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from msgspec.structs import asdict
 
-from asq_model.common.files import atomic_write, write_text
+from asq_model.common.files import write_atomically, write_text
 from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
 from hw.engine.choose_products import ProductOptions
@@ -91,7 +91,7 @@ def write_flash(bitstream: Path, compiled: Compiled) -> Path:
     words = load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS])
     path = bitstream.with_name("flash.bin")
     whole = bitstream.read_bytes().ljust(PLACE, b"\xff") + words.tobytes()
-    atomic_write(path, lambda temporary: temporary.write_bytes(whole))
+    write_atomically(path, lambda temporary: temporary.write_bytes(whole))
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from asq_model.common.errors import InputError
-from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Integer, given_options, refuse_unused
+from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Integer, list_given_options, refuse_unused
 from asq_model.common.progress import progress_bar
 from sim.explore.design_rows import ASIC
 from sim.explore.measure_design import Task
@@ -74,7 +74,7 @@ def measure_all(tasks: list[Task], how: Measuring, known_only: bool = False) -> 
 
 def refuse_options(why: str, *names: str) -> None:
     """Raises InputError if the user gave one of these options, which `why` makes useless."""
-    given = given_options(click.get_current_context())
+    given = list_given_options(click.get_current_context())
     refuse_unused({name: value for name, value in given.items() if name in names}, why)
 
 

@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.option_types import OUTPUT_FOLDER, PATH, Integer, Real, switch
 from asq_model.common.records import read_record, write_record
-from asq_model.common.terminal import paragraph, text_of_markdown
+from asq_model.common.terminal import convert_markdown, wrap_paragraph
 from asq_model.spec.array import MAX_SIDE
 from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
@@ -66,9 +66,9 @@ def synth(
     for width, form in members:
         for target in wanted_targets:
             click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits, {names[target]}:\n")
-            click.echo(text_of_markdown(table(swept_rows, width, form, columns_for(target))) + "\n")
+            click.echo(convert_markdown(table(swept_rows, width, form, columns_for(target))) + "\n")
     for line in dsp_lines(swept_rows):
-        click.echo(paragraph(line))
+        click.echo(wrap_paragraph(line))
 
 
 def csv_text(rows: list[DesignRow]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from asq_model.common.files import fingerprint
-from asq_model.common.terminal import text_table
+from asq_model.common.terminal import format_text_table
 from asq_model.spec.golden_vectors import GRAPH_FILE
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
 from hw.engine.choose_products import ProductOptions
@@ -60,9 +60,9 @@ def summary(run: NetworkRun) -> str:
     right = f"{run.engine_right} of {run.images} right in RTL, {run.graph_right} in the graph"
     return "\n".join(
         [
-            text_table(titles, lines, "lrrrr"),
+            format_text_table(titles, lines, "lrrrr"),
             "",
-            text_table(["memory", "rows in use", "rows"], memories, "lrr"),
+            format_text_table(["memory", "rows in use", "rows"], memories, "lrr"),
             "",
             f"{run.period / run.under_way:,.1f} cycles an image, predicted and simulated, with {run.under_way} images"
             f" under way;",

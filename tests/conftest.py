@@ -15,7 +15,7 @@ from few_golden import write_few
 from hypothesis import settings
 
 from asq_model.common import command_line
-from asq_model.common.files import locked
+from asq_model.common.files import hold_lock
 
 ROOT = Path(__file__).parents[1]
 
@@ -161,7 +161,7 @@ def made_once(tmp_path_factory, worker_id):
     folder = (base if worker_id == "master" else base.parent) / "made"
 
     def made(name, make):
-        with locked(folder / f"{name}.lock"):
+        with hold_lock(folder / f"{name}.lock"):
             if not (whole := folder / f"{name}.whole").exists():
                 shutil.rmtree(folder / name, ignore_errors=True)
                 make(folder / name)

@@ -5,7 +5,7 @@ import json
 from conftest import ROOT
 
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
-from asq_model.common.zoo import NETWORKS, zoo_names, zoo_networks
+from asq_model.common.zoo import NETWORKS, list_zoo_names, read_zoo
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.step_sizes_page import STEPS
 from asq_model.studies.trained_out.record import TRAINED_OUT
@@ -146,7 +146,7 @@ VALUES = {
     PARITY: published("parity"),
     TRAINED_OUT: published("trained-out", whole="sessions"),
     STEPS: published("steps"),
-    NETWORKS: {name: zoo_networks()[name] for name in zoo_names()[:2]},
+    NETWORKS: {name: read_zoo()[name] for name in list_zoo_names()[:2]},
     UNROLLED: published("unrolled"),
     ASQ: published("asq"),
 }

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.cli import cli
-from asq_model.common.cifar10_copy import COPIES, labels_digest, yardsticks
+from asq_model.common.cifar10_copy import COPIES, digest_labels, find_yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.studies import logged_runs_page
@@ -89,9 +89,9 @@ def test_the_pages_are_written_anew(command, refused, tmp_path):
 
 def test_a_yardstick_is_for_the_copy_that_it_was_measured_on():
     (copy,) = COPIES
-    (said,) = yardsticks([copy, None, copy, labels_digest([1, 2, 3])])
+    (said,) = find_yardsticks([copy, None, copy, digest_labels([1, 2, 3])])
     assert "quality 75, 4:2:0 chroma" in said and "75.48 %" in said and "87.2 %" in said and "81.03 %" in said
-    assert yardsticks([labels_digest([1, 2, 3])]) == []
+    assert find_yardsticks([digest_labels([1, 2, 3])]) == []
 
 
 @pytest.mark.parametrize(

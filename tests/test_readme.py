@@ -20,7 +20,7 @@ from printed_samples import (
 )
 
 from asq_model.common.errors import InputError
-from asq_model.common.measured_blocks import block, write_block
+from asq_model.common.measured_blocks import mark_block, write_block
 from asq_model.common.records import read_record
 from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_manifest
@@ -82,11 +82,11 @@ def test_readme_is_short_enough_to_be_read():
 
 def test_what_readme_says_was_found_comes_from_the_rows():
     rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT).rows
-    assert block(BLOCK, findings(rows)) in README
+    assert mark_block(BLOCK, findings(rows)) in README
     studies = (read_record(ROOT / "docs" / "results" / name, TRAINED_OUT) for name in RECORDS)
-    assert block(trained_out_findings.BLOCK, trained_out_findings.findings(*studies)) in README
+    assert mark_block(trained_out_findings.BLOCK, trained_out_findings.findings(*studies)) in README
     engines = read_record(ROOT / "docs" / "results" / "engines.json", ENGINES)
-    assert block(engines_findings.BLOCK, engines_findings.findings(engines)) in README
+    assert mark_block(engines_findings.BLOCK, engines_findings.findings(engines)) in README
     fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]
     assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
     assert findings([]) == "POST's products a second and LUT beside uniform's: not measured.\n"
@@ -236,8 +236,8 @@ def test_the_files_it_names_exist():
 
 def test_a_block_is_replaced_and_a_page_without_it_refused(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("before\n" + block("a", "old\n") + "\n" + block("b", "kept\n") + "\n")
+    page.write_text("before\n" + mark_block("a", "old\n") + "\n" + mark_block("b", "kept\n") + "\n")
     write_block(page, "a", "new\n")
-    assert page.read_text() == "before\n" + block("a", "new\n") + "\n" + block("b", "kept\n") + "\n"
+    assert page.read_text() == "before\n" + mark_block("a", "new\n") + "\n" + mark_block("b", "kept\n") + "\n"
     with pytest.raises(InputError, match="has no lines <!-- measured: c"):
         write_block(page, "c", "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from asq_model.common.zoo import zoo_networks
+from asq_model.common.zoo import read_zoo
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_the_wheel_writes_verilog(asq_post, installed, tmp_path):
 def test_the_wheel_brings_the_zoo(asq_post, tmp_path):
     assert "resnet8_post4_a4 " in asq_post("zoo", "list").stdout
     copy = asq_post("zoo", "get", "resnet8_post4_a4").stdout.strip()
-    assert (tmp_path / copy).stat().st_size == zoo_networks()["resnet8_post4_a4"]["bytes"]
+    assert (tmp_path / copy).stat().st_size == read_zoo()["resnet8_post4_a4"]["bytes"]
 
 
 @pytest.mark.exhaustive

@@ -19,11 +19,11 @@ COPIES = {
 }
 
 
-def labels_digest(labels: np.ndarray) -> str:
-    """SHA-256 of a whole test set's labels, in order."""
+def digest_labels(labels: np.ndarray) -> str:
+    """Return the SHA-256 of a whole test set's labels, in order."""
     return hashlib.sha256(np.asarray(labels).astype("<i4").tobytes()).hexdigest()
 
 
-def yardsticks(digests: Iterable[str | None]) -> list[str]:
-    """The note on each copy that is among these test sets, once; none for other data."""
+def find_yardsticks(digests: Iterable[str | None]) -> list[str]:
+    """Find the note on each copy that is among these test sets, once; none for other data."""
     return [COPIES[digest] for digest in dict.fromkeys(digests) if digest in COPIES]

@@ -29,7 +29,7 @@ def reported_os_errors(what: str, path: Path) -> Iterator[None]:
         raise InputError(f"cannot {what} {path}: {error.strerror or error}") from error
 
 
-def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path beside `path`, then rename: a killed run leaves the old file whole.
 
     Raises InputError where no file can be, and for a device or a pipe, which a file would take the place of.
@@ -52,7 +52,7 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file: of several processes that do the same work, one does it, the others wait."""
     with reported_os_errors("lock", path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,16 +64,16 @@ def locked(path: Path) -> Iterator[None]:
 
 def write_bytes(path: Path, contents: bytes) -> None:
     """Write a file, all or nothing."""
-    atomic_write(path, lambda temporary: temporary.write_bytes(contents))
+    write_atomically(path, lambda temporary: temporary.write_bytes(contents))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file as UTF-8, all or nothing."""
-    atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def canonical_json(value: object) -> str:
-    """The one JSON text of a value: what is hashed and what is compared."""
+def format_canonical_json(value: object) -> str:
+    """Format the one JSON text of a value: what is hashed and what is compared."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -117,8 +117,8 @@ def read_text(path: Path, what: str, megabytes: int = JSON_MB) -> str:
     return read_bytes(path, what, megabytes).decode("utf-8", errors="replace")
 
 
-def parsed_json(contents: bytes | str, what: str) -> object:
-    """What a JSON text says. InputError, beginning with `what`, for what is not JSON, no finite number or too deep."""
+def parse_json(contents: bytes | str, what: str) -> object:
+    """Parse a JSON text. InputError, beginning with `what`, for what is not JSON, no finite number or too deep."""
     import msgspec  # its JSON is strict: no NaN, nothing out of range, and no stack is overrun
 
     try:
@@ -145,25 +145,25 @@ def read_json(path: Path, what: str, megabytes: int = JSON_MB) -> dict[str, Any]
 
     Raises InputError for a file that is missing, too large, no regular file or not JSON.
     """
-    value = parsed_json(read_bytes(path, what, megabytes), f"{what} {path}")
+    value = parse_json(read_bytes(path, what, megabytes), f"{what} {path}")
     if not isinstance(value, dict):
         raise InputError(f"{what} {path} holds {type(value).__name__}, not an object")
     return value
 
 
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's contents. Raises InputError for one that cannot be read."""
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's contents. Raises InputError for one that cannot be read."""
     check_file(path, "file")
     with reported_os_errors("read", path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(parameters: object, sources: Iterable[Path] = ()) -> str:
-    """One SHA-256 over parameters (anything JSON holds) and the contents of files, and of all files in folders.
+    """Hash parameters (anything JSON holds) and the contents of files, and of all files in folders, into one SHA-256.
 
     A step stores it with its output and is not run again while it is unchanged.
     """
-    digest = hashlib.sha256(canonical_json(parameters).encode())
+    digest = hashlib.sha256(format_canonical_json(parameters).encode())
     for source in sources:
         for path in sorted(filter(is_source, source.rglob("*"))) if source.is_dir() else [source]:
             digest.update(f"\0{path.relative_to(source.parent).as_posix()}\0".encode())
@@ -176,6 +176,6 @@ def is_source(path: Path) -> bool:
     return path.is_file() and path.suffix != ".pyc"
 
 
-def source_paths(*names: str) -> list[Path]:
-    """Files and folders of this program, by their paths from `PACKAGES`."""
+def list_sources(*names: str) -> list[Path]:
+    """List files and folders of this program, given by their paths from `PACKAGES`."""
     return [PACKAGES / name for name in names]

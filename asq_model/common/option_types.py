@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import kind_of
-from asq_model.common.zoo import zoo_checkpoint
+from asq_model.common.zoo import find_zoo_checkpoint
 
 MAX_INTEGER = (1 << 31) - 1
 MOST_PROCESSES = 256
@@ -167,7 +167,7 @@ class CheckpointPath(FilePath):
         path = super().convert(value, param, ctx)
         if path.suffix or len(path.parts) != 1 or path.exists():
             return path
-        return zoo_checkpoint(path.name, name_of(param), "file and no ")
+        return find_zoo_checkpoint(path.name, name_of(param), "file and no ")
 
 
 class PagePath(OutputFile):
@@ -199,8 +199,8 @@ def refuse_unused(given: dict[str, object], why: str, needed: str = "") -> None:
             raise InputError(f"{name} is {shown(value)}, but {reason}", name)
 
 
-def given_options(context: click.Context) -> dict[str, object]:
-    """What the user gave of a command's options, by the names that errors use."""
+def list_given_options(context: click.Context) -> dict[str, object]:
+    """List what the user gave of a command's options, by the names that errors use."""
     return {
         name_of(param): context.params[param.name]
         for param in context.command.params

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from asq_model.common.errors import InputError, OtherFormat
-from asq_model.common.files import fingerprint, locked, parsed_json, read_bytes, write_json
+from asq_model.common.files import fingerprint, hold_lock, parse_json, read_bytes, write_json
 
 T = TypeVar("T")
 LARGEST = 1 << 53  # the largest integer that every reader of JSON takes exactly
@@ -92,7 +92,7 @@ def read_record(path: Path, schema: Schema[T], inputs: str | None = None) -> T:
     another version.
     """
     try:
-        stored = parsed_json(read_bytes(path, schema.title, schema.megabytes), f"{schema.title} {path}")
+        stored = parse_json(read_bytes(path, schema.title, schema.megabytes), f"{schema.title} {path}")
     except InputError as error:
         raise InputError(f"{error}; {schema.remedy}") from error
     try:
@@ -130,7 +130,7 @@ def remembered(
         return value if value is not None and still_whole(value) else None
 
     if (value := find()) is None:
-        with locked(path.with_name(f"{path.name}.lock")):
+        with hold_lock(path.with_name(f"{path.name}.lock")):
             if (value := find()) is None:  # no other process has made it meanwhile
                 value = make()
                 write_record(path, schema, value, inputs)

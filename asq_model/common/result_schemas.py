@@ -21,7 +21,7 @@ class ArithmeticRow(TypedDict):
     `product_rounding.measure_error` has it; null for torch's own, which are those of floats.
 
     product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
-    own. data: the whole test set's labels by `cifar10_copy.labels_digest`.
+    own. data: the whole test set's labels by `cifar10_copy.digest_labels`.
     """
 
     network: Word
@@ -134,7 +134,7 @@ class FailedRun(RunTask):
 class StudyResults(TypedDict):
     """What `python -m asq_model reproduce` measured of a table of the paper.
 
-    data: the test set's labels by `cifar10_copy.labels_digest`.
+    data: the test set's labels by `cifar10_copy.digest_labels`.
     """
 
     table: Annotated[int, Meta(ge=2, le=4)]

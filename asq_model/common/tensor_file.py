@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asq_model.common.errors import InputError, OtherFormat
-from asq_model.common.files import canonical_json, check_file, parsed_json, write_bytes
+from asq_model.common.files import check_file, format_canonical_json, parse_json, write_bytes
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class TensorFile:
         from safetensors.numpy import save
 
         config = {"format": self.format} | config
-        config["digest"] = digest(tensors, config)
-        write_bytes(path, save(tensors, {"config": canonical_json(config)}))
+        config["digest"] = digest_contents(tensors, config)
+        write_bytes(path, save(tensors, {"config": format_canonical_json(config)}))
         return str(config["digest"])
 
     def read(self, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -60,7 +60,7 @@ class TensorFile:
             raise InputError(
                 f"{self.title} {path} is damaged or not a safetensors file of numpy's types: {reason}"
             ) from error
-        return tensors, parsed_json(metadata.get("config", "null"), f"the configuration in {self.title} {path}")
+        return tensors, parse_json(metadata.get("config", "null"), f"the configuration in {self.title} {path}")
 
     def check_contents(
         self, path: Path, tensors: dict[str, np.ndarray], config: object
@@ -72,16 +72,16 @@ class TensorFile:
             stored_format = repr(config.get("format"))[:40]
             raise OtherFormat(f"{self.title} {path} has format {stored_format}; this program reads {self.format}")
         stored = config["digest"]
-        if stored != digest(tensors, {key: value for key, value in config.items() if key != "digest"}):
+        if stored != digest_contents(tensors, {key: value for key, value in config.items() if key != "digest"}):
             raise InputError(f"{self.title} {path} was changed since it was written: its digest does not match")
         return tensors, config
 
 
-def digest(tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
-    """The SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
-    total = hashlib.sha256(canonical_json(config).encode())
+def digest_contents(tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+    """Return the SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
+    total = hashlib.sha256(format_canonical_json(config).encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
-        total.update(canonical_json([name, tensor.dtype.str, list(np.shape(tensors[name]))]).encode())
+        total.update(format_canonical_json([name, tensor.dtype.str, list(np.shape(tensors[name]))]).encode())
         total.update(tensor.tobytes())
     return total.hexdigest()

@@ -32,22 +32,22 @@ NETWORKS: Schema[dict[str, ZooNetwork]] = Schema(
 RECORD = ZOO / "networks.json"
 
 
-def zoo_networks() -> dict[str, ZooNetwork]:
-    """Every network by its name. Raises InputError for a damaged record."""
+def read_zoo() -> dict[str, ZooNetwork]:
+    """Read every network's record, by its name. Raises InputError for a damaged record."""
     return read_record(RECORD, NETWORKS)
 
 
-def zoo_names() -> list[str]:
-    """The names of the networks, by their files."""
+def list_zoo_names() -> list[str]:
+    """List the names of the networks, by their files."""
     return sorted(path.stem for path in ZOO.glob(f"*{SUFFIX}"))
 
 
-def zoo_checkpoint(name: str, option: str, or_else: str = "") -> Path:
-    """The checkpoint of a network. Raises InputError with the nearest name for none.
+def find_zoo_checkpoint(name: str, option: str, or_else: str = "") -> Path:
+    """Find the checkpoint of a network. Raises InputError with the nearest name for none.
 
     option: what gave the name; or_else: what else it could have been, for the error.
     """
-    names = zoo_names()
+    names = list_zoo_names()
     if name in names:
         return ZOO / f"{name}{SUFFIX}"
     nearest = get_close_matches(name, names, 1, 0)

@@ -145,20 +145,20 @@ class QuantConfig:
                 raise InputError(f"{name} is {shown(layer)}; allowed: {allowed}")
 
 
-def layer_config(record: object) -> LayerConfig:
-    """The configuration that a checkpoint stores as a dictionary. Raises InputError for anything else."""
+def parse_layer_config(record: object) -> LayerConfig:
+    """Make the configuration of the dictionary that a checkpoint stores. Raises InputError for anything else."""
     known = {field.name: field.type for field in fields(LayerConfig)}
     if not isinstance(record, dict) or not record.keys() <= known.keys():
         raise InputError(f"layer configuration {record!r} has unknown fields; allowed: {', '.join(known)}")
     return LayerConfig(**record)
 
 
-def differences(one: LayerConfig, other: LayerConfig) -> str:
-    """The fields in which two configurations differ, with both values, for a message."""
+def describe_differences(one: LayerConfig, other: LayerConfig) -> str:
+    """Say in which fields two configurations differ, with both values, for a message."""
     pairs = ((field.name, getattr(one, field.name), getattr(other, field.name)) for field in fields(LayerConfig))
     return ", ".join(f"{name} is {mine!r} here and {theirs!r} there" for name, mine, theirs in pairs if mine != theirs)
 
 
-def record(config: LayerConfig) -> dict[str, Any]:
-    """A configuration as the dictionary that JSON holds."""
+def make_record(config: LayerConfig) -> dict[str, Any]:
+    """Make the dictionary that JSON holds of a configuration."""
     return asdict(config)

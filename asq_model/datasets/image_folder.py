@@ -100,14 +100,14 @@ class _Images(torch.utils.data.Dataset[tuple[Tensor, Tensor] | InputError]):
         if self.seed is None:
             image = crop_centre(image, crop)
         else:
-            image = random_resized_crop(image, crop, random.Random(f"{self.seed} {index}"))
+            image = crop_at_random(image, crop, random.Random(f"{self.seed} {index}"))
         pixels = torch.from_numpy(np.array(image, np.float32)).permute(2, 0, 1) / 255
         mean, deviation = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, DEVIATION))
         return (pixels - mean) / deviation, self.split.labels[index]
 
 
 def stack_items(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor, Tensor] | InputError:
-    """A batch of items, or the first error among them."""
+    """Make a batch of items, or return the first error among them."""
     images, labels = [], []
     for item in items:
         if isinstance(item, InputError):
@@ -118,7 +118,7 @@ def stack_items(items: list[tuple[Tensor, Tensor] | InputError]) -> tuple[Tensor
 
 
 def crop_centre(image: Image.Image, crop: int) -> Image.Image:
-    """An image resized to a short side of 256/224 of the crop, and its centre cut out."""
+    """Resize an image to a short side of 256/224 of the crop, and cut out its centre."""
     short = crop * SHORT_SIDE / CROP
     scale = short / min(image.size)
     edge = crop / scale
@@ -126,8 +126,8 @@ def crop_centre(image: Image.Image, crop: int) -> Image.Image:
     return image.resize((crop, crop), Image.Resampling.BILINEAR, (left, top, left + edge, top + edge))
 
 
-def random_resized_crop(image: Image.Image, crop: int, chance: random.Random) -> Image.Image:
-    """A random part of an image, resized: 8 to 100 % of the area, sides 3:4 to 4:3, mirrored with probability ½."""
+def crop_at_random(image: Image.Image, crop: int, chance: random.Random) -> Image.Image:
+    """Cut out a random part of an image: 8 to 100 % of the area, sides 3:4 to 4:3; resize it, mirror half of them."""
     width, height = image.size
     for _ in range(10):
         area = width * height * chance.uniform(0.08, 1.0)
@@ -159,8 +159,8 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
     return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
 
-def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder in the order of their names, hidden ones left out."""
+def list_visible_entries(folder: Path) -> list[os.DirEntry[str]]:
+    """List the entries of a folder in the order of their names, hidden ones left out."""
     with reported_os_errors("read", folder), os.scandir(folder) as entries:
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
 
@@ -174,7 +174,7 @@ def class_names(folder: Path) -> list[str]:
     """The names of a split's class folders. Raises InputError where there is none, or an image lies beside them."""
     if not folder.is_dir():
         raise InputError(f"image folder {folder} does not exist; wanted: train/<class>/ and val/<class>/ with images")
-    entries = visible_entries(folder)
+    entries = list_visible_entries(folder)
     names = [entry.name for entry in entries if entry.is_dir()]
     if not names:
         raise InputError(f"image folder {folder} has no class folders")
@@ -189,7 +189,7 @@ def find_images(folder: Path, classes: list[str], crop: int, workers: int) -> Fo
     names, labels = [], []
     allowed = f"allowed: {', '.join(sorted(SUFFIXES))}"
     for label, name in enumerate(classes):
-        entries = visible_entries(folder / name)
+        entries = list_visible_entries(folder / name)
         for entry in entries:
             if not is_image(entry.name) or entry.is_dir():
                 raise InputError(f"{entry.path} in a class folder is no image; {allowed}")

@@ -12,7 +12,7 @@ from asq_model.common.files import check_file
 from asq_model.exchange.import_network import import_qonnx
 from asq_model.export.golden_layers import export_network, file_stem
 from asq_model.export.integer_graph import make_graph
-from asq_model.export.node_differences import node_differences
+from asq_model.export.node_differences import measure_node_differences
 from asq_model.export.translator import full_shape
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.quantised import Quantised
@@ -23,8 +23,8 @@ RANDOM_INPUTS, SEED = 256, 7
 NO_LABELS = "The inputs have no labels: an image counts as right where its class is torch's."
 
 
-def first_range(network: fx.GraphModule) -> tuple[float, float]:
-    """The range of values that the quantisers right behind the network's input can give; −1 to 1 without one."""
+def find_first_range(network: fx.GraphModule) -> tuple[float, float]:
+    """Find the range that the quantisers right behind the network's input can give; −1 to 1 without one."""
     given = next(iter(network.graph.nodes))
     ends: list[float] = []
     for node in given.users:
@@ -35,21 +35,21 @@ def first_range(network: fx.GraphModule) -> tuple[float, float]:
     return (min(ends), max(ends)) if ends else (-1.0, 1.0)
 
 
-def random_inputs(network: fx.GraphModule) -> Tensor:
-    """Random inputs of an imported network, float32 [256, ...], evenly distributed over `first_range`."""
-    low, high = first_range(network)
+def draw_random_inputs(network: fx.GraphModule) -> Tensor:
+    """Draw inputs of an imported network, float32 [256, ...], evenly distributed over `find_first_range`."""
+    low, high = find_first_range(network)
     generator = torch.Generator().manual_seed(SEED)
     return low + (high - low) * torch.rand(RANDOM_INPUTS, *network.meta["sizes"], generator=generator)
 
 
-def inputs_note(network: fx.GraphModule) -> str:
-    """A sentence that says what `random_inputs` are."""
-    low, high = first_range(network)
+def describe_inputs(network: fx.GraphModule) -> str:
+    """Write a sentence that says what `draw_random_inputs` are."""
+    low, high = find_first_range(network)
     return f"Inputs: {RANDOM_INPUTS} of random numbers (seed {SEED}), evenly distributed from {low:.4g} to {high:.4g}."
 
 
 def read_inputs(path: Path, sizes: tuple[int, ...]) -> Tensor:
-    """The inputs in a `.npy` file, [N, ...] of these sizes, N ≥ 2. Raises InputError for anything else."""
+    """Read the inputs in a `.npy` file, [N, ...] of these sizes, N ≥ 2. Raises InputError for anything else."""
     check_file(path, "file of inputs", megabytes=4096)
     try:
         with path.open("rb") as file:  # which numpy leaves open where it finds damage
@@ -75,13 +75,13 @@ def import_and_compare(path: Path, inputs: Path | None, folder: Path) -> str:
     Raises InputError for a file that is not supported, or a network that has no integer form.
     """
     network = import_qonnx(path)
-    images = random_inputs(network) if inputs is None else read_inputs(inputs, network.meta["sizes"])
+    images = draw_random_inputs(network) if inputs is None else read_inputs(inputs, network.meta["sizes"])
     with torch.no_grad():
         classes = network(images).flatten(1).argmax(1)
     integer = make_graph(network, images)
     parity = compare_network(network, images, classes, file_stem(path.stem))
-    nodes = node_differences(integer, network, images[:BATCH])
+    nodes = measure_node_differences(integer, network, images[:BATCH])
     samples = integer.graph.input.integers(images.reshape(len(images), *full_shape(network.meta["sizes"])).numpy())
     export_network(network, images, folder, {"network": file_stem(path.stem)}, integer.graph, samples)
-    notes = [*([inputs_note(network)] if inputs is None else []), NO_LABELS]
+    notes = [*([describe_inputs(network)] if inputs is None else []), NO_LABELS]
     return "\n\n".join([render_network(parity, nodes), " ".join(notes)])

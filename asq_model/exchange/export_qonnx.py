@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.datasets import load_dataset
 from asq_model.exchange.import_network import import_qonnx
 from asq_model.export.onnx import CHECKED, TOLERANCE, largest_differences, run_exporter, run_torch, write_model
-from asq_model.export.opaque_layers import opaque_modules
+from asq_model.export.opaque_layers import find_opaque_modules
 from asq_model.quantisation import ActivationQuantiser, LsqPlusActivation, PotActivation, UniformWeight
 from asq_model.quantisation.convert import quantised_layers, replace_layers
 from asq_model.quantisation.quantised import Quantised
@@ -88,7 +88,7 @@ def export_qonnx(model: nn.Module, example: Tensor, path: Path) -> None:
     network = nn.Sequential(copy.deepcopy(model))
     stand_ins: dict[int, nn.Module] = {}
     others = []
-    for full, module in opaque_modules(network):
+    for full, module in find_opaque_modules(network):
         name = full.removeprefix("0.")
         if isinstance(module, Quantised):
             stand_ins[id(module)] = QuantisedLayer(module)

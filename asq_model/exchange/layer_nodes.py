@@ -33,7 +33,7 @@ def add_layer(
     if (rows != rows[:, :1]).any():
         node.refuse("has weight scales that vary within an output channel; allowed: one for each channel, or one")
     per_channel = bool((rows != rows[0, 0]).any())
-    bits = weight_bits(builder, weight)
+    bits = find_weight_bits(builder, weight)
     quantiser = value.pending
     config = LayerConfig(
         "uniform",
@@ -45,7 +45,7 @@ def add_layer(
     )
     plain.weight = nn.Parameter(torch.from_numpy(weight.values.astype(np.float32)))
     if builder.has(2):
-        plain.bias = nn.Parameter(bias_of(builder, len(rows)))
+        plain.bias = nn.Parameter(read_bias(builder, len(rows)))
     layer = TWINS[type(plain)].of(plain, config, node.name)
     assert isinstance(layer.weight_quantiser, UniformWeight) and isinstance(layer.activation_quantiser, LsqActivation)
     scales = rows[:, 0] if per_channel else rows[:1, 0]
@@ -56,8 +56,8 @@ def add_layer(
     builder.give_shaped(builder.call(node.name, layer, value.source), example, None)
 
 
-def weight_bits(builder: NetworkBuilder, weight: Constant) -> int:
-    """The bits of signed integers that hold all the weights'. Raises InputError for more than 8."""
+def find_weight_bits(builder: NetworkBuilder, weight: Constant) -> int:
+    """Find the bits of signed integers that hold all the weights'. Raises InputError for more than 8."""
     assert weight.integers is not None
     low, high = int(weight.integers.min(initial=0)), int(weight.integers.max(initial=0))
     bits = max(signed_width(low, high), min(weight.bits, MOST), 2)
@@ -66,16 +66,16 @@ def weight_bits(builder: NetworkBuilder, weight: Constant) -> int:
     return bits
 
 
-def bias_of(builder: NetworkBuilder, channels: int) -> torch.Tensor:
-    """A layer's bias, one number for each channel. Raises InputError."""
+def read_bias(builder: NetworkBuilder, channels: int) -> torch.Tensor:
+    """Read a layer's bias, one number for each channel. Raises InputError."""
     bias = builder.constant(2, "bias").values
     if bias.size not in (1, channels) or bias.shape[-1:] not in ((), (1,), (channels,)):
         builder.node.refuse(f"has a bias of shape {list(bias.shape)}; allowed: one number for each channel")
     return torch.from_numpy(np.broadcast_to(bias.reshape(-1), (channels,)).astype(np.float32))
 
 
-def symmetric_padding(builder: NetworkBuilder, dims: int) -> tuple[list[int], list[int]]:
-    """A window's padding, the same on both sides, and what is to be padded before: (last axis' left, right, …)."""
+def read_padding(builder: NetworkBuilder, dims: int) -> tuple[list[int], list[int]]:
+    """Read a window's padding, the same on both sides, and what is to be padded before: (last axis' left, right, …)."""
     attributes = builder.node.attributes
     if attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID", ""):
         builder.node.refuse(f"has auto_pad {shown(attributes['auto_pad'])}; allowed: pads")
@@ -89,7 +89,7 @@ def symmetric_padding(builder: NetworkBuilder, dims: int) -> tuple[list[int], li
 
 
 def pad_with_zeros(builder: NetworkBuilder, value: Activation, padding: list[int]) -> Activation:
-    """A tensor with zeros around it, which its quantiser leaves as they are."""
+    """Put zeros around a tensor, which its quantiser leaves as they are."""
     source = builder.graph.call_function(functional.pad, (value.source, padding))
     return Activation(source, functional.pad(value.example, padding), value.pending, value.name)
 
@@ -102,7 +102,7 @@ def translate_convolution(builder: NetworkBuilder) -> None:
     kind = CONVOLUTIONS.get(weight.values.ndim)
     if kind is None or not weight.values.size:
         node.refuse(f"has weights of shape {list(weight.values.shape)}; allowed: convolutions along 1 or 2 axes")
-    padding, before = symmetric_padding(builder, dims)
+    padding, before = read_padding(builder, dims)
     value = pad_with_zeros(builder, builder.activation(), before) if before else builder.activation()
     outputs, inputs, *kernel = weight.values.shape
     groups = int(attributes.get("group", 1))
@@ -136,7 +136,7 @@ def translate_matmul(builder: NetworkBuilder) -> None:
 
 
 def add_linear(builder: NetworkBuilder, transposed: bool) -> None:
-    """A linear layer. transposed: whether the file's weight is [outputs, inputs], as torch has it."""
+    """Add a linear layer. transposed: whether the file's weight is [outputs, inputs], as torch has it."""
     weight = builder.constant(1, "weight")
     if weight.values.ndim != 2 or not weight.values.size:
         builder.node.refuse(f"has weights of shape {list(weight.values.shape)}; allowed: a matrix")

@@ -56,7 +56,7 @@ def read_onnx(path: Path) -> OnnxGraph:
     contents = read_bytes(path, "ONNX file", LARGEST_MB)
     try:
         model = onnx.load_model_from_string(contents)
-        tensors = list(all_tensors(model.graph))
+        tensors = list(find_tensors(model.graph))
         outside = [tensor.name for tensor in tensors if tensor.data_location == onnx.TensorProto.EXTERNAL]
         if outside:
             raise InputError(f"it keeps tensor {outside[0]!r} in another file; allowed: one file")
@@ -71,8 +71,8 @@ def read_onnx(path: Path) -> OnnxGraph:
         raise InputError(f"ONNX file {path} is damaged: {lines[0][:300]}") from error
 
 
-def all_tensors(graph: Any) -> Iterator[Any]:
-    """Every tensor that a graph holds, those of its nodes' attributes included."""
+def find_tensors(graph: Any) -> Iterator[Any]:
+    """Find every tensor that a graph holds, those of its nodes' attributes included."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -89,9 +89,9 @@ def as_graph(model: Any) -> OnnxGraph:
     nodes = []
     for index, node in enumerate(graph.node):
         name = node.name or f"{node.op_type}_{index}"
-        attributes = {entry.name: attribute_value(name, entry) for entry in node.attribute}
+        attributes = {entry.name: read_attribute(name, entry) for entry in node.attribute}
         nodes.append(Node(name, node.op_type, node.domain, tuple(node.input), tuple(node.output), attributes))
-    return OnnxGraph(nodes, constants, inputs[0].name, input_sizes(inputs[0]), graph.output[0].name)
+    return OnnxGraph(nodes, constants, inputs[0].name, read_input_sizes(inputs[0]), graph.output[0].name)
 
 
 def as_array(tensor: Any) -> np.ndarray:
@@ -106,8 +106,8 @@ def as_array(tensor: Any) -> np.ndarray:
     return array
 
 
-def attribute_value(name: str, attribute: Any) -> Any:
-    """An attribute in Python's types. Raises InputError for a graph within a graph."""
+def read_attribute(name: str, attribute: Any) -> Any:
+    """Read an attribute in Python's types. Raises InputError for a graph within a graph."""
     from onnx import AttributeProto, helper
 
     if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
@@ -120,8 +120,8 @@ def attribute_value(name: str, attribute: Any) -> Any:
     return value
 
 
-def input_sizes(value: Any) -> tuple[int, ...]:
-    """The sizes of the network's input. Raises InputError for one that is no float32, or whose size is left open."""
+def read_input_sizes(value: Any) -> tuple[int, ...]:
+    """Read the sizes of the network's input. Raises InputError for one that is no float32, or a size left open."""
     kind = value.type.tensor_type
     if kind.elem_type != FLOAT:
         raise InputError(f"input {value.name!r} is not float32; allowed: float32")

@@ -5,17 +5,17 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from asq_model.exchange.layer_nodes import symmetric_padding
+from asq_model.exchange.layer_nodes import read_padding
 from asq_model.exchange.network_builder import NetworkBuilder
-from asq_model.exchange.shape_nodes import axes_of
+from asq_model.exchange.shape_nodes import read_axes
 
 
 def read_window(builder: NetworkBuilder) -> tuple[list[int], list[int], list[int], list[int]]:
-    """A pooling's kernel, strides, padding and dilations. Raises InputError for one that torch does not have."""
+    """Read a pooling's kernel, strides, padding and dilations. Raises InputError for one that torch does not have."""
     attributes = builder.node.attributes
     kernel = attributes["kernel_shape"]
     strides, dilations = (attributes.get(key) or [1] * len(kernel) for key in ("strides", "dilations"))
-    padding, before = symmetric_padding(builder, len(kernel))
+    padding, before = read_padding(builder, len(kernel))
     if before or attributes.get("ceil_mode", 0) or len(kernel) not in (1, 2):
         builder.node.refuse("has padding on one side, ceil_mode or more than 2 axes; allowed: none of them")
     return kernel, strides, padding, dilations
@@ -51,7 +51,7 @@ def translate_global_pool(builder: NetworkBuilder) -> None:
 
 def translate_reduce_mean(builder: NetworkBuilder) -> None:
     """Translate ReduceMean into torch's mean over the named axes. Refused: the batch's axis, or no axes."""
-    value, axes = builder.activation(), axes_of(builder)
+    value, axes = builder.activation(), read_axes(builder)
     if not axes or any(axis % value.example.dim() == 0 for axis in axes):
         builder.node.refuse("reduces the batch's axis; allowed: other axes, by their numbers")
     builder.compute(torch.mean, [value], (axes, bool(builder.node.attributes.get("keepdims", 1))))

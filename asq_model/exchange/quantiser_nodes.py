@@ -16,7 +16,7 @@ UINT8 = 2  # ONNX's number of the type
 
 
 def read_scalar(builder: NetworkBuilder, index: int, what: str) -> float:
-    """An input that is one constant number."""
+    """Read an input that is one constant number."""
     values = builder.constant(index, what).values
     if values.size != 1:
         builder.node.refuse(f"has a {what} of shape {list(values.shape)}; allowed for an activation: one number")
@@ -42,8 +42,8 @@ def integer_range(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
     return (low + narrow, high) if signed else (low, high - narrow)
 
 
-def pend(builder: NetworkBuilder, value: Activation, quantiser: UniformQuantiser) -> None:
-    """Let the node's output be a tensor behind a quantiser. Raises InputError for bits that layers do not take."""
+def give_pending(builder: NetworkBuilder, value: Activation, quantiser: UniformQuantiser) -> None:
+    """Let the node's output be a tensor that a pending quantiser rounds. Raises InputError for bits without a layer."""
     if not FEWEST <= quantiser.bits <= MOST:
         builder.node.refuse(f"has an activation of {quantiser.bits} bits; allowed: {FEWEST} to {MOST}")
     source = builder.real(value)
@@ -53,7 +53,7 @@ def pend(builder: NetworkBuilder, value: Activation, quantiser: UniformQuantiser
 def quantise_constant(
     builder: NetworkBuilder, constant: Constant, scale: np.ndarray, bits: int, low: int, high: int
 ) -> Constant:
-    """A constant on a grid, ties to even."""
+    """Quantise a constant to a grid, ties to even."""
     if not 1 <= bits <= WIDEST:
         builder.node.refuse(f"has a constant of {bits} bits; allowed: 1 to {WIDEST}")
     values = constant.values.astype(np.float32)
@@ -78,7 +78,7 @@ def translate_quant(builder: NetworkBuilder) -> None:
     if isinstance(value, Constant):
         scale = builder.constant(1, "scale").values
         if bits == 1 and signed:
-            builder.give(as_signs(builder, value, scale))
+            builder.give(binarise_constant(builder, value, scale))
         else:
             builder.give(quantise_constant(builder, value, scale, bits, *integer_range(bits, signed, narrow)))
         return
@@ -86,11 +86,11 @@ def translate_quant(builder: NetworkBuilder) -> None:
     check_scale(builder, np.array(step))
     if narrow:
         node.refuse("has an activation with a narrow range; allowed: narrow=0")
-    pend(builder, builder.activation(), UniformQuantiser(step, bits, signed))
+    give_pending(builder, builder.activation(), UniformQuantiser(step, bits, signed))
 
 
-def as_signs(builder: NetworkBuilder, constant: Constant, scale: np.ndarray) -> Constant:
-    """A constant's signs times the scale; 0 counts as positive."""
+def binarise_constant(builder: NetworkBuilder, constant: Constant, scale: np.ndarray) -> Constant:
+    """Turn a constant into its signs times the scale; 0 counts as positive."""
     scales = np.broadcast_to(check_scale(builder, scale).astype(np.float32), constant.values.shape)
     integers = np.where(constant.values >= 0, 1, -1)
     return Constant(integers.astype(np.float32) * scales, integers, scales, 2)
@@ -101,7 +101,7 @@ def translate_bipolar(builder: NetworkBuilder) -> None:
     value = builder.value(0)
     if not isinstance(value, Constant):
         builder.node.refuse("has an activation of −1 and 1, which has no code 0; allowed for weights only")
-    builder.give(as_signs(builder, value, builder.constant(1, "scale").values))
+    builder.give(binarise_constant(builder, value, builder.constant(1, "scale").values))
 
 
 def translate_trunc(builder: NetworkBuilder) -> None:
@@ -127,11 +127,11 @@ def translate_trunc(builder: NetworkBuilder) -> None:
     offset = ((1 << shift) - 1) / 2 * steps[0]
     source = builder.graph.call_function(torch.sub, (builder.real(value), offset))
     quantiser = UniformQuantiser(steps[1], int(bits), bool(node.attributes.get("signed", 1)))
-    pend(builder, Activation(source, value.example), quantiser)
+    give_pending(builder, Activation(source, value.example), quantiser)
 
 
 def reshape_along_axis(builder: NetworkBuilder, numbers: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers of `QuantizeLinear` in a shape that broadcasts over a tensor's: along the node's axis."""
+    """Reshape numbers of `QuantizeLinear` so that they broadcast over a tensor's shape: along the node's axis."""
     if numbers.size == 1:
         return numbers.reshape(())
     axis = int(builder.node.attributes.get("axis", 1))
@@ -140,8 +140,8 @@ def reshape_along_axis(builder: NetworkBuilder, numbers: np.ndarray, shape: tupl
     return numbers.reshape([-1 if index == axis % len(shape) else 1 for index in range(len(shape))])
 
 
-def stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
-    """Bits and sign of `QuantizeLinear`'s integers, which are those of its zero point."""
+def read_stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
+    """Read bits and sign of `QuantizeLinear`'s integers, which are those of its zero point."""
     if not builder.has(2) and builder.node.attributes.get("output_dtype", 0) not in (0, UINT8):
         builder.node.refuse("has an output_dtype other than uint8; allowed: a zero point of that type")
     kind = builder.constant(2, "zero point").values.dtype if builder.has(2) else np.dtype(np.uint8)
@@ -153,7 +153,7 @@ def stored_type(builder: NetworkBuilder) -> tuple[int, bool]:
 def translate_quantize_linear(builder: NetworkBuilder) -> None:
     """Translate QuantizeLinear: the integers of a constant, or of an activation."""
     check_zero_point(builder, 2)
-    bits, signed = stored_type(builder)
+    bits, signed = read_stored_type(builder)
     value = builder.value(0)
     if isinstance(value, Constant):
         scale = reshape_along_axis(builder, builder.constant(1, "scale").values, value.values.shape)
@@ -163,7 +163,7 @@ def translate_quantize_linear(builder: NetworkBuilder) -> None:
         return
     step = read_scalar(builder, 1, "scale")
     check_scale(builder, np.array(step))
-    pend(builder, builder.activation(), UniformQuantiser(step, bits, signed))
+    give_pending(builder, builder.activation(), UniformQuantiser(step, bits, signed))
     given = builder.tensors[builder.node.outputs[0]]
     assert isinstance(given, Activation)
     given.integer = True

@@ -9,8 +9,8 @@ from torch.nn import functional
 from asq_model.exchange.network_builder import Constant, NetworkBuilder
 
 
-def axes_of(builder: NetworkBuilder) -> list[int]:
-    """The axes that a node names, as an attribute or, in newer files, as an input."""
+def read_axes(builder: NetworkBuilder) -> list[int]:
+    """Read the axes that a node names, as an attribute or, in newer files, as an input."""
     if builder.has(1):
         return [int(axis) for axis in builder.constant(1, "list of axes").values.reshape(-1)]
     return [int(axis) for axis in builder.node.attributes.get("axes", [])]
@@ -47,7 +47,7 @@ def translate_flatten(builder: NetworkBuilder) -> None:
 
 def translate_squeeze(builder: NetworkBuilder) -> None:
     """Translate Squeeze and Unsqueeze."""
-    value, axes = builder.value(0), axes_of(builder)
+    value, axes = builder.value(0), read_axes(builder)
     grows = builder.node.operator == "Unsqueeze"
     if isinstance(value, Constant):
         change = np.expand_dims if grows else np.squeeze

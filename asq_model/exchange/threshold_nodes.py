@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from asq_model.exchange.network_builder import Activation, NetworkBuilder, UniformQuantiser
-from asq_model.exchange.quantiser_nodes import check_scale, pend
+from asq_model.exchange.quantiser_nodes import check_scale, give_pending
 from asq_model.spec.fixed_point import bounds
 
 LAYOUTS = ("", "NC", "NCW", "NCHW")
@@ -12,7 +12,7 @@ UNEVEN = 1e-4  # of a distance: what float32 makes of thresholds that are evenly
 
 
 def read_thresholds(builder: NetworkBuilder) -> tuple[np.ndarray, np.ndarray, int]:
-    """Each channel's first threshold and the distance to the next, and the bits of the count. Raises InputError."""
+    """Read each channel's first threshold, the distance to the next, and the bits of the count. Raises InputError."""
     thresholds = builder.constant(1, "list of thresholds").values.astype(np.float64)
     count = thresholds.shape[-1] if thresholds.ndim == 2 else 0
     bits = count.bit_length()
@@ -43,4 +43,4 @@ def translate_multi_threshold(builder: NetworkBuilder) -> None:
     constants = [builder.graph.get_attr(builder.add(f"{node.name}_constant", part)) for part in parts]
     scaled = builder.graph.call_function(torch.mul, (builder.real(value), constants[0]))
     source = builder.graph.call_function(torch.add, (scaled, constants[1]))
-    pend(builder, Activation(source, value.example), UniformQuantiser(scale, bits, signed))
+    give_pending(builder, Activation(source, value.example), UniformQuantiser(scale, bits, signed))

@@ -38,7 +38,7 @@ def translate_leaky_relu(builder: NetworkBuilder) -> None:
 def translate_clip(builder: NetworkBuilder) -> None:
     """Translate Clip, which says of integers how many bits they have."""
     value = builder.value(0)
-    low, high = clip_bound(builder, 1, "min", -inf), clip_bound(builder, 2, "max", inf)
+    low, high = read_clip_bound(builder, 1, "min", -inf), read_clip_bound(builder, 2, "max", inf)
     if isinstance(value, Activation) and value.integer:
         translate_clip_of_integers(builder, value, low, high)
     elif isinstance(value, Activation):
@@ -52,8 +52,8 @@ def translate_clip(builder: NetworkBuilder) -> None:
         builder.give(Constant(values, bits=signed_width(int(low), int(high)) if whole else value.bits))
 
 
-def clip_bound(builder: NetworkBuilder, index: int, attribute: str, otherwise: float) -> float:
-    """A bound of Clip: an input, or in files of an operator set before 11 an attribute."""
+def read_clip_bound(builder: NetworkBuilder, index: int, attribute: str, otherwise: float) -> float:
+    """Read a bound of Clip: an input, or in files of an operator set before 11 an attribute."""
     if builder.has(index):
         return float(builder.constant(index, "bound").values.reshape(()))
     return float(builder.node.attributes.get(attribute, otherwise))

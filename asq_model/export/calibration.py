@@ -49,7 +49,7 @@ def calibrate(traced: TracedNetwork, model: nn.Module, images: Tensor) -> Calibr
     return seen
 
 
-def byte_values(scale: Callable[[Tensor], Tensor], channels: int) -> Tensor:
-    """What each byte of an image means to a network, float32 [C, 256]. scale: turns uint8 images into its input."""
+def compute_byte_values(scale: Callable[[Tensor], Tensor], channels: int) -> Tensor:
+    """Compute what each byte of an image means, float32 [C, 256]. scale: turns uint8 images into a network's input."""
     ramp = torch.arange(256, dtype=torch.uint8).view(1, 1, -1, 1).expand(1, channels, -1, 1)
     return scale(ramp)[0, :, :, 0]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from asq_model.common.files import sha256_file
-from asq_model.config.fingerprints import EXPORT_IMAGES, export_fingerprint
+from asq_model.common.files import hash_file
+from asq_model.config.fingerprints import EXPORT_IMAGES, fingerprint_export
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_layers import export_network, try_graph
@@ -43,8 +43,8 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
         frac = MacSpec().frac_bits
         accuracy |= {"post_frac": frac, "post_correct": count_post_correct(checkpoint, test, frac)}
     about = {
-        "fingerprint": export_fingerprint(config["digest"]),
-        "checkpoint_sha256": sha256_file(checkpoint),
+        "fingerprint": fingerprint_export(config["digest"]),
+        "checkpoint_sha256": hash_file(checkpoint),
         "checkpoint_digest": config["digest"],
         "network": config["network"],
         "accuracy": accuracy,

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, sha256_file
-from asq_model.common.tensor_file import digest
+from asq_model.common.files import fingerprint, hash_file
+from asq_model.common.tensor_file import digest_contents
 from asq_model.config.fingerprints import EXPORT_SEED
 from asq_model.config.layer_config import LayerConfig
 from asq_model.export.golden_maps import make_all_maps
@@ -46,8 +46,8 @@ def check_layers(model: nn.Module) -> None:
         check_exportable(name, layer)
 
 
-def first_config(model: nn.Module) -> LayerConfig:
-    """The configuration of the first low-bit layer; of the first layer where all have 8 bits."""
+def find_first_config(model: nn.Module) -> LayerConfig:
+    """Find the configuration of the first low-bit layer; of the first layer where all have 8 bits."""
     return (inner_layers(model) or quantised_layers(model))[0][1].config
 
 
@@ -93,7 +93,7 @@ def try_graph(
 
 def write_vectors(model: nn.Module, images: Example, folder: Path) -> list[LayerEntry]:
     """Write a file of dot products for each layer that the network uses; return the manifest's entries for them."""
-    config = first_config(model)
+    config = find_first_config(model)
     entries: list[LayerEntry] = []
     for name, arrays, entry in make_all_vectors(
         model, config.kind if config.weights in EXPONENTIAL else KINDS[0], images
@@ -115,7 +115,7 @@ def write_maps(
 
 def describe_network(model: nn.Module) -> dict[str, Any]:
     """What the manifest says of a whole network: its class, and the quantisers of its first low-bit layer."""
-    config = first_config(model)
+    config = find_first_config(model)
     return {
         "format": FORMAT,
         "network": type(model).__name__,
@@ -168,9 +168,9 @@ def export_network(
     }
     if graph is not None:
         write_graph(folder / GRAPH_FILE, graph)
-        manifest["graph"] = {"file": GRAPH_FILE, "sha256": sha256_file(folder / GRAPH_FILE)}
+        manifest["graph"] = {"file": GRAPH_FILE, "sha256": hash_file(folder / GRAPH_FILE)}
     if "checkpoint_digest" not in (about or {}):
-        manifest["checkpoint_digest"] = digest(as_arrays(model.state_dict()), {})
+        manifest["checkpoint_digest"] = digest_contents(as_arrays(model.state_dict()), {})
     written = cast(Manifest, manifest | (about or {}))
     write_manifest(folder, written)
     return written

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.integer_layer import find_binary_point, layer_quantiser
+from asq_model.export.integer_layer import find_binary_point, make_layer_quantiser
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import Example, map_tensors, observe_inputs
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser, sum_channels
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.golden_manifest import AdapterEntry, MapsContent, RescaleEntry
@@ -53,7 +53,7 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
         point = find_binary_point(x.abs().max().item(), precision.bits)
         maps = layer.maps(x).double().numpy()
         codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
-        quantiser = layer_quantiser(layer, x, point, codes[0, 0].size, precision)
+        quantiser = make_layer_quantiser(layer, x, point, codes[0, 0].size, precision)
         yield Seen(name, layer, quantiser, codes, x)
 
 
@@ -70,8 +70,8 @@ def observe_graph_layers(graph: Graph, model: nn.Module, images: Example, trace:
             yield Seen(name, layer, nodes[name].quantiser, trace.inputs[name], inputs[name])
 
 
-def adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[Arrays, AdapterEntry]:
-    """The constants of an adapter: (arrays, manifest entry). Raises InputError where the hardware cannot hold them."""
+def make_adapter_entry(seen: Seen, adapter: IntegerAdapter) -> tuple[Arrays, AdapterEntry]:
+    """Store an adapter's constants: (arrays, manifest entry). Raises InputError where the hardware cannot hold them."""
     first = adapter.hidden or adapter.output
     entry: AdapterEntry = {
         "hidden": 0 if adapter.hidden is None else len(first.bias),
@@ -108,8 +108,8 @@ def count_products(layer: Quantised, x: Tensor) -> int:
     return layer.weight.numel() * positions
 
 
-def quantiser_entry(seen: Seen) -> tuple[Arrays, MapsContent]:
-    """A layer's maps, codes and steps: (arrays, manifest entry without its rescale)."""
+def make_quantiser_entry(seen: Seen) -> tuple[Arrays, MapsContent]:
+    """Store a layer's maps, codes and steps: (arrays, manifest entry without its rescale)."""
     quantiser, x = seen.quantiser, seen.inputs
     maps = max(LEAST_MAPS, min(MOST_MAPS, MAP_VALUES // x[0].size, len(x)))
     summed = min(SUMMED_MAPS, len(x))
@@ -136,17 +136,17 @@ def quantiser_entry(seen: Seen) -> tuple[Arrays, MapsContent]:
     }
     source = seen.layer.activation_quantiser.adapter
     if quantiser.adapter is not None and source is not None:
-        sums = channel_sums(x[:summed])
+        sums = sum_channels(x[:summed])
         arrays |= {"sums": sums, "betas": quantiser.adapter(sums)}
         with torch.no_grad():
             arrays["torch_betas"] = source(seen.torch_input[:summed]).double().numpy()
-        constants, entry["adapter"] = adapter_entry(seen, quantiser.adapter)
+        constants, entry["adapter"] = make_adapter_entry(seen, quantiser.adapter)
         arrays |= constants
     return arrays, entry
 
 
-def rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[Arrays, RescaleEntry | None]:
-    """A layer's rescale: (arrays, manifest entry).
+def make_rescale_entry(node: Convolution, trace: Trace, maps: int) -> tuple[Arrays, RescaleEntry | None]:
+    """Store a layer's rescale: (arrays, manifest entry).
 
     There is none for an output that keeps all its bits, the logits: they are compared as sums.
     """
@@ -186,13 +186,13 @@ def make_all_maps(
     images = map_tensors(images, lambda x: x[:SUMMED_MAPS])
     if graph is None or samples is None:
         for seen in observe_layers(model, images):
-            arrays, entry = quantiser_entry(seen)
+            arrays, entry = make_quantiser_entry(seen)
             yield seen.name, arrays, entry
         return
     trace = Trace(keep=True)
     graph(samples[:SUMMED_MAPS], trace)
     nodes = {node.name: node for node in graph.convolutions()}
     for seen in observe_graph_layers(graph, model, images, trace):
-        arrays, entry = quantiser_entry(seen)
-        more, entry["rescale"] = rescale_entry(nodes[seen.name], trace, len(arrays["inputs"]))
+        arrays, entry = make_quantiser_entry(seen)
+        more, entry["rescale"] = make_rescale_entry(nodes[seen.name], trace, len(arrays["inputs"]))
         yield seen.name, arrays | more, entry

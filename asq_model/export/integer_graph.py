@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.calibration import Calibration, byte_values, calibrate
+from asq_model.export.calibration import Calibration, calibrate, compute_byte_values
 from asq_model.export.integer_nodes import NodeMaker
 from asq_model.export.node_differences import IntegerNetwork, check_nodes
 from asq_model.export.operations import Affine, Bound, Layer, NegativeSlope, Operation, Sum
@@ -99,7 +99,7 @@ def make_graph(
     """
     network = translate_network(model, images, precision or Precision())
     if scale is not None:
-        values = byte_values(scale, network.graph.input.shape[0])
+        values = compute_byte_values(scale, network.graph.input.shape[0])
         network = replace(network, graph=take_bytes(network.graph, model, values))
     check_nodes(network, model, images)
     return network
@@ -122,9 +122,9 @@ def translate_network(model: nn.Module, images: Tensor, precision: Precision) ->
         if operation.name in ends:
             chain = ends[operation.name]
             final = chain.trunk.name == traced.output and len(consumers[traced.output]) == 1
-            add_chain(maker, chain, range_after(operation, consumers, seen), final)
+            add_chain(maker, chain, find_range_after(operation, consumers, seen), final)
         elif operation.name not in inside:
-            maker.add(operation, range_after(operation, consumers, seen))
+            maker.add(operation, find_range_after(operation, consumers, seen))
     maker.finish(traced.output)
     values = {maker.names[operation.name]: operation.value for operation in traced.operations if operation.value}
     return IntegerNetwork(Graph(tuple(maker.nodes)), traced, values)
@@ -142,7 +142,7 @@ def add_chain(maker: NodeMaker, chain: Chain, peak: float, final: bool) -> None:
 
 
 def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
-    """A graph that takes images of bytes. values: what each byte means, float32 [C, 256].
+    """Make a graph that takes images of bytes. values: what each byte means, float32 [C, 256].
 
     A value that its bits put on the other side of an edge between two codes moves back by a unit, where only one layer
     sees the image and its step is fixed: a byte that fills the background of many images would carry the difference to
@@ -160,8 +160,8 @@ def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
     return Graph((first, *graph.nodes[1:]))
 
 
-def range_after(operation: Operation, consumers: dict[str, list[Operation]], seen: Calibration) -> float:
-    """The largest magnitude of an operation's output, or of what a bound leaves of it where only a bound uses it."""
+def find_range_after(operation: Operation, consumers: dict[str, list[Operation]], seen: Calibration) -> float:
+    """Find the largest magnitude of an operation's output, or what a bound leaves of it where only a bound uses it."""
     users, peak = consumers[operation.name], seen.peaks.get(operation.value, 0.0)
     if len(users) == 1 and isinstance(users[0], Bound):
         return seen.peaks[users[0].value]

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from asq_model.common.errors import InputError
-from asq_model.export.weight_codes import trained_codes
+from asq_model.export.weight_codes import read_trained_codes
 from asq_model.quantisation import ActivationQuantiser, Adapter
 from asq_model.quantisation.exportable import check_integer_operands
 from asq_model.quantisation.quantised import Quantised
 from asq_model.spec.adaptive_step import IntegerAdapter, IntegerQuantiser
-from asq_model.spec.fixed_point import bounds, mantissas
+from asq_model.spec.fixed_point import bounds, find_mantissas
 from asq_model.spec.precision import BETA_LIMIT, GUARD, WORKING_BITS, Precision
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
@@ -25,12 +25,12 @@ SMALLEST = 2.0**-16  # a tensor that is smaller on all calibration images gets t
 
 
 def find_binary_point(largest: float, bits: int) -> int:
-    """The most fraction bits with which a signed number of `bits` bits holds ±largest."""
+    """Find the most fraction bits with which a signed number of `bits` bits holds ±largest."""
     return bits - 1 - frexp(max(largest, SMALLEST))[1]
 
 
 def estimate_hidden_reach(source: Adapter, x: Tensor) -> float:
-    """How large an adapter's hidden neurons can become, estimated from inputs x.
+    """Estimate from inputs x how large an adapter's hidden neurons can become.
 
     Twice the largest that is seen, for other images; where neurons are silent, as far as they are below zero.
     """
@@ -44,7 +44,7 @@ def estimate_hidden_reach(source: Adapter, x: Tensor) -> float:
 def make_quantiser(
     source: ActivationQuantiser, reach: float, point: int, positions: int, precision: Precision, gain: int = 1
 ) -> IntegerQuantiser:
-    """An activation quantiser in integers. Raises InputError for an adapter that integers cannot hold.
+    """Make an activation quantiser in integers. Raises InputError for an adapter that integers cannot hold.
 
     reach: how large the adapter's hidden neurons become. point: the input's binary point; gain: how many times larger
     than real it is. positions: what the adapter's mean divides by.
@@ -58,8 +58,10 @@ def make_quantiser(
     return IntegerQuantiser.from_real(source.bits, source.signed, step, point, adapter, precision, gain)
 
 
-def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision) -> IntegerQuantiser:
-    """A layer's quantiser in integers, for its input x on calibration images. Raises InputError, naming the layer."""
+def make_layer_quantiser(
+    layer: Quantised, x: Tensor, point: int, positions: int, precision: Precision
+) -> IntegerQuantiser:
+    """Make a layer's quantiser in integers, x its input on calibration images. Raises InputError, naming the layer."""
     source = layer.activation_quantiser
     reach = 0.0 if source.adapter is None else estimate_hidden_reach(source.adapter, x)
     with layer.naming():
@@ -67,8 +69,8 @@ def layer_quantiser(layer: Quantised, x: Tensor, point: int, positions: int, pre
 
 
 def make_products(layer: Quantised, precision: Precision) -> tuple[Products, np.ndarray]:
-    """The levels of a layer's weights and a scale per channel: a weight is scale · level."""
-    codes, scale = trained_codes(layer)
+    """Make the levels of a layer's weights and a scale per channel: a weight is scale · level."""
+    codes, scale = read_trained_codes(layer)
     level_set = layer.weight_quantiser.level_set
     odd = level_set.odd[codes].astype(np.int32) if level_set.odd.any() else None
     source = layer.activation_quantiser
@@ -102,12 +104,12 @@ def make_rescale(
     precision: Precision,
     side_reach: float = 0.0,
 ) -> tuple[Rescale, int, int]:
-    """A layer's rescale in integers, and the binary points of acc · K + B and of the output.
+    """Make a layer's rescale in integers; return it with the binary points of acc · K + B and of the output.
 
     gain: how many times larger than real the layer's input is. out_point: the output's binary point, or None for an
     output that keeps all bits. side_reach: how large the side branch may become, as a real number.
     """
-    multiplier, multiplier_point = mantissas(real.factor / gain, precision.bits)
+    multiplier, multiplier_point = find_mantissas(real.factor / gain, precision.bits)
     reach = products.reach[0] + 2 * products.reach[1] << products.frac
     scale_bits = min(precision.scale_bits - 1, WORKING_BITS - BETA_LIMIT.bit_length() - reach.bit_length())
     largest = int(np.abs(multiplier).max()) * source.mantissa  # K at β = 1
@@ -133,6 +135,6 @@ def check_layer(name: str, layer: Quantised) -> None:
 
 
 def fold_bias(layer: Quantised, scale: np.ndarray) -> RealRescale:
-    """What makes a layer's output of its sums of levels times the step. scale: of the weights of each channel."""
+    """Make the rescale from sums of levels times the step to a layer's output. scale: of each channel's weights."""
     bias = np.zeros(len(layer.weight)) if layer.bias is None else layer.bias.detach().double().numpy()
     return RealRescale(scale, bias)

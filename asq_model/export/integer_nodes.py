@@ -19,8 +19,8 @@ from asq_model.export.integer_layer import (
     make_quantiser,
     make_rescale,
 )
-from asq_model.export.layer_geometry import layer_geometry
-from asq_model.spec.fixed_point import bounds, mantissas
+from asq_model.export.layer_geometry import read_geometry
+from asq_model.spec.fixed_point import bounds, find_mantissas
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
 from asq_model.spec.graph.graph import Operation as Node
@@ -75,7 +75,7 @@ class NodeMaker:
         source: the node that it follows. peak: the largest magnitude of its output.
         """
         tensor, bits = self.tensors[source], self.precision.bits
-        multiplier, multiplier_point = mantissas(factor / tensor.gain, bits)
+        multiplier, multiplier_point = find_mantissas(factor / tensor.gain, bits)
         point = find_binary_point(peak, bits)
         total = multiplier_point + tensor.point
         room = WORKING_BITS - 1 - frexp(float(np.abs(offset).max(initial=0.0)))[1]
@@ -158,7 +158,7 @@ class NodeMaker:
     @add.register
     def _(self, operation: ops.NegativeSlope, peak: float) -> None:
         source = self.names[operation.inputs[0]]
-        multiplier, shift = mantissas(operation.slopes, self.precision.bits)
+        multiplier, shift = find_mantissas(operation.slopes, self.precision.bits)
         bits = self.tensors[source].bits
         self.append(
             LeakyRelu(name=operation.name, inputs=(source,), multiplier=multiplier, shift=min(shift, 62), bits=bits)
@@ -251,7 +251,7 @@ class NodeMaker:
         node = Convolution(
             name=layer.name,
             inputs=(source,) if beside is None else (source, beside),
-            **layer_geometry(module),
+            **read_geometry(module),
             quantiser=integer,
             products=products,
             rescale=rescale,

@@ -10,13 +10,13 @@ from asq_model.quantisation.quantised import Quantised
 
 
 def pad_input(layer: QuantisedConvolution, x: Tensor) -> Tensor:
-    """A convolution's input with its padding, of any kind."""
+    """Pad a convolution's input as the layer does, in any of its ways."""
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     return nn.functional.pad(x, layer._reversed_padding_repeated_twice, mode)
 
 
 def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
-    """The operands of a layer's dot products [N, groups, terms, positions], terms in the order of the weight.
+    """Unfold the operands of a layer's dot products, [N, groups, terms, positions], terms in the order of the weight.
 
     Padding is included; output channel c uses the operands of its group, c // (channels per group).
     """
@@ -29,8 +29,8 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
     return fields.view(len(x), layer.groups, -1, fields.shape[2])
 
 
-def layer_geometry(layer: Quantised) -> dict[str, Any]:
-    """A layer's kernel, stride, padding, dilation and groups, as the fields of a `Convolution` node.
+def read_geometry(layer: Quantised) -> dict[str, Any]:
+    """Read a layer's kernel, stride, padding, dilation and groups, as the fields of a `Convolution` node.
 
     The axis of a one-dimensional convolution is that of the rows. Raises InputError, naming the layer, for padding
     that is not zeros.

@@ -17,8 +17,8 @@ from asq_model.export.layer_geometry import unfold_operands
 from asq_model.export.weight_codes import Weights, has_all, quantise_for_units
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.quantised import Quantised
-from asq_model.spec.golden_manifest import LayerContent, UnitEntry, stored_spec
-from asq_model.spec.golden_units import layer_units
+from asq_model.spec.golden_manifest import LayerContent, UnitEntry, make_stored_spec
+from asq_model.spec.golden_units import list_units
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
 
@@ -72,7 +72,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
 def compute_unit_results(
     units: list[MacSpec], weights: Weights, trained: LevelSet, sample: Sample
 ) -> tuple[dict[str, np.ndarray], dict[str, UnitEntry]]:
-    """Every unit's results by array name, and manifest entries by unit name that compare them with torch's."""
+    """Compute every unit's results by array name, and manifest entries by unit name that compare them with torch's."""
     arrays, entries = {}, {}
     relative_to = sample.spread or 1.0  # a layer whose outputs are all zero agrees exactly
     for unit in units:
@@ -81,7 +81,7 @@ def compute_unit_results(
         arrays[f"expected_{unit.name}"] = expected
         difference = expected * scale[sample.channels] * sample.steps / 2.0**unit.result_frac - sample.reference
         entries[unit.name] = UnitEntry(
-            spec=stored_spec(unit),
+            spec=make_stored_spec(unit),
             level_set=unit.level_set.name,
             weights="trained" if has_all(unit.level_set, trained) else "least squares, not trained",
             difference_rms=float(np.sqrt(np.mean(difference**2))) / relative_to,
@@ -90,8 +90,8 @@ def compute_unit_results(
     return arrays, entries
 
 
-def vector_arrays(sample: Sample, weights: Weights, signed: bool) -> dict[str, np.ndarray]:
-    """The arrays of a layer's file: the sample, and the weights in every level set."""
+def collect_arrays(sample: Sample, weights: Weights, signed: bool) -> dict[str, np.ndarray]:
+    """Collect the arrays of a layer's file: the sample, and the weights in every level set."""
     arrays = {
         "activations": sample.activations.astype(np.int8 if signed else np.uint8),
         "channels": sample.channels,
@@ -116,7 +116,7 @@ def make_layer_vectors(
     quantiser, trained = layer.activation_quantiser, layer.weight_quantiser.level_set
     channels, terms = layer.weight.flatten(1).shape
     sample = sample_dot_products(layer, x, rng)
-    units = layer_units(trained, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
+    units = list_units(trained, quantiser.bits, quantiser.signed, kind, max(terms, MacSpec().depth))
     weights = quantise_for_units(layer, units)
     results, entries = compute_unit_results(units, weights, trained, sample)
     entry = LayerContent(
@@ -133,4 +133,4 @@ def make_layer_vectors(
         torch_rms=sample.spread,
         units=entries,
     )
-    return vector_arrays(sample, weights, quantiser.signed) | results, entry
+    return collect_arrays(sample, weights, quantiser.signed) | results, entry

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from asq_model.common.errors import InputError
-from asq_model.config.fingerprints import EXPORT_IMAGES, network_fingerprint
+from asq_model.config.fingerprints import EXPORT_IMAGES, fingerprint_network
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
@@ -36,7 +36,7 @@ def write_network(checkpoint: Path, folder: Path, data_folder: Path | None, imag
         "name": checkpoint.stem,
         "network": config["network"],
         "checkpoint_digest": config["digest"],
-        "fingerprint": network_fingerprint(config["digest"], images, bits),
+        "fingerprint": fingerprint_network(config["digest"], images, bits),
         "precision": bits,
         "family": recipe.family,
         "kind": recipe.kind,

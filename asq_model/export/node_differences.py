@@ -51,7 +51,7 @@ def as_integers(reals: np.ndarray, form: Format) -> np.ndarray:
     return saturate(np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64), form.bits)[0]
 
 
-def real_values(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, np.ndarray]:
+def compute_real_values(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, np.ndarray]:
     """Run torch; return each node's output there, float64 maps by node, but for nodes that only reorder values."""
     nodes: dict[str, str] = {value: node for node, value in network.values.items()}
     found: dict[str, np.ndarray] = {}
@@ -89,9 +89,9 @@ def relative_difference(made: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.median(errors) / (np.sqrt(np.mean(wanted**2)) or 1.0))
 
 
-def node_differences(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, float]:
-    """How far each node's output is from torch's, given torch's inputs, by node (`relative_difference`)."""
-    graph, reals = network.graph, real_values(network, model, images)
+def measure_node_differences(network: IntegerNetwork, model: nn.Module, images: Tensor) -> dict[str, float]:
+    """Measure how far each node's output is from torch's, given torch's inputs, by node (`relative_difference`)."""
+    graph, reals = network.graph, compute_real_values(network, model, images)
     given: dict[str, np.ndarray] = {}
     differences: dict[str, float] = {}
     for node in graph.nodes:
@@ -109,7 +109,7 @@ def node_differences(network: IntegerNetwork, model: nn.Module, images: Tensor) 
 
 def check_nodes(network: IntegerNetwork, model: nn.Module, images: Tensor) -> None:
     """Raises InputError, naming the node, where a graph does not do what torch does."""
-    for name, difference in node_differences(network, model, images[:CHECKED_IMAGES]).items():
+    for name, difference in measure_node_differences(network, model, images[:CHECKED_IMAGES]).items():
         if difference > LARGEST_DIFFERENCE:
             raise InputError(
                 f"node {name} differs from torch by {difference:.2g} of its values' size, given its input; allowed:"

@@ -169,17 +169,17 @@ def relative_distance(logits: Tensor, wanted: Tensor) -> float:
 
 @torch.no_grad()
 def run_torch(model: nn.Module, images: Tensor) -> Tensor:
-    """The outputs of a network in torch."""
+    """Run a network in torch; return its outputs."""
     return model(images)
 
 
 def run_other_layout(model: nn.Module, images: Tensor) -> Tensor:
-    """The outputs of a network whose channels lie last in memory, so that sums are taken in another order."""
+    """Run a network with its channels last in memory, so that sums are taken in another order; return its outputs."""
     return run_torch(put_channels_last(copy.deepcopy(model)), images.to(memory_format=torch.channels_last))
 
 
 def run_onnx(path: Path, images: Tensor) -> Tensor:
-    """The outputs of an ONNX file in onnxruntime."""
+    """Run an ONNX file in onnxruntime; return its outputs."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -32,7 +32,7 @@ def quantiser_shape(x: Tensor, index: int) -> Tensor:
 
 
 def run_module(x: Tensor, index: int) -> Tensor:
-    """The output of a module, as its own class computes it."""
+    """Run a module as its own class computes it."""
     module = MODULES[index]
     return type(module).forward(module, x)
 
@@ -41,8 +41,8 @@ LIBRARY.impl("layer", run_module, "CompositeExplicitAutograd")
 LIBRARY.impl("quantise", run_module, "CompositeExplicitAutograd")
 
 
-def opaque_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The quantised layers, and the activation quantisers that belong to no layer, with their names."""
+def find_opaque_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Find the quantised layers, and the activation quantisers that belong to no layer, with their names."""
     layers = quantised_layers(model)
     inside = {id(part) for _, layer in layers for part in layer.modules()}
     alone = [
@@ -56,20 +56,20 @@ def opaque_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
 @contextmanager
 def opaque_layers(model: nn.Module) -> Iterator[list[tuple[str, nn.Module]]]:
     """Make a model's quantised layers and quantisers single operations; gives them in the order of their indices."""
-    modules = opaque_modules(model)
+    modules = find_opaque_modules(model)
     MODULES[:] = [module for _, module in modules]
     try:
         for index, (_, module) in enumerate(modules):
             operation = torch.ops.asq_post.layer if isinstance(module, Quantised) else torch.ops.asq_post.quantise
-            module.__dict__["forward"] = call_operation(operation, index)
+            module.__dict__["forward"] = make_forward(operation, index)
         yield modules
     finally:
         for _, module in modules:
             module.__dict__.pop("forward", None)
 
 
-def call_operation(operation: Callable[[Tensor, int], Tensor], index: int) -> Callable[[Tensor], Tensor]:
-    """A forward function that is one operation."""
+def make_forward(operation: Callable[[Tensor, int], Tensor], index: int) -> Callable[[Tensor], Tensor]:
+    """Make a forward function that is one operation."""
 
     def forward(input: Tensor) -> Tensor:  # named as torch's layers name it, for calls by keyword
         return operation(input, index)

@@ -45,7 +45,7 @@ def trace_network(model: nn.Module, images: Tensor) -> TracedNetwork:
 
 
 def export_program(model: nn.Module, images: Tensor) -> tuple[fx.GraphModule, list[tuple[str, nn.Module]]]:
-    """The program that `torch.export` makes of a model, and its opaque modules with their names.
+    """Make a program of a model by `torch.export`; return it, and its opaque modules with their names.
 
     Raises InputError, in one line, for a model that cannot be exported.
     """

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, fx
 
 from asq_model.export.operations import Bound, Curve, NegativeSlope
-from asq_model.export.translate_values import arguments_of, by_channel, reshaped
+from asq_model.export.translate_values import arguments_of, expand_by_channel, reshape_to_channels
 from asq_model.export.translator import Handler, Translator, operation_name
 
 CURVES = (
@@ -47,9 +47,9 @@ def translate_slope(translator: Translator, node: fx.Node) -> None:
     if operation_name(node).startswith("prelu"):
         if value.axis(1) not in (0, None):
             value = translator.arrange(node, value, tuple(range(len(value.axes))))
-        slopes = by_channel(translator, node, value, reshaped(translator, arguments["weight"], value))
+        slopes = expand_by_channel(translator, node, value, reshape_to_channels(translator, arguments["weight"], value))
     else:
-        slopes = by_channel(translator, node, value, arguments["negative_slope"])
+        slopes = expand_by_channel(translator, node, value, arguments["negative_slope"])
     slope = NegativeSlope(translator.claim_name(node), (value.operation,), translator.where(node), node.name, slopes)
     translator.add(node, slope, value.maps, value.axes)
 

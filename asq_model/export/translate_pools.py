@@ -14,7 +14,7 @@ from asq_model.spec.graph.movement import MaxPool
 from asq_model.spec.graph.tensor import Margins, Pair
 
 
-def pair(numbers: Any, dims: int) -> Pair:
+def as_pair(numbers: Any, dims: int) -> Pair:
     """Numbers of a window as (rows, columns); a window along one axis is one of rows."""
     numbers = [numbers] if isinstance(numbers, int) else list(numbers)
     numbers = numbers * dims if len(numbers) == 1 else numbers
@@ -29,11 +29,11 @@ def read_pool(
     value = translator.arrange(
         node, translator.value(node, arguments.get("self", node.args[0])), tuple(range(dims + 1))
     )
-    kernel = pair(arguments["kernel_size"], dims)
-    stride = pair(arguments["stride"] or arguments["kernel_size"], dims)
-    rows, columns = pair(arguments["padding"], dims)
+    kernel = as_pair(arguments["kernel_size"], dims)
+    stride = as_pair(arguments["stride"] or arguments["kernel_size"], dims)
+    rows, columns = as_pair(arguments["padding"], dims)
     columns = columns if dims == 2 else 0
-    dilation = pair(arguments["dilation"], dims)
+    dilation = as_pair(arguments["dilation"], dims)
     places = [
         (size + 2 * margin - d * (k - 1) - 1) // s + 1
         for size, margin, d, k, s in zip(value.maps[1:], (rows, columns), dilation, kernel, stride, strict=True)
@@ -77,8 +77,8 @@ def add_mean(
     translator.add(node, Mean(name, (value.operation,), where, node.name, kernel, stride, margins), maps, axes)
 
 
-def adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[Value, Pair]:
-    """The tensor and window of a pooling to a given size. Raises InputError where its windows would overlap."""
+def read_adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[Value, Pair]:
+    """Read tensor and window of a pooling to a given size. Raises InputError where its windows would overlap."""
     value = translator.arrange(node, translator.value(node, node.args[0]), tuple(range(dims + 1)))
     sizes = full_shape(sizes_of(node))[1:]
     if any(size % wanted for size, wanted in zip(value.maps[1:], sizes, strict=True)):
@@ -88,19 +88,19 @@ def adaptive_window(translator: Translator, node: fx.Node, dims: int) -> tuple[V
 
 def translate_adaptive_average_pool(translator: Translator, node: fx.Node) -> None:
     """Translate adaptive average pooling into means. Refused: sizes that do not divide those of the maps."""
-    value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
+    value, kernel = read_adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
     add_mean(translator, node, value, kernel, kernel, (0, 0, 0, 0), value.axes)
 
 
 def translate_adaptive_max_pool(translator: Translator, node: fx.Node) -> None:
     """Translate adaptive max pooling into maximums. Refused: sizes that do not divide those of the maps."""
-    value, kernel = adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
+    value, kernel = read_adaptive_window(translator, node, 1 if "1d" in operation_name(node) else 2)
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
     add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
 
 
-def reduced_axes(translator: Translator, node: fx.Node) -> tuple[Value, Pair, Axes]:
-    """The tensor, window and remaining axes of a mean or maximum over whole axes."""
+def read_reduced_axes(translator: Translator, node: fx.Node) -> tuple[Value, Pair, Axes]:
+    """Read the tensor, window and remaining axes of a mean or maximum over whole axes."""
     arguments = arguments_of(node)
     value = translator.value(node, node.args[0])
     dims = arguments.get("dim")
@@ -116,7 +116,7 @@ def reduced_axes(translator: Translator, node: fx.Node) -> tuple[Value, Pair, Ax
 
 def translate_mean(translator: Translator, node: fx.Node) -> None:
     """Translate mean over rows and columns into one mean. Refused: batch or channels, another type of numbers."""
-    value, kernel, axes = reduced_axes(translator, node)
+    value, kernel, axes = read_reduced_axes(translator, node)
     if arguments_of(node).get("dtype") not in (None, torch.float32, torch.float64):
         translator.refuse(node, "gives another type; allowed: float32")
     add_mean(translator, node, value, kernel, kernel, (0, 0, 0, 0), axes)
@@ -124,7 +124,7 @@ def translate_mean(translator: Translator, node: fx.Node) -> None:
 
 def translate_maximum(translator: Translator, node: fx.Node) -> None:
     """Translate amax over rows and columns into one maximum. Refused: the batch or the channels."""
-    value, kernel, axes = reduced_axes(translator, node)
+    value, kernel, axes = read_reduced_axes(translator, node)
     move = MaxPool(name="", inputs=(), kernel=kernel, stride=kernel, padding=(0, 0, 0, 0), dilation=(1, 1))
     maps = (value.maps[0], value.maps[1] // kernel[0], value.maps[2] // kernel[1])
     add_move(translator, node, value, move, maps, axes)

@@ -42,7 +42,7 @@ def translate_view(translator: Translator, node: fx.Node) -> None:
     if [size for _, size in kept] == [size for size in sizes if size != 1]:
         remaining = iter([axis for axis, _ in kept])
         axes = tuple(None if size == 1 else next(remaining) for size in sizes)
-        translator.alias(node, Value(value.operation, value.maps, named_axes(axes)))
+        translator.alias(node, Value(value.operation, value.maps, name_axes(axes)))
         return
     shape = [size for size in sizes if size != 1]
     if len(shape) > 3:
@@ -51,12 +51,12 @@ def translate_view(translator: Translator, node: fx.Node) -> None:
     order += [axis for axis in range(3) if axis not in order]
     count = iter(range(3))
     axes = tuple(None if size == 1 else next(count) for size in sizes)
-    moved = translator.move(node, value, (order[0], order[1], order[2]), full_shape(tuple(shape)), named_axes(axes))
+    moved = translator.move(node, value, (order[0], order[1], order[2]), full_shape(tuple(shape)), name_axes(axes))
     translator.alias(node, moved)
 
 
-def named_axes(axes: Axes) -> Axes:
-    """Axes of size 1 given those of the maps that are left, in order: [N, C, 1, 1] is then as a convolution has it."""
+def name_axes(axes: Axes) -> Axes:
+    """Give axes of size 1 those of the maps that are left, in order: [N, C, 1, 1] is then as a convolution has it."""
     free = iter([axis for axis in range(3) if axis not in axes])
     return tuple(next(free, None) if axis is None else axis for axis in axes)
 
@@ -104,10 +104,10 @@ def translate_pad(translator: Translator, node: fx.Node) -> None:
     add_move(translator, node, value, pad, (maps[0], maps[1], maps[2]), value.axes)
 
 
-def cut(
+def make_slice(
     translator: Translator, node: fx.Node, value: Value, dim: int, start: int, stop: int, step: int
 ) -> tuple[Slice, Shape]:
-    """The slice of a tensor along torch's axis `dim`, and the shape of its maps."""
+    """Make the slice of a tensor along torch's axis `dim`; return it with the shape of its maps."""
     axis = value.axis(dim)
     if axis is None:
         translator.refuse(node, f"cuts axis {dim} of size 1; allowed: an axis with values")
@@ -132,7 +132,7 @@ def translate_slice(translator: Translator, node: fx.Node) -> None:
     if (start, stop, step) == (0, value.sizes[dim - 1], 1):
         translator.alias(node, value)
         return
-    move, maps = cut(translator, node, value, dim, start, stop, step)
+    move, maps = make_slice(translator, node, value, dim, start, stop, step)
     add_move(translator, node, value, move, maps, value.axes)
 
 
@@ -147,7 +147,7 @@ def translate_split(translator: Translator, node: fx.Node) -> None:
     parts = []
     for part in node.meta["val"]:
         size = int(part.shape[dim])
-        move, maps = cut(translator, node, value, dim, start, start + size, 1)
+        move, maps = make_slice(translator, node, value, dim, start, start + size, 1)
         name, where = translator.claim_name(node), translator.where(node)
         translator.operations.append(Move(name, (value.operation,), where, "", move))
         parts.append(Value(name, maps, value.axes))

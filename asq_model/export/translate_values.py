@@ -18,8 +18,8 @@ def arguments_of(node: fx.Node) -> dict[str, Any]:
     return named | dict(node.kwargs)
 
 
-def by_channel(translator: Translator, node: fx.Node, value: Value, constant: object) -> np.ndarray:
-    """A constant as one number for each channel, float64 [C]. Raises InputError for one that varies otherwise."""
+def expand_by_channel(translator: Translator, node: fx.Node, value: Value, constant: object) -> np.ndarray:
+    """Read a constant as one number for each channel, float64 [C]. Raises InputError for one that varies otherwise."""
     channels = value.maps[0]
     constant = translator.constants.get(constant, constant) if isinstance(constant, fx.Node) else constant
     if isinstance(constant, (int, float)):
@@ -58,15 +58,17 @@ def translate_batch_norm(translator: Translator, node: fx.Node) -> None:
     if parts["running_mean"] is None or parts["running_var"] is None or arguments.get("training"):
         translator.refuse(node, "uses the batch's own mean; allowed: running statistics, in eval mode")
     numbers = {
-        key: by_channel(translator, node, value, default if part is None else reshaped(translator, part, value))
+        key: expand_by_channel(
+            translator, node, value, default if part is None else reshape_to_channels(translator, part, value)
+        )
         for (key, part), default in zip(parts.items(), (1, 0, 0, 1), strict=True)
     }
     factor = numbers["weight"] / np.sqrt(numbers["running_var"] + arguments["eps"])
     add_affine(translator, node, value, factor, numbers["bias"] - numbers["running_mean"] * factor)
 
 
-def reshaped(translator: Translator, part: fx.Node, value: Value) -> Tensor:
-    """A vector of numbers for torch's axis 1, in a shape that broadcasts over the tensor."""
+def reshape_to_channels(translator: Translator, part: fx.Node, value: Value) -> Tensor:
+    """Reshape numbers for torch's axis 1 so that they broadcast over the tensor."""
     vector: Tensor = translator.constants[part]
     return vector.detach().reshape(-1, *(1,) * (len(value.axes) - 1))
 
@@ -84,11 +86,11 @@ def translate_sum(translator: Translator, node: fx.Node, sign: int) -> None:
         add_sum(translator, node, translator.values[left], translator.values[right], sign)
     elif left in translator.values:
         value = translator.values[left]
-        offset = sign * scale * by_channel(translator, node, value, right)
+        offset = sign * scale * expand_by_channel(translator, node, value, right)
         add_affine(translator, node, value, np.ones(value.maps[0]), offset)
     else:
         value = translator.value(node, right)
-        offset = by_channel(translator, node, value, left)
+        offset = expand_by_channel(translator, node, value, left)
         add_affine(translator, node, value, np.full(value.maps[0], float(sign * scale)), offset)
 
 
@@ -127,7 +129,7 @@ def translate_multiply(translator: Translator, node: fx.Node) -> None:
     value, constant = (
         (translator.values[left], right) if left in translator.values else (translator.value(node, right), left)
     )
-    factor = by_channel(translator, node, value, constant)
+    factor = expand_by_channel(translator, node, value, constant)
     add_affine(translator, node, value, factor, np.zeros(value.maps[0]))
 
 
@@ -139,7 +141,7 @@ def translate_divide(translator: Translator, node: fx.Node) -> None:
     if arguments.get("rounding_mode") is not None:
         translator.refuse(node, "rounds its quotient; allowed: no rounding mode")
     value = translator.values[arguments["self"]]
-    factor = 1 / by_channel(translator, node, value, arguments["other"])
+    factor = 1 / expand_by_channel(translator, node, value, arguments["other"])
     add_affine(translator, node, value, factor, np.zeros(value.maps[0]))
 
 

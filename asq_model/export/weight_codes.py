@@ -9,7 +9,7 @@ from asq_model.spec.mac import MacSpec
 Weights = dict[str, tuple[np.ndarray, np.ndarray]]  # by level set name: codes [C, N], scale [C]
 
 
-def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantise_by_least_squares(level_set: LevelSet, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Quantise weights [C, N] to a level set by least squares: (codes [C, N], scale [C]).
 
     Each channel takes the best of 64 scales.
@@ -27,19 +27,19 @@ def least_squares_codes(level_set: LevelSet, weights: np.ndarray) -> tuple[np.nd
     return codes, scales[:, 0]
 
 
-def trained_codes(layer: Quantised) -> tuple[np.ndarray, np.ndarray]:
-    """The trained weight codes [C, N] and scale [C] of a layer, which has one for all channels or one for each."""
+def read_trained_codes(layer: Quantised) -> tuple[np.ndarray, np.ndarray]:
+    """Read the trained weight codes [C, N] and scale [C] of a layer, which has one for all channels or one for each."""
     codes, scale = layer.weight_quantiser.codes(layer.weight)
     return codes.flatten(1).numpy(), scale.detach().double().expand(len(codes)).numpy()
 
 
 def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
-    """A layer's weights in the level set of every unit.
+    """Quantise a layer's weights to the level set of every unit.
 
     The trained codes; the same levels in sets that have them all; and for other sets those of least squares.
     """
     trained = layer.weight_quantiser.level_set
-    codes, scale = trained_codes(layer)
+    codes, scale = read_trained_codes(layer)
     by_set: Weights = {trained.name: (codes, scale)}
     weights = layer.weight.detach().flatten(1).double().numpy()
     for unit in units:
@@ -47,7 +47,7 @@ def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
         if levels.name not in by_set and has_all(levels, trained):
             by_set[levels.name] = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes], scale
         elif levels.name not in by_set:
-            by_set[levels.name] = least_squares_codes(levels, weights)
+            by_set[levels.name] = quantise_by_least_squares(levels, weights)
     return by_set
 
 

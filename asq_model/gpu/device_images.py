@@ -7,7 +7,7 @@ from torch.nn import functional
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset, MemorySplit
-from asq_model.training.train import epoch_generator, learning_rate
+from asq_model.training.train import compute_learning_rate, make_epoch_generator
 
 EXAMPLES = 1024  # training images that show each layer's mean β
 
@@ -49,7 +49,7 @@ class DeviceImages:
         """
         key = recipe.seed, epoch, recipe.batch
         if key not in self.plans:
-            generator, count = epoch_generator(recipe.seed, epoch), len(self.split)
+            generator, count = make_epoch_generator(recipe.seed, epoch), len(self.split)
             steps = count // recipe.batch
             order = torch.randperm(count, generator=generator)[: steps * recipe.batch]
             plan = torch.zeros(steps, 4, recipe.batch, dtype=torch.int64)
@@ -68,7 +68,8 @@ class DeviceImages:
         key = *phases, recipe.full_precision_rate, recipe.quantised_rate, steps
         if key not in self.rates:
             rates = [
-                [learning_rate(recipe, epoch, step / steps) for step in range(steps)] for epoch in range(recipe.epochs)
+                [compute_learning_rate(recipe, epoch, step / steps) for step in range(steps)]
+                for epoch in range(recipe.epochs)
             ]
             self.rates[key] = self.copy_to_device(torch.tensor(rates))
         return self.rates[key]

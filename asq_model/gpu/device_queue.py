@@ -41,8 +41,8 @@ class DeviceQueue:
         return len(self.marks)
 
 
-def training_device(name: str) -> torch.device:
-    """The device that is asked for. Raises InputError where it, or Triton for its kernels, is not there."""
+def find_training_device(name: str) -> torch.device:
+    """Find the device that is asked for. Raises InputError where it, or Triton for its kernels, is not there."""
     check_choice("device", name, ("cpu", "cuda"))
     if name == "cuda":
         if not torch.cuda.is_available():

@@ -74,8 +74,8 @@ def betas_held(model: nn.Module, examples: Tensor) -> Iterator[None]:
 
 
 @torch.no_grad()
-def weight_costs(model: nn.Module) -> dict[str, int]:
-    """What low-bit weights cost: how many there are, how many are zero, and how many terms all have together.
+def count_weight_costs(model: nn.Module) -> dict[str, int]:
+    """Count what low-bit weights cost: how many there are, how many are zero, and how many terms all have together.
 
     A term is a signed power of two, times 1 or √2.
     """

@@ -82,7 +82,7 @@ class FusedNearestLevel(Function):
 
 
 class FusedPositive(Function):
-    """`positive` for float32 steps."""
+    """`keep_positive` for float32 steps."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ def fused_functions() -> Iterator[None]:
     functions: dict[Any, type[Function]] = {
         straight_through.FakeQuantise: FusedFakeQuantise,
         straight_through.NearestLevel: FusedNearestLevel,
-        straight_through.positive: FusedPositive,
+        straight_through.keep_positive: FusedPositive,
     }
     with functions_on("cuda", functions):
         yield

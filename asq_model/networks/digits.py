@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from asq_model.networks.resnet import BasicBlock, projection
+from asq_model.networks.resnet import BasicBlock, make_projection
 
 
 class DigitsNet(nn.Module):
@@ -17,8 +17,8 @@ class DigitsNet(nn.Module):
         self.conv = nn.Conv2d(1, first, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(first)
         self.block1 = BasicBlock(first, first, 1, None)
-        self.block2 = BasicBlock(first, second, 2, projection(first, second, 2))
-        self.block3 = BasicBlock(second, third, 2, projection(second, third, 2))
+        self.block2 = BasicBlock(first, second, 2, make_projection(first, second, 2))
+        self.block3 = BasicBlock(second, third, 2, make_projection(second, third, 2))
         self.fc = nn.Linear(third, classes)
 
     def forward(self, x: Tensor) -> Tensor:

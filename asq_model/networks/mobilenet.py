@@ -9,8 +9,8 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 FIRST, LAST = 32, 1280
 
 
-def convolution(channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """A convolution followed by batch norm and ReLU6."""
+def make_convolution(channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    """Make a convolution followed by batch norm and ReLU6."""
     return nn.Sequential(
         nn.Conv2d(channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -24,10 +24,10 @@ class InvertedResidual(nn.Module):
     def __init__(self, channels: int, out_channels: int, stride: int, expansion: int):
         super().__init__()
         hidden = channels * expansion
-        expand = [] if expansion == 1 else [convolution(channels, hidden, 1)]
+        expand = [] if expansion == 1 else [make_convolution(channels, hidden, 1)]
         self.conv = nn.Sequential(
             *expand,
-            convolution(hidden, hidden, 3, stride, groups=hidden),
+            make_convolution(hidden, hidden, 3, stride, groups=hidden),
             nn.Conv2d(hidden, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
@@ -42,13 +42,13 @@ class MobileNetV2(nn.Module):
 
     def __init__(self, classes: int = 1000):
         super().__init__()
-        layers: list[nn.Module] = [convolution(3, FIRST, 3, stride=2)]
+        layers: list[nn.Module] = [make_convolution(3, FIRST, 3, stride=2)]
         channels = FIRST
         for expansion, out_channels, blocks, stride in STAGES:
             for block in range(blocks):
                 layers.append(InvertedResidual(channels, out_channels, stride if block == 0 else 1, expansion))
                 channels = out_channels
-        self.features = nn.Sequential(*layers, convolution(channels, LAST, 1))
+        self.features = nn.Sequential(*layers, make_convolution(channels, LAST, 1))
         self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(LAST, classes))
         initialise(self)
 

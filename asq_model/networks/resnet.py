@@ -26,8 +26,8 @@ class BasicBlock(nn.Module):
         return functional.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
-def projection(channels: int, out_channels: int, stride: int) -> nn.Module:
-    """The 1×1 convolution with batch norm of a shortcut that changes shape (He's option B)."""
+def make_projection(channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Make the 1×1 convolution with batch norm of a shortcut that changes shape (He's option B)."""
     return nn.Sequential(nn.Conv2d(channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
 
@@ -43,10 +43,10 @@ class PaddedIdentity(nn.Module):
         return functional.pad(x, (0, 0, 0, 0, self.padding, self.padding))
 
 
-def stage(
+def make_stage(
     channels: int, out_channels: int, blocks: int, stride: int, shortcut: Callable[[int, int, int], nn.Module]
 ) -> nn.Sequential:
-    """A row of blocks, the first of which changes the shape."""
+    """Make a row of blocks, the first of which changes the shape."""
     changes = stride != 1 or channels != out_channels
     first = BasicBlock(channels, out_channels, stride, shortcut(channels, out_channels, stride) if changes else None)
     return nn.Sequential(first, *[BasicBlock(out_channels, out_channels, 1, None) for _ in range(blocks - 1)])
@@ -59,10 +59,10 @@ class ResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = stage(64, 64, blocks[0], 1, projection)
-        self.layer2 = stage(64, 128, blocks[1], 2, projection)
-        self.layer3 = stage(128, 256, blocks[2], 2, projection)
-        self.layer4 = stage(256, 512, blocks[3], 2, projection)
+        self.layer1 = make_stage(64, 64, blocks[0], 1, make_projection)
+        self.layer2 = make_stage(64, 128, blocks[1], 2, make_projection)
+        self.layer3 = make_stage(128, 256, blocks[2], 2, make_projection)
+        self.layer4 = make_stage(256, 512, blocks[3], 2, make_projection)
         self.fc = nn.Linear(512, classes)
         initialise(self)
 
@@ -92,9 +92,9 @@ class CifarResNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = stage(16, 16, blocks, 1, PaddedIdentity)
-        self.layer2 = stage(16, 32, blocks, 2, PaddedIdentity)
-        self.layer3 = stage(32, 64, blocks, 2, PaddedIdentity)
+        self.layer1 = make_stage(16, 16, blocks, 1, PaddedIdentity)
+        self.layer2 = make_stage(16, 32, blocks, 2, PaddedIdentity)
+        self.layer3 = make_stage(32, 64, blocks, 2, PaddedIdentity)
         self.linear = nn.Linear(64, classes)
         initialise(self)
 

@@ -10,7 +10,7 @@ from asq_model.quantisation.activations import (
     LsqPlusActivation,
     PactActivation,
     PotActivation,
-    activation_quantiser,
+    make_activation_quantiser,
 )
 from asq_model.quantisation.adapter import Adapter
 from asq_model.quantisation.straight_through import nearest_level
@@ -19,7 +19,7 @@ from asq_model.quantisation.weights import (
     LevelSetWeight,
     UniformWeight,
     WeightQuantiser,
-    weight_quantiser,
+    make_weight_quantiser,
 )
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "PotActivation",
     "UniformWeight",
     "WeightQuantiser",
-    "activation_quantiser",
+    "make_activation_quantiser",
+    "make_weight_quantiser",
     "nearest_level",
-    "weight_quantiser",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.distributed import global_extremes, global_mean
+from asq_model.distributed import average_globally, find_global_extremes
 from asq_model.quantisation.adapter import Adapter
 from asq_model.quantisation.straight_through import FakeQuantise, call, exporting
 from asq_model.spec.fixed_point import bounds
@@ -30,7 +30,7 @@ class InputStatistics:
     @classmethod
     def of(cls, x: Tensor) -> "InputStatistics":
         """The statistics of a batch, the parts of all processes together."""
-        return cls(*global_extremes(x), global_mean(x.abs()))
+        return cls(*find_global_extremes(x), average_globally(x.abs()))
 
     @property
     def finite(self) -> bool:

@@ -17,7 +17,7 @@ from asq_model.quantisation.straight_through import (
     ScaleGradient,
     call,
     exporting,
-    positive,
+    keep_positive,
 )
 from asq_model.spec.levels import LevelSet
 
@@ -97,7 +97,7 @@ class LsqActivation(ActivationQuantiser):
     def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
         """The learned step, times β(x) of each sample where there is an adapter; no offset."""
         self.start_if_needed(x)
-        step = positive(self.scaled(self.step, x))
+        step = keep_positive(self.scaled(self.step, x))
         if self.adapter is not None:
             beta = self.adapter(x)
             if self.scale_beta_gradient:
@@ -169,7 +169,7 @@ class PactActivation(ActivationQuantiser):
 
     def grid(self, x: Tensor) -> tuple[Tensor, float]:
         """The step α/p of the learned bound α; no offset."""
-        return positive(self.clip) / self.high, 0.0
+        return keep_positive(self.clip) / self.high, 0.0
 
     def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
         """The input clipped to [0, α] and rounded; only values at the bound move α."""
@@ -191,8 +191,8 @@ class DorefaActivation(ActivationQuantiser):
         return self.step, 0.0
 
 
-def activation_quantiser(config: LayerConfig, channels: int, channel_axis: int = 1) -> ActivationQuantiser:
-    """The quantiser of a layer's input with that many channels along that axis."""
+def make_activation_quantiser(config: LayerConfig, channels: int, channel_axis: int = 1) -> ActivationQuantiser:
+    """Make the quantiser of a layer's input with that many channels along that axis."""
     if config.activations == "pact":
         return PactActivation(config.activation_bits)
     if config.activations == "dorefa":

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import canonical_json
-from asq_model.config.layer_config import LayerConfig, differences, layer_config, record
-from asq_model.quantisation import activation_quantiser, weight_quantiser
+from asq_model.common.files import format_canonical_json
+from asq_model.config.layer_config import LayerConfig, describe_differences, make_record, parse_layer_config
+from asq_model.quantisation import make_activation_quantiser, make_weight_quantiser
 from asq_model.quantisation.straight_through import exporting
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 WORKING_TYPES = (torch.float32, torch.float64)  # of parameters; inputs of lower precision are widened
@@ -77,12 +77,12 @@ class Quantised(nn.Module):
         self.config = config
         self.name = type(self).__name__
         self.recomputes = True
-        self.activation_quantiser = activation_quantiser(config, channels, self.CHANNEL_AXIS)
-        self.weight_quantiser = weight_quantiser(config, self.weight.shape[0])
+        self.activation_quantiser = make_activation_quantiser(config, channels, self.CHANNEL_AXIS)
+        self.weight_quantiser = make_weight_quantiser(config, self.weight.shape[0])
         if config.product_frac is not None:
             quantiser, frac = self.activation_quantiser, config.product_frac
             values = np.arange(quantiser.low, quantiser.high + 1)
-            error = sqrt2_table(values, frac) * 2.0**-frac - 2**0.5 * values
+            error = make_sqrt2_table(values, frac) * 2.0**-frac - 2**0.5 * values
             self.register_buffer("root_error", torch.tensor(error, dtype=torch.float32), persistent=False)
 
     @classmethod
@@ -102,18 +102,18 @@ class Quantised(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """The configuration as the state dict holds it: uint8, JSON in UTF-8."""
-        return torch.tensor(list(canonical_json(record(self.config)).encode()), dtype=torch.uint8)
+        return torch.tensor(list(format_canonical_json(make_record(self.config)).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Raises InputError unless a state dict is of a layer with the same configuration."""
         try:
-            stored = layer_config(json.loads(bytes(state.cpu().tolist()).decode()))
+            stored = parse_layer_config(json.loads(bytes(state.cpu().tolist()).decode()))
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"layer {self.name}: the state's quantiser configuration is damaged: {error}") from error
         if stored != self.config:
             raise InputError(
                 f"layer {self.name} is quantised otherwise than the state that is loaded:"
-                f" {differences(self.config, stored)}"
+                f" {describe_differences(self.config, stored)}"
             )
 
     @abstractmethod

@@ -115,15 +115,15 @@ def nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
     return torch.where(u < 0, torch.bucketize(u, midpoints), torch.bucketize(u, midpoints, right=True))
 
 
-def positive(step: Tensor) -> Tensor:
-    """The size of a step, max(|step|, `SMALLEST_STEP`), with the gradient ±1 of the magnitude everywhere.
+def keep_positive(step: Tensor) -> Tensor:
+    """Return the size of a step, max(|step|, `SMALLEST_STEP`); its gradient is that of |step| everywhere, ±1.
 
     A step that an update pushed below zero means its size, so it never inverts the quantiser; one that is below the
     smallest still learns, and can grow again.
     """
     functions = DEVICE_FUNCTIONS.get(step.device.type, {})
-    if positive in functions:
-        return functions[positive].apply(step)
+    if keep_positive in functions:
+        return functions[keep_positive].apply(step)
     magnitude = torch.where(step < 0, -step, step)  # abs() has no gradient at 0
     return magnitude + (magnitude.clamp_min(SMALLEST_STEP) - magnitude).detach()
 

@@ -15,8 +15,8 @@ from asq_model.quantisation.straight_through import (
     Round,
     ScaleGradient,
     call,
+    keep_positive,
     nearest_level,
-    positive,
 )
 from asq_model.spec.levels import LevelSet
 
@@ -59,7 +59,7 @@ class ScaledWeight(WeightQuantiser):
 
     def channel_scale(self, w: Tensor, gradient_scale: float = 1.0) -> Tensor:
         """The scale, broadcastable against w."""
-        return positive(ScaleGradient.apply(self.scale, gradient_scale)).view(-1, *(1,) * (w.dim() - 1))
+        return keep_positive(ScaleGradient.apply(self.scale, gradient_scale)).view(-1, *(1,) * (w.dim() - 1))
 
     @torch.no_grad()
     def start(self, scale: Tensor) -> None:
@@ -98,7 +98,7 @@ class UniformWeight(ScaledWeight):
         check_finite(w)
         q = torch.clamp(torch.round(w / self.channel_scale(w)), self.low, self.high).to(torch.int64)
         codes = torch.tensor(self.level_set.codes, device=w.device)  # in the order of their integers, with no gaps
-        return codes[q - self.low], positive(self.scale)
+        return codes[q - self.low], keep_positive(self.scale)
 
 
 class LevelSetWeight(ScaledWeight):
@@ -134,7 +134,7 @@ class LevelSetWeight(ScaledWeight):
         check_finite(w)
         index = nearest_level(w / self.channel_scale(w), self.midpoints)
         codes = torch.tensor(self.level_set.codes, device=w.device)[index]
-        return codes, positive(self.scale) / self.level_set.level_unit
+        return codes, keep_positive(self.scale) / self.level_set.level_unit
 
     def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
         """The part of quantised weights at odd powers of √2, divided by √2; elsewhere 0. `quantised` is forward(w)."""
@@ -162,8 +162,8 @@ class DorefaWeight(WeightQuantiser):
         return Round.apply(unit * self.steps) * (2 / self.steps) - 1
 
 
-def weight_quantiser(config: LayerConfig, channels: int) -> WeightQuantiser:
-    """The quantiser of a layer's weights with that many output channels."""
+def make_weight_quantiser(config: LayerConfig, channels: int) -> WeightQuantiser:
+    """Make the quantiser of a layer's weights with that many output channels."""
     if config.weights == "dorefa":
         return DorefaWeight(config.weight_bits)
     quantiser: type[ScaledWeight] = UniformWeight if config.weights == "uniform" else LevelSetWeight

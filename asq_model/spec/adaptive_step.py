@@ -13,15 +13,15 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import Width
-from asq_model.spec.fixed_point import bounds, check_room, largest, mantissas, round_shift, saturate
+from asq_model.spec.fixed_point import bounds, check_room, find_mantissas, largest, round_shift, saturate
 from asq_model.spec.formats import Bits, Point, Positive64, Shift
 from asq_model.spec.precision import BETA_LIMIT, GUARD, SHIFT_BITS, WORKING_BITS, Precision, accumulator_bits
 
 BetaPoint = Annotated[int, Meta(ge=0, le=WORKING_BITS - BETA_LIMIT.bit_length())]  # β's limit then fits 64 bits
 
 
-def channel_sums(x: np.ndarray) -> np.ndarray:
-    """The sums over all positions of int [N, C, ...], int64 [N, C]."""
+def sum_channels(x: np.ndarray) -> np.ndarray:
+    """Sum int [N, C, ...] over all positions, int64 [N, C]."""
     return x.reshape(x.shape[0], x.shape[1], -1).sum(2, dtype=np.int64)
 
 
@@ -47,7 +47,7 @@ class IntegerDense:
         weights do not give so many bits. Weights are stored in `bits` bits, in fewer where the bias (`bias_bits` bits),
         the sum or the shift would not fit otherwise: weights so small hardly matter.
         """
-        codes, weight_point = mantissas(weights, bits)
+        codes, weight_point = find_mantissas(weights, bits)
         bias = np.asarray(bias, np.float64)
         largest_bias = float(np.abs(bias).max())
         largest_sum = float(np.abs(weights).max()) * weights.shape[1] * reach + largest_bias * 2.0**point
@@ -177,7 +177,7 @@ class IntegerQuantiser:
         """S of each sample, int64 [N], at least 1."""
         if self.adapter is None:
             return np.full(len(x), self.mantissa, np.int64)
-        beta = self.adapter(channel_sums(x))
+        beta = self.adapter(sum_channels(x))
         check_room("the step times β", self.mantissa * largest(beta))
         return np.maximum(round_shift(self.mantissa * beta, self.adapter.point), 1)
 

@@ -12,8 +12,8 @@ from asq_model.common.errors import InputError
 INT64 = -(1 << 63), (1 << 63) - 1  # what the specification computes in
 
 
-def checked_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Values as int64 of the same shape. Raises InputError unless they are integers from `low` to `high`.
+def check_integers(name: str, values: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return values as int64 of the same shape. Raises InputError unless they are integers from `low` to `high`.
 
     A value outside would be taken for another one of fewer bits.
     """
@@ -68,7 +68,7 @@ def saturate(x: np.ndarray, bits: int, signed: bool = True) -> tuple[np.ndarray,
     return clamped, int(np.count_nonzero(clamped != x))
 
 
-def mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
+def find_mantissas(values: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     """Store real values as integers m with one binary point p: values ≈ m · 2^-p.
 
     The integers are signed, of `bits` bits; p is the largest at which all of them fit. Each value is off by at most

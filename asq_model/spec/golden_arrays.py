@@ -28,7 +28,7 @@ LARGEST = (1 << 63) - 1
 
 
 def unpack_arrays(contents: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an npz file by name. Raises InputError for anything else, before it takes more memory than allowed.
+    """Unpack the arrays of an npz file by name. Raises InputError for anything else, or more memory than allowed.
 
     Nothing in the file is executed: pickled arrays are refused.
     """
@@ -46,7 +46,7 @@ def unpack_arrays(contents: bytes) -> dict[str, np.ndarray]:
 
 
 def parse_array(contents: bytes) -> np.ndarray:
-    """An array as `numpy.save` writes it. Raises ValueError for any other bytes."""
+    """Parse an array as `numpy.save` writes it. Raises ValueError for any other bytes."""
     if not contents.startswith(MAGIC):
         raise ValueError("no array in numpy's format 1.0")
     start = len(MAGIC) + 2

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import canonical_json
+from asq_model.common.files import format_canonical_json
 from asq_model.spec.golden_manifest import About, Accuracy, LayerEntry, Manifest, spec_of
 
 FOUND = ("format", "products", "layers", "maps", "unused", "graph")  # by the export itself
@@ -45,14 +45,14 @@ def check_about(about: Mapping[str, object]) -> None:
     if found:
         raise InputError(f"about has {found[0]}, which is found while vectors are made; leave it out", "about")
     try:
-        canonical_json(about)
+        format_canonical_json(about)
         check_accuracy(msgspec.convert(about, About, strict=True).get("accuracy", {}))
     except (InputError, TypeError, ValueError) as error:  # msgspec's are ValueErrors
         raise InputError(f"about cannot stand in a manifest: {' '.join(str(error).split())}", "about") from error
 
 
-def checked_manifest(contents: Mapping[str, object]) -> Manifest:
-    """The contents of a manifest, checked.
+def parse_manifest(contents: Mapping[str, object]) -> Manifest:
+    """Parse and check the contents of a manifest.
 
     Raises InputError, in one line, for what is missing, out of range or does not fit together.
     """

@@ -150,8 +150,8 @@ class About(TypedDict, total=False):
     fingerprint: Digest
 
 
-def stored_spec(spec: MacSpec) -> dict[str, Any]:
-    """A unit's parameters as a manifest stores them: format 3 calls the kind of the level set `levels`."""
+def make_stored_spec(spec: MacSpec) -> dict[str, Any]:
+    """Write a unit's parameters as a manifest stores them: format 3 calls the kind of the level set `levels`."""
     return {"levels" if name == "kind" else name: value for name, value in asdict(spec).items()}
 
 
@@ -161,7 +161,7 @@ def spec_of(unit: UnitEntry) -> MacSpec:
         parameters: dict[str, Any]
         parameters = {"kind" if name == "levels" else name: value for name, value in unit["spec"].items()}
         spec = MacSpec(**parameters)
-        if stored_spec(spec) != unit["spec"]:
+        if make_stored_spec(spec) != unit["spec"]:
             raise InputError("it lacks parameters, or has them in another form than this program writes")
     except (InputError, TypeError, ValueError) as error:
         raise InputError(f"a unit's spec cannot be: {error}") from error

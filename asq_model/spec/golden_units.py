@@ -5,8 +5,8 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.units import FAMILY_OF_UNIT, GOLDEN_UNITS, SIGN_MAGNITUDE
 
 
-def layer_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
-    """The units that a layer's vectors are for.
+def list_units(trained: LevelSet, activation_bits: int, signed: bool, kind: str, depth: int) -> list[MacSpec]:
+    """List the units that a layer's vectors are for.
 
     These are all units of the weights' width (at 7 and 8 bits the uniform ones only), and one that multiplies the
     trained level set where none of those does. kind: of the units with exponential level sets.

@@ -16,16 +16,16 @@ import numpy as np
 
 from asq_model.common.errors import InputError, OtherFormat
 from asq_model.common.files import (
-    atomic_write,
     fingerprint,
+    hash_file,
     read_bytes,
     read_json,
     reported_os_errors,
-    sha256_file,
+    write_atomically,
     write_json,
 )
 from asq_model.spec.golden_arrays import ARRAYS_MB, check_layer_arrays, check_maps_arrays, unpack_arrays
-from asq_model.spec.golden_checks import checked_manifest
+from asq_model.spec.golden_checks import parse_manifest
 from asq_model.spec.golden_manifest import (
     GraphFile,
     LayerEntry,
@@ -111,12 +111,12 @@ def write_layer(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Layer
                 np.lib.format.write_array(buffer, np.ascontiguousarray(arrays[key]), allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
 
-    atomic_write(path, write)
-    return {"file": path.name, "sha256": sha256_file(path)}
+    write_atomically(path, write)
+    return {"file": path.name, "sha256": hash_file(path)}
 
 
-def manifest_digest(manifest: Mapping[str, object]) -> str:
-    """SHA-256 over everything in the manifest but the digest itself."""
+def digest_manifest(manifest: Mapping[str, object]) -> str:
+    """Return the SHA-256 over everything in the manifest but the digest itself."""
     return fingerprint({key: value for key, value in manifest.items() if key != "digest"})
 
 
@@ -132,10 +132,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises InputError for one that could not be read again.
     """
     try:
-        checked_manifest(manifest)
+        parse_manifest(manifest)
     except InputError as error:
         raise InputError(f"golden manifest {folder / MANIFEST} cannot be written: {error}") from error
-    write_json(folder / MANIFEST, {**manifest, "digest": manifest_digest(manifest)})
+    write_json(folder / MANIFEST, {**manifest, "digest": digest_manifest(manifest)})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -150,16 +150,16 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.get("format") != FORMAT:
         found = repr(manifest.get("format"))[:40]
         raise OtherFormat(f"golden manifest {path} has format {found}; this program reads {FORMAT}")
-    if manifest.get("digest") != manifest_digest(manifest):
+    if manifest.get("digest") != digest_manifest(manifest):
         raise InputError(f"golden manifest {path} was changed since it was exported: its digest does not match")
     try:
-        return checked_manifest(manifest)
+        return parse_manifest(manifest)
     except InputError as error:
         raise InputError(f"golden manifest {path} cannot be used: {error}") from error
 
 
-def checked_bytes(folder: Path, entry: LayerFile | GraphFile) -> bytes:
-    """A file's contents. Raises InputError for one that is missing or not the one that was exported."""
+def read_checked_bytes(folder: Path, entry: LayerFile | GraphFile) -> bytes:
+    """Read a file's contents. Raises InputError for one that is missing or not the one that was exported."""
     path = folder / entry["file"]
     if not path.is_file():
         raise InputError(f"golden file {path} is missing; export the golden vectors again")
@@ -176,14 +176,14 @@ def checked_bytes(folder: Path, entry: LayerFile | GraphFile) -> bytes:
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Raises InputError for a file that is missing or not the one that was exported."""
     for entry in [*manifest["layers"], *manifest["maps"]]:
-        checked_bytes(folder, entry)
+        read_checked_bytes(folder, entry)
     if "graph" in manifest:
-        checked_bytes(folder, manifest["graph"])
+        read_checked_bytes(folder, manifest["graph"])
 
 
 def read_arrays(folder: Path, entry: Entry, check: Callable[[Entry, Arrays], None]) -> Arrays:
-    """A file's arrays, which `check` compares with the manifest's entry. Raises InputError, naming the file."""
-    contents = checked_bytes(folder, entry)
+    """Read a file's arrays, which `check` compares with the manifest's entry. Raises InputError, naming the file."""
+    contents = read_checked_bytes(folder, entry)
     try:
         arrays = unpack_arrays(contents)
         check(entry, arrays)
@@ -193,7 +193,7 @@ def read_arrays(folder: Path, entry: Entry, check: Callable[[Entry, Arrays], Non
 
 
 def read_golden(folder: Path) -> Iterator[GoldenLayer]:
-    """Every layer in order, all hashes checked first. Raises InputError."""
+    """Yield every layer in order, all hashes checked first. Raises InputError."""
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     for entry in manifest["layers"]:
@@ -210,7 +210,7 @@ class GoldenMaps:
 
 
 def read_maps(folder: Path) -> Iterator[GoldenMaps]:
-    """Every layer's maps in order, all hashes checked first. Raises InputError."""
+    """Yield every layer's maps in order, all hashes checked first. Raises InputError."""
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     for entry in manifest["maps"]:

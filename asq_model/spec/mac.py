@@ -37,9 +37,9 @@ from functools import cached_property
 import numpy as np
 
 from asq_model.common.errors import InputError
-from asq_model.spec.fixed_point import checked_integers, signed_width
+from asq_model.spec.fixed_point import check_integers, signed_width
 from asq_model.spec.mac_parameters import MacParameters
-from asq_model.spec.sqrt2 import sqrt2_table, times_sqrt2
+from asq_model.spec.sqrt2 import make_sqrt2_table, multiply_by_sqrt2
 from asq_model.spec.units import MULTIPLE
 
 
@@ -71,7 +71,7 @@ class MacSpec(MacParameters):
         """
         match MULTIPLE.get(self.unit):
             case "root":
-                return {"root": sqrt2_table(self.activations, self.frac_bits)}
+                return {"root": make_sqrt2_table(self.activations, self.frac_bits)}
             case "triple":
                 return {"triple": 3 * self.activations}
         return {}
@@ -102,12 +102,12 @@ class MacSpec(MacParameters):
 
     def patterns(self, activations: np.ndarray) -> np.ndarray:
         """The bit pattern of each activation value, int64. Raises InputError for values that do not fit."""
-        values = checked_integers("activations", activations, int(self.activations.min()), int(self.activations.max()))
+        values = check_integers("activations", activations, int(self.activations.min()), int(self.activations.max()))
         return values & ((1 << self.activation_bits) - 1)
 
     def checked_codes(self, codes: np.ndarray) -> np.ndarray:
         """The weight codes as int64. Raises InputError for one that does not exist."""
-        return checked_integers("weight codes", codes, 0, (1 << self.level_set.code_bits) - 1)
+        return check_integers("weight codes", codes, 0, (1 << self.level_set.code_bits) - 1)
 
     def dot(self, codes: np.ndarray, activations: np.ndarray) -> np.ndarray:
         """The result of each dot product over the last axis of weight codes and activation values, int64 [...].
@@ -123,7 +123,7 @@ class MacSpec(MacParameters):
             return self.products[codes, patterns].sum(-1)
         even = self.even_products[codes, patterns].sum(-1)
         odd = self.odd_products[codes, patterns].sum(-1)
-        return (even << self.frac_bits) + sqrt2_table(odd, self.frac_bits)
+        return (even << self.frac_bits) + make_sqrt2_table(odd, self.frac_bits)
 
     def product_error(self) -> float:
         """Largest distance of one product from the exact one, in units of the result (0 for the exact units)."""
@@ -146,7 +146,8 @@ class MacSpec(MacParameters):
         # (even, odd) pairs by their real value picks it; rounding is monotonic.
         pairs = {(int(e), int(o)) for e, o in zip(self.even_products.flat, self.odd_products.flat, strict=True)}
         results = [
-            (self.depth * even << self.frac_bits) + times_sqrt2(self.depth * odd, self.frac_bits) for even, odd in pairs
+            (self.depth * even << self.frac_bits) + multiply_by_sqrt2(self.depth * odd, self.frac_bits)
+            for even, odd in pairs
         ]
         return min(results), max(results)
 

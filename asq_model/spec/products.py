@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import largest
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 
 EXACT = ((np.float32, 24), (np.float64, 53))  # floats that hold every integer of so many bits
 LARGEST_ODD = 1 << 24  # of a sum of odd parts: there is a table with √2 times each
@@ -77,7 +77,7 @@ class Products:
     @cached_property
     def rooted(self) -> np.ndarray:
         """round(√2 · x · 2^frac), int64, for every odd sum x that can be, from the smallest to the largest."""
-        table = sqrt2_table(np.arange(self.reach[1] + 1), self.frac)
+        table = make_sqrt2_table(np.arange(self.reach[1] + 1), self.frac)
         return np.concatenate([-table[:0:-1], table])
 
     def check_codes(self, codes: np.ndarray) -> None:

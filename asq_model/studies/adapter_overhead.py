@@ -9,7 +9,7 @@ convolutions; and when adapters, weight steps and activation steps take 8 bits. 
 
 from dataclasses import dataclass
 
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 
 ADAPTER_BITS = 8
 TRAINED_BITS = 32
@@ -71,8 +71,8 @@ class Overhead:
 RESNET18_PARAMETERS = 11_689_512  # with batch norm and biases, as torchvision counts them
 
 
-def resnet18() -> list[Convolution]:
-    """ResNet-18's 20 convolutions at 224×224; the first one is 8-bit and has no adapter."""
+def list_convolutions() -> list[Convolution]:
+    """List ResNet-18's 20 convolutions at 224×224; the first one is 8-bit and has no adapter."""
     layers = [Convolution(3, 64, 7, 112, quantised=False)]
     channels = 64
     for width, size in ((64, 56), (128, 28), (256, 14), (512, 7)):
@@ -83,9 +83,9 @@ def resnet18() -> list[Convolution]:
     return layers
 
 
-def overhead(bits: int) -> Overhead:
-    """ASQ's share of ResNet-18's parameters and operations at `bits` bits."""
-    quantised = [layer for layer in resnet18() if layer.quantised]
+def compute_overhead(bits: int) -> Overhead:
+    """Compute ASQ's share of ResNet-18's parameters and operations at `bits` bits."""
+    quantised = [layer for layer in list_convolutions() if layer.quantised]
     added = sum(layer.adapter_parameters + layer.out_channels + 1 for layer in quantised)
     operations = sum(layer.operations for layer in quantised)
     adapter_operations = 2 * sum(layer.adapter_hidden_weights for layer in quantised)
@@ -102,12 +102,12 @@ def overhead(bits: int) -> Overhead:
     )
 
 
-def table_1() -> str:
-    """The paper's Table 1 in Markdown, its figures beside those computed here."""
+def render_table_1() -> str:
+    """Write the paper's Table 1 in Markdown, its figures beside those computed here."""
     rows = []
     for bits, (parameters, compute) in PAPER_TABLE_1.items():
-        share = overhead(bits)
+        share = compute_overhead(bits)
         shares = [parameters, share.parameters, share.parameters_trained]
         shares += [compute, share.compute, share.compute_trained]
         rows.append([bits, *(f"{percent:.2f} %" for percent in shares)])
-    return "\n".join(table_lines(TABLE_1_COLUMNS, rows, "rrrrrrr"))
+    return "\n".join(format_table_lines(TABLE_1_COLUMNS, rows, "rrrrrrr"))

@@ -15,13 +15,13 @@ from asq_model.common.option_types import (
     OUTPUT_FOLDER,
     PATH,
     Integer,
-    given_options,
+    list_given_options,
     refuse_unused,
 )
 from asq_model.common.progress import progress_bar
-from asq_model.common.terminal import text_of_markdown
+from asq_model.common.terminal import convert_markdown
 from asq_model.config.recipe import MOST_EPOCHS, MOST_THREADS
-from asq_model.studies.adapter_overhead import table_1
+from asq_model.studies.adapter_overhead import render_table_1
 from asq_model.studies.network_options import DATA, NOTE
 
 EPOCHS = Integer(0, MOST_EPOCHS)
@@ -56,8 +56,8 @@ def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
     the same command goes on from the runs that are there.
     """
     if number == 1:
-        refuse_unused(given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
-        click.echo(text_of_markdown(table_1()))
+        refuse_unused(list_given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
+        click.echo(convert_markdown(render_table_1()))
         return
     from asq_model.studies.run_tables import run_study
     from asq_model.studies.table_study import prepare_study
@@ -137,7 +137,7 @@ def bench(rounds: int, threads: int, out: Path | None) -> None:
 
     with progress_bar("training steps") as bar:
         report = measure_training_cost(rounds, threads, bar)
-    click.echo(text_of_markdown(render_table(report)))
+    click.echo(convert_markdown(render_table(report)))
     if out is not None:
         write_record(out.with_suffix(".json"), BENCH, report)
         write_text(out.with_suffix(".md"), render_page(report))

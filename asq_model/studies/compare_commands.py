@@ -9,7 +9,7 @@ from asq_model.common.errors import InputError, shown
 from asq_model.common.files import write_text
 from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, Integer
 from asq_model.common.progress import progress_bar
-from asq_model.common.terminal import text_of_markdown
+from asq_model.common.terminal import convert_markdown
 from asq_model.spec.precision import Precision
 from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_train
 
@@ -49,7 +49,7 @@ def parity(
             measured, differences = measure_parity(checkpoint, images, data_folder, chosen, bar)
         networks.append(measured)
         nodes.append(differences)
-        click.echo(text_of_markdown(render_network(measured, differences)))
+        click.echo(convert_markdown(render_network(measured, differences)))
     if out is not None:
         report: ParityReport = {"note": note, "networks": networks, "nodes": nodes}
         write_record(out.with_suffix(".json"), PARITY, report)
@@ -79,7 +79,7 @@ def arithmetic(
     from asq_model.common.records import read_record, write_record
     from asq_model.common.result_schemas import ARITHMETIC
     from asq_model.studies.product_rounding import NAMES, measure_arithmetics
-    from asq_model.studies.product_rounding_page import merge_rows, render_page, terminal_tables
+    from asq_model.studies.product_rounding_page import format_terminal_tables, merge_rows, render_page
 
     if out is not None and out.suffix == ".md":
         raise InputError(
@@ -97,7 +97,7 @@ def arithmetic(
                 study = merge_rows(rows, known, note)
                 write_record(out, ARITHMETIC, study)
                 write_text(out.with_suffix(".md"), render_page(study, out.name))
-    click.echo(terminal_tables(rows))
+    click.echo(format_terminal_tables(rows))
 
 
 @click.command(epilog="Example: asq-post steps resnet8_uniform4_a4 resnet8_post4_a4 --data cifar10/")
@@ -112,12 +112,12 @@ def steps(checkpoints: tuple[Path, ...], data_folder: Path | None, images: int, 
     """
     from asq_model.common.records import write_record
     from asq_model.studies.step_sizes import measure_steps
-    from asq_model.studies.step_sizes_page import STEPS, StepsReport, groups_of, render_page, steps_table
+    from asq_model.studies.step_sizes_page import STEPS, StepsReport, groups_of, render_page, render_steps_table
 
     networks = [measure_steps(path, images, data_folder) for path in read_or_train(checkpoints, data_folder)]
     report: StepsReport = {"networks": networks}
     for title, alike in groups_of(report):
-        click.echo(f"{title}\n\n{text_of_markdown(chr(10).join(steps_table(alike)))}\n")
+        click.echo(f"{title}\n\n{convert_markdown(chr(10).join(render_steps_table(alike)))}\n")
     if out is not None:
         write_record(out.with_suffix(".json"), STEPS, report)
         write_text(out.with_suffix(".md"), render_page(report))

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe, recipe_of
 from asq_model.datasets import load_dataset
@@ -27,7 +27,7 @@ class Networks:
     def __init__(self, full: Path, quantised: dict[tuple[str, int], Path], images: Tensor, data: str = ""):
         """`quantised`: (method, bits) to checkpoint, both methods at 3 bits or at 2 and 3.
 
-        `data`: the whole test set's labels by `labels_digest`.
+        `data`: the whole test set's labels by `digest_labels`.
 
         Raises InputError where a checkpoint is missing or of another network.
         """
@@ -75,7 +75,7 @@ def load_networks(network: str, seed: int, study: Path, start: Path | None, data
     config = read_trained(full)[1]
     test = load_dataset(str(config["recipe"]["data"]), data_folder).test
     images, _ = next(test.batches(torch.arange(min(IMAGES, len(test))), IMAGES, None))
-    return Networks(full, quantised, images, labels_digest(test.labels.numpy()))
+    return Networks(full, quantised, images, digest_labels(test.labels.numpy()))
 
 
 def find_checkpoint(folder: Path, recipe: Recipe) -> Path:

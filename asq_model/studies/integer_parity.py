@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
-from asq_model.export.node_differences import node_differences
+from asq_model.export.node_differences import measure_node_differences
 from asq_model.export.translator import full_shape
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.observe import evaluating, observe_inputs
@@ -119,7 +119,7 @@ def measure_parity(
     """Compare a checkpoint's network in integers with torch on the test set's first images.
 
     Returns how well the layers agree, and how far every node's output is from torch's, given torch's inputs, as a part
-    of its size (`node_differences`). Raises InputError.
+    of its size (`measure_node_differences`). Raises InputError.
     """
     model, config = load_quantised(checkpoint)
     dataset = load_in_memory(str(config["recipe"]["data"]), data_folder)
@@ -128,7 +128,7 @@ def measure_parity(
     calibration = train.part(torch.arange(min(len(train), CALIBRATION_IMAGES)))
     network = make_graph(model, calibration.scaled(calibration.images), precision, train.scaled)
     parity = start_parity(checkpoint.stem, model, network.graph, precision)
-    parity.data = labels_digest(test.labels.numpy())
+    parity.data = digest_labels(test.labels.numpy())
     images = min(images, len(test))
     bar.expect(images)
     for start in range(0, images, BATCH):
@@ -136,4 +136,4 @@ def measure_parity(
         compare_batch(parity, model, network.graph, part.scaled(part.images), part.images.numpy(), part.labels.numpy())
         bar.advance(len(part))
     compared = test.part(torch.arange(min(images, BATCH)))
-    return parity, node_differences(network, model, compared.scaled(compared.images))
+    return parity, measure_node_differences(network, model, compared.scaled(compared.images))

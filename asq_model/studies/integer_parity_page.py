@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from asq_model.common.cifar10_copy import yardsticks
-from asq_model.common.markdown import table_lines
+from asq_model.common.cifar10_copy import find_yardsticks
+from asq_model.common.markdown import format_table_lines
 from asq_model.common.records import Amount, Count, Line, Schema, Text
 from asq_model.common.result_schemas import REMEDY
 from asq_model.common.templates import render_template
@@ -54,14 +54,14 @@ class Parity:
     integer_correct: Count = 0
     same_class: Count = 0
     saturated_outputs: Count = 0
-    data: Line = ""  # the whole test set's labels by `labels_digest`
+    data: Line = ""  # the whole test set's labels by `digest_labels`
 
     def __str__(self) -> str:
         return render_network(self)
 
 
 def render_network(parity: Parity, nodes: Mapping[str, float] | None = None) -> str:
-    """The section on one network: counts, and a table of its layers.
+    """Write the section on one network: counts, and a table of its layers.
 
     nodes: how far each node's output is from torch's, for a table of its own.
     """
@@ -85,8 +85,8 @@ def describe_network(parity: Parity, nodes: Mapping[str, float] | None) -> dict[
         "same_class": parity.same_class,
         "same_share": f"{parity.same_class / total:.2%}",
         "saturated_outputs": parity.saturated_outputs,
-        "layers": "\n".join(table_lines(COLUMNS, rows, "lrrrrrr")),
-        "nodes": "\n".join(table_lines(NODE_COLUMNS, node_rows, "lr")) if node_rows else "",
+        "layers": "\n".join(format_table_lines(COLUMNS, rows, "lrrrrrr")),
+        "nodes": "\n".join(format_table_lines(NODE_COLUMNS, node_rows, "lr")) if node_rows else "",
     }
 
 
@@ -114,11 +114,11 @@ PARITY = Schema("report on parity", ParityReport, remedy=REMEDY, megabytes=64, c
 
 
 def render_page(report: ParityReport) -> str:
-    """The page on all networks of a report."""
+    """Write the page on all networks of a report."""
     networks = report["networks"]
     nodes = report.get("nodes") or [dict[str, float]() for _ in networks]
     return render_template(
         PAGE,
-        notes=[*filter(None, [report["note"]]), *yardsticks(parity.data for parity in networks)],
+        notes=[*filter(None, [report["note"]]), *find_yardsticks(parity.data for parity in networks)],
         networks=[describe_network(parity, found) for parity, found in zip(networks, nodes, strict=True)],
     )

@@ -38,7 +38,7 @@ FIELDS = ("seconds", "day", "device", "commit", "checkpoint")  # that a record m
 PARTS = ("control", "rows", "curve", "repeats")
 
 
-def runs_trained_out(study: TrainedOut) -> Iterator[LoggedRun]:
+def list_runs_trained_out(study: TrainedOut) -> Iterator[LoggedRun]:
     """Yield the trainings of a record of `trained-out`, those that chose the recipes first."""
     for trial in study["trials"]:
         yield describe_trial("trials", trial)
@@ -63,7 +63,7 @@ def describe_trial(part: str, run: Trial) -> LoggedRun:
     return LoggedRun(part, network, name, seed(run), epochs(run), f"{run['correct']} of {run['images']}")
 
 
-def runs_of_tables(study: StudyResults) -> Iterator[LoggedRun]:
+def list_runs_of_tables(study: StudyResults) -> Iterator[LoggedRun]:
     """Yield the trainings of a record of `reproduce`, the full-precision networks that it started from first."""
     for start in study["start"]:
         if "recipe" in start:

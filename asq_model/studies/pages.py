@@ -10,7 +10,7 @@ from asq_model.common.files import write_text
 from asq_model.common.measured_blocks import write_block
 from asq_model.common.records import Schema, read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
-from asq_model.common.zoo import NETWORKS, RECORD, zoo_networks
+from asq_model.common.zoo import NETWORKS, RECORD, read_zoo
 from asq_model.studies import (
     integer_parity_page,
     logged_runs_page,
@@ -67,5 +67,5 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
     guide = folder.absolute().parent / "training.md"
     if guide.is_file():
         write_record(RECORD, NETWORKS, zoo_table.describe_zoo())
-        write_block(guide, zoo_table.BLOCK, "\n".join([*zoo_table.zoo_table(zoo_networks()), ""]))
+        write_block(guide, zoo_table.BLOCK, "\n".join([*zoo_table.render_zoo_table(read_zoo()), ""]))
         yield guide

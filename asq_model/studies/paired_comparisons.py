@@ -37,13 +37,13 @@ class Interval(NamedTuple):
     decided: bool
 
 
-def spread(groups: Groups, precision: str) -> tuple[float, int]:
-    """The standard deviation of runs about what their line and their seed let expect, and the degrees of freedom.
+def estimate_spread(groups: Groups, precision: str) -> tuple[float, int]:
+    """Estimate how far runs are from what line and seed let expect: standard deviation, degrees of freedom.
 
     precision: of the lines, such as W4A4. What is expected is fitted by least squares to lines and seeds, so that what
     a seed does to all lines alike is no part of the deviation. Lines with a run that collapsed are left out.
     """
-    rows = [row for row in groups if row.precision == precision and not fallen(groups[row])]
+    rows = [row for row in groups if row.precision == precision and not find_collapsed_seeds(groups[row])]
     seeds = sorted({number for row in rows for number in groups[row]})
     runs = [(rows.index(row), seeds.index(number), groups[row][number]) for row in rows for number in groups[row]]
     design = np.zeros((len(runs), len(rows) + len(seeds)))
@@ -57,26 +57,26 @@ def spread(groups: Groups, precision: str) -> tuple[float, int]:
     return sqrt(float(((values - design @ solved) ** 2).sum()) / freedom), freedom
 
 
-def fallen(values: dict[int, float]) -> list[int]:
-    """The seeds with which runs of a line collapsed: far below the line's best."""
+def find_collapsed_seeds(values: dict[int, float]) -> list[int]:
+    """Find the seeds with which runs of a line collapsed: far below the line's best."""
     return [number for number, value in values.items() if value < max(values.values()) - FALLEN]
 
 
 def is_comparable(groups: Groups, pair: Pair) -> bool:
     """Whether two lines share two seeds or more, and no run of either collapsed."""
     one, other = (groups.get(row, {}) for row in pair)
-    return len(one.keys() & other.keys()) > 1 and not fallen(one) and not fallen(other)
+    return len(one.keys() & other.keys()) > 1 and not find_collapsed_seeds(one) and not find_collapsed_seeds(other)
 
 
 def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
-    """The test of the difference averaged over pairs of lines of one precision, by the seeds that both lines have.
+    """Test the difference averaged over pairs of lines of one precision, by the seeds that both lines have.
 
     A line may be in several pairs: its runs then weigh as much in the error as in the difference. None where no pair is
     comparable.
     """
     pairs = [pair for pair in pairs if is_comparable(groups, pair)]
     runs = [(pair, number) for pair in pairs for number in groups[pair[0]].keys() & groups[pair[1]].keys()]
-    deviation, freedom = spread(groups, pairs[0][0].precision) if pairs else (0.0, 0)
+    deviation, freedom = estimate_spread(groups, pairs[0][0].precision) if pairs else (0.0, 0)
     if not freedom:
         return None
     weights: Counter[tuple[TrainedOutRow, int]] = Counter()
@@ -85,18 +85,18 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
         weights[other, number] -= 1
     difference = sum(weight * groups[row][number] for (row, number), weight in weights.items()) / len(runs)
     error = deviation * sqrt(sum(weight**2 for weight in weights.values())) / len(runs)
-    return PairedTest(difference, error, freedom, two_sided(difference, error, freedom), len(runs))
+    return PairedTest(difference, error, freedom, compute_two_sided_p(difference, error, freedom), len(runs))
 
 
-def two_sided(difference: float, error: float, freedom: int) -> float:
-    """The two-sided p of a difference by Student's t; where there is no spread, 1 for no difference and 0 for any."""
+def compute_two_sided_p(difference: float, error: float, freedom: int) -> float:
+    """Compute the p of a difference by Student's t; where there is no spread, 1 for no difference and 0 for any."""
     from scipy.stats import t
 
     return float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
 
 
-def mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
-    """The test of each line's mean against zero; empty where no line has two values.
+def make_mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
+    """Test each line's mean against zero; empty where no line has two values.
 
     The spread about a line's mean is pooled over the lines of one precision.
     """
@@ -107,12 +107,14 @@ def mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
         if freedom:
             variance = sum(float(np.var(other)) * len(other) for other in others) / freedom
             difference, error = float(np.mean(list(values.values()))), sqrt(variance / len(values))
-            tests[row] = PairedTest(difference, error, freedom, two_sided(difference, error, freedom), len(values))
+            tests[row] = PairedTest(
+                difference, error, freedom, compute_two_sided_p(difference, error, freedom), len(values)
+            )
     return tests
 
 
-def holm(tests: Sequence[PairedTest]) -> list[Interval]:
-    """The interval of each test, by Holm's steps.
+def correct_by_holm(tests: Sequence[PairedTest]) -> list[Interval]:
+    """Make the interval of each test, by Holm's steps.
 
     The k-th smallest of m values of p is compared with (1 − `CONFIDENCE`)/(m − k + 1); from the first that is larger
     on, nothing is decided.
@@ -130,15 +132,15 @@ def holm(tests: Sequence[PairedTest]) -> list[Interval]:
     return [intervals[index] for index in range(len(tests))]
 
 
-def seeds_needed(test: PairedTest, interval: Interval, seeds: int) -> str:
-    """How many seeds would make the interval as narrow as the difference that was seen is wide."""
+def count_seeds_needed(test: PairedTest, interval: Interval, seeds: int) -> str:
+    """Say how many seeds would make the interval as narrow as the difference that was seen is wide."""
     difference = abs(test.difference)
     wanted = ceil(seeds * (interval.half_width / difference) ** 2) if difference else MOST_SEEDS + 1
     return f"about {wanted} seeds" if wanted <= MOST_SEEDS else f"more than {MOST_SEEDS} seeds"
 
 
-def verdict(test: PairedTest, interval: Interval) -> str:
-    """Whether a claim holds, in words."""
+def judge_test(test: PairedTest, interval: Interval) -> str:
+    """Say in words whether a claim holds."""
     if not interval.decided:
         return UNDECIDED
     return "holds" if test.difference > 0 else "**does not hold**"

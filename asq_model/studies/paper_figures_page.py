@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.result_schemas import FiguresReport
 from asq_model.common.templates import render_template
 from asq_model.studies.figure_levels import MAGNIFIED, count_magnified
@@ -32,7 +32,7 @@ def render_page(report: FiguresReport, suffix: str = "") -> str:
         report=report,
         title=NETWORKS.get(report["network"], report["network"]),
         suffix=suffix,
-        notes=[*filter(None, [report["note"]]), *yardsticks([report["data"]])],
+        notes=[*filter(None, [report["note"]]), *find_yardsticks([report["data"]])],
         pictures={number: picture_name(number, suffix) for number in figure_numbers(suffix)},
         magnified=f"{low:.2f} to {high:.2f}",
         levels=count_magnified(),

@@ -24,22 +24,27 @@ class PaperRow:
         return self.activations.upper() + weights
 
 
-def method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[PaperRow]:
-    """The rows of a method at several widths, with every level set where it has some."""
+def list_method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[PaperRow]:
+    """List the rows of a method at several widths, with every level set where it has some."""
     kinds = KINDS if family in EXPONENTIAL else ("",)
     return [PaperRow(width, family, kind, activations) for width in bits for kind in kinds]
 
 
 # Table 5 (its rows at 4 bits) and Table 4 (the other widths; the paper has no 2-bit POST) are one study, number 4.
 CIFAR = (
-    *method_rows((4,), "uniform", "lsq"),
-    *method_rows((4,), "uniform", "asq"),
-    *method_rows((4,), "post", "lsq"),
-    *method_rows((4,), "pot", "lsq"),
-    *method_rows((4,), "e2m1", "lsq"),
-    *method_rows((4, 3), "post", "asq"),
-    *method_rows((4, 3), "apot", "lsq"),
-    *[row for bits in (3, 2) for activations in ("lsq", "asq") for row in method_rows((bits,), "uniform", activations)],
+    *list_method_rows((4,), "uniform", "lsq"),
+    *list_method_rows((4,), "uniform", "asq"),
+    *list_method_rows((4,), "post", "lsq"),
+    *list_method_rows((4,), "pot", "lsq"),
+    *list_method_rows((4,), "e2m1", "lsq"),
+    *list_method_rows((4, 3), "post", "asq"),
+    *list_method_rows((4, 3), "apot", "lsq"),
+    *[
+        row
+        for bits in (3, 2)
+        for activations in ("lsq", "asq")
+        for row in list_method_rows((bits,), "uniform", activations)
+    ],
 )
 
 
@@ -57,21 +62,21 @@ TABLES = {
         "Table 2: ResNet-18 and -34 on ImageNet",
         ("resnet18", "resnet34"),
         (
-            *method_rows((2, 3, 4, 8), "uniform", "lsq"),
-            *method_rows((2, 3, 4, 8), "uniform", "asq"),
-            *method_rows((3, 4), "post", "asq"),
-            *method_rows((3, 4), "apot", "lsq"),
-            *method_rows((2, 3, 4), "dorefa", "pact"),
+            *list_method_rows((2, 3, 4, 8), "uniform", "lsq"),
+            *list_method_rows((2, 3, 4, 8), "uniform", "asq"),
+            *list_method_rows((3, 4), "post", "asq"),
+            *list_method_rows((3, 4), "apot", "lsq"),
+            *list_method_rows((2, 3, 4), "dorefa", "pact"),
         ),
     ),
     3: Table(
         "Table 3: MobileNetV2 on ImageNet",
         ("mobilenetv2",),
         (
-            *method_rows((3, 4), "uniform", "lsq"),
-            *method_rows((3, 4), "uniform", "asq"),
-            *method_rows((3, 4), "post", "asq"),
-            *method_rows((4,), "dorefa", "pact"),
+            *list_method_rows((3, 4), "uniform", "lsq"),
+            *list_method_rows((3, 4), "uniform", "asq"),
+            *list_method_rows((3, 4), "post", "asq"),
+            *list_method_rows((4,), "dorefa", "pact"),
         ),
     ),
     4: Table("Tables 4 and 5: CIFAR-10", ("resnet20",), CIFAR),

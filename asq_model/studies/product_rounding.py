@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.result_schemas import ArithmeticRow
@@ -94,10 +94,10 @@ def describe_run(recipe: Recipe, config: Trained, data: str, images: int) -> dic
     }
 
 
-def arithmetic_row(
+def make_arithmetic_row(
     about: dict[str, Any], arithmetic: Arithmetic | None, in_torch: Tensor, correct: Tensor, error: float | None
 ) -> ArithmeticRow:
-    """The row of an arithmetic, None for torch's own. in_torch, correct: which images are right, bool [N]."""
+    """Make the row of an arithmetic, None for torch's own. in_torch, correct: which images are right, bool [N]."""
     counted = {
         "arithmetic": TORCH if arithmetic is None else arithmetic.name,
         "unit": None if arithmetic is None else arithmetic.unit,
@@ -123,7 +123,7 @@ def measure_arithmetics(
     """
     model, config, recipe = load_low_bit(checkpoint)
     test = load_dataset(recipe.data, data_folder).test
-    data = labels_digest(test.labels.numpy())
+    data = digest_labels(test.labels.numpy())
     test = test.part(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
     arithmetics = [each for each in ARITHMETICS.get(recipe.family, ()) if not only or each.name in only]
@@ -131,9 +131,9 @@ def measure_arithmetics(
     in_torch = find_correct(model, test)
     bar.advance(note=f"{checkpoint.stem}, {TORCH}")
     about = describe_run(recipe, config, data, len(test))
-    rows = [arithmetic_row(about, None, in_torch, in_torch, None)]
+    rows = [make_arithmetic_row(about, None, in_torch, in_torch, None)]
     for arithmetic in arithmetics:
         correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
-        rows.append(arithmetic_row(about, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
+        rows.append(make_arithmetic_row(about, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
         bar.advance(note=f"{checkpoint.stem}, {arithmetic.name}")
     return rows

@@ -5,12 +5,12 @@ from math import sqrt
 from pathlib import Path
 from statistics import mean, stdev
 
-from asq_model.common.cifar10_copy import yardsticks
-from asq_model.common.markdown import table_lines
+from asq_model.common.cifar10_copy import find_yardsticks
+from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
 from asq_model.common.templates import render_template
-from asq_model.common.terminal import text_table
-from asq_model.config.fingerprints import versions
+from asq_model.common.terminal import format_text_table
+from asq_model.config.fingerprints import find_versions
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
 PAGE = Path(__file__).with_name("arithmetic.md.j2")
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def merge_rows(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: str) -> ArithmeticStudy:
-    """The content of the results file with new rows in place of those of the same checkpoint and arithmetic.
+    """Put new rows in place of those of the same checkpoint and arithmetic in the content of the results file.
 
     known: what the file held before, None without one.
     """
@@ -40,23 +40,23 @@ def merge_rows(rows: list[ArithmeticRow], known: ArithmeticStudy | None, note: s
     return {
         "command": command,
         "note": note or (known["note"] if known else ""),
-        "versions": versions("torch", "numpy"),
+        "versions": find_versions("torch", "numpy"),
         "rows": list(merged.values()),
     }
 
 
-def weights(row: ArithmeticRow) -> str:
-    """The level set's name, and the rounding if training saw it."""
+def name_weights(row: ArithmeticRow) -> str:
+    """Name a row's level set, and the rounding if training saw it."""
     seen = row["product_frac"]
     return row["level_set"] if seen is None else f"{row['level_set']}, trained with F = {seen}"
 
 
 def group_rows(rows: list[ArithmeticRow]) -> dict[Group, list[ArithmeticRow]]:
-    """Group rows that differ in their seed only, by `weights` and other columns, in the order of the first of each."""
+    """Group rows that differ in their seed only, by `name_weights` and other columns, in order of appearance."""
     groups: dict[Group, list[ArithmeticRow]] = {}
     for row in rows:
         operands = row["network"], row["activations"], row["activation_bits"]
-        group = weights(row), *operands, row["arithmetic"], row["data"], row["images"]
+        group = name_weights(row), *operands, row["arithmetic"], row["data"], row["images"]
         groups.setdefault(group, []).append(row)
     return groups
 
@@ -66,21 +66,21 @@ def difference(row: ArithmeticRow) -> float:
     return 100 * (row["gained"] - row["lost"]) / row["images"]
 
 
-def with_spread(values: list[float], sign: str = "") -> str:
-    """The mean of values as text, and their standard deviation where there are several."""
+def format_with_spread(values: list[float], sign: str = "") -> str:
+    """Write the mean of values, and their standard deviation where there are several."""
     return f"{mean(values):{sign}.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def cells_by_network(rows: list[ArithmeticRow]) -> list[list[object]]:
-    """The cells of every network and arithmetic, mean and standard deviation over seeds, in `COLUMNS`."""
+def make_cells_by_network(rows: list[ArithmeticRow]) -> list[list[object]]:
+    """Make the cells of every network and arithmetic, mean and standard deviation over seeds, in `COLUMNS`."""
     cells: list[list[object]] = []
     for (trained, network, activations, bits, arithmetic, _, images), runs in group_rows(rows).items():
-        accuracy = with_spread([100 * run["correct"] / run["images"] for run in runs])
+        accuracy = format_with_spread([100 * run["correct"] / run["images"] for run in runs])
         errors = [run["rms_error"] for run in runs if run["rms_error"] is not None]
         changes = ["–"] * 4
         if errors:
             changes = [
-                with_spread([difference(run) for run in runs], "+"),
+                format_with_spread([difference(run) for run in runs], "+"),
                 f"{mean(run['lost'] for run in runs):.0f}",
                 f"{mean(run['gained'] for run in runs):.0f}",
                 f"{mean(errors):.2%}",
@@ -90,22 +90,22 @@ def cells_by_network(rows: list[ArithmeticRow]) -> list[list[object]]:
     return cells
 
 
-def table_by_network(rows: list[ArithmeticRow]) -> list[str]:
-    """The table of every network and arithmetic in Markdown."""
-    return table_lines(COLUMNS, cells_by_network(rows), "llllrrrrrrr")
+def render_table_by_network(rows: list[ArithmeticRow]) -> list[str]:
+    """Write the table of every network and arithmetic in Markdown."""
+    return format_table_lines(COLUMNS, make_cells_by_network(rows), "llllrrrrrrr")
 
 
-def terminal_tables(rows: list[ArithmeticRow]) -> str:
-    """A table of arithmetics for each network, as narrow as a terminal is."""
+def format_terminal_tables(rows: list[ArithmeticRow]) -> str:
+    """Write a table of arithmetics for each network, as narrow as a terminal is."""
     parts = []
-    for network, lines in groupby(cells_by_network(rows), lambda cells: (*cells[:3], cells[4])):
-        table = text_table((COLUMNS[3], *COLUMNS[5:]), [[cells[3], *cells[5:]] for cells in lines], "lrrrrrr")
+    for network, lines in groupby(make_cells_by_network(rows), lambda cells: (*cells[:3], cells[4])):
+        table = format_text_table((COLUMNS[3], *COLUMNS[5:]), [[cells[3], *cells[5:]] for cells in lines], "lrrrrrr")
         parts.append("{}, {} weights, {}, {} images:\n\n".format(*network) + table)
     return "\n\n".join(parts)
 
 
-def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
-    """The table of each arithmetic's mean difference over all networks that were run with it, and its interval."""
+def render_table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
+    """Write the table of each arithmetic's mean difference over all networks run with it, and its interval."""
     from scipy.stats import t
 
     differences: dict[tuple[str, int, str], list[float]] = {}
@@ -121,11 +121,13 @@ def table_by_arithmetic(rows: list[ArithmeticRow]) -> list[str]:
             verdict = UNDECIDED if abs(mean(values)) <= half else "costs" if mean(values) < 0 else "gains"
         difference_cell = f"{mean(values):+.2f}{interval}"
         cells.append([arithmetic, images, count, difference_cell, f"{min(values):+.2f}", verdict])
-    return table_lines(("arithmetic", "images", "networks", "difference, points", "worst", "verdict"), cells, "lrrrrl")
+    return format_table_lines(
+        ("arithmetic", "images", "networks", "difference, points", "worst", "verdict"), cells, "lrrrrl"
+    )
 
 
 def render_page(study: ArithmeticStudy, results: str) -> str:
-    """The page on what rounding costs. results: the name of the file with the rows."""
+    """Write the page on what rounding costs. results: the name of the file with the rows."""
     rows = study["rows"]
     rounded = any(row["rms_error"] is not None for row in rows)
     return render_template(
@@ -133,8 +135,8 @@ def render_page(study: ArithmeticStudy, results: str) -> str:
         study=study,
         results=results,
         libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
-        notes=[*filter(None, [study["note"]]), *yardsticks(row["data"] for row in rows)],
-        by_network="\n".join(table_by_network(rows)),
-        by_arithmetic="\n".join(table_by_arithmetic(rows)) if rounded else "",
+        notes=[*filter(None, [study["note"]]), *find_yardsticks(row["data"] for row in rows)],
+        by_network="\n".join(render_table_by_network(rows)),
+        by_arithmetic="\n".join(render_table_by_arithmetic(rows)) if rounded else "",
         meaning=MEANING,
     )

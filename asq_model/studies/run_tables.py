@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Lock
 from typing import cast
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.files import PACKAGES
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, RunTask, Start, StudyResults, StudyRun
-from asq_model.config.fingerprints import versions
+from asq_model.config.fingerprints import find_versions
 from asq_model.studies.paper_tables import TABLES, PaperRow
 from asq_model.studies.table_study import Study, Task
 from asq_model.training.checkpoint_file import CHECKPOINT, read_tensors
@@ -55,14 +55,14 @@ def read_start(network: str, path: Path) -> Start:
 
 
 def read_labels_digest(study: Study) -> str:
-    """Read the test set; return the digest of its labels (`labels_digest`). Raises InputError where there is none."""
+    """Read the test set; return the digest of its labels (`digest_labels`). Raises InputError where there is none."""
     from asq_model.datasets import load_dataset
 
     recipe = study.recipe(study.networks[0], TABLES[study.table].rows[0], 0)
-    return labels_digest(load_dataset(recipe.data, study.data_folder).test.labels.numpy())
+    return digest_labels(load_dataset(recipe.data, study.data_folder).test.labels.numpy())
 
 
-def empty_results(study: Study) -> StudyResults:
+def make_empty_results(study: Study) -> StudyResults:
     """Make the content of a results file before the first run ends. Raises InputError."""
     return {
         "table": study.table,
@@ -70,7 +70,7 @@ def empty_results(study: Study) -> StudyResults:
         "command": study.command,
         "note": study.note,
         "commit": find_commit(),
-        "versions": versions("torch", "numpy"),
+        "versions": find_versions("torch", "numpy"),
         "start": [read_start(network, path) for network, path in study.start.items()],
         "data": read_labels_digest(study),
         "runs": [],
@@ -80,7 +80,7 @@ def empty_results(study: Study) -> StudyResults:
 
 def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     """Do all runs of a table, each seed's before the next seed's; return what is in `results` after each of them."""
-    tasks, content, one_at_a_time = study.tasks, empty_results(study), Lock()
+    tasks, content, one_at_a_time = study.tasks, make_empty_results(study), Lock()
     bar.expect(len(tasks))
 
     def order(run: RunTask) -> int:

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import RecipeRecord
 from asq_model.datasets import load_in_memory
@@ -38,9 +38,9 @@ def measure_steps(checkpoint: Path, count: int, data_folder: Path | None) -> Net
         "digest": config["digest"],
         "start": config["start"],
         "images": min(count, len(test)),
-        "data": labels_digest(test.labels.numpy()),
+        "data": digest_labels(test.labels.numpy()),
         "layers": {
-            name: layer_step(cast(LsqActivation, layer.activation_quantiser), inputs[name])
+            name: measure_layer_step(cast(LsqActivation, layer.activation_quantiser), inputs[name])
             for name, layer in layers
             if name in inputs
         },
@@ -48,7 +48,7 @@ def measure_steps(checkpoint: Path, count: int, data_folder: Path | None) -> Net
 
 
 @torch.no_grad()
-def layer_step(quantiser: LsqActivation, x: Tensor) -> LayerStep:
+def measure_layer_step(quantiser: LsqActivation, x: Tensor) -> LayerStep:
     """Measure the step of one layer, and with an adapter also how its β varies over the images of the input x."""
     found: LayerStep = {"step": abs(quantiser.step.item())}
     if quantiser.adapter is not None:

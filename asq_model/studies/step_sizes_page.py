@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import mean
 from typing import NotRequired, TypedDict
 
-from asq_model.common.cifar10_copy import yardsticks
-from asq_model.common.markdown import table_lines
+from asq_model.common.cifar10_copy import find_yardsticks
+from asq_model.common.markdown import format_table_lines
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
 from asq_model.common.templates import render_template
@@ -71,13 +71,13 @@ def mean_step(layer: LayerStep) -> float:
     return layer["step"] * (layer["beta"]["mean"] if "beta" in layer else 1)
 
 
-def spread(beta: Beta) -> float:
-    """How much β varies over images: its standard deviation over its mean."""
+def compute_spread(beta: Beta) -> float:
+    """Compute how much β varies over images: its standard deviation over its mean."""
     return beta["deviation"] / beta["mean"]
 
 
-def betas(network: NetworkSteps) -> list[Beta]:
-    """β of every layer that has an adapter."""
+def list_betas(network: NetworkSteps) -> list[Beta]:
+    """List β of every layer that has an adapter."""
     return [layer["beta"] for layer in network["layers"].values() if "beta" in layer]
 
 
@@ -89,30 +89,30 @@ def groups_of(report: StepsReport) -> Iterator[tuple[str, list[NetworkSteps]]]:
         yield f"{NETWORKS.get(name, name)}, {precision}", alike
 
 
-def common_layers(networks: list[NetworkSteps]) -> list[str]:
-    """The layers that all networks have a learned step in."""
+def find_common_layers(networks: list[NetworkSteps]) -> list[str]:
+    """Find the layers that all networks have a learned step in."""
     first, *others = networks
     return [name for name in first["layers"] if all(name in other["layers"] for other in others)]
 
 
-def steps_table(networks: list[NetworkSteps]) -> list[str]:
-    """Each layer's step at the mean β, and β of the networks that have adapters."""
-    adaptive, cells = [network for network in networks if betas(network)], []
-    for name in common_layers(networks):
+def render_steps_table(networks: list[NetworkSteps]) -> list[str]:
+    """Write each layer's step at the mean β, and β of the networks that have adapters, as a table."""
+    adaptive, cells = [network for network in networks if list_betas(network)], []
+    for name in find_common_layers(networks):
         texts = [f"{mean_step(network['layers'][name]):.3f}" for network in networks]
         for network in adaptive:
             beta = network["layers"][name].get("beta")
-            texts += ["–", "–"] if beta is None else [f"{beta['mean']:.2f}", f"{100 * spread(beta):.1f}"]
+            texts += ["–", "–"] if beta is None else [f"{beta['mean']:.2f}", f"{100 * compute_spread(beta):.1f}"]
         cells.append([name, *texts])
     titles = [f"step, {network['method']}" for network in networks]
     for network in adaptive:
         titles += [f"mean β, {network['method']}", "β's spread, %"]
-    return table_lines(["layer", *titles], cells, "l" + "r" * len(titles))
+    return format_table_lines(["layer", *titles], cells, "l" + "r" * len(titles))
 
 
 def compare_steps(one: NetworkSteps, other: NetworkSteps) -> dict[str, str]:
-    """The factors between one network's steps and another's, as the page has them."""
-    names = common_layers([one, other])
+    """Compute the factors between one network's steps and another's, as the page has them."""
+    names = find_common_layers([one, other])
     ratios = [mean_step(one["layers"][name]) / mean_step(other["layers"][name]) for name in names]
     typical = exp(mean(abs(log(ratio)) for ratio in ratios))
     return {
@@ -126,7 +126,7 @@ def compare_steps(one: NetworkSteps, other: NetworkSteps) -> dict[str, str]:
 def describe_adaptive(title: str, networks: list[NetworkSteps]) -> Iterator[dict[str, object]]:
     """Yield, for each network with adapters, how β varies and how its steps compare with the others'."""
     for network in networks:
-        spreads = [spread(beta) for beta in betas(network)]
+        spreads = [compute_spread(beta) for beta in list_betas(network)]
         if spreads:
             yield {
                 "title": title,
@@ -147,19 +147,19 @@ def started_alike(networks: list[NetworkSteps]) -> bool:
 
 
 def render_page(report: StepsReport) -> str:
-    """The page on the steps of activations."""
+    """Write the page on the steps of activations."""
     groups = list(groups_of(report))
     return render_template(
         PAGE,
         images=report["networks"][0]["images"],
-        notes=yardsticks(network["data"] for network in report["networks"]),
+        notes=find_yardsticks(network["data"] for network in report["networks"]),
         adaptive=[network for title, networks in groups for network in describe_adaptive(title, networks)],
         groups=[
             {
                 "title": title,
                 "networks": networks,
                 "alike": started_alike(networks),
-                "steps": "\n".join(steps_table(networks)),
+                "steps": "\n".join(render_steps_table(networks)),
             }
             for title, networks in groups
         ],

@@ -9,22 +9,22 @@ from pathlib import Path
 from statistics import mean, variance
 from typing import Literal, get_args
 
-from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.errors import InputError
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import RecipeRecord, Start, StudyResults
 from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.printed_tables import NETWORKS, TOP_1, compute_gains, printed_table
+from asq_model.studies.printed_tables import NETWORKS, TOP_1, compute_gains, render_printed_table
 from asq_model.studies.tables_claims import (
     Groups,
-    claims_table,
     compare_rows,
-    difference_text,
+    format_difference,
     group_runs,
     key_of,
-    pooled_spread,
+    pool_spread,
+    render_claims_table,
 )
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
@@ -54,8 +54,8 @@ ACCURACY_COLUMNS = (
 )
 
 
-def accuracy_table(study: StudyResults, groups: Groups) -> list[str]:
-    """The table of every row: stored bits, mean and spread over seeds, the paper's figure."""
+def render_accuracy_table(study: StudyResults, groups: Groups) -> list[str]:
+    """Write the table of every row: stored bits, mean and spread over seeds, the paper's figure."""
     stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
     top_5 = group_runs(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
     rows = []
@@ -66,7 +66,7 @@ def accuracy_table(study: StudyResults, groups: Groups) -> list[str]:
         five = f"{mean(top_5[key]):.2f}" if top_5 else "–"
         accuracies = f"{mean(values):.2f}{spread}", five, len(values), "–" if paper is None else f"{paper:.1f}"
         rows.append([network, bits, label, kind or "–", stored[key], *accuracies])
-    return table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
+    return format_table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
 
 
 def judge_level_sets(study: StudyResults, groups: Groups) -> Iterator[dict[str, object]]:
@@ -92,29 +92,29 @@ def judge_level_sets(study: StudyResults, groups: Groups) -> Iterator[dict[str, 
             "verdict": verdict,
             "gain": f"{difference:+.2f}",
             "loss": f"{-difference:.2f}",
-            "gain_and_interval": difference_text(gain),
-            "extended": None if wider is None else difference_text(wider),
+            "gain_and_interval": format_difference(gain),
+            "extended": None if wider is None else format_difference(wider),
         }
 
 
 def describe_start(start: Start, images: int) -> dict[str, object]:
-    """A network in full precision that runs start from; its accuracy and options if it was trained here."""
+    """Describe a network in full precision that runs start from; its accuracy and options if it was trained here."""
     if "correct" not in start:
         return {**start}
     return {
         **start,
         "percent": f"{100 * start['correct'] / images:.2f}",
-        "options": full_precision_options(start["recipe"]),
+        "options": list_full_precision_options(start["recipe"]),
     }
 
 
 def render_page(study: StudyResults) -> str:
-    """The page on a table of the paper. Raises InputError for a study of which no run ended well."""
+    """Write the page on a table of the paper. Raises InputError for a study of which no run ended well."""
     results = results_name(study["table"])
     if not study["runs"]:
         raise InputError(f"{results} has no runs, and so there is no page")
     groups = group_runs(study)
-    spread, freedom = pooled_spread(groups)
+    spread, freedom = pool_spread(groups)
     # The paper's text is judged on the page of its Table 4, by the figures of all networks.
     printed = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
     return render_template(
@@ -125,22 +125,22 @@ def render_page(study: StudyResults) -> str:
         starts=[describe_start(start, study["runs"][0]["images"]) for start in study["start"]],
         seeds=sorted({run["seed"] for run in study["runs"]}),
         libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
-        notes=yardsticks([study["data"]]),
-        accuracies="\n".join(accuracy_table(study, groups)),
+        notes=find_yardsticks([study["data"]]),
+        accuracies="\n".join(render_accuracy_table(study, groups)),
         spread=f"{spread:.2f}",
         freedom=freedom,
         meaning=MEANING,
         undecided=UNDECIDED,
-        claims="\n".join(claims_table(study, groups)),
+        claims="\n".join(render_claims_table(study, groups)),
         level_sets=list(judge_level_sets(study, groups)),
-        printed="\n".join(printed_table(printed)),
+        printed="\n".join(render_printed_table(printed)),
         networks=NETWORKS,
         gains=compute_gains(),
     )
 
 
-def full_precision_options(recipe: RecipeRecord) -> str:
-    """The options of the `train` command that made a full-precision checkpoint."""
+def list_full_precision_options(recipe: RecipeRecord) -> str:
+    """List the options of the `train` command that made a full-precision checkpoint."""
     return " ".join(f"{OPTIONS[name]} {recipe[name]}" for name in FULL_PRECISION_FIELDS)
 
 

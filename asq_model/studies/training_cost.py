@@ -23,10 +23,10 @@ from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.result_schemas import BenchReport, Cost
-from asq_model.config.fingerprints import versions
+from asq_model.config.fingerprints import find_versions
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.networks import put_channels_last
-from asq_model.studies.training_cost_candidates import CLASSES, IMAGE, candidates
+from asq_model.studies.training_cost_candidates import CLASSES, IMAGE, list_candidates
 from asq_model.studies.training_cost_page import BASE
 
 BATCH = 128
@@ -86,7 +86,7 @@ def send_peak_memory(network: str, name: str, threads: int, connection: Connecti
     """Measure one candidate's memory in this process, which does nothing else, and send it to the parent."""
     end_on_interrupt()
     torch.set_num_threads(threads)
-    candidate = candidates()[name]
+    candidate = list_candidates()[name]
     warm = torch.nn.Conv2d(3, 4, 3)(torch.randn(1, *IMAGE))  # libraries load before the count starts
     del warm
     before = read_memory("VmRSS")
@@ -120,7 +120,7 @@ def measure_peak_memory(network: str, name: str, threads: int) -> float:
 
 def measure_network(network: str, rounds: int, threads: int, bar: Bar = SILENT) -> dict[str, Cost]:
     """Measure the cost of every candidate on one network."""
-    found = candidates()
+    found = list_candidates()
     steppers = {name: Stepper(candidate.make(network), candidate.compiled) for name, candidate in found.items()}
     times = measure_step_times(steppers, rounds, bar)
     costs: dict[str, Cost] = {}
@@ -138,7 +138,7 @@ def measure_training_cost(rounds: int, threads: int, bar: Bar = SILENT) -> Bench
     """Measure the cost of every candidate on every network; the report also says what it was measured with."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    bar.expect((rounds + WARM_UP) * len(candidates()) * len(NETWORKS))
+    bar.expect((rounds + WARM_UP) * len(list_candidates()) * len(NETWORKS))
     networks, busy = {}, []
     for network in NETWORKS:
         networks[network] = measure_network(network, rounds, threads, bar)
@@ -149,6 +149,6 @@ def measure_training_cost(rounds: int, threads: int, bar: Bar = SILENT) -> Bench
         "cpus": os.cpu_count() or 1,
         "rounds": rounds,
         "busy": round(statistics.mean(busy), 1),
-        "torch": versions("torch")["torch"],
+        "torch": find_versions("torch")["torch"],
         "networks": networks,
     }

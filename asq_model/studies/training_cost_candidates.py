@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from asq_model.config.fingerprints import versions
+from asq_model.config.fingerprints import find_versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.cpu.kernels import load_kernels
 from asq_model.networks import build
@@ -31,8 +31,8 @@ def build_full_precision(network: str) -> nn.Module:
     return build(network, CLASSES)
 
 
-def quantised_by(weights: str, activations: str) -> Callable[[str], nn.Module]:
-    """A function that builds a network, given its name, with these quantisers in all layers but the first and last."""
+def make_builder(weights: str, activations: str) -> Callable[[str], nn.Module]:
+    """Make a function that builds a network, given its name, with these quantisers in its inner layers."""
 
     def make(network: str) -> nn.Module:
         layer = LayerConfig(weights, BITS, activations=activations, activation_bits=BITS)
@@ -72,16 +72,16 @@ def build_brevitas(network: str) -> nn.Module:
     return model
 
 
-def candidates() -> dict[str, Candidate]:
-    """What is measured, by its name in the table; Brevitas where it is installed."""
-    asq_post = quantised_by("post", "asq")
+def list_candidates() -> dict[str, Candidate]:
+    """List what is measured, by its name in the table; Brevitas where it is installed."""
+    asq_post = make_builder("post", "asq")
     found = {
         BASE: Candidate(build_full_precision),
-        f"LSQ W{BITS}A{BITS}": Candidate(quantised_by("uniform", "lsq")),
+        f"LSQ W{BITS}A{BITS}": Candidate(make_builder("uniform", "lsq")),
         f"ASQ + POST W{BITS}A{BITS}": Candidate(asq_post),
     }
     if load_kernels() is not None:
         found[f"ASQ + POST W{BITS}A{BITS}, without a compiler"] = Candidate(asq_post, compiled=False)
     if find_spec("brevitas") is not None:
-        found[f"Brevitas {versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = Candidate(build_brevitas)
+        found[f"Brevitas {find_versions('brevitas')['brevitas']} W{BITS}A{BITS}"] = Candidate(build_brevitas)
     return found

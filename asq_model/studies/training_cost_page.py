@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import BenchReport, Cost
 from asq_model.common.templates import render_template
 
@@ -12,7 +12,7 @@ BASE = "full precision"  # what the others are set against
 
 
 def render_costs(costs: dict[str, Cost]) -> list[str]:
-    """The table of each candidate's cost, with ratios to full precision."""
+    """Write the table of each candidate's cost, with ratios to full precision."""
     base, rows = costs[BASE], []
     for name, cost in costs.items():
         low, middle, high = (f"{ratio:.2f}" for ratio in cost["ratios"])
@@ -20,16 +20,16 @@ def render_costs(costs: dict[str, Cost]) -> list[str]:
         memory = f"{cost['mebibytes']:.0f}", f"{cost['mebibytes'] / base['mebibytes']:.2f}"
         rows.append([name, f"{1000 * cost['seconds']:.0f}", ratio, *memory])
     titles = "", "step, ms", f"× {BASE} (quartiles)", "peak memory, MiB", f"× {BASE}"
-    return table_lines(titles, rows, "lrrrr")
+    return format_table_lines(titles, rows, "lrrrr")
 
 
 def render_table(report: BenchReport) -> str:
-    """The paragraph on how costs were measured, and a table for each network, in Markdown."""
+    """Write the paragraph on how costs were measured, and a table for each network, in Markdown."""
     return render_template(COSTS, **describe_report(report)).rstrip()
 
 
 def render_page(report: BenchReport) -> str:
-    """The page on the cost of a training step."""
+    """Write the page on the cost of a training step."""
     return render_template(PAGE, **describe_report(report))
 
 

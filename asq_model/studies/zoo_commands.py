@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import atomic_write, sha256_file
+from asq_model.common.files import hash_file, write_atomically
 from asq_model.common.option_types import OUTPUT, Commands
-from asq_model.common.terminal import text_of_markdown
-from asq_model.common.zoo import SUFFIX, zoo_checkpoint, zoo_networks
-from asq_model.studies.zoo_table import zoo_table
+from asq_model.common.terminal import convert_markdown
+from asq_model.common.zoo import SUFFIX, find_zoo_checkpoint, read_zoo
+from asq_model.studies.zoo_table import render_zoo_table
 
 
 @click.group(cls=Commands, epilog="Example: asq-post zoo list")
@@ -27,7 +27,7 @@ def list_networks() -> None:
 
     Prints of each how it was trained, and how many test images it has right.
     """
-    click.echo(text_of_markdown("\n".join(zoo_table(zoo_networks()))))
+    click.echo(convert_markdown("\n".join(render_zoo_table(read_zoo()))))
 
 
 @zoo.command(epilog="Example: asq-post zoo get resnet8_post4_a4")
@@ -38,9 +38,9 @@ def get(name: str, to: Path | None) -> None:
 
     Compares it with its SHA-256 first; prints the path of the copy.
     """
-    source, target = zoo_checkpoint(name, "NAME"), to or Path()
-    if sha256_file(source) != zoo_networks()[name]["sha256"]:
+    source, target = find_zoo_checkpoint(name, "NAME"), to or Path()
+    if hash_file(source) != read_zoo()[name]["sha256"]:
         raise InputError(f"{source} is damaged: its SHA-256 is not that of the record; install asq-post again")
     target = target / f"{name}{SUFFIX}" if target.is_dir() else target
-    atomic_write(target, lambda temporary: shutil.copyfile(source, temporary))
+    write_atomically(target, lambda temporary: shutil.copyfile(source, temporary))
     click.echo(target)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from asq_model.common.tensor_file import TensorFile, digest
+from asq_model.common.tensor_file import TensorFile, digest_contents
 
 LARGEST_MB = 2048  # of a file; the largest network here has 90
 FORMAT = 2  # 2: networks by name, a configuration per layer
@@ -32,6 +32,6 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     """
     tensors, config = CHECKPOINT.read_unverified(path)
     if config is None:
-        return tensors, digest(tensors, {})
+        return tensors, digest_contents(tensors, {})
     tensors, checked = CHECKPOINT.check_contents(path, tensors, config)
     return tensors, checked["digest"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.config.layer_config import QuantConfig, layer_config
+from asq_model.config.layer_config import QuantConfig, parse_layer_config
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.training.trained_network import Trained, read_quantised, read_trained
@@ -36,7 +36,7 @@ def make_model(path: Path, arrays: Mapping[str, np.ndarray], config: Trained) ->
     """The network of a checkpoint's contents, in eval mode. Raises InputError for tensors that do not fit it."""
     try:
         model = build(config["network"], config["classes"])
-        layers = {name: layer_config(stored) for name, stored in config["layers"].items()}
+        layers = {name: parse_layer_config(stored) for name, stored in config["layers"].items()}
         if layers:
             absent = [name for name, _ in quantisable_layers(model) if name not in layers]
             convert(model, QuantConfig(overrides={**layers, **dict.fromkeys(absent)}))

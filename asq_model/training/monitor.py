@@ -35,7 +35,7 @@ class LayerState:
 
 
 def observe_layer_states(model: nn.Module, images: Example) -> dict[str, LayerState]:
-    """The state of every layer with a learned step that the network uses, in order of definition."""
+    """Observe every layer with a learned step that the network uses, in order of definition."""
     layers = [
         (name, layer)
         for name, layer in quantised_layers(model)
@@ -47,13 +47,13 @@ def observe_layer_states(model: nn.Module, images: Example) -> dict[str, LayerSt
 
 @torch.no_grad()
 def observe_layer_state(layer: Quantised, x: Tensor) -> LayerState:
-    """The state of one layer whose input is x."""
+    """Observe one layer whose input is x."""
     quantiser = layer.activation_quantiser
     scale = getattr(layer.weight_quantiser, "scale", torch.ones(1))
     beta, floor, constant = torch.ones(1), 0.0, ""
     if quantiser.adapter is not None:
         beta, floor = quantiser.adapter(x), quantiser.adapter.floor
-        constant = constant_reason(quantiser.adapter, x, beta)
+        constant = explain_constant(quantiser.adapter, x, beta)
     return LayerState(
         abs(quantiser.step.item()),
         (beta.min().item(), beta.mean().item(), beta.max().item()),
@@ -64,8 +64,8 @@ def observe_layer_state(layer: Quantised, x: Tensor) -> LayerState:
     )
 
 
-def constant_reason(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
-    """Why β [N] does not vary over the samples of x; empty where it does, or where a single sample cannot tell."""
+def explain_constant(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
+    """Say why β [N] does not vary over the samples of x; empty where it does, or where a single sample cannot tell."""
     if len(beta) < 2 or beta.max() - beta.min() > LEAST_SPREAD * beta.max():
         return ""
     fact = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"

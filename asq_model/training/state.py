@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from asq_model.common.errors import InputError, check_range
-from asq_model.common.tensor_file import digest
-from asq_model.config.fingerprints import recipe_fingerprint
+from asq_model.common.tensor_file import digest_contents
+from asq_model.config.fingerprints import fingerprint_recipe
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset
 from asq_model.distributed import rank, share_batch_norms, world_size
@@ -59,7 +59,9 @@ class TrainingState:
         self.conversion: Conversion | None = None
         self.epoch = 0
         self.examples = self.first_images()
-        self.images_digest = digest(as_arrays({"examples": self.examples, "labels": self.train_set.labels}), {})
+        self.images_digest = digest_contents(
+            as_arrays({"examples": self.examples, "labels": self.train_set.labels}), {}
+        )
         self.begin_phase()
 
     def first_images(self) -> Tensor:
@@ -102,7 +104,7 @@ class TrainingState:
     @property
     def fingerprint(self) -> str:
         """The hash of all that the result depends on."""
-        return recipe_fingerprint(self.recipe, self.start_digest)
+        return fingerprint_recipe(self.recipe, self.start_digest)
 
     def moved_parameters(self) -> list[tuple[str, Tensor]]:
         """Every parameter that the optimiser moves, in its order, with the name that its momentum is saved by."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError, check_choice
 from asq_model.common.progress import SILENT, TRAINING, Bar, progress_bar
-from asq_model.config.layer_config import record
+from asq_model.config.layer_config import make_record
 from asq_model.config.recipe import Recipe
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import Dataset, load_dataset
@@ -56,7 +56,7 @@ def train(
 
 
 def hold_back(dataset: Dataset, images: int) -> Dataset:
-    """A dataset whose test set is the last training images of a fixed random order: for choosing, not for results.
+    """Make a dataset whose test set is the last training images of a fixed random order: for choosing, not for results.
 
     Raises InputError unless training images are left.
     """
@@ -109,12 +109,12 @@ def train_epoch(state: TrainingState, bar: Bar = SILENT) -> tuple[float, float]:
     """Train on all training images once: (mean loss, accuracy), of this process's part."""
     recipe = state.recipe
     state.parallel.train()
-    generator = epoch_generator(recipe.seed, state.epoch)
+    generator = make_epoch_generator(recipe.seed, state.epoch)
     order = torch.randperm(len(state.train_set), generator=generator)[: state.steps * recipe.batch]
     total, hits, seen = 0.0, 0, 0
     for step, (images, labels) in enumerate(state.train_set.batches(order, recipe.batch, generator)):
         for group in state.optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, state.epoch, step / state.steps)
+            group["lr"] = compute_learning_rate(recipe, state.epoch, step / state.steps)
         loss, correct = train_step(state, images, labels)
         total, hits, seen = total + loss * len(labels), hits + correct, seen + len(labels)
         phase = "full precision" if state.epoch < recipe.full_precision_epochs else "quantised"
@@ -123,14 +123,14 @@ def train_epoch(state: TrainingState, bar: Bar = SILENT) -> tuple[float, float]:
     return total / seen, hits / seen
 
 
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """The random numbers of one epoch, from a hash, since torch's generator takes the low 32 bits of a seed only."""
+def make_epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """Make the random numbers of one epoch, from a hash: torch's generator takes the low 32 bits of a seed only."""
     mixed = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(mixed[:4], "little"))
 
 
-def learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
-    """The learning rate: cosine decay to 0 within each phase; `progress` is how much of the epoch is done."""
+def compute_learning_rate(recipe: Recipe, epoch: int, progress: float) -> float:
+    """Compute the rate: cosine decay to 0 within each phase; `progress` is how much of the epoch is done."""
     if epoch < recipe.full_precision_epochs:
         start, length, peak = 0, recipe.full_precision_epochs, recipe.full_precision_rate
     else:
@@ -167,7 +167,7 @@ def describe(state: TrainingState) -> dict[str, Any]:
         "classes": state.dataset.classes,
         "recipe": asdict(state.recipe),
         "start": state.start_digest,
-        "layers": {name: record(layer) for name, layer in layer_configs(state.model).items()},
+        "layers": {name: make_record(layer) for name, layer in layer_configs(state.model).items()},
         "fingerprint": state.fingerprint,
         "train_images": len(state.dataset.train),
         "test_images": len(state.dataset.test),

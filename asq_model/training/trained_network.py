@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import Count, Digest, Line, Whole, Word
-from asq_model.config.layer_config import LayerConfig, layer_config
+from asq_model.config.layer_config import LayerConfig, parse_layer_config
 from asq_model.config.recipe import NETWORKS, Recipe
 from asq_model.training.checkpoint_file import read_checkpoint
 
@@ -67,7 +67,7 @@ def check_trained(config: Trained) -> None:
     if config["network"] != recipe.network:
         raise InputError(f"network is {config['network']}, of a recipe for {recipe.network}")
     for stored in config["layers"].values():
-        layer_config(stored)
+        parse_layer_config(stored)
         msgspec.convert(stored, LayerConfig, strict=True)
     if config["layers"] and "quantised_correct" not in config:
         raise InputError("it is quantised, and says nothing of its accuracy")

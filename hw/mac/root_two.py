@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.sqrt2 import sqrt2_constant
+from asq_model.spec.sqrt2 import find_sqrt2_constant
 from hw.mac.operands import sums_layout
 
 
@@ -14,7 +14,7 @@ class TimesRootTwo(wiring.Component):
 
     Interval 1, latency 1.
 
-    `sqrt2_constant` proves how many bits of √2 are enough for every sum that `depth` terms can reach.
+    `find_sqrt2_constant` proves how many bits of √2 are enough for every sum that `depth` terms can reach.
 
     Members
     -------
@@ -35,7 +35,7 @@ class TimesRootTwo(wiring.Component):
         m = Module()
         frac = self.spec.frac_bits
         largest_odd = max(abs(bound) for bound in self.spec.sum_range(self.spec.odd_products))
-        constant, shift = sqrt2_constant(largest_odd, frac)
+        constant, shift = find_sqrt2_constant(largest_odd, frac)
         rooted = (self.i.p.odd * constant + (1 << shift - 1)) >> shift
         m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
         with m.If(self.i.ready):

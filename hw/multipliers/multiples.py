@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.sqrt2 import sqrt2_halves
+from asq_model.spec.sqrt2 import split_sqrt2_table
 
 
 def activation_shape(spec: MacSpec) -> Shape:
@@ -33,8 +33,8 @@ class MultiplesOf(wiring.Component):
                                                   + ──► >> guard ──► root
         low bits of a ───► table ──► [register] ──┘
 
-    `sqrt2_halves` finds the guard bits with which the sum is the correctly rounded root. registered: a register between
-    the tables and their adder.
+    `split_sqrt2_table` finds the guard bits with which the sum is the correctly rounded root. registered: a register
+    between the tables and their adder.
 
     Members
     -------
@@ -68,7 +68,7 @@ class MultiplesOf(wiring.Component):
         low = np.arange(1 << low_bits)
         patterns = np.arange(1 << len(self.activation) - low_bits)
         high = self.spec.activations[patterns << low_bits]
-        *tables, guard = sqrt2_halves(high, low, self.spec.frac_bits)
+        *tables, guard = split_sqrt2_table(high, low, self.spec.frac_bits)
         parts = []
         for name, index, table in zip(
             ("high", "low"), (self.activation[low_bits:], self.activation[:low_bits]), tables, strict=True

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from statistics import mode
 
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from sim.engine.engines_report import UNIFORM, EngineRow, title_of
 
 MEGAHERTZ = 100  # at which rates are given where nothing was placed
@@ -92,7 +92,7 @@ def engines_table(rows: list[EngineRow]) -> str:
                 "network": f"`{row.network}`",
             }
         )
-    return markdown_table(lines, columns_of(placed))
+    return format_markdown_table(lines, columns_of(placed))
 
 
 def is_rival(row: EngineRow) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from sim.engine.engines_report import EngineRow, title_of
 from sim.engine.term_program import TermProgram
 
@@ -22,7 +22,7 @@ COLUMNS = (
 def programs_table(rows: list[EngineRow]) -> str:
     """The networks of a width as programs of terms, in Markdown: a line for each form; empty where there are none."""
     lines = list(program_lines(rows))
-    return markdown_table(lines, COLUMNS) if lines else ""
+    return format_markdown_table(lines, COLUMNS) if lines else ""
 
 
 def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:

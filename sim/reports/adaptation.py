@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypedDict
 
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from asq_model.common.records import Line, Whole
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_manifest import Manifest
@@ -115,4 +115,4 @@ def cycle_shares(rows: list[CycleRow]) -> list[dict[str, object]]:
 
 def cycle_table(rows: list[CycleRow]) -> str:
     """Cycles of every layer with an adapter, as a Markdown table."""
-    return markdown_table(cycle_shares(rows), CYCLE_COLUMNS)
+    return format_markdown_table(cycle_shares(rows), CYCLE_COLUMNS)

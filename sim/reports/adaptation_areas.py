@@ -6,7 +6,7 @@ from typing import NamedTuple, TypedDict
 from msgspec import structs
 
 from asq_model.common.files import write_text
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Whole, Width, Word
 from asq_model.spec.asq_blocks import BlockSpec
@@ -146,7 +146,7 @@ def describe_areas(report: AreaReport) -> AreaSection:
     return AreaSection(
         family=FPGA_FAMILIES[report["family"]].title,
         dsp=report["dsp"],
-        table=markdown_table(rows, AREA_COLUMNS),
+        table=format_markdown_table(rows, AREA_COLUMNS),
         shares={step: adaptation_shares(modules, step, report["rescale"], report["mac"]) for step in report["steps"]},
         quantisers=compare_quantisers(report["quantisers"]),
     )

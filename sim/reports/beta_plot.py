@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asq_model.common.files import atomic_write
+from asq_model.common.files import write_atomically
 from sim.reports.adaptation import AdaptationRow
 
 COLUMNS = 2  # no more, so that the text is read at 400 pixels, too
@@ -30,4 +30,6 @@ def draw_betas(rows: list[AdaptationRow], path: Path, title: str) -> None:
     figure.supxlabel("image", fontsize=10)
     figure.supylabel("β", fontsize=10)
     figure.suptitle(title, fontsize=10)
-    atomic_write(path, lambda temporary: figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None}))
+    write_atomically(
+        path, lambda temporary: figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from asq_model.common.templates import render_template
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH
 from sim.explore.design_rows import Description, DesignRow, Report
@@ -74,7 +74,7 @@ def table(
                 mark = "**" if row is rival else ""
                 line[f"{target}_gain"] = f"{mark}{row.per_lut / rival.per_lut:.2f}{mark}"
         lines.append(line)
-    return markdown_table(lines, columns)
+    return format_markdown_table(lines, columns)
 
 
 def dsp_lines(rows: list[DesignRow]) -> list[str]:
@@ -114,7 +114,7 @@ def energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
                 }
                 for row in members
             ]
-            yield f"{TITLES[form]}, {widths_text(widths)}", markdown_table(lines, ENERGY_COLUMNS)
+            yield f"{TITLES[form]}, {widths_text(widths)}", format_markdown_table(lines, ENERGY_COLUMNS)
 
 
 def gating_cost(rows: list[DesignRow]) -> str:
@@ -161,7 +161,7 @@ def render_page(
         headline_picture=PICTURE,
         verdict=judge_aims(rows),
         spread=placing_spread(rows),
-        gains=markdown_table(list(list_gains(rows)), GAIN_COLUMNS),
+        gains=format_markdown_table(list(list_gains(rows)), GAIN_COLUMNS),
         serial=serial_ratios(rows),
         lane=LANE,
         plots=plots,

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_json, reported_os_errors, write_json, write_text
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from asq_model.spec.golden_manifest import LayerEntry, Manifest
 from asq_model.spec.mac import MacSpec
 from sim.reports.adaptation import AdaptationRow, adaptation, cycle_rows
@@ -161,7 +161,7 @@ def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[T
     ]
     write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
     sections = [
-        f"## {widths_title(operands)} layers\n\n{markdown_table(throughput(members), COLUMNS)}"
+        f"## {widths_title(operands)} layers\n\n{format_markdown_table(throughput(members), COLUMNS)}"
         for operands, members in groups.items()
     ]
     text = "\n\n".join([f"# Throughput on the golden vectors of {network}", CYCLES_NOTE, *sections])

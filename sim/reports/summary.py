@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from asq_model.common.terminal import paragraph, text_table
+from asq_model.common.terminal import format_text_table, wrap_paragraph
 from asq_model.spec.golden_manifest import Accuracy, Manifest
 from sim.reports.adaptation import CYCLE_COLUMNS, adaptation, cycle_rows, cycle_shares, step_rows
 from sim.reports.adaptation import CYCLES_NOTE as ASQ_CYCLES_NOTE
@@ -37,7 +37,7 @@ def accuracy_table(accuracy: Accuracy) -> str:
     total = accuracy["test_images"]
     correct: dict[str, Any] = {**accuracy}
     rows = [[name, correct[key], f"{correct[key] / total:.2%}"] for key, name in names.items() if key in correct]
-    return text_table((f"right of {total} held-out images", "right", "share"), rows, "lrr")
+    return format_text_table((f"right of {total} held-out images", "right", "share"), rows, "lrr")
 
 
 def difference_table(manifest: Manifest) -> str:
@@ -49,7 +49,7 @@ def difference_table(manifest: Manifest) -> str:
                 worst[name] = max(worst.get(name, 0.0), unit["difference_rms"])
     if not worst:
         return ""
-    table = text_table(("unit", "difference"), [[name, f"{value:.2e}"] for name, value in worst.items()], "lr")
+    table = format_text_table(("unit", "difference"), [[name, f"{value:.2e}"] for name, value in worst.items()], "lr")
     return f"Results in integers against torch's, rms difference over rms, worst layer:\n\n{table}"
 
 
@@ -64,7 +64,7 @@ def bench_table(outcomes: list[Outcome]) -> str:
         failures += outcome.failures()
     columns = max(map(len, rows))  # blocks have no products
     rows = [[*row, *[""] * (columns - len(row))] for row in rows]
-    return "\n".join([text_table(BENCH_TITLES[:columns], rows, "llrrrr"[:columns]), *failures])
+    return "\n".join([format_text_table(BENCH_TITLES[:columns], rows, "llrrrr"[:columns]), *failures])
 
 
 def throughput_table(outcomes: list[Outcome]) -> str:
@@ -75,7 +75,7 @@ def throughput_table(outcomes: list[Outcome]) -> str:
         speedups = [row.get("speedup_over_serial", "–"), row.get("speedup_over_uniform", "–")]
         counted = [row["module"], row["cycles"], row["cycles_per_product"], row["latency"]]
         rows.append([*counted, stalls, *speedups])
-    return text_table(THROUGHPUT_TITLES, rows, "lrrrrrr")
+    return format_text_table(THROUGHPUT_TITLES, rows, "lrrrrrr")
 
 
 def asq_parts(manifest: Manifest, golden: Path, blocks: list[Outcome]) -> Iterator[str]:
@@ -83,16 +83,16 @@ def asq_parts(manifest: Manifest, golden: Path, blocks: list[Outcome]) -> Iterat
     rows = step_rows(adaptation(golden, blocks))
     if not rows:
         return
-    yield f"β and step of the first image:\n\n{text_table(STEP_TITLES, rows, 'lrrrr')}"
+    yield f"β and step of the first image:\n\n{format_text_table(STEP_TITLES, rows, 'lrrrr')}"
     cells = [[row.get(key, "") for key, _ in CYCLE_COLUMNS] for row in cycle_shares(cycle_rows(manifest, blocks))]
-    table = text_table([title for _, title in CYCLE_COLUMNS], cells, "l" + "r" * (len(CYCLE_COLUMNS) - 1))
+    table = format_text_table([title for _, title in CYCLE_COLUMNS], cells, "l" + "r" * (len(CYCLE_COLUMNS) - 1))
     yield f"What the adapter costs in cycles, measured:\n\n{table}"
-    yield paragraph(ASQ_CYCLES_NOTE)
+    yield wrap_paragraph(ASQ_CYCLES_NOTE)
 
 
 def summary(manifest: Manifest, golden: Path, units: list[Outcome], blocks: list[Outcome]) -> str:
     """What the user reads at the end of `make sim`. units: the multiply-accumulate ones."""
-    parts = [paragraph(network_line(manifest))]
+    parts = [wrap_paragraph(network_line(manifest))]
     if manifest["accuracy"]:
         parts.append(accuracy_table(manifest["accuracy"]))
     parts += [difference_table(manifest), f"Dot products:\n\n{bench_table(units)}"]
@@ -102,6 +102,6 @@ def summary(manifest: Manifest, golden: Path, units: list[Outcome], blocks: list
         for operands, outcomes in by_operands(units).items():
             heading = f"Cycles of the {widths_title(operands)} layers' golden products, by the hardware's counter:"
             parts.append(f"{heading}\n\n{throughput_table(outcomes)}")
-        parts.append(paragraph(CYCLES_NOTE.replace("`", "")))
+        parts.append(wrap_paragraph(CYCLES_NOTE.replace("`", "")))
         parts += asq_parts(manifest, golden, blocks)
     return "\n\n".join(filter(None, parts))

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from subprocess import CalledProcessError
 
-from asq_model.common.files import PACKAGES, fingerprint, locked, reported_os_errors, sha256_file, source_paths
+from asq_model.common.files import PACKAGES, fingerprint, hash_file, hold_lock, list_sources, reported_os_errors
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import kept, read_record, write_record
 from asq_model.spec.golden_vectors import MANIFEST
@@ -20,7 +20,7 @@ from sim.runner.verilator import STAMPS, build, verilator, waveform
 from sim.workspace import Workspace
 
 # What a bench's outcome depends on beside the unit.
-BENCH_SOURCES = source_paths("sim/benches", "sim/runner", "sim/vectors", "asq_model/spec")
+BENCH_SOURCES = list_sources("sim/benches", "sim/runner", "sim/vectors", "asq_model/spec")
 # Failed assertions of the benches are explained by their values. To do so for all that they import takes seconds a run.
 EXPLAINED = {"COCOTB_REWRITE_ASSERTION_FILES": "*_bench.py"}
 
@@ -29,7 +29,7 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     """Emit, build and simulate one unit below `root`; a job whose inputs did not change is not run again."""
     verilator()
     workspace = Workspace(root)
-    with locked(workspace.bench_lock(job.spec)):
+    with hold_lock(workspace.bench_lock(job.spec)):
         verilog = job.verilog or workspace.verilog(job.spec)
         outcome = simulate(job, build(job.spec, verilog, root, job.waves), force or job.waves)
     return replace(outcome, root=root)
@@ -37,7 +37,7 @@ def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
 
 def simulate(job: Job, place: Path, force: bool) -> Outcome:
     """Run a job in the folder of its build, or take the outcome that is there if nothing changed since."""
-    golden_hash = sha256_file(job.golden / MANIFEST) if job.golden else ""
+    golden_hash = hash_file(job.golden / MANIFEST) if job.golden else ""
     inputs = fingerprint(
         [
             read_record(place / "stamps.json", STAMPS).content,

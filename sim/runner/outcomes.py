@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import check_file, parsed_json, read_bytes
+from asq_model.common.files import check_file, parse_json, read_bytes
 from asq_model.common.records import Count, Line, Schema, Word
 
 
@@ -121,7 +121,7 @@ def read_findings(path: Path) -> TestFindings:
         return {}
     contents = read_bytes(path, "bench result", RESULTS_MB)
     try:
-        return msgspec.convert(parsed_json(contents, f"bench result {path}"), TestFindings)
+        return msgspec.convert(parse_json(contents, f"bench result {path}"), TestFindings)
     except msgspec.ValidationError as error:
         raise InputError(f"bench result {path} cannot be used: {error}") from error
 

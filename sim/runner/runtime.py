@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import locked
+from asq_model.common.files import hold_lock
 from sim.runner.failures import first_error
 
 HEADER = Path(__file__).with_name("runtime.h")
@@ -33,7 +33,7 @@ def compile_design(folder: Path, makefile: str, target: str, options: list[str],
     options: variables of make. Raises InputError when the compiler fails.
     """
     shutil.copy(HEADER, folder)
-    with locked(runtime.with_name(f"{runtime.name}.lock")):
+    with hold_lock(runtime.with_name(f"{runtime.name}.lock")):
         if not runtime.exists():
             make(["-j", str(os.cpu_count()), "-f", makefile, "-f", str(RULES), "runtime", *options], folder, log)
             keep(folder, runtime)

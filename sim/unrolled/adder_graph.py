@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asq_model.spec.mac import MacSpec
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 
 if TYPE_CHECKING:
     from da4ml.types import CombLogic
@@ -83,7 +83,7 @@ class Problem:
         top = int(self.spec.activations.max())
         if self.form.how == "tabled":
             unit = 1 << self.frac
-            highs = np.repeat([top * unit, int(sqrt2_table(self.spec.activations, self.frac)[-1])], self.inputs)
+            highs = np.repeat([top * unit, int(make_sqrt2_table(self.spec.activations, self.frac)[-1])], self.inputs)
             return solve([np.hstack([self.even, self.odd])], highs, np.repeat([unit, 1], self.inputs))
         highs, steps = np.full(self.inputs, top), np.ones(self.inputs)
         if self.form.how == "whole":

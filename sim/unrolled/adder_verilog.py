@@ -9,7 +9,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import signed_width
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 from sim.measure.templates import fill_template
 from sim.unrolled.adder_graph import Problem
 
@@ -28,7 +28,7 @@ PRIMITIVES = Path(__file__).with_name("primitives.v")
 def table_wires(problem: Problem) -> list[str]:
     """Verilog of round(√2·a·2^frac) per input, bit by bit: a case table would be taken for a memory."""
     bits = problem.spec.activation_bits
-    table = sqrt2_table(problem.spec.activations, problem.frac)
+    table = make_sqrt2_table(problem.spec.activations, problem.frac)
     width = int(table[-1]).bit_length()
     columns = [sum(int(value >> bit & 1) << place for place, value in enumerate(table)) for bit in range(width)]
     lines = [f"localparam [{(1 << bits) - 1}:0] T{bit} = {1 << bits}'d{column};" for bit, column in enumerate(columns)]

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import fingerprint, reported_os_errors, sha256_file, source_paths, write_text
+from asq_model.common.files import fingerprint, hash_file, list_sources, reported_os_errors, write_text
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
@@ -28,7 +28,7 @@ from sim.unrolled.layer_bench import simulate
 from sim.workspace import Workspace
 
 # What a graph and its check depend on.
-SOURCES = source_paths(
+SOURCES = list_sources(
     "sim/unrolled",
     "sim/measure/templates.py",
     "sim/vectors/packing.py",
@@ -99,10 +99,10 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> AdderG
         if problem.form.how == "pair":
             exact = problem.spec.dot(problem.codes[None], activations[:, None])
             apart = float((expected != exact).mean())
-        return AdderGraph(netlist.cost, netlist.depth, netlist.widths, sha256_file(source), len(activations), apart)
+        return AdderGraph(netlist.cost, netlist.depth, netlist.widths, hash_file(source), len(activations), apart)
 
     def still_whole(graph: AdderGraph) -> bool:
-        return source.is_file() and sha256_file(source) == graph.sha256
+        return source.is_file() and hash_file(source) == graph.sha256
 
     return remembered(source.with_name("graph.json"), GRAPH, inputs, solve, still_whole)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from asq_model.common.markdown import markdown_table
+from asq_model.common.markdown import format_markdown_table
 from asq_model.common.templates import render_template
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.unrolled.adder_graph import GRAPH_FORMS
@@ -37,7 +37,7 @@ def table(case: CaseReport) -> str:
             "clock": rates,
         }
         lines.append(line | cells)
-    return markdown_table(lines, COLUMNS)
+    return format_markdown_table(lines, COLUMNS)
 
 
 def range_of(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
@@ -59,7 +59,7 @@ def make_trend_table(cases: list[CaseReport], whats: tuple[str, ...]) -> str:
             over_uniform = case["forms"][key]["over_uniform"]
             line[f"case_{index}"] = " / ".join(f"{over_uniform[what]:.2f}" for what in whats)
         lines.append(line)
-    return markdown_table(lines, tuple(columns))
+    return format_markdown_table(lines, tuple(columns))
 
 
 def compare_cases(cases: list[CaseReport]) -> dict[str, object]:

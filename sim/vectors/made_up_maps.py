@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, sum_channels
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.rescale import Rescale
 from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
@@ -48,7 +48,7 @@ def made_adapter(
     first, output = random_adapter(spec, x.shape[1], seed, hidden, beta, spread)
     adapter = IntegerAdapter(first, output, 1 << max(spec.precision - 4, 0), spec.precision, spec.hidden_bits)
     quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
-    steps, sums = quantiser.step(x), channel_sums(x)
+    steps, sums = quantiser.step(x), sum_channels(x)
     neurons = first or output
     return LayerMaps(
         NAME,

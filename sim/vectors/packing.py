@@ -7,7 +7,7 @@ from amaranth.hdl import Shape
 from amaranth.lib import data
 
 from asq_model.common.errors import InputError
-from asq_model.spec.fixed_point import bounds, checked_integers
+from asq_model.spec.fixed_point import bounds, check_integers
 
 
 def leaf_shapes(layout: data.Layout, prefix: str = "") -> Iterator[tuple[str, Shape]]:
@@ -56,7 +56,7 @@ def pack_rows(values: np.ndarray, shapes: Sequence[Shape]) -> list[int]:
     """Each row of int [N, K] as one word, the first value lowest. Raises InputError for a value that does not fit."""
     for shape in {*shapes}:
         columns = [index for index, other in enumerate(shapes) if other == shape]
-        checked_integers(f"values for {shape.width} bits", values[:, columns], *bounds(shape.width, shape.signed))
+        check_integers(f"values for {shape.width} bits", values[:, columns], *bounds(shape.width, shape.signed))
     masks = [(1 << shape.width) - 1 for shape in shapes]
     places = np.cumsum([0, *(shape.width for shape in shapes)]).tolist()[:-1]
     return [

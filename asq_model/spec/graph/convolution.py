@@ -17,8 +17,8 @@ from asq_model.spec.graph.tensor import (
     Trace,
     check_vector,
     pad,
+    view_windows,
     window_size,
-    windows,
 )
 from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
@@ -117,7 +117,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         """The sums of products, int64 [N, C', H', W'], of codes [N, C, H, W]."""
         self.products.check_codes(codes)
         padded = pad(codes.astype(self.products.number_type), self.padding)
-        fields = windows(padded, self.kernel, self.stride, self.dilation)
+        fields = view_windows(padded, self.kernel, self.stride, self.dilation)
         n, channels, rows, columns = fields.shape[:4]
         if channels == self.groups and channels > 1:
             factors, odd_factors = self.products.factors

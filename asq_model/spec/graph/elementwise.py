@@ -12,8 +12,8 @@ from asq_model.spec.graph.tensor import Node, Side, Tensor, Trace, check_vector
 SEGMENT_BITS = 10  # a table of a function has 2^10 pieces
 
 
-def by_channel(values: np.ndarray) -> np.ndarray:
-    """A number for each channel, in the form that is broadcast over maps [N, C, H, W]."""
+def broadcast_channels(values: np.ndarray) -> np.ndarray:
+    """Reshape a number for each channel so that it is broadcast over maps [N, C, H, W]."""
     return values[:, None, None]
 
 
@@ -89,7 +89,7 @@ class Scale(Node, frozen=True, kw_only=True, tag="scale"):
         """Multiply by the factors, add the offsets, shift, and cut to `bits` bits."""
         (x,) = inputs
         check_room("a value times its factor", largest(x) * largest(self.multiplier) + largest(self.bias))
-        y = round_shift(x * by_channel(self.multiplier) + by_channel(self.bias), self.shift)
+        y = round_shift(x * broadcast_channels(self.multiplier) + broadcast_channels(self.bias), self.shift)
         return trace.cut(self.name, np.maximum(y, 0) if self.relu else y, self.bits)
 
 
@@ -169,7 +169,7 @@ class LeakyRelu(Node, frozen=True, kw_only=True, tag="leaky_relu"):
         """Multiply negative values by their channel's slope, and cut all to `bits` bits."""
         (x,) = inputs
         check_room("a value times its slope", largest(x) * largest(self.multiplier))
-        y = np.where(x >= 0, x, round_shift(x * by_channel(self.multiplier), self.shift))
+        y = np.where(x >= 0, x, round_shift(x * broadcast_channels(self.multiplier), self.shift))
         return trace.cut(self.name, y, self.bits)
 
 

@@ -18,8 +18,8 @@ from asq_model.spec.graph.tensor import (
     Tensor,
     Trace,
     pad,
+    view_windows,
     window_size,
-    windows,
 )
 
 
@@ -52,7 +52,7 @@ class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         """Take the largest value of each window."""
         padded = pad(inputs[0], self.padding, np.iinfo(np.int64).min)
-        return np.asarray(windows(padded, self.kernel, self.stride, self.dilation).max((4, 5)))
+        return np.asarray(view_windows(padded, self.kernel, self.stride, self.dilation).max((4, 5)))
 
 
 class SumPool(Node, frozen=True, kw_only=True, tag="sum_pool"):
@@ -75,7 +75,7 @@ class SumPool(Node, frozen=True, kw_only=True, tag="sum_pool"):
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         """Add up the values of each window; margins count as zeros."""
         padded = pad(inputs[0], self.padding)
-        return np.asarray(windows(padded, self.kernel, self.stride, (1, 1)).sum((4, 5), dtype=np.int64))
+        return np.asarray(view_windows(padded, self.kernel, self.stride, (1, 1)).sum((4, 5), dtype=np.int64))
 
 
 class Concatenate(Node, frozen=True, kw_only=True, tag="concatenate"):

@@ -12,16 +12,16 @@ from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.graph import Graph, Operation
 from asq_model.spec.mac_parameters import MAX_FRAC, MIN_FRAC
 from asq_model.spec.products import Products
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 
 
-def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
-    """What stands for √2·a · 2^max(frac, 0) of each code a: int64, from the code −largest to the largest.
+def make_root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
+    """Make what stands for √2·a · 2^max(frac, 0) of each code a: int64, from the code −largest to the largest.
 
     frac: fraction bits of the look-up table; -1 is a table of √2·a/2. Hardware multiplies unsigned codes only: a signed
     one is moved by 2^(code_bits − 1), and what that adds to a sum is subtracted again, its root's rounding included.
     """
-    table = sqrt2_table(np.arange(1 << code_bits), frac) << max(-frac, 0)
+    table = make_sqrt2_table(np.arange(1 << code_bits), frac) << max(-frac, 0)
     if signed:
         middle = 1 << code_bits - 1
         moved = table - table[middle]
@@ -30,7 +30,7 @@ def root_table(code_bits: int, signed: bool, frac: int) -> np.ndarray:
 
 
 def round_node(node: Convolution, frac: int) -> Convolution:
-    """A layer with rounded roots, and what follows its sums for as many fraction bits as those have.
+    """Round a layer's roots, and what follows its sums for as many fraction bits as those have.
 
     Where the output has fewer bits to lose than the sums, the scales get as many more: their shift is less or, once it
     is 0, the multipliers are wider. Raises InputError where multipliers, biases or shifts become too large.
@@ -40,7 +40,7 @@ def round_node(node: Convolution, frac: int) -> Convolution:
         return node
     kept = max(frac, 0)
     dropped = products.frac - kept
-    roots = root_table(node.quantiser.bits, node.quantiser.signed, frac)
+    roots = make_root_table(node.quantiser.bits, node.quantiser.signed, frac)
     rounded = Products(products.even, products.odd, products.largest, kept, roots)
     if dropped > max(rescale.shift, 0):
         lowered = min(dropped, max(rescale.scale_shift, 0))
@@ -55,7 +55,7 @@ def round_node(node: Convolution, frac: int) -> Convolution:
 
 
 def round_products(graph: Graph, frac: int) -> Graph:
-    """The graph with √2·a rounded to `frac` fraction bits for each activation, as unit `post` of `spec.mac` has it.
+    """Make a graph with √2·a rounded to `frac` fraction bits for each activation, as unit `post` of `spec.mac` has it.
 
     Layers whose levels have no √2 stay as they are. Raises InputError for a `frac` that the unit does not have, and,
     naming the node, for a layer whose numbers it makes too large.

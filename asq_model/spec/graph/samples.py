@@ -18,7 +18,7 @@ def write_samples(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def read_samples(path: Path, given: Input) -> tuple[np.ndarray, np.ndarray]:
-    """The images and their classes. Raises InputError for a file that is damaged or not for a graph with this input."""
+    """Read the images and their classes. Raises InputError for a damaged file, or one that is not for this input."""
     arrays, _ = SAMPLES.read(path)
     images, labels = arrays.get("images"), arrays.get("labels")
     if images is None or labels is None or images.ndim != 4 or len(images) == 0 or labels.shape != images.shape[:1]:

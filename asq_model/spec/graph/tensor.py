@@ -104,15 +104,15 @@ def window_size(size: int, kernel: int, stride: int, dilation: int, margin: int)
     return places
 
 
-def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
-    """A view of x [N, C, H, W] with its windows: [N, C, H', W', kernel rows, kernel columns]."""
+def view_windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair) -> np.ndarray:
+    """View x [N, C, H, W] as its windows: [N, C, H', W', kernel rows, kernel columns]."""
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     view = np.lib.stride_tricks.sliding_window_view(x, reach, (2, 3))
     return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
 
 
 def pad(x: np.ndarray, margins: Margins, value: int = 0) -> np.ndarray:
-    """Maps [N, C, H, W] with margins of a value around each."""
+    """Put margins of a value around each of maps [N, C, H, W]."""
     if not any(margins):
         return x
     above, below, left, right = margins

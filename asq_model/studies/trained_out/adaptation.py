@@ -2,8 +2,8 @@
 
 from statistics import mean
 
-from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import Interval, PairedTest, holm, mean_tests
+from asq_model.common.markdown import format_table_lines
+from asq_model.studies.paired_comparisons import Interval, PairedTest, correct_by_holm, make_mean_tests
 from asq_model.studies.trained_out.claims import compare
 from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
 from asq_model.studies.verdicts import UNDECIDED
@@ -65,7 +65,7 @@ def scales_table(groups: Groups) -> list[str]:
             accuracies = [f"{mean(groups[other].values()):.2f}" if other in groups else "–" for other in others]
             cells.append([row.precision, weights, *accuracies])
     names = [TrainedOutRow(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
-    return table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
+    return format_table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 
 def frozen_changes(study: TrainedOut) -> Groups:
@@ -86,21 +86,21 @@ def change_words(test: PairedTest, interval: Interval) -> tuple[str, str]:
 def mean_change(changes: Groups) -> tuple[str, str] | None:
     """The mean change of all networks together with its interval, and whether it is one; None for fewer than two."""
     together = dict(enumerate(value for values in changes.values() for value in values.values()))
-    tests = list(mean_tests(dict.fromkeys(list(changes)[:1], together)).values())
-    return change_words(tests[0], holm(tests)[0]) if tests else None
+    tests = list(make_mean_tests(dict.fromkeys(list(changes)[:1], together)).values())
+    return change_words(tests[0], correct_by_holm(tests)[0]) if tests else None
 
 
 def frozen_table(changes: Groups) -> list[str]:
     """What the same ASQ networks score with every layer's β held at its mean, with intervals corrected together."""
-    tests = mean_tests(changes)
-    words = dict(zip(tests, map(change_words, tests.values(), holm(list(tests.values()))), strict=True))
+    tests = make_mean_tests(changes)
+    words = dict(zip(tests, map(change_words, tests.values(), correct_by_holm(list(tests.values()))), strict=True))
     cells = []
     for row, found in changes.items():
         values = found.values()
         extremes = f"{min(values):+.2f}", f"{max(values):+.2f}"
         cells.append([row.precision, row.label, len(values), *extremes, *words.get(row, ("–", UNDECIDED))])
     titles = ("bits", "method", "networks", "least", "most", "mean change, points", "verdict")
-    return table_lines(titles, cells, "llrrrrl")
+    return format_table_lines(titles, cells, "llrrrrl")
 
 
 def describe_gradients(study: TrainedOut) -> dict[str, object] | None:

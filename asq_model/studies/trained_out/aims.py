@@ -2,7 +2,13 @@
 
 from typing import NamedTuple
 
-from asq_model.studies.paired_comparisons import Interval, PairedTest, fallen, holm, mean_tests
+from asq_model.studies.paired_comparisons import (
+    Interval,
+    PairedTest,
+    correct_by_holm,
+    find_collapsed_seeds,
+    make_mean_tests,
+)
 from asq_model.studies.trained_out.longer import groups_by_length
 from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, percent
 from asq_model.studies.verdicts import UNDECIDED
@@ -40,11 +46,11 @@ def distances(study: TrainedOut) -> list[Distance]:
             left = {
                 row: {number: value - (ceiling - aim) for number, value in values.items()}
                 for row, values in groups.items()
-                if row.precision == f"W{bits}A{bits}" and not fallen(values)
+                if row.precision == f"W{bits}A{bits}" and not find_collapsed_seeds(values)
             }
-            tests = mean_tests(left)
+            tests = make_mean_tests(left)
             found += [(bits, length, row, test) for row, test in tests.items() if row.family == "post"]
-    intervals = holm([test for *_, test in found])
+    intervals = correct_by_holm([test for *_, test in found])
     return [Distance(*what, interval) for what, interval in zip(found, intervals, strict=True)]
 
 

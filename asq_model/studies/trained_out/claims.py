@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 from asq_model.config.layer_config import STEP_GRADIENTS
 from asq_model.studies.paired_comparisons import (
     Interval,
     Pair,
     PairedTest,
     compare_pairs,
-    holm,
+    correct_by_holm,
+    count_seeds_needed,
     is_comparable,
-    seeds_needed,
-    verdict,
+    judge_test,
 )
 from asq_model.studies.trained_out.record import Groups, TrainedOutRow
 
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
     @property
     def outcome(self) -> str:
         """Whether the claim holds here."""
-        return verdict(self.test, self.interval)
+        return judge_test(self.test, self.interval)
 
     @property
     def difference(self) -> str:
@@ -78,7 +78,7 @@ def compare(groups: Groups, together: bool) -> list[Comparison]:
         if is_comparable(groups, pair):
             pairs_of.setdefault((claim, pair[0].precision, None if together else pair), []).append(pair)
     tests = {key: test for key, pairs in pairs_of.items() if (test := compare_pairs(groups, pairs)) is not None}
-    intervals = holm(list(tests.values()))
+    intervals = correct_by_holm(list(tests.values()))
     return [
         Comparison(claim, precision, pairs_of[claim, precision, pair], test, interval)
         for ((claim, precision, pair), test), interval in zip(tests.items(), intervals, strict=True)
@@ -91,7 +91,7 @@ def summary_table(groups: Groups) -> list[str]:
         [row.claim, row.precision, len(row.pairs), row.test.runs, row.difference, row.outcome]
         for row in compare(groups, together=True)
     ]
-    return table_lines(
+    return format_table_lines(
         ("claim", "bits", "pairs of lines", "pairs of runs", "difference, points", "verdict"), cells, "llrrrl"
     )
 
@@ -103,8 +103,8 @@ def pairs_table(groups: Groups) -> list[str]:
         ((one, other),) = row.pairs
         outcome = row.outcome
         if not row.interval.decided:
-            outcome += f"; {seeds_needed(row.test, row.interval, row.test.runs)} would decide"
+            outcome += f"; {count_seeds_needed(row.test, row.interval, row.test.runs)} would decide"
         cells.append(
             [row.claim, row.precision, f"{one.label} against {other.label}", row.test.runs, row.difference, outcome]
         )
-    return table_lines(("claim", "bits", "lines", "seeds", "difference, points", "verdict"), cells, "lllrrl")
+    return format_table_lines(("claim", "bits", "lines", "seeds", "difference, points", "verdict"), cells, "lllrrl")

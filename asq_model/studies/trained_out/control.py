@@ -1,7 +1,7 @@
 """Whether quantised rows are above full precision that was trained on as long, as the paper says of 4 and 8 bits."""
 
-from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, holm
+from asq_model.common.markdown import format_table_lines
+from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, correct_by_holm
 from asq_model.studies.trained_out.claims import Comparison
 from asq_model.studies.trained_out.longer import groups_by_length
 from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
@@ -29,7 +29,7 @@ def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
                 found.append((length, row, controls[row.precision]))
     return [
         (length, Comparison("ASQ > full precision", row.precision, [(row, control)], test, interval))
-        for (length, row, control), test, interval in zip(found, tests, holm(tests), strict=True)
+        for (length, row, control), test, interval in zip(found, tests, correct_by_holm(tests), strict=True)
     ]
 
 
@@ -46,4 +46,4 @@ def control_table(study: TrainedOut) -> list[str]:
         ((line, _),) = row.pairs
         cells.append([row.precision, line.label, length, row.test.runs, row.difference, row.outcome])
     titles = ("bits", "method", "epochs", "seeds", "over the control, points", "verdict")
-    return table_lines(titles, cells, "llrrrl") if cells else []
+    return format_table_lines(titles, cells, "llrrrl") if cells else []

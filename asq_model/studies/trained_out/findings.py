@@ -3,7 +3,7 @@
 from statistics import mean
 
 from asq_model.common.cifar10_copy import COPIES
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out.adaptation import frozen_changes, mean_change
 from asq_model.studies.trained_out.claims import compare
@@ -41,7 +41,7 @@ def findings(*studies: TrainedOut) -> str:
         f"Top-1 accuracy in percent on {copy}CIFAR-10, at 4 bits; below, differences in points with"
         f" {100 * CONFIDENCE:.0f} % intervals:"
     )
-    return "\n".join([above, "", *table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
+    return "\n".join([above, "", *format_table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
 
 
 def accuracies(study: TrainedOut) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from statistics import mean, stdev
 
-from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import holm, mean_tests, verdict
+from asq_model.common.markdown import format_table_lines
+from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
 from asq_model.studies.trained_out.claims import summary_table
 from asq_model.studies.trained_out.record import (
     Groups,
@@ -34,10 +34,10 @@ def gains_over(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, s
         shared = values.keys() & rows.get(row, {}).keys()
         if len(shared) > 1:
             gains[row] = {number: values[number] - rows[row][number] for number in shared}
-    tests = mean_tests(gains)
-    intervals = holm(list(tests.values()))
+    tests = make_mean_tests(gains)
+    intervals = correct_by_holm(list(tests.values()))
     return {
-        row: (f"{test.difference:+.2f} ± {interval.half_width:.2f}", verdict(test, interval))
+        row: (f"{test.difference:+.2f} ± {interval.half_width:.2f}", judge_test(test, interval))
         for (row, test), interval in zip(tests.items(), intervals, strict=True)
     }
 
@@ -54,7 +54,7 @@ def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
         cells.append([row.precision, row.label, spread, len(values), *gains.get(row, ("–", "–")), *distances])
     gained = f"over {epochs(study['rows'][0])} epochs, same seeds"
     titles = ("bits", "method", "top-1, %", "seeds", gained, "verdict", "to the ceiling", "to the control")
-    return table_lines(titles, cells, "llrrrlrr")
+    return format_table_lines(titles, cells, "llrrrlrr")
 
 
 def describe_longer(study: TrainedOut) -> list[dict[str, object]]:

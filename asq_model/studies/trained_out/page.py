@@ -3,10 +3,10 @@
 from pathlib import Path
 from statistics import mean, mode
 
-from asq_model.common.cifar10_copy import yardsticks
+from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
-from asq_model.studies.paired_comparisons import CONFIDENCE, spread
+from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import distances, judge_aims
 from asq_model.studies.trained_out.claims import pairs_table, summary_table
@@ -70,7 +70,9 @@ def describe_rows(study: TrainedOut) -> dict[str, object]:
 
 def describe_spreads(groups: Groups) -> list[str]:
     """A run's standard deviation about its row and its seed, at each precision."""
-    found = {precision: spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)}
+    found = {
+        precision: estimate_spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)
+    }
     return [f"{sd:.2f} points at {name} ({freedom} degrees)" for name, (sd, freedom) in found.items()]
 
 
@@ -83,7 +85,7 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         PAGE,
         title=title(study),
         name=name,
-        notes=yardsticks([study["data"]]),
+        notes=find_yardsticks([study["data"]]),
         ceiling=describe_ceiling(study["ceiling"]),
         control_seeds=len(control),
         control_percent=f"{mean(control):.2f}" if control else None,

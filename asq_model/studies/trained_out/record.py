@@ -93,7 +93,7 @@ class TrainedOut(TypedDict):
 
     trials: those by which the recipes were chosen; control: the ceiling trained on in full precision as the rows are;
     curve: rows of other lengths; repeats: rows trained once more.
-    pixels, data: of the images; labels by `cifar10_copy.labels_digest`.
+    pixels, data: of the images; labels by `cifar10_copy.digest_labels`.
     step_ms: a step's time on the device, by how it was done. agreement: largest difference of a loss in the first 20
     steps between the captured step and the layers run one by one, by kind.
     """

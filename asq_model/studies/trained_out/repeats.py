@@ -3,8 +3,8 @@
 from math import sqrt
 from statistics import mean, stdev
 
-from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import CONFIDENCE, spread
+from asq_model.common.markdown import format_table_lines
+from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
 from asq_model.studies.trained_out.record import Session, Trained, TrainedOut, by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
@@ -23,7 +23,7 @@ def describe_repeats(study: TrainedOut) -> dict[str, object] | None:
     groups, cells, inside = by_row(study["rows"]), [], 0
     for first, run in runs_made_again(study):
         row = row_of(run)
-        deviation, freedom = spread(groups, row.precision)
+        deviation, freedom = estimate_spread(groups, row.precision)
         half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
         change = percent(run) - percent(first)
         inside += abs(change) <= half_width
@@ -33,7 +33,7 @@ def describe_repeats(study: TrainedOut) -> dict[str, object] | None:
     if not cells:
         return None
     titles = ("bits", "method", "seed", "sessions", "first, %", "again, %", "difference", "interval")
-    return {"inside": inside, "runs": len(cells), "table": "\n".join(table_lines(titles, cells, "llrlrrrr"))}
+    return {"inside": inside, "runs": len(cells), "table": "\n".join(format_table_lines(titles, cells, "llrlrrrr"))}
 
 
 def expected_run(values: list[float]) -> tuple[float, float]:
@@ -69,4 +69,4 @@ def describe_repeats_elsewhere(study: TrainedOut) -> dict[str, object] | None:
     if not cells:
         return None
     titles = ("bits", "method", "seed", "device", "day", "commit", "minutes", *RESULTS)
-    return {"inside": inside, "runs": len(cells), "table": "\n".join(table_lines(titles, cells, "llrlllrrrrl"))}
+    return {"inside": inside, "runs": len(cells), "table": "\n".join(format_table_lines(titles, cells, "llrlllrrrrl"))}

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
-from asq_model.gpu.device_queue import training_device
+from asq_model.gpu.device_queue import find_training_device
 from asq_model.gpu.side_by_side import Job, train_side_by_side
 from asq_model.studies.trained_out.plan import PlannedRun, missing_runs, read_plan
 from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOut, network, percent
@@ -49,7 +49,7 @@ class RunOptions:
 
 def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
     """Do what is missing of a plan; yield a line on each run that is done. Raises InputError."""
-    begun, device, plan = time.monotonic(), training_device(options.device), read_plan(path)
+    begun, device, plan = time.monotonic(), find_training_device(options.device), read_plan(path)
     study = read_record(options.results, TRAINED_OUT) if options.results.exists() else None
     if study is not None and network(study) != plan[0].recipe.network:
         has = f"{options.results} is the record of {network(study)}"
@@ -117,7 +117,7 @@ def train_ceiling(run: PlannedRun, images: DeviceImages, options: RunOptions) ->
     return {
         "sessions": [make_session(images.device, options.commit, time.monotonic() - begun)],
         "pixels": digest_pixels(images.dataset),
-        "data": labels_digest(images.test_labels.cpu().numpy()),
+        "data": digest_labels(images.test_labels.cpu().numpy()),
         "trials": [],
         "ceiling": keep_run(finished, options.checkpoints, 0, None),
         "control": [],

@@ -11,9 +11,9 @@ import torch
 
 from asq_model.common.errors import InputError
 from asq_model.common.result_schemas import RecipeRecord
-from asq_model.config.fingerprints import versions
+from asq_model.config.fingerprints import find_versions
 from asq_model.datasets import Dataset, MemorySplit
-from asq_model.gpu.evaluation import adapters_of, weight_costs
+from asq_model.gpu.evaluation import adapters_of, count_weight_costs
 from asq_model.gpu.side_by_side import Finished
 from asq_model.studies.run_tables import find_commit
 from asq_model.studies.trained_out.plan import PlannedRun
@@ -27,7 +27,7 @@ PROGRAM = "asq-post trained-out"
 
 def make_session(device: torch.device, commit: str, seconds: float) -> Session:
     """Describe this use of a device, after so many seconds of it."""
-    name, used = processor(), versions("numpy") | {"torch": str(torch.__version__)}
+    name, used = processor(), find_versions("numpy") | {"torch": str(torch.__version__)}
     if device.type == "cuda":
         name = torch.cuda.get_device_name()
         used |= {"CUDA": str(torch.version.cuda), "cuDNN": str(torch.backends.cudnn.version())}
@@ -90,7 +90,7 @@ def keep_run(finished: Finished[PlannedRun], folder: Path, session: int, ceiling
         "digest": write_checkpoint(path, as_arrays(training.model.state_dict()), config),
     }
     if recipe.quantised_epochs:
-        costs = weight_costs(training.model)
+        costs = count_weight_costs(training.model)
         trained["weights"], trained["zeros"], trained["terms"] = costs["weights"], costs["zeros"], costs["terms"]
         trained["stored_bits"] = recipe.layer.stored_bits
     if adapters_of(training.model):

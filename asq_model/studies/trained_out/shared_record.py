@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from asq_model.common.files import locked
+from asq_model.common.files import hold_lock
 from asq_model.common.records import read_record, write_record
 from asq_model.gpu.side_by_side import Finished
 from asq_model.studies.trained_out.plan import PlannedRun, missing_runs
@@ -34,7 +34,7 @@ class SharedRecord:
             return "not kept, since its training diverged: it has values that are not finite"
         run = finished.job.what
         assert run.part != "ceiling"
-        with locked(self.path.with_name(f".{self.path.name}.lock")):
+        with hold_lock(self.path.with_name(f".{self.path.name}.lock")):
             study = read_record(self.path, TRAINED_OUT)
             if run.part != "repeats" and not missing_runs([run], study):
                 return "not kept, since another process has added it to the record"

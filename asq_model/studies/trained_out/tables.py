@@ -3,8 +3,8 @@
 from statistics import mean, stdev
 from typing import Literal
 
-from asq_model.common.markdown import table_lines
-from asq_model.studies.paired_comparisons import fallen
+from asq_model.common.markdown import format_table_lines
+from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out.record import (
     Trained,
@@ -57,7 +57,7 @@ def accuracy_table(study: TrainedOut) -> list[str]:
         in_print = [f"{paper[row]:.1f}" if row in paper else "–"] if paper else []
         cells.append([row.precision, row.label, *weights, *accuracy, *distances, *in_print])
     columns = (*ACCURACY_COLUMNS, "the paper's top-1, %") if paper else ACCURACY_COLUMNS
-    return table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
+    return format_table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
 
 
 def printed_top_1(study: TrainedOut) -> dict[TrainedOutRow, float]:
@@ -71,7 +71,7 @@ def collapsed_runs(study: TrainedOut) -> list[str]:
     return [
         f"{row.precision} {row.label} with seed {number} ({values[number]:.2f} %)"
         for row, values in by_row(study["rows"]).items()
-        for number in fallen(values)
+        for number in find_collapsed_seeds(values)
     ]
 
 
@@ -85,7 +85,7 @@ def curve_table(study: TrainedOut) -> list[str]:
     for row in rows:
         accuracies = (f"{by_length[row, length]:.2f}" if (row, length) in by_length else "–" for length in lengths)
         cells.append([f"{row.precision} {row.label}", *accuracies])
-    return table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
+    return format_table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
 
 
 def trials_table(study: TrainedOut) -> list[str]:
@@ -97,7 +97,7 @@ def trials_table(study: TrainedOut) -> list[str]:
         rate = recipe["quantised_rate"] if quantised else recipe["full_precision_rate"]
         cells.append([name, epochs(run), f"{rate:g}", f"{recipe['weight_decay']:g}", f"{percent(run):.2f}"])
     titles = "network", "epochs", "rate", "weight decay", "right of the images held back, %"
-    return table_lines(titles, cells, "lrrrr") if cells else []
+    return format_table_lines(titles, cells, "lrrrr") if cells else []
 
 
 def sessions_table(study: TrainedOut) -> list[str]:
@@ -111,4 +111,4 @@ def sessions_table(study: TrainedOut) -> list[str]:
         work = len(runs), sum(map(epochs, runs)), f"{session['seconds'] / 60:.0f}"
         cells.append([number, session["day"], *made, *work])
     titles = ("session", "day", "program", "commit", "device", "versions", "runs", "epochs", "minutes")
-    return table_lines(titles, cells, "rlllllrrr")
+    return format_table_lines(titles, cells, "rlllllrrr")

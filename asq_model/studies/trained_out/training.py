@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from asq_model.common.markdown import table_lines
+from asq_model.common.markdown import format_table_lines
 from asq_model.studies.trained_out.plan import PLANS, PlannedRun, missing_runs, read_plan
 from asq_model.studies.trained_out.record import TrainedOut, network
 from asq_model.studies.trained_out.repeats import is_cpu
@@ -30,5 +30,5 @@ def describe_training(study: TrainedOut) -> dict[str, object]:
         "equal": sum(run["again"] == run["correct"] for run in again),
         "sessions": "\n".join(sessions_table(study)),
         "missing": [f"{line} {count}" for line, count in missing.items()],
-        "costs": "\n".join(table_lines(titles, costs, "lr")) if costs else "",
+        "costs": "\n".join(format_table_lines(titles, costs, "lr")) if costs else "",
     }

@@ -14,7 +14,7 @@ import numpy as np
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
-from asq_model.spec.graph.round_products import root_table
+from asq_model.spec.graph.round_products import make_root_table
 from hw.engine.compiler.layer_operands import Operands, Words
 from hw.engine.compiler.passes import Pass, best_packing, packed_slots, passes_of, radix_bits_of
 from hw.engine.compiler.pick_steps import NO_PICKS, pick_steps
@@ -124,7 +124,7 @@ def check_roots(spec: EngineSpec, node: Convolution) -> None:
     if products.odd is None:
         return
     frac = spec.mac.frac_bits
-    wanted = root_table(node.quantiser.bits, node.quantiser.signed, frac)
+    wanted = make_root_table(node.quantiser.bits, node.quantiser.signed, frac)
     same = products.roots is not None and products.frac == max(frac, 0) and np.array_equal(products.roots, wanted)
     if spec.mac.unit != "post" or not same:
         raise InputError(f"has levels with √2 that are not rounded as the products of unit {spec.mac.unit} round them")

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import atomic_write, fingerprint, read_json, write_json, write_text
+from asq_model.common.files import fingerprint, read_json, write_atomically, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -15,7 +15,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match=r"cannot write .*a\.txt: No space left on device"):
-        atomic_write(path, half)
+        write_atomically(path, half)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.txt"]
 
 

@@ -8,21 +8,21 @@ from conftest import ROOT
 from asq_model.common import zoo
 from asq_model.common.errors import InputError
 from asq_model.common.files import read_text
-from asq_model.common.measured_blocks import block
+from asq_model.common.measured_blocks import mark_block
 from asq_model.common.option_types import CHECKPOINT
 from asq_model.common.records import read_record
-from asq_model.common.zoo import SUFFIX, ZOO, zoo_checkpoint, zoo_names, zoo_networks
+from asq_model.common.zoo import SUFFIX, ZOO, find_zoo_checkpoint, list_zoo_names, read_zoo
 from asq_model.studies.trained_out.record import TRAINED_OUT, epochs, row_of, seed
-from asq_model.studies.zoo_table import BLOCK, describe_zoo, zoo_table
+from asq_model.studies.zoo_table import BLOCK, describe_zoo, render_zoo_table
 from asq_model.training.load import load_model
 
-NAMES = zoo_names()
+NAMES = list_zoo_names()
 LARGEST = 4_000_000  # bytes of all checkpoints
 
 
 def test_the_record_says_what_the_checkpoints_are():
-    assert zoo_networks() == describe_zoo()
-    assert sum(network["bytes"] for network in zoo_networks().values()) < LARGEST
+    assert read_zoo() == describe_zoo()
+    assert sum(network["bytes"] for network in read_zoo().values()) < LARGEST
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def runs():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_is_the_longest_run_of_its_kind_with_seed_0(name, runs):
-    network = zoo_networks()[name]
+    network = read_zoo()[name]
     (run,) = [run for run in runs if run["digest"] == network["digest"]]
     assert (run["correct"], run["images"], seed(run)) == (network["correct"], network["images"], 0)
     quantised = bool(run["recipe"]["quantised_epochs"])
@@ -45,13 +45,13 @@ def test_a_network_is_the_longest_run_of_its_kind_with_seed_0(name, runs):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_loads(name):
-    _, config = load_model(zoo_checkpoint(name, "CKPT"))
+    _, config = load_model(find_zoo_checkpoint(name, "CKPT"))
     assert name.startswith(config["network"])
 
 
 def test_the_guide_has_the_table():
-    table = "\n".join([*zoo_table(zoo_networks()), ""])
-    assert block(BLOCK, table) in read_text(ROOT / "docs" / "training.md", "page")
+    table = "\n".join([*render_zoo_table(read_zoo()), ""])
+    assert mark_block(BLOCK, table) in read_text(ROOT / "docs" / "training.md", "page")
 
 
 def test_a_name_stands_for_its_checkpoint_unless_a_file_has_it(tmp_path, monkeypatch):
@@ -76,13 +76,13 @@ def test_a_copy_is_the_file(command, tmp_path, to, target):
     words = () if to is None else ("--to", to)
     done = command("asq_model", "zoo", "get", NAMES[0], *words, cwd=tmp_path)
     assert done.stdout == f"{target}\n"
-    assert (tmp_path / target).read_bytes() == zoo_checkpoint(NAMES[0], "NAME").read_bytes()
+    assert (tmp_path / target).read_bytes() == find_zoo_checkpoint(NAMES[0], "NAME").read_bytes()
 
 
 def test_a_damaged_network_is_not_copied(refused, tmp_path, monkeypatch):
     shutil.copytree(ZOO, tmp_path / "zoo")
     monkeypatch.setattr(zoo, "ZOO", tmp_path / "zoo")
-    path = zoo_checkpoint(NAMES[0], "NAME")
+    path = find_zoo_checkpoint(NAMES[0], "NAME")
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     said = refused("asq_model", "zoo", "get", NAMES[0], cwd=tmp_path)
     assert "is damaged: its SHA-256 is not that of the record" in said and not (tmp_path / path.name).exists()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from asq_model.common.errors import InputError
-from asq_model.config.layer_config import LayerConfig, QuantConfig, layer_config
+from asq_model.config.layer_config import LayerConfig, QuantConfig, parse_layer_config
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_what_is_no_configuration_is_refused(fields, said):
 
 def test_a_stored_configuration_comes_back():
     config = LayerConfig("pot", 3, "extended", signed=True)
-    assert layer_config(asdict(config)) == config
+    assert parse_layer_config(asdict(config)) == config
     with pytest.raises(InputError, match="unknown fields"):
-        layer_config({"weights": "post", "colour": 1})
+        parse_layer_config({"weights": "post", "colour": 1})
 
 
 def test_stored_bits():

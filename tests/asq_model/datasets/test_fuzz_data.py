@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.numpy import save
 
 from asq_model.common.errors import InputError
-from asq_model.common.tensor_file import digest
-from asq_model.config.layer_config import LayerConfig, record
+from asq_model.common.tensor_file import digest_contents
+from asq_model.config.layer_config import LayerConfig, make_record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import cifar10
 from asq_model.datasets.image_file import FORMATS, read_image
@@ -113,7 +113,7 @@ TENSORS = {"fc.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "fc.steps"
 LAYERS = {"conv": LayerConfig("uniform", 8, activations="lsq", activation_bits=8), "fc": LayerConfig("post", 3)}
 CONFIG = {
     **{"network": "digits", "classes": 10, "recipe": vars(Recipe()), "start": "", "fingerprint": "f" * 64},
-    **{"layers": {name: record(layer) for name, layer in LAYERS.items()}, "train_images": 100, "test_images": 50},
+    **{"layers": {name: make_record(layer) for name, layer in LAYERS.items()}, "train_images": 100, "test_images": 50},
     **{"full_precision_correct": 40, "quantised_correct": 39, "quantised_top_5": 50},
 }
 
@@ -134,7 +134,7 @@ def test_checkpoints_whose_digest_was_made_again(config, tmp_path):
     path = tmp_path / "x.safetensors"
     try:
         config = {"format": 2} | config
-        text = json.dumps(config | {"digest": digest(TENSORS, config)})
+        text = json.dumps(config | {"digest": digest_contents(TENSORS, config)})
     except (TypeError, ValueError, RecursionError):  # no object, no number, or too deep: no digest can be made of it
         text = json.dumps(config)
     path.write_bytes(save(TENSORS, {"config": text}))

@@ -10,7 +10,7 @@ from conftest import some
 from asq_model import import_qonnx
 from asq_model.cli import cli
 from asq_model.common.errors import InputError
-from asq_model.exchange.compare_import import random_inputs, read_inputs
+from asq_model.exchange.compare_import import draw_random_inputs, read_inputs
 from asq_model.export.integer_graph import make_graph
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import quantised_layers
@@ -138,8 +138,8 @@ def test_made_up_inputs_are_over_the_range_of_the_first_quantiser_which_is_said(
     _, _, path = brevitas_file("bipolar", tmp_path)
     network = import_qonnx(path)
     step = quantised_layers(network)[0][1].activation_quantiser.step.item()
-    inputs = random_inputs(network)
-    assert inputs.shape[1:] == (2, 16) and torch.equal(inputs, random_inputs(network))
+    inputs = draw_random_inputs(network)
+    assert inputs.shape[1:] == (2, 16) and torch.equal(inputs, draw_random_inputs(network))
     assert inputs.min().item() == pytest.approx(-128 * step, rel=0.01)
     assert inputs.max().item() == pytest.approx(127 * step, rel=0.01)
     done = CliRunner().invoke(cli, ["import", str(path), "--out", str(tmp_path / "out")], catch_exceptions=False)

@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import sha256_file
+from asq_model.common.files import hash_file
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
 from asq_model.export.golden_checkpoint import count_post_correct, export
 from asq_model.export.golden_layers import export_network
-from asq_model.export.weight_codes import least_squares_codes
+from asq_model.export.weight_codes import quantise_by_least_squares
 from asq_model.quantisation.convert import convert, quantised_layers
 from asq_model.quantisation.observe import observe_inputs
-from asq_model.spec.golden_manifest import spec_of, stored_spec
+from asq_model.spec.golden_manifest import make_stored_spec, spec_of
 from asq_model.spec.golden_vectors import FORMAT, MANIFEST, read_golden, read_manifest, write_layer, write_manifest
 from asq_model.spec.levels import LevelSet
 from asq_model.studies.integer_parity import compare_network
@@ -28,7 +28,7 @@ def test_every_quantised_layer_is_there_with_what_the_manifest_says(small_golden
     layers = list(read_golden(small_golden))
     assert [layer.name for layer in layers] == [name for name, _ in quantised_layers(model)]
     assert manifest["checkpoint_digest"] == config["digest"]
-    assert manifest["checkpoint_sha256"] == sha256_file(small_checkpoint)
+    assert manifest["checkpoint_sha256"] == hash_file(small_checkpoint)
     low_bit = [layer for layer in layers if layer.entry["weight_bits"] == 3]
     assert sum(layer.activations.size for layer in low_bit) >= 100_000
     assert manifest["products"] == sum(layer.activations.size for layer in layers)
@@ -45,7 +45,7 @@ def test_expected_results_are_the_specification_s_and_torch_s_within_its_error(s
     for layer in read_golden(small_golden):
         for name, unit in layer.entry["units"].items():
             spec = spec_of(unit)
-            assert spec.name == name and stored_spec(spec) == unit["spec"]
+            assert spec.name == name and make_stored_spec(spec) == unit["spec"]
             expected = layer.expected(spec)
             np.testing.assert_array_equal(
                 expected, spec.dot(layer.codes(spec.level_set)[layer.channels], layer.activations)
@@ -140,7 +140,7 @@ def test_least_squares_codes_are_near_the_best_scale():
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(3, 200))
     levels = LevelSet("post", 4, "symmetric")
-    codes, scale = least_squares_codes(levels, weights)
+    codes, scale = quantise_by_least_squares(levels, weights)
     error = ((levels.values[codes] * scale[:, None] - weights) ** 2).sum(1)
     for factor in (0.8, 1.25):
         alpha = scale[:, None] * levels.level_unit * factor

@@ -7,9 +7,9 @@ from torch import nn
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
-from asq_model.export.golden_maps import adapter_entry, make_all_maps, observe_layers
+from asq_model.export.golden_maps import make_adapter_entry, make_all_maps, observe_layers
 from asq_model.quantisation.convert import convert
-from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, sum_channels
 from asq_model.spec.golden_vectors import read_manifest, read_maps
 from asq_model.spec.rescale import Rescale
 
@@ -44,7 +44,7 @@ def test_maps_hold_everything_that_makes_their_codes_and_outputs(small_golden):
         np.testing.assert_array_equal(quantiser.codes(x, steps), arrays["codes"])
         if quantiser.adapter is not None:
             adaptive += 1
-            np.testing.assert_array_equal(channel_sums(x), arrays["sums"][: len(x)])
+            np.testing.assert_array_equal(sum_channels(x), arrays["sums"][: len(x)])
             np.testing.assert_array_equal(quantiser.adapter(arrays["sums"]), arrays["betas"])
             # The integer layers before may give other codes, which move single images.
             ratios = arrays["betas"] * 2.0**-20 / arrays["torch_betas"]
@@ -88,7 +88,7 @@ def test_an_adapter_that_hardware_cannot_hold_is_refused():
     seen = list(observe_layers(net.eval(), images))[1]
     large = IntegerDense(np.ones((1, 2), np.int64), np.array([1 << 60]), 3)
     with pytest.raises(InputError, match=r"layer 2 has an adapter whose bias is 1152921504606846976; allowed: below"):
-        adapter_entry(seen, IntegerAdapter(None, large, 1, 20, 24))
+        make_adapter_entry(seen, IntegerAdapter(None, large, 1, 20, 24))
     late = IntegerDense(np.ones((1, 2), np.int64), np.array([1]), 64)
     with pytest.raises(InputError, match="whose output_shift is 64; allowed: 0 to 63"):
-        adapter_entry(seen, IntegerAdapter(None, late, 1, 20, 24))
+        make_adapter_entry(seen, IntegerAdapter(None, late, 1, 20, 24))

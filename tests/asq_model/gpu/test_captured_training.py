@@ -11,7 +11,7 @@ from asq_model.gpu.captured_training import CapturedTraining
 from asq_model.quantisation import memory_layout
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.training.state import TrainingState
-from asq_model.training.train import epoch_generator, learning_rate, train_step
+from asq_model.training.train import compute_learning_rate, make_epoch_generator, train_step
 
 KINDS = [
     {"family": "uniform", "activations": "lsq", "weight_bits": 4},
@@ -31,11 +31,11 @@ def train_as_usual(recipe, images):
     if recipe.quantised_epochs:
         state.start_quantised()
     state.model.train()
-    generator, losses = epoch_generator(recipe.seed, 0), []
+    generator, losses = make_epoch_generator(recipe.seed, 0), []
     order = torch.randperm(len(state.train_set), generator=generator)[: state.steps * recipe.batch]
     for step, (batch, labels) in enumerate(state.train_set.batches(order, recipe.batch, generator)):
         for group in state.optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, 0, step / state.steps)
+            group["lr"] = compute_learning_rate(recipe, 0, step / state.steps)
         losses.append(train_step(state, batch, labels))
     return losses, state.model
 

@@ -8,9 +8,9 @@ from asq_model.gpu.evaluation import (
     adapters_of,
     betas_held,
     count_terms,
+    count_weight_costs,
     enqueue_test,
     exact_convolutions,
-    weight_costs,
 )
 from asq_model.quantisation.convert import inner_layers
 from asq_model.training.evaluate import count_correct, count_top_correct
@@ -50,7 +50,7 @@ def test_a_network_without_adapters_has_none_to_hold(digits, quantised):
 
 
 def test_weights_are_counted_by_their_levels(trained):
-    costs = weight_costs(trained.model)
+    costs = count_weight_costs(trained.model)
     values = []
     for _, layer in inner_layers(trained.model):
         codes, _ = layer.weight_quantiser.codes(layer.weight.detach())

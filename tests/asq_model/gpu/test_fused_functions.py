@@ -8,7 +8,7 @@ import torch
 os.environ["TRITON_INTERPRET"] = "1"  # read when kernels are defined
 
 from asq_model.gpu.fused_functions import FusedFakeQuantise, FusedNearestLevel, FusedPositive, fused_functions
-from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, FakeQuantise, NearestLevel, positive
+from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, FakeQuantise, NearestLevel, keep_positive
 from asq_model.spec.levels import LevelSet
 
 
@@ -70,7 +70,7 @@ def test_weights_that_are_not_finite_give_nan_as_in_torch():
 @pytest.mark.parametrize("steps", [torch.tensor([-0.3, 0.2, 0.0, 1e-9, -1e-9]), torch.tensor(-0.3)])
 def test_positive(steps):
     result, gradient = results(FusedPositive.apply, (steps,), 1)
-    expected, wanted = results(positive, (steps,), 1)
+    expected, wanted = results(keep_positive, (steps,), 1)
     torch.testing.assert_close(result, expected, rtol=1e-6, atol=0)
     assert torch.equal(gradient, wanted)
 

@@ -9,7 +9,7 @@ import torch
 from asq_model.common.errors import InputError
 from asq_model.gpu import side_by_side
 from asq_model.gpu.captured_training import CapturedTraining
-from asq_model.gpu.device_queue import DeviceQueue, training_device
+from asq_model.gpu.device_queue import DeviceQueue, find_training_device
 from asq_model.gpu.side_by_side import Job, take_job, train_side_by_side
 
 
@@ -59,18 +59,18 @@ def test_a_first_run_that_takes_long_stops_no_other(digits, quantised, monkeypat
 
 
 def test_devices_that_are_not_there(monkeypatch):
-    assert training_device("cpu") == torch.device("cpu")
+    assert find_training_device("cpu") == torch.device("cpu")
     with pytest.raises(InputError, match="device is 'tpu'; allowed: cpu, cuda"):
-        training_device("tpu")
+        find_training_device("tpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="device is cuda, but torch finds no CUDA device; allowed here: cpu"):
-        training_device("cuda")
+        find_training_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setitem(sys.modules, "triton", None)
     with pytest.raises(
         InputError, match=r"device is cuda, but triton is not installed .*; pip install 'asq-post\[gpu\]'"
     ):
-        training_device("cuda")
+        find_training_device("cuda")
 
 
 def test_a_cpu_s_queue_has_nothing_pending():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asq_model.quantisation import Adapter
-from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, sum_channels
 from asq_model.spec.precision import GUARD, Precision
 
 
@@ -33,7 +33,7 @@ def test_codes_are_the_formula_s(r, step, bits, signed):
 
 def test_channel_sums():
     x = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    np.testing.assert_array_equal(channel_sums(x), x.sum((2, 3)))
+    np.testing.assert_array_equal(sum_channels(x), x.sum((2, 3)))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -57,7 +57,7 @@ def test_beta_is_torch_s(channels, layers):
     x = torch.randint(0, 2**15, (50, channels, 6, 6))
     parameters = {name: value.detach().numpy() for name, value in module.named_parameters()}
     found = (
-        IntegerAdapter.from_real(parameters, module.floor, 36, 13, 12, Precision(16))(channel_sums(x.numpy()))
+        IntegerAdapter.from_real(parameters, module.floor, 36, 13, 12, Precision(16))(sum_channels(x.numpy()))
         * 2.0**-16
     )
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_the_worked_example_of_the_document():
         3, False, 0.28663, 12, IntegerAdapter.from_real(one, 2.0**-4, 1, 12, 0, Precision(16)), Precision(16)
     )
     x = np.full((1, 1, 1, 1), 4915)
-    assert (found.mantissa, found.adapter(channel_sums(x)).tolist()) == (300553, [65549])
+    assert (found.mantissa, found.adapter(sum_channels(x)).tolist()) == (300553, [65549])
     step = found.step(x)
     assert step.tolist() == [300613] and found.codes(x, step).item() == 4
     assert [part.item() for part in found.division(x, step)] == [4915 * 512 + 300613, 601226]

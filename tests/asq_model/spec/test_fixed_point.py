@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asq_model.spec.fixed_point import mantissas, round_shift, saturate
+from asq_model.spec.fixed_point import find_mantissas, round_shift, saturate
 
 WIDE = st.integers(-(2**40), 2**40)
 
@@ -26,7 +26,7 @@ def test_saturate_clamps_and_counts(x, bits, signed):
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=10), bits=st.integers(4, 24))
 @example(values=[2.2250738585072014e-308], bits=4)  # the power of two that scales it is beyond a double
 def test_mantissas_are_within_half_a_unit_and_use_their_bits(values, bits):
-    codes, point = mantissas(np.array(values), bits)
+    codes, point = find_mantissas(np.array(values), bits)
     limit = 2 ** (bits - 1) - 1
     assert np.abs(codes).max() <= limit
     largest = max(map(abs, values))
@@ -36,6 +36,6 @@ def test_mantissas_are_within_half_a_unit_and_use_their_bits(values, bits):
 
 
 def test_mantissas_of_what_rounds_up_to_a_power_of_two():
-    codes, point = mantissas(np.array([1 - 2.0**-20]), 8)
+    codes, point = find_mantissas(np.array([1 - 2.0**-20]), 8)
     assert codes.tolist() == [64] and point == 6
-    assert mantissas(np.zeros(3), 8)[0].tolist() == [0, 0, 0]
+    assert find_mantissas(np.zeros(3), 8)[0].tolist() == [0, 0, 0]

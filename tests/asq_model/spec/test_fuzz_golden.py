@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from mutants import FUZZED, ODD, damaged, mutants, read_or_refused
 
 from asq_model.common.errors import InputError
-from asq_model.common.files import sha256_file
+from asq_model.common.files import hash_file
 from asq_model.spec import golden_vectors
-from asq_model.spec.golden_checks import checked_manifest
-from asq_model.spec.golden_manifest import stored_spec
-from asq_model.spec.golden_vectors import MANIFEST, manifest_digest, read_golden, read_manifest, read_maps, write_layer
+from asq_model.spec.golden_checks import parse_manifest
+from asq_model.spec.golden_manifest import make_stored_spec
+from asq_model.spec.golden_vectors import MANIFEST, digest_manifest, read_golden, read_manifest, read_maps, write_layer
 from asq_model.spec.mac import MacSpec
 
 pytestmark = pytest.mark.fuzz
@@ -62,7 +62,7 @@ def whole(tmp_path_factory):
     """The smallest golden vectors: one layer, with maps."""
     folder, rng = tmp_path_factory.mktemp("golden") / "whole", np.random.default_rng(0)
     units = {
-        spec.name: {"spec": stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        spec.name: {"spec": make_stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
         | {"difference_rms": 0.5, "difference_max": 1.0}
         for spec in SPECS
     }
@@ -91,7 +91,7 @@ def everything(folder) -> list:
 def with_digest(folder, manifest: object) -> None:
     """Write whatever it is as the manifest, its digest made again where one can be made."""
     try:
-        digest = {"digest": manifest_digest(manifest)}
+        digest = {"digest": digest_manifest(manifest)}
     except (AttributeError, ValueError, TypeError, RecursionError):
         digest = {}
     text = json.dumps(manifest | digest if isinstance(manifest, dict) else manifest)
@@ -103,7 +103,7 @@ def with_file(folder, part: str, contents: bytes) -> None:
     manifest = read_manifest(folder)
     entry = manifest[part][0]
     (folder / entry["file"]).write_bytes(contents)
-    entry["sha256"] = sha256_file(folder / entry["file"])
+    entry["sha256"] = hash_file(folder / entry["file"])
     with_digest(folder, manifest)
 
 
@@ -131,7 +131,7 @@ def test_manifests_whose_digest_was_made_again(data, whole, tmp_path_factory):
     found = read_or_refused(lambda: read_manifest(folder), folder / MANIFEST)
     if found is not None:
         assert {key: value for key, value in found.items() if key != "digest"} == changed
-        assert checked_manifest(found) == found
+        assert parse_manifest(found) == found
         read_or_refused(lambda: everything(folder), folder)
 
 

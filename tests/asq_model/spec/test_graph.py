@@ -18,7 +18,7 @@ from asq_model.spec.graph.tensor import Tensor, Trace
 from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 
 UNIT_STEP = 1 << GUARD  # a step of one unit of the input
 
@@ -88,7 +88,7 @@ def test_convolutions_are_those_of_torch(seed, kernel, stride, dilation, groupin
 
     wanted = by_torch(node.products.even) << node.products.frac
     if odd:
-        wanted = wanted + sqrt2_table(by_torch(node.products.odd), node.products.frac)
+        wanted = wanted + make_sqrt2_table(by_torch(node.products.odd), node.products.frac)
     np.testing.assert_array_equal(run_node(node, x), wanted)
 
 

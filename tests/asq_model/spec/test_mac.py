@@ -10,7 +10,7 @@ from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.levels import EXPONENTIAL, KINDS, MAX_BITS, MIN_BITS
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_TABLE_BITS
-from asq_model.spec.sqrt2 import sqrt2_constant, sqrt2_halves, sqrt2_table, times_sqrt2
+from asq_model.spec.sqrt2 import find_sqrt2_constant, make_sqrt2_table, multiply_by_sqrt2, split_sqrt2_table
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 
 getcontext().prec = 80
@@ -41,12 +41,12 @@ def meant_values(spec):
 @given(st.integers(-(10**12), 10**12), st.integers(-1, 8))
 def test_times_sqrt2_is_correctly_rounded(x, frac):
     expected = int((abs(x) * ROOT * Decimal(2) ** frac).quantize(Decimal(1), ROUND_HALF_UP))
-    assert times_sqrt2(x, frac) == (expected if x >= 0 else -expected)
+    assert multiply_by_sqrt2(x, frac) == (expected if x >= 0 else -expected)
 
 
 def test_sqrt2_table_keeps_shape():
     a = np.array([[0, 1], [-3, 7]])
-    np.testing.assert_array_equal(sqrt2_table(a, 2), [[0, 6], [-17, 40]])
+    np.testing.assert_array_equal(make_sqrt2_table(a, 2), [[0, 6], [-17, 40]])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(-1, 20))
@@ -55,7 +55,7 @@ def test_sqrt2_tables_are_correctly_rounded(seed, frac):
     rng = np.random.default_rng(seed)
     numbers = np.concatenate([rng.integers(-(1 << bits), 1 << bits, 20) for bits in (8, 20, 30, 40)])
     numbers = np.concatenate([numbers, worst_cases(1 << 40)])
-    assert sqrt2_table(numbers, frac).tolist() == [times_sqrt2(int(x), frac) for x in numbers]
+    assert make_sqrt2_table(numbers, frac).tolist() == [multiply_by_sqrt2(int(x), frac) for x in numbers]
 
 
 def worst_cases(limit):
@@ -71,34 +71,36 @@ def worst_cases(limit):
 
 @pytest.mark.parametrize("limit, frac", [(0, 0), (1, 8), (300, 0), (4095, 2), (34560, 0), (34560, 2), (2000, 8)])
 def test_the_constant_multiplication_rounds_as_the_root_does(limit, frac):
-    constant, shift = sqrt2_constant(limit, frac)
+    constant, shift = find_sqrt2_constant(limit, frac)
     for x in range(-limit, limit + 1):
-        assert x * constant + (1 << shift - 1) >> shift == times_sqrt2(x, frac)
+        assert x * constant + (1 << shift - 1) >> shift == multiply_by_sqrt2(x, frac)
 
 
 @given(st.integers(1, 10**9), st.integers(0, 8), st.data())
 def test_the_constant_is_wide_enough_for_large_sums(limit, frac, data):
-    constant, shift = sqrt2_constant(limit, frac)
+    constant, shift = find_sqrt2_constant(limit, frac)
     x = data.draw(st.one_of(st.integers(0, limit), st.sampled_from([limit, *worst_cases(limit)])))
     for value in (x, -x):
-        assert value * constant + (1 << shift - 1) >> shift == times_sqrt2(value, frac)
+        assert value * constant + (1 << shift - 1) >> shift == multiply_by_sqrt2(value, frac)
 
 
 @pytest.mark.parametrize("frac", [-1, 0, 2, 5])
 @pytest.mark.parametrize("low_bits, high", [(4, range(0, 256, 16)), (4, range(-128, 128, 16)), (3, range(0, 32, 8))])
 def test_two_tables_add_up_to_the_one(low_bits, high, frac):
     high, low = np.array(high), np.arange(1 << low_bits)
-    first, second, guard = sqrt2_halves(high, low, frac)
-    np.testing.assert_array_equal(first[:, None] + second >> guard, sqrt2_table(high[:, None] + low, frac))
-    assert (first[:, None] + second >> guard + 1 != sqrt2_table(high[:, None] + low, frac)).any()
+    first, second, guard = split_sqrt2_table(high, low, frac)
+    np.testing.assert_array_equal(first[:, None] + second >> guard, make_sqrt2_table(high[:, None] + low, frac))
+    assert (first[:, None] + second >> guard + 1 != make_sqrt2_table(high[:, None] + low, frac)).any()
 
 
 def test_a_narrower_constant_would_be_seen():
     """The negative control of the two tests above: with far fewer bits some x rounds wrongly."""
-    constant, shift = sqrt2_constant(34560, 0)
+    constant, shift = find_sqrt2_constant(34560, 0)
     cut = shift // 2
     wrong = [
-        x for x in range(34561) if x * (constant >> cut) + (1 << shift - cut - 1) >> shift - cut != times_sqrt2(x, 0)
+        x
+        for x in range(34561)
+        if x * (constant >> cut) + (1 << shift - cut - 1) >> shift - cut != multiply_by_sqrt2(x, 0)
     ]
     assert wrong
 

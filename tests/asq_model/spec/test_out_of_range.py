@@ -6,14 +6,14 @@ import pytest
 from asq_model.common.errors import InputError
 from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser
 from asq_model.spec.array import ArraySpec
-from asq_model.spec.fixed_point import mantissas, round_shift
+from asq_model.spec.fixed_point import find_mantissas, round_shift
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.products import Products
 from asq_model.spec.rescale import Rescale
-from asq_model.spec.sqrt2 import sqrt2_table
+from asq_model.spec.sqrt2 import make_sqrt2_table
 from asq_model.spec.units import UNITS
 
 TOP = (1 << 63) - 1
@@ -51,7 +51,7 @@ def test_numbers_that_are_no_integers():
     with pytest.raises(InputError, match=r"weight codes are of type bool"):
         MacSpec().dot(np.array([True]), ints(2))
     with pytest.raises(InputError, match=r"type float64"):
-        sqrt2_table(np.array([1.5]), 2)
+        make_sqrt2_table(np.array([1.5]), 2)
     assert MacSpec().dot(np.array([]), np.array([])) == 0  # nothing in it that could be wrong
 
 
@@ -131,7 +131,7 @@ def test_a_step_below_one():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_factor_that_is_no_number(value):
     with pytest.raises(InputError, match=f"stored in 8 bits is {value}; allowed: finite"):
-        mantissas(np.array([1.0, value]), 8)
+        find_mantissas(np.array([1.0, value]), 8)
 
 
 def test_operands_of_an_integer_network():

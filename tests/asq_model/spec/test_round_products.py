@@ -8,7 +8,7 @@ from asq_model.spec.adaptive_step import IntegerQuantiser
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
-from asq_model.spec.graph.round_products import root_table, round_products
+from asq_model.spec.graph.round_products import make_root_table, round_products
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.precision import GUARD
 from asq_model.spec.products import Products
@@ -24,7 +24,7 @@ def test_sums_are_those_of_the_unit(bits: int, frac: int) -> None:
     codes = np.arange(1 << levels.code_bits)
     even, odd = levels.even[codes].astype(np.int32), levels.odd[codes].astype(np.int32)
     products = Products(
-        even[:, None], odd[:, None], int(activations.max()), mac.result_frac, root_table(bits, False, frac)
+        even[:, None], odd[:, None], int(activations.max()), mac.result_frac, make_root_table(bits, False, frac)
     )
     products.check()
     sums = products.sums(activations[None, None, None, :].astype(np.float64))
@@ -33,8 +33,8 @@ def test_sums_are_those_of_the_unit(bits: int, frac: int) -> None:
 
 def test_signed_codes_are_moved() -> None:
     """The root of a signed code is what the moved code's root is above that of the moved zero."""
-    table = root_table(4, True, 0)
-    unsigned = root_table(4, False, 0)[15:]
+    table = make_root_table(4, True, 0)
+    unsigned = make_root_table(4, False, 0)[15:]
     assert np.array_equal(table[:16], unsigned - unsigned[8])
 
 

@@ -16,7 +16,7 @@ from asq_model.export.integer_graph import make_graph
 from asq_model.networks import build
 from asq_model.quantisation.convert import convert
 from asq_model.spec import adaptive_step as asq
-from asq_model.spec.graph.tensor import Trace, pad, windows
+from asq_model.spec.graph.tensor import Trace, pad, view_windows
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.precision import BETA_LIMIT, GUARD, Precision
 from asq_model.studies.integer_parity import measure_parity
@@ -52,7 +52,7 @@ def test_the_integer_network_agrees_with_torch(small_checkpoint):
 
 def patches(codes, layer):
     """The operands of every dot product, int [N, terms, positions]."""
-    fields = windows(pad(codes, layer.padding), layer.kernel, layer.stride, layer.dilation)
+    fields = view_windows(pad(codes, layer.padding), layer.kernel, layer.stride, layer.dilation)
     return fields.transpose(0, 1, 4, 5, 2, 3).reshape(len(codes), layer.products.even.shape[1], -1)
 
 

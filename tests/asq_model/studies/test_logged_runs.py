@@ -5,7 +5,7 @@ from conftest import ROOT
 
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
-from asq_model.studies.logged_runs import Log, runs_of_tables, runs_trained_out
+from asq_model.studies.logged_runs import Log, list_runs_of_tables, list_runs_trained_out
 from asq_model.studies.logged_runs_page import render_page
 from asq_model.studies.trained_out.record import TRAINED_OUT, epochs
 
@@ -22,11 +22,11 @@ def few(**parts):
 
 def test_every_run_of_a_record_is_listed_once():
     there = [TRAINED["ceiling"], *(run for part in LISTS for run in TRAINED[part])]
-    listed = list(runs_trained_out(TRAINED))
+    listed = list(list_runs_trained_out(TRAINED))
     assert len(listed) == len(there) and sum(run.epochs for run in listed) == sum(map(epochs, there))
     digests = {run["digest"][:12] for run in there if "digest" in run}
     assert {run.checkpoint for run in listed if run.checkpoint} == digests
-    assert len(list(runs_of_tables(TABLE))) == len(TABLE["runs"]) + len(TABLE["start"])
+    assert len(list(list_runs_of_tables(TABLE))) == len(TABLE["runs"]) + len(TABLE["start"])
 
 
 def test_a_run_has_the_commit_and_the_device_of_its_session():
@@ -34,7 +34,7 @@ def test_a_run_has_the_commit_and_the_device_of_its_session():
     rows = [TRAINED["rows"][0] | {"session": 1, "seconds": 7.25}]
     ceiling = TRAINED["ceiling"] | {"session": 0, "seconds": 2.5}
     study = few(rows=rows, ceiling=ceiling, sessions=sessions)
-    first, second = runs_trained_out(study)
+    first, second = list_runs_trained_out(study)
     assert (first.commit, first.device, first.row) == ("aaa", "device aaa", "full precision")
     assert (second.commit, second.device, second.seconds) == ("bbb", "device bbb", 7.25)
     page = render_page({"trained-out.json": Log([first, second], 90.0)})
@@ -46,8 +46,11 @@ def test_a_run_has_the_commit_and_the_device_of_its_session():
 @pytest.mark.parametrize(
     "runs, said",
     [
-        (list(runs_trained_out(few(trials=TRAINED["trials"][:3]))), "of 4 runs: seconds of 3, day of 3, device of 3"),
-        (list(runs_of_tables(TABLE))[1:3], "of 2 runs: seconds of 2, day of 2, device of 2."),
+        (
+            list(list_runs_trained_out(few(trials=TRAINED["trials"][:3]))),
+            "of 4 runs: seconds of 3, day of 3, device of 3",
+        ),
+        (list(list_runs_of_tables(TABLE))[1:3], "of 2 runs: seconds of 2, day of 2, device of 2."),
     ],
 )
 def test_the_page_says_what_was_not_kept(runs, said):

@@ -7,13 +7,13 @@ from asq_model.studies.paired_comparisons import (
     Interval,
     PairedTest,
     compare_pairs,
-    fallen,
-    holm,
+    correct_by_holm,
+    count_seeds_needed,
+    estimate_spread,
+    find_collapsed_seeds,
     is_comparable,
-    mean_tests,
-    seeds_needed,
-    spread,
-    verdict,
+    judge_test,
+    make_mean_tests,
 )
 from asq_model.studies.trained_out.record import TrainedOutRow
 
@@ -46,7 +46,7 @@ def test_runs_without_a_spread_decide_by_their_difference():
 
 def test_a_line_s_mean_is_tested_as_scipy_tests_it():
     values = {0: 0.4, 1: -0.1, 2: 0.6, 3: 0.2}
-    test = mean_tests({LSQ: values, ASQ._replace(bits=3): {0: 5.0}})[LSQ]
+    test = make_mean_tests({LSQ: values, ASQ._replace(bits=3): {0: 5.0}})[LSQ]
     found = stats.ttest_1samp(list(values.values()), 0)
     assert (test.difference / test.error, test.freedom, test.p, test.runs) == pytest.approx(
         (found.statistic, found.df, found.pvalue, 4)
@@ -55,14 +55,14 @@ def test_a_line_s_mean_is_tested_as_scipy_tests_it():
 
 def test_lines_of_one_precision_share_their_spread():
     """Two lines about their own means: variance (0.02 + 0.08) / 2; a line with one value has an interval, too."""
-    tests = mean_tests({LSQ: {0: 1.1, 1: 0.9}, ASQ: {0: 0.2, 1: -0.2}, POST: {0: 3.0}})
+    tests = make_mean_tests({LSQ: {0: 1.1, 1: 0.9}, ASQ: {0: 0.2, 1: -0.2}, POST: {0: 3.0}})
     assert {row: (test.error, test.freedom) for row, test in tests.items()} == {
         LSQ: (pytest.approx(0.025**0.5), 2),
         ASQ: (pytest.approx(0.025**0.5), 2),
         POST: (pytest.approx(0.05**0.5), 2),
     }
-    assert mean_tests({LSQ: {0: 1.0}, ASQ: {1: 2.0}}) == {}
-    assert mean_tests({LSQ: {0: 1.0, 1: 1.0}})[LSQ].p == 0
+    assert make_mean_tests({LSQ: {0: 1.0}, ASQ: {1: 2.0}}) == {}
+    assert make_mean_tests({LSQ: {0: 1.0, 1: 1.0}})[LSQ].p == 0
 
 
 def test_the_error_of_pairs_together_counts_a_line_that_they_share():
@@ -71,7 +71,7 @@ def test_the_error_of_pairs_together_counts_a_line_that_they_share():
         row: {number: 80 + place + (number - place) ** 2 / 9 for number in range(4)}
         for place, row in enumerate((LSQ, ASQ, POST))
     }
-    deviation, _ = spread(groups, "W4A4")
+    deviation, _ = estimate_spread(groups, "W4A4")
     test = compare_pairs(groups, [(ASQ, LSQ), (POST, LSQ)])
     single = [compare_pairs(groups, [(row, LSQ)]) for row in (ASQ, POST)]
     assert test.difference == pytest.approx(sum(one.difference for one in single) / 2)
@@ -83,13 +83,13 @@ def test_what_a_seed_does_to_every_line_is_no_spread():
     groups = {row: {number: base + 3.0 * number for number in range(4)} for row, base in ((LSQ, 80), (ASQ, 81))}
     del groups[ASQ][3]
     groups[LSQ._replace(activation_bits=8)] = {0: 10.0, 1: 99.0}
-    deviation, freedom = spread(groups, "W4A4")
+    deviation, freedom = estimate_spread(groups, "W4A4")
     assert deviation == pytest.approx(0, abs=1e-9) and freedom == 2
 
 
 def test_a_line_with_a_collapsed_run_is_compared_with_none():
     groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.5, 1: 40.0}, POST: {0: 80.1, 1: 81.3}}
-    assert fallen(groups[ASQ]) == [1] and not fallen(groups[LSQ])
+    assert find_collapsed_seeds(groups[ASQ]) == [1] and not find_collapsed_seeds(groups[LSQ])
     assert compare_pairs(groups, [(ASQ, LSQ)]) is None
     assert compare_pairs(groups, [(POST, LSQ)]) == compare_pairs(groups, [(POST, LSQ), (ASQ, LSQ)]) is not None
     assert is_comparable(groups, (POST, LSQ)) and not is_comparable(groups, (POST, ASQ))
@@ -100,15 +100,15 @@ def test_holm_decides_step_by_step_and_intervals_say_the_same():
     tests = [
         paired_test(1.0, p) for p in (0.001, 0.02, 0.03, 0.2)
     ]  # 0.05/4, 0.05/3: the second fails, and all after it
-    intervals = holm(tests)
+    intervals = correct_by_holm(tests)
     assert [interval.decided for interval in intervals] == [True, False, False, False]
     assert all((1.0 > interval.half_width) == interval.decided for interval in intervals)
-    assert holm(tests[::-1]) == intervals[::-1]
+    assert correct_by_holm(tests[::-1]) == intervals[::-1]
 
 
 def test_a_verdict_and_how_many_seeds_would_tell():
-    assert verdict(paired_test(0.5, 0.001), Interval(0.3, True)) == "holds"
-    assert verdict(paired_test(-0.5, 0.001), Interval(0.3, True)) == "**does not hold**"
-    assert verdict(paired_test(0.1, 0.3), Interval(0.3, False)) == "undecided"
-    assert seeds_needed(paired_test(0.1, 0.3), Interval(0.3, False), 4) == "about 36 seeds"
-    assert seeds_needed(paired_test(0.0, 1.0), Interval(0.3, False), 4) == "more than 1000 seeds"
+    assert judge_test(paired_test(0.5, 0.001), Interval(0.3, True)) == "holds"
+    assert judge_test(paired_test(-0.5, 0.001), Interval(0.3, True)) == "**does not hold**"
+    assert judge_test(paired_test(0.1, 0.3), Interval(0.3, False)) == "undecided"
+    assert count_seeds_needed(paired_test(0.1, 0.3), Interval(0.3, False), 4) == "about 36 seeds"
+    assert count_seeds_needed(paired_test(0.0, 1.0), Interval(0.3, False), 4) == "more than 1000 seeds"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from asq_model.common.cifar10_copy import labels_digest
+from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import ARITHMETIC
@@ -21,7 +21,7 @@ from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_o
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec import mac
 from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, measure_arithmetics, measure_error
-from asq_model.studies.product_rounding_page import table_by_arithmetic, table_by_network
+from asq_model.studies.product_rounding_page import render_table_by_arithmetic, render_table_by_network
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.train import train
 
@@ -102,10 +102,10 @@ def test_a_wrong_table_is_seen(network, images, monkeypatch):
     """One entry of the look-up table off by one."""
     plain = measure_error(network, images, Arithmetic("post", 4))
 
-    def wrong(activations, frac, real=mac.sqrt2_table):
+    def wrong(activations, frac, real=mac.make_sqrt2_table):
         return real(activations, frac) + (activations == 3)
 
-    monkeypatch.setattr(mac, "sqrt2_table", wrong)
+    monkeypatch.setattr(mac, "make_sqrt2_table", wrong)
     assert measure_error(network, images, Arithmetic("post", 4)) > 1.5 * plain
 
 
@@ -147,22 +147,22 @@ def test_the_page_says_what_is_decided():
         rows.append(row | {"arithmetic": TORCH, "correct": 800, "lost": 0, "gained": 0, "rms_error": None})
         rows.append(row | {"arithmetic": "a", "correct": 780 + seed, "lost": 25, "gained": 5 + seed, "rms_error": 0.1})
         rows.append(row | {"arithmetic": "b", "correct": 799 + seed, "lost": 1, "gained": seed, "rms_error": 0.01})
-    assert table_by_arithmetic(rows)[2:] == [
+    assert render_table_by_arithmetic(rows)[2:] == [
         "| a | 1000 | 3 | -1.90 ± 0.25 | -2.00 | costs |",
         "| b | 1000 | 3 | +0.00 ± 0.25 | -0.10 | undecided |",
     ]
     assert (
-        table_by_network(rows)[2]
+        render_table_by_network(rows)[2]
         == "| n | post4 | LSQ, 4 bits | fake-quantised | 1000 | 80.00 ± 0.00 | – | – | – | – | 3 |"
     )
     assert (
-        table_by_network(rows)[3]
+        render_table_by_network(rows)[3]
         == "| n | post4 | LSQ, 4 bits | a | 1000 | 78.10 ± 0.10 | -1.90 ± 0.10 | 25 | 6 | 10.00% | 3 |"
     )
     fewer = [other | {"images": 500} for other in rows[:2]]
     assert (
-        len(table_by_network([*rows, *fewer])) == len(table_by_network(rows)) + 2
-        and len(table_by_arithmetic([*rows, *fewer])) == len(table_by_arithmetic(rows)) + 1
+        len(render_table_by_network([*rows, *fewer])) == len(render_table_by_network(rows)) + 2
+        and len(render_table_by_arithmetic([*rows, *fewer])) == len(render_table_by_arithmetic(rows)) + 1
     )
 
 
@@ -173,7 +173,7 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     assert "\npost frac -1 " in done.stdout and max(map(len, done.stdout.splitlines())) <= 80
     rows = read_record(out, ARITHMETIC)["rows"]
     assert [(row["unit"], row["frac"]) for row in rows] == [(None, None), *map(astuple, ARITHMETICS["post"])]
-    digits = labels_digest(load_dataset("digits").test.labels.numpy())
+    digits = digest_labels(load_dataset("digits").test.labels.numpy())
     assert {(row["family"], row["kind"], row["data"]) for row in rows} == {("post", "symmetric", digits)}
     text = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "| fake-quantised | 50 |" in text and "`found.json`" in text and "\nSmall.\n" in text
@@ -227,8 +227,8 @@ def test_networks_trained_with_the_rounding_stand_apart_on_the_page():
         }
         for index, seen in enumerate((None, -1))
     ]
-    assert [line.split("|")[2].strip() for line in table_by_network(rows)[2:]] == [
+    assert [line.split("|")[2].strip() for line in render_table_by_network(rows)[2:]] == [
         "post4",
         "post4, trained with F = -1",
     ]
-    assert "| post frac -1 | 100 | 1 |" in table_by_arithmetic(rows)[-1]
+    assert "| post frac -1 | 100 | 1 |" in render_table_by_arithmetic(rows)[-1]

@@ -9,7 +9,7 @@ from asq_model.datasets import load_in_memory
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.studies.step_sizes import measure_steps
-from asq_model.studies.step_sizes_page import STEPS, groups_of, render_page, steps_table
+from asq_model.studies.step_sizes_page import STEPS, groups_of, render_page, render_steps_table
 from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.load import load_model
 
@@ -35,7 +35,7 @@ def sentences(networks):
 
 
 def test_steps_are_told_at_the_mean_beta():
-    lines = steps_table([LSQ, ASQ])
+    lines = render_steps_table([LSQ, ASQ])
     assert lines[2:] == ["| a | 0.500 | 1.000 | 2.00 | 10.0 |", "| b | 0.250 | 0.500 | 1.00 | 0.0 |"]
     (said,) = sentences([LSQ, ASQ])
     assert said.startswith("- **ResNet-8, W3A3**: ASQ's steps are 2.00 to 2.00 times LSQ's (typically a factor of 2.00")
@@ -51,7 +51,7 @@ def test_networks_are_compared_with_their_like():
     assert "All started from the same network" in render_page({"networks": [LSQ, ASQ]})
     assert "All started" not in render_page({"networks": [LSQ, ASQ | {"seed": 1}]})
     fewer = ASQ | {"layers": {"b": ASQ["layers"]["b"]}}
-    assert len(steps_table([LSQ, fewer])) == 3
+    assert len(render_steps_table([LSQ, fewer])) == 3
 
 
 def test_what_is_measured_is_what_the_layers_do(small_checkpoint):

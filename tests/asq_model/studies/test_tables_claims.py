@@ -10,20 +10,20 @@ from asq_model.studies.printed_tables import (
     METHODS,
     TOP_1,
     compute_gains,
-    gain,
-    printed_table,
+    find_gain,
+    render_printed_table,
 )
 from asq_model.studies.tables_claims import (
-    claims,
-    claims_table,
     compare_rows,
     compare_terms,
-    corrected,
+    correct_comparisons,
+    find_originals,
+    format_printed_difference,
     group_runs,
-    originals,
-    pooled_spread,
-    printed_difference,
-    verdict,
+    judge_comparison,
+    list_claims,
+    pool_spread,
+    render_claims_table,
 )
 from asq_model.studies.tables_page import render_page
 
@@ -39,9 +39,9 @@ def test_labels_are_the_paper_s():
 
 def test_spread_is_pooled_over_rows():
     groups = group_runs(study(asq_gains(0)))
-    spread, freedom = pooled_spread(groups)
+    spread, freedom = pool_spread(groups)
     assert spread == pytest.approx(1.0) and freedom == 2 * len(TABLES[4].rows)
-    assert pooled_spread(group_runs(study(asq_gains(0), seeds=1)))[1] == 0
+    assert pool_spread(group_runs(study(asq_gains(0), seeds=1)))[1] == 0
 
 
 @pytest.mark.parametrize("points, said", [(5, "holds"), (-5, "**does not hold**"), (1, "undecided"), (-1, "undecided")])
@@ -49,7 +49,7 @@ def test_a_verdict_needs_more_than_the_noise(points, said):
     groups = group_runs(study(asq_gains(points)))
     found = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
     assert found[0] == pytest.approx(points) and 1.5 < found[1] < 1.8  # t(0.975, 38)·√(2/3)
-    assert verdict(found) == said
+    assert judge_comparison(found) == said
 
 
 def test_intervals_allow_for_how_many_comparisons_are_made():
@@ -57,19 +57,24 @@ def test_intervals_allow_for_how_many_comparisons_are_made():
     groups = group_runs(study(asq_gains(5)))
     sure = compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))
     unsure = 0.1, sure[1]
-    assert corrected(groups, [sure]) == [pytest.approx(sure)] and corrected(groups, [unsure]) == [pytest.approx(unsure)]
-    first, nothing, last = corrected(groups, [sure, None, unsure])
+    assert correct_comparisons(groups, [sure]) == [pytest.approx(sure)] and correct_comparisons(groups, [unsure]) == [
+        pytest.approx(unsure)
+    ]
+    first, nothing, last = correct_comparisons(groups, [sure, None, unsure])
     assert nothing is None and last == pytest.approx(unsure)
     assert first[0] == sure[0] and first[1] == pytest.approx(sure[1] * 2.3246 / 2.0181, rel=1e-4)  # t of 42 degrees
 
 
 def test_one_seed_decides_nothing():
     groups = group_runs(study(asq_gains(50), seeds=1))
-    assert verdict(compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "undecided, one seed"
+    assert (
+        judge_comparison(compare_rows(groups, (NETWORK, 4, "ASQ", ""), (NETWORK, 4, "LSQ", "")))
+        == "undecided, one seed"
+    )
     text = render_page(study(asq_gains(50), seeds=1))
     assert "nothing is decided" in text and "inf" not in text and "nan" not in text
     assert text.count(": undecided, one seed: `asymmetric` is at +0.00 points") == 2 and "take `" not in text
-    assert verdict(compare_rows(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
+    assert judge_comparison(compare_rows(groups, (NETWORK, 5, "ASQ", ""), (NETWORK, 4, "LSQ", ""))) == "not measured"
 
 
 @pytest.mark.parametrize("points, said", [(5, "take `asymmetric`"), (-5, "take `symmetric`: "), (0, "does not earn")])
@@ -105,10 +110,13 @@ def test_the_page_says_how_it_was_made():
 
 def test_what_is_printed_is_as_it_stands_in_the_paper():
     assert TOP_1["resnet18", 4, "ASQ + POST"] == 71.0
-    assert gain("resnet34", 4, "ASQ + POST", "LSQ", FULL_PRECISION) == 0.8 and gain("resnet20", 8, "ASQ", "LSQ") is None
+    assert (
+        find_gain("resnet34", 4, "ASQ + POST", "LSQ", FULL_PRECISION) == 0.8
+        and find_gain("resnet20", 8, "ASQ", "LSQ") is None
+    )
     assert all(five > method.top_1[bits] for method in METHODS for bits, five in method.top_5.items())
     assert len(METHODS) == 35
-    lines = printed_table(("resnet20",))
+    lines = render_printed_table(("resnet20",))
     assert "| ResNet-20 | ASQ + POST | 92.6 | – | 92.3 | 93.0 | – |" in lines and len(lines) == 9
     page = render_page(study(asq_gains(0)))
     assert "| ResNet-18 | ASQ + POST | " in page and "71.0 (89.9)" in page and "| MobileNetV2 | " in page
@@ -118,19 +126,19 @@ def test_what_is_printed_is_as_it_stands_in_the_paper():
 
 def test_full_precision_and_growing_gains_are_among_the_claims():
     found = study(lambda row, seed: 890 + 10 * seed + 40 * (row.family == "post" and row.bits == 4))
-    groups, known = group_runs(found), originals(found)
-    by_words = {claim.words: claim for claim in claims(found)}
+    groups, known = group_runs(found), find_originals(found)
+    by_words = {claim.words: claim for claim in list_claims(found)}
     above = by_words["4 bits: ASQ + POST (symmetric) > full precision"]
     difference, interval = compare_terms(groups, above.terms, known)
     assert difference == pytest.approx(94 - 90) and interval == pytest.approx(1.16, abs=0.02)  # t(0.975, 42)·√(1/3)
     growth = by_words["ASQ + POST (symmetric) over ASQ: 4 bits > 3 bits"]
     difference, wider = compare_terms(groups, growth.terms, known)
     assert difference == pytest.approx(4) and wider == pytest.approx(2 * interval)
-    assert [printed_difference(claim) for claim in (above, growth)] == ["+0.4", "-0.4"]
-    (line,) = (line for line in claims_table(found, groups) if growth.words in line)
+    assert [format_printed_difference(claim) for claim in (above, growth)] == ["+0.4", "-0.4"]
+    (line,) = (line for line in render_claims_table(found, groups) if growth.words in line)
     assert line.startswith(f"| {growth.words} | +4.00 ± ") and line.endswith(" | holds | -0.4 |")
     without = found | {"start": [{"network": NETWORK, "digest": "0" * 64}]}
-    assert f"| {above.words} | – | not measured | +0.4 |" in claims_table(without, groups)
+    assert f"| {above.words} | – | not measured | +0.4 |" in render_claims_table(without, groups)
 
 
 def test_a_table_of_imagenet_has_its_claims_for_each_network():

@@ -44,7 +44,7 @@ def test_a_report_has_every_candidate_of_every_network(monkeypatch, tmp_path):
     write_record(tmp_path / "report.json", BENCH, training_cost.measure_training_cost(3, 1))
     report = read_record(tmp_path / "report.json", BENCH)
     costs = report["networks"]["resnet8"]
-    assert set(costs) == set(training_cost.candidates()) and costs[BASE]["ratios"] == [1.0, 1.0, 1.0]
+    assert set(costs) == set(training_cost.list_candidates()) and costs[BASE]["ratios"] == [1.0, 1.0, 1.0]
     assert "ASQ + POST W4A4, without a compiler" in costs
     for cost in costs.values():
         assert cost["ratios"][0] <= cost["ratios"][1] <= cost["ratios"][2]

@@ -9,7 +9,7 @@ import torch
 from conftest import ROOT
 
 from asq_model.common.errors import InputError
-from asq_model.config.fingerprints import recipe_fingerprint
+from asq_model.config.fingerprints import fingerprint_recipe
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.quantisation.activations import FROM_BATCH
@@ -18,7 +18,14 @@ from asq_model.training.checkpoint_file import read_checkpoint, write_checkpoint
 from asq_model.training.evaluate import count_correct
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.state import TrainingState
-from asq_model.training.train import RunOptions, epoch_generator, hold_back, learning_rate, train, train_epoch
+from asq_model.training.train import (
+    RunOptions,
+    compute_learning_rate,
+    hold_back,
+    make_epoch_generator,
+    train,
+    train_epoch,
+)
 
 
 class Killed(BaseException):
@@ -128,7 +135,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_pa
     """A learning rate that blows the network up in its second quantised epoch."""
     recipe = replace(small_recipe, quantised_epochs=2)
     last = recipe.full_precision_epochs + 1
-    usual = learning_rate
+    usual = compute_learning_rate
     monkeypatch.setattr(
         sys.modules[train.__module__], "learning_rate", lambda *at: float("inf") if at[1] == last else usual(*at)
     )
@@ -153,7 +160,7 @@ def test_the_checkpoint_is_the_network(small_checkpoint, small_recipe, digits):
 def test_every_seed_and_epoch_has_an_order_of_its_own():
     """torch's generator takes only the low 32 bits of a seed; two runs alike would look like no spread at all."""
     seeds = (0, 1, 2, 1 << 32)
-    draws = {tuple(torch.randperm(20, generator=epoch_generator(s, e)).tolist()) for s in seeds for e in range(5)}
+    draws = {tuple(torch.randperm(20, generator=make_epoch_generator(s, e)).tolist()) for s in seeds for e in range(5)}
     assert len(draws) == 20
 
 
@@ -263,12 +270,14 @@ def test_mixed_precision_trains_and_resumes(small_recipe, tmp_path):
 
 def test_learning_rate_is_a_cosine_in_each_phase():
     recipe = Recipe(full_precision_epochs=10, quantised_epochs=20)
-    assert learning_rate(recipe, 0, 0) == 0.1 and learning_rate(recipe, 10, 0) == 0.04
-    assert learning_rate(recipe, 9, 1.0) == pytest.approx(0) and learning_rate(recipe, 5, 0) == pytest.approx(0.05)
+    assert compute_learning_rate(recipe, 0, 0) == 0.1 and compute_learning_rate(recipe, 10, 0) == 0.04
+    assert compute_learning_rate(recipe, 9, 1.0) == pytest.approx(0) and compute_learning_rate(
+        recipe, 5, 0
+    ) == pytest.approx(0.05)
 
 
 def test_fingerprint_follows_the_recipe():
-    assert recipe_fingerprint(Recipe()) != recipe_fingerprint(Recipe(seed=1))
+    assert fingerprint_recipe(Recipe()) != fingerprint_recipe(Recipe(seed=1))
 
 
 def test_weight_decay_is_for_the_layers_weights_only(quantised_training):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import numpy as np
 
-from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, channel_sums
+from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense, IntegerQuantiser, sum_channels
 from asq_model.spec.fixed_point import bounds, largest
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
@@ -72,7 +72,7 @@ class Maker:
 
     def adapter(self, x: np.ndarray, hidden: int) -> IntegerAdapter:
         """An adapter whose β is about 1. hidden: neurons, 0 for none."""
-        bits, sums = self.precision, channel_sums(x)
+        bits, sums = self.precision, sum_channels(x)
         dense = None
         if hidden:
             weights = self.rng.integers(-(1 << bits - 1), 1 << bits - 1, (hidden, sums.shape[1]))

@@ -6,7 +6,7 @@ from conftest import ROOT, some
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
-from asq_model.spec.golden_manifest import stored_spec
+from asq_model.spec.golden_manifest import make_stored_spec
 from asq_model.spec.golden_vectors import FORMAT, write_layer, write_manifest
 from asq_model.spec.mac import MacSpec
 from sim.measure import nextpnr_clock
@@ -53,7 +53,7 @@ def golden(root):
     arrays |= {"steps": np.ones(vectors), "torch": np.zeros(vectors)}
     for unit in ("post", "post-exact", "pot", "apot", "uniform"):
         spec = MacSpec(unit, 4, 4)
-        about = {"spec": stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
+        about = {"spec": make_stored_spec(spec), "level_set": spec.level_set.name, "weights": "trained"}
         units[spec.name] = about | {"difference_rms": 0.0, "difference_max": 0.0}
         arrays[f"codes_{spec.level_set.name}"] = POST_CODES
         arrays[f"scales_{spec.level_set.name}"] = np.ones(channels)

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import checked_content, read_record
-from asq_model.studies.paired_comparisons import fallen
+from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
     describe_leads,
@@ -127,7 +127,11 @@ def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
     assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text
     groups = by_row(STUDY["rows"])
-    high = [run for run in STUDY["rows"] if not fallen(groups[row_of(run)]) and (row_of(run), seed(run)) != (ASQ, 0)]
+    high = [
+        run
+        for run in STUDY["rows"]
+        if not find_collapsed_seeds(groups[row_of(run)]) and (row_of(run), seed(run)) != (ASQ, 0)
+    ]
     high = [run for run in high if len(groups[row_of(run)]) >= 5 and (row_of(run) != ASQ or seed(run) < 4)]
     text = render_page(STUDY | {"rows": high})
     assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ." in text
