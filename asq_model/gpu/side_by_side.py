@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from asq_model.common.progress import SILENT, Bar
 from asq_model.config.recipe import Recipe
 from asq_model.gpu.captured_training import CapturedTraining
 from asq_model.gpu.device_images import DeviceImages
@@ -44,8 +45,9 @@ class Finished(Generic[T]):
 class Slot(Generic[T]):
     """A place for one run after another, with a queue of its own."""
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, bar: Bar = SILENT):
         self.queue = DeviceQueue(device)
+        self.bar, self.epochs = bar, 0  # of the run, those that the bar knows of
         self.job: Job[T] | None = None
         # Kept until the next run has its graph: the queue's memory pool lives as long as a graph of it.
         self.training: CapturedTraining | None = None
@@ -54,7 +56,7 @@ class Slot(Generic[T]):
 
     def start(self, job: Job[T], images: DeviceImages) -> None:
         """Begin a run: its first updates, and the graph of those that follow."""
-        self.job, self.counts, self.begun = job, None, time.monotonic()
+        self.job, self.counts, self.begun, self.epochs = job, None, time.monotonic(), 0
         with self.queue.in_use():
             training = CapturedTraining(job.recipe, images, job.start)
             training.capture(self.queue.pool)
@@ -72,7 +74,15 @@ class Slot(Generic[T]):
             if training.ended:
                 self.counts = enqueue_test(training.model, training.images)
             self.queue.mark()
+        self.count_epochs(training)
         return True
+
+    def count_epochs(self, training: CapturedTraining) -> None:
+        """Tell the bar of the epochs whose updates are all enqueued."""
+        epochs = training.epoch + (training.step == training.state.steps)
+        if epochs > self.epochs:
+            self.bar.advance(epochs - self.epochs)
+            self.epochs = epochs
 
     def finish(self) -> Finished[T] | None:
         """The run if its test is done; the slot is free then."""
@@ -84,15 +94,20 @@ class Slot(Generic[T]):
 
 
 def train_side_by_side(
-    jobs: Iterable[Job[T]], images: DeviceImages, side_by_side: int, seconds: float = float("inf")
+    jobs: Iterable[Job[T]],
+    images: DeviceImages,
+    side_by_side: int,
+    seconds: float = float("inf"),
+    bar: Bar = SILENT,
 ) -> Iterator[Finished[T]]:
-    """Train jobs in their order, so many side by side; yield each when it is done.
+    """Train jobs in their order, so many side by side; yield each when it is done. bar: counts their epochs.
 
     seconds: after them nothing is yielded any more, and no job is begun that would not end before, judged by the one
     that ended last: the first ones take longer, since kernels are compiled for them.
     """
     deadline, queue = time.monotonic() + seconds, list(jobs)
-    slots: list[Slot[T]] = [Slot(images.device) for _ in range(side_by_side)]
+    slots: list[Slot[T]] = [Slot(images.device, bar) for _ in range(side_by_side)]
+    bar.expect(sum(job.recipe.epochs for job in queue))
     epoch_seconds = 0.0
     while True:
         busy = False

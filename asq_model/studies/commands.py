@@ -117,8 +117,10 @@ def trained_out(
 
     limit = float("inf") if seconds is None else float(seconds)
     options = RunOptions(data_folder, results, out, start, device, side_by_side, limit, commit)
-    for line in run_plan(plan or PLAN, options):
-        click.echo(line)
+    with progress_bar("epochs") as bar:
+        for line in run_plan(plan or PLAN, options, bar):
+            bar.say(line)
+    click.echo(results)
 
 
 @click.command(epilog="Example: asq-post bench --rounds 5")

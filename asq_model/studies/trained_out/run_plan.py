@@ -15,6 +15,7 @@ import torch
 
 from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
+from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import read_record, write_record
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import load_dataset
@@ -47,8 +48,8 @@ class RunOptions:
     commit: str = ""
 
 
-def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
-    """Do what is missing of a plan; yield a line on each run that is done. Raises InputError."""
+def run_plan(path: Path, options: RunOptions, bar: Bar = SILENT) -> Iterator[str]:
+    """Do what is missing of a plan; yield a line on each run that is done. bar: counts epochs. Raises InputError."""
     begun, device, plan = time.monotonic(), find_training_device(options.device), read_plan(path)
     study = read_record(options.results, TRAINED_OUT) if options.results.exists() else None
     if study is not None and network(study) != plan[0].recipe.network:
@@ -61,7 +62,7 @@ def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS takes for itself is the same in each run
     with use_fast_kernels(device):
         if study is None:
-            study = train_ceiling(plan[0], images, options)
+            study = train_ceiling(plan[0], images, options, bar)
             write_record(options.results, TRAINED_OUT, study)
             record = SharedRecord(options.results, study["sessions"][0], 0)
             yield f"ceiling: {percent(study['ceiling']):.2f} %"
@@ -70,7 +71,7 @@ def run_plan(path: Path, options: RunOptions) -> Iterator[str]:
             record = SharedRecord(options.results, make_session(device, options.commit, 1))
         jobs = [Job(run, run.recipe, start) for run in missing_runs(plan, study)]
         seconds, number = options.seconds - (time.monotonic() - begun), 0
-        for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds), 1):
+        for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds, bar), 1):
             run = finished.job.what
             what = f"{run.key.part} {run.key.row.precision} {run.key.row.label}, {run.key.epochs} epochs"
             outcome = record.add(finished, options.checkpoints, time.monotonic() - begun)
@@ -110,10 +111,10 @@ def find_start(study: TrainedOut | None, ceiling: PlannedRun, options: RunOption
     return path
 
 
-def train_ceiling(run: PlannedRun, images: DeviceImages, options: RunOptions) -> TrainedOut:
+def train_ceiling(run: PlannedRun, images: DeviceImages, options: RunOptions, bar: Bar) -> TrainedOut:
     """Train in full precision what all runs start from; return a new record with it."""
     begun = time.monotonic()
-    (finished,) = train_side_by_side([Job(run, run.recipe)], images, 1)
+    (finished,) = train_side_by_side([Job(run, run.recipe)], images, 1, bar=bar)
     return {
         "sessions": [make_session(images.device, options.commit, time.monotonic() - begun)],
         "pixels": digest_pixels(images.dataset),

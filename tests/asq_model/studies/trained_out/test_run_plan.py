@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from asq_model.common.errors import InputError
+from asq_model.common.progress import Bar
 from asq_model.common.records import read_record, write_record
 from asq_model.gpu import side_by_side
 from asq_model.studies.trained_out.page import render_page
@@ -46,6 +47,19 @@ part = "control"
 precisions = ["W3A3"]
 seeds = [1]
 """
+
+
+class CountingBar(Bar):
+    """A bar that knows how much it was told of."""
+
+    def __init__(self):
+        self.total = self.done = 0
+
+    def expect(self, count, done=0):
+        self.total += count
+
+    def advance(self, count=1, note=""):
+        self.done += count
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +111,9 @@ def test_only_what_is_missing_is_done(trained, tmp_path):
     more.write_text(PLAN + ONE_MORE, encoding="utf-8")
     results = tmp_path / "record.json"
     results.write_bytes(options.results.read_bytes())
-    lines = list(run_plan(more, replace(options, results=results)))
+    bar = CountingBar()
+    lines = list(run_plan(more, replace(options, results=results), bar))
+    assert (bar.total, bar.done) == (2, 2)  # an epoch of each
     assert len(lines) == 2 and {line.split(": ")[1].split()[0] for line in lines} == {"repeats", "control"}
     study = read_record(results, TRAINED_OUT)
     assert len(study["rows"]) == 4 and [seed(run) for run in study["control"]] == [1]
@@ -195,7 +211,7 @@ def test_the_command_says_what_it_needs(refused, command, trained, tmp_path):
     folder, options, _ = trained
     plan = ("--plan", folder / "plan.toml", "--results", options.results, "--out", options.checkpoints)
     done = command("asq_model", "trained-out", *plan, "--device", "cpu")
-    assert done.returncode == 0 and done.stdout == ""
+    assert done.returncode == 0 and done.stdout == f"{options.results}\n"
     assert "--device is cuda, but torch finds no CUDA device" in refused("asq_model", "trained-out", *plan)
     said = refused("asq_model", "trained-out", "--plan", tmp_path / "none.toml", "--device", "cpu")
     assert "cannot read plan" in said
