@@ -10,7 +10,7 @@ from asq_model.quantisation import (
     LsqPlusActivation,
     PactActivation,
     PotActivation,
-    activation_quantiser,
+    make_activation_quantiser,
 )
 from asq_model.quantisation.activations import FROM_BATCH, NOT_STARTED
 from asq_model.quantisation.adapter import average
@@ -135,7 +135,7 @@ def test_dorefa():
 def test_codes_mean_the_fake_quantised_activations(activations, bits):
     torch.manual_seed(2)
     x = torch.rand(4, 8, 3, 3)
-    quantiser = activation_quantiser(LayerConfig(activations=activations, activation_bits=bits), 8).train()
+    quantiser = make_activation_quantiser(LayerConfig(activations=activations, activation_bits=bits), 8).train()
     out = quantiser(x)
     codes, step = quantiser.eval().codes(x)
     assert codes.min() >= 0 and codes.max() <= 2**bits - 1
@@ -191,7 +191,7 @@ def test_signed_inputs_of_quantisers_without_a_sign_are_refused():
 def test_an_activation_that_is_no_number_stays_none(activations):
     torch.manual_seed(0)
     x = torch.rand(4, 8, 3, 3)
-    quantiser = activation_quantiser(LayerConfig(activations=activations), 8).train()
+    quantiser = make_activation_quantiser(LayerConfig(activations=activations), 8).train()
     quantiser(x)
     x[2, 1, 0, 0] = float("nan")
     found = quantiser.eval()(x)

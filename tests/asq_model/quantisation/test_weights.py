@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
-from asq_model.quantisation import DorefaWeight, LevelSetWeight, UniformWeight, nearest_level, weight_quantiser
+from asq_model.quantisation import DorefaWeight, LevelSetWeight, UniformWeight, make_weight_quantiser, nearest_level
 from asq_model.spec.levels import KINDS, LevelSet
 
 import reference  # isort: skip
@@ -88,7 +88,7 @@ def test_dorefa_weight(bits):
 def test_codes_mean_the_fake_quantised_weights(levels, per_channel):
     torch.manual_seed(1)
     w = torch.randn(6, 20)
-    quantiser = weight_quantiser(LayerConfig(levels.family, levels.bits, levels.kind, per_channel=per_channel), 6)
+    quantiser = make_weight_quantiser(LayerConfig(levels.family, levels.bits, levels.kind, per_channel=per_channel), 6)
     quantiser.initialise(w)
     codes, scale = quantiser.codes(w)
     meant = torch.tensor(levels.values, dtype=torch.float32)[codes] * scale.view(-1, 1)
@@ -110,7 +110,7 @@ def test_nearest_level_at_ties():
 
 @pytest.mark.parametrize("family", ["post", "uniform"])
 def test_zeros_take_the_scale_of_other_channels(family):
-    quantiser = weight_quantiser(LayerConfig(family, 3), 4)
+    quantiser = make_weight_quantiser(LayerConfig(family, 3), 4)
     quantiser.initialise(torch.zeros(4, 8))
     assert torch.equal(quantiser(torch.zeros(4, 8)), torch.zeros(4, 8)) and torch.all(quantiser.scale == 1)
     w = torch.randn(4, 8)
@@ -134,7 +134,7 @@ def test_a_negative_scale_does_not_turn_the_quantiser_round():
 def test_a_weight_that_is_no_number_stays_none(config):
     """A level for NaN would hide a broken network; and no code stands for it."""
     w = torch.randn(4, 6)
-    quantiser = weight_quantiser(config, 4)
+    quantiser = make_weight_quantiser(config, 4)
     quantiser.initialise(w)
     w[1, 2] = float("nan")
     found = quantiser(w)
@@ -145,7 +145,7 @@ def test_a_weight_that_is_no_number_stays_none(config):
 
 
 def test_a_scale_below_the_smallest_still_learns():
-    quantiser = weight_quantiser(LayerConfig(per_channel=False), 1)
+    quantiser = make_weight_quantiser(LayerConfig(per_channel=False), 1)
     for start in (0.0, 1e-12, -1e-12, 0.5):
         quantiser.scale.data.fill_(start)
         quantiser.scale.grad = None
@@ -155,12 +155,12 @@ def test_a_scale_below_the_smallest_still_learns():
 
 
 def test_sign_magnitude_has_no_smallest_integer():
-    quantiser = weight_quantiser(LayerConfig("uniform", 3, "sign-magnitude"), 1)
+    quantiser = make_weight_quantiser(LayerConfig("uniform", 3, "sign-magnitude"), 1)
     quantiser.scale.data.fill_(1.0)
     w = torch.tensor([[-9.0, -4.0, -3.0, -0.2, 0.0, 1.4, 3.0, 9.0]])
     assert quantiser(w).tolist() == [[-3, -3, -3, 0, 0, 1, 3, 3]]
     codes, scale = quantiser.codes(w)
     assert codes.tolist() == [[7, 7, 7, 0, 0, 1, 3, 3]] and scale == 1
-    two_s_complement = weight_quantiser(LayerConfig("uniform", 3), 1)
+    two_s_complement = make_weight_quantiser(LayerConfig("uniform", 3), 1)
     two_s_complement.scale.data.fill_(1.0)
     assert two_s_complement.codes(w)[0].tolist() == [[4, 4, 5, 0, 0, 1, 3, 3]]

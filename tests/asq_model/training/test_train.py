@@ -137,7 +137,9 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_epoch(small_recipe, tmp_pa
     last = recipe.full_precision_epochs + 1
     usual = compute_learning_rate
     monkeypatch.setattr(
-        sys.modules[train.__module__], "learning_rate", lambda *at: float("inf") if at[1] == last else usual(*at)
+        sys.modules[train.__module__],
+        "compute_learning_rate",
+        lambda *at: float("inf") if at[1] == last else usual(*at),
     )
     out = tmp_path / "x.safetensors"
     with pytest.raises(InputError, match="training stopped: the loss is"):
