@@ -22,7 +22,7 @@ class InputError(Exception):
     def __str__(self) -> str:
         return str(self.args[0])
 
-    def renamed(self, names: Mapping[str, str]) -> "InputError":
+    def rename_fields(self, names: Mapping[str, str]) -> "InputError":
         """Return this error with other names for its fields, each replaced where it stands first in the message."""
         message = str(self)
         for field in self.fields:
@@ -40,7 +40,7 @@ def fields_named(names: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise error.renamed(names) from error
+        raise error.rename_fields(names) from error
 
 
 def shown(value: object) -> str:

@@ -44,7 +44,7 @@ class Commands(click.Group):
         except InputError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             params = command.params if command else []
-            raise error.renamed({param.name: name_of(param) for param in params if param.name}) from error
+            raise error.rename_fields({param.name: name_of(param) for param in params if param.name}) from error
 
 
 class Switch(click.ParamType):

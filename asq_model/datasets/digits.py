@@ -21,4 +21,4 @@ def load_digits() -> tuple[MemorySplit, MemorySplit, int]:
     train, test = train_test_split(
         range(len(labels)), test_size=TEST_IMAGES, random_state=SPLIT_SEED, stratify=digits.target
     )
-    return everything.part(torch.tensor(train)), everything.part(torch.tensor(test)), 10
+    return everything.select(torch.tensor(train)), everything.select(torch.tensor(test)), 10

@@ -44,8 +44,8 @@ class FolderSplit:
     def __len__(self) -> int:
         return len(self.names)
 
-    def part(self, indices: Tensor) -> "FolderSplit":
-        """The images with these indices."""
+    def select(self, indices: Tensor) -> "FolderSplit":
+        """Take the images with these indices."""
         return replace(self, names=self.names[indices.numpy()], labels=self.labels[indices])
 
     def path(self, index: int) -> Path:

@@ -28,16 +28,16 @@ class MemorySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def part(self, indices: Tensor) -> "MemorySplit":
-        """The images with these indices."""
+    def select(self, indices: Tensor) -> "MemorySplit":
+        """Take the images with these indices."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def image(self, index: int) -> Tensor:
         """One image as a network sees it, float32 [C, H, W], not augmented."""
-        return self.scaled(self.images[index : index + 1])[0]
+        return self.scale(self.images[index : index + 1])[0]
 
-    def scaled(self, images: Tensor) -> Tensor:
-        """Images as a network sees them, float32 [N, C, H, W]."""
+    def scale(self, images: Tensor) -> Tensor:
+        """Scale images to what a network sees, float32 [N, C, H, W]."""
         mean, deviation = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.deviation))
         return (images / self.white - mean) / deviation
 
@@ -50,11 +50,11 @@ class MemorySplit:
             mine = slice(rank(), None, world_size())
             images = self.images[indices]
             if generator is not None:
-                images = self.augmented(images, generator)
-            yield self.scaled(images[mine]), self.labels[indices[mine]]
+                images = self.augment(images, generator)
+            yield self.scale(images[mine]), self.labels[indices[mine]]
 
-    def augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images uint8 [N, C, H, W], moved and mirrored at random."""
+    def augment(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Move and mirror images uint8 [N, C, H, W] at random."""
         count, _, height, width = images.shape
         padded = torch.nn.functional.pad(images, (self.shift,) * 4)
         windows = padded.unfold(2, height, 1).unfold(3, width, 1)

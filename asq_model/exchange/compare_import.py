@@ -81,7 +81,7 @@ def import_and_compare(path: Path, inputs: Path | None, folder: Path) -> str:
     integer = make_graph(network, images)
     parity = compare_network(network, images, classes, file_stem(path.stem))
     nodes = measure_node_differences(integer, network, images[:BATCH])
-    samples = integer.graph.input.integers(images.reshape(len(images), *full_shape(network.meta["sizes"])).numpy())
+    samples = integer.graph.input.to_integers(images.reshape(len(images), *full_shape(network.meta["sizes"])).numpy())
     export_network(network, images, folder, {"network": file_stem(path.stem)}, integer.graph, samples)
     notes = [*([describe_inputs(network)] if inputs is None else []), NO_LABELS]
     return "\n\n".join([render_network(parity, nodes), " ".join(notes)])

@@ -41,7 +41,7 @@ class QuantisedInput(nn.Module):
         if kind is not None:
             raise InputError(f"{name} has {kind}; allowed in QONNX: activations of one constant step, such as lsq")
         self.bits, self.signed = source.bits, source.signed
-        step, _ = source.grid(torch.zeros(1, 1))
+        step, _ = source.compute_grid(torch.zeros(1, 1))
         self.register_buffer("step", step.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class QuantisedLayer(nn.Module):
         weight = self.weight
         if self.uniform:
             weight = quant(weight, self.scale, self.layer.config.weight_bits, True, self.narrow)
-        return self.layer.operation(self.input(input), weight, self.layer.bias)
+        return self.layer.apply_operation(self.input(input), weight, self.layer.bias)
 
 
 @torch.no_grad()

@@ -52,7 +52,7 @@ def add_layer(
     layer.weight_quantiser.scale.data.copy_(torch.from_numpy(scales.copy()))
     quantiser.start(layer.activation_quantiser)
     empty = torch.empty(weight.values.shape, device="meta")
-    example = layer.operation(value.example, empty, None)
+    example = layer.apply_operation(value.example, empty, None)
     builder.give_shaped(builder.call(node.name, layer, value.source), example, None)
 
 
@@ -140,7 +140,7 @@ def add_linear(builder: NetworkBuilder, transposed: bool) -> None:
     weight = builder.constant(1, "weight")
     if weight.values.ndim != 2 or not weight.values.size:
         builder.node.refuse(f"has weights of shape {list(weight.values.shape)}; allowed: a matrix")
-    weight = weight if transposed else weight.rearranged(np.transpose)
+    weight = weight if transposed else weight.rearrange(np.transpose)
     outputs, inputs = weight.values.shape
     with torch.device("meta"):
         plain = nn.Linear(inputs, outputs, bias=builder.has(2))

@@ -51,8 +51,8 @@ class Constant:
     scales: np.ndarray | None = None
     bits: int = 0
 
-    def rearranged(self, change: Callable[[np.ndarray], np.ndarray]) -> "Constant":
-        """This constant with its values in another order or shape."""
+    def rearrange(self, change: Callable[[np.ndarray], np.ndarray]) -> "Constant":
+        """Return this constant with its values in another order or shape."""
         integers, scales = (None if part is None else change(part) for part in (self.integers, self.scales))
         return Constant(change(self.values), integers, scales, self.bits)
 
@@ -93,11 +93,11 @@ class NetworkBuilder:
         self.tensors[name] = Activation(self.graph.placeholder("x"), torch.empty(sizes, device="meta"))
 
     def finish(self, name: str) -> fx.GraphModule:
-        """The network, whose output is that tensor."""
+        """Make the network, whose output is that tensor."""
         value = self.tensors[name]
         if isinstance(value, Constant) or value.integer:
             self.node.refuse("gives integers or a constant for the network's output; allowed: real numbers")
-        self.graph.output(self.real(value))
+        self.graph.output(self.make_real(value))
         self.graph.lint()
         return fx.GraphModule(self.root, self.graph, "ImportedNetwork").eval()
 
@@ -134,7 +134,7 @@ class NetworkBuilder:
             self.node.refuse("gives values that are not finite")
         self.tensors[self.node.outputs[0]] = value
 
-    def real(self, value: Activation) -> fx.Node:
+    def make_real(self, value: Activation) -> fx.Node:
         """Return the node that makes a tensor's values; a pending quantiser becomes a module of its own, once."""
         if value.pending is None:
             return value.source
@@ -162,7 +162,7 @@ class NetworkBuilder:
     def apply(self, module: nn.Module, value: Activation, keeps_quantiser: bool = False) -> None:
         """Let the node be a module of torch. keeps_quantiser: whether it only moves or chooses values."""
         example = copy.deepcopy(module).to("meta").eval()(value.example)
-        source = self.call(self.node.name, module, value.source if keeps_quantiser else self.real(value))
+        source = self.call(self.node.name, module, value.source if keeps_quantiser else self.make_real(value))
         self.give_shaped(source, example, value if keeps_quantiser else None)
 
     def compute(
@@ -178,7 +178,7 @@ class NetworkBuilder:
         for value in values:
             if isinstance(value, Activation):
                 examples.append(value.example)
-                arguments.append(self.real(value) if keeper is None else value.source)
+                arguments.append(self.make_real(value) if keeper is None else value.source)
             else:
                 number = torch.from_numpy(np.array(value.values, dtype=np.float32))
                 examples.append(number.to("meta"))

@@ -46,7 +46,7 @@ def give_pending(builder: NetworkBuilder, value: Activation, quantiser: UniformQ
     """Let the node's output be a tensor that a pending quantiser rounds. Raises InputError for bits without a layer."""
     if not FEWEST <= quantiser.bits <= MOST:
         builder.node.refuse(f"has an activation of {quantiser.bits} bits; allowed: {FEWEST} to {MOST}")
-    source = builder.real(value)
+    source = builder.make_real(value)
     builder.give(Activation(source, value.example, quantiser, builder.node.name))
 
 
@@ -125,7 +125,7 @@ def translate_trunc(builder: NetworkBuilder) -> None:
     if bits % 1:
         node.refuse(f"has an output bit width of {bits:g}; allowed: {FEWEST} to {MOST}, whole")
     offset = ((1 << shift) - 1) / 2 * steps[0]
-    source = builder.graph.call_function(torch.sub, (builder.real(value), offset))
+    source = builder.graph.call_function(torch.sub, (builder.make_real(value), offset))
     quantiser = UniformQuantiser(steps[1], int(bits), bool(node.attributes.get("signed", 1)))
     give_pending(builder, Activation(source, value.example), quantiser)
 

@@ -24,7 +24,7 @@ def translate_reshape(builder: NetworkBuilder) -> None:
     if not builder.node.attributes.get("allowzero", 0):
         shape = [sizes[index] if size == 0 and index < len(sizes) else size for index, size in enumerate(shape)]
     if isinstance(value, Constant):
-        builder.give(value.rearranged(lambda part: np.reshape(part, shape)))
+        builder.give(value.rearrange(lambda part: np.reshape(part, shape)))
         return
     reshape(builder, list(value.example.reshape(shape).shape))
 
@@ -51,7 +51,7 @@ def translate_squeeze(builder: NetworkBuilder) -> None:
     grows = builder.node.operator == "Unsqueeze"
     if isinstance(value, Constant):
         change = np.expand_dims if grows else np.squeeze
-        builder.give(value.rearranged(lambda part: change(part, tuple(axes)) if axes else np.squeeze(part)))
+        builder.give(value.rearrange(lambda part: change(part, tuple(axes)) if axes else np.squeeze(part)))
         return
     example = value.example
     if grows:
@@ -69,7 +69,7 @@ def translate_transpose(builder: NetworkBuilder) -> None:
     value = builder.value(0)
     axes = builder.node.attributes.get("perm")
     if isinstance(value, Constant):
-        builder.give(value.rearranged(lambda part: np.transpose(part, axes)))
+        builder.give(value.rearrange(lambda part: np.transpose(part, axes)))
         return
     order = axes or list(reversed(range(value.example.dim())))
     if order[0] != 0:

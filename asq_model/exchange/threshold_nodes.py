@@ -41,6 +41,6 @@ def translate_multi_threshold(builder: NetworkBuilder) -> None:
     shape = (-1, *(1,) * (value.example.dim() - 2))
     parts = [torch.tensor(part, dtype=torch.float32).reshape(shape) for part in (factor, offset)]
     constants = [builder.graph.get_attr(builder.add(f"{node.name}_constant", part)) for part in parts]
-    scaled = builder.graph.call_function(torch.mul, (builder.real(value), constants[0]))
+    scaled = builder.graph.call_function(torch.mul, (builder.make_real(value), constants[0]))
     source = builder.graph.call_function(torch.add, (scaled, constants[1]))
     give_pending(builder, Activation(source, value.example), UniformQuantiser(scale, bits, signed))

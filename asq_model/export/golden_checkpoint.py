@@ -32,7 +32,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
     recipe = Recipe.from_record(config["recipe"])
     dataset = load_dataset(recipe.data, data_folder)
     test = dataset.test
-    test = test.part(torch.arange(min(len(test), EXPORT_IMAGES)))
+    test = test.select(torch.arange(min(len(test), EXPORT_IMAGES)))
     images, _ = next(test.batches(torch.arange(len(test)), len(test), None))
     accuracy: Accuracy = {
         "test_images": config["test_images"],
@@ -51,6 +51,6 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
     }
     graph = samples = None
     if isinstance(dataset.train, MemorySplit) and isinstance(test, MemorySplit):
-        train = dataset.train.part(torch.arange(min(len(dataset.train), CALIBRATION_IMAGES)))
-        graph, samples = try_graph(model, train.scaled(train.images), train.scaled), test.images.numpy()
+        train = dataset.train.select(torch.arange(min(len(dataset.train), CALIBRATION_IMAGES)))
+        graph, samples = try_graph(model, train.scale(train.images), train.scale), test.images.numpy()
     return export_network(model, images, folder, about, graph, samples)

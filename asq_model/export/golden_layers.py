@@ -155,7 +155,7 @@ def export_network(
         warn_of_constant_steps(model, images)
         if graph is None and (graph := try_graph(model, images)) is not None:
             assert isinstance(images, torch.Tensor)
-            samples = graph.input.integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
+            samples = graph.input.to_integers(images.reshape(len(images), *full_shape(tuple(images.shape[1:]))).numpy())
         invalidate(folder)
         entries = write_vectors(model, images, folder)
         maps = write_maps(model, images, folder, graph, samples)

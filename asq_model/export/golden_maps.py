@@ -113,11 +113,11 @@ def make_quantiser_entry(seen: Seen) -> tuple[Arrays, MapsContent]:
     quantiser, x = seen.quantiser, seen.inputs
     maps = max(LEAST_MAPS, min(MOST_MAPS, MAP_VALUES // x[0].size, len(x)))
     summed = min(SUMMED_MAPS, len(x))
-    step = quantiser.step(x[:summed])
-    _, torch_step = seen.layer.activation_quantiser.codes(seen.torch_input[:summed])
+    step = quantiser.compute_step(x[:summed])
+    _, torch_step = seen.layer.activation_quantiser.encode(seen.torch_input[:summed])
     arrays: Arrays = {
         "inputs": x[:maps].astype(np.int32),
-        "codes": quantiser.codes(x[:maps], step[:maps]).astype(np.int16),
+        "codes": quantiser.encode(x[:maps], step[:maps]).astype(np.int16),
         "steps": step,
         "torch_steps": torch_step.double().numpy(),
     }

@@ -148,13 +148,13 @@ def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:
     sees the image and its step is fixed: a byte that fills the background of many images would carry the difference to
     all of them.
     """
-    table = graph.input.integers(values.double().numpy())
+    table = graph.input.to_integers(values.double().numpy())
     users = [node for node in graph.nodes if graph.input.name in node.inputs]
     if len(users) == 1 and isinstance(users[0], Convolution) and users[0].quantiser.adapter is None:
         source = dict(quantised_layers(model))[users[0].name.split(":")[0]].activation_quantiser
-        wanted = source.codes(values[None, :, :, None])[0][0, :, :, 0].numpy()
+        wanted = source.encode(values[None, :, :, None])[0][0, :, :, 0].numpy()
         maps = table[None, :, :, None]
-        codes = users[0].quantiser.codes(maps, users[0].quantiser.step(maps))[0, :, :, 0]
+        codes = users[0].quantiser.encode(maps, users[0].quantiser.compute_step(maps))[0, :, :, 0]
         table, _ = saturate(table + np.sign(wanted - codes).astype(np.int64), graph.input.bits)
     first = msgspec.structs.replace(graph.input, table=table)
     return Graph((first, *graph.nodes[1:]))

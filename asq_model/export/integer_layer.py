@@ -37,7 +37,7 @@ def estimate_hidden_reach(source: Adapter, x: Tensor) -> float:
     if source.hidden is None:
         return 0.0
     with torch.no_grad():
-        neurons = source.neurons(source.pooled(x))
+        neurons = source.compute_neurons(source.pool(x))
     return max(2 * neurons.max().item(), neurons.abs().max().item(), SMALLEST)
 
 

@@ -47,7 +47,7 @@ class NodeMaker:
     def append(self, node: Node) -> None:
         """Append a node that gives the output of the operation that it is called after."""
         try:
-            self.tensors[node.name] = node.output([self.tensors[name] for name in node.inputs])
+            self.tensors[node.name] = node.output_format([self.tensors[name] for name in node.inputs])
         except InputError as error:
             raise InputError(f"node {node.name}: {error}") from error
         self.nodes.append(node)

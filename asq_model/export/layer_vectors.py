@@ -56,7 +56,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
     drawn = rng.permutation(len(x) * places * channels)[:vectors]
     image, position, channel = np.unravel_index(drawn, (len(x), places, channels))
     needed, rows = np.unique(image, return_inverse=True)  # only these are unfolded: large maps take much memory
-    codes, steps = layer.activation_quantiser.codes(x[torch.from_numpy(needed)])
+    codes, steps = layer.activation_quantiser.encode(x[torch.from_numpy(needed)])
     operands = unfold_operands(layer, codes.double())
     group = channel // (channels // operands.shape[1])
     return Sample(

@@ -30,8 +30,8 @@ def write_network(checkpoint: Path, folder: Path, data_folder: Path | None, imag
     count = images or (len(test) if len(test) <= EXPORT_IMAGES else FEW_IMAGES)
     if count > len(test):
         raise InputError(f"images is {count}; allowed: up to {len(test)}, the whole test set", "images")
-    calibration = train.part(torch.arange(min(len(train), CALIBRATION_IMAGES)))
-    network = make_graph(model, calibration.scaled(calibration.images), Precision(bits), train.scaled)
+    calibration = train.select(torch.arange(min(len(train), CALIBRATION_IMAGES)))
+    network = make_graph(model, calibration.scale(calibration.images), Precision(bits), train.scale)
     about = {
         "name": checkpoint.stem,
         "network": config["network"],

@@ -69,8 +69,8 @@ def run_as_torch(node: Operation, inputs: list[np.ndarray]) -> np.ndarray:
     if not isinstance(node, (Convolution, Quantise)):
         return node.run(inputs, Trace())
     x, quantiser = inputs[0], node.quantiser
-    step = quantiser.step(x)
-    dividend, divisor = quantiser.division(x, step)
+    step = quantiser.compute_step(x)
+    dividend, divisor = quantiser.make_division(x, step)
     codes = dividend // divisor
     codes -= (dividend % divisor == 0) & (codes % 2 == 1)
     codes = np.clip(codes, *bounds(quantiser.bits, quantiser.signed))

@@ -36,7 +36,7 @@ MOST_DISTANCE = 3.0  # allowed then, in distances of torch's own logits in anoth
 class StoredWeights(WeightQuantiser):
     """A stand-in for a weight quantiser where the layer's weights are quantised already.
 
-    odd: what `LevelSetWeight.odd_part` gives for them, where the layer rounds its products.
+    odd: what `LevelSetWeight.find_odd_part` gives for them, where the layer rounds its products.
     """
 
     def __init__(self, odd: Tensor | None):
@@ -49,8 +49,8 @@ class StoredWeights(WeightQuantiser):
     def initialise(self, w: Tensor) -> None:
         """Do nothing: the weights are final."""
 
-    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
-        """The odd part that was stored with the weights."""
+    def find_odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """Return the odd part that was stored with the weights."""
         assert self.odd is not None
         return self.odd
 
@@ -62,7 +62,7 @@ def store_quantised_weights(model: nn.Module) -> nn.Module:
     for _, layer in quantised_layers(model):
         quantised = layer.weight_quantiser(layer.weight)
         rounds = layer.config.product_frac is not None
-        odd = layer.weight_quantiser.odd_part(layer.weight, quantised) if rounds else None
+        odd = layer.weight_quantiser.find_odd_part(layer.weight, quantised) if rounds else None
         layer.weight = nn.Parameter(quantised, requires_grad=False)
         layer.weight_quantiser = StoredWeights(odd)
     return model

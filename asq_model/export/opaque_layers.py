@@ -22,7 +22,7 @@ def layer_shape(x: Tensor, index: int) -> Tensor:
     layer = MODULES[index]
     assert isinstance(layer, Quantised)
     layer.check_input(x)
-    return layer.operation(x, x.new_empty(layer.weight.shape), None)
+    return layer.apply_operation(x, x.new_empty(layer.weight.shape), None)
 
 
 @torch.library.register_fake("asq_post::quantise")

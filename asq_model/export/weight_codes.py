@@ -29,7 +29,7 @@ def quantise_by_least_squares(level_set: LevelSet, weights: np.ndarray) -> tuple
 
 def read_trained_codes(layer: Quantised) -> tuple[np.ndarray, np.ndarray]:
     """Read the trained weight codes [C, N] and scale [C] of a layer, which has one for all channels or one for each."""
-    codes, scale = layer.weight_quantiser.codes(layer.weight)
+    codes, scale = layer.weight_quantiser.encode(layer.weight)
     return codes.flatten(1).numpy(), scale.detach().double().expand(len(codes)).numpy()
 
 

@@ -55,7 +55,7 @@ class CapturedTraining:
     def begin_epoch(self) -> None:
         """Make ready what the epoch's updates are done by."""
         self.epoch_plan = self.images.plan(self.recipe, self.epoch)
-        self.epoch_rates = self.images.learning_rates(self.recipe)[self.epoch]
+        self.epoch_rates = self.images.compute_learning_rates(self.recipe)[self.epoch]
         self.hits.zero_()
         self.model.train()
 
@@ -94,7 +94,7 @@ class CapturedTraining:
         self.step = last
         return self.step == self.state.steps
 
-    def next_epoch(self) -> None:
+    def start_next_epoch(self) -> None:
         """Go on to the next epoch."""
         self.epoch, self.step = self.epoch + 1, 0
         self.begin_epoch()

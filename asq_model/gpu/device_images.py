@@ -33,17 +33,17 @@ class DeviceImages:
         )
         self.rows = torch.arange(self.height, device=device).view(1, -1, 1)
         self.columns = torch.arange(self.width, device=device)
-        self.test, self.test_labels = self.as_seen(test, len(test)), test.labels.to(device)
-        self.examples = self.as_seen(train, EXAMPLES)
+        self.test, self.test_labels = self.scale_first(test, len(test)), test.labels.to(device)
+        self.examples = self.scale_first(train, EXAMPLES)
         self.plans: dict[tuple[int, int, int], Tensor] = {}
         self.rates: dict[tuple[float, ...], Tensor] = {}
 
-    def as_seen(self, split: MemorySplit, count: int) -> Tensor:
-        """The first images of a split as a network sees them, on the device."""
-        return split.scaled(split.images[:count]).contiguous(memory_format=torch.channels_last).to(self.device)
+    def scale_first(self, split: MemorySplit, count: int) -> Tensor:
+        """Scale the first images of a split to what a network sees, on the device."""
+        return split.scale(split.images[:count]).contiguous(memory_format=torch.channels_last).to(self.device)
 
     def plan(self, recipe: Recipe, epoch: int) -> Tensor:
-        """What each step of an epoch shows, int64 [steps, 4, batch].
+        """Plan what each step of an epoch shows, int64 [steps, 4, batch].
 
         Which images, how far each is moved down and to the right, and whether it is mirrored: as `train_epoch` draws.
         """
@@ -61,8 +61,8 @@ class DeviceImages:
             self.plans[key] = self.copy_to_device(plan)
         return self.plans[key]
 
-    def learning_rates(self, recipe: Recipe) -> Tensor:
-        """The learning rate of every step, float32 [epochs, steps]."""
+    def compute_learning_rates(self, recipe: Recipe) -> Tensor:
+        """Compute the learning rate of every step, float32 [epochs, steps]."""
         steps = len(self.split) // recipe.batch
         phases = recipe.full_precision_epochs, recipe.quantised_epochs
         key = *phases, recipe.full_precision_rate, recipe.quantised_rate, steps

@@ -29,14 +29,14 @@ class DeviceQueue:
             yield
 
     def mark(self) -> None:
-        """Note what is enqueued so far, for `pending`."""
+        """Note what is enqueued so far, for `count_pending`."""
         if self.stream is not None:
             event = torch.cuda.Event()
             event.record(self.stream)
             self.marks.append(event)
 
-    def pending(self) -> int:
-        """How many of the marks are not reached yet."""
+    def count_pending(self) -> int:
+        """Count the marks that are not reached yet."""
         self.marks = [event for event in self.marks if not event.query()]
         return len(self.marks)
 

@@ -81,7 +81,7 @@ def count_weight_costs(model: nn.Module) -> dict[str, int]:
     """
     weights = zeros = terms = 0
     for _, layer in inner_layers(model):
-        codes, _ = layer.weight_quantiser.codes(layer.weight)
+        codes, _ = layer.weight_quantiser.encode(layer.weight)
         level_set = layer.weight_quantiser.level_set
         costs = [count_terms(even) + count_terms(odd) for even, odd in zip(level_set.even, level_set.odd, strict=True)]
         counts = torch.bincount(codes.flatten(), minlength=len(costs)).tolist()

@@ -65,11 +65,11 @@ class Slot(Generic[T]):
     def push(self) -> bool:
         """Enqueue some updates if few are waiting, after the last of them the test; return whether it did."""
         training = self.training
-        if training is None or self.counts is not None or self.queue.pending() >= WAITING:
+        if training is None or self.counts is not None or self.queue.count_pending() >= WAITING:
             return False
         with self.queue.in_use():
             if training.step == training.state.steps and not training.ended:
-                training.next_epoch()
+                training.start_next_epoch()
             training.advance(CHUNK)
             if training.ended:
                 self.counts = enqueue_test(training.model, training.images)
@@ -86,7 +86,7 @@ class Slot(Generic[T]):
 
     def finish(self) -> Finished[T] | None:
         """The run if its test is done; the slot is free then."""
-        if self.job is None or self.training is None or self.counts is None or self.queue.pending():
+        if self.job is None or self.training is None or self.counts is None or self.queue.count_pending():
             return None
         job, self.job = self.job, None
         seconds = time.monotonic() - self.begun

@@ -53,26 +53,26 @@ class ActivationQuantiser(nn.Module):
         """Set what is learned from an input's statistics, of an example or a batch (`FROM_…`). Raises InputError."""
 
     @abstractmethod
-    def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The step and the offset for an input, broadcastable against it."""
+    def compute_grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Compute the step and the offset for an input, broadcastable against it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.on_grid(x, *self.grid(x))
+        return self.round_to_grid(x, *self.compute_grid(x))
 
-    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
-        """The quantised input x̂, given the step and the offset."""
+    def round_to_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """Quantise the input to x̂, given the step and the offset."""
         if isinstance(offset, float):
             return call(FakeQuantise, x, step, self.low, self.high)
         return call(FakeQuantise, x - offset, step, self.low, self.high) + offset
 
     @torch.no_grad()
-    def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The integers q, shaped as x, and the step of each sample [N]: forward(x) is q·step (LSQ+: plus its offset).
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute integers q, shaped as x, and each sample's step [N]: forward(x) is q·step (LSQ+: plus its offset).
 
         Raises InputError for an input that is not finite, which no integer stands for.
         """
         if not exporting() and not torch.isfinite(x).all():
             raise InputError("its input has values that are not finite")
-        step, offset = self.grid(x)
+        step, offset = self.compute_grid(x)
         q = torch.clamp(torch.round((x - offset) / step), self.low, self.high).to(torch.int64)
         return q, step.reshape(-1).expand(x.shape[0])

@@ -87,21 +87,21 @@ class LsqActivation(ActivationQuantiser):
             raise InputError("its step was not started by the first batch")
         self.settled = True
 
-    def scaled(self, parameter: Tensor, x: Tensor) -> Tensor:
-        """A parameter whose gradient is multiplied by g = 1/√(N·p), N counted in the input x; by 1 if `unscaled`."""
+    def scale_gradient(self, parameter: Tensor, x: Tensor) -> Tensor:
+        """Multiply a parameter's gradient by g = 1/√(N·p), N counted in the input x; by 1 if `unscaled`."""
         if self.step_gradient == "unscaled" or not torch.is_grad_enabled() or exporting():
             return parameter  # and in an export the batch is a symbol
         count = x.numel() * world_size() if self.step_gradient == "numel" else x.shape[1:].numel()
         return ScaleGradient.apply(parameter, 1 / sqrt(max(count, 1) * self.high))
 
-    def grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
-        """The learned step, times β(x) of each sample where there is an adapter; no offset."""
+    def compute_grid(self, x: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Compute the learned step, times β(x) of each sample where there is an adapter; no offset."""
         self.start_if_needed(x)
-        step = keep_positive(self.scaled(self.step, x))
+        step = keep_positive(self.scale_gradient(self.step, x))
         if self.adapter is not None:
             beta = self.adapter(x)
             if self.scale_beta_gradient:
-                beta = self.scaled(beta, x)
+                beta = self.scale_gradient(beta, x)
             step = step * beta.view(-1, *(1,) * (x.dim() - 1))
         return step, 0.0
 
@@ -126,10 +126,10 @@ class LsqPlusActivation(LsqActivation):
         self.step.copy_((span / (self.high - self.low)).clamp_min(SMALLEST_STEP))
         self.offset.copy_(statistics.smallest - self.low * self.step)
 
-    def grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The learned step and the learned offset."""
-        step, _ = super().grid(x)
-        return step, self.scaled(self.offset, x)
+    def compute_grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the learned step and the learned offset."""
+        step, _ = super().compute_grid(x)
+        return step, self.scale_gradient(self.offset, x)
 
 
 class PotActivation(LsqActivation):
@@ -149,13 +149,13 @@ class PotActivation(LsqActivation):
         self.register_buffer("levels", self.step.new_tensor(level_set.levels[first:]), persistent=False)
         self.register_buffer("midpoints", self.step.new_tensor(level_set.midpoints[first:]), persistent=False)
 
-    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
-        """The input rounded to the nearest level between 0 and p·s; with a sign, between ±p·s."""
+    def round_to_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """Round the input to the nearest level between 0 and p·s; with a sign, between ±p·s."""
         if not self.signed:
             x = x.clamp_min(0)  # below it nothing learns
         return call(NearestLevel, x, step * self.high, self.levels, self.midpoints)
 
-    def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Raises InputError: powers of two are no multiples q·s with q in the range of the bits."""
         raise InputError("pot activations have no integers of one step")
 
@@ -167,12 +167,12 @@ class PactActivation(ActivationQuantiser):
         super().__init__(bits)
         self.clip = nn.Parameter(torch.tensor(10.0))
 
-    def grid(self, x: Tensor) -> tuple[Tensor, float]:
-        """The step α/p of the learned bound α; no offset."""
+    def compute_grid(self, x: Tensor) -> tuple[Tensor, float]:
+        """Compute the step α/p of the learned bound α; no offset."""
         return keep_positive(self.clip) / self.high, 0.0
 
-    def on_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
-        """The input clipped to [0, α] and rounded; only values at the bound move α."""
+    def round_to_grid(self, x: Tensor, step: Tensor, offset: Tensor | float) -> Tensor:
+        """Clip the input to [0, α] and round it; only values at the bound move α."""
         clipped = torch.minimum(x.clamp_min(0), step * self.high)
         # Rounded on a grid that is a constant for the gradient: the clip alone moves α.
         step = step.detach()
@@ -186,8 +186,8 @@ class DorefaActivation(ActivationQuantiser):
         super().__init__(bits)
         self.register_buffer("step", torch.tensor(1 / self.high), persistent=False)
 
-    def grid(self, x: Tensor) -> tuple[Tensor, float]:
-        """The fixed step 1/p; no offset."""
+    def compute_grid(self, x: Tensor) -> tuple[Tensor, float]:
+        """Return the fixed step 1/p; no offset."""
         return self.step, 0.0
 
 

@@ -69,18 +69,18 @@ class Adapter(nn.Module):
         if signed:
             self.hidden.weight[1::2].neg_()
 
-    def pooled(self, x: Tensor) -> Tensor:
-        """The average over positions, [N, C], which is what the adapter looks at."""
+    def pool(self, x: Tensor) -> Tensor:
+        """Average over positions, [N, C]: that is what the adapter looks at."""
         positions = tuple(set(range(1, x.dim())) - {self.channel_axis % x.dim()})
         return average(x, positions) if positions else x
 
-    def neurons(self, pooled: Tensor) -> Tensor:
-        """The hidden neurons before ReLU, [N, hidden], of an adapter with two layers."""
+    def compute_neurons(self, pooled: Tensor) -> Tensor:
+        """Compute the hidden neurons before ReLU, [N, hidden], of an adapter with two layers."""
         assert self.hidden is not None
         return self.hidden(pooled)
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = self.pooled(x)
+        pooled = self.pool(x)
         if self.hidden is not None:
-            pooled = functional.relu(self.neurons(pooled))
+            pooled = functional.relu(self.compute_neurons(pooled))
         return self.output(pooled).clamp(self.floor, float(BETA_LIMIT)).squeeze(1)

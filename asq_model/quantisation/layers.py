@@ -40,8 +40,8 @@ class QuantisedConvolution(Quantised):
             channels=layer.in_channels,
         ).adopt(layer, name)
 
-    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Torch's own convolution of a quantised input with quantised weights."""
+    def apply_operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve a quantised input with quantised weights, as torch does."""
         return self._conv_forward(x, weight, bias)
 
     def takes(self, x: Tensor) -> bool:
@@ -74,8 +74,8 @@ class QuantLinear(Quantised, nn.Linear):
             layer.in_features, layer.out_features, layer.bias is not None, config=config, channels=layer.in_features
         ).adopt(layer, name)
 
-    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Torch's own product of a quantised input with quantised weights."""
+    def apply_operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Multiply a quantised input by quantised weights, as torch does."""
         return functional.linear(x, weight, bias)
 
     def takes(self, x: Tensor) -> bool:

@@ -62,7 +62,7 @@ class IntegerLayer(nn.Module):
     def __init__(self, layer: Quantised, unit: MacSpec):
         super().__init__()
         self.layer = layer
-        codes, self.scale = layer.weight_quantiser.codes(layer.weight)
+        codes, self.scale = layer.weight_quantiser.encode(layer.weight)
         trained, levels = layer.weight_quantiser.level_set, unit.level_set
         codes = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes.numpy()]
         weights, tables = (levels.even[codes], levels.odd[codes]), compute_multiples(unit)
@@ -77,21 +77,21 @@ class IntegerLayer(nn.Module):
         self.unit_value: float
         self.root, self.unit_value = (2.0**0.5, 1.0) if unit.unit in APART else (1.0, 2.0**-unit.result_frac)
 
-    def sums(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Dot products without scales, in units of the level set's unit, and the step of each sample [N].
+    def compute_sums(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute dot products without scales, in units of the level set's unit, and the step of each sample [N].
 
         Integers times a power of two, exact; where sums are `APART`, real numbers in float64.
         """
-        codes, step = self.layer.activation_quantiser.codes(x)
+        codes, step = self.layer.activation_quantiser.encode(x)
         codes &= len(self.ones) - 1
-        total = self.layer.operation(look_up(self.ones, codes), self.even, None)
+        total = self.layer.apply_operation(look_up(self.ones, codes), self.even, None)
         if self.odd.any():
-            odd = self.layer.operation(look_up(self.roots, codes), self.odd, None)
+            odd = self.layer.apply_operation(look_up(self.roots, codes), self.odd, None)
             total = total + odd if self.root == 1 else total.double() + self.root * odd.double()
         return total * self.unit_value, step
 
     def forward(self, x: Tensor) -> Tensor:
-        total, step = self.sums(x)
+        total, step = self.compute_sums(x)
         per_channel, per_sample = [1] * x.dim(), [-1] + [1] * (x.dim() - 1)
         per_channel[self.layer.CHANNEL_AXIS] = -1
         scale = self.scale.expand(len(self.even)).view(per_channel) * step.view(per_sample)

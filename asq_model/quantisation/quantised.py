@@ -51,7 +51,7 @@ def recompute(result: Tensor, source: Tensor, again: Callable[[Tensor], Tensor])
 
 
 def look_up(table: Tensor, patterns: Tensor) -> Tensor:
-    """The table's entries, shaped as the patterns. `index_select` is much faster than `table[patterns]`."""
+    """Look up the table's entries, shaped as the patterns. `index_select` is much faster than `table[patterns]`."""
     return table.index_select(0, patterns.flatten()).view(patterns.shape)
 
 
@@ -117,8 +117,8 @@ class Quantised(nn.Module):
             )
 
     @abstractmethod
-    def operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """What the layer does with its input and weight, whatever they are."""
+    def apply_operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Do what the layer does with its input and weight, whatever they are."""
 
     def maps(self, x: Tensor) -> Tensor:
         """An input or output as feature maps [N, C, rows, columns].
@@ -153,31 +153,31 @@ class Quantised(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:  # named as torch's layers name it, for calls by keyword
         with self.naming():
-            return self.quantised_operation(input)
+            return self.apply_quantised(input)
 
-    def quantised_operation(self, x: Tensor) -> Tensor:
-        """The layer's operation on its quantised input and weight. Raises InputError."""
+    def apply_quantised(self, x: Tensor) -> Tensor:
+        """Apply the layer's operation to its quantised input and weight. Raises InputError."""
         self.check_input(x)
         with torch.autocast(x.device.type, enabled=False):
             x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-            grid = self.activation_quantiser.grid(x)
-            quantised = self.activation_quantiser.on_grid(x, *grid)
+            grid = self.activation_quantiser.compute_grid(x)
+            quantised = self.activation_quantiser.round_to_grid(x, *grid)
             weight = self.weight_quantiser(self.weight)
-            added = self.rounding(x, weight) if self.config.product_frac is not None else 0
+            added = self.compute_rounding(x, weight) if self.config.product_frac is not None else 0
         saving: AbstractContextManager[Any] = nullcontext()
         if self.recomputes and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            saving = recompute(quantised, x, lambda source: self.activation_quantiser.on_grid(source, *grid))
+            saving = recompute(quantised, x, lambda source: self.activation_quantiser.round_to_grid(source, *grid))
         with saving:
-            result = self.operation(quantised, weight, self.bias)
+            result = self.apply_operation(quantised, weight, self.bias)
         # An exporter adds 0: it would fold a batch norm right behind into the weights, and those be no levels any more.
         return result + added if self.config.product_frac is not None or exporting() else result
 
-    def rounding(self, x: Tensor, weight: Tensor) -> Tensor:
-        """What rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a).
+    def compute_rounding(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Compute what rounded products add to the layer's sums: those of weights √2·c are c · round(√2·a).
 
         To the gradient of the input the rounding is a constant, as any other.
         """
-        codes, step = self.activation_quantiser.codes(x)
+        codes, step = self.activation_quantiser.encode(x)
         error = look_up(self.root_error, codes - self.activation_quantiser.low) * step.view(-1, *(1,) * (x.dim() - 1))
-        odd = self.weight_quantiser.odd_part(self.weight, weight)
-        return self.operation(error, odd, None)
+        odd = self.weight_quantiser.find_odd_part(self.weight, weight)
+        return self.apply_operation(error, odd, None)

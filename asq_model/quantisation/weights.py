@@ -28,7 +28,7 @@ def check_finite(w: Tensor) -> None:
 
 
 class WeightQuantiser(nn.Module):
-    """The base of all weight quantisers. level_set: the levels that `codes` are of; DoReFa's have none."""
+    """The base of all weight quantisers. level_set: the levels that codes are of; DoReFa's have none."""
 
     level_set: LevelSet
 
@@ -36,12 +36,12 @@ class WeightQuantiser(nn.Module):
     def initialise(self, w: Tensor) -> None:
         """Start what is learned from the weights."""
 
-    def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight codes, shaped as w, and what one unit of a level means. Raises InputError where there are no codes."""
+    def encode(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute weight codes, shaped as w, and what a level's unit means. Raises InputError where there are none."""
         raise InputError(f"{type(self).__name__} has no weight codes")
 
-    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
-        """What quantised weights have at odd powers of √2, divided by √2. Raises InputError where there is no √2."""
+    def find_odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """Find what quantised weights have at odd powers of √2, over √2. Raises InputError where there is no √2."""
         raise InputError(f"{type(self).__name__} has no levels at odd powers of √2")
 
 
@@ -90,8 +90,8 @@ class UniformWeight(ScaledWeight):
         return call(FakeQuantise, w, self.channel_scale(w, g), self.low, self.high)
 
     @torch.no_grad()
-    def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight codes, shaped as w, and the step [C] or [1]: forward(w) is step · value of the code.
+    def encode(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute weight codes, shaped as w, and the step [C] or [1]: forward(w) is step · value of the code.
 
         Raises InputError for weights that are not finite.
         """
@@ -126,8 +126,8 @@ class LevelSetWeight(ScaledWeight):
         return call(NearestLevel, w, alpha, self.levels, self.midpoints)
 
     @torch.no_grad()
-    def codes(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight codes, shaped as w, and α/level_unit [C] or [1]: forward(w) is that scale · (even + odd·√2).
+    def encode(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute codes, shaped as w, and α/level_unit [C] or [1]: forward(w) is that scale · (even + odd·√2).
 
         Raises InputError for weights that are not finite.
         """
@@ -136,9 +136,9 @@ class LevelSetWeight(ScaledWeight):
         codes = torch.tensor(self.level_set.codes, device=w.device)[index]
         return codes, keep_positive(self.scale) / self.level_set.level_unit
 
-    def odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
-        """The part of quantised weights at odd powers of √2, divided by √2; elsewhere 0. `quantised` is forward(w)."""
-        codes, _ = self.codes(w)
+    def find_odd_part(self, w: Tensor, quantised: Tensor) -> Tensor:
+        """Find the part of quantised weights at odd powers of √2, over √2; elsewhere 0. `quantised` is forward(w)."""
+        codes, _ = self.encode(w)
         odd = torch.tensor(self.level_set.odd != 0, device=w.device)[codes]
         return quantised * odd / 2**0.5
 

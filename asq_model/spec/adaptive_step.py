@@ -173,16 +173,16 @@ class IntegerQuantiser:
         mantissa = min(max(round(step * gain * 2.0 ** (point + GUARD)), 1), (gain << precision.mantissa_bits) - 1)
         return cls(bits, signed, mantissa, point, adapter)
 
-    def step(self, x: np.ndarray) -> np.ndarray:
-        """S of each sample, int64 [N], at least 1."""
+    def compute_step(self, x: np.ndarray) -> np.ndarray:
+        """Compute S of each sample, int64 [N], at least 1."""
         if self.adapter is None:
             return np.full(len(x), self.mantissa, np.int64)
         beta = self.adapter(sum_channels(x))
         check_room("the step times β", self.mantissa * largest(beta))
         return np.maximum(round_shift(self.mantissa * beta, self.adapter.point), 1)
 
-    def division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Dividend and divisor of (r + s/2) / s in integers, (r · 2^(GUARD + 1) + S) / 2S.
+    def make_division(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Make dividend and divisor of (r + s/2) / s in integers, (r · 2^(GUARD + 1) + S) / 2S.
 
         Raises InputError for a step below 1 and for more than 64 bits.
         """
@@ -192,12 +192,12 @@ class IntegerQuantiser:
         step = step.reshape(-1, *(1,) * (x.ndim - 1))
         return (np.asarray(x, np.int64) << GUARD + 1) + step, 2 * step
 
-    def codes(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """The codes q = clamp(floor((r + s/2) / s), n, p), int64 shaped as x; ties round up."""
-        dividend, divisor = self.division(x, step)
+    def encode(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Compute the codes q = clamp(floor((r + s/2) / s), n, p), int64 shaped as x; ties round up."""
+        dividend, divisor = self.make_division(x, step)
         return np.clip(dividend // divisor, *bounds(self.bits, self.signed))
 
-    def ties(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Whether each value lies exactly between two codes: rounded up here, to even in torch."""
-        dividend, divisor = self.division(x, step)
+    def find_ties(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Find which values lie exactly between two codes: rounded up here, to even in torch."""
+        dividend, divisor = self.make_division(x, step)
         return dividend % divisor == 0

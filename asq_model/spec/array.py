@@ -110,12 +110,12 @@ class ArraySpec:
         """Bits of the sums in one result word, a column's side by side, the first lowest."""
         return [*self.sum_widths.values()] * self.columns
 
-    def sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
-        """What one pass adds to each sum, int64 [..., C], of weight codes [R, C] and activation values [..., R].
+    def compute_sums(self, codes: np.ndarray, activations: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute what one pass adds to each sum, int64 [..., C], of codes [R, C] and activation values [..., R].
 
         Raises InputError for codes and activations that do not fit.
         """
-        codes, patterns = self.mac.checked_codes(codes), self.mac.patterns(activations)[..., None]
+        codes, patterns = self.mac.check_codes(codes), self.mac.find_patterns(activations)[..., None]
         if codes.shape != (self.rows, self.columns) or patterns.shape[-2:-1] != (self.rows,):
             shapes = f"weight codes {codes.shape} and activations {patterns.shape[:-1]}"
             raise InputError(f"{shapes} for an array of {self.rows} x {self.columns}")

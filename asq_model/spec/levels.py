@@ -106,15 +106,15 @@ class LevelSet:
         """M, how many non-zero magnitudes there are (exponential families only)."""
         return 2 ** (self.bits - 1) - (self.kind == "symmetric")
 
-    def checked(self, code: int) -> int:
-        """The code itself. Raises InputError for one that does not exist: cut to `code_bits` it would mean another."""
+    def check_code(self, code: int) -> int:
+        """Return the code. Raises InputError for one that does not exist: cut to `code_bits` it would mean another."""
         if not 0 <= code < 1 << self.code_bits:
             raise InputError(f"weight code is {code}; allowed: 0 to {(1 << self.code_bits) - 1}")
         return code
 
     def exponent(self, code: int) -> int | None:
         """The exponent n of an exponential code (for `post` the half-exponent: the level is √2^n); None for a zero."""
-        field = self.checked(code) & ((1 << self.code_bits - 1) - 1)
+        field = self.check_code(code) & ((1 << self.code_bits - 1) - 1)
         is_minus_one = field == 0 and self.sign(code) < 0
         if field >= self.magnitudes or (self.kind == "asymmetric" and is_minus_one):
             return None
@@ -123,17 +123,17 @@ class LevelSet:
     def apot_shifts(self, code: int) -> list[int]:
         """Shifts whose powers of two add up to an `apot` code's magnitude; empty for zero."""
         terms = APOT_TERMS[self.bits]
-        fields = bit_fields(self.checked(code), tuple(len(term).bit_length() for term in terms))
+        fields = bit_fields(self.check_code(code), tuple(len(term).bit_length() for term in terms))
         return [term[field - 1] for term, field in zip(terms, fields, strict=True) if field]
 
     def sign(self, code: int) -> int:
         """+1 or −1 by the code's top bit (of zero too: its sign has no effect)."""
-        return -1 if self.checked(code) >> (self.code_bits - 1) else 1
+        return -1 if self.check_code(code) >> (self.code_bits - 1) else 1
 
     def level(self, code: int) -> tuple[int, int]:
         """The level of a code as (even, odd), which means `even + odd·√2`. Every bit pattern has one."""
         if self.family == "uniform" and not self.kind:
-            return self.checked(code) - ((code >> self.bits - 1) << self.bits), 0
+            return self.check_code(code) - ((code >> self.bits - 1) << self.bits), 0
         if self.family == "uniform":
             return self.sign(code) * bit_fields(code, (self.bits - 1,))[0], 0
         if self.family == "apot":

@@ -100,22 +100,22 @@ class MacSpec(MacParameters):
         rooted = np.outer(self.level_set.odd, self.multiples["root"])
         return (self.even_products << self.result_frac) + (rooted << self.result_frac - self.frac_bits)
 
-    def patterns(self, activations: np.ndarray) -> np.ndarray:
-        """The bit pattern of each activation value, int64. Raises InputError for values that do not fit."""
+    def find_patterns(self, activations: np.ndarray) -> np.ndarray:
+        """Find the bit pattern of each activation value, int64. Raises InputError for values that do not fit."""
         values = check_integers("activations", activations, int(self.activations.min()), int(self.activations.max()))
         return values & ((1 << self.activation_bits) - 1)
 
-    def checked_codes(self, codes: np.ndarray) -> np.ndarray:
-        """The weight codes as int64. Raises InputError for one that does not exist."""
+    def check_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return the weight codes as int64. Raises InputError for one that does not exist."""
         return check_integers("weight codes", codes, 0, (1 << self.level_set.code_bits) - 1)
 
     def dot(self, codes: np.ndarray, activations: np.ndarray) -> np.ndarray:
-        """The result of each dot product over the last axis of weight codes and activation values, int64 [...].
+        """Compute each dot product over the last axis of weight codes and activation values, int64 [...].
 
         Raises InputError for codes and activations that do not fit, and for more terms than `depth`: the unit wraps
         around there, if their sum is large enough.
         """
-        codes, patterns = self.checked_codes(codes), self.patterns(activations)
+        codes, patterns = self.check_codes(codes), self.find_patterns(activations)
         terms = np.broadcast_shapes(codes.shape, patterns.shape)[-1]
         if terms > self.depth:
             raise InputError(f"a dot product has {terms} terms; allowed: up to the depth, {self.depth}")

@@ -86,7 +86,7 @@ class Products:
             raise InputError(f"activation codes have the magnitude {magnitude}; allowed: {self.largest} or less")
 
     def combine(self, even: np.ndarray, odd: np.ndarray | None) -> np.ndarray:
-        """The sums of products, int64 with `frac` fraction bits, from the sums of their even and odd parts."""
+        """Add up sums of even and odd parts: the sums of products, int64 with `frac` fraction bits."""
         exact = even.astype(np.int64) << self.frac
         if odd is None or self.roots is not None:
             return exact if odd is None else exact + odd.astype(np.int64)
@@ -96,8 +96,8 @@ class Products:
         """What odd levels multiply, in place of codes of any shape: the codes, or their roots."""
         return codes if self.roots is None else self.roots[codes.astype(np.int64) + self.largest]
 
-    def sums(self, operands: np.ndarray) -> np.ndarray:
-        """Each dot product with codes [N, groups, terms, positions], int64 [N, C', positions].
+    def compute_sums(self, operands: np.ndarray) -> np.ndarray:
+        """Compute each dot product with codes [N, groups, terms, positions], int64 [N, C', positions].
 
         Output channel c is of group c // (C' / groups). Exact but for one rounding of √2. Raises InputError for codes
         larger than `largest`.
@@ -109,7 +109,7 @@ class Products:
 
 
 def multiply(factors: np.ndarray, operands: np.ndarray) -> np.ndarray:
-    """The products of matrices [C', terms] and [N, groups, terms, positions]: [N, C', positions], in BLAS's floats."""
+    """Multiply matrices [C', terms] and [N, groups, terms, positions]: [N, C', positions], in BLAS's floats."""
     n, groups, terms, positions = operands.shape
     rows = factors.reshape(groups, len(factors) // groups, terms)
     return (rows @ operands.astype(factors.dtype, copy=False)).reshape(n, len(factors), positions)

@@ -28,21 +28,21 @@ class Rescale:
     shift: Shift
     bits: Bits
 
-    def scales(self, step: np.ndarray) -> np.ndarray:
-        """The scale K of each image and channel, int64 [N, C], from the image's step S."""
+    def compute_scales(self, step: np.ndarray) -> np.ndarray:
+        """Compute the scale K of each image and channel, int64 [N, C], from the image's step S."""
         check_room("a multiplier times the step", largest(self.multiplier) * largest(step))
         return round_shift(self.multiplier * np.asarray(step)[:, None], self.scale_shift)
 
-    def total(self, sums: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """The scaled sums acc · K + B: int64 [N, C, positions] from sums of that shape.
+    def scale_sums(self, sums: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Scale sums to acc · K + B: int64 [N, C, positions] from sums of that shape.
 
         Raises InputError for more than 64 bits.
         """
-        scales = self.scales(step)
+        scales = self.compute_scales(step)
         check_room("a sum times its scale", largest(sums) * largest(scales) + largest(self.bias))
         return sums * scales[:, :, None] + self.bias[:, None]
 
     def finish(self, total: np.ndarray, relu: bool) -> tuple[np.ndarray, int]:
-        """The output y, and how many values were outside `bits` bits."""
+        """Make the output y; return it, and how many values were outside `bits` bits."""
         y = round_shift(total, self.shift)
         return saturate(np.maximum(y, 0) if relu else y, self.bits)

@@ -103,8 +103,8 @@ def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     quantiser = layer.activation_quantiser
     with torch.no_grad():
-        step, _ = quantiser.grid(x)
-        difference = quantiser.on_grid(x, step, 0.0) - x
+        step, _ = quantiser.compute_grid(x)
+        difference = quantiser.round_to_grid(x, step, 0.0) - x
         inside = (x >= quantiser.low * step) & (x <= quantiser.high * step)
     return (difference * inside).flatten(1).norm(dim=1), (difference * ~inside).flatten(1).norm(dim=1)
 

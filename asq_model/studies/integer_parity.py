@@ -46,16 +46,16 @@ def compare_layer(
     parity: LayerParity, layer: Quantised, x: Tensor, node: Convolution, graph: Graph, trace: Trace
 ) -> None:
     """Add a layer's batch to `parity`. x: torch's input of the layer."""
-    codes, torch_step = layer.activation_quantiser.codes(x)
+    codes, torch_step = layer.activation_quantiser.encode(x)
     wanted = layer.maps(codes).numpy()
     quantiser = node.quantiser
     given, outside = round_input(layer, x, node, graph, trace)
     parity.saturated += outside
-    step = quantiser.step(given)
+    step = quantiser.compute_step(given)
     parity.codes += wanted.size
-    parity.given_input += int((quantiser.codes(given, step) == wanted).sum())
+    parity.given_input += int((quantiser.encode(given, step) == wanted).sum())
     parity.in_network += int((trace.codes[node.name] == wanted).sum())
-    parity.ties += int(quantiser.ties(given, step).sum())
+    parity.ties += int(quantiser.find_ties(given, step).sum())
     real = np.ldexp(step.astype(np.float64), -(quantiser.point + GUARD)) / graph.input_of(node).gain
     parity.step_error = max(parity.step_error, float(np.abs(real / torch_step.numpy() - 1).max()))
 
@@ -104,7 +104,7 @@ def compare_network(
         parity = start_parity(name, model, graph, precision)
         for start in range(0, len(images), BATCH):
             part = images[start : start + BATCH]
-            samples = graph.input.integers(part.reshape(len(part), *full_shape(tuple(part.shape[1:]))).numpy())
+            samples = graph.input.to_integers(part.reshape(len(part), *full_shape(tuple(part.shape[1:]))).numpy())
             compare_batch(parity, model, graph, part, samples, labels[start : start + BATCH].numpy())
     return parity
 
@@ -125,15 +125,15 @@ def measure_parity(
     dataset = load_in_memory(str(config["recipe"]["data"]), data_folder)
     precision = precision or Precision()
     train, test = dataset
-    calibration = train.part(torch.arange(min(len(train), CALIBRATION_IMAGES)))
-    network = make_graph(model, calibration.scaled(calibration.images), precision, train.scaled)
+    calibration = train.select(torch.arange(min(len(train), CALIBRATION_IMAGES)))
+    network = make_graph(model, calibration.scale(calibration.images), precision, train.scale)
     parity = start_parity(checkpoint.stem, model, network.graph, precision)
     parity.data = digest_labels(test.labels.numpy())
     images = min(images, len(test))
     bar.expect(images)
     for start in range(0, images, BATCH):
-        part = test.part(torch.arange(start, min(start + BATCH, images)))
-        compare_batch(parity, model, network.graph, part.scaled(part.images), part.images.numpy(), part.labels.numpy())
+        part = test.select(torch.arange(start, min(start + BATCH, images)))
+        compare_batch(parity, model, network.graph, part.scale(part.images), part.images.numpy(), part.labels.numpy())
         bar.advance(len(part))
-    compared = test.part(torch.arange(min(images, BATCH)))
-    return parity, measure_node_differences(network, model, compared.scaled(compared.images))
+    compared = test.select(torch.arange(min(images, BATCH)))
+    return parity, measure_node_differences(network, model, compared.scale(compared.images))

@@ -102,7 +102,7 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
         layer = dict(quantised_layers(model))[name]
         with torch.no_grad():
             after = layer.activation_quantiser(inputs[name])
-        codes, _ = layer.activation_quantiser.codes(inputs[name])
+        codes, _ = layer.activation_quantiser.encode(inputs[name])
         top = float(inputs[name].flatten()[::7].quantile(0.9995))
         bins = np.linspace(0, top, 120)
         left.hist(

@@ -62,7 +62,7 @@ def measure_error(model: nn.Module, images: Tensor, arithmetic: Arithmetic) -> f
     errors = []
     for name, layer in layers:
         specs = unit_of(layer, arithmetic.unit, arithmetic.frac), unit_of(layer, EXACT[layer.config.weights])
-        sums, wanted = (IntegerLayer(layer, spec).sums(inputs[name])[0].double() for spec in specs)
+        sums, wanted = (IntegerLayer(layer, spec).compute_sums(inputs[name])[0].double() for spec in specs)
         size = wanted.square().mean()  # 0 where all sums are: they agree, or the error is not relative
         errors.append(((sums - wanted).square().mean() / (size if size else 1)).sqrt().item())
     return sum(errors) / len(errors)
@@ -124,7 +124,7 @@ def measure_arithmetics(
     model, config, recipe = load_low_bit(checkpoint)
     test = load_dataset(recipe.data, data_folder).test
     data = digest_labels(test.labels.numpy())
-    test = test.part(torch.arange(min(images or len(test), len(test))))
+    test = test.select(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
     arithmetics = [each for each in ARITHMETICS.get(recipe.family, ()) if not only or each.name in only]
     bar.expect(1 + len(arithmetics))

@@ -27,7 +27,7 @@ def measure_steps(checkpoint: Path, count: int, data_folder: Path | None) -> Net
         raise InputError(f"checkpoint {checkpoint} has no layer whose activations have a learned step")
     recipe = cast(RecipeRecord, config["recipe"])
     _, test = load_in_memory(recipe["data"], data_folder)
-    inputs = observe_inputs(model, layers, test.scaled(test.images[:count]))
+    inputs = observe_inputs(model, layers, test.scale(test.images[:count]))
     row = row_of_recipe(recipe)
     return {
         "network": config["network"],

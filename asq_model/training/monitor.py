@@ -69,7 +69,7 @@ def explain_constant(adapter: Adapter, x: Tensor, beta: Tensor) -> str:
     if len(beta) < 2 or beta.max() - beta.min() > LEAST_SPREAD * beta.max():
         return ""
     fact = f"β is {beta.mean().item():.4g} for all {len(beta)} samples"
-    if adapter.hidden is not None and not (adapter.neurons(adapter.pooled(x)) > 0).any():
+    if adapter.hidden is not None and not (adapter.compute_neurons(adapter.pool(x)) > 0).any():
         return f"the adapter is dead, none of its hidden neurons responds, and {fact}"
     return fact
 

@@ -58,14 +58,14 @@ class TrainingState:
         self.full_precision_state: dict[str, Tensor] = {}
         self.conversion: Conversion | None = None
         self.epoch = 0
-        self.examples = self.first_images()
+        self.examples = self.take_first_images()
         self.images_digest = digest_contents(
             as_arrays({"examples": self.examples, "labels": self.train_set.labels}), {}
         )
         self.begin_phase()
 
-    def first_images(self) -> Tensor:
-        """Some training images, not augmented; the same in every process."""
+    def take_first_images(self) -> Tensor:
+        """Take some training images, not augmented; the same in every process."""
         count = min(EXAMPLES, len(self.train_set))
         return torch.cat([self.train_set.image(index).unsqueeze(0) for index in range(count)])
 
@@ -106,8 +106,8 @@ class TrainingState:
         """The hash of all that the result depends on."""
         return fingerprint_recipe(self.recipe, self.start_digest)
 
-    def moved_parameters(self) -> list[tuple[str, Tensor]]:
-        """Every parameter that the optimiser moves, in its order, with the name that its momentum is saved by."""
+    def list_moved_parameters(self) -> list[tuple[str, Tensor]]:
+        """List every parameter that the optimiser moves, in its order, with the name that its momentum is saved by."""
         parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         return [(f"momentum.{index}", parameter) for index, parameter in enumerate(parameters)]
 
@@ -117,7 +117,7 @@ class TrainingState:
             return
         momentum = {
             name: self.optimiser.state[parameter]["momentum_buffer"]
-            for name, parameter in self.moved_parameters()
+            for name, parameter in self.list_moved_parameters()
             if "momentum_buffer" in self.optimiser.state[parameter]
         }
         model = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -150,7 +150,7 @@ class TrainingState:
             self.start_quantised()
         self.full_precision_state = strip_prefix(tensors, "full.")
         self.model.load_state_dict(strip_prefix(tensors, "model."))
-        for name, parameter in self.moved_parameters():
+        for name, parameter in self.list_moved_parameters():
             if name in tensors:
                 like = torch.empty_like(parameter)  # the same memory layout, on the same device
                 self.optimiser.state[parameter]["momentum_buffer"] = like.copy_(tensors[name])

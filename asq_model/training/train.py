@@ -64,7 +64,7 @@ def hold_back(dataset: Dataset, images: int) -> Dataset:
     if images >= len(order):
         raise InputError(f"validation is {images}; allowed: less than the {len(order)} training images", "validation")
     cut = len(order) - images
-    return Dataset(dataset.train.part(order[:cut]), dataset.train.part(order[cut:]), dataset.classes)
+    return Dataset(dataset.train.select(order[:cut]), dataset.train.select(order[cut:]), dataset.classes)
 
 
 def train_on(

@@ -30,7 +30,7 @@ class Tile:
         cls, spec: ArraySpec, name: str, codes: np.ndarray, activations: np.ndarray, partial: np.ndarray | None = None
     ) -> "Tile":
         """A tile with the specification's results; without `partial` the partial sums that come in are zero."""
-        sums = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
+        sums = np.stack(list(spec.compute_sums(codes, activations).values()), -1).reshape(len(activations), -1)
         partial = np.zeros_like(sums) if partial is None else partial
         return cls(name, codes, activations, partial, sums + partial)
 
@@ -66,7 +66,7 @@ def random_tile(spec: ArraySpec, seed: int, count: int) -> Tile:
     codes = rng.integers(0, 1 << spec.mac.level_set.code_bits, (spec.rows, spec.columns))
     activations = rng.choice(spec.mac.activations, (count, spec.rows))
     reach = [1 << width - 2 for width in spec.sum_widths.values()] * spec.columns
-    room = np.abs(np.stack(list(spec.sums(codes, activations).values()), -1)).reshape(count, -1)
+    room = np.abs(np.stack(list(spec.compute_sums(codes, activations).values()), -1)).reshape(count, -1)
     partial = np.clip(rng.integers(-np.array(reach), reach, room.shape), room - reach, reach - room)
     return Tile.of(spec, "random", codes, activations, partial)
 
@@ -78,7 +78,7 @@ def extreme_tiles(spec: ArraySpec) -> Iterator[Tile]:
         codes = np.full((spec.rows, spec.columns), code)
         extremes = [spec.mac.activations.min(), spec.mac.activations.max()]
         activations = np.repeat(np.array(extremes)[:, None], spec.rows, 1)
-        sums = np.stack(list(spec.sums(codes, activations).values()), -1).reshape(len(activations), -1)
+        sums = np.stack(list(spec.compute_sums(codes, activations).values()), -1).reshape(len(activations), -1)
         for side in (1, -1):
             widths = np.array(spec.result_widths)
             end = (1 << widths - 1) - 1 if side > 0 else -(1 << widths - 1)

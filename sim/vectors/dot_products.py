@@ -47,7 +47,7 @@ class Workload:
         """
         fields = {"weight": self.codes, "activation": self.activations.astype(np.int64)}
         if spec.shared:
-            patterns = spec.patterns(self.activations)
+            patterns = spec.find_patterns(self.activations)
             fields |= {name: table[patterns] for name, table in spec.multiples.items()}
         pair, last = WordPacker(pair_layout(spec)), 1 << operand_layout(spec)["last"].offset
         pairs, place = pair.words(np.stack([fields[name] for name in pair.names], -1)), pair_layout(spec).size

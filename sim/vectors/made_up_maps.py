@@ -48,12 +48,12 @@ def made_adapter(
     first, output = random_adapter(spec, x.shape[1], seed, hidden, beta, spread)
     adapter = IntegerAdapter(first, output, 1 << max(spec.precision - 4, 0), spec.precision, spec.hidden_bits)
     quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
-    steps, sums = quantiser.step(x), sum_channels(x)
+    steps, sums = quantiser.compute_step(x), sum_channels(x)
     neurons = first or output
     return LayerMaps(
         NAME,
         QuantiserMaps(
-            spec.activation_bits, spec.signed_activation, mantissa, x, steps, codes=quantiser.codes(x, steps)
+            spec.activation_bits, spec.signed_activation, mantissa, x, steps, codes=quantiser.encode(x, steps)
         ),
         AdapterMaps(
             hidden=hidden,
@@ -73,7 +73,7 @@ def made_adapter(
 def made_codes(spec: BlockSpec, x: np.ndarray, steps: np.ndarray) -> LayerMaps:
     """Maps x int [N, C, pixels] with these steps, int [N]."""
     quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, 1, 0, None)
-    codes = quantiser.codes(x, steps)
+    codes = quantiser.encode(x, steps)
     return LayerMaps(NAME, QuantiserMaps(spec.activation_bits, spec.signed_activation, 1, x, steps, codes))
 
 
@@ -91,7 +91,7 @@ def made_rescale(spec: BlockSpec, shape: tuple[int, int, int], seed: int) -> Lay
     )
     align, relu = int(rng.integers(0, spec.bias_bits - precision - 3)), bool(seed % 2)
     totals, sides = signed_values(rng, spec.total_bits, shape), signed_values(rng, precision, shape)
-    outputs, _ = rescale.finish(rescale.total(totals, steps) + (sides << align), relu)
+    outputs, _ = rescale.finish(rescale.scale_sums(totals, steps) + (sides << align), relu)
     return LayerMaps(
         NAME,
         rescale=RescaleMaps(

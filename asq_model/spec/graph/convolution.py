@@ -55,7 +55,7 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
     align: Shift
     point: Point
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the rescaled sums. Raises InputError for weights, quantiser, side branch that do not fit."""
         if len(inputs) not in (1, 2):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 1, or 2 with a side branch")
@@ -94,16 +94,16 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         """Quantise the input, multiply it by the weights, and rescale the sums as above."""
         x = inputs[0]
-        step = self.quantiser.step(x)
-        return self.multiply(self.quantiser.codes(x, step), step, inputs, trace)
+        step = self.quantiser.compute_step(x)
+        return self.multiply(self.quantiser.encode(x, step), step, inputs, trace)
 
     def multiply(self, codes: np.ndarray, step: np.ndarray, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
-        """The output, from the codes of the input and its step."""
-        x, sums = inputs[0], self.sums(codes)
+        """Make the output from the codes of the input and its step."""
+        x, sums = inputs[0], self.compute_sums(codes)
         for kept, values in ((trace.inputs, x), (trace.steps, step), (trace.codes, codes), (trace.sums, sums)):
             trace.keep_as(kept, self.name, values)
         flat = sums.reshape(*sums.shape[:2], sums.shape[2] * sums.shape[3])
-        total = self.rescale.total(flat, step).reshape(sums.shape)
+        total = self.rescale.scale_sums(flat, step).reshape(sums.shape)
         if len(inputs) == 2:
             trace.keep_as(trace.sides, self.name, inputs[1])
             side = round_shift(inputs[1], -self.align)
@@ -113,24 +113,24 @@ class Convolution(Node, frozen=True, kw_only=True, dict=True, tag="convolution")
         trace.saturated[self.name] = trace.saturated.get(self.name, 0) + outside
         return y
 
-    def sums(self, codes: np.ndarray) -> np.ndarray:
-        """The sums of products, int64 [N, C', H', W'], of codes [N, C, H, W]."""
+    def compute_sums(self, codes: np.ndarray) -> np.ndarray:
+        """Compute the sums of products, int64 [N, C', H', W'], of codes [N, C, H, W]."""
         self.products.check_codes(codes)
         padded = pad(codes.astype(self.products.number_type), self.padding)
         fields = view_windows(padded, self.kernel, self.stride, self.dilation)
         n, channels, rows, columns = fields.shape[:4]
         if channels == self.groups and channels > 1:
             factors, odd_factors = self.products.factors
-            even = self.depthwise(factors, fields)
-            odd = None if odd_factors is None else self.depthwise(odd_factors, self.products.odd_operands(fields))
+            even = self.sum_depthwise(factors, fields)
+            odd = None if odd_factors is None else self.sum_depthwise(odd_factors, self.products.odd_operands(fields))
         else:
             terms = channels // self.groups * self.kernel[0] * self.kernel[1]
             operands = fields.transpose(0, 1, 4, 5, 2, 3).reshape(n, self.groups, terms, rows * columns)
-            return self.products.sums(operands).reshape(n, len(self.products.even), rows, columns)
+            return self.products.compute_sums(operands).reshape(n, len(self.products.even), rows, columns)
         return self.products.combine(even, odd)
 
-    def depthwise(self, factors: np.ndarray, fields: np.ndarray) -> np.ndarray:
-        """The sums of a layer whose groups have one channel each: a term at a time, where BLAS has too little to do."""
+    def sum_depthwise(self, factors: np.ndarray, fields: np.ndarray) -> np.ndarray:
+        """Sum products of a layer whose groups have one channel each: a term at a time, too little for BLAS."""
         n, channels, rows, columns = fields.shape[:4]
         weights = factors.reshape(channels, -1, *self.kernel)
         total = np.zeros((n, channels, weights.shape[1], rows, columns), factors.dtype)
@@ -146,18 +146,18 @@ class Quantise(Node, frozen=True, kw_only=True, tag="quantise"):
     quantiser: IntegerQuantiser
     bits: Bits
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the rounded tensor: the input's shape in `bits` bits. Raises InputError for another input."""
-        (x,) = self.without_gain([self.one_input(inputs)])
+        (x,) = self.check_without_gain([self.check_one_input(inputs)])
         check_quantiser(self.quantiser, x)
         return Tensor(x.shape, self.bits, x.point)
 
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
         """Round the input to codes, and the codes back to values."""
         (x,) = inputs
-        step = self.quantiser.step(x)
-        return self.restore(self.quantiser.codes(x, step), step, trace)
+        step = self.quantiser.compute_step(x)
+        return self.restore(self.quantiser.encode(x, step), step, trace)
 
     def restore(self, codes: np.ndarray, step: np.ndarray, trace: Trace) -> np.ndarray:
-        """The values that codes stand for."""
+        """Make the values that codes stand for."""
         return trace.cut(self.name, round_shift(codes * step.reshape(-1, 1, 1, 1), GUARD), self.bits)

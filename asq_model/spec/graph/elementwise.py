@@ -28,7 +28,7 @@ class Input(Node, frozen=True, kw_only=True, tag="input"):
     point: Point
     table: np.ndarray | None
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format that the network is given. Raises InputError for nodes before it, or a table that does not fit."""
         if inputs:
             raise InputError(f"it has {len(inputs)} inputs; allowed: none")
@@ -52,8 +52,8 @@ class Input(Node, frozen=True, kw_only=True, tag="input"):
         check_values("the input's numbers", x, self.bits)
         return x
 
-    def integers(self, reals: np.ndarray) -> np.ndarray:
-        """Real values [N, C, H, W] as the integers of this input, rounded and saturated."""
+    def to_integers(self, reals: np.ndarray) -> np.ndarray:
+        """Turn real values [N, C, H, W] into the integers of this input, rounded and saturated."""
         low, high = bounds(self.bits, True)
         return np.clip(np.rint(np.ldexp(np.asarray(reals, np.float64), self.point)), low, high).astype(np.int64)
 
@@ -78,9 +78,9 @@ class Scale(Node, frozen=True, kw_only=True, tag="scale"):
     bits: Bits
     point: Point
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format after the factors. Raises InputError unless each channel has one factor and one offset."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         check_vector("multipliers", self.multiplier, x.shape[0])
         check_vector("biases", self.bias, x.shape[0])
         return Tensor(x.shape, self.bits, self.point)
@@ -106,9 +106,9 @@ class Add(Node, frozen=True, kw_only=True, tag="add"):
     bits: Bits
     point: Point
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the sum. Raises InputError unless there are two inputs or more, all of one shape."""
-        inputs = self.without_gain(inputs)
+        inputs = self.check_without_gain(inputs)
         if len(inputs) < 2 or not len(inputs) == len(self.signs) == len(self.aligns):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 2 or more, each with a sign and a shift")
         if set(self.signs) - {1, -1} or min(self.aligns) < 0:
@@ -132,9 +132,9 @@ class Clip(Node, frozen=True, kw_only=True, tag="clip"):
     low: Int64
     high: Int64
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the input, which stays. Raises InputError for bounds that leave none of its values."""
-        (x,) = self.without_gain([self.one_input(inputs)])
+        (x,) = self.check_without_gain([self.check_one_input(inputs)])
         if self.low > self.high:
             raise InputError(f"its bounds are {self.low} and {self.high}; allowed: the lower first")
         least, most = bounds(x.bits, True)
@@ -159,9 +159,9 @@ class LeakyRelu(Node, frozen=True, kw_only=True, tag="leaky_relu"):
     shift: Shift
     bits: Bits
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The input's format in `bits` bits. Raises InputError unless there is one slope for each channel."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         check_vector("slopes", self.multiplier, x.shape[0])
         return Tensor(x.shape, self.bits, x.point, x.gain)
 
@@ -187,9 +187,9 @@ class Function(Node, frozen=True, kw_only=True, tag="function"):
     bits: Bits
     point: Point
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the function's values. Raises InputError for a table of another size."""
-        (x,) = self.without_gain([self.one_input(inputs)])
+        (x,) = self.check_without_gain([self.check_one_input(inputs)])
         check_vector("pieces", self.base, 1 << SEGMENT_BITS)
         check_vector("slopes", self.slope, 1 << SEGMENT_BITS)
         if not SEGMENT_BITS <= self.in_bits < WIDEST:

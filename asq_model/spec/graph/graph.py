@@ -62,7 +62,7 @@ class Graph:
                     f"node {node.name} has the input {unknown[0]}, which is not the name of a node before it"
                 )
             try:
-                tensor = node.output([tensors[name] for name in node.inputs])
+                tensor = node.output_format([tensors[name] for name in node.inputs])
                 if tensor.bits > WIDEST:
                     raise InputError(f"its output has {tensor.bits} bits; allowed: up to {WIDEST}")
             except InputError as error:
@@ -112,7 +112,7 @@ class Graph:
         return np.concatenate(parts)
 
     def run(self, samples: np.ndarray, trace: Trace) -> np.ndarray:
-        """The output of samples that run together."""
+        """Compute the output of samples that run together."""
         values: dict[str, np.ndarray] = {}
         for node, done in zip(self.nodes, self.last_uses, strict=True):
             inputs = [samples] if isinstance(node, Input) else [values[name] for name in node.inputs]
@@ -125,6 +125,6 @@ class Graph:
                 values.pop(name, None)
         return values[self.nodes[-1].name]
 
-    def reals(self, outputs: np.ndarray) -> np.ndarray:
-        """The real numbers that outputs mean, float64 of the same shape."""
+    def to_reals(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn outputs into the real numbers that they mean, float64 of the same shape."""
         return np.ldexp(outputs.astype(np.float64), -self.result.point) / self.result.gain

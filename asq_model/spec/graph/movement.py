@@ -31,9 +31,9 @@ class MaxPool(Node, frozen=True, kw_only=True, tag="max_pool"):
     padding: Margins
     dilation: Pair
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format with one value for each window. Raises InputError for a window wholly in the margins."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         channels, rows, columns = x.shape
         above, below, left, right = self.padding
         reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel, strict=True)]
@@ -62,9 +62,9 @@ class SumPool(Node, frozen=True, kw_only=True, tag="sum_pool"):
     stride: Pair
     padding: Margins
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format with one sum for each window; its gain grows by the size of the window."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         channels, rows, columns = x.shape
         above, below, left, right = self.padding
         rows = window_size(rows, self.kernel[0], self.stride[0], 1, above + below)
@@ -85,9 +85,9 @@ class Concatenate(Node, frozen=True, kw_only=True, tag="concatenate"):
     bits: Bits
     point: Point
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format with all channels. Raises InputError unless there are two inputs or more, of one map size."""
-        inputs = self.without_gain(inputs)
+        inputs = self.check_without_gain(inputs)
         if len(inputs) < 2 or len(inputs) != len(self.shifts):
             raise InputError(f"it has {len(inputs)} inputs; allowed: 2 or more, each with a shift")
         sizes = {x.shape[1:] for x in inputs}
@@ -107,9 +107,9 @@ class Reshape(Node, frozen=True, kw_only=True, tag="reshape"):
     order: tuple[Margin, Margin, Margin]
     shape: tuple[Side, Side, Side]
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format in the new shape. Raises InputError for a shape with another number of values."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         if sorted(self.order) != [0, 1, 2] or prod(self.shape) != prod(x.shape):
             raise InputError(f"it reads {x.shape} in order {self.order} into {self.shape}; allowed: as many values")
         return Tensor(self.shape, x.bits, x.point, x.gain)
@@ -126,9 +126,9 @@ class Pad(Node, frozen=True, kw_only=True, tag="pad"):
     channels: tuple[Margin, Margin]
     margins: Margins
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format with the zeros around it. Raises InputError for a side over `LARGEST_SIDE`."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         (before, after), (above, below, left, right) = self.channels, self.margins
         shape = (x.shape[0] + before + after, x.shape[1] + above + below, x.shape[2] + left + right)
         if max(shape) > LARGEST_SIDE:
@@ -149,9 +149,9 @@ class Slice(Node, frozen=True, kw_only=True, tag="slice"):
     stops: tuple[Side, Side, Side]
     steps: tuple[Side, Side, Side]
 
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the part. Raises InputError for a part that the input does not have, or an empty one."""
-        x = self.one_input(inputs)
+        x = self.check_one_input(inputs)
         sizes = [len(range(size)[cut]) for size, cut in zip(x.shape, self.cuts, strict=True)]
         if min(sizes) < 1 or any(stop > size for stop, size in zip(self.stops, x.shape, strict=True)):
             raise InputError(f"it takes {self.starts} to {self.stops} of {x.shape}; allowed: parts that are there")

@@ -56,7 +56,7 @@ class Trace:
             what[name] = values
 
     def cut(self, name: str, values: np.ndarray, bits: int) -> np.ndarray:
-        """Values saturated to `bits` bits; how many were outside is added to the node's count."""
+        """Saturate values to `bits` bits; how many were outside is added to the node's count."""
         cut, outside = saturate(values, bits)
         self.saturated[name] = self.saturated.get(name, 0) + outside
         return cut
@@ -69,21 +69,21 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", forbid_unk
     inputs: tuple[Line, ...]
 
     @abstractmethod
-    def output(self, inputs: Sequence[Tensor]) -> Tensor:
+    def output_format(self, inputs: Sequence[Tensor]) -> Tensor:
         """The format of the output. Raises InputError for parameters or inputs that cannot be."""
 
     @abstractmethod
     def run(self, inputs: Sequence[np.ndarray], trace: Trace) -> np.ndarray:
-        """The output, int64 [N, channels, rows, columns], from the inputs, which are of the same form."""
+        """Compute the output, int64 [N, channels, rows, columns], from the inputs, which are of the same form."""
 
-    def one_input(self, inputs: Sequence[Tensor]) -> Tensor:
-        """The only input's format. Raises InputError where there are more or none."""
+    def check_one_input(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the only input's format. Raises InputError where there are more or none."""
         if len(inputs) != 1:
             raise InputError(f"it has {len(inputs)} inputs; allowed: 1")
         return inputs[0]
 
-    def without_gain(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The inputs' formats. Raises InputError where one is a sum that stands for a mean."""
+    def check_without_gain(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the inputs' formats. Raises InputError where one is a sum that stands for a mean."""
         for name, tensor in zip(self.inputs, inputs, strict=True):
             if tensor.gain != 1:
                 raise InputError(f"its input {name} is a sum of {tensor.gain} values; allowed: an input with gain 1")

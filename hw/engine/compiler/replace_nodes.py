@@ -25,8 +25,8 @@ def replace_nodes(graph: Graph) -> Graph:
 
 def takes_every(node: Slice, x: Tensor) -> bool:
     """Whether a slice takes all channels, and every n-th row and column from the first on."""
-    pooled = as_pooling(node).output([x]).shape
-    return node.starts == (0, 0, 0) and node.steps[0] == 1 and node.output([x]).shape == pooled
+    pooled = as_pooling(node).output_format([x]).shape
+    return node.starts == (0, 0, 0) and node.steps[0] == 1 and node.output_format([x]).shape == pooled
 
 
 def as_pooling(node: Slice) -> MaxPool:

@@ -98,7 +98,7 @@ def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np
     rescale, quantiser = node.rescale, node.quantiser
     extra = count_extra_bits(spec, node)
     step = np.array([quantiser.mantissa * (BETA_LIMIT if quantiser.adapter else 1)])
-    scales, biases = rescale.scales(step)[0], rescale.bias << extra
+    scales, biases = rescale.compute_scales(step)[0], rescale.bias << extra
     reach = (sum(node.products.reach) << node.products.frac) * largest(scales) + largest(rescale.bias)
     reach += (1 << spec.value_bits - 1 << node.align) if len(node.inputs) == 2 else 0
     if reach << extra >= 1 << spec.total_bits - 1 or largest(scales) >> spec.scale_bits - 1:

@@ -36,7 +36,7 @@ def test_names_follow_each_other():
 def test_an_error_crosses_processes_as_what_it_is():
     error = pickle.loads(pickle.dumps(OtherFormat("format is 1", "format")))
     assert isinstance(error, OtherFormat) and (str(error), error.fields) == ("format is 1", ("format",))
-    assert isinstance(error.renamed({"format": "--format"}), OtherFormat)
+    assert isinstance(error.rename_fields({"format": "--format"}), OtherFormat)
 
 
 def test_a_choice_is_named_with_what_is_allowed():

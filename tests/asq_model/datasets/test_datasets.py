@@ -9,7 +9,7 @@ def test_the_digits_split_is_fixed_and_disjoint():
     digits, again = load_dataset("digits"), load_dataset("digits")
     assert len(digits.train) == 1437 and len(digits.test) == 360 and digits.classes == 10
     assert torch.equal(digits.train.images, again.train.images)
-    scaled = digits.train.scaled(digits.train.images)
+    scaled = digits.train.scale(digits.train.images)
     assert scaled.min() == 0 and scaled.max() == 1
     assert torch.bincount(digits.test.labels).min() >= 34  # stratified: about 36 of each digit
 
@@ -17,7 +17,7 @@ def test_the_digits_split_is_fixed_and_disjoint():
 def test_shifts_move_by_at_most_one_pixel():
     images = torch.zeros(200, 1, 8, 8, dtype=torch.uint8)
     images[:, :, 4, 4] = 1
-    moved = load_dataset("digits").train.augmented(images, torch.Generator().manual_seed(0)).flatten(1).argmax(1)
+    moved = load_dataset("digits").train.augment(images, torch.Generator().manual_seed(0)).flatten(1).argmax(1)
     assert {(int(m) // 8 - 4, int(m) % 8 - 4) for m in moved} == {(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
 
 

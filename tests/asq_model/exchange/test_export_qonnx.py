@@ -91,7 +91,7 @@ def test_what_is_written_can_be_read_again(tmp_path):
     ours, theirs = quantised_layers(again), quantised_layers(model)
     assert len(ours) == len(theirs)
     for (_, one), (_, other) in zip(ours, theirs, strict=True):
-        assert torch.equal(one.weight_quantiser.codes(one.weight)[0], other.weight_quantiser.codes(other.weight)[0])
+        assert torch.equal(one.weight_quantiser.encode(one.weight)[0], other.weight_quantiser.encode(other.weight)[0])
         assert one.config == other.config
 
 

@@ -61,7 +61,7 @@ def test_evenly_spaced_thresholds_are_a_quantiser(attributes, tmp_path, monkeypa
     np.testing.assert_allclose(network(images).detach(), found["output"], atol=1e-5)
     ((name, layer),) = quantised_layers(network)
     assert (layer.config.activation_bits, layer.config.signed) == (3, bool(attributes))
-    codes, _ = layer.activation_quantiser.codes(observe_inputs(network, [(name, layer)], images)[name])
+    codes, _ = layer.activation_quantiser.encode(observe_inputs(network, [(name, layer)], images)[name])
     assert len(codes.unique()) == 8
 
 

@@ -78,7 +78,7 @@ def test_weight_codes_are_the_file_s(form, tmp_path):
     assert [layer.config.weight_bits for _, layer in ours] == [4, 2, 3]
     assert [layer.config.per_channel for _, layer in ours] == [True, False, False]
     for (_, layer), wanted in zip(ours, theirs, strict=True):
-        codes, scale = layer.weight_quantiser.codes(layer.weight)
+        codes, scale = layer.weight_quantiser.encode(layer.weight)
         integers = layer.weight_quantiser.level_set.even[codes.numpy()]
         np.testing.assert_array_equal(integers, wanted.quant_weight().int().numpy())
         np.testing.assert_array_equal(scale.numpy(), wanted.quant_weight().scale.detach().flatten().numpy())
@@ -86,7 +86,7 @@ def test_weight_codes_are_the_file_s(form, tmp_path):
 
 def test_weights_of_minus_one_and_one(tmp_path):
     _, layer = quantised_layers(import_qonnx(brevitas_file("bipolar", tmp_path)[2]))[0]
-    codes, _ = layer.weight_quantiser.codes(layer.weight)
+    codes, _ = layer.weight_quantiser.encode(layer.weight)
     assert set(layer.weight_quantiser.level_set.even[codes.numpy()].flatten()) == {-1, 1}
     assert layer.config.weight_bits == 2
 

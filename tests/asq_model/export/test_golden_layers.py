@@ -66,8 +66,8 @@ def test_operands_are_those_of_the_convolution(small_golden, small_checkpoint):
     model, _ = load_model(small_checkpoint)
     test = load_dataset("digits").test
     layer = model.block2.conv1
-    inputs = observe_inputs(model, [("block2.conv1", layer)], test.scaled(test.images))
-    codes, _ = layer.activation_quantiser.codes(inputs["block2.conv1"])
+    inputs = observe_inputs(model, [("block2.conv1", layer)], test.scale(test.images))
+    codes, _ = layer.activation_quantiser.encode(inputs["block2.conv1"])
     padded = torch.nn.functional.pad(codes, (1, 1, 1, 1))
     golden = next(layer for layer in read_golden(small_golden) if layer.name == "block2.conv1")
     for vector in range(0, len(golden.activations), 7):

@@ -39,9 +39,9 @@ def test_maps_hold_everything_that_makes_their_codes_and_outputs(small_golden):
     for maps in found:
         arrays, quantiser = maps.arrays, rebuilt(maps)
         x = arrays["inputs"].astype(np.int64)
-        steps = quantiser.step(x)
+        steps = quantiser.compute_step(x)
         np.testing.assert_array_equal(steps, arrays["steps"][: len(x)])
-        np.testing.assert_array_equal(quantiser.codes(x, steps), arrays["codes"])
+        np.testing.assert_array_equal(quantiser.encode(x, steps), arrays["codes"])
         if quantiser.adapter is not None:
             adaptive += 1
             np.testing.assert_array_equal(sum_channels(x), arrays["sums"][: len(x)])
@@ -56,7 +56,7 @@ def test_maps_hold_everything_that_makes_their_codes_and_outputs(small_golden):
             shifts = constants["scale_shift"], constants["shift"]
             rescale = Rescale(arrays["multipliers"], arrays["biases"], *shifts, 20)
             shape = arrays["totals"].shape
-            total = rescale.total(arrays["totals"].reshape(*shape[:2], -1), steps).reshape(shape)
+            total = rescale.scale_sums(arrays["totals"].reshape(*shape[:2], -1), steps).reshape(shape)
             total += arrays.get("sides", np.zeros(1, np.int64)).astype(np.int64) << constants["align"]
             np.testing.assert_array_equal(rescale.finish(total, constants["relu"])[0], arrays["outputs"])
     assert adaptive == 8 and rescaled == 9

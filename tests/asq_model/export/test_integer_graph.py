@@ -95,7 +95,7 @@ def test_operations_between_layers(name):
     network, net, images = graph_of(TAKEN[name])
     with torch.no_grad():
         wanted = net(images).double().numpy()
-    made = network.graph.reals(network.graph(network.graph.input.integers(images.numpy())))
+    made = network.graph.to_reals(network.graph(network.graph.input.to_integers(images.numpy())))
     assert np.abs(made - wanted).max() < 0.02 * np.abs(wanted).max()
     assert np.median(np.abs(made - wanted)) < 1e-4 * np.abs(wanted).max()
 

@@ -20,7 +20,7 @@ def colours():
     generator = torch.Generator().manual_seed(5)
     images = torch.randint(0, 256, (40, 3, 10, 8), dtype=torch.uint8, generator=generator)
     split = MemorySplit(images, torch.arange(40) % 10, 255.0, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25), shift=2, mirror=True)
-    return DeviceImages(Dataset(split, split.part(torch.arange(12)), 10), CPU)
+    return DeviceImages(Dataset(split, split.select(torch.arange(12)), 10), CPU)
 
 
 @pytest.fixture(scope="session")

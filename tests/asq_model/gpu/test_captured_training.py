@@ -86,7 +86,7 @@ def test_first_updates_settle_each_step_s_start(digits, quantised):
 def test_epochs_follow_each_other(digits, quantised):
     training = CapturedTraining(quantised(quantised_epochs=2, batch=512), digits)
     assert training.advance(100) and not training.ended
-    training.next_epoch()
+    training.start_next_epoch()
     assert (training.epoch, training.step, int(training.hits)) == (1, 0, 0)
     assert not training.advance(1) and training.advance(1) and training.ended
 

@@ -35,7 +35,7 @@ def test_images_that_are_not_augmented_stay_as_they_are(digits):
 
 
 def test_learning_rates_are_those_of_each_step(colours):
-    rates = colours.learning_rates(RECIPE)
+    rates = colours.compute_learning_rates(RECIPE)
     assert rates.shape == (4, 2)
     assert rates[2, 1].item() == pytest.approx(compute_learning_rate(RECIPE, 2, 0.5))
 

@@ -53,7 +53,7 @@ def test_weights_are_counted_by_their_levels(trained):
     costs = count_weight_costs(trained.model)
     values = []
     for _, layer in inner_layers(trained.model):
-        codes, _ = layer.weight_quantiser.codes(layer.weight.detach())
+        codes, _ = layer.weight_quantiser.encode(layer.weight.detach())
         level_set = layer.weight_quantiser.level_set
         values += [(level_set.even[code], level_set.odd[code]) for code in codes.flatten().tolist()]
     assert costs["weights"] == len(values)

@@ -77,4 +77,4 @@ def test_a_cpu_s_queue_has_nothing_pending():
     queue = DeviceQueue(torch.device("cpu"))
     with queue.in_use():
         queue.mark()
-    assert queue.pending() == 0
+    assert queue.count_pending() == 0

@@ -63,7 +63,7 @@ def test_asq(channels, scaled):
     step = reference.scaled_gradient(quantiser.step, g) * beta.view(-1, 1, 1, 1)
     reference.check(quantiser, reference.uniform(x, step, 0, 7), x, quantiser.step, *adapter.parameters())
     one = x[1:2].detach()
-    torch.testing.assert_close(quantiser.grid(x)[0].flatten()[1:2], quantiser.grid(one)[0].flatten())
+    torch.testing.assert_close(quantiser.compute_grid(x)[0].flatten()[1:2], quantiser.compute_grid(one)[0].flatten())
 
 
 def test_the_adapter_s_gradient_by_finite_differences():
@@ -110,7 +110,7 @@ def test_pot_activations_of_more_levels_than_a_float_has_powers_are_refused():
         with pytest.raises(InputError, match=f"activation_bits is {bits} for pot activations; allowed: 2 to {most}"):
             LayerConfig(activations="pot", activation_bits=bits, signed=signed)
     with pytest.raises(InputError, match="have no integers of one step"):
-        PotActivation(4).codes(torch.ones(1, 1))
+        PotActivation(4).encode(torch.ones(1, 1))
 
 
 def test_pact():
@@ -137,7 +137,7 @@ def test_codes_mean_the_fake_quantised_activations(activations, bits):
     x = torch.rand(4, 8, 3, 3)
     quantiser = make_activation_quantiser(LayerConfig(activations=activations, activation_bits=bits), 8).train()
     out = quantiser(x)
-    codes, step = quantiser.eval().codes(x)
+    codes, step = quantiser.eval().encode(x)
     assert codes.min() >= 0 and codes.max() <= 2**bits - 1
     torch.testing.assert_close(codes * step.view(-1, 1, 1, 1), out, rtol=1e-6, atol=0)
 
@@ -197,7 +197,7 @@ def test_an_activation_that_is_no_number_stays_none(activations):
     found = quantiser.eval()(x)
     assert found[2, 1, 0, 0].isnan() and not found[[0, 1, 3]].isnan().any()
     with pytest.raises(InputError, match="its input has values that are not finite"):
-        quantiser.codes(x)
+        quantiser.encode(x)
 
 
 def test_a_step_below_the_smallest_still_learns():
@@ -219,10 +219,10 @@ def test_adapters_start_awake(channels, signed):
         torch.manual_seed(seed)
         x = (torch.rand(32, channels, 2, 2) + torch.rand(channels, 1, 1)) * (1 - 2 * (seed % 2) if signed else 1)
         adapter = Adapter(channels, signed=signed)
-        awake = (adapter.neurons(adapter.pooled(x)) > 0).all(0)
+        awake = (adapter.compute_neurons(adapter.pool(x)) > 0).all(0)
         assert awake.sum() >= (len(awake) // 2 if signed else len(awake))
         authors = Adapter(channels, start="authors")
-        dead += int((authors.neurons(authors.pooled(x)) <= 0).all())
+        dead += int((authors.compute_neurons(authors.pool(x)) <= 0).all())
     assert dead > 0 or channels > 8
 
 

@@ -65,10 +65,10 @@ def check_golden(folder) -> None:
 def check_graph(folder, net, images) -> None:
     """The whole network in integers, read from its file, gives torch's outputs; every layer's rescale is exported."""
     graph, _ = read_graph(folder / "graph.safetensors")
-    samples = graph.input.integers(images.reshape(len(images), *graph.input.shape).numpy())
+    samples = graph.input.to_integers(images.reshape(len(images), *graph.input.shape).numpy())
     with torch.no_grad():
         wanted = net(images).reshape(len(images), -1).double().numpy()
-    made = graph.reals(graph(samples)).reshape(len(images), -1)
+    made = graph.to_reals(graph(samples)).reshape(len(images), -1)
     assert np.median(np.abs(made - wanted)) < 2e-3 * np.abs(wanted).max()
     rescaled = [maps.name for maps in read_maps(folder) if maps.entry["rescale"] is not None]
     assert len(rescaled) >= len(quantised_layers(net)) - 1  # but the last, which keeps all bits
@@ -122,7 +122,7 @@ def test_export_holds_for_every_start_of_small_adapters(tmp_path):
             adapter.hidden.bias.data.fill_(-50.0)
         train(net, images, 1)
         inputs = observe_inputs(net, [("3", net[3])], images)["3"]
-        dead = bool((adapter.neurons(adapter.pooled(inputs)) <= 0).all())
+        dead = bool((adapter.compute_neurons(adapter.pool(inputs)) <= 0).all())
         assert dead or seed % 3
         with pytest.warns(UserWarning, match="layer 3: the adapter is dead") if dead else nullcontext():
             export_network(net.eval(), images, tmp_path)

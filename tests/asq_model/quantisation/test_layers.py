@@ -18,7 +18,7 @@ def test_a_converted_network_computes_the_layer_s_operation_on_quantised_operand
         if isinstance(layer, nn.Conv2d):
             x = x[:, : layer.in_channels]
         layer.eval()
-        wanted = layer.operation(layer.activation_quantiser(x), layer.weight_quantiser(layer.weight), layer.bias)
+        wanted = layer.apply_operation(layer.activation_quantiser(x), layer.weight_quantiser(layer.weight), layer.bias)
         torch.testing.assert_close(layer(x), wanted)
 
 
@@ -29,7 +29,7 @@ def test_backward_is_that_of_the_plain_composition(net, images):
     for name, layer in quantised_layers(net):
         shape = (3, layer.in_channels, 7, 7) if isinstance(layer, nn.Conv2d) else (3, layer.in_features)
         x = torch.randn(shape, requires_grad=True)
-        plain = layer.operation(layer.activation_quantiser(x), layer.weight_quantiser(layer.weight), layer.bias)
+        plain = layer.apply_operation(layer.activation_quantiser(x), layer.weight_quantiser(layer.weight), layer.bias)
         weights = torch.randn_like(plain)
         inputs = [x, *layer.parameters()]
         for got, wanted in zip(

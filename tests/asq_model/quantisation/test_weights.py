@@ -90,7 +90,7 @@ def test_codes_mean_the_fake_quantised_weights(levels, per_channel):
     w = torch.randn(6, 20)
     quantiser = make_weight_quantiser(LayerConfig(levels.family, levels.bits, levels.kind, per_channel=per_channel), 6)
     quantiser.initialise(w)
-    codes, scale = quantiser.codes(w)
+    codes, scale = quantiser.encode(w)
     meant = torch.tensor(levels.values, dtype=torch.float32)[codes] * scale.view(-1, 1)
     torch.testing.assert_close(meant, quantiser(w), rtol=1e-6, atol=1e-7)
 
@@ -141,7 +141,7 @@ def test_a_weight_that_is_no_number_stays_none(config):
     assert found[1, 2].isnan() and (config.weights == "dorefa" or found.isnan().sum() == 1)
     if config.weights != "dorefa":
         with pytest.raises(InputError, match="its weights have values that are not finite"):
-            quantiser.codes(w)
+            quantiser.encode(w)
 
 
 def test_a_scale_below_the_smallest_still_learns():
@@ -159,8 +159,8 @@ def test_sign_magnitude_has_no_smallest_integer():
     quantiser.scale.data.fill_(1.0)
     w = torch.tensor([[-9.0, -4.0, -3.0, -0.2, 0.0, 1.4, 3.0, 9.0]])
     assert quantiser(w).tolist() == [[-3, -3, -3, 0, 0, 1, 3, 3]]
-    codes, scale = quantiser.codes(w)
+    codes, scale = quantiser.encode(w)
     assert codes.tolist() == [[7, 7, 7, 0, 0, 1, 3, 3]] and scale == 1
     two_s_complement = make_weight_quantiser(LayerConfig("uniform", 3), 1)
     two_s_complement.scale.data.fill_(1.0)
-    assert two_s_complement.codes(w)[0].tolist() == [[4, 4, 5, 0, 0, 1, 3, 3]]
+    assert two_s_complement.encode(w)[0].tolist() == [[4, 4, 5, 0, 0, 1, 3, 3]]

@@ -27,8 +27,8 @@ def test_codes_are_the_formula_s(r, step, bits, signed):
     exact = min(max(floor((r + s / 2) / s), low), high)
     found = IntegerQuantiser(bits, signed, step, 0, None)
     x, steps = np.array([[r]]), np.array([step])
-    assert found.codes(x, steps)[0, 0] == exact
-    assert found.ties(x, steps)[0, 0] == ((r + s / 2) % s == 0)
+    assert found.encode(x, steps)[0, 0] == exact
+    assert found.find_ties(x, steps)[0, 0] == ((r + s / 2) % s == 0)
 
 
 def test_channel_sums():
@@ -79,14 +79,14 @@ def test_the_worked_example_of_the_document():
     )
     x = np.full((1, 1, 1, 1), 4915)
     assert (found.mantissa, found.adapter(sum_channels(x)).tolist()) == (300553, [65549])
-    step = found.step(x)
-    assert step.tolist() == [300613] and found.codes(x, step).item() == 4
-    assert [part.item() for part in found.division(x, step)] == [4915 * 512 + 300613, 601226]
+    step = found.compute_step(x)
+    assert step.tolist() == [300613] and found.encode(x, step).item() == 4
+    assert [part.item() for part in found.make_division(x, step)] == [4915 * 512 + 300613, 601226]
 
 
 def test_a_step_without_an_adapter_is_its_mantissa():
     found = IntegerQuantiser.from_real(8, False, 0.3, 10, None, Precision(16))
-    step = found.step(np.zeros((3, 2, 1, 1), np.int64))
+    step = found.compute_step(np.zeros((3, 2, 1, 1), np.int64))
     assert step.tolist() == [found.mantissa] * 3
     assert found.mantissa == round(0.3 * 2**18)
 

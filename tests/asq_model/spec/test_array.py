@@ -15,7 +15,7 @@ def test_an_array_is_a_dot_product_per_column(unit):
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 16, (5, 3))
     activations = rng.choice(mac.activations, (7, 5))
-    sums = spec.sums(codes, activations)
+    sums = spec.compute_sums(codes, activations)
     assert list(sums) == list(spec.sum_widths)
     for column in range(3):
         if unit != "post-exact":

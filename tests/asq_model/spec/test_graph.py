@@ -34,7 +34,7 @@ def source(shape, bits=8, point=0):
 def run_node(node, *arrays, point=0, bits=8):
     """A node's output, whose shape and width must be those that it announces."""
     forms = [Tensor(x.shape[1:], bits, point) for x in arrays]
-    form, y = node.output(forms), node.run(arrays, Trace())
+    form, y = node.output_format(forms), node.run(arrays, Trace())
     assert y.dtype == np.int64 and y.shape == (len(arrays[0]), *form.shape)
     assert -(1 << form.bits - 1) <= y.min() and y.max() < 1 << form.bits - 1
     return y
@@ -99,9 +99,9 @@ def test_a_side_branch_is_added_before_the_rounding():
     rounded = Rescale(node.rescale.multiplier, node.rescale.bias + 7, GUARD, 5, 10)
     changed = Convolution(**{name: getattr(node, name) for name in node.__struct_fields__} | {"rescale": rounded})
     forms = [Tensor((4, 5, 5), 8, 0), Tensor((4, 3, 3), 20, 0)]
-    assert changed.output(forms) == Tensor((4, 3, 3), 10, 0)
+    assert changed.output_format(forms) == Tensor((4, 3, 3), 10, 0)
     trace = Trace()
-    wanted = round_shift(node.sums(x) + 7 + side * 4, 5)
+    wanted = round_shift(node.compute_sums(x) + 7 + side * 4, 5)
     np.testing.assert_array_equal(changed.run([x, side], trace), np.clip(wanted, 0, 511))
     assert trace.saturated["conv"] == np.count_nonzero(np.maximum(wanted, 0) > 511)
 
@@ -120,7 +120,7 @@ def test_numbers_beyond_64_bits_are_refused_not_wrapped():
     with pytest.raises(InputError, match="a piece of the function may reach"):
         function.run([x], Trace())
     with pytest.raises(InputError, match="its input has 64 bits; allowed: 10 to 63"):
-        Function(name="f", inputs=("x",), in_bits=64, base=steep, slope=steep, bits=12, point=0).output(
+        Function(name="f", inputs=("x",), in_bits=64, base=steep, slope=steep, bits=12, point=0).output_format(
             [Tensor((1, 1, 1), 64, 0)]
         )
 
@@ -130,8 +130,8 @@ def test_quantise_gives_values_that_quantise_to_themselves():
     quantiser = IntegerQuantiser(4, True, 37 * UNIT_STEP + 11, 0, None)
     node = Quantise(name="q", inputs=("input",), quantiser=quantiser, bits=12)
     y = run_node(node, x, bits=12)
-    step = quantiser.step(x)
-    np.testing.assert_array_equal(quantiser.codes(y, step), quantiser.codes(x, step))
+    step = quantiser.compute_step(x)
+    np.testing.assert_array_equal(quantiser.encode(y, step), quantiser.encode(x, step))
     assert len(np.unique(y)) == 16
 
 
@@ -170,7 +170,7 @@ def test_pooling_against_torch():
     node = SumPool(name="s", inputs=("x",), kernel=kernel, stride=stride, padding=margins)
     mean = functional.avg_pool2d(torch.from_numpy(x.astype(float)), kernel, stride, 1)
     np.testing.assert_array_equal(run_node(node, x), np.rint(mean.numpy() * 6))
-    form = node.output([Tensor((3, 9, 8), 8, 5, 4)])
+    form = node.output_format([Tensor((3, 9, 8), 8, 5, 4)])
     assert (form.bits, form.point, form.gain) == (11, 5, 24)
 
 
@@ -187,9 +187,9 @@ def test_a_maximum_is_of_a_value(size, kernel, stride, dilation, before, after):
     empty = any(not any(0 <= start + dilation * tap < size for tap in range(kernel)) for start in starts)
     if not starts or empty or max(before, after) > reach:
         with pytest.raises(InputError):
-            pool.output([form])
+            pool.output_format([form])
     else:
-        assert pool.output([form]).shape == (1, 1, len(starts))
+        assert pool.output_format([form]).shape == (1, 1, len(starts))
 
 
 def test_nodes_that_move_values():
@@ -208,7 +208,7 @@ def test_an_input_takes_bytes_by_its_table_and_rounds_real_numbers():
     table = np.arange(256)[None] - 100
     node = Input(name="input", inputs=(), shape=(1, 1, 2), bits=9, point=3, table=table)
     np.testing.assert_array_equal(Graph((node,))(np.array([[[[0, 255]]]], np.uint8)), [[[[-100, 155]]]])
-    np.testing.assert_array_equal(node.integers(np.array([0.0625, -99.0])), [0, -256])
+    np.testing.assert_array_equal(node.to_integers(np.array([0.0625, -99.0])), [0, -256])
 
 
 def test_batches_do_not_change_results():

@@ -65,12 +65,12 @@ def test_more_terms_than_the_accumulator_is_for():
 def test_an_array_s_operands():
     spec = ArraySpec(MacSpec("post", 3, 3), 2, 2)
     codes = np.zeros((2, 2), np.int64)
-    assert spec.sums(codes, ints(7, 0))["sum"].tolist() == [28, 28]
+    assert spec.compute_sums(codes, ints(7, 0))["sum"].tolist() == [28, 28]
     for wrong, said in (((codes, ints(8, 0)), "have 8; allowed: 0 to 7"), ((codes + 8, ints(0, 0)), "have 8; allowed")):
         with pytest.raises(InputError, match=said):
-            spec.sums(*wrong)
+            spec.compute_sums(*wrong)
     with pytest.raises(InputError, match=r"weight codes \(1, 2\) and activations \(2,\) for an array of 2 x 2"):
-        spec.sums(codes[:1], ints(0, 0))
+        spec.compute_sums(codes[:1], ints(0, 0))
 
 
 def test_an_accumulator_too_small_for_one_pass_or_one_beat():
@@ -79,7 +79,7 @@ def test_an_accumulator_too_small_for_one_pass_or_one_beat():
         ArraySpec(MacSpec("post", 3, depth=1), 2, 1)
     with pytest.raises(InputError, match="lanes is 4 and depth is 3; allowed: a depth of at least the lanes"):
         MacSpec(depth=3, lanes=4)
-    assert ArraySpec(MacSpec("post", 3, depth=2), 2, 1).sums(np.full((2, 1), 2), ints(7, 7))["sum"] == [112]
+    assert ArraySpec(MacSpec("post", 3, depth=2), 2, 1).compute_sums(np.full((2, 1), 2), ints(7, 7))["sum"] == [112]
     MacSpec(depth=4, lanes=4)
 
 
@@ -111,10 +111,10 @@ def test_what_needs_more_than_64_bits():
     cases = {
         "a number shifted left": lambda: round_shift(ints(1 << 40), -30),
         "a sum of the adapter": lambda: IntegerDense(ints([1 << 40]), ints(0), 0)(ints([1 << 30])),
-        "the step times β": lambda: quantiser.step(np.full((1, 1, 1), 1 << 30)),
-        "an input and a step": lambda: quantiser.codes(np.full((1, 1, 1), 1 << 55), ints(1)),
-        "a multiplier times the step": lambda: Rescale(ints(1 << 40), ints(0), 0, 0, 8).scales(ints(1 << 30)),
-        "a sum times its scale": lambda: Rescale(ints(1 << 30), ints(0), 0, 0, 8).total(
+        "the step times β": lambda: quantiser.compute_step(np.full((1, 1, 1), 1 << 30)),
+        "an input and a step": lambda: quantiser.encode(np.full((1, 1, 1), 1 << 55), ints(1)),
+        "a multiplier times the step": lambda: Rescale(ints(1 << 40), ints(0), 0, 0, 8).compute_scales(ints(1 << 30)),
+        "a sum times its scale": lambda: Rescale(ints(1 << 30), ints(0), 0, 0, 8).scale_sums(
             np.full((1, 1, 1), 1 << 30), ints(1 << 20)
         ),
     }
@@ -125,7 +125,7 @@ def test_what_needs_more_than_64_bits():
 
 def test_a_step_below_one():
     with pytest.raises(InputError, match="a step is 0; allowed: 1 or more"):
-        IntegerQuantiser(3, False, 1, 0, None).codes(np.zeros((1, 1, 1), np.int64), ints(0))
+        IntegerQuantiser(3, False, 1, 0, None).encode(np.zeros((1, 1, 1), np.int64), ints(0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -136,9 +136,9 @@ def test_a_factor_that_is_no_number(value):
 
 def test_operands_of_an_integer_network():
     products = Products(np.array([[1, 0]], np.int32), np.array([[0, 1]], np.int32), 7, 2)
-    assert products.sums(np.array([[[[7.0], [7.0]]]])).item() == 28 + 40
+    assert products.compute_sums(np.array([[[[7.0], [7.0]]]])).item() == 28 + 40
     with pytest.raises(InputError, match="activation codes have the magnitude 8; allowed: 7 or less"):
-        products.sums(np.array([[[[0.0], [-8.0]]]]))  # would be looked up at the table's other end
+        products.compute_sums(np.array([[[[0.0], [-8.0]]]]))  # would be looked up at the table's other end
     graph = Graph((Input(name="input", inputs=(), shape=(1, 1, 1), bits=8, point=0, table=None),))
     with pytest.raises(InputError, match="node input: input is of type uint8; allowed: int64"):
         graph(np.full((1, 1, 1, 1), 1, np.uint8))

@@ -25,7 +25,7 @@ def test_it_is_the_formula(multiplier, bias, shifts, step, total, bits, relu):
 
     rescale = Rescale(np.array([multiplier]), np.array([bias]), *shifts, bits)
     sums = np.array([[[total]]])
-    found, outside = rescale.finish(rescale.total(sums, np.array([step])), relu)
+    found, outside = rescale.finish(rescale.scale_sums(sums, np.array([step])), relu)
     scale = nearest(Fraction(multiplier * step) / 2 ** shifts[0])
     y = nearest(Fraction(total * scale + bias) / Fraction(2) ** shifts[1])
     y = max(y, 0) if relu else y
@@ -35,5 +35,5 @@ def test_it_is_the_formula(multiplier, bias, shifts, step, total, bits, relu):
 
 def test_each_image_and_channel_has_its_own_scale():
     rescale = Rescale(np.array([3, -5]), np.array([0, 7]), 1, 0, 16)
-    assert rescale.scales(np.array([2, 3])).tolist() == [[3, -5], [5, -7]]
-    assert rescale.total(np.ones((2, 2, 1), np.int64), np.array([2, 3]))[:, :, 0].tolist() == [[3, 2], [5, 0]]
+    assert rescale.compute_scales(np.array([2, 3])).tolist() == [[3, -5], [5, -7]]
+    assert rescale.scale_sums(np.ones((2, 2, 1), np.int64), np.array([2, 3]))[:, :, 0].tolist() == [[3, 2], [5, 0]]

@@ -27,7 +27,7 @@ def test_sums_are_those_of_the_unit(bits: int, frac: int) -> None:
         even[:, None], odd[:, None], int(activations.max()), mac.result_frac, make_root_table(bits, False, frac)
     )
     products.check()
-    sums = products.sums(activations[None, None, None, :].astype(np.float64))
+    sums = products.compute_sums(activations[None, None, None, :].astype(np.float64))
     assert np.array_equal(sums[0], mac.products[codes])
 
 

@@ -32,7 +32,7 @@ def digits():
 @pytest.fixture(scope="module")
 def network(small_checkpoint, digits):
     return make_graph(
-        load_quantised(small_checkpoint)[0], digits.train.scaled(digits.train.images), None, digits.train.scaled
+        load_quantised(small_checkpoint)[0], digits.train.scale(digits.train.images), None, digits.train.scale
     ).graph
 
 
@@ -105,7 +105,7 @@ def test_no_sum_can_overflow(network):
         assert even < 2**53 and odd < 2**53
         steps = layer.quantiser.mantissa * (BETA_LIMIT if layer.quantiser.adapter else 1)
         rescale = layer.rescale
-        scales = int(np.abs(rescale.scales(np.array([steps]))).max())
+        scales = int(np.abs(rescale.compute_scales(np.array([steps]))).max())
         total = ((even + 2 * odd) * 2**layer.products.frac) * scales
         side = 1 << rescale.bits - 1 + rescale.shift if len(layer.inputs) == 2 else 0
         assert total + int(np.abs(rescale.bias).max()) + side < 2**63
@@ -159,18 +159,18 @@ def test_other_residual_networks(name, weights):
     split = MemorySplit(images, torch.arange(40) % 10, 255.0, (0.5,) * 3, (0.25,) * 3, 0, False)
     model = build(name, 10)
     with torch.no_grad():
-        convert(model, QuantConfig(LayerConfig(weights)), split.scaled(images))
-        model.train()(split.scaled(images))
-    graph = make_graph(model.eval(), split.scaled(images), None, split.scaled).graph
+        convert(model, QuantConfig(LayerConfig(weights)), split.scale(images))
+        model.train()(split.scale(images))
+    graph = make_graph(model.eval(), split.scale(images), None, split.scale).graph
     found = start_parity(name, model, graph, Precision())
-    compare_batch(found, model, graph, split.scaled(images), images.numpy(), split.labels.numpy())
+    compare_batch(found, model, graph, split.scale(images), images.numpy(), split.labels.numpy())
     for layer_name, layer in found.layers.items():
         assert layer.given_input / layer.codes > 0.999, layer_name
     assert found.same_class >= 36
 
 
 def test_what_has_no_integer_form_is_said(digits):
-    images = digits.train.scaled(digits.train.images[:8])
+    images = digits.train.scale(digits.train.images[:8])
     with pytest.raises(InputError, match="DigitsNet has no quantised layer; integers are made of a converted network"):
         make_graph(build("digits", 10), images)
     model = build("digits", 10)

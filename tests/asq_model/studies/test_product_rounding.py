@@ -34,7 +34,7 @@ def network(small_checkpoint):
 @pytest.fixture(scope="module")
 def images():
     test = load_dataset("digits").test
-    return test.scaled(test.images[:40])
+    return test.scale(test.images[:40])
 
 
 def with_step(layer, step):
@@ -47,9 +47,9 @@ def with_step(layer, step):
 def expected(layer, unit, x):
     """[N, C, positions]: what `MacSpec.dot` makes of every dot product of a layer without groups."""
     operands = (
-        unfold_operands(layer, layer.activation_quantiser.codes(x)[0].double())[:, 0].transpose(1, 2).long().numpy()
+        unfold_operands(layer, layer.activation_quantiser.encode(x)[0].double())[:, 0].transpose(1, 2).long().numpy()
     )
-    codes, _ = layer.weight_quantiser.codes(layer.weight)
+    codes, _ = layer.weight_quantiser.encode(layer.weight)
     return unit.dot(codes.flatten(1).numpy()[:, None], operands[:, None])
 
 
@@ -59,7 +59,7 @@ def test_sums_are_the_specification_s(network, images, arithmetic):
     layer = network.get_submodule(name)
     x = observe_inputs(network, [(name, layer)], images)[name]
     unit = unit_of(layer, arithmetic.unit, arithmetic.frac)
-    sums = IntegerLayer(layer, unit).sums(x)[0].flatten(2).double().numpy() * 2.0**unit.result_frac
+    sums = IntegerLayer(layer, unit).compute_sums(x)[0].flatten(2).double().numpy() * 2.0**unit.result_frac
     found = np.rint(sums) if arithmetic.unit == "post-exact" else sums  # the rounding that the layer leaves out
     np.testing.assert_array_equal(found, expected(layer, unit, x))
 
@@ -72,13 +72,13 @@ def test_signed_inputs_and_sign_and_magnitude(unit, config):
         layer.weight[0, 0] = -9 * layer.weight_quantiser.scale[0]
     x = torch.randn(4, 3, 6, 6)
     arithmetic = IntegerLayer(layer, unit_of(layer, unit))
-    assert layer.activation_quantiser.codes(x)[0].min() < 0
+    assert layer.activation_quantiser.encode(x)[0].min() < 0
     if unit == "uniform-sign":
         assert arithmetic.even.min() == -7
         with torch.no_grad():  # the neighbour of −8, so that two's complement has the same
             layer.weight.copy_(layer.weight.clamp(min=-7 * layer.weight_quantiser.scale.view(-1, 1, 1, 1)))
     wanted = expected(layer, unit_of(layer, config), x)
-    np.testing.assert_array_equal(arithmetic.sums(x)[0].flatten(2).numpy(), wanted)
+    np.testing.assert_array_equal(arithmetic.compute_sums(x)[0].flatten(2).numpy(), wanted)
     np.testing.assert_allclose(arithmetic(x).detach(), layer(x).detach(), atol=1e-5)
 
 
@@ -90,7 +90,7 @@ def test_sums_beyond_24_bits_are_exact_too():
     arithmetic = IntegerLayer(layer, unit)
     assert arithmetic.even.dtype == torch.float64
     x = 255 * torch.rand(3, 600)
-    np.testing.assert_array_equal(arithmetic.sums(x)[0].numpy(), 2.0**-4 * expected(layer, unit, x)[:, :, 0])
+    np.testing.assert_array_equal(arithmetic.compute_sums(x)[0].numpy(), 2.0**-4 * expected(layer, unit, x)[:, :, 0])
 
 
 def test_terms_sorted_by_parity_mean_the_same(network, images):

@@ -59,7 +59,7 @@ def test_what_is_measured_is_what_the_layers_do(small_checkpoint):
     model, config = load_model(small_checkpoint)
     _, test = load_in_memory("digits")
     layers = inner_layers(model)
-    inputs = observe_inputs(model, layers, test.scaled(test.images[:40]))
+    inputs = observe_inputs(model, layers, test.scale(test.images[:40]))
     assert (found["digest"], found["images"], list(found["layers"])) == (config["digest"], 40, [n for n, _ in layers])
     for name, layer in layers:
         with torch.no_grad():

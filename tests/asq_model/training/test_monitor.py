@@ -12,7 +12,7 @@ from asq_model.training.train import RunOptions, train
 def test_states_are_those_of_the_layers(small_checkpoint):
     model, _ = load_quantised(small_checkpoint)
     test = load_dataset("digits").test
-    states = observe_layer_states(model, test.scaled(test.images[:50]))
+    states = observe_layer_states(model, test.scale(test.images[:50]))
     assert len(states) == 10
     layer = model.block1.conv1
     state = states["block1.conv1"]
@@ -21,7 +21,7 @@ def test_states_are_those_of_the_layers(small_checkpoint):
     assert state.scale == (layer.weight_quantiser.scale.abs().min(), layer.weight_quantiser.scale.abs().max())
     assert states["conv"].beta == (1, 1, 1) and states["conv"].on_floor == 0
     layer.activation_quantiser.adapter.output.bias.data.fill_(-100)
-    assert observe_layer_states(model, test.scaled(test.images[:50]))["block1.conv1"].on_floor == 1
+    assert observe_layer_states(model, test.scale(test.images[:50]))["block1.conv1"].on_floor == 1
 
 
 def test_samples_on_the_floor_are_warned_of(small_recipe, tmp_path, capfd, monkeypatch):

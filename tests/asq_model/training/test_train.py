@@ -246,7 +246,7 @@ def test_validation_images_are_training_images(digits, small_recipe):
 
 
 def test_a_batch_of_one_trains(small_recipe, digits):
-    few = Dataset(digits.train.part(torch.arange(3)), digits.test, 10)
+    few = Dataset(digits.train.select(torch.arange(3)), digits.test, 10)
     training = TrainingState(replace(small_recipe, batch=1), few)
     training.start_quantised()
     loss, _ = train_epoch(training)
@@ -255,7 +255,7 @@ def test_a_batch_of_one_trains(small_recipe, digits):
 
 def test_zero_variance_inputs_train(small_recipe, digits):
     """Every image the same, every activation of the first layer zero: nothing divides by nothing."""
-    black = replace(digits.train.part(torch.arange(128)), images=torch.zeros(128, 1, 8, 8, dtype=torch.uint8))
+    black = replace(digits.train.select(torch.arange(128)), images=torch.zeros(128, 1, 8, 8, dtype=torch.uint8))
     training = TrainingState(small_recipe, Dataset(black, digits.test, 10))
     training.start_quantised()
     loss, _ = train_epoch(training)

@@ -20,7 +20,7 @@ def test_it_computes_the_same_codes(bits):
     halves = rng.integers(1, limit >> bits, 100)  # and values exactly between two codes
     steps = np.concatenate([steps, halves * 2 << GUARD])
     values = np.concatenate([values, np.minimum(halves * (2 * rng.integers(0, 1 << bits, 100) + 1), limit - 1)])
-    wanted = IntegerQuantiser(bits, False, 1, 0, None).codes(values[:, None], steps)[:, 0]
+    wanted = IntegerQuantiser(bits, False, 1, 0, None).encode(values[:, None], steps)[:, 0]
     dut, found = ReciprocalQuantiser(spec), []
 
     async def bench(ctx):

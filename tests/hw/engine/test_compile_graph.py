@@ -122,7 +122,7 @@ def compile_layer(made: Maker, preset: Preset) -> Layer:
 def test_a_layer_of_any_shape_adds_up_to_the_graph_s_sums(drawn: tuple[Maker, Preset]) -> None:
     layer = compile_layer(*drawn)
     sums, trace = layer.sums, layer.trace
-    wanted = layer.node.rescale.total(trace.sums["layer"].reshape(1, len(sums), -1), trace.steps["layer"])[0]
+    wanted = layer.node.rescale.scale_sums(trace.sums["layer"].reshape(1, len(sums), -1), trace.steps["layer"])[0]
     found = totals(layer.compiled, sums, layer.instruction.fields["scales"])
     assert (found == wanted.astype(object) << layer.extra).all()
     assert layer.instruction.products == layer.node.products.even.size * sums.shape[1]

@@ -76,4 +76,4 @@ def tiny_graph(name: str) -> tuple[Graph, np.ndarray]:
         net(images).square().mean().backward()
         optimiser.step()
     graph = make_graph(net.eval(), images, PRECISION).graph
-    return graph, graph.input.integers(images.reshape(len(images), *graph.input.shape).numpy())
+    return graph, graph.input.to_integers(images.reshape(len(images), *graph.input.shape).numpy())
