@@ -84,7 +84,7 @@ def test_what_readme_says_was_found_comes_from_the_rows():
     rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT).rows
     assert mark_block(BLOCK, findings(rows)) in README
     studies = (read_record(ROOT / "docs" / "results" / name, TRAINED_OUT) for name in RECORDS)
-    assert mark_block(trained_out_findings.BLOCK, trained_out_findings.findings(*studies)) in README
+    assert mark_block(trained_out_findings.BLOCK, trained_out_findings.render_findings(*studies)) in README
     engines = read_record(ROOT / "docs" / "results" / "engines.json", ENGINES)
     assert mark_block(engines_findings.BLOCK, engines_findings.findings(engines)) in README
     fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]

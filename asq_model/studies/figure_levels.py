@@ -14,7 +14,7 @@ def label_set(levels: LevelSet) -> str:
     return f"{levels.family.upper() if levels.kind else levels.family} {levels.kind}".strip()
 
 
-def levels_between(levels: LevelSet, low: float, high: float) -> np.ndarray:
+def select_levels(levels: LevelSet, low: float, high: float) -> np.ndarray:
     """The levels of a set, divided by the largest magnitude, from `low` to `high`."""
     values = levels.levels / np.abs(levels.levels).max()
     return values[(values >= low) & (values <= high)]
@@ -22,5 +22,5 @@ def levels_between(levels: LevelSet, low: float, high: float) -> np.ndarray:
 
 def count_magnified() -> str:
     """How many levels of each set lie in the magnified range, in words."""
-    counts = [f"{label_set(levels)} {len(levels_between(levels, *MAGNIFIED))}" for levels in SETS]
+    counts = [f"{label_set(levels)} {len(select_levels(levels, *MAGNIFIED))}" for levels in SETS]
     return ", ".join(counts)

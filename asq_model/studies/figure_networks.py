@@ -91,7 +91,7 @@ def find_checkpoint(folder: Path, recipe: Recipe) -> Path:
     return found[0] if found else plain
 
 
-def layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def observe_layer_inputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Run a network on images; return the input of each layer that is quantised, or in full precision can be."""
     return observe_inputs(model, quantised_layers(model) or quantisable_layers(model), images)
 
@@ -109,7 +109,7 @@ def measure_errors(layer: Quantised, x: Tensor) -> tuple[Tensor, Tensor]:
     return (difference * inside).flatten(1).norm(dim=1), (difference * ~inside).flatten(1).norm(dim=1)
 
 
-def block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def observe_block_outputs(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Run a network on images; return the output of every residual block, by name."""
     blocks = [(name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)]
     return observe_outputs(model, blocks, images)

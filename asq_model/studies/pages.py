@@ -61,7 +61,7 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
         yield folder / logged_runs_page.PAGE
     readme, studies = folder.absolute().parent.parent / "README.md", [folder / name for name in RECORDS]
     if readme.is_file() and all(path.is_file() for path in studies):
-        text = trained_out_findings.findings(*(read_record(path, TRAINED_OUT) for path in studies))
+        text = trained_out_findings.render_findings(*(read_record(path, TRAINED_OUT) for path in studies))
         write_block(readme, trained_out_findings.BLOCK, text)
         yield readme
     guide = folder.absolute().parent / "training.md"

@@ -21,16 +21,16 @@ from asq_model.common.files import write_bytes, write_text
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import FIGURES_PAGE, FiguresReport
 from asq_model.quantisation.convert import inner_layers, quantised_layers
-from asq_model.studies.figure_levels import MAGNIFIED, NEAR_ZERO, SETS, label_set, levels_between
+from asq_model.studies.figure_levels import MAGNIFIED, NEAR_ZERO, SETS, label_set, select_levels
 from asq_model.studies.figure_networks import (
     COMPARED_BITS,
     METHODS,
     Networks,
-    block_outputs,
-    layer_inputs,
     measure_errors,
+    observe_block_outputs,
+    observe_layer_inputs,
 )
-from asq_model.studies.paper_figures_page import figure_numbers, picture_name, render_page
+from asq_model.studies.paper_figures_page import list_figures, name_picture, render_page
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -45,8 +45,8 @@ TURNED: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "ancho
 def draw_figure_1(networks: Networks) -> plt.Figure:
     """Draw activations of one layer for three images, and the weights of the same layer."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
-    inputs = layer_inputs(networks.full, networks.images)
-    name = middle(list(inputs))
+    inputs = observe_layer_inputs(networks.full, networks.images)
+    name = pick_middle(list(inputs))
     x = inputs[name].flatten(1)
     means = x.mean(1).argsort()
     bins = np.linspace(0, float(x.quantile(0.999)) if x.numel() < 1 << 24 else float(x.max()), 60)
@@ -63,7 +63,7 @@ def draw_figure_1(networks: Networks) -> plt.Figure:
     return figure
 
 
-def middle(names: list[str]) -> str:
+def pick_middle(names: list[str]) -> str:
     """A layer that is neither the first nor the last."""
     return names[len(names) // 2]
 
@@ -74,7 +74,7 @@ def draw_figure_3(_: Networks) -> plt.Figure:
     sets = SETS[::-1]
     for axes, low, high in ((whole, -1.0, 1.0), (magnified, 0.0, NEAR_ZERO)):
         for row, levels in enumerate(sets):
-            values = levels_between(levels, low, high)
+            values = select_levels(levels, low, high)
             axes.plot(values, np.full(len(values), row), "|", markersize=14, color=COLOURS["ASQ"], label="a level")
         axes.axvspan(*MAGNIFIED, color="#dddddd", zorder=0, label="what the paper magnifies")
         axes.set(ylim=(-0.6, len(sets) - 0.4), xlabel="level / α")
@@ -97,8 +97,8 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.6), width_ratios=(3, 2))
     for (left, right), method in zip(axes, METHODS, strict=True):
         model = networks.quantised[method, bits]
-        inputs = layer_inputs(model, networks.images)
-        name = middle(list(inputs))
+        inputs = observe_layer_inputs(model, networks.images)
+        name = pick_middle(list(inputs))
         layer = dict(quantised_layers(model))[name]
         with torch.no_grad():
             after = layer.activation_quantiser(inputs[name])
@@ -125,10 +125,10 @@ def draw_figure_4(networks: Networks) -> plt.Figure:
 
 def draw_figure_5(networks: Networks) -> plt.Figure:
     """Draw the mean over images of ‖full precision − 3-bit‖₂ after each residual block, LSQ beside ASQ."""
-    wanted = block_outputs(networks.full, networks.images)
+    wanted = observe_block_outputs(networks.full, networks.images)
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     for place, method in enumerate(METHODS):
-        outputs = block_outputs(networks.quantised[method, COMPARED_BITS], networks.images)
+        outputs = observe_block_outputs(networks.quantised[method, COMPARED_BITS], networks.images)
         distance = [float((outputs[name] - wanted[name]).flatten(1).norm(dim=1).mean()) for name in wanted]
         bars = axes.bar(np.arange(len(wanted)) + 0.4 * place - 0.2, distance, 0.38, color=COLOURS[method], label=method)
         axes.bar_label(bars, fmt="%.1f", fontsize=SMALL)
@@ -144,7 +144,7 @@ def draw_figure_6(networks: Networks) -> plt.Figure:
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True)
     for place, method in enumerate(METHODS):
         model = networks.quantised[method, COMPARED_BITS]
-        inputs = layer_inputs(model, networks.images)
+        inputs = observe_layer_inputs(model, networks.images)
         names = [name for name, _ in inner_layers(model)]
         pairs = [measure_errors(layer, inputs[name]) for name, layer in inner_layers(model)]
         for which, (axis, kind) in enumerate(zip(axes, ("rounding", "clipping"), strict=True)):
@@ -220,7 +220,7 @@ def draw_figures(networks: Networks, folder: Path, note: str = "", suffix: str =
     report, page = make_report(networks, note), folder / f"figures{suffix}.md"
     # All are drawn before one is written: a run that is killed meanwhile leaves the page with the pictures that it had.
     pictures = {
-        folder / picture_name(number, suffix): draw_picture(number, networks) for number in figure_numbers(suffix)
+        folder / name_picture(number, suffix): draw_picture(number, networks) for number in list_figures(suffix)
     }
     for path, contents in pictures.items():
         write_bytes(path, contents)

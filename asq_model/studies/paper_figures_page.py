@@ -14,12 +14,12 @@ OF_NO_NETWORK = (3,)
 PAPERS_LOW_BITS = 2  # of Figure 4
 
 
-def figure_numbers(suffix: str) -> list[int]:
+def list_figures(suffix: str) -> list[int]:
     """The figures of a page: all, or of a further network those that depend on a network."""
     return [number for number in NUMBERS if number not in OF_NO_NETWORK or not suffix]
 
 
-def picture_name(number: int, suffix: str) -> str:
+def name_picture(number: int, suffix: str) -> str:
     """The file name of a figure's picture."""
     return f"figure{number}{suffix}.png"
 
@@ -33,7 +33,7 @@ def render_page(report: FiguresReport, suffix: str = "") -> str:
         title=NETWORKS.get(report["network"], report["network"]),
         suffix=suffix,
         notes=[*filter(None, [report["note"]]), *find_yardsticks([report["data"]])],
-        pictures={number: picture_name(number, suffix) for number in figure_numbers(suffix)},
+        pictures={number: name_picture(number, suffix) for number in list_figures(suffix)},
         magnified=f"{low:.2f} to {high:.2f}",
         levels=count_magnified(),
         papers_low_bits=PAPERS_LOW_BITS,

@@ -5,7 +5,15 @@ from statistics import mean
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import Interval, PairedTest, correct_by_holm, make_mean_tests
 from asq_model.studies.trained_out.claims import compare
-from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, by_row, frozen_change, row_of, seed
+from asq_model.studies.trained_out.record import (
+    Groups,
+    TrainedOut,
+    TrainedOutRow,
+    frozen_change,
+    group_by_row,
+    row_of,
+    seed,
+)
 from asq_model.studies.verdicts import UNDECIDED
 
 SCALES = {
@@ -52,7 +60,7 @@ def find_sure_leads(groups: Groups) -> dict[str, str] | None:
     return {"compared": ", ".join(both), "lsq": words[LEADS[0]], "unscaled": words[LEADS[-1]]}
 
 
-def scales_table(groups: Groups) -> list[str]:
+def render_scales_table(groups: Groups) -> list[str]:
     """The mean accuracy of LSQ and ASQ by gradient scale, for weights with more than one scale."""
     rows = [row for row in groups if row.activations == "asq" and row.step_gradient == "numel"]
     columns = [(activations, scale) for activations in ("lsq", "asq") for scale in SCALES]
@@ -68,7 +76,7 @@ def scales_table(groups: Groups) -> list[str]:
     return format_table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 
-def frozen_changes(study: TrainedOut) -> Groups:
+def list_frozen_changes(study: TrainedOut) -> Groups:
     """By how many points each line's networks change, by seed, when every layer's β is held at its mean."""
     changes: Groups = {}
     for run in study["rows"]:
@@ -77,23 +85,23 @@ def frozen_changes(study: TrainedOut) -> Groups:
     return changes
 
 
-def change_words(test: PairedTest, interval: Interval) -> tuple[str, str]:
+def describe_change(test: PairedTest, interval: Interval) -> tuple[str, str]:
     """A mean change with its interval, in points, and whether it is one."""
     outcome = ("gains" if test.difference > 0 else "loses") if interval.decided else UNDECIDED
     return f"{test.difference:+.2f} ± {interval.half_width:.2f}", outcome
 
 
-def mean_change(changes: Groups) -> tuple[str, str] | None:
+def describe_mean_change(changes: Groups) -> tuple[str, str] | None:
     """The mean change of all networks together with its interval, and whether it is one; None for fewer than two."""
     together = dict(enumerate(value for values in changes.values() for value in values.values()))
     tests = list(make_mean_tests(dict.fromkeys(list(changes)[:1], together)).values())
-    return change_words(tests[0], correct_by_holm(tests)[0]) if tests else None
+    return describe_change(tests[0], correct_by_holm(tests)[0]) if tests else None
 
 
-def frozen_table(changes: Groups) -> list[str]:
+def render_frozen_table(changes: Groups) -> list[str]:
     """What the same ASQ networks score with every layer's β held at its mean, with intervals corrected together."""
     tests = make_mean_tests(changes)
-    words = dict(zip(tests, map(change_words, tests.values(), correct_by_holm(list(tests.values()))), strict=True))
+    words = dict(zip(tests, map(describe_change, tests.values(), correct_by_holm(list(tests.values()))), strict=True))
     cells = []
     for row, found in changes.items():
         values = found.values()
@@ -105,21 +113,21 @@ def frozen_table(changes: Groups) -> list[str]:
 
 def describe_gradients(study: TrainedOut) -> dict[str, object] | None:
     """What is left of ASQ's lead by the scale of LSQ's gradient; None where all lines have the same scale."""
-    groups = by_row(study["rows"])
+    groups = group_by_row(study["rows"])
     if all(row.step_gradient == "numel" for row in groups):
         return None
     return {
         "scales": describe_scales(groups),
         "leads": describe_leads(groups),
         "sure": find_sure_leads(groups),
-        "table": "\n".join(scales_table(groups)),
+        "table": "\n".join(render_scales_table(groups)),
     }
 
 
 def describe_frozen(study: TrainedOut) -> dict[str, object] | None:
     """How networks change when every β is held at its mean; None for fewer than two networks."""
-    changes = frozen_changes(study)
-    together = mean_change(changes)
+    changes = list_frozen_changes(study)
+    together = describe_mean_change(changes)
     if together is None:
         return None
     values = [value for found in changes.values() for value in found.values()]
@@ -130,5 +138,5 @@ def describe_frozen(study: TrainedOut) -> dict[str, object] | None:
         "most": f"{max(values):+.2f}",
         "mean": points,
         "outcome": outcome,
-        "table": "\n".join(frozen_table(changes)),
+        "table": "\n".join(render_frozen_table(changes)),
     }

@@ -9,7 +9,7 @@ from asq_model.studies.paired_comparisons import (
     find_collapsed_seeds,
     make_mean_tests,
 )
-from asq_model.studies.trained_out.longer import groups_by_length
+from asq_model.studies.trained_out.longer import group_by_length
 from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, percent
 from asq_model.studies.verdicts import UNDECIDED
 
@@ -38,10 +38,10 @@ class Distance(NamedTuple):
         return f"{AIMS[self.bits] - self.test.difference:.2f} ± {self.interval.half_width:.2f}"
 
 
-def distances(study: TrainedOut) -> list[Distance]:
+def measure_losses(study: TrainedOut) -> list[Distance]:
     """Every line with POST weights against the aim of its bits, corrected for how many they are."""
     ceiling, found = percent(study["ceiling"]), []
-    for length, groups in groups_by_length(study).items():
+    for length, groups in group_by_length(study).items():
         for bits, aim in AIMS.items():
             left = {
                 row: {number: value - (ceiling - aim) for number, value in values.items()}
@@ -56,7 +56,7 @@ def distances(study: TrainedOut) -> list[Distance]:
 
 def judge_aims(study: TrainedOut) -> list[dict[str, object]]:
     """What became of each aim at each length, by the line with POST weights that is nearest to the ceiling."""
-    every, judged = distances(study), []
+    every, judged = measure_losses(study), []
     for bits, aim in AIMS.items():
         outcomes = []
         for length in dict.fromkeys(distance.length for distance in every if distance.bits == bits):

@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
         return f"{self.test.difference:+.2f} ± {self.interval.half_width:.2f}"
 
 
-def pairs_by_claim(rows: Iterable[TrainedOutRow]) -> Iterator[tuple[str, Pair]]:
+def list_pairs(rows: Iterable[TrainedOutRow]) -> Iterator[tuple[str, Pair]]:
     """Yield each claim's pairs among the table's lines."""
     rows = list(rows)
     published = [row for row in rows if row.step_gradient == "numel"]
@@ -74,7 +74,7 @@ def compare(groups: Groups, together: bool) -> list[Comparison]:
     together: one comparison of all pairs of a claim and a precision instead of one a pair.
     """
     pairs_of: dict[tuple[str, str, Pair | None], list[Pair]] = {}
-    for claim, pair in pairs_by_claim(groups):
+    for claim, pair in list_pairs(groups):
         if is_comparable(groups, pair):
             pairs_of.setdefault((claim, pair[0].precision, None if together else pair), []).append(pair)
     tests = {key: test for key, pairs in pairs_of.items() if (test := compare_pairs(groups, pairs)) is not None}
@@ -85,7 +85,7 @@ def compare(groups: Groups, together: bool) -> list[Comparison]:
     ]
 
 
-def summary_table(groups: Groups) -> list[str]:
+def render_summary_table(groups: Groups) -> list[str]:
     """Each claim at each precision, all its pairs of lines together."""
     cells = [
         [row.claim, row.precision, len(row.pairs), row.test.runs, row.difference, row.outcome]
@@ -96,7 +96,7 @@ def summary_table(groups: Groups) -> list[str]:
     )
 
 
-def pairs_table(groups: Groups) -> list[str]:
+def render_pairs_table(groups: Groups) -> list[str]:
     """Every pair of lines that a claim is about."""
     cells = []
     for row in compare(groups, together=False):

@@ -3,13 +3,13 @@
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, correct_by_holm
 from asq_model.studies.trained_out.claims import Comparison
-from asq_model.studies.trained_out.longer import groups_by_length
+from asq_model.studies.trained_out.longer import group_by_length
 from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
 
 FEWEST_BITS = 4  # of both operands, from which on the paper says so
 
 
-def with_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, TrainedOutRow]]:
+def add_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, TrainedOutRow]]:
     """The lines of one length and, for each precision, a line of full precision trained on for as long."""
     values = {seed(run): percent(run) for run in study["control"] if epochs(run) == length}
     controls = {row.precision: TrainedOutRow(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
@@ -20,8 +20,8 @@ def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
     """Every ASQ line of 4 bits or more against the control of its length, corrected for how many they are."""
     tests: list[PairedTest] = []
     found: list[tuple[int, TrainedOutRow, TrainedOutRow]] = []
-    for length, lines in groups_by_length(study).items():
-        groups, controls = with_control(study, length, lines)
+    for length, lines in group_by_length(study).items():
+        groups, controls = add_control(study, length, lines)
         for row in lines:
             test = compare_pairs(groups, [(row, controls[row.precision])]) if is_claimed(row) else None
             if test is not None:
@@ -39,7 +39,7 @@ def is_claimed(row: TrainedOutRow) -> bool:
     return published and min(row.bits, row.activation_bits) >= FEWEST_BITS
 
 
-def control_table(study: TrainedOut) -> list[str]:
+def render_control_table(study: TrainedOut) -> list[str]:
     """Every ASQ line of 4 bits or more beside full precision that was trained on as long; nothing without any."""
     cells = []
     for length, row in compare_with_control(study):

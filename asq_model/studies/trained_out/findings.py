@@ -5,14 +5,14 @@ from statistics import mean
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE
-from asq_model.studies.trained_out.adaptation import frozen_changes, mean_change
+from asq_model.studies.trained_out.adaptation import describe_mean_change, list_frozen_changes
 from asq_model.studies.trained_out.claims import compare
 from asq_model.studies.trained_out.record import (
     NETWORKS,
     TrainedOut,
     TrainedOutRow,
-    by_row,
     epochs,
+    group_by_row,
     network,
     percent,
 )
@@ -30,9 +30,11 @@ CLAIMS = {  # that README tells of
 }
 
 
-def findings(*studies: TrainedOut) -> str:
+def render_findings(*studies: TrainedOut) -> str:
     """README's table of accuracies and differences, a column for each network."""
-    columns = [{**accuracies(study), **differences(study), **without_adaptation(study)} for study in studies]
+    columns = [
+        {**list_accuracies(study), **list_differences(study), **describe_frozen_steps(study)} for study in studies
+    ]
     names = dict.fromkeys(name for column in columns for name in column)
     cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
     titles = [f"{NETWORKS.get(network(study), network(study))}, {epochs(study['rows'][0])} epochs" for study in studies]
@@ -44,16 +46,18 @@ def findings(*studies: TrainedOut) -> str:
     return "\n".join([above, "", *format_table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
 
 
-def accuracies(study: TrainedOut) -> dict[str, str]:
+def list_accuracies(study: TrainedOut) -> dict[str, str]:
     """Percent right in full precision and at 4 bits, by the line of README's table."""
-    groups = by_row(study["rows"])
+    groups = group_by_row(study["rows"])
     quantised = {name: f"{mean(groups[row].values()):.2f}" for name, row in ROWS.items() if row in groups}
     return {"full precision": f"{percent(study['ceiling']):.2f}"} | quantised
 
 
-def differences(study: TrainedOut) -> dict[str, str]:
+def list_differences(study: TrainedOut) -> dict[str, str]:
     """What the comparisons at 4 bits say, by the line of README's table."""
-    compared = {row.claim: row for row in compare(by_row(study["rows"]), together=True) if row.precision == PRECISION}
+    compared = {
+        row.claim: row for row in compare(group_by_row(study["rows"]), together=True) if row.precision == PRECISION
+    }
     return {
         CLAIMS[claim]: f"{compared[claim].difference}, {compared[claim].outcome.strip('*')}"
         for claim in CLAIMS
@@ -61,7 +65,7 @@ def differences(study: TrainedOut) -> dict[str, str]:
     }
 
 
-def without_adaptation(study: TrainedOut) -> dict[str, str]:
+def describe_frozen_steps(study: TrainedOut) -> dict[str, str]:
     """How ASQ's accuracy changes where steps do not adapt, if that was measured."""
-    words = mean_change(frozen_changes(study))
+    words = describe_mean_change(list_frozen_changes(study))
     return {"every β held at its mean, all widths": ", ".join(words)} if words else {}

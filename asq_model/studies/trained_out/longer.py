@@ -4,30 +4,30 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
-from asq_model.studies.trained_out.claims import summary_table
+from asq_model.studies.trained_out.claims import render_summary_table
 from asq_model.studies.trained_out.record import (
     Groups,
     TrainedOut,
     TrainedOutRow,
-    by_row,
-    control_percents,
     epochs,
+    group_by_row,
+    list_control_percents,
     percent,
 )
 
 
-def groups_by_length(study: TrainedOut) -> dict[int, Groups]:
+def group_by_length(study: TrainedOut) -> dict[int, Groups]:
     """Lines with two seeds or more, by the number of epochs; the rows' own length comes first."""
     lengths = dict.fromkeys([epochs(study["rows"][0]), *sorted(epochs(run) for run in study["curve"])])
     runs = {length: [run for run in [*study["rows"], *study["curve"]] if epochs(run) == length] for length in lengths}
     groups = {
-        length: {row: values for row, values in by_row(found).items() if len(values) > 1}
+        length: {row: values for row, values in group_by_row(found).items() if len(values) > 1}
         for length, found in runs.items()
     }
     return {length: lines for length, lines in groups.items() if lines}
 
 
-def gains_over(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, str]]:
+def measure_gains(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, str]]:
     """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
     gains: Groups = {}
     for row, values in groups.items():
@@ -42,10 +42,10 @@ def gains_over(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, s
     }
 
 
-def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
+def render_longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
     """The lines of one length: mean and spread over seeds, the gain over the rows, the distance to full precision."""
-    ceiling, control = percent(study["ceiling"]), control_percents(study, length)
-    gains, cells = gains_over(by_row(study["rows"]), groups), []
+    ceiling, control = percent(study["ceiling"]), list_control_percents(study, length)
+    gains, cells = measure_gains(group_by_row(study["rows"]), groups), []
     for row, values in groups.items():
         accuracy = mean(values.values())
         spread = f"{accuracy:.2f} ± {stdev(values.values()):.2f}"
@@ -60,16 +60,16 @@ def longer_table(study: TrainedOut, length: int, groups: Groups) -> list[str]:
 def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
     """The rows of each length but the usual one: their control, their table and their comparisons."""
     found: list[dict[str, object]] = []
-    for length, groups in groups_by_length(study).items():
+    for length, groups in group_by_length(study).items():
         if length != epochs(study["rows"][0]):
-            control = control_percents(study, length)
+            control = list_control_percents(study, length)
             found.append(
                 {
                     "epochs": length,
                     "control_seeds": len(control),
                     "control_percent": f"{mean(control):.2f}" if control else None,
-                    "table": "\n".join(longer_table(study, length, groups)),
-                    "summary": "\n".join(summary_table(groups)),
+                    "table": "\n".join(render_longer_table(study, length, groups)),
+                    "summary": "\n".join(render_summary_table(groups)),
                 }
             )
     return found

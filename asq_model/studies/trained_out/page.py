@@ -8,28 +8,28 @@ from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
 from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
-from asq_model.studies.trained_out.aims import distances, judge_aims
-from asq_model.studies.trained_out.claims import pairs_table, summary_table
-from asq_model.studies.trained_out.control import control_table
+from asq_model.studies.trained_out.aims import judge_aims, measure_losses
+from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table
+from asq_model.studies.trained_out.control import render_control_table
 from asq_model.studies.trained_out.longer import describe_longer
 from asq_model.studies.trained_out.record import (
     Groups,
     Trained,
     TrainedOut,
-    by_row,
-    control_percents,
     epochs,
+    group_by_row,
+    list_control_percents,
     percent,
     row_of,
     title,
 )
 from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere
 from asq_model.studies.trained_out.tables import (
-    accuracy_table,
-    collapsed_runs,
-    curve_table,
-    printed_top_1,
-    trials_table,
+    describe_collapsed_runs,
+    find_printed_top_1,
+    render_accuracy_table,
+    render_curve_table,
+    render_trials_table,
 )
 from asq_model.studies.trained_out.training import describe_training
 from asq_model.studies.verdicts import MEANING, MEANING_FOR_AIMS
@@ -56,7 +56,7 @@ def describe_rows(study: TrainedOut) -> dict[str, object]:
     """The recipe of the rows, and which of them have fewer seeds than is usual."""
     run = study["rows"][0]
     rates = {row_of(run).bits: run["recipe"]["quantised_rate"] for run in study["rows"]}
-    groups = by_row(study["rows"])
+    groups = group_by_row(study["rows"])
     usual = min(FEWEST_SEEDS, mode(map(len, groups.values())))
     return {
         "epochs": epochs(run),
@@ -80,7 +80,7 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
     """The page on networks trained out, of the record called `name`. Raises InputError for a record without rows."""
     if not study["rows"]:
         raise InputError(f"{name} has no rows yet, and so there is no page: `asq-post trained-out` goes on with it")
-    control, groups = control_percents(study, epochs(study["rows"][0])), by_row(study["rows"])
+    control, groups = list_control_percents(study, epochs(study["rows"][0])), group_by_row(study["rows"])
     return render_template(
         PAGE,
         title=title(study),
@@ -90,25 +90,25 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         control_seeds=len(control),
         control_percent=f"{mean(control):.2f}" if control else None,
         rows=describe_rows(study),
-        accuracies="\n".join(accuracy_table(study)),
-        printed=bool(printed_top_1(study)),
+        accuracies="\n".join(render_accuracy_table(study)),
+        printed=bool(find_printed_top_1(study)),
         aims=judge_aims(study),
-        lines_with_aims=len(distances(study)),
+        lines_with_aims=len(measure_losses(study)),
         meaning_for_aims=MEANING_FOR_AIMS,
-        collapsed=collapsed_runs(study),
+        collapsed=describe_collapsed_runs(study),
         confidence=f"{100 * CONFIDENCE:.0f}",
         meaning=MEANING,
         spreads=describe_spreads(groups),
-        summary="\n".join(summary_table(groups)),
-        pairs="\n".join(pairs_table(groups)),
-        over_control="\n".join(control_table(study)),
+        summary="\n".join(render_summary_table(groups)),
+        pairs="\n".join(render_pairs_table(groups)),
+        over_control="\n".join(render_control_table(study)),
         gradients=describe_gradients(study),
         frozen=describe_frozen(study),
         longer=describe_longer(study),
-        curve="\n".join(curve_table(study)) if study["curve"] else "",
+        curve="\n".join(render_curve_table(study)) if study["curve"] else "",
         repeats=describe_repeats(study),
         elsewhere=describe_repeats_elsewhere(study),
-        trials="\n".join(trials_table(study)),
+        trials="\n".join(render_trials_table(study)),
         trial_images=study["trials"][0]["images"] if study["trials"] else None,
         training=describe_training(study),
     )

@@ -161,7 +161,7 @@ def make_recipe(
     )
 
 
-def missing_runs(plan: list[PlannedRun], study: TrainedOut) -> list[PlannedRun]:
+def list_missing_runs(plan: list[PlannedRun], study: TrainedOut) -> list[PlannedRun]:
     """The runs of a plan that a record does not have, in the plan's order; a record always has its ceiling."""
     there: Counter[RunKey] = Counter(
         RunKey(part, row_of(run), seed(run), epochs(run)) for part in LISTS for run in study[part]

@@ -157,7 +157,7 @@ def row_of_recipe(recipe: RecipeRecord) -> TrainedOutRow:
     )
 
 
-def place(run: Trial) -> tuple[int, ...]:
+def place_of(run: Trial) -> tuple[int, ...]:
     """Where a run stands in the table: by bits, level set, activations, gradient scale, epochs and seed."""
     row = row_of(run)
     names = (
@@ -195,7 +195,7 @@ def title(study: TrainedOut) -> str:
     return f"{NETWORKS.get(recipe['network'], recipe['network'])} on {DATASETS.get(recipe['data'], recipe['data'])}"
 
 
-def control_percents(study: TrainedOut, length: int) -> list[float]:
+def list_control_percents(study: TrainedOut, length: int) -> list[float]:
     """The accuracies of the ceiling trained on in full precision for so many epochs."""
     return [percent(run) for run in study["control"] if epochs(run) == length]
 
@@ -205,7 +205,7 @@ def frozen_change(run: Trained) -> float:
     return 100 * (run["frozen"] - run["correct"]) / run["images"]
 
 
-def by_row(runs: Iterable[Trained]) -> Groups:
+def group_by_row(runs: Iterable[Trained]) -> Groups:
     """Each line's percentages by seed."""
     groups: Groups = {}
     for run in runs:

@@ -5,12 +5,12 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
-from asq_model.studies.trained_out.record import Session, Trained, TrainedOut, by_row, percent, row_of, seed
+from asq_model.studies.trained_out.record import Session, Trained, TrainedOut, group_by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
 
 
-def runs_made_again(study: TrainedOut) -> list[tuple[Trained, Trained]]:
+def pair_repeats(study: TrainedOut) -> list[tuple[Trained, Trained]]:
     """(first, again): every repeat with the run of the rows that it repeats; repeats of runs not there are left out."""
     rows = {(row_of(run), seed(run)): run for run in study["rows"]}
     return [(rows[key], run) for run in study["repeats"] if (key := (row_of(run), seed(run))) in rows]
@@ -20,8 +20,8 @@ def describe_repeats(study: TrainedOut) -> dict[str, object] | None:
     """How runs that were made again differ from the first; None without any."""
     from scipy.stats import t
 
-    groups, cells, inside = by_row(study["rows"]), [], 0
-    for first, run in runs_made_again(study):
+    groups, cells, inside = group_by_row(study["rows"]), [], 0
+    for first, run in pair_repeats(study):
         row = row_of(run)
         deviation, freedom = estimate_spread(groups, row.precision)
         half_width = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * deviation * 2**0.5
@@ -36,7 +36,7 @@ def describe_repeats(study: TrainedOut) -> dict[str, object] | None:
     return {"inside": inside, "runs": len(cells), "table": "\n".join(format_table_lines(titles, cells, "llrlrrrr"))}
 
 
-def expected_run(values: list[float]) -> tuple[float, float]:
+def expect_run(values: list[float]) -> tuple[float, float]:
     """Where a further run of a line is to be expected, by the runs that there are: the middle and half the width."""
     from scipy.stats import t
 
@@ -51,14 +51,14 @@ def is_cpu(session: Session) -> bool:
 
 def describe_repeats_elsewhere(study: TrainedOut) -> dict[str, object] | None:
     """Whether runs that were made again on another device than the first are as expected; None without any."""
-    groups, sessions = by_row(study["rows"]), study["sessions"]
+    groups, sessions = group_by_row(study["rows"]), study["sessions"]
     cells, inside = [], 0
-    for first, run in runs_made_again(study):
+    for first, run in pair_repeats(study):
         row, session = row_of(run), sessions[run["session"]]
         values = list(groups[row].values())
         if session["device"] == sessions[first["session"]]["device"] or len(values) < 2:
             continue
-        middle, width = expected_run(values)
+        middle, width = expect_run(values)
         within = abs(percent(run) - middle) <= width
         inside += within
         minutes = f"{run['seconds'] / 60:.0f}"

@@ -22,7 +22,7 @@ from asq_model.datasets import load_dataset
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.gpu.device_queue import find_training_device
 from asq_model.gpu.side_by_side import Job, train_side_by_side
-from asq_model.studies.trained_out.plan import PlannedRun, missing_runs, read_plan
+from asq_model.studies.trained_out.plan import PlannedRun, list_missing_runs, read_plan
 from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOut, network, percent
 from asq_model.studies.trained_out.sessions import check_images, digest_pixels, keep_run, make_session
 from asq_model.studies.trained_out.shared_record import SharedRecord
@@ -69,7 +69,7 @@ def run_plan(path: Path, options: RunOptions, bar: Bar = SILENT) -> Iterator[str
         else:
             check_images(study, images.dataset)
             record = SharedRecord(options.results, make_session(device, options.commit, 1))
-        jobs = [Job(run, run.recipe, start) for run in missing_runs(plan, study)]
+        jobs = [Job(run, run.recipe, start) for run in list_missing_runs(plan, study)]
         seconds, number = options.seconds - (time.monotonic() - begun), 0
         for number, finished in enumerate(train_side_by_side(jobs, images, options.side_by_side, seconds, bar), 1):
             run = finished.job.what

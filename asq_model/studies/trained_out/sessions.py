@@ -27,7 +27,7 @@ PROGRAM = "asq-post trained-out"
 
 def make_session(device: torch.device, commit: str, seconds: float) -> Session:
     """Describe this use of a device, after so many seconds of it."""
-    name, used = processor(), find_versions("numpy") | {"torch": str(torch.__version__)}
+    name, used = name_processor(), find_versions("numpy") | {"torch": str(torch.__version__)}
     if device.type == "cuda":
         name = torch.cuda.get_device_name()
         used |= {"CUDA": str(torch.version.cuda), "cuDNN": str(torch.backends.cudnn.version())}
@@ -41,7 +41,7 @@ def make_session(device: torch.device, commit: str, seconds: float) -> Session:
     }
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def name_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """The CPU's name, as Linux gives it, and how many threads torch has there; elsewhere its architecture."""
     threads = torch.get_num_threads()
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []

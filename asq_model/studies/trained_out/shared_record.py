@@ -9,8 +9,8 @@ from torch import nn
 from asq_model.common.files import hold_lock
 from asq_model.common.records import read_record, write_record
 from asq_model.gpu.side_by_side import Finished
-from asq_model.studies.trained_out.plan import PlannedRun, missing_runs
-from asq_model.studies.trained_out.record import TRAINED_OUT, Session, percent, place
+from asq_model.studies.trained_out.plan import PlannedRun, list_missing_runs
+from asq_model.studies.trained_out.record import TRAINED_OUT, Session, percent, place_of
 from asq_model.studies.trained_out.sessions import keep_run
 
 
@@ -36,14 +36,14 @@ class SharedRecord:
         assert run.part != "ceiling"
         with hold_lock(self.path.with_name(f".{self.path.name}.lock")):
             study = read_record(self.path, TRAINED_OUT)
-            if run.part != "repeats" and not missing_runs([run], study):
+            if run.part != "repeats" and not list_missing_runs([run], study):
                 return "not kept, since another process has added it to the record"
             if self.place is None:
                 study["sessions"].append(self.session)
                 self.place = len(study["sessions"]) - 1
             study["sessions"][self.place]["seconds"] = round(seconds, 1)
             trained = keep_run(finished, checkpoints, self.place, study["ceiling"]["correct"])
-            study[run.part] = sorted([*study[run.part], trained], key=place)
+            study[run.part] = sorted([*study[run.part], trained], key=place_of)
             write_record(self.path, TRAINED_OUT, study)
         return f"{percent(trained):.2f} %"
 

@@ -10,9 +10,9 @@ from asq_model.studies.trained_out.record import (
     Trained,
     TrainedOut,
     TrainedOutRow,
-    by_row,
-    control_percents,
     epochs,
+    group_by_row,
+    list_control_percents,
     network,
     percent,
     row_of,
@@ -34,22 +34,22 @@ ACCURACY_COLUMNS = (
 )
 
 
-def averaged(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
+def average_count(runs: list[Trained], name: Literal["zeros", "terms"]) -> str:
     """The mean of a count per weight over a line's runs, as text."""
     shares = [run[name] / run["weights"] for run in runs if name in run]
     return f"{mean(shares):.2f}" if shares else "–"
 
 
-def accuracy_table(study: TrainedOut) -> list[str]:
+def render_accuracy_table(study: TrainedOut) -> list[str]:
     """Every line: what a weight costs, mean and spread over seeds, and how far it is from ceiling and control."""
-    ceiling, control = percent(study["ceiling"]), control_percents(study, epochs(study["rows"][0]))
-    paper, cells = printed_top_1(study), []
-    for row in by_row(study["rows"]):
+    ceiling, control = percent(study["ceiling"]), list_control_percents(study, epochs(study["rows"][0]))
+    paper, cells = find_printed_top_1(study), []
+    for row in group_by_row(study["rows"]):
         runs = [run for run in study["rows"] if row_of(run) == row]
         values = [percent(run) for run in runs]
         five = mean(100 * run["top_5"] / run["images"] for run in runs)
         training = mean(100 * run["train_correct"] / run["train_seen"] for run in runs)
-        weights = runs[0].get("stored_bits", "–"), averaged(runs, "zeros"), averaged(runs, "terms")
+        weights = runs[0].get("stored_bits", "–"), average_count(runs, "zeros"), average_count(runs, "terms")
         deviation = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
         accuracy = f"{mean(values):.2f}{deviation}", f"{five:.2f}", f"{training:.2f}", len(runs)
         to_control = f"{mean(values) - mean(control):+.2f}" if control else "–"
@@ -60,22 +60,22 @@ def accuracy_table(study: TrainedOut) -> list[str]:
     return format_table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
 
 
-def printed_top_1(study: TrainedOut) -> dict[TrainedOutRow, float]:
+def find_printed_top_1(study: TrainedOut) -> dict[TrainedOutRow, float]:
     """The paper's figure for each line that it has; theirs have equal bits, and no kinds of levels."""
-    keys = {row: (network(study), row.bits, row._replace(kind="").label) for row in by_row(study["rows"])}
+    keys = {row: (network(study), row.bits, row._replace(kind="").label) for row in group_by_row(study["rows"])}
     return {row: TOP_1[key] for row, key in keys.items() if key in TOP_1 and row.bits == row.activation_bits}
 
 
-def collapsed_runs(study: TrainedOut) -> list[str]:
+def describe_collapsed_runs(study: TrainedOut) -> list[str]:
     """The runs that collapsed, in words."""
     return [
         f"{row.precision} {row.label} with seed {number} ({values[number]:.2f} %)"
-        for row, values in by_row(study["rows"]).items()
+        for row, values in group_by_row(study["rows"]).items()
         for number in find_collapsed_seeds(values)
     ]
 
 
-def curve_table(study: TrainedOut) -> list[str]:
+def render_curve_table(study: TrainedOut) -> list[str]:
     """Accuracy by epochs, of seed 0 of each line."""
     rows = list(dict.fromkeys(row_of(run) for run in study["curve"]))
     runs = [run for run in [*study["curve"], *study["rows"]] if row_of(run) in rows and seed(run) == 0]
@@ -88,7 +88,7 @@ def curve_table(study: TrainedOut) -> list[str]:
     return format_table_lines(["seed 0", *(f"{length} epochs" for length in lengths)], cells, "l" + "r" * len(lengths))
 
 
-def trials_table(study: TrainedOut) -> list[str]:
+def render_trials_table(study: TrainedOut) -> list[str]:
     """The trainings that the recipes were chosen by; nothing without any."""
     cells = []
     for run in study["trials"]:
@@ -100,7 +100,7 @@ def trials_table(study: TrainedOut) -> list[str]:
     return format_table_lines(titles, cells, "lrrrr") if cells else []
 
 
-def sessions_table(study: TrainedOut) -> list[str]:
+def render_sessions_table(study: TrainedOut) -> list[str]:
     """Which program trained what, at which commit, and for how long a device was held."""
     trained = [study["ceiling"], *study["control"], *study["rows"], *study["curve"], *study["repeats"]]
     cells = []

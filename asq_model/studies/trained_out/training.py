@@ -3,13 +3,13 @@
 from collections import Counter
 
 from asq_model.common.markdown import format_table_lines
-from asq_model.studies.trained_out.plan import PLANS, PlannedRun, missing_runs, read_plan
+from asq_model.studies.trained_out.plan import PLANS, PlannedRun, list_missing_runs, read_plan
 from asq_model.studies.trained_out.record import TrainedOut, network
 from asq_model.studies.trained_out.repeats import is_cpu
-from asq_model.studies.trained_out.tables import sessions_table
+from asq_model.studies.trained_out.tables import render_sessions_table
 
 
-def planned_line(run: PlannedRun) -> str:
+def name_line(run: PlannedRun) -> str:
     """The name of the line that a planned run belongs to, with its length where lines of other lengths are there."""
     part, row, _, length = run.key
     name = "full precision" if part == "control" else f"{row.precision} {row.label}"
@@ -20,7 +20,7 @@ def describe_training(study: TrainedOut) -> dict[str, object]:
     """Programs, devices and times, and which runs of the plan are not done yet."""
     again = [run for run in [study["ceiling"], *study["rows"]] if "again" in run]
     plan = PLANS.get(network(study))
-    missing = Counter(map(planned_line, missing_runs(read_plan(plan), study))) if plan else {}
+    missing = Counter(map(name_line, list_missing_runs(read_plan(plan), study))) if plan else {}
     costs = [[how, f"{cost:.2f}"] for how, cost in study["step_ms"].items()]
     titles = (f"a step of batch {study['ceiling']['recipe']['batch']}, alone on the device (session 0)", "ms")
     return {
@@ -28,7 +28,7 @@ def describe_training(study: TrainedOut) -> dict[str, object]:
         "on_cpu": [number for number, session in enumerate(study["sessions"]) if is_cpu(session)],
         "tested_again": len(again),
         "equal": sum(run["again"] == run["correct"] for run in again),
-        "sessions": "\n".join(sessions_table(study)),
+        "sessions": "\n".join(render_sessions_table(study)),
         "missing": [f"{line} {count}" for line, count in missing.items()],
         "costs": "\n".join(format_table_lines(titles, costs, "lr")) if costs else "",
     }

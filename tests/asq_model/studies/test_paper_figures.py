@@ -16,7 +16,7 @@ from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_levels import count_magnified
 from asq_model.studies.figure_networks import load_networks, measure_errors
 from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, draw_figures
-from asq_model.studies.paper_figures_page import figure_numbers
+from asq_model.studies.paper_figures_page import list_figures
 from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.train import RunOptions, train
 
@@ -49,7 +49,7 @@ def test_every_figure_is_drawn(study, command, tmp_path):
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "figures.md").read_text(encoding="utf-8")
     assert "ASQ at 2 bits: " in text and all(f"figure{number}.png" in text for number in FIGURES)
-    assert figure_numbers("") == list(FIGURES)
+    assert list_figures("") == list(FIGURES)
     for number in FIGURES:
         with Image.open(tmp_path / f"figure{number}.png") as image:
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10

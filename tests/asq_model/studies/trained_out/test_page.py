@@ -11,20 +11,20 @@ from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
     describe_leads,
+    describe_mean_change,
     find_sure_leads,
-    frozen_changes,
-    frozen_table,
-    mean_change,
+    list_frozen_changes,
+    render_frozen_table,
 )
-from asq_model.studies.trained_out.aims import distances, judge_aims
-from asq_model.studies.trained_out.claims import compare, pairs_by_claim
-from asq_model.studies.trained_out.control import compare_with_control, control_table
-from asq_model.studies.trained_out.findings import findings
-from asq_model.studies.trained_out.longer import describe_longer, gains_over, groups_by_length
+from asq_model.studies.trained_out.aims import judge_aims, measure_losses
+from asq_model.studies.trained_out.claims import compare, list_pairs
+from asq_model.studies.trained_out.control import compare_with_control, render_control_table
+from asq_model.studies.trained_out.findings import render_findings
+from asq_model.studies.trained_out.longer import describe_longer, group_by_length, measure_gains
 from asq_model.studies.trained_out.page import render_page
-from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOutRow, by_row, epochs, percent, row_of, seed
-from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, expected_run
-from asq_model.studies.trained_out.tables import accuracy_table
+from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOutRow, epochs, group_by_row, percent, row_of, seed
+from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, expect_run
+from asq_model.studies.trained_out.tables import render_accuracy_table
 
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
@@ -82,7 +82,7 @@ def test_claims_are_about_lines_that_differ_in_one_thing():
         TrainedOutRow(4, 4, "post", "extended", "asq"),
     ]
     pairs = {}
-    for claim, pair in pairs_by_claim(rows):
+    for claim, pair in list_pairs(rows):
         pairs.setdefault(claim, []).append(pair)
     assert pairs["ASQ > LSQ"][0] == (ASQ, LSQ) and pairs["ASQ > LSQ-features"][0] == (ASQ, FEATURES)
     assert pairs["LSQ-features > LSQ"] == [(FEATURES, LSQ)]
@@ -126,7 +126,7 @@ def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
     low = STUDY["rows"][0] | {"correct": 1000}
     text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
     assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text
-    groups = by_row(STUDY["rows"])
+    groups = group_by_row(STUDY["rows"])
     high = [
         run
         for run in STUDY["rows"]
@@ -148,19 +148,19 @@ def test_a_change_by_holding_beta_has_an_interval_or_is_undecided():
     """A row whose changes are about +1 gains, one whose changes are about 0 does not; all together gain."""
     post = ASQ._replace(family="post", kind="symmetric")
     changes = {ASQ: {0: 1.0, 1: 1.1, 2: 0.9, 3: 1.0}, post: {0: 0.1, 1: -0.1, 2: 0.1, 3: -0.1}}
-    _, _, first, second = frozen_table(changes)
+    _, _, first, second = render_frozen_table(changes)
     assert first.startswith("| W4A4 | ASQ | 4 | +0.90 | +1.10 | +1.00 ± ") and first.endswith("| gains |")
     assert "| +0.00 ± " in second and second.endswith("| undecided |")
-    assert mean_change({ASQ: {0: -1.0, 1: -1.01}})[1] == "loses"
-    assert mean_change(changes)[0].startswith("+0.50 ± ") and mean_change({ASQ: {0: 1.0}}) is None
-    assert sum(map(len, frozen_changes(STUDY).values())) == sum("frozen" in run for run in STUDY["rows"])
+    assert describe_mean_change({ASQ: {0: -1.0, 1: -1.01}})[1] == "loses"
+    assert describe_mean_change(changes)[0].startswith("+0.50 ± ") and describe_mean_change({ASQ: {0: 1.0}}) is None
+    assert sum(map(len, list_frozen_changes(STUDY).values())) == sum("frozen" in run for run in STUDY["rows"])
 
 
 def test_what_more_epochs_gain_has_an_interval():
-    usual = by_row(STUDY["rows"])
+    usual = group_by_row(STUDY["rows"])
     longer = {ASQ: {number: value + 1 for number, value in usual[ASQ].items()}, LSQ: usual[LSQ], FEATURES: {0: 80.0}}
     longer[LSQ] = {number: value + 0.1 * (-1) ** number for number, value in longer[LSQ].items()}
-    gains = gains_over(usual, longer)
+    gains = measure_gains(usual, longer)
     assert gains[ASQ][0].startswith("+1.00 ± ") and gains[ASQ][1] == "holds"
     assert gains[LSQ][0].startswith("+0.00 ± ") and gains[LSQ][1] == "undecided" and FEATURES not in gains
 
@@ -181,7 +181,7 @@ def test_a_run_made_again_is_set_beside_the_first():
 
 def test_a_run_made_again_elsewhere_is_judged_by_its_row():
     """Three of 84.0 to 84.4 %: a further run is within 4.30 · 0.2 · √(4/3) = 0.99 points of their mean."""
-    middle, width = expected_run([84.0, 84.2, 84.4])
+    middle, width = expect_run([84.0, 84.2, 84.4])
     assert middle == pytest.approx(84.2) and width == pytest.approx(0.9937, abs=1e-4)
     first = next(run for run in STUDY["rows"] if row_of(run) == ASQ and seed(run) == 1)
     session = {"day": "2030-01-02", "device": "a CPU", "commit": "abc", "program": "p", "versions": {}, "seconds": 60.0}
@@ -198,17 +198,17 @@ def test_a_run_made_again_elsewhere_is_judged_by_its_row():
 
 
 def test_longer_rows_are_compared_with_each_other_only():
-    lengths = groups_by_length(STUDY)
+    lengths = group_by_length(STUDY)
     assert list(lengths) == [6, 20] and TrainedOutRow(4, 4, "uniform", "", "lsq") not in lengths[20]
     assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
-    pairs = {pair for _, pair in pairs_by_claim(lengths[20]) if set(pair) <= lengths[20].keys()}
+    pairs = {pair for _, pair in list_pairs(lengths[20]) if set(pair) <= lengths[20].keys()}
     assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
     (longer,) = describe_longer(STUDY)
     control = [percent(run) for run in STUDY["control"] if epochs(run) == 20]
     assert f"scores {mean(control):.2f} % on average of {len(control)} seeds" in render_page(STUDY)
     assert longer["epochs"] == 20 and len(longer["table"].splitlines()) == 2 + len(lengths[20])
     shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
-    assert list(groups_by_length(shorter)) == [6] and describe_longer(shorter) == []
+    assert list(group_by_length(shorter)) == [6] and describe_longer(shorter) == []
     assert "## Would more epochs change it\n\nSeed 0 by its epochs:" in render_page(shorter)
     assert "Would more epochs" not in render_page(STUDY | {"curve": []})
 
@@ -219,7 +219,7 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
     assert {(6, ASQ), (20, ASQ), (6, post), (6, ASQ._replace(activation_bits=8))} <= compared.keys()
     assert all(row.activations == "asq" and row.bits == 4 and row.step_gradient == "numel" for _, row in compared)
     values, control = (
-        by_row(STUDY["rows"])[ASQ],
+        group_by_row(STUDY["rows"])[ASQ],
         {seed(run): percent(run) for run in STUDY["control"] if epochs(run) == 6},
     )
     shared = values.keys() & control.keys()
@@ -228,14 +228,14 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
     assert compared[6, ASQ].test.runs == len(shared) == 5 and compared[6, ASQ].outcome == "**does not hold**"
     higher = STUDY | {"rows": [run | {"correct": run["correct"] + 300} for run in STUDY["rows"]]}
     assert all(row.outcome == "holds" for length, row in compare_with_control(higher) if length == 6)
-    assert control_table(RESNET_20) == [] and "Is it above" not in render_page(RESNET_20)
+    assert render_control_table(RESNET_20) == [] and "Is it above" not in render_page(RESNET_20)
 
 
 def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
     post = TrainedOutRow(3, 3, "post", "extended", "asq")
     losses = {
         length: percent(STUDY["ceiling"]) - mean(groups[post].values())
-        for length, groups in groups_by_length(STUDY).items()
+        for length, groups in group_by_length(STUDY).items()
     }
     said = render_page(STUDY)
     assert f"after 6 epochs undecided, ASQ + POST (extended) loses {losses[6]:.2f} ± " in said
@@ -248,15 +248,15 @@ def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
 
 
 def test_an_aim_is_undecided_where_the_interval_has_it_inside():
-    for distance in [*distances(STUDY), *distances(RESNET_20)]:
+    for distance in [*measure_losses(STUDY), *measure_losses(RESNET_20)]:
         inside = abs(distance.test.difference) < distance.interval.half_width
         assert (distance.outcome == "undecided") == inside
         assert distance.row.family == "post" and distance.bits in (3, 4)
 
 
 def test_the_paper_s_figures_stand_beside_its_own_network_s():
-    assert "the paper's" not in accuracy_table(STUDY)[0]
-    header, _, first, *_ = accuracy_table(RESNET_20)
+    assert "the paper's" not in render_accuracy_table(STUDY)[0]
+    header, _, first, *_ = render_accuracy_table(RESNET_20)
     assert header.endswith("the paper's top-1, % |") and first.startswith("| W4A4 | LSQ |")
     assert first.endswith("| 92.4 |")
     assert render_page(RESNET_20).startswith("# ResNet-20 on CIFAR-10")
@@ -264,24 +264,25 @@ def test_the_paper_s_figures_stand_beside_its_own_network_s():
 
 def test_readme_says_what_the_comparisons_say():
     one, other = (
-        {row.claim: row for row in compare(by_row(study["rows"]), together=True) if row.precision == "W4A4"}
+        {row.claim: row for row in compare(group_by_row(study["rows"]), together=True) if row.precision == "W4A4"}
         for study in (STUDY, RESNET_20)
     )
-    lines = findings(STUDY, RESNET_20).splitlines()
+    lines = render_findings(STUDY, RESNET_20).splitlines()
     lead, wanted = (rows["ASQ > LSQ"].difference for rows in (one, other))
     assert f"| ASQ over LSQ | {lead}, holds | {wanted}, holds |" in lines
     assert f"| POST over uniform | {one['POST > uniform'].difference}, undecided |" in "\n".join(lines)
     assert (
-        "on a JPEG copy of CIFAR-10" in lines[0] and "copy" not in findings(STUDY | {"data": "0" * 64}).splitlines()[0]
+        "on a JPEG copy of CIFAR-10" in lines[0]
+        and "copy" not in render_findings(STUDY | {"data": "0" * 64}).splitlines()[0]
     )
 
 
 def test_readme_s_table_has_a_dash_where_a_network_has_no_such_runs():
     rows = [run for run in RESNET_20["rows"] if row_of(run).activations != "asq"]
-    text = findings(STUDY, RESNET_20 | {"rows": rows})
+    text = render_findings(STUDY, RESNET_20 | {"rows": rows})
     assert all(line.endswith("| – |") for line in text.splitlines() if "ASQ" in line or "β" in line)
 
 
 def test_every_line_of_the_table_has_the_first_seeds():
-    seeds = {row: sorted(values) for row, values in by_row(STUDY["rows"]).items()}
+    seeds = {row: sorted(values) for row, values in group_by_row(STUDY["rows"]).items()}
     assert all(found == list(range(len(found))) for found in seeds.values())  # a queue under way may have one

@@ -6,7 +6,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out.plan import LISTS, PLAN, PLANS, RunKey, missing_runs, read_plan
+from asq_model.studies.trained_out.plan import LISTS, PLAN, PLANS, RunKey, list_missing_runs, read_plan
 from asq_model.studies.trained_out.record import TRAINED_OUT, network
 
 RESULTS = ROOT / "docs" / "results"
@@ -38,20 +38,20 @@ def test_what_one_list_repeats_has_a_checkpoint_each(tmp_path):
     plan.write_text(TEXT[: TEXT.index("\n[[runs]]")] + '\n[[runs]]\npart = "repeats"\nseeds = [0]\ntimes = 3\n')
     _, *runs = read_plan(plan)
     assert len({run.key for run in runs}) == 1 and len({run.name for run in runs}) == 3
-    assert [run.time for run in missing_runs(runs, STUDY)] == [3]  # the record has two
+    assert [run.time for run in list_missing_runs(runs, STUDY)] == [3]  # the record has two
 
 
 def test_what_is_missing_is_what_the_record_lacks():
     plan = read_plan(PLAN)
-    before = missing_runs(plan, STUDY)
+    before = list_missing_runs(plan, STUDY)
     fewer = STUDY | {"rows": STUDY["rows"][1:], "repeats": STUDY["repeats"][1:]}
-    lacking = [run for run in missing_runs(plan, fewer) if run not in before or run.part == "repeats"]
+    lacking = [run for run in list_missing_runs(plan, fewer) if run not in before or run.part == "repeats"]
     assert {run.key for run in lacking if run.part == "rows"} == {key_of("rows", STUDY["rows"][0])}
-    repeats = [run.key for run in missing_runs(plan, fewer) if run.part == "repeats"]
+    repeats = [run.key for run in list_missing_runs(plan, fewer) if run.part == "repeats"]
     assert repeats.count(key_of("repeats", STUDY["repeats"][0])) >= 1
     assert len(repeats) == len([run for run in before if run.part == "repeats"]) + 1
     empty = STUDY | {part: [] for part in LISTS}
-    assert missing_runs(plan, empty) == [run for run in plan if run.part != "ceiling"]
+    assert list_missing_runs(plan, empty) == [run for run in plan if run.part != "ceiling"]
 
 
 def key_of(part, run):

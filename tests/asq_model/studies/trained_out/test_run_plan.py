@@ -12,7 +12,7 @@ from asq_model.gpu import side_by_side
 from asq_model.studies.trained_out.page import render_page
 from asq_model.studies.trained_out.record import TRAINED_OUT, row_of, seed
 from asq_model.studies.trained_out.run_plan import RunOptions, run_plan
-from asq_model.studies.trained_out.sessions import processor
+from asq_model.studies.trained_out.sessions import name_processor
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
@@ -167,10 +167,10 @@ def test_a_session_names_the_cpu_and_its_threads(trained, tmp_path):
     _, options, _ = trained
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU: 2\nprocessor\t: 1\nmodel name\t: other\n")
-    assert processor(cpuinfo).startswith("Some CPU: 2, ") and " thread" in processor(cpuinfo)
-    assert processor(tmp_path / "none") == processor(cpuinfo).replace("Some CPU: 2", platform.machine())
+    assert name_processor(cpuinfo).startswith("Some CPU: 2, ") and " thread" in name_processor(cpuinfo)
+    assert name_processor(tmp_path / "none") == name_processor(cpuinfo).replace("Some CPU: 2", platform.machine())
     (session,) = read_record(options.results, TRAINED_OUT)["sessions"]
-    assert session["device"] == processor()
+    assert session["device"] == name_processor()
 
 
 def test_a_start_that_is_not_the_ceiling_is_refused(trained, tmp_path):
