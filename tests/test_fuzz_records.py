@@ -14,7 +14,7 @@ from record_values import AREA_OF_FEW, FOUND, HASH, ROWS, VALUES
 
 from asq_model.common.errors import InputError, OtherFormat
 from asq_model.common.files import write_json
-from asq_model.common.records import checked_content, kept, read_record, sealed, write_record
+from asq_model.common.records import check_content, find_kept, read_record, seal_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC, STUDY
 from sim.explore.design_rows import ROW
 from sim.measure.nextpnr_clock import RATES
@@ -49,10 +49,10 @@ def test_every_kind_is_among_them():
 @every_kind
 def test_what_is_written_is_read(kind, tmp_path):
     path = tmp_path / "x.json"
-    value = checked_content(kind, VALUES[kind])
+    value = check_content(kind, VALUES[kind])
     write_record(path, kind, value, HASH)
-    assert read_record(path, kind) == value == kept(path, kind, HASH)
-    assert kept(path, kind, "other inputs") is None and kept(tmp_path / "none", kind, HASH) is None
+    assert read_record(path, kind) == value == find_kept(path, kind, HASH)
+    assert find_kept(path, kind, "other inputs") is None and find_kept(tmp_path / "none", kind, HASH) is None
     unchecked(path, json.loads(path.read_text()) | {"format": kind.format + 1})
     with pytest.raises(OtherFormat, match=f"x.json has format {kind.format + 1}; this program reads {kind.format}"):
         read_record(path, kind)
@@ -63,11 +63,11 @@ def test_what_is_written_is_read(kind, tmp_path):
 @given(data=st.data())
 def test_damaged_bytes_are_seen(kind, data, tmp_path):
     path = tmp_path / "x.json"
-    write_json(path, sealed(kind, VALUES[kind], HASH))
+    write_json(path, seal_record(kind, VALUES[kind], HASH))
     whole = read_record(path, kind)
     path.write_bytes(data.draw(damaged(path.read_bytes())))
     assert read_or_refused(lambda: read_record(path, kind), path) in (None, whole)
-    assert kept(path, kind, HASH) in (None, whole)
+    assert find_kept(path, kind, HASH) in (None, whole)
 
 
 @every_kind
@@ -77,15 +77,15 @@ def test_a_changed_value_is_seen_even_where_its_digest_was_made_again(kind, data
     """What is taken is exactly what stands there, and passes the schema."""
     path = tmp_path / "x.json"
     value = data.draw(mutants(VALUES[kind]))
-    unchecked(path, sealed(kind, VALUES[kind], HASH) | {"content": value})
+    unchecked(path, seal_record(kind, VALUES[kind], HASH) | {"content": value})
     assert read_or_refused(lambda: read_record(path, kind), path) is None or value == VALUES[kind]
     try:
-        unchecked(path, sealed(kind, value, HASH))
+        unchecked(path, seal_record(kind, value, HASH))
     except (ValueError, RecursionError):  # no number, or too deep: no digest can be made of it
         return
     found = read_or_refused(lambda: read_record(path, kind), path)
     if found is not None:
-        assert checked_content(kind, value) == found == kept(path, kind, HASH)
+        assert check_content(kind, value) == found == find_kept(path, kind, HASH)
 
 
 @every_kind
@@ -93,7 +93,7 @@ def test_a_changed_value_is_seen_even_where_its_digest_was_made_again(kind, data
 @given(data=st.data())
 def test_a_changed_envelope_is_refused(kind, data, tmp_path):
     path = tmp_path / "x.json"
-    whole = sealed(kind, VALUES[kind], HASH)
+    whole = seal_record(kind, VALUES[kind], HASH)
     changed = data.draw(mutants({key: value for key, value in whole.items() if key != "content"}))
     unchecked(path, changed | {"content": VALUES[kind]} if isinstance(changed, dict) else changed)
     assert read_or_refused(lambda: read_record(path, kind), path) is None or json.loads(path.read_text()) == whole
@@ -123,10 +123,10 @@ def test_values_that_cannot_be_are_neither_written_nor_read(kind, value, tmp_pat
     with pytest.raises(InputError, match=r"x\.json cannot be written: "):
         write_record(path, kind, value)
     assert not path.exists()
-    write_json(path, sealed(kind, value, HASH))
+    write_json(path, seal_record(kind, value, HASH))
     with pytest.raises(InputError, match=rf"x\.json cannot be used: .*; {kind.remedy[:10]}"):
         read_record(path, kind)
-    assert kept(path, kind, HASH) is None
+    assert find_kept(path, kind, HASH) is None
 
 
 @every_kind
@@ -140,4 +140,4 @@ def test_what_is_too_large_or_has_no_end_is_not_opened(kind, tmp_path):
         read_record(Path("/dev/zero"), kind)
     path.unlink()
     path.mkdir()
-    assert kept(path, kind, HASH) is None and kept(Path("/dev/zero"), kind, HASH) is None
+    assert find_kept(path, kind, HASH) is None and find_kept(Path("/dev/zero"), kind, HASH) is None

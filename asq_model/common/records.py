@@ -4,7 +4,7 @@
 
 `digest` is the SHA-256 over everything else. `inputs` is the hash of all that the content was made from, empty where
 nothing makes it again. The content has a type, and has to say exactly what that type says: no key more or less, no
-number out of range. A record that fails is made again if it is a cache (`kept`), or refused in one line
+number out of range. A record that fails is made again if it is a cache (`find_kept`), or refused in one line
 (`read_record`). Free of torch.
 """
 
@@ -57,13 +57,13 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
     content: Any
 
 
-def sealed(schema: Schema[Any], content: object, inputs: str) -> dict[str, Any]:
+def seal_record(schema: Schema[Any], content: object, inputs: str) -> dict[str, Any]:
     """The whole record, its digest made."""
     body = {"kind": schema.title, "format": schema.format, "inputs": inputs}
     return body | {"digest": fingerprint(body | {"content": content}), "content": content}
 
 
-def checked_content(schema: Schema[T], content: object) -> T:
+def check_content(schema: Schema[T], content: object) -> T:
     """The content as its type. Raises ValueError, in one line, unless it is exactly that."""
     try:
         value = msgspec.convert(content, schema.type, strict=True)
@@ -79,10 +79,10 @@ def write_record(path: Path, schema: Schema[T], value: T, inputs: str = "") -> N
     """Write a record, all or nothing. Raises InputError for a value that could not be read again."""
     content = msgspec.to_builtins(value)
     try:
-        checked_content(schema, content)
+        check_content(schema, content)
     except ValueError as error:
         raise InputError(f"{schema.title} {path} cannot be written: {error}") from error
-    write_json(path, sealed(schema, content, inputs))
+    write_json(path, seal_record(schema, content, inputs))
 
 
 def read_record(path: Path, schema: Schema[T], inputs: str | None = None) -> T:
@@ -102,11 +102,11 @@ def read_record(path: Path, schema: Schema[T], inputs: str | None = None) -> T:
             raise OtherFormat(f"{schema.title} {path} {versions}: {schema.remedy}")
         if envelope.kind != schema.title:
             raise ValueError(f"it is of another kind, {envelope.kind[:40]!r}")
-        if envelope.digest != sealed(schema, envelope.content, envelope.inputs)["digest"]:
+        if envelope.digest != seal_record(schema, envelope.content, envelope.inputs)["digest"]:
             raise ValueError("it was changed since it was written: its digest does not match")
         if inputs is not None and envelope.inputs != inputs:
             raise ValueError("it was made from something else")
-        return checked_content(schema, envelope.content)
+        return check_content(schema, envelope.content)
     except ValueError as error:  # msgspec's are among them
         raise InputError(f"{schema.title} {path} cannot be used: {error}; {schema.remedy}") from error
 
@@ -126,7 +126,7 @@ def remembered(
     """
 
     def find() -> T | None:
-        value = kept(path, schema, inputs)
+        value = find_kept(path, schema, inputs)
         return value if value is not None and still_whole(value) else None
 
     if (value := find()) is None:
@@ -137,7 +137,7 @@ def remembered(
     return value
 
 
-def kept(path: Path, schema: Schema[T], inputs: str) -> T | None:
+def find_kept(path: Path, schema: Schema[T], inputs: str) -> T | None:
     """What was made from these inputs and kept there, or None: then it has to be made again.
 
     None stands for a record that is missing, and for one that cannot be trusted.

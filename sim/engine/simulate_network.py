@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from asq_model.common.files import fingerprint, hold_lock, list_sources
 from asq_model.common.progress import progress_bar
-from asq_model.common.records import Count, Line, Schema, Whole, kept, write_record
+from asq_model.common.records import Count, Line, Schema, Whole, find_kept, write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from hw.emit import generator_fingerprint
@@ -126,7 +126,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutco
     about = [network.digest, asdict(network.mac), network.precision, repr(network.preset)]
     inputs = fingerprint([tools, about], SOURCES)
     with hold_lock(folder.with_name(f"{folder.name}.lock")):
-        known = kept(path, NETWORK_RUN, inputs)
+        known = find_kept(path, NETWORK_RUN, inputs)
         if known is not None:
             return NetworkOutcome(known, [])
         path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError, shown
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import kept, write_record
+from asq_model.common.records import find_kept, write_record
 from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, Description, DesignRow, Failure, failure_of
 from sim.explore.measure_design import Task, describe_task, inputs_of, measure
@@ -109,7 +109,7 @@ def sweep(
     Raises InputError for a scheduler that does not answer.
     """
     paths = [Workspace(root).row(inputs) for inputs in inputs_of(tasks)]
-    known = {path: kept(path, ROW, path.stem) for path in paths}
+    known = {path: find_kept(path, ROW, path.stem) for path in paths}
     rows: dict[Path, DesignRow | Failure] = {path: row for path, row in known.items() if row is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
     if missing and not known_only:

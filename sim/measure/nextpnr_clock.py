@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, hold_lock, list_sources, read_json, reported_os_errors
-from asq_model.common.records import Positive, Schema, kept, write_record
+from asq_model.common.records import Positive, Schema, find_kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
@@ -94,7 +94,7 @@ def measure_placings(device: Device, seeds: int, folder: Path, inputs: str, prep
     """
     wanted = [str(seed) for seed in range(1, seeds + 1)]
     with hold_lock(folder / "clock.lock"):
-        kept_rates = kept(folder / "clock.json", RATES, inputs) or {}
+        kept_rates = find_kept(folder / "clock.json", RATES, inputs) or {}
         if missing := [seed for seed in wanted if seed not in kept_rates]:
             prepare()
         for seed in missing:

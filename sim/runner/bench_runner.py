@@ -11,7 +11,7 @@ from subprocess import CalledProcessError
 
 from asq_model.common.files import PACKAGES, fingerprint, hash_file, hold_lock, list_sources, reported_os_errors
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.records import kept, read_record, write_record
+from asq_model.common.records import find_kept, read_record, write_record
 from asq_model.spec.golden_vectors import MANIFEST
 from hw.harness.bench_top import bench_name
 from sim.runner.jobs import JOB, SEED, Job, Outcome, job_file_of
@@ -53,7 +53,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
     # Jobs with other tests or on other golden vectors share the build, and do not disturb this one's outcome.
     run = place / f"run-{fingerprint([job.chosen, golden_hash, job.layer])[:8]}"
     outcome_file = run / "outcome.json"
-    findings = None if force else kept(outcome_file, OUTCOME, inputs)
+    findings = None if force else find_kept(outcome_file, OUTCOME, inputs)
     if findings is not None and findings.keys() == set(job.chosen):
         return Outcome(job, {test: "passed" for test in job.chosen}, findings, cached=True, folder=run)
     result, xml = run / "result.json", run / "results.xml"

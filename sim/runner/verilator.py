@@ -14,7 +14,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
 from asq_model.common.files import fingerprint, reported_os_errors
-from asq_model.common.records import Digest, Schema, kept, write_record
+from asq_model.common.records import Digest, Schema, find_kept, write_record
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec, generator_fingerprint
 from hw.fpga import cell_models
@@ -154,7 +154,7 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     place = workspace.bench(spec, waves)
     design = [verilog, *cell_models(spec)]
     sources = fingerprint([tools, generator_fingerprint(), top], [*design, *CONTROL])
-    stamps = kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
+    stamps = find_kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
     if stamps and stamps.sources == sources:
         return place
     bench_text = bench_verilog(spec)

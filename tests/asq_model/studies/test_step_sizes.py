@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from asq_model.common.records import checked_content, read_record
+from asq_model.common.records import check_content, read_record
 from asq_model.datasets import load_in_memory
 from asq_model.quantisation.convert import inner_layers
 from asq_model.quantisation.observe import observe_inputs
@@ -78,7 +78,7 @@ def test_the_command_writes_the_page(command, small_checkpoint, tmp_path):
 @pytest.mark.parametrize("networks", [[], [LSQ | {"layers": {}}]])
 def test_a_record_of_nothing_is_refused(networks):
     with pytest.raises(ValueError, match="no network, or one without layers"):
-        checked_content(STEPS, {"networks": networks})
+        check_content(STEPS, {"networks": networks})
 
 
 def test_the_published_networks_are_runs_of_the_records():

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from asq_model.common.errors import InputError
-from asq_model.common.records import checked_content, read_record
+from asq_model.common.records import check_content, read_record
 from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
@@ -60,12 +60,12 @@ def test_a_line_is_named_as_the_paper_names_it():
 def test_a_record_with_an_impossible_run_is_refused(part, change, message):
     broken = STUDY | {part: [STUDY[part][0] | change, *STUDY[part][1:]]}
     with pytest.raises(ValueError, match=message):
-        checked_content(TRAINED_OUT, broken)
+        check_content(TRAINED_OUT, broken)
 
 
 def test_a_record_with_a_run_twice_is_refused():
     with pytest.raises(ValueError, match="twice"):
-        checked_content(TRAINED_OUT, STUDY | {"control": STUDY["control"][:1] * 2})
+        check_content(TRAINED_OUT, STUDY | {"control": STUDY["control"][:1] * 2})
 
 
 def test_a_record_without_rows_has_no_page():
