@@ -57,7 +57,7 @@ def test_a_difference_ends_with_1_and_says_where(network, build_root, command, m
         return right(compiled, graph, images ^ 1 if images.dtype == np.uint8 else -images, log, sample)
 
     monkeypatch.setattr(simulate_network, "compare_run", against_another)
-    monkeypatch.setattr(simulate_network, "kept", lambda *words: None)
+    monkeypatch.setattr(simulate_network, "find_kept", lambda *words: None)
     done = command("sim", "network", network, "--preset", "tiny", "--root", build_root)
     assert done.returncode == 1 and done.stdout == ""
     assert "image 0, COLLECT input: code channel 0, row 0, column 0 is " in done.stderr
@@ -118,7 +118,7 @@ def test_an_engine_s_folder_is_of_one_process_at_a_time(network, build_root, com
         return simulate_network.NetworkOutcome(None, ["locked"])
 
     monkeypatch.setattr(simulate_network, "simulate_now", finds_it_locked)
-    monkeypatch.setattr(simulate_network, "kept", lambda *words: None)
+    monkeypatch.setattr(simulate_network, "find_kept", lambda *words: None)
     done = command("sim", "network", network, "--preset", "tiny", "--root", build_root)
     assert done.returncode == 1 and done.stderr.startswith("locked\n")
 
