@@ -17,6 +17,7 @@ from asq_model.common.errors import InputError, OtherFormat, shown
 from asq_model.common.progress import progress_bar
 from asq_model.config.fingerprints import fingerprint_export, fingerprint_network, fingerprint_recipe
 from asq_model.config.recipe import Recipe
+from asq_model.config.run_options import DEFAULT_RUN, RunOptions
 from asq_model.spec.golden_vectors import GRAPH_FILE, MANIFEST, check_files, read_manifest
 from asq_model.spec.graph.file import read_graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
@@ -26,17 +27,25 @@ from asq_model.training.trained_network import read_quantised
 GOLDEN, GRAPHS = Path("build/golden"), Path("build/graph")
 
 
-def train_if_needed(recipe: Recipe, out: Path | None, force: bool, start: Path | None = None, **run: Any) -> Path:
-    """Train a recipe's network unless its checkpoint is up to date; return the checkpoint's path."""
+def train_if_needed(recipe: Recipe, out: Path | None, force: bool, run: RunOptions = DEFAULT_RUN) -> Path:
+    """Train a recipe's network unless its checkpoint is up to date; return the checkpoint's path.
+
+    Raises InputError if the checkpoint is up to date but was trained on other images than those of the data folder.
+    """
     out = out or Path("build/checkpoint") / f"{recipe.name}.safetensors"
     if out.exists() and not force:
-        digest = read_tensors(start)[1] if start is not None else ""
-        if read_for_retraining(out).get("fingerprint") == fingerprint_recipe(recipe, digest):
+        digest = read_tensors(run.start)[1] if run.start is not None else ""
+        known = read_for_retraining(out)
+        if known.get("fingerprint") == fingerprint_recipe(recipe, digest):
+            if run.data_folder is not None:
+                from asq_model.training.train import check_same_images
+
+                check_same_images(out, known.get("images", ""), recipe, run)
             click.echo(f"{out} is up to date", err=True)
             return out
-    from asq_model.training.train import RunOptions, train
+    from asq_model.training.train import train
 
-    config = train(recipe, out, RunOptions(start=start, **run))
+    config = train(recipe, out, run)
     right = config.get("quantised_correct", config["full_precision_correct"])
     click.echo(f"{out}: {right} of {config['test_images']} held-out images correct", err=True)
     return out

@@ -21,6 +21,7 @@ from asq_model.common.option_types import (
     switch,
 )
 from asq_model.config.recipe import MOST_EPOCHS, MOST_RATE, MOST_THREADS, NETWORKS, Recipe, recipe_of
+from asq_model.config.run_options import RunOptions
 from asq_model.export.excerpt import check_excerpt_folder, check_excerpt_layers, write_excerpt
 from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint, layers_of_recipe
 from asq_model.network_commands import network_commands
@@ -134,8 +135,7 @@ def train(
     share the work. After a kill, the same command goes on from the last whole epoch.
     """
     recipe = recipe_of(network, **with_default_bits(weight_bits, activation_bits), **fields)
-    run = {"data_folder": data_folder, "device": device, "log": log, "workers": workers}
-    click.echo(train_if_needed(recipe, out, force, start, **run))
+    click.echo(train_if_needed(recipe, out, force, RunOptions(data_folder, start, device, log, workers)))
 
 
 @cli.command(epilog="Example: asq-post export --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")

@@ -5,6 +5,7 @@ entry, since safetensors writes several in random order.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,14 @@ class TensorFile:
     format: int
     megabytes: int
 
-    def write(self, path: Path, tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+    def write(self, path: Path, tensors: dict[str, np.ndarray], config: Mapping[str, object]) -> str:
         """Write tensors and configuration (anything JSON holds), all or nothing; return their digest."""
         from safetensors.numpy import save
 
-        config = {"format": self.format} | config
-        config["digest"] = digest_contents(tensors, config)
-        write_bytes(path, save(tensors, {"config": format_canonical_json(config)}))
-        return str(config["digest"])
+        contents = {"format": self.format, **config}
+        digest = digest_contents(tensors, contents)
+        write_bytes(path, save(tensors, {"config": format_canonical_json(contents | {"digest": digest})}))
+        return digest
 
     def read(self, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Read a file: (tensors, configuration with its `digest`).
@@ -77,7 +78,7 @@ class TensorFile:
         return tensors, config
 
 
-def digest_contents(tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+def digest_contents(tensors: dict[str, np.ndarray], config: Mapping[str, object]) -> str:
     """Return the SHA-256 over the configuration and every tensor's name, type, shape and bytes."""
     total = hashlib.sha256(format_canonical_json(config).encode())
     for name in sorted(tensors):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 from asq_model.common.effective import settle
 from asq_model.common.errors import InputError, check_choice, check_flag, check_range, fields_named, shown
@@ -159,6 +158,6 @@ def describe_differences(one: LayerConfig, other: LayerConfig) -> str:
     return ", ".join(f"{name} is {mine!r} here and {theirs!r} there" for name, mine, theirs in pairs if mine != theirs)
 
 
-def make_record(config: LayerConfig) -> dict[str, Any]:
-    """Make the dictionary that JSON holds of a configuration."""
+def make_layer_record(config: LayerConfig) -> dict[str, bool | int | float | str | None]:
+    """Make the dictionary that JSON holds of a configuration: its fields by their names."""
     return asdict(config)

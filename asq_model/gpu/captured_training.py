@@ -13,11 +13,12 @@ from torch.nn import functional
 
 from asq_model.common.errors import InputError
 from asq_model.config.recipe import Recipe
+from asq_model.config.run_options import RunOptions
 from asq_model.gpu.device_images import DeviceImages
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.quantisation.memory_layout import lay_out_as
-from asq_model.training.state import RunOptions, TrainingState
+from asq_model.training.state import TrainingState
 
 EAGER_STEPS = 3  # before the capture: each layer's step starts, cuDNN measures its algorithms
 

@@ -13,7 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import format_canonical_json
-from asq_model.config.layer_config import LayerConfig, describe_differences, make_record, parse_layer_config
+from asq_model.config.layer_config import LayerConfig, describe_differences, make_layer_record, parse_layer_config
 from asq_model.quantisation import make_activation_quantiser, make_weight_quantiser
 from asq_model.quantisation.straight_through import exporting
 from asq_model.spec.sqrt2 import make_sqrt2_table
@@ -102,7 +102,7 @@ class Quantised(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """The configuration as the state dict holds it: uint8, JSON in UTF-8."""
-        return torch.tensor(list(format_canonical_json(make_record(self.config)).encode()), dtype=torch.uint8)
+        return torch.tensor(list(format_canonical_json(make_layer_record(self.config)).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Raises InputError unless a state dict is of a layer with the same configuration."""

@@ -1,5 +1,6 @@
 """Checkpoints: one file with the tensors of a network or a training run, and what it was trained with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ FORMAT = 2  # 2: networks by name, a configuration per layer
 CHECKPOINT = TensorFile("checkpoint", FORMAT, LARGEST_MB)
 
 
-def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+def write_checkpoint(path: Path, tensors: dict[str, np.ndarray], config: Mapping[str, object]) -> str:
     """Write tensors and configuration (anything JSON holds), all or nothing; return their digest."""
     return CHECKPOINT.write(path, tensors, config)
 

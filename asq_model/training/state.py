@@ -3,7 +3,6 @@
 Random numbers are drawn anew for every epoch from the seed and the epoch's number, so there are none to keep.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from asq_model.common.errors import InputError, check_range
 from asq_model.common.tensor_file import digest_contents
 from asq_model.config.fingerprints import fingerprint_recipe
 from asq_model.config.recipe import Recipe
-from asq_model.datasets import Dataset
+from asq_model.config.run_options import DEFAULT_RUN, RunOptions
+from asq_model.datasets import Dataset, Split
 from asq_model.distributed import rank, share_batch_norms, world_size
 from asq_model.networks import build, put_channels_last
 from asq_model.quantisation import PactActivation
@@ -26,26 +26,21 @@ from asq_model.training.load import MOST_REASON, as_arrays, as_tensors
 EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """Where a run gets its images and does its work; none of it is meant to change the result.
+def take_examples(split: Split) -> Tensor:
+    """Take the first images of a training set, not augmented; the same in every process."""
+    count = min(EXAMPLES, len(split))
+    return torch.cat([split.image(index).unsqueeze(0) for index in range(count)])
 
-    start: a full-precision checkpoint, or any safetensors file with the network's parameter names, to start from.
-    log: a folder for TensorBoard files.
-    workers: processes that decode an image folder's images, per training process.
-    """
 
-    data_folder: Path | None = None
-    start: Path | None = None
-    device: str = "cpu"
-    log: Path | None = None
-    workers: int = 2
+def digest_images(split: Split, examples: Tensor) -> str:
+    """Hash what tells a training set from others: its first images, as a network sees them, and all labels."""
+    return digest_contents(as_arrays({"examples": examples, "labels": split.labels}), {})
 
 
 class TrainingState:
     """A run between two epochs: first the full-precision network, after `start_quantised` its quantised form."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, run: RunOptions = RunOptions()):
+    def __init__(self, recipe: Recipe, dataset: Dataset, run: RunOptions = DEFAULT_RUN):
         self.recipe, self.dataset, self.train_set = recipe, dataset, dataset.train
         self.device = torch.device(run.device)
         if recipe.batch % world_size() or recipe.batch > len(self.train_set):
@@ -58,16 +53,9 @@ class TrainingState:
         self.full_precision_state: dict[str, Tensor] = {}
         self.conversion: Conversion | None = None
         self.epoch = 0
-        self.examples = self.take_first_images()
-        self.images_digest = digest_contents(
-            as_arrays({"examples": self.examples, "labels": self.train_set.labels}), {}
-        )
+        self.examples = take_examples(self.train_set)
+        self.images_digest = digest_images(self.train_set, self.examples)
         self.begin_phase()
-
-    def take_first_images(self) -> Tensor:
-        """Take some training images, not augmented; the same in every process."""
-        count = min(EXAMPLES, len(self.train_set))
-        return torch.cat([self.train_set.image(index).unsqueeze(0) for index in range(count)])
 
     def load_start(self, path: Path) -> str:
         """Take over a checkpoint's parameters; return its digest."""
@@ -128,7 +116,7 @@ class TrainingState:
     def resume(self, path: Path) -> None:
         """Go on from a saved state if there is a usable one of the same recipe and images; otherwise start over.
 
-        Images are told apart by the first ones and all labels.
+        Images are told apart by `digest_images`.
         """
         try:
             arrays, config = read_checkpoint(path)

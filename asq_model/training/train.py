@@ -11,16 +11,16 @@ from contextlib import closing
 from dataclasses import asdict
 from math import cos, pi
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
 from torch import Tensor, nn
 
-from asq_model.common.errors import InputError, check_choice
+from asq_model.common.errors import InputError, check_choice, shown
 from asq_model.common.progress import SILENT, TRAINING, Bar, progress_bar
-from asq_model.config.layer_config import make_record
+from asq_model.config.layer_config import make_layer_record
 from asq_model.config.recipe import Recipe
+from asq_model.config.run_options import DEFAULT_RUN, RunOptions
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.distributed import process_group, rank
@@ -30,18 +30,18 @@ from asq_model.training.checkpoint_file import write_checkpoint
 from asq_model.training.evaluate import count_correct, count_top_correct
 from asq_model.training.load import as_arrays
 from asq_model.training.monitor import Log, find_first_fault, observe_layer_states
-from asq_model.training.state import EXAMPLES, RunOptions, TrainingState
+from asq_model.training.state import EXAMPLES, TrainingState, digest_images, take_examples
+from asq_model.training.trained_network import TrainedConfig
 
 
 def train(
-    recipe: Recipe, out: Path, run: RunOptions | None = None, after_epoch: Callable[[int], None] = lambda epoch: None
-) -> dict[str, Any]:
+    recipe: Recipe, out: Path, run: RunOptions = DEFAULT_RUN, after_epoch: Callable[[int], None] = lambda epoch: None
+) -> TrainedConfig:
     """Train by `recipe` and write the checkpoint `out`; return its configuration.
 
     Each epoch's state goes to `<out>.resume`, from which a later call goes on, with the same result to the last
     bit. Raises InputError when the loss is no longer a number; that file then still holds the last good epoch.
     """
-    run = run or RunOptions()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS is not deterministic
     check_choice("device", run.device, ("cpu", "cuda"))
     if run.device == "cuda" and not torch.cuda.is_available():
@@ -49,10 +49,24 @@ def train(
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     with process_group(torch.device(run.device)), compiled_functions():
-        dataset = load_dataset(recipe.data, run.data_folder, run.workers)
-        if recipe.validation:
-            dataset = hold_back(dataset, recipe.validation)
-        return train_on(dataset, recipe, out, run, after_epoch)
+        return train_on(load_images(recipe, run), recipe, out, run, after_epoch)
+
+
+def load_images(recipe: Recipe, run: RunOptions) -> Dataset:
+    """Load the images that a recipe trains and tests on. Raises InputError."""
+    dataset = load_dataset(recipe.data, run.data_folder, run.workers)
+    return hold_back(dataset, recipe.validation) if recipe.validation else dataset
+
+
+def check_same_images(path: Path, images: str, recipe: Recipe, run: RunOptions) -> None:
+    """Raises InputError if a finished checkpoint was trained on other images than those in the data folder.
+
+    images: the digest that the checkpoint has of its own, or empty where it has none.
+    """
+    split = load_images(recipe, run).train
+    if images and images != digest_images(split, take_examples(split)):
+        why = f"checkpoint {path} was trained on other images; give another --out, or --force to train again"
+        raise InputError(f"data_folder is {shown(run.data_folder)}, but {why}", "data_folder")
 
 
 def hold_back(dataset: Dataset, images: int) -> Dataset:
@@ -69,7 +83,7 @@ def hold_back(dataset: Dataset, images: int) -> Dataset:
 
 def train_on(
     dataset: Dataset, recipe: Recipe, out: Path, run: RunOptions, after_epoch: Callable[[int], None]
-) -> dict[str, Any]:
+) -> TrainedConfig:
     """Train on a dataset at hand, see `train`.
 
     The state must be gone before the process group is left: torch's DistributedDataParallel may hang otherwise.
@@ -160,29 +174,32 @@ def train_step(state: TrainingState, images: Tensor, labels: Tensor) -> tuple[fl
     return loss.item(), int((logits.argmax(1) == labels).sum())
 
 
-def describe(state: TrainingState) -> dict[str, Any]:
-    """The configuration that the trained network's checkpoint has, without its accuracy."""
-    return {
+def describe(state: TrainingState, full_precision_correct: int) -> TrainedConfig:
+    """Describe a trained network as its checkpoint does, but for how many images its quantised form has right."""
+    config: TrainedConfig = {
         "network": state.recipe.network,
         "classes": state.dataset.classes,
         "recipe": asdict(state.recipe),
         "start": state.start_digest,
-        "layers": {name: make_record(layer) for name, layer in layer_configs(state.model).items()},
+        "layers": {name: make_layer_record(layer) for name, layer in layer_configs(state.model).items()},
         "fingerprint": state.fingerprint,
         "train_images": len(state.dataset.train),
         "test_images": len(state.dataset.test),
+        "full_precision_correct": full_precision_correct,
     }
+    if state.recipe.data != "digits":  # which come with scikit-learn: its version is in the fingerprint
+        config["images"] = state.images_digest
+    return config
 
 
-def evaluate(state: TrainingState) -> dict[str, Any]:
+def evaluate(state: TrainingState) -> TrainedConfig:
     """Test the trained network; return the configuration that its checkpoint has."""
     recipe, dataset, device = state.recipe, state.dataset, state.device
-    config = describe(state)
     if not state.full_precision_state:
-        return config | {"full_precision_correct": count_correct(state.model, dataset.test, device)}
+        return describe(state, count_correct(state.model, dataset.test, device))
     full_precision = build(recipe.network, dataset.classes)
     full_precision.load_state_dict(state.full_precision_state)
-    config["full_precision_correct"] = count_correct(full_precision.to(device), dataset.test, device)
+    config = describe(state, count_correct(full_precision.to(device), dataset.test, device))
     config["quantised_correct"], config["quantised_top_5"] = count_top_correct(state.model, dataset.test, device)
     if rank() == 0:
         warn_of_adapters(state)

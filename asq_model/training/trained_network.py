@@ -16,11 +16,13 @@ from asq_model.training.checkpoint_file import read_checkpoint
 Parameter = bool | int | float | Line | None
 
 
-class Trained(TypedDict):
-    """A trained network's configuration; what else the header holds is ignored.
+class TrainedConfig(TypedDict):
+    """What training writes into a checkpoint's header of a network.
 
-    start: digest of the checkpoint that it started from, or empty. layers: by name, how each is quantised; none in full
-    precision. Counts are of correctly classified test images.
+    recipe: the fields of `Recipe`. start: digest of the checkpoint that it started from, or empty.
+    layers: by name, the fields of each one's `LayerConfig`; none in full precision.
+    images: the digest that tells the training images from others; not of the digits, which are always the same.
+    Counts are of correctly classified test images.
     """
 
     network: Word
@@ -29,11 +31,20 @@ class Trained(TypedDict):
     start: Line
     layers: dict[Line, dict[Word, Parameter]]
     fingerprint: Digest
+    images: NotRequired[Digest]
     train_images: Whole
     test_images: Whole
     full_precision_correct: Count
     quantised_correct: NotRequired[Count]
     quantised_top_5: NotRequired[Count]
+
+
+class Trained(TrainedConfig):
+    """What the header of a trained network's checkpoint says; what else it holds is ignored.
+
+    digest: of the whole file.
+    """
+
     digest: Digest
 
 

@@ -74,9 +74,9 @@ def keep_run(finished: Finished[PlannedRun], folder: Path, session: int, ceiling
     """
     training, recipe = finished.training, finished.job.recipe
     first, five, frozen = finished.counts
-    config = describe(training.state) | {"full_precision_correct": first if ceiling is None else ceiling}
+    config = describe(training.state, first if ceiling is None else ceiling)
     if recipe.quantised_epochs:
-        config |= {"quantised_correct": first, "quantised_top_5": five}
+        config["quantised_correct"], config["quantised_top_5"] = first, five
     path = folder / f"{finished.job.what.name}.safetensors"
     trained: Trained = {
         "recipe": cast(RecipeRecord, asdict(recipe)),

@@ -1,12 +1,13 @@
 import io
 import os
 import pickle
+from shutil import copytree
 
 import numpy as np
 import pytest
 import torch
 
-from asq_model.common.errors import InputError
+from asq_model.common.errors import InputError, shown
 from asq_model.datasets import cifar10, load_dataset
 
 FEW = 300  # images of a file of CIFAR-10, instead of ten thousand
@@ -145,3 +146,25 @@ def test_a_spoilt_cifar10_file_is_named(layout, spoil, said, binary, python, tmp
     spoil(victim)
     with pytest.raises(InputError, match=said):
         load_dataset("cifar10", tmp_path)
+
+
+def test_a_checkpoint_of_other_images_is_not_up_to_date(binary, command, refused, tmp_path):
+    """Nor is it trained again in place of one that may have taken days: the user says which."""
+    other = tmp_path / "other"
+    copytree(binary, other)
+    victim = other / cifar10.BINARY / "data_batch_2.bin"
+    contents = bytearray(victim.read_bytes())
+    contents[0] = (contents[0] + 1) % 10  # one label
+    victim.write_bytes(contents)
+    out = tmp_path / "x.safetensors"
+    words = ("train", "--network", "resnet8", "--full-epochs", 1, "--epochs", 0, "--batch", 1500, "--out", out)
+    assert command("asq_model", *words, "--data", binary).returncode == 0
+    trained = out.read_bytes()
+    for again in (["--data", binary], []):
+        assert f"{out} is up to date" in command("asq_model", *words, *again).stderr
+    said = refused("asq_model", *words, "--data", other)
+    assert said == (
+        f"error: --data is {shown(other)}, but checkpoint {out} was trained on other images;"
+        " give another --out, or --force to train again"
+    )
+    assert out.read_bytes() == trained

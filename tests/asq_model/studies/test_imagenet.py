@@ -117,7 +117,8 @@ def test_a_killed_run_goes_on(images, tmp_path):
     """Killed after its first epoch of two, it does only the second, with the result of a run that was not killed."""
     code = (
         "import sys; from pathlib import Path; from dataclasses import replace\n"
-        "from asq_model.config.recipe import recipe_of; from asq_model.training.train import RunOptions, train\n"
+        "from asq_model.config.recipe import recipe_of; from asq_model.config.run_options import RunOptions\n"
+        "from asq_model.training.train import train\n"
         "recipe = recipe_of('resnet20', data='imagenet', full_precision_epochs=1, quantised_epochs=1, batch=4)\n"
         "def after(epoch):\n"
         "    print(epoch, flush=True)\n"

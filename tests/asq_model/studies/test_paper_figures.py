@@ -11,6 +11,7 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import FIGURES_PAGE
 from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
+from asq_model.config.run_options import RunOptions
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_levels import count_magnified
@@ -18,7 +19,7 @@ from asq_model.studies.figure_networks import load_networks, measure_errors
 from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, draw_figures
 from asq_model.studies.paper_figures_page import list_figures
 from asq_model.studies.trained_out.record import TRAINED_OUT
-from asq_model.training.train import RunOptions, train
+from asq_model.training.train import train
 
 pytestmark = pytest.mark.xdist_group("figures")  # one worker trains what they look at
 

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asq_model.config.run_options import RunOptions
 from asq_model.datasets import load_dataset
 from asq_model.training.load import load_quantised
 from asq_model.training.monitor import observe_layer_states
-from asq_model.training.train import RunOptions, train
+from asq_model.training.train import train
 
 
 def test_states_are_those_of_the_layers(small_checkpoint):

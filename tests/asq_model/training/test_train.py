@@ -11,6 +11,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.config.fingerprints import fingerprint_recipe
 from asq_model.config.recipe import Recipe
+from asq_model.config.run_options import RunOptions
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import inner_layers, quantised_layers
@@ -19,7 +20,6 @@ from asq_model.training.evaluate import count_correct
 from asq_model.training.load import load_model, load_quantised
 from asq_model.training.state import TrainingState
 from asq_model.training.train import (
-    RunOptions,
     compute_learning_rate,
     hold_back,
     make_epoch_generator,
