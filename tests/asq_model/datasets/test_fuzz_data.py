@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from asq_model.common.errors import InputError
 from asq_model.common.tensor_file import digest_contents
-from asq_model.config.layer_config import LayerConfig, make_record
+from asq_model.config.layer_config import LayerConfig, make_layer_record
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import cifar10
 from asq_model.datasets.image_file import FORMATS, read_image
@@ -113,7 +113,11 @@ TENSORS = {"fc.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "fc.steps"
 LAYERS = {"conv": LayerConfig("uniform", 8, activations="lsq", activation_bits=8), "fc": LayerConfig("post", 3)}
 CONFIG = {
     **{"network": "digits", "classes": 10, "recipe": vars(Recipe()), "start": "", "fingerprint": "f" * 64},
-    **{"layers": {name: make_record(layer) for name, layer in LAYERS.items()}, "train_images": 100, "test_images": 50},
+    **{
+        "layers": {name: make_layer_record(layer) for name, layer in LAYERS.items()},
+        "train_images": 100,
+        "test_images": 50,
+    },
     **{"full_precision_correct": 40, "quantised_correct": 39, "quantised_top_5": 50},
 }
 
