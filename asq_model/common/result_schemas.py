@@ -14,14 +14,11 @@ Versions = dict[Word, Word]
 Frac = Annotated[int, Meta(ge=-1, le=12)]  # fraction bits of products
 
 
-class ArithmeticRow(TypedDict):
-    """A network in one arithmetic, on `images` test images, of which `correct` are classified correctly.
+class ArithmeticRun(TypedDict):
+    """A network that is tested on `images` test images, whatever computes it.
 
-    lost, gained: images right in torch and wrong here, and the other way round. rms_error: of the sums, as
-    `product_rounding.measure_error` has it; null for torch's own, which are those of floats.
-
-    product_frac: what training rounded products to, null: to nothing. unit, frac: of the arithmetic, null for torch's
-    own. data: the whole test set's labels by `cifar10_copy.digest_labels`.
+    product_frac: what training rounded products to, null: to nothing. digest: of the checkpoint. data: the whole test
+    set's labels by `cifar10_copy.digest_labels`.
     """
 
     network: Word
@@ -36,6 +33,16 @@ class ArithmeticRow(TypedDict):
     digest: Digest
     data: Digest
     images: Whole
+
+
+class ArithmeticRow(ArithmeticRun):
+    """A network in one arithmetic, in which `correct` of the images are classified correctly.
+
+    unit, frac: of the arithmetic, null for torch's own. lost, gained: images right in torch and wrong here, and the
+    other way round. rms_error: of the sums, as `product_rounding.measure_error` has it; null for torch's own, which
+    are those of floats.
+    """
+
     arithmetic: Line
     unit: Word | None
     frac: Frac | None

@@ -11,7 +11,7 @@ from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_layers import export_network, try_graph
 from asq_model.export.integer_graph import CALIBRATION_IMAGES
 from asq_model.quantisation.mac_unit_layers import on_unit
-from asq_model.spec.golden_manifest import Accuracy, Manifest
+from asq_model.spec.golden_manifest import About, Accuracy, Manifest
 from asq_model.spec.mac import MacSpec
 from asq_model.training.evaluate import count_correct
 from asq_model.training.load import load_quantised
@@ -42,7 +42,7 @@ def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> M
     if recipe.family == "post" and config["test_images"] == len(test):
         frac = MacSpec().frac_bits
         accuracy |= {"post_frac": frac, "post_correct": count_post_correct(checkpoint, test, frac)}
-    about = {
+    about: About = {
         "fingerprint": fingerprint_export(config["digest"]),
         "checkpoint_sha256": hash_file(checkpoint),
         "checkpoint_digest": config["digest"],

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -26,7 +26,16 @@ from asq_model.quantisation.convert import inner_layers, quantised_layers
 from asq_model.quantisation.exportable import check_exportable
 from asq_model.quantisation.observe import Example, check_example, evaluating, observe_inputs
 from asq_model.spec.golden_checks import check_about
-from asq_model.spec.golden_manifest import LayerContent, LayerEntry, LayerFile, Manifest
+from asq_model.spec.golden_manifest import (
+    About,
+    GraphFile,
+    LayerContent,
+    LayerEntry,
+    LayerFile,
+    Manifest,
+    MapsEntry,
+    NetworkContent,
+)
 from asq_model.spec.golden_vectors import FORMAT, GRAPH_FILE, invalidate, write_layer, write_manifest
 from asq_model.spec.graph.file import write_graph
 from asq_model.spec.graph.graph import Graph
@@ -105,16 +114,16 @@ def write_vectors(model: nn.Module, images: Example, folder: Path) -> list[Layer
 
 def write_maps(
     model: nn.Module, images: Example, folder: Path, graph: Graph | None, samples: np.ndarray | None
-) -> list[dict[str, Any]]:
+) -> list[MapsEntry]:
     """Write a file of feature maps for each layer that the network uses; return the manifest's entries for them."""
     return [
-        {"name": name} | entry | write_layer(folder, f"{file_stem(name)}.maps", arrays)
+        {"name": name, **entry, **write_layer(folder, f"{file_stem(name)}.maps", arrays)}
         for name, arrays, entry in make_all_maps(model, images, graph, samples)
     ]
 
 
-def describe_network(model: nn.Module) -> dict[str, Any]:
-    """What the manifest says of a whole network: its class, and the quantisers of its first low-bit layer."""
+def describe_network(model: nn.Module) -> NetworkContent:
+    """Describe a whole network as the manifest does: its class, and the quantisers of its first low-bit layer."""
     config = find_first_config(model)
     return {
         "format": FORMAT,
@@ -129,11 +138,30 @@ def describe_network(model: nn.Module) -> dict[str, Any]:
     }
 
 
+def make_manifest(
+    model: nn.Module, about: About, layers: list[LayerEntry], maps: list[MapsEntry], graph: GraphFile | None
+) -> Manifest:
+    """Make the manifest of a network's golden vectors. about: takes the place of what is found here."""
+    used = {entry["name"] for entry in layers}
+    contents: dict[str, object] = {
+        **describe_network(model),
+        "products": sum(entry["products"] for entry in layers),
+        "layers": layers,
+        "maps": maps,
+        "unused": [name for name, _ in quantised_layers(model) if name not in used],
+    }
+    if graph is not None:
+        contents["graph"] = graph
+    if "checkpoint_digest" not in about:
+        contents["checkpoint_digest"] = digest_contents(as_arrays(model.state_dict()), {})
+    return cast(Manifest, {**contents, **about})
+
+
 def export_network(
     model: nn.Module,
     images: Example,
     folder: Path,
-    about: dict[str, Any] | None = None,
+    about: About | None = None,
     graph: Graph | None = None,
     samples: np.ndarray | None = None,
 ) -> Manifest:
@@ -148,7 +176,8 @@ def export_network(
     where an adapter does not adapt. The network's modules keep their mode. Raises InputError for layers that hardware
     here does not take, and for an `about` that no manifest can hold.
     """
-    check_about(about or {})
+    about = about or {}
+    check_about(about)
     check_example(images)
     check_layers(model)
     with evaluating(model):
@@ -159,18 +188,10 @@ def export_network(
         invalidate(folder)
         entries = write_vectors(model, images, folder)
         maps = write_maps(model, images, folder, graph, samples)
-    used = {entry["name"] for entry in entries}
-    manifest = describe_network(model) | {
-        "products": sum(entry["products"] for entry in entries),
-        "layers": entries,
-        "maps": maps,
-        "unused": [name for name, _ in quantised_layers(model) if name not in used],
-    }
+    file: GraphFile | None = None
     if graph is not None:
         write_graph(folder / GRAPH_FILE, graph)
-        manifest["graph"] = {"file": GRAPH_FILE, "sha256": hash_file(folder / GRAPH_FILE)}
-    if "checkpoint_digest" not in (about or {}):
-        manifest["checkpoint_digest"] = digest_contents(as_arrays(model.state_dict()), {})
-    written = cast(Manifest, manifest | (about or {}))
-    write_manifest(folder, written)
-    return written
+        file = {"file": GRAPH_FILE, "sha256": hash_file(folder / GRAPH_FILE)}
+    manifest = make_manifest(model, about, entries, maps, file)
+    write_manifest(folder, manifest)
+    return manifest

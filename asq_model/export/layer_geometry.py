@@ -1,12 +1,13 @@
 """How a layer's window moves over its input, and the operands that it meets there."""
 
-from typing import Any
+from typing import TypedDict
 
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.quantisation.layers import QuantConv1d, QuantisedConvolution
 from asq_model.quantisation.quantised import Quantised
+from asq_model.spec.graph.tensor import Margins, Pair
 
 
 def pad_input(layer: QuantisedConvolution, x: Tensor) -> Tensor:
@@ -29,8 +30,21 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
     return fields.view(len(x), layer.groups, -1, fields.shape[2])
 
 
-def read_geometry(layer: Quantised) -> dict[str, Any]:
-    """Read a layer's kernel, stride, padding, dilation and groups, as the fields of a `Convolution` node.
+class Geometry(TypedDict):
+    """How a window moves over maps, as the fields of a `Convolution` node: rows first, then columns.
+
+    padding: above, below, left, right.
+    """
+
+    kernel: Pair
+    stride: Pair
+    padding: Margins
+    dilation: Pair
+    groups: int
+
+
+def read_geometry(layer: Quantised) -> Geometry:
+    """Read a layer's kernel, stride, padding, dilation and groups.
 
     The axis of a one-dimensional convolution is that of the rows. Raises InputError, naming the layer, for padding
     that is not zeros.
@@ -40,16 +54,16 @@ def read_geometry(layer: Quantised) -> dict[str, Any]:
     if layer.padding_mode != "zeros":
         raise InputError(f"layer {layer.name} has {layer.padding_mode} padding; allowed in integers: zeros")
     margins = layer._reversed_padding_repeated_twice  # of the last axis, then of the one before
-    pairs = [tuple(margins[index : index + 2]) for index in range(0, len(margins), 2)][::-1]
-    pairs += [(0, 0)] * (2 - len(pairs))
-
-    def two(numbers: tuple[int, ...]) -> tuple[int, int]:
-        return numbers[0], numbers[1] if len(numbers) == 2 else 1
-
+    above, below, left, right = (*margins[2:], *margins[:2]) if len(margins) == 4 else (*margins, 0, 0)
     return {
-        "kernel": two(layer.kernel_size),
-        "stride": two(layer.stride),
-        "padding": (*pairs[0], *pairs[1]),
-        "dilation": two(layer.dilation),
+        "kernel": as_pair(layer.kernel_size),
+        "stride": as_pair(layer.stride),
+        "padding": (above, below, left, right),
+        "dilation": as_pair(layer.dilation),
         "groups": layer.groups,
     }
+
+
+def as_pair(numbers: tuple[int, ...]) -> Pair:
+    """Numbers of one or two axes as (rows, columns); columns are 1 where there is one axis."""
+    return numbers[0], numbers[1] if len(numbers) == 2 else 1

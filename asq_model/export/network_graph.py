@@ -10,7 +10,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_in_memory
 from asq_model.export.integer_graph import CALIBRATION_IMAGES, make_graph
 from asq_model.spec.golden_vectors import GRAPH_FILE
-from asq_model.spec.graph.file import write_graph
+from asq_model.spec.graph.file import GraphAbout, write_graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, write_samples
 from asq_model.spec.precision import Precision
 from asq_model.training.load import load_quantised
@@ -32,7 +32,7 @@ def write_network(checkpoint: Path, folder: Path, data_folder: Path | None, imag
         raise InputError(f"images is {count}; allowed: up to {len(test)}, the whole test set", "images")
     calibration = train.select(torch.arange(min(len(train), CALIBRATION_IMAGES)))
     network = make_graph(model, calibration.scale(calibration.images), Precision(bits), train.scale)
-    about = {
+    about: GraphAbout = {
         "name": checkpoint.stem,
         "network": config["network"],
         "checkpoint_digest": config["digest"],

@@ -119,8 +119,8 @@ class Accuracy(TypedDict):
     post_correct: NotRequired[Count]
 
 
-class Manifest(TypedDict):
-    """The fields of a manifest that readers rely on; what else an exporter wrote is not looked at."""
+class NetworkContent(TypedDict):
+    """What the manifest says of a whole network: its class, and the quantisers of its first low-bit layer."""
 
     format: int
     network: Line
@@ -131,6 +131,11 @@ class Manifest(TypedDict):
     kind: Line
     family: Word
     accuracy: Accuracy
+
+
+class Manifest(NetworkContent):
+    """The fields of a manifest that readers rely on; what else an exporter wrote is not looked at."""
+
     products: Whole
     checkpoint_digest: Digest
     fingerprint: NotRequired[Digest]
@@ -150,7 +155,7 @@ class About(TypedDict, total=False):
     fingerprint: Digest
 
 
-def make_stored_spec(spec: MacSpec) -> dict[str, Any]:
+def make_stored_spec(spec: MacSpec) -> dict[str, bool | int | str | None]:
     """Write a unit's parameters as a manifest stores them: format 3 calls the kind of the level set `levels`."""
     return {"levels" if name == "kind" else name: value for name, value in asdict(spec).items()}
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from asq_model.spec.mac import MacSpec
 
 FORMAT = 3  # 3: feature maps; 2: `activations`, and int8 codes where they are signed
 MANIFEST = "manifest.json"
-GRAPH_FILE = "graph.safetensors"  # the network in integers, beside its vectors
+GRAPH_FILE: Final = "graph.safetensors"  # the network in integers, beside its vectors
 MANIFEST_MB, FILE_MB = 64, ARRAYS_MB
 Arrays = dict[str, np.ndarray]
 Entry = TypeVar("Entry", LayerEntry, MapsEntry)

@@ -7,7 +7,6 @@ The error of the sums is measured one layer at a time, on the inputs that the la
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from asq_model.common.cifar10_copy import digest_labels
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.result_schemas import ArithmeticRow
+from asq_model.common.result_schemas import ArithmeticRow, ArithmeticRun
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import inner_layers
@@ -76,8 +75,8 @@ def load_low_bit(checkpoint: Path) -> tuple[nn.Module, Trained, Recipe]:
     return model, config, Recipe.from_record(config["recipe"])
 
 
-def describe_run(recipe: Recipe, config: Trained, data: str, images: int) -> dict[str, Any]:
-    """The fields of a row that are the same for every arithmetic of a network."""
+def describe_run(recipe: Recipe, config: Trained, data: str, images: int) -> ArithmeticRun:
+    """Describe a network's test: the fields of a row that are the same for every arithmetic."""
     return {
         "network": recipe.network,
         "level_set": recipe.level_set.name,
@@ -95,10 +94,11 @@ def describe_run(recipe: Recipe, config: Trained, data: str, images: int) -> dic
 
 
 def make_arithmetic_row(
-    about: dict[str, Any], arithmetic: Arithmetic | None, in_torch: Tensor, correct: Tensor, error: float | None
+    run: ArithmeticRun, arithmetic: Arithmetic | None, in_torch: Tensor, correct: Tensor, error: float | None
 ) -> ArithmeticRow:
     """Make the row of an arithmetic, None for torch's own. in_torch, correct: which images are right, bool [N]."""
-    counted = {
+    return {
+        **run,
         "arithmetic": TORCH if arithmetic is None else arithmetic.name,
         "unit": None if arithmetic is None else arithmetic.unit,
         "frac": None if arithmetic is None else arithmetic.frac,
@@ -107,7 +107,6 @@ def make_arithmetic_row(
         "gained": int((correct & ~in_torch).sum()),
         "rms_error": error,
     }
-    return cast(ArithmeticRow, about | counted)
 
 
 def measure_arithmetics(
@@ -130,10 +129,10 @@ def measure_arithmetics(
     bar.expect(1 + len(arithmetics))
     in_torch = find_correct(model, test)
     bar.advance(note=f"{checkpoint.stem}, {TORCH}")
-    about = describe_run(recipe, config, data, len(test))
-    rows = [make_arithmetic_row(about, None, in_torch, in_torch, None)]
+    run = describe_run(recipe, config, data, len(test))
+    rows = [make_arithmetic_row(run, None, in_torch, in_torch, None)]
     for arithmetic in arithmetics:
         correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
-        rows.append(make_arithmetic_row(about, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
+        rows.append(make_arithmetic_row(run, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
         bar.advance(note=f"{checkpoint.stem}, {arithmetic.name}")
     return rows

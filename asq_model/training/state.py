@@ -4,6 +4,7 @@ Random numbers are drawn anew for every epoch from the seed and the epoch's numb
 """
 
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -24,6 +25,14 @@ from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, wr
 from asq_model.training.load import MOST_REASON, as_arrays, as_tensors
 
 EXAMPLES = 64  # training images that show `convert` each layer's sign, and the log each layer's β
+
+
+class SavedConfig(TypedDict):
+    """What the header of a saved state says. images: see `digest_images`. epoch: how many are done."""
+
+    fingerprint: str
+    images: str
+    epoch: int
 
 
 def take_examples(split: Split) -> Tensor:
@@ -110,7 +119,7 @@ class TrainingState:
         }
         model = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         full = {f"full.{name}": tensor for name, tensor in self.full_precision_state.items()}
-        config = {"fingerprint": self.fingerprint, "images": self.images_digest, "epoch": self.epoch}
+        config: SavedConfig = {"fingerprint": self.fingerprint, "images": self.images_digest, "epoch": self.epoch}
         write_checkpoint(path, as_arrays(model | full | momentum), config)
 
     def resume(self, path: Path) -> None:

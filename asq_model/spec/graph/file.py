@@ -1,7 +1,7 @@
 """A graph's file: its nodes as JSON and their arrays as tensors, with a version and a digest. It holds no code."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
@@ -14,8 +14,26 @@ FORMAT = 1
 GRAPH = TensorFile("graph", FORMAT, megabytes=2048)
 
 
-def write_graph(path: Path, graph: Graph, about: dict[str, Any] | None = None) -> None:
-    """Write a graph to a file, all or nothing. about: what else the file shall say, anything JSON holds."""
+class GraphAbout(TypedDict, total=False):
+    """What a graph's file says of the network that it was made of; a file from elsewhere may say anything.
+
+    name: of the checkpoint's file. precision: bits of the integers. family, kind, weight_bits, activation_bits: of the
+    low-bit layers, as in `LayerConfig`. fingerprint: of all that the file was made from.
+    """
+
+    name: str
+    network: str
+    checkpoint_digest: str
+    fingerprint: str
+    precision: int
+    family: str
+    kind: str
+    weight_bits: int
+    activation_bits: int
+
+
+def write_graph(path: Path, graph: Graph, about: GraphAbout | None = None) -> None:
+    """Write a graph to a file, all or nothing. about: what else the file shall say."""
     arrays: dict[str, np.ndarray] = {}
 
     def name_array(value: object) -> str:
