@@ -4,8 +4,9 @@ import json
 
 from conftest import ROOT
 
-from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.common.result_schemas import ARITHMETIC, BENCH, STUDY
 from asq_model.common.zoo import NETWORKS, list_zoo_names, read_zoo
+from asq_model.studies.figure_records import FIGURES_PAGE
 from asq_model.studies.integer_parity_page import PARITY
 from asq_model.studies.step_sizes_page import STEPS
 from asq_model.studies.trained_out.record import TRAINED_OUT

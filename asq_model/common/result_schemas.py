@@ -177,20 +177,6 @@ ARITHMETIC = Schema("accuracies by arithmetic", ArithmeticStudy, 2, REMEDY, mega
 STUDY = Schema("results of a study", StudyResults, 2, REMEDY, megabytes=64, check=check_study)
 
 
-class FiguresReport(TypedDict):
-    """What the page of the paper's figures says of them.
-
-    images: how many they show. made: a line on each network that they were drawn from. low_bits: bits of Figure 4's.
-    """
-
-    network: Word
-    low_bits: Width
-    images: Whole
-    made: list[Line]
-    data: Digest
-    note: Text
-
-
 class Cost(TypedDict):
     """Cost of one training step: median seconds, peak MiB.
 
@@ -217,5 +203,4 @@ class BenchReport(TypedDict):
     networks: dict[Word, dict[Line, Cost]]
 
 
-FIGURES_PAGE: Schema[FiguresReport] = Schema("report on the paper's figures", FiguresReport, 2, REMEDY)
 BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, 2, REMEDY)

@@ -171,9 +171,11 @@ def figures(
     if not re.fullmatch(SUFFIX, suffix):
         raise InputError(f"--suffix is {shown(suffix)}; allowed: - and small letters and digits, such as -resnet20")
     from asq_model.studies.figure_networks import load_networks
-    from asq_model.studies.paper_figures import draw_figures
+    from asq_model.studies.measure_figures import make_report
+    from asq_model.studies.paper_figures import write_figures
 
-    for path in draw_figures(load_networks(network, seed, study, start, data_folder), out, note, suffix):
+    networks = load_networks(network, seed, study, start, data_folder)
+    for path in write_figures(make_report(networks, note), out, suffix):
         click.echo(path)
 
 

@@ -13,11 +13,11 @@ from asq_model.networks.resnet import BasicBlock
 from asq_model.quantisation.convert import inner_layers, quantisable_layers, quantised_layers
 from asq_model.quantisation.observe import observe_inputs, observe_outputs
 from asq_model.quantisation.quantised import Quantised
+from asq_model.studies.figure_records import COMPARED_BITS, METHODS
 from asq_model.training.load import load_model
 from asq_model.training.trained_network import read_trained
 
-METHODS = ("LSQ", "ASQ")
-FEWEST_BITS, COMPARED_BITS = 2, 3  # of Figure 4 where such networks are there; of Figures 5 and 6
+FEWEST_BITS = 2  # of Figure 4 where such networks are there
 IMAGES = 512  # of the test set
 
 

@@ -9,7 +9,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.measured_blocks import write_block
 from asq_model.common.records import Schema, read_record, write_record
-from asq_model.common.result_schemas import ARITHMETIC, BENCH, FIGURES_PAGE, STUDY
+from asq_model.common.result_schemas import ARITHMETIC, BENCH, STUDY
 from asq_model.common.zoo import NETWORKS, RECORD, read_zoo
 from asq_model.studies import (
     integer_parity_page,
@@ -21,11 +21,13 @@ from asq_model.studies import (
     training_cost_page,
     zoo_table,
 )
+from asq_model.studies.figure_records import FIGURES_PAGE
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.trained_out import findings as trained_out_findings
 from asq_model.studies.trained_out import page as trained_out_page
 from asq_model.studies.trained_out.record import TRAINED_OUT
 
+FIGURES = ("", "-resnet20")  # ends of the names of pages with the paper's figures
 RECORDS = logged_runs_page.TRAINED_OUT_RECORDS  # README has a column of each
 
 # By the record's name: what it is, and how its page is made.
@@ -34,8 +36,10 @@ PAGES: dict[str, tuple[Schema[Any], Callable[[Any], str]]] = {
     "arithmetic.json": (ARITHMETIC, lambda study: product_rounding_page.render_page(study, "arithmetic.json")),
     "parity.json": (integer_parity_page.PARITY, integer_parity_page.render_page),
     "steps.json": (step_sizes_page.STEPS, step_sizes_page.render_page),
-    "figures.json": (FIGURES_PAGE, paper_figures_page.render_page),
-    "figures-resnet20.json": (FIGURES_PAGE, partial(paper_figures_page.render_page, suffix="-resnet20")),
+    **{
+        f"figures{suffix}.json": (FIGURES_PAGE, partial(paper_figures_page.render_page, suffix=suffix))
+        for suffix in FIGURES
+    },
     "training-speed.json": (BENCH, training_cost_page.render_page),
     **{name: (TRAINED_OUT, partial(trained_out_page.render_page, name=name)) for name in RECORDS},
 }
@@ -47,6 +51,15 @@ def render_record(path: Path) -> str:
     return page(read_record(path, schema))
 
 
+def draw_again(path: Path, suffix: str) -> list[Path]:
+    """Draw a page's figures anew, if there is a record that has what was measured for them; return their paths."""
+    if not path.is_file() or "plots" not in (report := read_record(path, FIGURES_PAGE)):
+        return []
+    from asq_model.studies.paper_figures import write_pictures
+
+    return write_pictures(report, path.parent, suffix)
+
+
 def write_training_pages(folder: Path) -> Iterator[Path]:
     """Write the page of every record in a folder; yield the pages' paths. Raises InputError if there is none."""
     records = [folder / name for name in PAGES if (folder / name).is_file()]
@@ -55,6 +68,8 @@ def write_training_pages(folder: Path) -> Iterator[Path]:
     for path in records:
         write_text(path.with_suffix(".md"), render_record(path))
         yield path.with_suffix(".md")
+    for suffix in FIGURES:
+        yield from draw_again(folder / f"figures{suffix}.json", suffix)
     logs = logged_runs_page.read_logs(folder)
     if logs:
         write_text(folder / logged_runs_page.PAGE, logged_runs_page.render_page(logs))

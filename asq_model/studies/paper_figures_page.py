@@ -1,11 +1,12 @@
 """The page that shows the paper's figures and says what they were drawn from. Free of torch."""
 
+from math import log2
 from pathlib import Path
 
 from asq_model.common.cifar10_copy import find_yardsticks
-from asq_model.common.result_schemas import FiguresReport
 from asq_model.common.templates import render_template
 from asq_model.studies.figure_levels import MAGNIFIED, count_magnified
+from asq_model.studies.figure_records import METHODS, FiguresReport, Plots, Spread
 from asq_model.studies.trained_out.record import NETWORKS
 
 PAGE = Path(__file__).with_name("figures.md.j2")
@@ -37,4 +38,37 @@ def render_page(report: FiguresReport, suffix: str = "") -> str:
         magnified=f"{low:.2f} to {high:.2f}",
         levels=count_magnified(),
         papers_low_bits=PAPERS_LOW_BITS,
+        shown=describe_plots(report["plots"]) if "plots" in report else {},
     )
+
+
+def describe_plots(plots: Plots) -> dict[int, str]:
+    """Say what figures 4, 5 and 6 show, by number."""
+    lsq, asq = METHODS
+    entropies = {method: entropy_of(codes["shares"]) for method, codes in plots["codes"].items()}
+    ratios = [two / one for one, two in zip(plots["distances"][lsq], plots["distances"][asq], strict=True)]
+    nearer, blocks, layers = sum(ratio < 1 for ratio in ratios), len(ratios), len(plots["layers"])
+    errors, others = plots["errors"][asq], plots["errors"][lsq]
+    smaller = {
+        "by rounding": count_smaller(errors["rounding"], others["rounding"]),
+        "by clipping": count_smaller(errors["clipping"], others["clipping"]),
+        "by both together": count_smaller(errors["whole"], others["whole"]),
+    }
+    return {
+        4: f"A code carries {entropies[lsq]:.2f} bits with {lsq}, {entropies[asq]:.2f} with {asq} (its entropy).",
+        5: f"{asq} is nearer to full precision than {lsq} after {nearer} of {blocks} blocks;"
+        f" its distances are {min(ratios):.2f} to {max(ratios):.2f} times {lsq}'s.",
+        6: f"Of {layers} layers, {asq}'s error is smaller than {lsq}'s "
+        + ", ".join(f"{how} in {count}" for how, count in smaller.items())
+        + ".",
+    }
+
+
+def entropy_of(shares: list[float]) -> float:
+    """The entropy of codes that are used so often, in bits."""
+    return sum(share * log2(1 / share) for share in shares if share)
+
+
+def count_smaller(one: Spread, other: Spread) -> int:
+    """How many layers have a smaller mean in the first."""
+    return sum(x < y for x, y in zip(one["means"], other["means"], strict=True))

@@ -7,8 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 from PIL import Image
 
-from asq_model.common.records import read_record
-from asq_model.common.result_schemas import FIGURES_PAGE
+from asq_model.common.records import check_content, read_record
 from asq_model.config.layer_config import LayerConfig
 from asq_model.config.recipe import recipe_of
 from asq_model.config.run_options import RunOptions
@@ -16,8 +15,11 @@ from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.layers import QuantLinear
 from asq_model.studies.figure_levels import count_magnified
 from asq_model.studies.figure_networks import load_networks, measure_errors
-from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, draw_figures
-from asq_model.studies.paper_figures_page import list_figures
+from asq_model.studies.figure_records import FIGURES_PAGE
+from asq_model.studies.measure_figures import make_report
+from asq_model.studies.pages import write_training_pages
+from asq_model.studies.paper_figures import FIGURES, draw_figure, draw_figure_3, write_figures
+from asq_model.studies.paper_figures_page import describe_plots, list_figures
 from asq_model.studies.trained_out.record import TRAINED_OUT
 from asq_model.training.train import train
 
@@ -45,6 +47,12 @@ def study(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def report(study):
+    """What was measured of the networks for the figures."""
+    return make_report(load_networks("digits", 0, study, None, None))
+
+
 def test_every_figure_is_drawn(study, command, tmp_path):
     done = command("asq_model", "figures", "--network", "digits", "--study", study, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
@@ -56,19 +64,57 @@ def test_every_figure_is_drawn(study, command, tmp_path):
             assert image.width > 500 and len(image.convert("RGB").getcolors(1 << 20)) > 10
 
 
-def test_a_figure_that_cannot_be_drawn_leaves_the_pictures_of_the_page_that_is_there(study, tmp_path, monkeypatch):
+def test_figures_are_drawn_again_from_their_record_alone(report, tmp_path):
+    written = write_figures(report, tmp_path)
+    before = {path: path.read_bytes() for path in written}
+    for path in written:
+        path.unlink()
+    assert set(write_training_pages(tmp_path)) == set(written)
+    assert {path: path.read_bytes() for path in written} == before
+
+
+def test_the_page_says_what_the_figures_show(report):
+    """Counted here by hand, from three layers and two blocks."""
+    even, uneven = [0.25] * 4, [1.0, 0.0, 0.0, 0.0]
+    spreads = {"small": [1.0, 1.0, 3.0], "large": [2.0, 1.0, 2.0]}
+    errors = {name: {"means": means, "deviations": [0.0] * 3} for name, means in spreads.items()}
+    said = describe_plots(
+        report["plots"]
+        | {
+            "codes": {"LSQ": {"shares": uneven}, "ASQ": {"shares": even}},
+            "distances": {"LSQ": [2.0, 4.0], "ASQ": [1.0, 5.0]},
+            "layers": ["a", "b", "c"],
+            "errors": {
+                "LSQ": {"rounding": errors["large"], "clipping": errors["small"], "whole": errors["large"]},
+                "ASQ": {"rounding": errors["small"], "clipping": errors["large"], "whole": errors["large"]},
+            },
+        }
+    )
+    assert "carries 0.00 bits with LSQ, 2.00 with ASQ" in said[4]
+    assert "after 1 of 2 blocks; its distances are 0.50 to 1.25 times" in said[5]
+    assert "Of 3 layers" in said[6] and "rounding in 1, by clipping in 1, by both together in 0." in said[6]
+
+
+@pytest.mark.parametrize("lost", ["layers", "blocks"])
+def test_plots_of_other_lengths_are_refused(report, lost):
+    check_content(FIGURES_PAGE, report)
+    plots = report["plots"] | {lost: report["plots"][lost][1:]}
+    with pytest.raises(ValueError, match="lists of other lengths"):
+        check_content(FIGURES_PAGE, report | {"plots": plots})
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_pictures_of_the_page_that_is_there(report, tmp_path, monkeypatch):
     (tmp_path / "figure1.png").write_bytes(b"old")
-    monkeypatch.setitem(FIGURES, 6, lambda networks: 1 / 0)
+    monkeypatch.setitem(FIGURES, 6, lambda report: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        draw_figures(load_networks("digits", 0, study, None, None), tmp_path)
+        write_figures(report, tmp_path)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("figure1.png", b"old")]
 
 
-def test_every_text_is_read_at_the_width_that_a_page_has(study):
+def test_every_text_is_read_at_the_width_that_a_page_has(report):
     """A page shows 700 pixels, 96 an inch: there no text is below 8 points, and none is cut."""
-    networks = load_networks("digits", 0, study, None, None)
     for number in FIGURES:
-        figure = draw_figure(number, networks)
+        figure = draw_figure(number, report)
         shown = 700 / 96 / figure.get_figwidth()
         figure.draw_without_rendering()
         texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
