@@ -138,6 +138,21 @@ def train(
     click.echo(train_if_needed(recipe, out, force, RunOptions(data_folder, start, device, log, workers)))
 
 
+def check_checkpoint(
+    ckpt: Path, asked: dict[str, object], unit: str | None, layer: str | None, excerpted: Path | None
+) -> None:
+    """Raises InputError unless a checkpoint's recipe and golden vectors have what is asked for.
+
+    asked: values of the recipe's fields; None where any will do. excerpted: the folder of the golden vectors, if an
+    excerpt of them is to be written.
+    """
+    check_fits(ckpt, asked)
+    layers = layers_of_checkpoint(ckpt)
+    check_golden_choice(layers, unit, layer)
+    if excerpted is not None:
+        check_excerpt_layers(excerpted, layers)
+
+
 @cli.command(epilog="Example: asq-post export --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
 @network_options
 @click.option(
@@ -179,18 +194,14 @@ def export(
         unused: dict[str, object] = {"--ckpt": ckpt, "--out": out, "--unit": unit, "--layer": layer}
         refuse_unused(bits | unused, f"--widths is {shown(widths)}")
         folders = export_digits_networks(recipes_of_widths(widths, seed=seed, kind=kind), force)
+    elif ckpt is None:
+        recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
+        if unit is not None or layer is not None:
+            check_golden_choice(layers_of_recipe(recipe), unit, layer)
+        folders = [export_if_needed(train_if_needed(recipe, None, force), out, None, force)]
     else:
-        if ckpt is None:
-            recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
-            if unit is not None or layer is not None:
-                check_golden_choice(layers_of_recipe(recipe), unit, layer)
-            ckpt = train_if_needed(recipe, None, force)
-        else:
-            check_fits(ckpt, bits | {"kind": kind, "seed": seed})
-            layers = layers_of_checkpoint(ckpt)
-            check_golden_choice(layers, unit, layer)
-            if excerpt is not None:
-                check_excerpt_layers(out or GOLDEN / ckpt.stem, layers)
+        excerpted = None if excerpt is None else out or GOLDEN / ckpt.stem
+        check_checkpoint(ckpt, bits | {"kind": kind, "seed": seed}, unit, layer, excerpted)
         folders = [export_if_needed(ckpt, out, data_folder, force)]
     for folder in folders:
         if excerpt is not None:

@@ -5,7 +5,7 @@ nodes of its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.export.calibration import Calibration, calibrate, compute_byte_values
+from asq_model.export.chains import find_chains, find_consumers
 from asq_model.export.integer_nodes import NodeMaker
 from asq_model.export.node_differences import IntegerNetwork, check_nodes
-from asq_model.export.operations import Affine, Bound, Layer, NegativeSlope, Operation, Sum
-from asq_model.export.trace_network import TracedNetwork, trace_network
+from asq_model.export.operations import Bound, NegativeSlope, Operation
+from asq_model.export.trace_network import trace_network
 from asq_model.quantisation.convert import quantised_layers
 from asq_model.spec.fixed_point import saturate
 from asq_model.spec.graph.convolution import Convolution
@@ -24,65 +25,6 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.precision import Precision
 
 CALIBRATION_IMAGES = 256
-RESULT = Operation("result", (), "", "")  # what uses the network's output
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A layer with the operations that it takes with it, in order."""
-
-    layer: Layer
-    affine: tuple[Affine, ...]
-    sum: Sum | None
-    bound: Bound | None
-
-    @property
-    def operations(self) -> list[Operation]:
-        """The layer and all operations that it takes with it, in order."""
-        ends = [operation for operation in (self.sum, self.bound) if operation is not None]
-        return [self.layer, *self.affine, *ends]
-
-    @property
-    def trunk(self) -> Operation:
-        """The last operation before a sum."""
-        return self.affine[-1] if self.affine else self.layer
-
-
-def find_consumers(traced: TracedNetwork) -> dict[str, list[Operation]]:
-    """Find the operations that use each operation's output; `RESULT` stands for the network's own output."""
-    consumers: dict[str, list[Operation]] = {operation.name: [] for operation in traced.operations}
-    for operation in traced.operations:
-        for name in operation.inputs:
-            consumers[name].append(operation)
-    consumers[traced.output].append(RESULT)
-    return consumers
-
-
-def find_chains(traced: TracedNetwork) -> list[Chain]:
-    """Find what each layer takes with it. A sum goes to the branch that runs last."""
-    consumers = find_consumers(traced)
-    claimed: set[str] = set()
-
-    def only_consumer(operation: Operation) -> Operation | None:
-        users = consumers[operation.name]
-        return users[0] if len(users) == 1 else None
-
-    chains = []
-    for layer in reversed([operation for operation in traced.operations if isinstance(operation, Layer)]):
-        affine: list[Affine] = []
-        last: Operation = layer
-        while isinstance(following := only_consumer(last), Affine):
-            affine.append(following)
-            last = following
-        total = bound = None
-        if isinstance(following, Sum) and following.name not in claimed and following.signs == (1, 1):
-            claimed.add(following.name)
-            last = total = following
-            following = only_consumer(last)
-        if isinstance(following, Bound) and following.low == 0:
-            bound = following
-        chains.append(Chain(layer, tuple(affine), total, bound))
-    return chains[::-1]
 
 
 def make_graph(
@@ -122,23 +64,12 @@ def translate_network(model: nn.Module, images: Tensor, precision: Precision) ->
         if operation.name in ends:
             chain = ends[operation.name]
             final = chain.trunk.name == traced.output and len(consumers[traced.output]) == 1
-            add_chain(maker, chain, find_range_after(operation, consumers, seen), final)
+            maker.add_layer(chain, find_range_after(operation, consumers, seen), final)
         elif operation.name not in inside:
             maker.add(operation, find_range_after(operation, consumers, seen))
     maker.finish(traced.output)
     values = {maker.names[operation.name]: operation.value for operation in traced.operations if operation.value}
     return IntegerNetwork(Graph(tuple(maker.nodes)), traced, values)
-
-
-def add_chain(maker: NodeMaker, chain: Chain, peak: float, final: bool) -> None:
-    """Add a layer with what it takes with it. peak: how large the output becomes."""
-    side = None
-    if chain.sum is not None:
-        left, right = chain.sum.inputs
-        side = right if left == chain.trunk.name else left
-    maker.add_layer(chain.layer, chain.affine, side, chain.bound, peak, final)
-    node = maker.nodes[-1].name  # the layer's, or that of a bound above
-    maker.names.update({operation.name: node for operation in chain.operations})
 
 
 def take_bytes(graph: Graph, model: nn.Module, values: Tensor) -> Graph:

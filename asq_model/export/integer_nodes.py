@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
-from math import frexp, inf, isinf
+from math import inf
 
 import msgspec
 import numpy as np
-import torch
 
 from asq_model.common.errors import InputError
 from asq_model.export import operations as ops
 from asq_model.export.calibration import Calibration
+from asq_model.export.chains import Chain
 from asq_model.export.integer_layer import (
     check_layer,
     find_binary_point,
@@ -20,13 +20,14 @@ from asq_model.export.integer_layer import (
     make_rescale,
 )
 from asq_model.export.layer_geometry import read_geometry
-from asq_model.spec.fixed_point import bounds, find_mantissas
+from asq_model.export.make_nodes import make_clip, make_function, make_scale
+from asq_model.spec.fixed_point import find_mantissas
 from asq_model.spec.graph.convolution import Convolution, Quantise
-from asq_model.spec.graph.elementwise import SEGMENT_BITS, Add, Clip, Function, Input, LeakyRelu, Scale
+from asq_model.spec.graph.elementwise import Add, Input, LeakyRelu
 from asq_model.spec.graph.graph import Operation as Node
 from asq_model.spec.graph.movement import Concatenate, SumPool
 from asq_model.spec.graph.tensor import Tensor
-from asq_model.spec.precision import WORKING_BITS, Precision
+from asq_model.spec.precision import Precision
 
 WIDEST_SUM = 40  # bits of a pooling's sums that a layer takes as they are
 
@@ -66,32 +67,8 @@ class NodeMaker:
         if rounded not in self.tensors:
             factor = np.full(tensor.shape[0], 1.0)
             peak = 2.0 ** (self.precision.bits - 1 - tensor.point)  # a mean is no larger than the values
-            self.append(self.make_scale(rounded, name, factor, 0 * factor, peak))
+            self.append(make_scale(rounded, name, tensor, factor, 0 * factor, peak, self.precision.bits))
         return rounded
-
-    def make_scale(self, name: str, source: str, factor: np.ndarray, offset: np.ndarray, peak: float) -> Scale:
-        """Make a node that multiplies each channel by a factor and adds an offset, real numbers [C].
-
-        source: the node that it follows. peak: the largest magnitude of its output.
-        """
-        tensor, bits = self.tensors[source], self.precision.bits
-        multiplier, multiplier_point = find_mantissas(factor / tensor.gain, bits)
-        point = find_binary_point(peak, bits)
-        total = multiplier_point + tensor.point
-        room = WORKING_BITS - 1 - frexp(float(np.abs(offset).max(initial=0.0)))[1]
-        if total > room:  # an offset so large that the values hardly matter
-            multiplier, total = np.rint(np.ldexp(multiplier, room - total)).astype(np.int64), room
-        bias = np.rint(np.ldexp(offset, total)).astype(np.int64)
-        return Scale(
-            name=name,
-            inputs=(source,),
-            multiplier=multiplier,
-            bias=bias,
-            shift=total - point,
-            relu=False,
-            bits=bits,
-            point=point,
-        )
 
     @singledispatchmethod
     def add(self, operation: ops.Operation, peak: float) -> None:
@@ -122,7 +99,8 @@ class NodeMaker:
     @add.register
     def _(self, operation: ops.Affine, peak: float) -> None:
         source = self.names[operation.inputs[0]]
-        self.append(self.make_scale(operation.name, source, operation.factor, operation.offset, peak))
+        tensor, bits = self.tensors[source], self.precision.bits
+        self.append(make_scale(operation.name, source, tensor, operation.factor, operation.offset, peak, bits))
 
     @add.register
     def _(self, operation: ops.Sum, peak: float) -> None:
@@ -144,16 +122,7 @@ class NodeMaker:
     @add.register
     def _(self, operation: ops.Bound, peak: float) -> None:
         source = self.resolve_mean(operation.inputs[0])
-        self.add_clip(operation, source)
-
-    def add_clip(self, operation: ops.Bound, source: str) -> None:
-        """Add a node that keeps the values of another one, `source`, between the bounds of an operation."""
-        tensor = self.tensors[source]
-        least, most = bounds(tensor.bits, True)
-        low = least if isinf(operation.low) else round(operation.low * 2.0**tensor.point)
-        high = most if isinf(operation.high) else round(operation.high * 2.0**tensor.point)
-        clip = Clip(name=operation.name, inputs=(source,), low=max(low, least), high=min(high, most))
-        self.append(clip)
+        self.append(make_clip(operation, source, self.tensors[source]))
 
     @add.register
     def _(self, operation: ops.NegativeSlope, peak: float) -> None:
@@ -167,21 +136,7 @@ class NodeMaker:
     @add.register
     def _(self, operation: ops.Curve, peak: float) -> None:
         source = self.resolve_mean(operation.inputs[0])
-        tensor, bits = self.tensors[source], self.precision.bits
-        point = find_binary_point(peak, bits)
-        edges = torch.linspace(-1, 1, (1 << SEGMENT_BITS) + 1, dtype=torch.float64)
-        heights = operation.function(edges * 2.0 ** (tensor.bits - 1 - tensor.point)).numpy()
-        base = np.clip(np.rint(np.ldexp(heights, point)), *bounds(bits, True)).astype(np.int64)
-        node = Function(
-            name=operation.name,
-            inputs=(source,),
-            in_bits=tensor.bits,
-            base=base[:-1],
-            slope=np.diff(base),
-            bits=bits,
-            point=point,
-        )
-        self.append(node)
+        self.append(make_function(operation, source, self.tensors[source], peak, self.precision.bits))
 
     @add.register
     def _(self, operation: ops.Join, peak: float) -> None:
@@ -215,53 +170,52 @@ class NodeMaker:
         source = self.names[operation.inputs[0]]
         self.append(msgspec.structs.replace(operation.node, name=operation.name, inputs=(source,)))
 
-    @add.register
-    def _(self, operation: ops.Layer, peak: float) -> None:
-        self.add_layer(operation, (), None, None, peak, False)
+    def add_layer(self, chain: Chain, peak: float, final: bool) -> None:
+        """Add a layer with what it takes with it. Raises InputError, naming the layer.
 
-    def add_layer(
-        self,
-        layer: ops.Layer,
-        affine: tuple[ops.Affine, ...],
-        side: str | None,
-        bound: ops.Bound | None,
-        peak: float,
-        final: bool,
-    ) -> None:
-        """Add a layer with what follows it. Raises InputError, naming the layer.
-
-        side: the operation that gives the other branch of a sum. final: the output is the network's and keeps all bits.
+        peak: how large the output becomes. final: the output is the network's and keeps all bits.
         """
-        module, quantiser = layer.module, layer.module.activation_quantiser
-        check_layer(layer.name, module)
+        layer, bound = chain.layer, chain.bound
+        check_layer(layer.name, layer.module)
         # An adapter sees means of the values themselves; without one, sums that stand for means do.
-        source = self.names[layer.inputs[0]] if quantiser.adapter is None else self.resolve_mean(layer.inputs[0])
-        tensor = self.tensors[source]
+        adapts = layer.module.activation_quantiser.adapter is not None
+        source = self.resolve_mean(layer.inputs[0]) if adapts else self.names[layer.inputs[0]]
+        beside = None if chain.side is None else self.resolve_mean(chain.side)
+        self.append(self.make_convolution(chain, source, beside, None if final else peak))
+        if bound is not None and bound.high != inf:
+            self.append(make_clip(bound, layer.name, self.tensors[layer.name]))
+        last = self.nodes[-1].name
+        self.names.update({operation.name: last for operation in chain.operations})
+
+    def make_convolution(self, chain: Chain, source: str, beside: str | None, peak: float | None) -> Convolution:
+        """Make the node of a layer. source: the node of its input; beside: of the other branch of a sum.
+
+        peak: how large the output becomes; None for one that keeps all bits.
+        """
+        layer, module, tensor = chain.layer, chain.layer.module, self.tensors[source]
         with module.naming():
             reach = self.seen.reaches.get(layer.value, 0.0)
-            integer = make_quantiser(quantiser, reach, tensor.point, layer.positions, self.precision, tensor.gain)
+            real_quantiser, positions = module.activation_quantiser, layer.positions
+            quantiser = make_quantiser(real_quantiser, reach, tensor.point, positions, self.precision, tensor.gain)
         products, scale = make_products(module, self.precision)
         real = fold_bias(module, scale)
-        for step in affine:
+        for step in chain.affine:
             real = real.scale_and_add(step.factor, step.offset)
-        point = None if final else find_binary_point(peak, self.precision.bits)
-        beside = None if side is None else self.resolve_mean(side)
-        side_reach = 0.0 if beside is None else 2.0 ** (self.tensors[beside].bits - 1 - self.tensors[beside].point)
-        rescale, total, point = make_rescale(real, products, integer, tensor.gain, point, self.precision, side_reach)
-        node = Convolution(
+        point = None if peak is None else find_binary_point(peak, self.precision.bits)
+        side = None if beside is None else self.tensors[beside]
+        side_reach = 0.0 if side is None else 2.0 ** (side.bits - 1 - side.point)
+        rescale, total, point = make_rescale(real, products, quantiser, tensor.gain, point, self.precision, side_reach)
+        return Convolution(
             name=layer.name,
             inputs=(source,) if beside is None else (source, beside),
             **read_geometry(module),
-            quantiser=integer,
+            quantiser=quantiser,
             products=products,
             rescale=rescale,
-            relu=bound is not None,
-            align=0 if beside is None else total - self.tensors[beside].point,
+            relu=chain.bound is not None,
+            align=0 if side is None else total - side.point,
             point=point,
         )
-        self.append(node)
-        if bound is not None and bound.high != inf:
-            self.add_clip(bound, layer.name)
 
     def finish(self, output: str) -> None:
         """End with the node that gives the network's output."""
