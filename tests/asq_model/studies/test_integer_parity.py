@@ -134,7 +134,7 @@ def test_an_off_by_one_in_the_rounding_is_seen(small_checkpoint, monkeypatch):
     """Without the half, codes are floors: far from torch's."""
     monkeypatch.setattr(
         asq.IntegerQuantiser,
-        "division",
+        "make_division",
         lambda self, x, step: (x << GUARD + 1, 2 * step.reshape(-1, *(1,) * (x.ndim - 1))),
     )
     with pytest.raises(InputError, match=r"node \S+ differs from torch by"):
