@@ -40,7 +40,7 @@ def cli() -> None:
     """Train networks with POST weights and ASQ activations, and export them for hardware."""
 
 
-def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def add_network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every command that trains a network where there is no checkpoint yet."""
     options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option(
@@ -57,8 +57,8 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def with_default_bits(weight_bits: int | None, activation_bits: int | None) -> dict[str, int]:
-    """The fields of a recipe for these bits; where they are not given, as many for activations as for weights."""
+def fill_default_bits(weight_bits: int | None, activation_bits: int | None) -> dict[str, int]:
+    """Fill in a recipe's fields for these bits; where they are not given, as many for activations as for weights."""
     bits = DEFAULT_BITS if weight_bits is None else weight_bits
     return {"weight_bits": bits, "activation_bits": bits if activation_bits is None else activation_bits}
 
@@ -68,14 +68,14 @@ def recipes_of_widths(widths: str, **others: Any) -> list[Recipe]:
 
     others: fields that all of them have.
     """
-    pairs = [with_default_bits(*pair) for pair in parse_widths("--widths", widths)]
+    pairs = [fill_default_bits(*pair) for pair in parse_widths("--widths", widths)]
     named = {"weight_bits": "weight bits of --widths", "activation_bits": "activation bits of --widths"}
     with fields_named(named):
         return list(dict.fromkeys(recipe_of("digits", **pair, **others) for pair in pairs))
 
 
 @cli.command(epilog="Example: asq-post train --bits 4 --activations lsq")
-@network_options
+@add_network_options
 @click.option("--out", type=OUTPUT_FILE, help="Checkpoint to write.  [default: build/checkpoint/<name>.safetensors]")
 @click.option("--network", default="digits", show_default=True, help=f"{', '.join(NETWORKS)}.")
 @click.option("--dataset", "data", help="digits, cifar10 or imagenet.  [default: the network's own]")
@@ -134,7 +134,7 @@ def train(
     Trains first in full precision, then quantised, and prints the checkpoint's path. Under torchrun, the processes
     share the work. After a kill, the same command goes on from the last whole epoch.
     """
-    recipe = recipe_of(network, **with_default_bits(weight_bits, activation_bits), **fields)
+    recipe = recipe_of(network, **fill_default_bits(weight_bits, activation_bits), **fields)
     click.echo(train_if_needed(recipe, out, force, RunOptions(data_folder, start, device, log, workers)))
 
 
@@ -154,7 +154,7 @@ def check_checkpoint(
 
 
 @cli.command(epilog="Example: asq-post export --ckpt build/checkpoint/digits_post3_a3_seed0.safetensors")
-@network_options
+@add_network_options
 @click.option(
     "--ckpt",
     type=CHECKPOINT,
@@ -195,7 +195,7 @@ def export(
         refuse_unused(bits | unused, f"--widths is {shown(widths)}")
         folders = export_digits_networks(recipes_of_widths(widths, seed=seed, kind=kind), force)
     elif ckpt is None:
-        recipe = recipe_of("digits", seed=seed, kind=kind, **with_default_bits(weight_bits, activation_bits))
+        recipe = recipe_of("digits", seed=seed, kind=kind, **fill_default_bits(weight_bits, activation_bits))
         if unit is not None or layer is not None:
             check_golden_choice(layers_of_recipe(recipe), unit, layer)
         folders = [export_if_needed(train_if_needed(recipe, None, force), out, None, force)]

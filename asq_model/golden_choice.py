@@ -36,10 +36,10 @@ def units_of(config: LayerConfig) -> list[MacSpec]:
 
 def layers_of_recipe(recipe: Recipe) -> dict[str, LayerConfig]:
     """The layers of the network that a recipe trains, as it is converted without an example."""
-    from asq_model.networks import build
+    from asq_model.networks import build_network
     from asq_model.quantisation.convert import choose_configs, quantisable_layers
 
-    names = [name for name, _ in quantisable_layers(build(recipe.network, 10))]
+    names = [name for name, _ in quantisable_layers(build_network(recipe.network, 10))]
     return choose_configs(names, recipe.quantisation, {})
 
 

@@ -66,7 +66,7 @@ class TensorFile:
     def check_contents(
         self, path: Path, tensors: dict[str, np.ndarray], config: object
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The tensors and the configuration. Raises InputError unless this program wrote them as they are."""
+        """Return tensors and configuration. Raises InputError unless this program wrote them as they are."""
         if not isinstance(config, dict) or "digest" not in config:
             raise InputError(f"{self.title} {path} was not written by this program: its header has no configuration")
         if config.get("format") != self.format:

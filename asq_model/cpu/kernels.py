@@ -32,7 +32,7 @@ Kernel = Callable[..., None]
 
 @cache
 def load_kernels() -> dict[str, Kernel] | None:
-    """The kernels by name; None where there is no C compiler (`CC`, or `cc`), or what it makes does not load here.
+    """Load the kernels by name; None where there is no C compiler (`CC`, or `cc`), or what it makes does not load.
 
     They are compiled anew for each process, which takes a third of a second: what lies in a folder that others write to
     is not to be loaded.
@@ -51,7 +51,7 @@ def load_kernels() -> dict[str, Kernel] | None:
 
 
 def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
-    """A function of the library that takes a tensor where it wants a pointer."""
+    """Wrap a function of the library so that it takes a tensor where it wants a pointer."""
     function = getattr(library, name)
     function.argtypes, function.restype = ARGUMENTS[name], None
 
@@ -63,7 +63,7 @@ def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
 
 @cache
 def start_helpers() -> ThreadPoolExecutor:
-    """The threads beside the one that calls; a kernel runs without Python's lock."""
+    """Start the threads beside the one that calls; a kernel runs without Python's lock."""
     return ThreadPoolExecutor(thread_name_prefix="kernels")
 
 

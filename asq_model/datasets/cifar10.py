@@ -82,7 +82,7 @@ def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         check_pickle(contents)
         batch = InertUnpickler(io.BytesIO(contents), encoding="bytes").load()
-        pixels, labels = batch[b"data"].array(), batch[b"labels"]
+        pixels, labels = batch[b"data"].make_array(), batch[b"labels"]
         if not (isinstance(labels, list) and all(type(label) is int for label in labels)):
             raise ValueError("labels that are not a list of integers")
         labels = np.array(labels)
@@ -111,7 +111,7 @@ def check_pickle(contents: bytes) -> None:
 
 
 def check_labels(path: Path, labels: np.ndarray) -> np.ndarray:
-    """The labels themselves. Raises InputError for one that is no class of CIFAR-10."""
+    """Return the labels. Raises InputError for one that is no class of CIFAR-10."""
     wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
     if wrong.size:
         raise InputError(f"{path} has label {labels[wrong[0]]} at image {wrong[0]}; allowed: 0 to {CLASSES - 1}")
@@ -137,8 +137,8 @@ class InertArray:
     def __setstate__(self, state: object) -> None:
         self.state = state
 
-    def array(self) -> np.ndarray:
-        """The array of bytes, shape and type checked."""
+    def make_array(self) -> np.ndarray:
+        """Make the array of bytes, shape and type checked."""
         _, shape, kind, fortran, contents = self.state
         if kind.name != "u1" or fortran:
             raise ValueError(f"array of type {kind.name!r}")
@@ -156,7 +156,7 @@ class InertUnpickler(pickle.Unpickler):
     """An unpickler that makes numbers, strings, lists, dictionaries and inert arrays, and refuses every other name."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The inert class for a name in the file. Raises InputError for names that `INERT` does not have."""
+        """Find the inert class for a name in the file. Raises InputError for names that `INERT` does not have."""
         if (module, name) not in INERT:
             wanted = shown(f"{module}.{name}")
             raise InputError(f"{wanted} has no place in a CIFAR-10 batch; nothing of it is read")

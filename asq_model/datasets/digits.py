@@ -10,7 +10,7 @@ WHITE = 16.0
 
 
 def load_digits() -> tuple[MemorySplit, MemorySplit, int]:
-    """The digits as (training set, test set, number of classes), stratified by digit; the same split every time."""
+    """Load the digits: (training set, test set, number of classes), stratified by digit; the same split every time."""
     from sklearn import datasets
     from sklearn.model_selection import train_test_split
 

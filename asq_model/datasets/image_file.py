@@ -55,7 +55,7 @@ def read_image(path: Path) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """An opened image as RGB. Raises InputError for a mode whose white is not known."""
+    """Turn an opened image into RGB. Raises InputError for a mode whose white is not known."""
     if image.mode in PLAIN:
         return image.convert("RGB")
     if image.mode in WIDE or (image.mode == "I" and image.format == "PPM"):  # Pillow scales those to 16 bits

@@ -152,9 +152,9 @@ def load_folder(folder: Path, crop: int = CROP, workers: int = 2) -> tuple[Folde
     `val` is missing, a class has no image or has something else beside, or the two have other classes.
     """
     train, test = Path(folder) / "train", Path(folder) / "val"
-    classes = class_names(train)
-    if class_names(test) != classes:
-        odd = sorted(set(classes) ^ set(class_names(test)))
+    classes = list_class_names(train)
+    if list_class_names(test) != classes:
+        odd = sorted(set(classes) ^ set(list_class_names(test)))
         raise InputError(f"{train} and {test} must have the same class folders; only one has {', '.join(odd[:3])}")
     return find_images(train, classes, crop, workers), find_images(test, classes, crop, workers), len(classes)
 
@@ -170,8 +170,8 @@ def is_image(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def class_names(folder: Path) -> list[str]:
-    """The names of a split's class folders. Raises InputError where there is none, or an image lies beside them."""
+def list_class_names(folder: Path) -> list[str]:
+    """List a split's class folders. Raises InputError where there is none, or an image lies beside them."""
     if not folder.is_dir():
         raise InputError(f"image folder {folder} does not exist; wanted: train/<class>/ and val/<class>/ with images")
     entries = list_visible_entries(folder)

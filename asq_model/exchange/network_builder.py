@@ -204,5 +204,5 @@ class NetworkBuilder:
 
 
 def add_number(word: str, count: int) -> str:
-    """A word, with a number behind it from the second on."""
+    """Add a number to a word, from the second on."""
     return word if count == 1 else f"{word}_{count}"

@@ -80,7 +80,7 @@ def find_tensors(graph: Any) -> Iterator[Any]:
 
 
 def as_graph(model: Any) -> OnnxGraph:
-    """The graph of a checked model. Raises InputError."""
+    """Turn a checked model into a graph. Raises InputError."""
     graph = model.graph
     constants = {tensor.name: as_array(tensor) for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
@@ -95,7 +95,7 @@ def as_graph(model: Any) -> OnnxGraph:
 
 
 def as_array(tensor: Any) -> np.ndarray:
-    """The values of a tensor. Raises InputError for those that are not finite."""
+    """Turn a tensor into an array. Raises InputError for values that are not finite."""
     from onnx import numpy_helper
 
     array = np.asarray(numpy_helper.to_array(tensor))

@@ -10,7 +10,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.datasets import MemorySplit, Split, load_dataset
 from asq_model.export.golden_layers import export_network, try_graph
 from asq_model.export.integer_graph import CALIBRATION_IMAGES
-from asq_model.quantisation.mac_unit_layers import on_unit
+from asq_model.quantisation.mac_unit_layers import put_on_unit
 from asq_model.spec.golden_manifest import About, Accuracy, Manifest
 from asq_model.spec.mac import MacSpec
 from asq_model.training.evaluate import count_correct
@@ -20,7 +20,7 @@ from asq_model.training.load import load_quantised
 def count_post_correct(path: Path, split: Split, frac: int) -> int:
     """Count the images that a checkpoint's network classifies correctly with the rounded products of unit `post`."""
     model, _ = load_quantised(path)
-    return count_correct(on_unit(model, "post", frac), split)
+    return count_correct(put_on_unit(model, "post", frac), split)
 
 
 def export(checkpoint: Path, folder: Path, data_folder: Path | None = None) -> Manifest:

@@ -51,7 +51,7 @@ def observe_layers(model: nn.Module, images: Example) -> Iterator[Seen]:
             continue
         x = inputs[name]
         point = find_binary_point(x.abs().max().item(), precision.bits)
-        maps = layer.maps(x).double().numpy()
+        maps = layer.as_maps(x).double().numpy()
         codes, _ = saturate(np.rint(maps * 2.0**point).astype(np.int64), precision.bits)
         quantiser = make_layer_quantiser(layer, x, point, codes[0, 0].size, precision)
         yield Seen(name, layer, quantiser, codes, x)
@@ -104,7 +104,7 @@ def check_shifts(subject: str, shifts: Mapping[str, int]) -> None:
 def count_products(layer: Quantised, x: Tensor) -> int:
     """Count the multiplications that a layer does for one image."""
     with torch.no_grad():
-        positions = layer.maps(layer(x[:1]))[0, 0].numel()
+        positions = layer.as_maps(layer(x[:1]))[0, 0].numel()
     return layer.weight.numel() * positions
 
 

@@ -91,7 +91,7 @@ class RealRescale:
     bias: np.ndarray
 
     def scale_and_add(self, factor: np.ndarray, offset: np.ndarray) -> "RealRescale":
-        """This rescale followed by a factor and an offset for each channel, such as batch norm's."""
+        """Make this rescale followed by a factor and an offset for each channel, such as batch norm's."""
         return RealRescale(self.factor * factor, self.bias * factor + offset)
 
 

@@ -22,7 +22,7 @@ def unfold_operands(layer: Quantised, x: Tensor) -> Tensor:
     Padding is included; output channel c uses the operands of its group, c // (channels per group).
     """
     if not isinstance(layer, QuantisedConvolution):
-        return layer.maps(x).flatten(2).unsqueeze(1)
+        return layer.as_maps(x).flatten(2).unsqueeze(1)
     x, kernel, dilation, stride = pad_input(layer, x), layer.kernel_size, layer.dilation, layer.stride
     if isinstance(layer, QuantConv1d):
         x, kernel, dilation, stride = x.unsqueeze(2), (1, *kernel), (1, *dilation), (1, *stride)

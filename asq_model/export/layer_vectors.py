@@ -48,7 +48,7 @@ def sample_dot_products(layer: Quantised, x: Tensor, rng: np.random.Generator) -
     """Draw as many dot products as make `PRODUCTS_PER_LAYER` products, each once; x: the layer's input."""
     channels, terms = layer.weight.flatten(1).shape
     with torch.no_grad():
-        outputs = layer.maps(layer(x)).flatten(2)
+        outputs = layer.as_maps(layer(x)).flatten(2)
     bias = 0 if layer.bias is None else layer.bias.detach()[None, :, None]
     fake_quantised = outputs - bias
     places = fake_quantised.shape[2]

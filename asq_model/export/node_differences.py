@@ -37,7 +37,7 @@ class IntegerNetwork:
 
 
 def as_maps(tensor: Tensor, axes: Axes) -> np.ndarray:
-    """A tensor of torch as maps [N, channels, rows, columns], float64. axes: where its axes lie in them."""
+    """Turn a tensor of torch into maps [N, channels, rows, columns], float64. axes: where its axes lie in them."""
     places = [axes.index(axis) + 1 for axis in range(3) if axis in axes]
     others = [dim for dim, axis in enumerate(axes, 1) if axis is None]
     moved = tensor.detach().double().permute(0, *places, *others)
@@ -46,7 +46,7 @@ def as_maps(tensor: Tensor, axes: Axes) -> np.ndarray:
 
 
 def as_integers(reals: np.ndarray, form: Format) -> np.ndarray:
-    """Real values in a tensor's format, rounded and saturated."""
+    """Turn real values into integers of a tensor's format, rounded and saturated."""
     scaled = np.rint(np.ldexp(reals * form.gain, form.point))
     return saturate(np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64), form.bits)[0]
 

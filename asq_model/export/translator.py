@@ -57,7 +57,7 @@ class Translator:
         if node.op == "placeholder":
             self.take_input(node)
         elif node.op == "get_attr":
-            self.constants[node] = attribute(self.program, str(node.target))
+            self.constants[node] = find_attribute(self.program, str(node.target))
         elif node.op == "output":
             self.give_output(node)
         elif node.op == "call_function":
@@ -194,8 +194,8 @@ def operation_name(node: fx.Node) -> str:
     return str(packet if packet is not None else getattr(node.target, "__name__", node.target)).split(".")[-1]
 
 
-def attribute(program: nn.Module, path: str) -> object:
-    """A parameter or buffer of a program by its path."""
+def find_attribute(program: nn.Module, path: str) -> object:
+    """Find a parameter or buffer of a program by its path."""
     value: Any = program
     for part in path.split("."):
         value = getattr(value, part)

@@ -19,7 +19,7 @@ def quantise_by_least_squares(level_set: LevelSet, weights: np.ndarray) -> tuple
     codes, scales = np.zeros(weights.shape, np.int64), np.ones_like(best)
     for fraction in np.linspace(0.25, 1.2, 64):
         alpha = largest * fraction
-        index = level_set.nearest(np.clip(weights / alpha, level_set.levels[0], 1))
+        index = level_set.find_nearest(np.clip(weights / alpha, level_set.levels[0], 1))
         error = ((level_set.levels[index] * alpha - weights) ** 2).sum(1, keepdims=True)
         better = error < best
         best, scales = np.where(better, error, best), np.where(better, alpha / level_set.level_unit, scales)
@@ -45,7 +45,7 @@ def quantise_for_units(layer: Quantised, units: list[MacSpec]) -> Weights:
     for unit in units:
         levels = unit.level_set
         if levels.name not in by_set and has_all(levels, trained):
-            by_set[levels.name] = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes], scale
+            by_set[levels.name] = levels.codes[levels.find_nearest(trained.values / levels.level_unit)][codes], scale
         elif levels.name not in by_set:
             by_set[levels.name] = quantise_by_least_squares(levels, weights)
     return by_set

@@ -84,7 +84,7 @@ class DeviceImages:
         return copy
 
     def batch(self, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """The images and labels of one step's plan [4, batch]."""
+        """Gather the images and labels of one step's plan [4, batch]."""
         order, down, right, mirrored = (part.view(-1, 1, 1) for part in plan)
         columns = torch.where(mirrored.bool(), self.width - 1 - self.columns, self.columns) + right
         places = (order * self.bordered_height + self.rows + down) * self.bordered_width + columns

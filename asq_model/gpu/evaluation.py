@@ -92,7 +92,7 @@ def count_weight_costs(model: nn.Module) -> dict[str, int]:
 
 
 def count_terms(value: int) -> int:
-    """How many signed powers of two an integer is the sum of, at least."""
+    """Count the signed powers of two that an integer is the sum of, at least."""
     rest, terms = abs(int(value)), 0
     while rest:
         if rest % 2:

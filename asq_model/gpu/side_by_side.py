@@ -85,7 +85,7 @@ class Slot(Generic[T]):
             self.epochs = epochs
 
     def finish(self) -> Finished[T] | None:
-        """The run if its test is done; the slot is free then."""
+        """Return the run if its test is done; the slot is free then."""
         if self.job is None or self.training is None or self.counts is None or self.queue.count_pending():
             return None
         job, self.job = self.job, None

@@ -23,8 +23,8 @@ NETWORKS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def build(name: str, classes: int) -> nn.Module:
-    """A freshly initialised network. Raises InputError for a name that is not in `NETWORKS`."""
+def build_network(name: str, classes: int) -> nn.Module:
+    """Build a freshly initialised network. Raises InputError for a name that is not in `NETWORKS`."""
     check_choice("network", name, tuple(NETWORKS))
     return NETWORKS[name](classes)
 

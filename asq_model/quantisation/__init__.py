@@ -13,7 +13,7 @@ from asq_model.quantisation.activations import (
     make_activation_quantiser,
 )
 from asq_model.quantisation.adapter import Adapter
-from asq_model.quantisation.straight_through import nearest_level
+from asq_model.quantisation.straight_through import find_nearest_level
 from asq_model.quantisation.weights import (
     DorefaWeight,
     LevelSetWeight,
@@ -34,7 +34,7 @@ __all__ = [
     "PotActivation",
     "UniformWeight",
     "WeightQuantiser",
+    "find_nearest_level",
     "make_activation_quantiser",
     "make_weight_quantiser",
-    "nearest_level",
 ]

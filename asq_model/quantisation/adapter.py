@@ -14,7 +14,7 @@ RATIO = 4  # input channels per hidden neuron
 
 
 def average(x: Tensor, positions: tuple[int, ...]) -> Tensor:
-    """The mean over some axes, which are gone from the result.
+    """Take the mean over some axes, which are gone from the result.
 
     In training on a CPU it is a sum that is divided, as torch has the mean of float32 there, bit by bit: the gradient
     is divided before it is spread over the positions, not after, which saves a pass over memory.

@@ -164,7 +164,7 @@ def replace_layers(model: nn.Module, twins: Mapping[int, nn.Module]) -> None:
 
 
 def as_signed(name: str, config: LayerConfig) -> LayerConfig:
-    """A configuration for inputs that go negative. Raises InputError, naming the layer, where there is none."""
+    """Make a configuration for inputs that go negative. Raises InputError, naming the layer, where there is none."""
     try:
         return replace(config, signed=True)
     except InputError as error:

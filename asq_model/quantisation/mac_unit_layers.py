@@ -39,7 +39,7 @@ def unit_of(layer: Quantised, unit: str, frac: int | None = None) -> MacSpec:
 
 
 def compute_multiples(unit: MacSpec) -> tuple[np.ndarray, np.ndarray]:
-    """A unit's products of the levels 1 and √2 with each activation: (ones, roots), int64 [2^activation_bits].
+    """Compute a unit's products of the levels 1 and √2 with each activation: (ones, roots), int64 [2^activation_bits].
 
     By the activation's bit pattern, in units of the result. `roots` of a set without √2 is zero; both are the
     activations where sums are `APART`.
@@ -64,7 +64,7 @@ class IntegerLayer(nn.Module):
         self.layer = layer
         codes, self.scale = layer.weight_quantiser.encode(layer.weight)
         trained, levels = layer.weight_quantiser.level_set, unit.level_set
-        codes = levels.codes[levels.nearest(trained.values / levels.level_unit)][codes.numpy()]
+        codes = levels.codes[levels.find_nearest(trained.values / levels.level_unit)][codes.numpy()]
         weights, tables = (levels.even[codes], levels.odd[codes]), compute_multiples(unit)
         largest = sum(
             np.abs(weight).reshape(len(codes), -1).sum(1) * np.abs(table).max()
@@ -99,8 +99,8 @@ class IntegerLayer(nn.Module):
         return (total * scale + bias).float()
 
 
-def on_unit(model: nn.Module, unit: str, frac: int | None = None) -> nn.Module:
-    """A copy of a converted network, in which that unit computes every low-bit layer. Raises InputError."""
+def put_on_unit(model: nn.Module, unit: str, frac: int | None = None) -> nn.Module:
+    """Copy a converted network, and let that unit compute every low-bit layer of the copy. Raises InputError."""
     model = deepcopy(model)
     twins = {}
     for name, layer in inner_layers(model):

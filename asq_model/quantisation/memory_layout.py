@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def lay_out_as(gradient: Tensor, like: Tensor) -> Tensor:
-    """A gradient that lies in memory as another tensor does: itself, or a copy."""
+    """Lay a gradient out in memory as another tensor is: return itself, or a copy."""
     return gradient if gradient.stride() == like.stride() else torch.empty_like(like).copy_(gradient)
 
 
@@ -15,5 +15,5 @@ def is_dense(x: Tensor) -> bool:
 
 
 def make_dense(x: Tensor) -> Tensor:
-    """A tensor that lies in memory row by row, without gaps: itself, or a copy."""
+    """Lay a tensor out in memory row by row, without gaps: return itself, or a copy."""
     return x if is_dense(x) else x.contiguous()

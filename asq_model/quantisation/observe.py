@@ -24,7 +24,7 @@ def apply(model: nn.Module, example: Example) -> object:
 
 
 def map_tensors(example: Example, change: Callable[[Tensor], Tensor]) -> Example:
-    """An example with every tensor replaced by what `change` makes of it; what is no tensor stays."""
+    """Replace every tensor of an example by what `change` makes of it; what is no tensor stays."""
     if isinstance(example, Tensor):
         return change(example)
     if isinstance(example, Mapping):
@@ -106,7 +106,7 @@ def watch_outputs(modules: NamedModules, see: Callable[[str, Tensor], object]) -
 
 
 def observe_inputs(model: nn.Module, layers: NamedModules, example: Example) -> dict[str, Tensor]:
-    """Each layer's input when the network runs on an example, in order of execution, in eval mode, without gradients.
+    """Run the network on an example, in eval mode, without gradients; return each layer's input, in order of execution.
 
     Of a layer that is called several times, the first input. Layers that are not called are left out.
     """
@@ -117,7 +117,7 @@ def observe_inputs(model: nn.Module, layers: NamedModules, example: Example) -> 
 
 
 def observe_outputs(model: nn.Module, modules: NamedModules, example: Example) -> dict[str, Tensor]:
-    """Each module's output when the network runs on an example, as `observe_inputs` has inputs."""
+    """Run the network on an example as `observe_inputs` does; return each module's output."""
     outputs: dict[str, Tensor] = {}
     with evaluating(model), watch_outputs(modules, outputs.setdefault):
         apply(model, example)

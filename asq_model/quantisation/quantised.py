@@ -101,7 +101,7 @@ class Quantised(nn.Module):
         return self.train(layer.training)
 
     def get_extra_state(self) -> Tensor:
-        """The configuration as the state dict holds it: uint8, JSON in UTF-8."""
+        """Return the configuration as the state dict holds it: uint8, JSON in UTF-8."""
         return torch.tensor(list(format_canonical_json(make_layer_record(self.config)).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
@@ -120,8 +120,8 @@ class Quantised(nn.Module):
     def apply_operation(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Do what the layer does with its input and weight, whatever they are."""
 
-    def maps(self, x: Tensor) -> Tensor:
-        """An input or output as feature maps [N, C, rows, columns].
+    def as_maps(self, x: Tensor) -> Tensor:
+        """Turn an input or output into feature maps [N, C, rows, columns].
 
         In those of a linear layer, [N, ..., C], the positions are the axes between.
         """

@@ -69,7 +69,7 @@ class NearestLevel(Function):
     @staticmethod
     def forward(ctx: Any, w: Tensor, alpha: Tensor, levels: Tensor, midpoints: Tensor) -> Tensor:
         ctx.save_for_backward(w, alpha, levels, midpoints)
-        nearest = levels[nearest_level(w / alpha, midpoints)].mul_(alpha)
+        nearest = levels[find_nearest_level(w / alpha, midpoints)].mul_(alpha)
         return nearest.add_(w, alpha=0)  # bucketing gives NaN a level; 0·NaN and 0·∞ are NaN again
 
     @staticmethod
@@ -77,7 +77,7 @@ class NearestLevel(Function):
         w, alpha, levels, midpoints = ctx.saved_tensors
         u = w / alpha
         inside = u.abs() <= 1
-        slope = torch.where(inside, levels[nearest_level(u, midpoints)] - u, torch.sign(u))
+        slope = torch.where(inside, levels[find_nearest_level(u, midpoints)] - u, torch.sign(u))
         return grad * inside, (grad * slope).sum_to_size(alpha.shape), None, None
 
 
@@ -106,8 +106,8 @@ class ScaleGradient(Function):
         return grad * ctx.factor, None
 
 
-def nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
-    """Index of the level nearest to each u, ties to the larger magnitude: `LevelSet.nearest` for tensors.
+def find_nearest_level(u: Tensor, midpoints: Tensor) -> Tensor:
+    """Find the level nearest to each u, ties to the larger magnitude: `LevelSet.find_nearest` for tensors.
 
     By bucketing on the midpoints: no tensor of levels × numel is made.
     """

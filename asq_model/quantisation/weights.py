@@ -15,8 +15,8 @@ from asq_model.quantisation.straight_through import (
     Round,
     ScaleGradient,
     call,
+    find_nearest_level,
     keep_positive,
-    nearest_level,
 )
 from asq_model.spec.levels import LevelSet
 
@@ -132,7 +132,7 @@ class LevelSetWeight(ScaledWeight):
         Raises InputError for weights that are not finite.
         """
         check_finite(w)
-        index = nearest_level(w / self.channel_scale(w), self.midpoints)
+        index = find_nearest_level(w / self.channel_scale(w), self.midpoints)
         codes = torch.tensor(self.level_set.codes, device=w.device)[index]
         return codes, keep_positive(self.scale) / self.level_set.level_unit
 

@@ -93,7 +93,7 @@ class GoldenLayer:
             return self.arrays[f"codes_{levels.name}"]
         trained = self.trained
         weights = trained.values[self.arrays[f"codes_{trained.name}"]] / trained.level_unit
-        return levels.codes[levels.nearest(weights)]
+        return levels.codes[levels.find_nearest(weights)]
 
     def expected(self, spec: MacSpec) -> np.ndarray:
         """The stored results of a unit, int64 [V]."""

@@ -47,7 +47,7 @@ APOT_TERMS = {
 }
 
 
-def bit_fields(value: int, widths: tuple[int, ...]) -> tuple[int, ...]:
+def split_fields(value: int, widths: tuple[int, ...]) -> tuple[int, ...]:
     """Split `value` into fields of the given widths, the first field in the lowest bits."""
     fields = []
     for width in widths:
@@ -123,7 +123,7 @@ class LevelSet:
     def apot_shifts(self, code: int) -> list[int]:
         """Shifts whose powers of two add up to an `apot` code's magnitude; empty for zero."""
         terms = APOT_TERMS[self.bits]
-        fields = bit_fields(self.check_code(code), tuple(len(term).bit_length() for term in terms))
+        fields = split_fields(self.check_code(code), tuple(len(term).bit_length() for term in terms))
         return [term[field - 1] for term, field in zip(terms, fields, strict=True) if field]
 
     def sign(self, code: int) -> int:
@@ -135,11 +135,11 @@ class LevelSet:
         if self.family == "uniform" and not self.kind:
             return self.check_code(code) - ((code >> self.bits - 1) << self.bits), 0
         if self.family == "uniform":
-            return self.sign(code) * bit_fields(code, (self.bits - 1,))[0], 0
+            return self.sign(code) * split_fields(code, (self.bits - 1,))[0], 0
         if self.family == "apot":
             return self.sign(code) * sum(1 << shift for shift in self.apot_shifts(code)), 0
         if self.family == "e2m1":
-            mantissa, exponent = bit_fields(code, (1, 2))
+            mantissa, exponent = split_fields(code, (1, 2))
             return self.sign(code) * ((2 + mantissa) << exponent - 1 if exponent else mantissa), 0
         n = self.exponent(code)
         if n is None:
@@ -190,14 +190,14 @@ class LevelSet:
         """The points halfway between neighbouring `levels`, where the nearest level changes, float64 [levels − 1]."""
         return (self.levels[1:] + self.levels[:-1]) / 2
 
-    def nearest(self, u: np.ndarray) -> np.ndarray:
+    def find_nearest(self, u: np.ndarray) -> np.ndarray:
         """Index into `levels` of the level nearest to each `u` (in the linear domain), ties to the larger magnitude."""
         up = np.searchsorted(self.midpoints, u, side="right")
         down = np.searchsorted(self.midpoints, u, side="left")
         return np.where(np.asarray(u) < 0, down, up)
 
     def describe(self, code: int) -> dict[str, Any]:
-        """One row of the sidecar's level table: enough to use the code without reading this file."""
+        """Make a row of the sidecar's level table: enough to use the code without reading this file."""
         even, odd = self.level(code)
         row: dict[str, Any] = {"code": code, "bits": format(code, f"0{self.code_bits}b"), "zero": not even and not odd}
         if self.family == "uniform" and not self.kind:

@@ -79,7 +79,7 @@ def load_networks(network: str, seed: int, study: Path, start: Path | None, data
 
 
 def find_checkpoint(folder: Path, recipe: Recipe) -> Path:
-    """The checkpoint of a recipe in a folder, as `reproduce` names it, or `trained-out`, with part and epochs.
+    """Find the checkpoint of a recipe in a folder, as `reproduce` names it, or `trained-out`, with part and epochs.
 
     Raises InputError where there are several.
     """

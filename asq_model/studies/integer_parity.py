@@ -38,7 +38,7 @@ def round_input(layer: Quantised, x: Tensor, node: Convolution, graph: Graph, tr
     form = graph.input_of(node)
     if node.inputs[0] == graph.input.name and graph.input.table is not None:
         return trace.inputs[node.name], 0  # the image itself, which both have
-    given = np.rint(np.ldexp(form.gain * layer.maps(x).double().numpy(), form.point)).astype(np.int64)
+    given = np.rint(np.ldexp(form.gain * layer.as_maps(x).double().numpy(), form.point)).astype(np.int64)
     return saturate(given, form.bits)
 
 
@@ -47,7 +47,7 @@ def compare_layer(
 ) -> None:
     """Add a layer's batch to `parity`. x: torch's input of the layer."""
     codes, torch_step = layer.activation_quantiser.encode(x)
-    wanted = layer.maps(codes).numpy()
+    wanted = layer.as_maps(codes).numpy()
     quantiser = node.quantiser
     given, outside = round_input(layer, x, node, graph, trace)
     parity.saturated += outside

@@ -69,7 +69,7 @@ def render_network(parity: Parity, nodes: Mapping[str, float] | None = None) -> 
 
 
 def describe_network(parity: Parity, nodes: Mapping[str, float] | None) -> dict[str, object]:
-    """The values of the section on one network."""
+    """Make the values of the section on one network."""
     total, rows = parity.images, []
     for name, layer in parity.layers.items():
         equal = f"{layer.given_input / layer.codes:.4%}", f"{layer.in_network / layer.codes:.2%}"

@@ -56,7 +56,7 @@ def list_runs_trained_out(study: TrainedOut) -> Iterator[LoggedRun]:
 
 
 def describe_trial(part: str, run: Trial) -> LoggedRun:
-    """What every training of such a record has."""
+    """Describe what every training of such a record has."""
     row, recipe = row_of(run), run["recipe"]
     name = f"{row.precision} {row.label}" if recipe["quantised_epochs"] else "full precision"
     network = NETWORKS.get(recipe["network"], recipe["network"])

@@ -18,7 +18,7 @@ from asq_model.common.result_schemas import ArithmeticRow, ArithmeticRun
 from asq_model.config.recipe import Recipe
 from asq_model.datasets import load_dataset
 from asq_model.quantisation.convert import inner_layers
-from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
+from asq_model.quantisation.mac_unit_layers import IntegerLayer, put_on_unit, unit_of
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.training.evaluate import find_correct
 from asq_model.training.load import load_quantised
@@ -132,7 +132,7 @@ def measure_arithmetics(
     run = describe_run(recipe, config, data, len(test))
     rows = [make_arithmetic_row(run, None, in_torch, in_torch, None)]
     for arithmetic in arithmetics:
-        correct = find_correct(on_unit(model, arithmetic.unit, arithmetic.frac), test)
+        correct = find_correct(put_on_unit(model, arithmetic.unit, arithmetic.frac), test)
         rows.append(make_arithmetic_row(run, arithmetic, in_torch, correct, measure_error(model, first, arithmetic)))
         bar.advance(note=f"{checkpoint.stem}, {arithmetic.name}")
     return rows

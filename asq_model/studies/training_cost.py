@@ -47,15 +47,15 @@ class Stepper:
         self.images = torch.randn(BATCH, *IMAGE).contiguous(memory_format=torch.channels_last)
         self.labels = torch.randint(CLASSES, (BATCH,))
 
-    def loss(self) -> Tensor:
-        """The cross entropy of the batch, computed anew."""
+    def compute_loss(self) -> Tensor:
+        """Compute the cross entropy of the batch anew."""
         return nn.functional.cross_entropy(self.model(self.images), self.labels)
 
     def step(self) -> float:
         """Do one update; return the seconds that it took."""
         with compiled_functions() if self.compiled else nullcontext():
             start = time.perf_counter()
-            loss = self.loss()
+            loss = self.compute_loss()
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()

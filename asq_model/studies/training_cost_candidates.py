@@ -10,7 +10,7 @@ from torch import nn
 from asq_model.config.fingerprints import find_versions
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.cpu.kernels import load_kernels
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.studies.training_cost_page import BASE
 
@@ -28,7 +28,7 @@ class Candidate(NamedTuple):
 
 def build_full_precision(network: str) -> nn.Module:
     """Build a network in full precision."""
-    return build(network, CLASSES)
+    return build_network(network, CLASSES)
 
 
 def make_builder(weights: str, activations: str) -> Callable[[str], nn.Module]:

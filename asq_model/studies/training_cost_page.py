@@ -34,6 +34,6 @@ def render_page(report: BenchReport) -> str:
 
 
 def describe_report(report: BenchReport) -> dict[str, object]:
-    """The values of the templates: the report, and the table of each network."""
+    """Make the values of the templates: the report, and the table of each network."""
     tables = {network: "\n".join(render_costs(costs)) for network, costs in report["networks"].items()}
     return {"report": report, "tables": tables}

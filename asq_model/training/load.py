@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import QuantConfig, parse_layer_config
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert, quantisable_layers
 from asq_model.training.trained_network import Trained, read_quantised, read_trained
 
@@ -17,12 +17,12 @@ MOST_REASON = 300  # characters of what torch says of tensors that do not fit: i
 
 
 def as_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Tensors as a checkpoint stores them."""
+    """Turn tensors into arrays, as a checkpoint stores them."""
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
 
 
 def as_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """A checkpoint's arrays as tensors of their own memory."""
+    """Turn a checkpoint's arrays into tensors of their own memory."""
     return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
 
 
@@ -33,9 +33,9 @@ def load_model(path: Path) -> tuple[nn.Module, Trained]:
 
 
 def make_model(path: Path, arrays: Mapping[str, np.ndarray], config: Trained) -> nn.Module:
-    """The network of a checkpoint's contents, in eval mode. Raises InputError for tensors that do not fit it."""
+    """Make the network of a checkpoint's contents, in eval mode. Raises InputError for tensors that do not fit it."""
     try:
-        model = build(config["network"], config["classes"])
+        model = build_network(config["network"], config["classes"])
         layers = {name: parse_layer_config(stored) for name, stored in config["layers"].items()}
         if layers:
             absent = [name for name, _ in quantisable_layers(model) if name not in layers]

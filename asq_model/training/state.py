@@ -18,7 +18,7 @@ from asq_model.config.recipe import Recipe
 from asq_model.config.run_options import DEFAULT_RUN, RunOptions
 from asq_model.datasets import Dataset, Split
 from asq_model.distributed import rank, share_batch_norms, world_size
-from asq_model.networks import build, put_channels_last
+from asq_model.networks import build_network, put_channels_last
 from asq_model.quantisation import PactActivation
 from asq_model.quantisation.convert import Conversion, convert, quantisable_layers, quantised_layers
 from asq_model.training.checkpoint_file import read_checkpoint, read_tensors, write_checkpoint
@@ -57,7 +57,7 @@ class TrainingState:
             allowed = f"{shared}at most the {len(self.train_set)} training images"
             raise InputError(f"batch is {recipe.batch}; allowed: {allowed}", "batch")
         torch.manual_seed(recipe.seed)
-        self.model = build(recipe.network, dataset.classes)
+        self.model = build_network(recipe.network, dataset.classes)
         self.start_digest = self.load_start(run.start) if run.start is not None else ""
         self.full_precision_state: dict[str, Tensor] = {}
         self.conversion: Conversion | None = None
@@ -166,5 +166,5 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
 
 
 def strip_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, by their names without it."""
+    """Take the tensors whose names begin with a prefix, by their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

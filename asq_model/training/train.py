@@ -24,7 +24,7 @@ from asq_model.config.run_options import DEFAULT_RUN, RunOptions
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.datasets import Dataset, load_dataset
 from asq_model.distributed import process_group, rank
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import layer_configs
 from asq_model.training.checkpoint_file import write_checkpoint
 from asq_model.training.evaluate import count_correct, count_top_correct
@@ -197,7 +197,7 @@ def evaluate(state: TrainingState) -> TrainedConfig:
     recipe, dataset, device = state.recipe, state.dataset, state.device
     if not state.full_precision_state:
         return describe(state, count_correct(state.model, dataset.test, device))
-    full_precision = build(recipe.network, dataset.classes)
+    full_precision = build_network(recipe.network, dataset.classes)
     full_precision.load_state_dict(state.full_precision_state)
     config = describe(state, count_correct(full_precision.to(device), dataset.test, device))
     config["quantised_correct"], config["quantised_top_5"] = count_top_correct(state.model, dataset.test, device)

@@ -21,6 +21,6 @@ def bit_planes(layer: GoldenLayer, spec: MacSpec) -> Iterator[GoldenLayer]:
         plane = np.sign(values) * (np.abs(values) >> bit & 1)
         entry = layer.entry.copy()
         entry["weight_bits"], entry["activation_bits"] = spec.weight_bits, spec.activation_bits
-        codes = spec.level_set.codes[spec.level_set.nearest(plane)]
+        codes = spec.level_set.codes[spec.level_set.find_nearest(plane)]
         arrays = {"activations": layer.activations, f"codes_{spec.level_set.name}": codes}
         yield GoldenLayer(f"{layer.name} bit {bit}", entry, arrays)

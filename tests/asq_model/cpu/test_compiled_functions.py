@@ -6,7 +6,7 @@ import torch
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.cpu import kernels
 from asq_model.cpu.compiled_functions import CompiledFakeQuantise, CompiledNearestLevel, compiled_functions
-from asq_model.networks import build, put_channels_last
+from asq_model.networks import build_network, put_channels_last
 from asq_model.quantisation.convert import convert
 from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS, FakeQuantise, NearestLevel
 from asq_model.spec.levels import LevelSet
@@ -111,7 +111,7 @@ def test_threads_share_the_rows(monkeypatch, threads):
 def trained(family, activations):
     """The parameters of a network after three updates."""
     torch.manual_seed(0)
-    model = build("resnet8", 10)
+    model = build_network("resnet8", 10)
     layer = LayerConfig(family, 4, activations=activations, activation_bits=4)
     images = torch.randn(16, 3, 32, 32).contiguous(memory_format=LAST)
     convert(model, QuantConfig(inner=layer), images[:2])

@@ -12,7 +12,7 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.exchange import export_qonnx as module
 from asq_model.exchange.import_network import import_qonnx
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation import LsqActivation
 from asq_model.quantisation.activation_base import InputStatistics
 from asq_model.quantisation.activations import FROM_BATCH
@@ -50,7 +50,7 @@ def outputs(model, images):
 @pytest.mark.parametrize(
     "layer, make",
     [
-        pytest.param(UNIFORM, lambda: build("digits", 10), id="residual"),
+        pytest.param(UNIFORM, lambda: build_network("digits", 10), id="residual"),
         pytest.param(SIGN_MAGNITUDE, small, id="sign-magnitude", marks=pytest.mark.exhaustive),
         pytest.param(PACT, small, id="pact", marks=pytest.mark.exhaustive),
         pytest.param(LayerConfig("post", 4, activations="lsq"), small, id="post"),

@@ -144,7 +144,7 @@ def test_least_squares_codes_are_near_the_best_scale():
     error = ((levels.values[codes] * scale[:, None] - weights) ** 2).sum(1)
     for factor in (0.8, 1.25):
         alpha = scale[:, None] * levels.level_unit * factor
-        other = levels.levels[levels.nearest(np.clip(weights / alpha, -1, 1))] * alpha
+        other = levels.levels[levels.find_nearest(np.clip(weights / alpha, -1, 1))] * alpha
         assert np.all(error <= ((other - weights) ** 2).sum(1))
 
 

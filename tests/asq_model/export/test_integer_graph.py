@@ -11,7 +11,7 @@ from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export import integer_graph
 from asq_model.export.integer_graph import make_graph
 from asq_model.export.operations import Affine, Bound, Move
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.movement import Reshape
@@ -150,7 +150,7 @@ def test_resnet18():
     """ImageNet's form at 64 × 64 pixels: 21 layers, max pooling, projections."""
     torch.manual_seed(0)
     images = torch.randn(16, 3, 64, 64)
-    net = converted(build("resnet18", 1000), images)
+    net = converted(build_network("resnet18", 1000), images)
     parity = compare_network(net, images, torch.zeros(16, dtype=torch.long))
     assert len(parity.layers) == 21 and parity.same_class >= 10  # untrained: a thousand classes lie close together
     for name, layer in parity.layers.items():

@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export import onnx as onnx_export
 from asq_model.export.onnx import export_and_compare, export_onnx, largest_differences, run_onnx, run_torch
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert
 from asq_model.training.load import load_quantised
 
@@ -97,7 +97,7 @@ def two_convolutions() -> nn.Module:
     "activations, network",
     [
         pytest.param("lsq+", two_convolutions, marks=pytest.mark.exhaustive),
-        pytest.param("lsq", lambda: build("resnet8", 5), marks=pytest.mark.exhaustive),
+        pytest.param("lsq", lambda: build_network("resnet8", 5), marks=pytest.mark.exhaustive),
         *(
             pytest.param(activations, two_convolutions, marks=pytest.mark.exhaustive)
             for activations in ("pact", "dorefa", "pot")

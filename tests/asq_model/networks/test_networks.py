@@ -7,7 +7,7 @@ from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.config.recipe import NETWORKS as NAMES
 from asq_model.config.recipe import SCHEDULES
-from asq_model.networks import NETWORKS, build
+from asq_model.networks import NETWORKS, build_network
 from asq_model.quantisation.convert import convert, layer_configs, quantised_layers
 
 # Parameters as published: torchvision's documentation for the ImageNet networks, Idelbayev's table for ResNet-20
@@ -43,7 +43,7 @@ ENTRIES = {"resnet18": 122, "resnet34": 218, "mobilenetv2": 314}  # of a state d
 
 
 def made(name):
-    return build(name, 1000 if name in ENTRIES else 10)
+    return build_network(name, 1000 if name in ENTRIES else 10)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -57,7 +57,7 @@ def test_parameters_are_those_of_the_published_networks(name):
 
 
 def test_resnet8_is_mlperf_tiny_s():
-    model = build("resnet8", 10)
+    model = build_network("resnet8", 10)
     assert sum(tensor.numel() for key, tensor in model.state_dict().items() if "tracked" not in key) == 78_666
     layers = [(name, type(module)) for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     assert len(layers) == 9 and model.block2.downsample.bias is not None
@@ -66,7 +66,7 @@ def test_resnet8_is_mlperf_tiny_s():
 @pytest.mark.parametrize("name", [some(name, set(NAMES) - {"resnet34"}, name) for name in NAMES])
 def test_every_network_runs_quantised_and_backwards(name):
     torch.manual_seed(0)
-    model = build(name, 7)
+    model = build_network(name, 7)
     images = torch.randn(2, 1, 8, 8) if name == "digits" else torch.randn(2, 3, 32, 32)
     convert(model, QuantConfig(inner=LayerConfig(weight_bits=3, activation_bits=3)), images)
     logits = model.train()(images)
@@ -78,7 +78,7 @@ def test_every_network_runs_quantised_and_backwards(name):
 
 
 def test_mobilenet_s_linear_bottlenecks_are_signed():
-    model = build("mobilenetv2", 10)
+    model = build_network("mobilenetv2", 10)
     convert(model, example=torch.randn(2, 3, 32, 32))
     configs = layer_configs(model)
     assert configs["features.2.conv.0.0"].signed and not configs["features.2.conv.1.0"].signed
@@ -86,7 +86,7 @@ def test_mobilenet_s_linear_bottlenecks_are_signed():
 
 
 def test_option_a_shortcut_pads_with_zeros():
-    block = build("resnet20", 10).layer2[0]
+    block = build_network("resnet20", 10).layer2[0]
     x = torch.rand(1, 16, 4, 4)
     out = block.downsample(x)
     assert out.shape == (1, 32, 2, 2)
@@ -96,4 +96,4 @@ def test_option_a_shortcut_pads_with_zeros():
 def test_names_are_known_in_one_place():
     assert tuple(NETWORKS) == NAMES == tuple(SCHEDULES)
     with pytest.raises(InputError, match="network is 'lenet'; allowed: digits, resnet8"):
-        build("lenet", 10)
+        build_network("lenet", 10)

@@ -14,7 +14,7 @@ from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.golden_layers import export_network
 from asq_model.export.onnx import export_onnx, largest_differences, run_onnx, run_torch
 from asq_model.quantisation.convert import convert, inner_layers, quantised_layers
-from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit
+from asq_model.quantisation.mac_unit_layers import IntegerLayer, put_on_unit
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec.golden_manifest import spec_of
 from asq_model.spec.golden_vectors import read_golden, read_maps
@@ -151,6 +151,6 @@ def test_integer_products_give_torch_s_logits(kind, layer, unit):
     net, images = NETWORKS[kind](), torch.randn(12, 3, 8, 8)
     convert(net, QuantConfig(layer), images)
     train(net, images)
-    computed = on_unit(net.eval(), unit)
+    computed = put_on_unit(net.eval(), unit)
     assert len(inner_layers(net)) == sum(isinstance(module, IntegerLayer) for module in computed.modules()) >= 1
     torch.testing.assert_close(computed(images), net(images), rtol=1e-3, atol=1e-4)

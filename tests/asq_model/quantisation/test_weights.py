@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
 from asq_model.config.layer_config import LayerConfig
-from asq_model.quantisation import DorefaWeight, LevelSetWeight, UniformWeight, make_weight_quantiser, nearest_level
+from asq_model.quantisation import (
+    DorefaWeight,
+    LevelSetWeight,
+    UniformWeight,
+    find_nearest_level,
+    make_weight_quantiser,
+)
 from asq_model.spec.levels import KINDS, LevelSet
 
 import reference  # isort: skip
@@ -98,14 +104,14 @@ def test_codes_mean_the_fake_quantised_weights(levels, per_channel):
 @pytest.mark.parametrize("levels", LEVEL_SETS, ids=lambda levels: levels.name)
 @given(u=st.lists(st.floats(-2, 2), min_size=1, max_size=20))
 def test_nearest_level_is_the_specification_s(levels, u):
-    index = nearest_level(torch.tensor(u, dtype=torch.float64), torch.tensor(levels.midpoints))
-    np.testing.assert_array_equal(index.numpy(), levels.nearest(np.array(u)))
+    index = find_nearest_level(torch.tensor(u, dtype=torch.float64), torch.tensor(levels.midpoints))
+    np.testing.assert_array_equal(index.numpy(), levels.find_nearest(np.array(u)))
 
 
 def test_nearest_level_at_ties():
     levels = LevelSet("post", 4, "asymmetric")
-    index = nearest_level(torch.tensor(levels.midpoints), torch.tensor(levels.midpoints))
-    np.testing.assert_array_equal(index.numpy(), levels.nearest(levels.midpoints))
+    index = find_nearest_level(torch.tensor(levels.midpoints), torch.tensor(levels.midpoints))
+    np.testing.assert_array_equal(index.numpy(), levels.find_nearest(levels.midpoints))
 
 
 @pytest.mark.parametrize("family", ["post", "uniform"])

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from asq_model.cli import cli
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.studies.paper_tables import TABLES
 from asq_model.training.checkpoint_file import read_checkpoint
 
@@ -41,7 +41,7 @@ def words_of(images, network, out, epochs=(0, 1)):
     start = images / f"{network}.safetensors"
     if not start.exists():
         torch.manual_seed(0)
-        save_file(build(network, len(CLASSES)).state_dict(), start)
+        save_file(build_network(network, len(CLASSES)).state_dict(), start)
     full, quantised = epochs
     options = {"network": network, "dataset": "imagenet", "data": images, "from": start, "out": out, "batch": 4}
     options |= {"full-epochs": full, "epochs": quantised}
@@ -75,7 +75,7 @@ def test_a_table_from_one_command(images, tmp_path, monkeypatch, capfd):
     """Two of Table 3's rows, on a network that is quick to train: both runs made, the page written, nothing twice."""
     start = tmp_path / "start"
     start.mkdir()
-    save_file(build("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
+    save_file(build_network("resnet20", len(CLASSES)).state_dict(), start / "resnet20.safetensors")
     monkeypatch.setitem(TABLES, 3, replace(TABLES[3], rows=TABLES[3].rows[3:5]))
     words = ["3", "--network", "resnet20", "--data", images, "--from", start, "--epochs", "1"]
     words += ["--batch", "4", "--out", tmp_path / "runs", "--results", tmp_path]

@@ -13,7 +13,7 @@ from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.datasets import load_dataset
 from asq_model.export import integer_graph
 from asq_model.export.integer_graph import make_graph
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert
 from asq_model.spec import adaptive_step as asq
 from asq_model.spec.graph.tensor import Trace, pad, view_windows
@@ -157,7 +157,7 @@ def test_other_residual_networks(name, weights):
     torch.manual_seed(0)
     images = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8)
     split = MemorySplit(images, torch.arange(40) % 10, 255.0, (0.5,) * 3, (0.25,) * 3, 0, False)
-    model = build(name, 10)
+    model = build_network(name, 10)
     with torch.no_grad():
         convert(model, QuantConfig(LayerConfig(weights)), split.scale(images))
         model.train()(split.scale(images))
@@ -172,12 +172,12 @@ def test_other_residual_networks(name, weights):
 def test_what_has_no_integer_form_is_said(digits):
     images = digits.train.scale(digits.train.images[:8])
     with pytest.raises(InputError, match="DigitsNet has no quantised layer; integers are made of a converted network"):
-        make_graph(build("digits", 10), images)
-    model = build("digits", 10)
+        make_graph(build_network("digits", 10), images)
+    model = build_network("digits", 10)
     convert(model, QuantConfig(LayerConfig(activations="lsq+")), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 has lsq\+ activations; integers need asq or lsq"):
         make_graph(model.eval(), images)
-    model = build("digits", 10)
+    model = build_network("digits", 10)
     convert(model, QuantConfig(LayerConfig(product_frac=-1)), images)
     with pytest.raises(InputError, match=r"layer block1\.conv1 was trained with product_frac -1; the integer network"):
         make_graph(model.eval(), images)

@@ -17,7 +17,7 @@ from asq_model.export.layer_geometry import unfold_operands
 from asq_model.quantisation.activations import FROM_BATCH
 from asq_model.quantisation.convert import convert, inner_layers
 from asq_model.quantisation.layers import QuantConv2d, QuantLinear
-from asq_model.quantisation.mac_unit_layers import IntegerLayer, on_unit, unit_of
+from asq_model.quantisation.mac_unit_layers import IntegerLayer, put_on_unit, unit_of
 from asq_model.quantisation.observe import observe_inputs
 from asq_model.spec import mac
 from asq_model.studies.product_rounding import ARITHMETICS, TORCH, Arithmetic, measure_arithmetics, measure_error
@@ -94,7 +94,7 @@ def test_sums_beyond_24_bits_are_exact_too():
 
 
 def test_terms_sorted_by_parity_mean_the_same(network, images):
-    exact, sorted_ = (on_unit(network, unit)(images) for unit in ("post-exact", "post-sorted"))
+    exact, sorted_ = (put_on_unit(network, unit)(images) for unit in ("post-exact", "post-sorted"))
     torch.testing.assert_close(exact, sorted_, rtol=0, atol=0)
 
 
@@ -111,11 +111,11 @@ def test_a_wrong_table_is_seen(network, images, monkeypatch):
 
 def test_what_a_unit_cannot_compute_is_said(network, images):
     with pytest.raises(InputError, match="has post weights, which unit uniform does not multiply"):
-        on_unit(network, "uniform")
+        put_on_unit(network, "uniform")
     net = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(3)))
     convert(net, QuantConfig(LayerConfig(activations="lsq+")), images)
     with pytest.raises(InputError, match=r"layer 1 has lsq\+ activations; integers need asq or lsq"):
-        on_unit(net, "post")
+        put_on_unit(net, "post")
     assert isinstance(inner_layers(network)[0][1], QuantConv2d)  # networks given stay what they are
 
 

@@ -4,7 +4,7 @@ import torch
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
 from asq_model.common.result_schemas import BENCH
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.straight_through import DEVICE_FUNCTIONS
 from asq_model.studies import training_cost
 from asq_model.studies.training_cost_page import BASE, render_page, render_table
@@ -30,7 +30,7 @@ def test_candidates_take_turns(monkeypatch):
     """Every network is made, trained and timed; an update moves its parameters."""
     monkeypatch.setattr(training_cost, "BATCH", 4)
     torch.manual_seed(0)
-    steppers = {name: training_cost.Stepper(build("resnet8", 10), name == "one") for name in ("one", "two")}
+    steppers = {name: training_cost.Stepper(build_network("resnet8", 10), name == "one") for name in ("one", "two")}
     before = steppers["one"].model.conv1.weight.clone()
     times = training_cost.measure_step_times(steppers, rounds=2)
     assert set(times) == {"one", "two"} and all(len(seconds) == 2 and min(seconds) > 0 for seconds in times.values())

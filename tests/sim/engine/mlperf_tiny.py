@@ -8,7 +8,7 @@ from torch import nn
 
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.export.integer_graph import make_graph
-from asq_model.networks import build
+from asq_model.networks import build_network
 from asq_model.quantisation.convert import convert
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.precision import Precision
@@ -59,7 +59,7 @@ NETWORKS = {
     "keyword spotting": (keyword_spotting, (1, 49, 10)),
     "visual wake words": (visual_wake_words, (3, 96, 96)),
     "anomaly detection": (anomaly_detection, (640,)),
-    "ResNet-20": (lambda: build("resnet20", 10), (3, 32, 32)),
+    "ResNet-20": (lambda: build_network("resnet20", 10), (3, 32, 32)),
 }
 
 
