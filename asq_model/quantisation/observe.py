@@ -45,7 +45,7 @@ def tensors_of(example: Example) -> list[Tensor]:
 
 
 def check_example(example: Example) -> int:
-    """The number of samples. Raises InputError for an example without samples, or with values that are not finite."""
+    """Return the number of samples. Raises InputError for an example with none, or with values that are not finite."""
     for index, tensor in enumerate(tensors_of(example)):
         if tensor.dim() == 0 or tensor.numel() == 0:
             raise InputError(f"example has shape {tuple(tensor.shape)}; allowed: at least one sample")

@@ -191,7 +191,7 @@ class LevelSet:
         return (self.levels[1:] + self.levels[:-1]) / 2
 
     def find_nearest(self, u: np.ndarray) -> np.ndarray:
-        """Index into `levels` of the level nearest to each `u` (in the linear domain), ties to the larger magnitude."""
+        """Find the index in `levels` of the level nearest to each `u` (linearly), ties to the larger magnitude."""
         up = np.searchsorted(self.midpoints, u, side="right")
         down = np.searchsorted(self.midpoints, u, side="left")
         return np.where(np.asarray(u) < 0, down, up)
