@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
-from hw.column import column_layout, column_of, multiples_of
+from hw.column import column_layout, make_column, make_multiples
 from hw.mac.adder_tree import AdderTree, add, carry_of
 from hw.multipliers import PRODUCTS, activation_shape
 
@@ -66,9 +66,9 @@ class Array(wiring.Component):
         m = Module()
         before_products = 1 + self.spec.mac.splits_root
         held = Signal(before_products + self.spec.stages)  # which stages hold something, the first one lowest
-        load = self.delayed_load(m) if self.spec.mac.splits_root else self.load
-        rows = [self.row(m, row) for row in range(self.spec.rows)]
-        trees = [self.column(m, column, rows, load) for column in range(self.spec.columns)]
+        load = self.delay_load(m) if self.spec.mac.splits_root else self.load
+        rows = [self.register_row(m, row) for row in range(self.spec.rows)]
+        trees = [self.add_column(m, column, rows, load) for column in range(self.spec.columns)]
         m.d.sync += [held.eq(Cat(self.i.valid, held)), self.o.valid.eq(trees[0].o.valid)]
         m.d.comb += self.s.ready.eq(trees[0].o.valid)
         for column, tree in enumerate(trees):
@@ -80,12 +80,12 @@ class Array(wiring.Component):
                 )
         return m
 
-    def row(self, m: Module, row: int) -> dict[str, Signal]:
-        """A row's activation and its multiples in registers, by the name of the product's port."""
+    def register_row(self, m: Module, row: int) -> dict[str, Signal]:
+        """Put a row's activation and its multiples in registers; returns them by the name of the product's port."""
         parts = {"activation": self.i.payload[row]}
         if self.spec.mac.multiples:
             splits = self.spec.mac.splits_root
-            m.submodules[f"multiples_{row}"] = multiples = multiples_of(self.spec, splits)
+            m.submodules[f"multiples_{row}"] = multiples = make_multiples(self.spec, splits)
             m.d.comb += multiples.activation.eq(parts["activation"])
             if splits:  # the activation waits for its root
                 parts["activation"] = Signal.like(multiples.activation, name=f"waiting_{row}")
@@ -95,14 +95,16 @@ class Array(wiring.Component):
         m.d.sync += [held[name].eq(part) for name, part in parts.items()]
         return held
 
-    def delayed_load(self, m: Module) -> wiring.PureInterface:
-        """`load` a cycle later, as late as activations that wait for their root."""
+    def delay_load(self, m: Module) -> wiring.PureInterface:
+        """Delay `load` by a cycle, so that it is as late as activations that wait for their root."""
         load = self.load.signature.create(path=("delayed_load",))
         m.d.sync += [load.valid.eq(self.load.valid), load.payload.eq(self.load.payload)]
         return load
 
-    def column(self, m: Module, column: int, rows: list[dict[str, Signal]], load: wiring.PureInterface) -> AdderTree:
-        """A column's weights, products and tree."""
+    def add_column(
+        self, m: Module, column: int, rows: list[dict[str, Signal]], load: wiring.PureInterface
+    ) -> AdderTree:
+        """Add a column's weights and products; returns its tree."""
         mac = self.spec.mac
         products = [PRODUCTS[mac.unit](mac, self.spec.stages) for _ in rows]
         tree = AdderTree(data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths))
@@ -133,26 +135,26 @@ class MappedArray(Array):
         held = Signal(self.spec.latency)  # which stages hold something, the first one lowest
         m.d.sync += held.eq(Cat(self.i.valid, held))
         m.d.comb += [self.s.ready.eq(held[-2]), self.o.valid.eq(held[-1])]
-        rows = [self.row(m, row) for row in range(self.spec.rows)]
-        columns = [column_of(self.spec) for _ in range(self.spec.columns)]
-        load = self.delayed_load(m) if self.spec.mac.splits_root else self.load
+        rows = [self.register_row(m, row) for row in range(self.spec.rows)]
+        columns = [make_column(self.spec) for _ in range(self.spec.columns)]
+        load = self.delay_load(m) if self.spec.mac.splits_root else self.load
         valids = [load.valid]
         for time in range(1, max(columns[0].control_times) + 1):
             valids.append(Signal(name=f"load_valid_{time}"))
             m.d.sync += valids[-1].eq(valids[-2])
         for place, column in enumerate(columns):
             m.submodules[f"column_{place}"] = column
-            weights = self.weights(m, place, column, load.payload[place], valids)
+            weights = self.hold_weights(m, place, column, load.payload[place], valids)
             for row, (weight, parts) in enumerate(zip(weights, rows, strict=True)):
                 m.d.comb += column.control[row].eq(weight)
                 m.d.comb += [getattr(column, name)[row].eq(part) for name, part in parts.items()]
             m.d.comb += [column.partial.eq(self.s.payload[place]), self.o.payload[place].eq(column.total)]
         return m
 
-    def weights(
+    def hold_weights(
         self, m: Module, place: int, column: wiring.Component, code: Value, valids: list[Signal]
     ) -> list[Signal]:
-        """The control bits of a column's weights, a word a row. valids: when a row is loaded, and some cycles later."""
+        """Hold a column's weights as control bits, a word a row. valids: when a row is loaded, and cycles later."""
         times = column.control_times
         before = Signal(len(times), name=f"loaded_{place}")  # the weight of the next row
         decoded = column.decode(code, before)

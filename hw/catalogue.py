@@ -26,8 +26,8 @@ BLOCK_COMPONENTS = {
 }
 
 
-def component(spec: MacSpec | ArraySpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
-    """The circuit of a specification. contents: what the memories of a block hold at first."""
+def make_component(spec: MacSpec | ArraySpec | BlockSpec, contents: Contents | None = None) -> wiring.Component:
+    """Make the circuit of a specification. contents: what the memories of a block hold at first."""
     if isinstance(spec, MacSpec):
         return Mac(spec)
     if isinstance(spec, ArraySpec):

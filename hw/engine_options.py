@@ -18,7 +18,7 @@ from asq_model.spec.graph.graph import Graph
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, MAPPED_FAMILIES
 from asq_model.spec.precision import Precision
-from hw.engine.choose_products import ProductOptions, check_products, products_of
+from hw.engine.choose_products import ProductOptions, check_products, choose_products
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.presets import Preset, compile_network, find_preset, presets
 
@@ -50,8 +50,8 @@ OPTIONS = (
 Command = Callable[..., Any]
 
 
-def with_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
-    """A command with these options, in their order."""
+def add_options(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    """Add these options to a command, in their order."""
     for option in reversed(options):
         command = option(command)
     return command
@@ -61,16 +61,16 @@ def gather_products(command: Command) -> Command:
     """A command that takes the options of products one by one, and hands them on as one argument, `products`."""
 
     @wraps(command)
-    def gathered(**options: Any) -> Any:
+    def call(**options: Any) -> Any:
         names = [field.name for field in fields(ProductOptions) if field.name in options]
         return command(products=ProductOptions(**{name: options.pop(name) for name in names}), **options)
 
-    return gathered
+    return call
 
 
 def product_options(command: Command) -> Command:
     """Decorate a command that takes the products of an engine, as `products`, with their options."""
-    return with_options(gather_products(command), PRODUCTS)
+    return add_options(gather_products(command), PRODUCTS)
 
 
 def network_options(preset: str = "sized") -> Callable[[Command], Command]:
@@ -79,7 +79,7 @@ def network_options(preset: str = "sized") -> Callable[[Command], Command]:
     The command gets the folder, the preset, which is this one unless another is given, and `products`.
     """
     choice = click.option("--preset", default=preset, show_default=True, help=f"Engine: {', '.join(presets())}.")
-    return lambda command: with_options(gather_products(command), (choice, *OPTIONS))
+    return lambda command: add_options(gather_products(command), (choice, *OPTIONS))
 
 
 def check_engine(preset: str, products: ProductOptions) -> None:
@@ -119,5 +119,5 @@ def read_network(folder: Path, preset: str, products: ProductOptions) -> tuple[G
     precision = about.get("precision", Precision().bits)
     if not isinstance(precision, int):
         raise InputError(f"graph {folder / GRAPH_FILE} says that its precision is {str(precision)[:40]!r}")
-    choice = EngineChoice(find_preset(preset), products_of(about, products), precision)
+    choice = EngineChoice(find_preset(preset), choose_products(about, products), precision)
     return graph, choice if products.fpga_family is None else choice.with_cells(products.fpga_family)

@@ -14,15 +14,15 @@ MODELS = "models"  # the flag with which a core has models of an FPGA family's c
 VERILATOR_OPTIONS = ["--timing", "--output-split", "0", "-CFLAGS", "-std=c++20", "-Wno-fatal", "-Wno-lint"]
 
 
-def core_text(library: str, name: str, about: str, contents: dict[str, Any]) -> str:
-    """The text of a CAPI2 core. contents: its file sets and targets."""
+def make_core(library: str, name: str, about: str, contents: dict[str, Any]) -> str:
+    """Make the text of a CAPI2 core. contents: its file sets and targets."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII)  # a colon would be one between the parts of the name
     core = {"name": f"{VENDOR}:{library}:{plain}:{__version__}", "description": about, **contents}
     return "CAPI=2:\n" + json.dumps(core, indent=2) + "\n"  # JSON is YAML
 
 
-def unit_core(name: str, verilog: Path, models: Sequence[Path]) -> str:
-    """The text of a unit's core, which another core depends on. All files lie beside the core.
+def make_unit_core(name: str, verilog: Path, models: Sequence[Path]) -> str:
+    """Make the text of a unit's core, which another core depends on. All files lie beside the core.
 
     models: of the cells that the unit is made of; the core has them with the flag `models` only, since synthesis knows
     the cells themselves.
@@ -33,13 +33,13 @@ def unit_core(name: str, verilog: Path, models: Sequence[Path]) -> str:
         filesets[MODELS] = {"files": [path.name for path in models], "file_type": "verilogSource"}
         chosen.append(f"{MODELS} ? ({MODELS})")
     targets = {"default": {"filesets": chosen, "toplevel": name}}
-    return core_text(
+    return make_core(
         "unit", name, f"Unit {name}, as {name}.json describes it", {"filesets": filesets, "targets": targets}
     )
 
 
-def engine_core(name: str, about: str, module: str, verilog: Path, bench: list[Path]) -> str:
-    """The text of an engine's core: targets `default`, `sim` (in Icarus) and `sim_verilator`.
+def make_engine_core(name: str, about: str, module: str, verilog: Path, bench: list[Path]) -> str:
+    """Make the text of an engine's core: targets `default`, `sim` (in Icarus) and `sim_verilator`.
 
     bench: files of `<module>_tb` and of what it needs. All files lie beside the core.
     """
@@ -66,4 +66,4 @@ def engine_core(name: str, about: str, module: str, verilog: Path, bench: list[P
             },
         },
     }
-    return core_text("engine", name, about, contents)
+    return make_core("engine", name, about, contents)

@@ -10,11 +10,11 @@ from asq_model.common.progress import progress_bar
 from asq_model.spec.mapping import has_cells
 from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.flash_reader import PLACE
-from hw.engine.load_words import engine_number, load_words
+from hw.engine.load_words import compute_engine_number, make_load_words
 from hw.engine.presets import Preset, find_device_preset
-from hw.engine.row_writer import Section, sizes_of
+from hw.engine.row_writer import Section, find_sizes
 from hw.engine.spram import WORD_BITS
 from hw.engine_options import CHECK, check_engine, network_options, read_network
 from sim.engine.bitstream import FLOWS, engine_for_device, synthesise_engine, write_bitstream
@@ -48,7 +48,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, products: Prod
     network = folder.resolve().name
     place = Workspace(root).engine(network, preset) / "device"
     engine = engine_for_device(compiled, chosen)
-    verilog = engine_verilog(engine, "engine", f"engine {preset} with the network {network}")
+    verilog = make_engine_verilog(engine, "engine", f"engine {preset} with the network {network}")
     with progress_bar("bitstream") as bar:
         bar.expect(2)
         use = count_cells(verilog, family, compiled.spec.pixels, place)
@@ -81,14 +81,14 @@ def count_cells(verilog: str, family: str, lanes: int, place: Path) -> Area:
 
 def spram_of(compiled: Compiled, preset: Preset) -> dict[str, int]:
     """The blocks of SPRAM that an engine's weights take, where they lie in them."""
-    size = sizes_of(compiled.spec, 0)[Section.WEIGHTS]
+    size = find_sizes(compiled.spec, 0)[Section.WEIGHTS]
     return {"SPRAM": -(-size.bits // WORD_BITS)} if preset.spram else {}
 
 
 def write_flash(bitstream: Path, compiled: Compiled) -> Path:
     """Write what a board's flash holds, from its first byte: the bitstream, and at `PLACE` the words of the weights."""
-    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
-    words = load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS])
+    number = compute_engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    words = make_load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS])
     path = bitstream.with_name("flash.bin")
     whole = bitstream.read_bytes().ljust(PLACE, b"\xff") + words.tobytes()
     write_atomically(path, lambda temporary: temporary.write_bytes(whole))

@@ -9,7 +9,7 @@ from asq_model.spec.precision import BETA_LIMIT
 from hw.asq.adapter_memories import Ports, SharedMemories, add_memories, first_layout
 from hw.asq.adapter_state import Beat, Registers
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, lanes, step_layout, sums_layout
+from hw.asq.layouts import adapter_layout, split_lanes, step_layout, sums_layout
 from hw.asq.memories import adapter_load_layout
 from hw.asq.rounding import round_shift
 
@@ -90,7 +90,7 @@ class Adapter(wiring.Component):
             ports.weight_out.addr.eq(r.address),
             ports.unit_out.addr.eq(r.unit),
         ]
-        products = self.multipliers(m, r, ports)
+        products = self.multiply_lanes(m, r, ports)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.FSM():
@@ -100,11 +100,11 @@ class Adapter(wiring.Component):
             self.scale(m, r)
         return m
 
-    def multipliers(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
-        """The products of all lanes, and their way into the accumulator: operands come from the memories a cycle after
-        their addresses, products a cycle later.
+    def multiply_lanes(self, m: Module, r: Registers, ports: Ports) -> list[Signal]:
+        """Multiply in all lanes, and add the products to the accumulator: operands come from the memories a cycle
+        after their addresses, products a cycle later.
         """
-        operands = list(zip(lanes(ports.sum_out.data), lanes(ports.weight_out.data), strict=True))
+        operands = list(zip(split_lanes(ports.sum_out.data), split_lanes(ports.weight_out.data), strict=True))
         operands[0] = (
             Mux(r.takes_activation, r.activation, operands[0][0]),
             Mux(r.takes_activation, ports.unit_out.data.weight, operands[0][1]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Signal, Value, signed
 
 from asq_model.spec.asq_blocks import BlockSpec
-from hw.asq.layouts import index
+from hw.asq.layouts import make_index
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Registers:
     def create(cls, spec: BlockSpec, depths: Mapping[str, int] | None = None) -> "Registers":
         """Registers as wide as the block needs. depths: of memories that serve several layers."""
         depths = depths or {"weights": spec.hidden * spec.words, "units": spec.hidden}
-        word, unit = index(spec.words), index(depths["units"])
-        address = index(depths["weights"])
+        word, unit = make_index(spec.words), make_index(depths["units"])
+        address = make_index(depths["weights"])
         accumulator = Signal(signed(spec.accumulator_bits))
         output = Signal(signed(spec.accumulator_bits))
         is_output = Signal()

@@ -9,7 +9,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.adapter import Adapter
 from hw.asq.channel_sums import ChannelSums
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import adapter_layout, codes_layout, index, size_layout, step_layout, values_layout
+from hw.asq.layouts import adapter_layout, codes_layout, make_index, size_layout, step_layout, values_layout
 from hw.asq.memories import adapter_load_layout
 from hw.asq.quantiser import ActivationQuantiser
 
@@ -80,7 +80,7 @@ class AdapterStep(wiring.Component):
     def quantise(self, m: Module, adapter: Adapter, buffer: SyncFIFOBuffered, quantiser: ActivationQuantiser) -> None:
         """Let the oldest map in the buffer leave with its step, once the adapter has it."""
         leaves, step = Signal(), Signal(self.spec.step_bits)
-        word, pixel = index(self.spec.words), index(self.spec.pixels)
+        word, pixel = make_index(self.spec.words), make_index(self.spec.pixels)
         last_word, last_pixel = word + 1 == self.size.words, pixel + 1 == self.size.pixels
         sent, ends = Signal(), Signal()
         m.d.comb += [

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
-from hw.asq.layouts import index, lanes, size_layout, sums_layout, values_layout
+from hw.asq.layouts import make_index, size_layout, split_lanes, sums_layout, values_layout
 from hw.asq.memories import make_memory
 
 
@@ -37,7 +37,7 @@ class ChannelSums(wiring.Component):
         m.submodules.sums = sums = make_memory(sums_layout(self.spec), self.spec.words)
         write = sums.write_port()
         read = sums.read_port(transparent_for=(write,))
-        word, pixel = index(self.spec.words), index(self.spec.pixels)
+        word, pixel = make_index(self.spec.words), make_index(self.spec.pixels)
         total = Signal(sums_layout(self.spec))
         accepted, last_word, last_pixel = Signal(), Signal(), Signal()
         following = Mux(last_word, 0, word + 1)
@@ -53,7 +53,9 @@ class ChannelSums(wiring.Component):
         ]
         m.d.comb += [
             new.eq(Mux(pixel.any(), before, 0) + value)
-            for new, before, value in zip(lanes(total), lanes(read.data), lanes(self.i.p), strict=True)
+            for new, before, value in zip(
+                split_lanes(total), split_lanes(read.data), split_lanes(self.i.p), strict=True
+            )
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)

@@ -12,8 +12,8 @@ def index_shape(count: int) -> Shape:
     return unsigned(max((count - 1).bit_length(), 1))
 
 
-def index(count: int) -> Signal:
-    """A signal that counts from 0 to below `count`."""
+def make_index(count: int) -> Signal:
+    """Make a signal that counts from 0 to below `count`."""
     return Signal(index_shape(count), src_loc_at=1)
 
 
@@ -22,8 +22,8 @@ def lanes_layout(shape: Shape, count: int) -> data.StructLayout:
     return data.StructLayout({f"lane{lane}": shape for lane in range(count)})
 
 
-def lanes(view: data.View) -> list[Value]:
-    """The values of a `lanes_layout`."""
+def split_lanes(view: data.View) -> list[Value]:
+    """Split a `lanes_layout` into its values."""
     return [view[name] for name, _ in view.shape()]
 
 

@@ -14,7 +14,7 @@ MemoryRow = Mapping[str, int]  # values by field
 
 
 def make_memory(shape: data.Layout, count: int, rows: Sequence[MemoryRow] = ()) -> Memory:
-    """A memory whose address is an `index` of `count`, with these rows at first, then zeros."""
+    """A memory whose address is a counter below `count`, with these rows at first, then zeros."""
     return Memory(shape=shape, depth=max(count, 2), init=rows)
 
 
@@ -57,10 +57,10 @@ def rescale_load_layout(spec: BlockSpec) -> data.StructLayout:
     return data.StructLayout({"address": index_shape(spec.channels), "data": unsigned(channel_layout(spec).size)})
 
 
-def adapter_rows(
+def make_adapter_rows(
     spec: BlockSpec, weights: np.ndarray, biases: Iterable[int], outputs: Iterable[int]
 ) -> dict[str, list[MemoryRow]]:
-    """The rows of an adapter's memories: weights int [J, C] of its neurons, their biases and weights in the output."""
+    """Make the rows of an adapter's memories: int [J, C] weights of its neurons, their biases, their weights in β."""
     names = [name for name, _ in weights_layout(spec)]
     return {
         "weights": [dict(zip(names, row, strict=True)) for row in weights.reshape(-1, spec.lanes).tolist()],
@@ -68,7 +68,7 @@ def adapter_rows(
     }
 
 
-def rescale_rows(multipliers: Iterable[int], biases: Iterable[int]) -> dict[str, list[MemoryRow]]:
-    """The rows of a rescale's memory: a multiplier and a bias for each channel."""
+def make_rescale_rows(multipliers: Iterable[int], biases: Iterable[int]) -> dict[str, list[MemoryRow]]:
+    """Make the rows of a rescale's memory: a multiplier and a bias for each channel."""
     pairs = zip(multipliers, biases, strict=True)
     return {"channels": [{"multiplier": int(multiplier), "bias": int(bias)} for multiplier, bias in pairs]}

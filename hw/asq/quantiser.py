@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.precision import GUARD
-from hw.asq.layouts import codes_layout, lanes, stepped_layout
+from hw.asq.layouts import codes_layout, split_lanes, stepped_layout
 
 
 class ActivationQuantiser(wiring.Component):
@@ -46,7 +46,7 @@ class ActivationQuantiser(wiring.Component):
         ]
         valids = [Signal(name=f"valid_{stage}") for stage in range(bits)]
         half_range = (step << bits) if spec.signed_activation else 0
-        rest = [(value << GUARD + 1) + step + half_range for value in lanes(self.i.p.values)]
+        rest = [(value << GUARD + 1) + step + half_range for value in split_lanes(self.i.p.values)]
         codes = [Const(0, 0)] * spec.lanes
         divisor, valid = step, self.i.valid
         # The dividend lies in ±2^cut, S and half the range above that.
@@ -72,5 +72,5 @@ class ActivationQuantiser(wiring.Component):
             codes = [Cat(code[:-1], ~code[-1]) for code in codes]
         with m.If(moves):
             m.d.sync += self.o.valid.eq(valid)
-            m.d.sync += [lane.eq(code) for lane, code in zip(lanes(self.o.p), codes, strict=True)]
+            m.d.sync += [lane.eq(code) for lane, code in zip(split_lanes(self.o.p), codes, strict=True)]
         return m

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.precision import GUARD
-from hw.asq.layouts import codes_layout, lanes, values_layout
+from hw.asq.layouts import codes_layout, split_lanes, values_layout
 
 
 def reciprocal_shift(spec: BlockSpec) -> int:
@@ -50,7 +50,7 @@ class ReciprocalQuantiser(wiring.Component):
         moves, valid = Signal(), Signal(2)
         steps = [Signal(cut + 1, name=f"step_{stage}") for stage in range(2)]
         m.d.comb += [moves.eq(~self.o.valid | self.o.ready), self.i.ready.eq(moves)]
-        for lane, (value, code) in enumerate(zip(lanes(self.i.p.values), lanes(self.o.p), strict=True)):
+        for lane, (value, code) in enumerate(zip(split_lanes(self.i.p.values), split_lanes(self.o.p), strict=True)):
             dividends = [Signal(cut + 2, name=f"dividend_{stage}_{lane}") for stage in range(2)]
             reciprocal = Signal(shift, name=f"reciprocal_{lane}")
             estimate = Signal(bits, name=f"estimate_{lane}")

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.asq_blocks import BlockSpec
 from hw.asq.layer_contents import Contents
-from hw.asq.layouts import index, rescale_layout, size_layout, step_layout, total_layout
+from hw.asq.layouts import make_index, rescale_layout, size_layout, step_layout, total_layout
 from hw.asq.memories import channel_layout, make_memory, rescale_load_layout
 from hw.asq.rounding import round_shift
 
@@ -67,7 +67,7 @@ class Rescale(wiring.Component):
         spec = self.spec
         m.submodules.channels = memory = make_memory(channel_layout(spec), spec.channels, self.rows)
         load, parameters = memory.write_port(), memory.read_port()
-        channel, pixel = index(spec.channels), index(spec.pixels)
+        channel, pixel = make_index(spec.channels), make_index(spec.pixels)
         last_channel, last_pixel = channel + 1 == self.size.words, pixel + 1 == self.size.pixels
         following = Mux(last_channel, 0, channel + 1)
         m.d.comb += [

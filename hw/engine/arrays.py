@@ -9,14 +9,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.column import column_of
+from hw.column import make_column
 from hw.engine.convolver import Convolver
 from hw.engine.drain import Drain
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import convolve_fields, follow_fields, window_fields
 from hw.engine.lane import Lane, WeightDecoder
 from hw.engine.module_instance import ModuleInstance
-from hw.engine.places import delayed, item_layout
+from hw.engine.places import delay, item_layout
 from hw.engine.row_layouts import weight_row_layout
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.spram import SpramWeights
@@ -28,7 +28,7 @@ CODE_READ = 2  # cycles from a lane's address to its word in the lane's register
 
 def modules_of(spec: EngineSpec, radix_bits: int) -> dict[str, wiring.Component]:
     """The modules that an engine has many copies of, by their names: a lane, and a column of products."""
-    return {LANE: Lane(spec, radix_bits, COLUMN), COLUMN: column_of(spec.array)}
+    return {LANE: Lane(spec, radix_bits, COLUMN), COLUMN: make_column(spec.array)}
 
 
 class Arrays(wiring.Component):
@@ -97,11 +97,11 @@ class Arrays(wiring.Component):
         stage = CODE_READ + spec.array.column_latency - 1  # the accumulators' stage, from the addresses
         row = self.read_weights(m, convolver.weights)
         flags = {
-            "first": delayed(m, convolver.first, stage, "first"),
-            "shifted": self.shifted(m, convolver, row, stage),
+            "first": delay(m, convolver.first, stage, "first"),
+            "shifted": self.delay_shift(m, convolver, row, stage),
         }
         m.d.comb += decoder.codes.eq(row.weights)
-        m.d.comb += drain.whole.eq(delayed(m, convolver.last, stage + 1, "last"))
+        m.d.comb += drain.whole.eq(delay(m, convolver.last, stage + 1, "last"))
         zero = Signal.like(convolver.zero)
         m.d.sync += zero.eq(convolver.zero)
         for number in range(spec.pixels):
@@ -113,12 +113,12 @@ class Arrays(wiring.Component):
             ]
         return m
 
-    def shifted(self, m: Module, convolver: Convolver, row: data.View, stage: int) -> Value:
-        """Whether sums are shifted, as the accumulators' stage needs it. stage: cycles from the addresses to there."""
+    def delay_shift(self, m: Module, convolver: Convolver, row: data.View, stage: int) -> Value:
+        """Delay the flag that shifts the sums to the accumulators' stage. stage: cycles from the addresses to there."""
         if not self.spec.window_channels:
-            return delayed(m, convolver.shifted, stage, "shifted")
-        shifted = Mux(self.layer.gathers, row.shifted, delayed(m, convolver.shifted, 1, "pass_shifted"))
-        return delayed(m, shifted, stage - 1, "shifted")
+            return delay(m, convolver.shifted, stage, "shifted")
+        shifted = Mux(self.layer.gathers, row.shifted, delay(m, convolver.shifted, 1, "pass_shifted"))
+        return delay(m, shifted, stage - 1, "shifted")
 
     def add_lane(self, m: Module, number: int, convolver: Convolver, zero: Value, row: data.View) -> ModuleInstance:
         """A lane with its copy of the codes. zero: what is read of a place outside the map. row: of weights."""
@@ -142,9 +142,7 @@ class Arrays(wiring.Component):
     def pick(self, m: Module, number: int, convolver: Convolver, word: Value, row: data.View) -> Value:
         """Keep the words of a lane's window, and put together what is picked of them, where the layer asks for it."""
         m.submodules[f"window_{number}"] = window = WindowBuffer(self.spec, self.piece_bits)
-        late = {
-            name: delayed(m, getattr(convolver, name), 1, f"{name}_{number}") for name in ("fills", "place", "bank")
-        }
+        late = {name: delay(m, getattr(convolver, name), 1, f"{name}_{number}") for name in ("fills", "place", "bank")}
         m.d.comb += [getattr(window, name).eq(value) for name, value in late.items()]
         m.d.comb += [window.codes.eq(word), window.picks.eq(row.picks)]
         return Mux(self.layer.gathers, window.word, word)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.engine.engine import Engine
 from hw.engine.instruction_counts import InstructionCounts
-from hw.engine.load_words import engine_number
+from hw.engine.load_words import compute_engine_number
 from hw.engine.memory_loader import MemoryLoader
 from hw.engine.registers import LOAD_BIT, REGISTERS, RESTART_BIT, VALUES_BIT, WRITABLE
 
@@ -36,7 +36,7 @@ class AxiEngine(wiring.Component):
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.number = engine_number(engine.spec, engine.radix_bits, engine.piece_bits)
+        self.number = compute_engine_number(engine.spec, engine.radix_bits, engine.piece_bits)
         value = -(-len(engine.i.payload) // 8) * 8
         super().__init__(
             {

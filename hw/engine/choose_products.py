@@ -32,8 +32,8 @@ class ProductOptions:
         return {name: value for name, value in asdict(self).items() if name != "fpga_family" and value is not None}
 
 
-def products_of(about: Mapping[str, Any], given: ProductOptions) -> MacSpec:
-    """The products of an engine: those of a graph's own levels (`about`, what its file says), or those that are given.
+def choose_products(about: Mapping[str, Any], given: ProductOptions) -> MacSpec:
+    """Choose an engine's products: those of a graph's own levels (`about`, what its file says), or the given ones.
 
     Raises InputError where neither says it.
     """

@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.memory_map import memory_map
+from hw.engine.memory_map import make_memory_map
 
 FORMAT = 1
 ROLES = {
@@ -39,8 +39,8 @@ def role_of(name: str) -> str:
     return ROLES[name] if name in ROLES else BUSES[name.rpartition("_")[0]]
 
 
-def ports(engine: wiring.Component) -> Iterator[dict[str, Any]]:
-    """Every port of the Verilog module: name, direction, bits, fields if it has some, and what it is for."""
+def describe_ports(engine: wiring.Component) -> Iterator[dict[str, Any]]:
+    """Describe every port of the Verilog module: name, direction, bits, fields if it has some, and what it is for."""
     yield from ({"name": name, "direction": "in", "bits": 1, "role": ROLES[name]} for name in ("clk", "rst"))
     for path, member, _ in engine.signature.flatten(engine):
         name = "__".join(map(str, path))
@@ -53,18 +53,18 @@ def ports(engine: wiring.Component) -> Iterator[dict[str, Any]]:
             "role": role_of(name),
         }
         if isinstance(layout, data.Layout):
-            entry["fields"] = [field_entry(str(key), field) for key, field in layout]
+            entry["fields"] = [describe_field(str(key), field) for key, field in layout]
         yield entry
 
 
-def field_entry(name: str, field: data.Field) -> dict[str, Any]:
-    """A field of a port."""
+def describe_field(name: str, field: data.Field) -> dict[str, Any]:
+    """Describe a field of a port."""
     shape = Shape.cast(field.shape)
     return {"name": name, "offset": field.offset, "bits": shape.width, "signed": shape.signed}
 
 
-def instructions(compiled: Compiled) -> list[dict[str, Any]]:
-    """The instructions of a round of both programs, by the cycle in which they start."""
+def describe_instructions(compiled: Compiled) -> list[dict[str, Any]]:
+    """Describe the instructions of a round of both programs, by the cycle in which they start."""
     numbers = {arrays: count(1) for arrays in (True, False)}  # behind what is done once
     numbered = [(each, next(numbers[each.instruction.is_arrays])) for each in compiled.timed]
     numbered.sort(key=lambda pair: (pair[0].start, not pair[0].instruction.is_arrays))
@@ -86,7 +86,7 @@ def instructions(compiled: Compiled) -> list[dict[str, Any]]:
 def describe_engine(name: str, engine: wiring.Component, compiled: Compiled, image_channels: int) -> dict[str, Any]:
     """All that the JSON says of an engine with a network in its memories."""
     memories = []
-    for memory in memory_map(compiled.spec, image_channels):
+    for memory in make_memory_map(compiled.spec, image_channels):
         entry = {"name": memory.name, "rows": memory.rows, "bits": memory.bits, "copies": memory.copies}
         if memory.depth:
             entry["used"] = compiled.used[memory.depth]
@@ -95,11 +95,11 @@ def describe_engine(name: str, engine: wiring.Component, compiled: Compiled, ima
         "format": FORMAT,
         "module": name,
         "parameters": asdict(compiled.spec),
-        "ports": list(ports(engine)),
+        "ports": list(describe_ports(engine)),
         "memories": memories,
         "images_under_way": compiled.images,
         "period": compiled.period,
         "latency": compiled.latency,
         "products_at_work": round(compiled.utilisation, 4),
-        "instructions": instructions(compiled),
+        "instructions": describe_instructions(compiled),
     }

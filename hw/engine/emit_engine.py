@@ -8,8 +8,8 @@ from hw.engine.engine import Engine
 from hw.engine.flashed_engine import FlashedEngine
 
 
-def engine_verilog(component: Engine | AxiEngine | FlashedEngine, name: str, header: str) -> str:
-    """The Verilog of an engine, top module `name`, under `header` as a comment."""
+def make_engine_verilog(component: Engine | AxiEngine | FlashedEngine, name: str, header: str) -> str:
+    """Make the Verilog of an engine, top module `name`, under `header` as a comment."""
     engine = component if isinstance(component, Engine) else component.engine
     parts: dict[str, wiring.Component] = engine.modules()
     texts = [to_verilog(component, name, header)]

@@ -22,7 +22,7 @@ from hw.engine.instruction_fields import (
 )
 from hw.engine.program import Kind
 from hw.engine.results import result_layout
-from hw.engine.row_writer import RowWriter, Section, row_layout, sizes_of
+from hw.engine.row_writer import RowWriter, Section, find_sizes, row_layout
 
 
 class Engine(wiring.Component):
@@ -71,7 +71,7 @@ class Engine(wiring.Component):
         self.spec, self.image, self.radix_bits, self.piece_bits = spec, image, radix_bits, piece_bits
         self.observed, self.counted = observed, counted
         self.spram = spram
-        sizes = sizes_of(spec, len(image.tables))
+        sizes = find_sizes(spec, len(image.tables))
         loads = [Section.WEIGHTS] if spram else [*sizes] if loaded else []
         self.writer = RowWriter({section: sizes[section] for section in loads}) if loads else None
         element = unsigned(8) if spec.byte_input else signed(spec.value_bits)

@@ -6,7 +6,7 @@ from amaranth.lib import data
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import array_layout, value_layout
-from hw.engine.sequencer import instruction_count
+from hw.engine.sequencer import count_instructions
 
 PROGRAMS = {"array": array_layout, "value": value_layout}
 
@@ -28,7 +28,7 @@ def count_layout(spec: EngineSpec) -> data.StructLayout:
     number: of the instruction that leaves. begins_to_leave: that one is new in this cycle. waits, starts, skipped: what
     the next instruction does.
     """
-    counts = {name: instruction_count(spec, layout(spec)) for name, layout in PROGRAMS.items()}
+    counts = {name: count_instructions(spec, layout(spec)) for name, layout in PROGRAMS.items()}
     flags = {"begins_to_leave": 1, "waits": 1, "starts": 1, "skipped": 1}
     fields = {name: data.StructLayout({"number": range(count)} | flags) for name, count in counts.items()}
     return data.StructLayout(fields)

@@ -18,7 +18,7 @@ from hw.engine.program import ARRAY_KINDS, VALUE_KINDS, Kind
 from hw.engine.quantiser import Quantiser
 from hw.engine.results import Results
 from hw.engine.row_writer import RowWriter
-from hw.engine.sequencer import Sequencer, start_signals
+from hw.engine.sequencer import Sequencer, make_start_signals
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def add_control(m: Module, spec: EngineSpec, image: Image, writer: RowWriter | N
         for layout, kinds, words in zip(PROGRAMS.values(), (ARRAY_KINDS, VALUE_KINDS), programs, strict=True)
     )
     m.submodules.array_sequencer, m.submodules.value_sequencer = array_sequencer, value_sequencer
-    starts = {**start_signals(m, value_sequencer), **start_signals(m, array_sequencer)}
+    starts = {**make_start_signals(m, value_sequencer), **make_start_signals(m, array_sequencer)}
     value = value_sequencer.instruction
     through = Signal()
     collecting = Signal()

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asq.layouts import index_shape
 from hw.engine.engine_spec import EngineSpec
-from hw.engine.program import ARRAY_KINDS, Kind, checksum, program_words
+from hw.engine.program import ARRAY_KINDS, Kind, compute_checksum, program_words
 from hw.engine.row_writer import RowWriter, Section, serve
 from hw.engine.stored_bits import expand, places_of
 
@@ -58,7 +58,7 @@ class Fetcher(wiring.Component):
         port = self.add_program(m).read_port()
         size = program_words(self.spec, self.layout)
         address, place = Signal(index_shape(self.spec.depths.program)), Signal(range(size + 2))
-        empty = checksum(self.spec, [])
+        empty = compute_checksum(self.spec, [])
         total = Signal(self.spec.word_bits, init=empty)
         m.d.comb += [
             port.addr.eq(address),

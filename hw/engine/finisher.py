@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import follow_fields
-from hw.engine.places import delayed, item_layout, target_layout
+from hw.engine.places import delay, item_layout, target_layout
 
 FINISHER_LATENCY = 8  # cycles from an item to its values
 
@@ -63,8 +63,8 @@ class Finisher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [
-            self.done.eq(delayed(m, self.valid, FINISHER_LATENCY, "valid")),
-            self.target.eq(delayed(m, self.item.target, FINISHER_LATENCY, "target")),
+            self.done.eq(delay(m, self.valid, FINISHER_LATENCY, "valid")),
+            self.target.eq(delay(m, self.item.target, FINISHER_LATENCY, "target")),
         ]
         for lane in range(self.spec.lanes):
             self.finish(m, lane)

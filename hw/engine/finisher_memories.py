@@ -110,7 +110,7 @@ def add_constants(
         *(word.eq(scaler.scale) for word in into.data),
     ]
     if writer is not None and Section.SCALES in writer.sizes:
-        with m.If(writer.chosen(Section.SCALES)):
+        with m.If(writer.is_chosen(Section.SCALES)):
             m.d.comb += [into.en.eq(~0), into.addr.eq(writer.row.address)]
             m.d.comb += into.data.as_value().eq(writer.contents(Section.SCALES))
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from asq_model.common.errors import InputError
 from hw.engine.engine import Engine
 from hw.engine.flash_reader import FlashReader
-from hw.engine.load_words import engine_number
+from hw.engine.load_words import compute_engine_number
 from hw.engine.memory_loader import MemoryLoader
 from hw.engine.row_writer import LOAD_BITS
 from hw.engine.serial_line import Receiver, Transmitter
@@ -55,7 +55,7 @@ class FlashedEngine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec = self.engine.spec
-        number = engine_number(spec, self.engine.radix_bits, self.engine.piece_bits)
+        number = compute_engine_number(spec, self.engine.radix_bits, self.engine.piece_bits)
         m.submodules.flash = flash = FlashReader()
         m.submodules.loader = loader = MemoryLoader(self.sizes, number, filled=False, interval=LOAD_BITS)
         m.submodules.receiver = receiver = Receiver(self.bit_cycles)

@@ -8,13 +8,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.column import column_of, multiples_of
+from hw.column import make_column, make_multiples
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.module_instance import ModuleInstance
-from hw.engine.places import delayed
+from hw.engine.places import delay
 from hw.fpga.cells import Term
-from hw.fpga.pipeline import named_bits
-from hw.fpga.xc7 import packed
+from hw.fpga.pipeline import name_bits
+from hw.fpga.xc7 import pack_terms
 from hw.multipliers import activation_shape
 
 
@@ -25,7 +25,7 @@ def sums_layout(spec: EngineSpec) -> data.ArrayLayout:
 
 def control_layout(spec: EngineSpec) -> data.ArrayLayout:
     """The weights of an array in control bits: rows of columns."""
-    word = len(column_of(spec.array).control_times)
+    word = len(make_column(spec.array).control_times)
     return data.ArrayLayout(data.ArrayLayout(word, spec.channels), spec.channels)
 
 
@@ -43,8 +43,8 @@ class Feedback:
     radix_bits: int  # of the move
 
 
-def feedback(m: Module, fpga_family: str, held: list[Signal], flags: Feedback, name: str) -> Value:
-    """What a column's products are added to. held: the bits of its sum so far.
+def add_feedback(m: Module, fpga_family: str, held: list[Signal], flags: Feedback, name: str) -> Value:
+    """Add the choice of what a column's products are added to. held: the bits of its sum so far.
 
     7-series' tables have two outputs: bits that share a bit of the sum share a table.
     """
@@ -61,7 +61,7 @@ def feedback(m: Module, fpga_family: str, held: list[Signal], flags: Feedback, n
                 lambda first, shifted, same, moved=0: 0 if first else moved if shifted else same,
             )
         )
-    return Cat(packed(m, name, terms)).as_signed()
+    return Cat(pack_terms(m, name, terms)).as_signed()
 
 
 class WeightDecoder(wiring.Component):
@@ -82,7 +82,7 @@ class WeightDecoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         codes, size = data.View(self.array, self.codes), self.spec.channels
-        column = column_of(self.spec.array)  # for what it decodes
+        column = make_column(self.spec.array)  # for what it decodes
         times = column.control_times
         for place in range(size):
             below: Value | None = None
@@ -90,7 +90,7 @@ class WeightDecoder(wiring.Component):
                 decoded = Signal(len(times), name=f"decoded_{row}_{place}")
                 m.d.comb += decoded.eq(column.decode(codes[row][place], below))
                 bits = [
-                    delayed(m, decoded[bit], 1 + time, f"control_{row}_{place}_{bit}") for bit, time in enumerate(times)
+                    delay(m, decoded[bit], 1 + time, f"control_{row}_{place}_{bit}") for bit, time in enumerate(times)
                 ]
                 m.d.comb += self.control[row][place].eq(Cat(bits))
                 below = decoded
@@ -132,27 +132,27 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rows = [self.operands(m, row) for row in range(self.spec.channels)]
+        rows = [self.register_operands(m, row) for row in range(self.spec.channels)]
         flags = Feedback(self.first, self.shifted, self.radix_bits)
         for place in range(self.spec.channels):
-            column = ModuleInstance(self.column_name, column_of(self.spec.array))
+            column = ModuleInstance(self.column_name, make_column(self.spec.array))
             m.submodules[f"column_{place}"] = column
             for row, held in enumerate(rows):
                 m.d.comb += column.control[row].eq(self.control[row][place])
                 m.d.comb += [getattr(column, name)[row].eq(part) for name, part in held.items()]
             (name,) = self.spec.array.sum_widths
-            sums = named_bits(m, column.total[name], f"sum_{place}")
-            before = feedback(m, self.spec.fpga_family, sums, flags, f"before_{place}")
+            sums = name_bits(m, column.total[name], f"sum_{place}")
+            before = add_feedback(m, self.spec.fpga_family, sums, flags, f"before_{place}")
             m.d.comb += [column.partial[name].eq(before), self.sums[place].eq(column.total[name])]
         return m
 
-    def operands(self, m: Module, row: int) -> dict[str, Signal]:
-        """A row's activation and its multiples in registers, by the name of the product's port."""
+    def register_operands(self, m: Module, row: int) -> dict[str, Signal]:
+        """Put a row's activation and its multiples in registers; returns them by the name of the product's port."""
         mac = self.spec.mac
         activation = self.codes.word_select(row, mac.activation_bits)
         parts = {"activation": activation}
         if mac.multiples:
-            m.submodules[f"multiples_{row}"] = multiples = multiples_of(self.spec.array)
+            m.submodules[f"multiples_{row}"] = multiples = make_multiples(self.spec.array)
             m.d.comb += multiples.activation.eq(activation)
             parts |= {name: getattr(multiples, name) for name in mac.multiples}
         held = {name: Signal(part.shape(), name=f"{name}_{row}") for name, part in parts.items()}

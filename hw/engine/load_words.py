@@ -20,11 +20,11 @@ from hw.engine.memory_loader import END, ROW_COUNT_BITS
 from hw.engine.program import array_layout, value_layout
 from hw.engine.registers import LOAD_BIT, REGISTERS
 from hw.engine.row_layouts import piece_layout
-from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
+from hw.engine.row_writer import LOAD_BITS, Section, find_sizes
 
 
-def memory_rows(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
-    """The rows of a network in each memory, as bit patterns."""
+def make_memory_rows(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
+    """Make the rows of a network in each memory, as bit patterns."""
     rows = {
         Section.ARRAY_PROGRAM: list(image.array_program),
         Section.VALUE_PROGRAM: list(image.value_program),
@@ -44,10 +44,10 @@ def memory_rows(spec: EngineSpec, image: Image) -> dict[Section, list[int]]:
     return rows
 
 
-def engine_number(spec: EngineSpec, radix_bits: int, piece_bits: int) -> int:
-    """A number of 32 bits by which an engine knows what was compiled for it: of all that a program depends on."""
+def compute_engine_number(spec: EngineSpec, radix_bits: int, piece_bits: int) -> int:
+    """Compute the 32 bits by which an engine knows what was compiled for it, of all that a program depends on."""
     layouts = [[name, field.offset, field.width] for part in (array_layout, value_layout) for name, field in part(spec)]
-    return int(fingerprint([asdict(spec), radix_bits, piece_bits, layouts, cycles.pipelines(spec)])[:8], 16)
+    return int(fingerprint([asdict(spec), radix_bits, piece_bits, layouts, cycles.list_delays(spec)])[:8], 16)
 
 
 def split_row(row: int, words: int) -> Iterator[int]:
@@ -55,27 +55,27 @@ def split_row(row: int, words: int) -> Iterator[int]:
     return (row >> LOAD_BITS * word & (1 << LOAD_BITS) - 1 for word in range(words))
 
 
-def load_words(
+def make_load_words(
     spec: EngineSpec, image: Image, number: int, sections: Collection[Section] = tuple(Section)
 ) -> np.ndarray:
-    """The words that load a network into an engine, uint32: the engine's number, a section a memory, the end.
+    """Make the words that load a network into an engine, uint32: the engine's number, a section a memory, the end.
 
     A section is a word (its number · 2^24 + its rows) and the words of its rows; the end is the word 0 and the CRC-32
     of all words before, as bytes, the lowest first. number: the engine's. sections: those that are loaded.
     """
-    sizes = sizes_of(spec, len(image.tables))
+    sizes = find_sizes(spec, len(image.tables))
     words = [number]
-    for section, rows in memory_rows(spec, image).items():
+    for section, rows in make_memory_rows(spec, image).items():
         if section not in sections:
             continue
         words.append(section << ROW_COUNT_BITS | len(rows))
         for row in rows:
             words += split_row(row, sizes[section].words)
-    return with_checksum(np.array([*words, END], "<u4"))
+    return add_checksum(np.array([*words, END], "<u4"))
 
 
-def with_checksum(words: np.ndarray) -> np.ndarray:
-    """Words with their CRC-32 behind them."""
+def add_checksum(words: np.ndarray) -> np.ndarray:
+    """Add to words their CRC-32, behind them."""
     return np.append(words, np.array([zlib.crc32(words.tobytes())], "<u4"))
 
 
@@ -97,9 +97,9 @@ class LoadFile(Struct, frozen=True):
 LOAD_FILE: Schema[LoadFile] = Schema("words that load a network", LoadFile, megabytes=JSON_MB)
 
 
-def load_file(network: str, compiled: Compiled) -> LoadFile:
-    """The file of a compiled network."""
-    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
-    words = load_words(compiled.spec, compiled.image, number)
+def make_load_file(network: str, compiled: Compiled) -> LoadFile:
+    """Make the file of a compiled network."""
+    number = compute_engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    words = make_load_words(compiled.spec, compiled.image, number)
     text = base64.b64encode(words.tobytes()).decode()
     return LoadFile(network, number, REGISTERS["control"], LOAD_BIT, REGISTERS["load"], text)

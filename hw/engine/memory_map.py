@@ -26,13 +26,13 @@ class MemorySize:
     copies: int = 1
     depth: str = ""
 
-    def blocks(self, family: str) -> int:
-        """Blocks of an FPGA family that all copies take, in the form that takes the fewest."""
+    def count_blocks(self, family: str) -> int:
+        """Count the blocks of an FPGA family that all copies take, in the form that takes the fewest."""
         return self.copies * min(-(-self.rows // rows) * -(-self.bits // bits) for rows, bits in BLOCK_SHAPES[family])
 
 
-def memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:
-    """Every memory of an engine. image_channels: channels of an image, each with a table for its bytes.
+def make_memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:
+    """List every memory of an engine. image_channels: channels of an image, each with a table for its bytes.
 
     The channel sums, which are read without a clock, are in LUTs or registers, and not among them.
     """
@@ -61,6 +61,6 @@ def memory_map(spec: EngineSpec, image_channels: int) -> list[MemorySize]:
     return memories
 
 
-def blocks_of(memories: list[MemorySize], family: str) -> Mapping[str, int]:
-    """Blocks of an FPGA family by the memory's name."""
-    return {memory.name: memory.blocks(family) for memory in memories}
+def count_blocks(memories: list[MemorySize], family: str) -> Mapping[str, int]:
+    """Count the blocks of an FPGA family that each memory takes, by its name."""
+    return {memory.name: memory.count_blocks(family) for memory in memories}

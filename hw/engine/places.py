@@ -52,8 +52,8 @@ def item_layout(spec: EngineSpec) -> data.StructLayout:
     return data.StructLayout({"operands": operands_layout(spec), "target": target_layout(spec)})
 
 
-def delayed(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """A value some cycles later."""
+def delay(m: Module, value: Value, cycles: int, name: str) -> Value:
+    """Delay a value by some cycles."""
     for cycle in range(cycles):
         held = Signal.like(value, name=f"{name}_{cycle}")
         m.d.sync += held.eq(value)

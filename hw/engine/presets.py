@@ -90,8 +90,8 @@ def find_device_preset(name: str) -> Preset:
     return preset
 
 
-def adapting_layers(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
-    """The layers whose step adapts: the shape of each one's input, its hidden neurons, β's fraction bits."""
+def find_adapting_layers(graph: Graph) -> list[tuple[tuple[int, int, int], int, int]]:
+    """Find the layers whose step adapts: the shape of each one's input, its hidden neurons, β's fraction bits."""
     found = []
     for node in graph.convolutions():
         adapter = node.quantiser.adapter
@@ -107,9 +107,9 @@ def pool_bits_of(graph: Graph) -> int:
     return max(((prod(pool.kernel) - 1).bit_length() for pool in pools), default=0)
 
 
-def engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
-    """The engine of a preset for a network. precision: bits of the network's integers."""
-    layers = adapting_layers(graph)
+def make_engine_spec(preset: Preset, graph: Graph, mac: MacSpec, precision: int) -> EngineSpec:
+    """Make the engine of a preset for a network. precision: bits of the network's integers."""
+    layers = find_adapting_layers(graph)
     sizes: dict[str, Any] = {
         "map_channels": max((shape[0] for shape, _, _ in layers), default=1),
         "map_pixels": max((shape[1] * shape[2] for shape, _, _ in layers), default=1),
@@ -154,7 +154,7 @@ def compile_network(preset: Preset, graph: Graph, mac: MacSpec, precision: int) 
     if mac.unit == "post":
         graph = round_products(graph, mac.frac_bits)
     graph = lower_graph(graph, preset.channels, preset.lanes or preset.channels)
-    spec = engine_spec(preset, graph, mac, precision)
+    spec = make_engine_spec(preset, graph, mac, precision)
     compile_for = specialise if preset.specialised else compile_graph
     compiled = compile_for(graph, spec)
     for _ in range(0 if preset.depths else 2):  # narrower addresses make a shorter program

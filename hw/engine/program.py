@@ -41,7 +41,7 @@ from hw.engine.instruction_fields import (
     value_control_fields,
     window_fields,
 )
-from hw.engine.stored_bits import condense, lost_fields, stored_count
+from hw.engine.stored_bits import condense, count_stored_bits, find_lost_fields
 
 START = 0x5EED0FA900DC0DE1  # the checksum of a program that has no words
 
@@ -76,11 +76,11 @@ def value_layout(spec: EngineSpec) -> data.StructLayout:
 
 def program_words(spec: EngineSpec, layout: data.StructLayout) -> int:
     """Words of an instruction; a checksum follows them."""
-    return -(-stored_count(spec, layout) // spec.word_bits)
+    return -(-count_stored_bits(spec, layout) // spec.word_bits)
 
 
-def checksum(spec: EngineSpec, words: list[int]) -> int:
-    """The checksum of words: each is xored to what was before, rotated. Every changed bit changes it."""
+def compute_checksum(spec: EngineSpec, words: list[int]) -> int:
+    """Compute the checksum of words: each is xored to what was before, rotated. Every changed bit changes it."""
     size, ones = spec.word_bits, (1 << spec.word_bits) - 1
     total = START * (1 << 64 | 1) & ones
     for word in words:
@@ -100,9 +100,9 @@ def pack(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int])
             raise InputError(f"{name} is {number}; allowed: {low} to {high}")
     whole = layout.const(fields).as_bits()
     bits = condense(spec, layout, whole)
-    wrong = lost_fields(spec, layout, fields, bits)
+    wrong = find_lost_fields(spec, layout, fields, bits)
     if wrong:
         raise InputError(f"{wrong[0]} is {fields[wrong[0]]}; the engine is for another network")
     size = spec.word_bits
     words = [bits >> size * place & (1 << size) - 1 for place in range(program_words(spec, layout))]
-    return [*words, checksum(spec, words)]
+    return [*words, compute_checksum(spec, words)]

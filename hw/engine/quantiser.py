@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from asq_model.spec.precision import GUARD
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 from hw.engine.instruction_fields import PIECE_BITS, follow_fields
-from hw.engine.places import delayed
+from hw.engine.places import delay
 from hw.fpga.add_or_subtract import add_or_subtract
 
 QUANTISER_LATENCY = WIDEST_CODE + 2  # cycles from values to the first piece of their codes
@@ -56,9 +56,9 @@ class Quantiser(wiring.Component):
             half_range.eq(Mux(self.follow.signed, step << self.follow.code_bits, 0)),
         ]
         codes = [self.divide(m, value, step, half_range, lane) for lane, value in enumerate(self.values)]
-        valid = delayed(m, self.valid, WIDEST_CODE + 1, "valid")
-        address = delayed(m, self.address, WIDEST_CODE + 1, "address")
-        beat = delayed(m, self.beat, WIDEST_CODE + 1, "beat") if self.spec.beats > 1 else self.beat
+        valid = delay(m, self.valid, WIDEST_CODE + 1, "valid")
+        address = delay(m, self.address, WIDEST_CODE + 1, "address")
+        beat = delay(m, self.beat, WIDEST_CODE + 1, "beat") if self.spec.beats > 1 else self.beat
         word = self.gather(m, codes, valid, beat)
         self.write_pieces(m, word, valid & (beat == self.spec.beats - 1), address)
         return m

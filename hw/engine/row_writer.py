@@ -44,8 +44,8 @@ class Size:
         return -(-self.bits // LOAD_BITS)
 
 
-def sizes_of(spec: EngineSpec, tables: int) -> dict[Section, Size]:
-    """The memories of an engine that hold a network. tables: the rows of the memory of what bytes mean."""
+def find_sizes(spec: EngineSpec, tables: int) -> dict[Section, Size]:
+    """Find the memories of an engine that hold a network. tables: the rows of the memory of what bytes mean."""
     depths, lanes = spec.depths, spec.lanes
     sizes = {
         Section.ARRAY_PROGRAM: Size(spec.word_bits, depths.program),
@@ -93,7 +93,7 @@ class RowWriter:
         self.sizes = sizes
         self.row = Signal(row_layout(sizes))
 
-    def chosen(self, section: Section) -> Value:
+    def is_chosen(self, section: Section) -> Value:
         """Whether a row for this memory is there."""
         return self.row.valid & (self.row.section == section)
 
@@ -106,7 +106,7 @@ class RowWriter:
         """Add a write port to a memory that has none."""
         port = memory.write_port()
         m.d.comb += [
-            port.en.eq(self.chosen(section)),
+            port.en.eq(self.is_chosen(section)),
             port.addr.eq(self.row.address),
             Value.cast(port.data).eq(self.contents(section)),
         ]

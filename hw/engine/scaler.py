@@ -10,7 +10,7 @@ from hw.asq.layouts import index_shape
 from hw.asq.rounding import round_shift
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import follow_fields
-from hw.engine.places import delayed
+from hw.engine.places import delay
 from hw.engine.row_writer import RowWriter, Section, serve
 
 SCALER_LATENCY = 4  # cycles from a multiplier's address to its scale
@@ -84,7 +84,7 @@ class Scaler(wiring.Component):
         m.d.comb += [
             self.write.eq(stages[-1]),
             self.busy.eq(active | stages.any()),
-            self.address.eq(delayed(m, row, SCALER_LATENCY, "row")),
-            self.lane.eq(delayed(m, lane, SCALER_LATENCY, "lane")),
+            self.address.eq(delay(m, row, SCALER_LATENCY, "row")),
+            self.lane.eq(delay(m, lane, SCALER_LATENCY, "lane")),
         ]
         return m

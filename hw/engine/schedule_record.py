@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from asq_model.common.records import Count, Line, Schema, Whole
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.describe_engine import instructions
+from hw.engine.describe_engine import describe_instructions
 
 
 class InstructionRun(Struct, frozen=True):
@@ -35,5 +35,5 @@ SCHEDULE: Schema[Schedule] = Schema("schedule of an engine", Schedule, remedy="a
 def schedule_of(network: str, compiled: Compiled) -> Schedule:
     """The record of a compiled network."""
     names = InstructionRun.__struct_fields__
-    runs = [InstructionRun(**{name: each[name] for name in names}) for each in instructions(compiled)]
+    runs = [InstructionRun(**{name: each[name] for name in names}) for each in describe_instructions(compiled)]
     return Schedule(network, compiled.images, compiled.period, runs)

@@ -62,7 +62,7 @@ class Sequencer(wiring.Component):
         self.spec, self.layout, self.kinds = spec, layout, kinds
         self.counted, self.overlaps = counted, overlaps
         self.fetcher = Fetcher(spec, layout, kinds, words, writer)
-        count = {"number": Out(range(instruction_count(spec, layout))), "waits": Out(1)} if counted else {}
+        count = {"number": Out(range(count_instructions(spec, layout))), "waits": Out(1)} if counted else {}
         super().__init__(
             {
                 "instruction": Out(layout),
@@ -181,13 +181,13 @@ class Sequencer(wiring.Component):
             m.d.sync += self.number.eq(loaded)
 
 
-def instruction_count(spec: EngineSpec, layout: data.StructLayout) -> int:
-    """Instructions that fit into the memory of a program."""
+def count_instructions(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Count the instructions that fit into the memory of a program."""
     return max(spec.depths.program // (program_words(spec, layout) + 1), 2)
 
 
-def start_signals(m: Module, sequencer: Sequencer) -> Mapping[Kind, Signal]:
-    """A signal for each kind of instruction that a sequencer starts."""
+def make_start_signals(m: Module, sequencer: Sequencer) -> Mapping[Kind, Signal]:
+    """Make a signal for each kind of instruction that a sequencer starts."""
     starts = {kind: Signal(name=f"start_{kind.name.lower()}") for kind in sequencer.kinds}
     kind = sequencer.instruction.kind
     m.d.comb += [start.eq(sequencer.starts & (kind == which)) for which, start in starts.items()]

@@ -35,7 +35,7 @@ class SpramWeights(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         writes, address = Signal(), Signal(range(WORDS))
-        m.d.comb += writes.eq(self.writer.chosen(Section.WEIGHTS))
+        m.d.comb += writes.eq(self.writer.is_chosen(Section.WEIGHTS))
         m.d.comb += address.eq(Mux(writes, self.writer.row.address, self.address))
         contents = self.writer.contents(Section.WEIGHTS)
         for number, low in enumerate(range(0, self.size.bits, WORD_BITS)):

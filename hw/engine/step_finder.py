@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asq.adapter import Adapter
 from hw.asq.adapter_memories import SharedMemories
-from hw.asq.layouts import index_shape, lanes
+from hw.asq.layouts import index_shape, split_lanes
 from hw.engine.collector import values_layout
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import adapt_fields
@@ -73,7 +73,7 @@ class StepFinder(wiring.Component):
             pixels.eq(self.map_pixels),
             totals.eq(Mux(self.bank, reads[-1], reads[0])),
             adapter.i.valid.eq(sending),
-            *(lane.eq(total) for lane, total in zip(lanes(adapter.i.p), totals, strict=True)),
+            *(lane.eq(total) for lane, total in zip(split_lanes(adapter.i.p), totals, strict=True)),
             adapter.words.eq(adapt.adapter_words),
             adapter.constants.eq(adapt.adapter),
             adapter.first.weights.eq(adapt.first_weight),

@@ -22,8 +22,8 @@ def places_of(spec: EngineSpec, layout: data.StructLayout) -> Sequence[int]:
     return own or range(layout.size)
 
 
-def stored_count(spec: EngineSpec, layout: data.StructLayout) -> int:
-    """How many bits of an instruction are stored."""
+def count_stored_bits(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Count how many bits of an instruction are stored."""
     return max(places_of(spec, layout)) + 1
 
 
@@ -42,8 +42,8 @@ def condense(spec: EngineSpec, layout: data.StructLayout, bits: int) -> int:
     return stored
 
 
-def lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int], stored: int) -> list[str]:
-    """The fields of an instruction that its stored bits do not give again."""
+def find_lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str, int], stored: int) -> list[str]:
+    """Find the fields of an instruction that its stored bits do not give again."""
     known = {ZERO: 0, ONE: 1}
     places = places_of(spec, layout)
     bits = sum((known[p] if p < 0 else stored >> p & 1) << bit for bit, p in enumerate(places))
@@ -54,10 +54,10 @@ def lost_fields(spec: EngineSpec, layout: data.StructLayout, fields: Mapping[str
     ]
 
 
-def bit_rows(
+def make_bit_rows(
     layout: data.StructLayout, program: Sequence[Mapping[str, int]], needs: Sequence[set[str]]
 ) -> Iterator[tuple[str, BitValues]]:
-    """The field and the row of each bit of an instruction. needs: the fields that each instruction has a use for."""
+    """List the field and the row of each bit of an instruction. needs: the fields that each instruction uses."""
     for name, field in layout:
         for bit in range(Shape.cast(field.shape).width):
             yield (
@@ -69,8 +69,8 @@ def bit_rows(
             )
 
 
-def common_row(one: BitValues, other: BitValues) -> BitValues | None:
-    """A row that agrees with both; None where they differ."""
+def merge_rows(one: BitValues, other: BitValues) -> BitValues | None:
+    """Merge two rows into one that agrees with both; None where they differ."""
     if any(None not in (a, b) and a != b for a, b in zip(one, other, strict=True)):
         return None
     return tuple(b if a is None else a for a, b in zip(one, other, strict=True))
@@ -82,7 +82,7 @@ def find_places(
     """The places of a program's bits."""
     stored: list[BitValues] = []
     places = []
-    for _, row in bit_rows(layout, program, needs):
+    for _, row in make_bit_rows(layout, program, needs):
         constant = ZERO if 1 not in row else ONE if 0 not in row else None
         places.append(store_row(stored, row) if constant is None else constant)
     return tuple(places)
@@ -91,7 +91,7 @@ def find_places(
 def store_row(stored: list[BitValues], row: BitValues) -> int:
     """Store a row with the first that agrees with it, or as a new one; returns its place."""
     for place, other in enumerate(stored):
-        if (both := common_row(other, row)) is not None:
+        if (both := merge_rows(other, row)) is not None:
             stored[place] = both
             return place
     stored.append(row)

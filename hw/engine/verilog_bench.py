@@ -71,34 +71,34 @@ class BenchImage:
     results: Sequence[int]
 
 
-def bench_image(graph: Graph, image: np.ndarray) -> BenchImage:
-    """An image [C, H, W] and what the graph makes of it."""
+def make_bench_image(graph: Graph, image: np.ndarray) -> BenchImage:
+    """Make the numbers of an image [C, H, W], and of what the graph makes of it."""
     results = graph(image[None])[0]
     return BenchImage(*([int(number) for number in part.transpose(1, 2, 0).ravel()] for part in (image, results)))
 
 
-def some_image(graph: Graph, bits: int) -> np.ndarray:
-    """A made-up image, always the same, for a network without test images. bits: of a value, where it has no bytes."""
+def make_up_image(graph: Graph, bits: int) -> np.ndarray:
+    """Make up an image, always the same, for a network without test images. bits: of a value, where it has no bytes."""
     rng = np.random.default_rng(0)
     if graph.input.table is not None:
         return rng.integers(0, 256, graph.input.shape, np.uint8)
     return rng.integers(-(1 << bits - 1), 1 << bits - 1, graph.input.shape)
 
 
-def constants(name: str, numbers: Sequence[int], bits: int) -> list[str]:
-    """The lines of Verilog that fill an array with numbers of so many bits."""
+def write_constants(name: str, numbers: Sequence[int], bits: int) -> list[str]:
+    """Write the lines of Verilog that fill an array with numbers of so many bits."""
     digits, ones = -(-bits // 4), (1 << bits) - 1
     return [f"    {name}[{place}] = {bits}'h{number & ones:0{digits}x};" for place, number in enumerate(numbers)]
 
 
-def verilog_bench(module: str, compiled: Compiled, sample: BenchImage) -> str:
-    """The test bench of an engine, plain or behind AXI (`axi_engine`)."""
+def make_verilog_bench(module: str, compiled: Compiled, sample: BenchImage) -> str:
+    """Make the test bench of an engine, plain or behind AXI (`axi_engine`)."""
     spec = compiled.spec
     behind_axi = module == "axi_engine"
     bits_in = 8 if spec.byte_input else spec.value_bits
     bits_in = -(-bits_in // 8) * 8 if behind_axi else bits_in
     bits_out = RESULT_BITS if behind_axi else spec.total_bits
-    contents = constants("image", sample.numbers, bits_in) + constants("wanted", sample.results, bits_out)
+    contents = write_constants("image", sample.numbers, bits_in) + write_constants("wanted", sample.results, bits_out)
     return BENCH.substitute(
         module=module,
         numbers=len(sample.numbers),

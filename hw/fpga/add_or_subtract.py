@@ -3,9 +3,9 @@
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from asq_model.spec.mapping import GENERIC
-from hw.fpga.cells import addition, plain, plain_terms
+from hw.fpga.cells import make_addition, make_plain, make_plain_terms
 from hw.fpga.column import CELLS
-from hw.fpga.pipeline import named_bits
+from hw.fpga.pipeline import name_bits
 from hw.mac.adder_tree import add
 
 
@@ -20,8 +20,8 @@ def add_or_subtract(m: Module, name: str, family: str, x: Value, y: Value, subtr
         return total
     flag = Signal(name=f"{name}_subtracts")
     m.d.comb += flag.eq(subtracts)
-    bits = named_bits(m, y, f"{name}_y")
+    bits = name_bits(m, y, f"{name}_y")
     extended = [*bits, *[bits[-1]] * (len(x) - len(bits))]
-    terms = plain_terms(named_bits(m, x, f"{name}_x"))
-    CELLS[family]().add(m, name, addition(total, terms, [plain(bit).flipped(flag) for bit in extended], flag))
+    terms = make_plain_terms(name_bits(m, x, f"{name}_x"))
+    CELLS[family]().add(m, name, make_addition(total, terms, [make_plain(bit).flip_if(flag) for bit in extended], flag))
     return total

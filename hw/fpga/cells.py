@@ -30,32 +30,32 @@ class Term:
     signals: tuple[Value, ...] = ()
     function: Callable[..., int] = lambda: 0
 
-    def flipped(self, sign: Value) -> "Term":
-        """The term, or its complement where `sign` is set."""
+    def flip_if(self, sign: Value) -> "Term":
+        """Complement the term where `sign` is set."""
         return Term((*self.signals, sign), lambda *bits: self.function(*bits[:-1]) ^ bits[-1])
 
     @property
     def is_plain(self) -> bool:
         """Whether the term is a signal itself."""
-        return len(self.signals) == 1 and truth_table(self.function, 1) == 0b10
+        return len(self.signals) == 1 and make_truth_table(self.function, 1) == 0b10
 
     def complement(self) -> "Term":
         """The opposite of the term."""
         return Term(self.signals, lambda *bits: 1 - self.function(*bits))
 
-    def value(self) -> Value:
-        """The term as logic."""
+    def make_logic(self) -> Value:
+        """Make the logic of the term."""
         if not self.signals:
             return Const(self.function(), 1)
-        contents = truth_table(self.function, len(self.signals))
+        contents = make_truth_table(self.function, len(self.signals))
         return Table(Const(contents >> index & 1, 1) for index in range(1 << len(self.signals)))[Cat(*self.signals)]
 
 
 ZERO = Term()
 
 
-def plain(signal: Value) -> Term:
-    """A signal itself."""
+def make_plain(signal: Value) -> Term:
+    """Make the term that is a signal itself."""
     return Term((signal,), lambda bit: bit)
 
 
@@ -69,18 +69,18 @@ def both(bit: Value, enable: Value) -> Term:
     return Term((bit, enable), lambda first, second: first & second)
 
 
-def plain_terms(bits: Sequence[Value]) -> list[Term]:
-    """Terms that are the bits of a number themselves."""
-    return [plain(bit) for bit in bits]
+def make_plain_terms(bits: Sequence[Value]) -> list[Term]:
+    """Make the terms that are the bits of a number themselves."""
+    return [make_plain(bit) for bit in bits]
 
 
-def truth_table(function: Callable[..., int], inputs: int) -> int:
-    """A look-up table's contents: bit i is the function of i's bits, the first input the lowest."""
+def make_truth_table(function: Callable[..., int], inputs: int) -> int:
+    """Make a look-up table's contents: bit i is the function of i's bits, the first input the lowest."""
     return sum(function(*(index >> place & 1 for place in range(inputs))) << index for index in range(1 << inputs))
 
 
-def distinct(signals: Sequence[Value]) -> list[Value]:
-    """The signals without repetitions; a signal is the same object wherever it is used."""
+def drop_repetitions(signals: Sequence[Value]) -> list[Value]:
+    """Drop repetitions of signals; a signal is the same object wherever it is used."""
     return list({id(signal): signal for signal in signals}.values())
 
 
@@ -105,8 +105,8 @@ class Addition:
         return len(self.total) > len(self.bits)
 
 
-def addition(total: Signal, x: Sequence[Term], y: Sequence[Term], carry: Value | None = None) -> Addition:
-    """The sum of two numbers by their terms, the lowest first; places that one of them has not are 0."""
+def make_addition(total: Signal, x: Sequence[Term], y: Sequence[Term], carry: Value | None = None) -> Addition:
+    """Make the addition of two numbers by their terms, the lowest first; places that one of them has not are 0."""
     places = list(zip_longest(x, y, fillvalue=ZERO))[: len(total)]
     assert len(total) - len(places) <= 1
     return Addition(total, places, carry)
@@ -144,8 +144,8 @@ class AdderCells(ABC):
             if self.fits(x, y):
                 break
             made = Signal(name=f"{name}_{side}")
-            m.d.comb += made.eq((y if side == "y" else x).value())
-            x, y = (x, plain(made)) if side == "y" else (plain(made), y)
+            m.d.comb += made.eq((y if side == "y" else x).make_logic())
+            x, y = (x, make_plain(made)) if side == "y" else (make_plain(made), y)
         return x, y
 
     def add_three(

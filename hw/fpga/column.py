@@ -10,7 +10,7 @@ from hw.fpga.cells import AdderCells
 from hw.fpga.ecp5 import Ecp5Cells
 from hw.fpga.generic import GenericProduct
 from hw.fpga.ice40 import Ice40Cells
-from hw.fpga.pipeline import Pipeline, named_bits
+from hw.fpga.pipeline import Pipeline, name_bits
 from hw.fpga.selecting_lut4 import Lut4Product
 from hw.fpga.selecting_lut6 import Lut6Product
 from hw.fpga.sum_tree import SumTree
@@ -21,8 +21,8 @@ CELLS: dict[str, type[AdderCells]] = {"ice40": Ice40Cells, "ecp5": Ecp5Cells, "x
 MappedProduct = GenericProduct | Lut4Product | Lut6Product | UniformProduct | ApotProduct
 
 
-def mapped_product(spec: ArraySpec, cells: AdderCells) -> MappedProduct:
-    """The circuit of an array's products in an FPGA family's cells."""
+def make_product(spec: ArraySpec, cells: AdderCells) -> MappedProduct:
+    """Make the circuit of an array's products in an FPGA family's cells."""
     mac = spec.mac
     if spec.fpga_family == "ice40":
         return GenericProduct(mac, spec.stages)
@@ -47,7 +47,7 @@ class MappedColumn(wiring.Component):
     def __init__(self, spec: ArraySpec):
         self.spec = spec
         self.cells = CELLS[spec.fpga_family]()
-        self.product = mapped_product(spec, self.cells)
+        self.product = make_product(spec, self.cells)
         super().__init__(column_ports(spec, len(self.control_times)))
 
     @property
@@ -56,31 +56,31 @@ class MappedColumn(wiring.Component):
 
     @property
     def control_times(self) -> list[int]:
-        controls = self.product.controls(Signal(self.spec.mac.level_set.code_bits), None)
+        controls = self.product.make_controls(Signal(self.spec.mac.level_set.code_bits), None)
         return [control.time for control in controls.values()]
 
     def decode(self, code: Value, below: Value | None) -> Value:
         """The control bits of a weight; `below`: those of the next row's weight, None for the last row."""
-        return Cat(control.bit for control in self.product.controls(code, below).values())
+        return Cat(control.bit for control in self.product.make_controls(code, below).values())
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pipeline, spec = Pipeline(m), self.spec
-        names = list(self.product.controls(Signal(spec.mac.level_set.code_bits), None))
+        names = list(self.product.make_controls(Signal(spec.mac.level_set.code_bits), None))
         numbers = []
         for place in range(spec.rows):
-            bits = named_bits(m, self.control[place], f"control_{place}")
+            bits = name_bits(m, self.control[place], f"control_{place}")
             row = {
-                name: named_bits(m, getattr(self, name)[place], f"{name}_{place}")
+                name: name_bits(m, getattr(self, name)[place], f"{name}_{place}")
                 for name in ("activation", *spec.mac.multiples)
             }
             control = dict(zip(names, bits, strict=True))
             numbers.append(self.product.build(pipeline, f"product_{place}", control, row))
         tree = SumTree(pipeline, self.cells)
         for level, at_once in enumerate(tree_steps(spec.fpga_family, spec.mac, spec.rows)):
-            numbers = tree.level(numbers, at_once, f"level_{level}")
+            numbers = tree.add_level(numbers, at_once, f"level_{level}")
         (name,) = spec.sum_widths
         total = Signal(spec.sum_widths[name], name="total_now")
-        tree.last(numbers, named_bits(m, self.partial[name], "partial"), total)
+        tree.add_last(numbers, name_bits(m, self.partial[name], "partial"), total)
         m.d.sync += self.total[name].eq(total)
         return m

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 
-from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, truth_table
+from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, make_truth_table
 
 
 @dataclass(frozen=True)
@@ -22,37 +22,37 @@ class Slot:
     total: Value | None = None
 
 
-def cell(x: Term, y: Term, total: Value) -> Slot:
-    """The slot that adds two terms."""
-    inputs = [*padded(x), *padded(y)]
+def make_slot(x: Term, y: Term, total: Value) -> Slot:
+    """Make the slot that adds two terms."""
+    inputs = [*pad_inputs(x), *pad_inputs(y)]
 
     def differ(*bits: int) -> int:
         return x.function(*bits[: len(x.signals)]) ^ y.function(*bits[2 : 2 + len(y.signals)])
 
-    return Slot(tuple(inputs), truth_table(differ, 4), total)
+    return Slot(tuple(inputs), make_truth_table(differ, 4), total)
 
 
-def padded(term: Term) -> tuple[Value, ...]:
-    """Two inputs of a cell for a term."""
+def pad_inputs(term: Term) -> tuple[Value, ...]:
+    """Give a term two inputs of a cell, with a constant where it needs one only."""
     return (*term.signals, *[ZERO_BIT] * (2 - len(term.signals)))
 
 
-def carry_slot(carry: Value) -> Slot:
-    """A slot whose carry out is `carry`, whatever comes in: P = 0, since D is 1, and P(A, 0, 0, 0) = A."""
-    return Slot((carry, ZERO_BIT, ZERO_BIT, ONE_BIT), truth_table(lambda a, b, c, d: a & (1 - d), 4))
+def make_carry_slot(carry: Value) -> Slot:
+    """Make a slot whose carry out is `carry`, whatever comes in: P = 0, since D is 1, and P(A, 0, 0, 0) = A."""
+    return Slot((carry, ZERO_BIT, ZERO_BIT, ONE_BIT), make_truth_table(lambda a, b, c, d: a & (1 - d), 4))
 
 
-def slots_of(addition: Addition) -> list[Slot]:
-    """An addition's slots: one for its carry, one for each bit, one where the carry comes out."""
-    slots = [] if addition.carry is None else [carry_slot(addition.carry)]
-    slots += [cell(x, y, addition.total[place]) for place, (x, y) in enumerate(addition.bits)]
+def make_slots(addition: Addition) -> list[Slot]:
+    """Make an addition's slots: one for its carry, one for each bit, one where the carry comes out."""
+    slots = [] if addition.carry is None else [make_carry_slot(addition.carry)]
+    slots += [make_slot(x, y, addition.total[place]) for place, (x, y) in enumerate(addition.bits)]
     return slots + ([Slot(total=addition.total[-1])] if addition.carries_out else [])
 
 
-def joined(first: Addition, second: Addition) -> list[Slot]:
-    """The slots of two additions in one chain; nothing is carried from one to the other."""
+def join_slots(first: Addition, second: Addition) -> list[Slot]:
+    """Join the slots of two additions in one chain; nothing is carried from one to the other."""
     stopped = first.carries_out or second.carry is not None
-    return slots_of(first) + ([] if stopped else [carry_slot(ZERO_BIT)]) + slots_of(second)
+    return make_slots(first) + ([] if stopped else [make_carry_slot(ZERO_BIT)]) + make_slots(second)
 
 
 class Ecp5Cells(AdderCells):
@@ -62,10 +62,10 @@ class Ecp5Cells(AdderCells):
         return max(len(x.signals), len(y.signals)) <= 2
 
     def lay_out(self, m: Module, name: str, additions: Sequence[Addition]) -> None:
-        odd = [addition for addition in additions if len(slots_of(addition)) % 2]
-        chains = [slots_of(addition) for addition in additions if len(slots_of(addition)) % 2 == 0]
-        chains += [joined(*odd[index : index + 2]) for index in range(0, len(odd) - 1, 2)]
-        chains += [slots_of(odd[-1])] if len(odd) % 2 else []
+        odd = [addition for addition in additions if len(make_slots(addition)) % 2]
+        chains = [make_slots(addition) for addition in additions if len(make_slots(addition)) % 2 == 0]
+        chains += [join_slots(*odd[index : index + 2]) for index in range(0, len(odd) - 1, 2)]
+        chains += [make_slots(odd[-1])] if len(odd) % 2 else []
         for index, slots in enumerate(chains):
             self.chain(m, f"{name}_{index}", slots)
 

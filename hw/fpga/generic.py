@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from amaranth.hdl import Cat, Value
 
 from asq_model.spec.mac import MacSpec
-from hw.fpga.cells import plain_terms
+from hw.fpga.cells import make_plain_terms
 from hw.fpga.numbers import Number
-from hw.fpga.pipeline import Control, Pipeline, named_bits
+from hw.fpga.pipeline import Control, Pipeline, name_bits
 from hw.multipliers import PRODUCTS, Product
 
 
@@ -19,21 +19,21 @@ class GenericProduct:
     def __init__(self, mac: MacSpec, stages: int):
         self.mac, self.stages = mac, stages
 
-    def product(self) -> Product:
+    def make_product(self) -> Product:
         return PRODUCTS[self.mac.unit](self.mac, self.stages)
 
-    def controls(self, code: Value, below: Value | None) -> dict[str, Control]:
-        """Control bits of a weight's code by name."""
-        return {f"control_{place}": Control(bit) for place, bit in enumerate(self.product().decode(code))}
+    def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name."""
+        return {f"control_{place}": Control(bit) for place, bit in enumerate(self.make_product().decode(code))}
 
     def build(
         self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Sequence[Value]]
     ) -> Number:
-        m, product = pipeline.m, self.product()
+        m, product = pipeline.m, self.make_product()
         m.submodules[name] = product
         m.d.comb += [product.control.eq(Cat(*control.values()))]
         m.d.comb += [getattr(product, part).eq(Cat(*bits)) for part, bits in row.items()]
-        value = [pipeline.later(bit) for bit in named_bits(m, product.value, f"{name}_value")]
+        value = [pipeline.delay(bit) for bit in name_bits(m, product.value, f"{name}_value")]
         carry = [pipeline.register(product.carry, f"{name}_carry")] if "carry" in product.outputs() else []
         low, high = int(self.mac.products.min()), int(self.mac.products.max())
-        return Number(plain_terms(value), low, high, carry)
+        return Number(make_plain_terms(value), low, high, carry)

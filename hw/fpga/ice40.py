@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 
-from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, truth_table
+from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, make_truth_table
 
-SUM = truth_table(lambda unused, x, y, carry: x ^ y ^ carry, 4)
+SUM = make_truth_table(lambda unused, x, y, carry: x ^ y ^ carry, 4)
 
 
 def is_plain(term: Term) -> bool:
@@ -31,7 +31,7 @@ class Ice40Cells(AdderCells):
         """One carry chain."""
         carry: Value = ZERO_BIT
         if addition.carry is not None:
-            carry = self.carry(m, f"{name}_in", addition.carry, ONE_BIT, ZERO_BIT)
+            carry = self.add_carry(m, f"{name}_in", addition.carry, ONE_BIT, ZERO_BIT)
         for place in range(len(addition.total)):
             terms = addition.bits[place] if place < len(addition.bits) else ()
             x, y = [*(signal for term in terms for signal in term.signals), ZERO_BIT, ZERO_BIT][:2]
@@ -45,10 +45,10 @@ class Ice40Cells(AdderCells):
                 o_O=addition.total[place],
             )
             if place + 1 < len(addition.total):
-                carry = self.carry(m, f"{name}_carry_{place}", x, y, carry)
+                carry = self.add_carry(m, f"{name}_carry_{place}", x, y, carry)
 
-    def carry(self, m: Module, name: str, x: Value, y: Value, carry: Value) -> Signal:
-        """The carry out of one place."""
+    def add_carry(self, m: Module, name: str, x: Value, y: Value, carry: Value) -> Signal:
+        """Add the carry out of one place."""
         out = Signal(name=f"{name}_out")
         m.submodules[name] = Instance("SB_CARRY", i_I0=x, i_I1=y, i_CI=carry, o_CO=out)
         return out

@@ -25,15 +25,15 @@ class Number:
     flip: Value | None = None
     relative: Value | None = None
 
-    def extended(self, width: int) -> list[Term]:
-        """The terms of a longer number, or of its lower bits, not yet complemented."""
+    def extend(self, width: int) -> list[Term]:
+        """Make the terms of a longer number, or of its lower bits, not yet complemented."""
         sign = self.terms[-1]
         return [self.terms[place] if place < len(self.terms) else sign for place in range(width)]
 
-    def flipped(self, width: int, sign: Value | None) -> list[Term]:
-        """The terms of `width` bits, complemented where `sign` is set."""
-        terms = self.extended(width)
-        return terms if sign is None else [term.flipped(sign) for term in terms]
+    def flip_if(self, width: int, sign: Value | None) -> list[Term]:
+        """Make the terms of `width` bits, complemented where `sign` is set."""
+        terms = self.extend(width)
+        return terms if sign is None else [term.flip_if(sign) for term in terms]
 
     @property
     def width(self) -> int:
@@ -41,11 +41,11 @@ class Number:
         return signed_width(self.low - len(self.carries), self.high)
 
 
-def magnitude(terms: Sequence[Term], largest: int, sign: Value, relative: Value | None) -> Number:
-    """The number of a product's magnitude and sign. Its bits are positive, and are complemented where it is used."""
+def make_magnitude(terms: Sequence[Term], largest: int, sign: Value, relative: Value | None) -> Number:
+    """Make the number of a product's magnitude and sign. Its bits are positive, complemented where it is used."""
     return Number([*terms, ZERO], -largest, largest, (sign,), sign, relative)
 
 
-def complemented(terms: Sequence[Term], largest: int, sign: Term, carry: Value) -> Number:
-    """The number of a product whose bits are complemented already; `sign` goes on above them."""
+def make_complemented(terms: Sequence[Term], largest: int, sign: Term, carry: Value) -> Number:
+    """Make the number of a product whose bits are complemented already; `sign` goes on above them."""
     return Number([*terms, sign], -largest, largest, (carry,))

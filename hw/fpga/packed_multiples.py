@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.mac import MacSpec
 from hw.fpga.cells import Term
-from hw.fpga.pipeline import named_bits
-from hw.fpga.xc7 import packed
+from hw.fpga.pipeline import name_bits
+from hw.fpga.xc7 import pack_terms
 from hw.multipliers.multiples import activation_shape, multiple_shapes
 
 
@@ -24,15 +24,15 @@ class PackedMultiples(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        inputs = tuple(named_bits(m, self.activation, "activation"))
+        inputs = tuple(name_bits(m, self.activation, "activation"))
         for name, table in self.mac.multiples.items():
             result = getattr(self, name)
             columns = [table >> place & 1 for place in range(len(result))]
-            terms = [Term(inputs, lambda *bits, bit=bit: int(bit[number(bits)])) for bit in columns]
-            m.d.comb += result.eq(Cat(*packed(m, name, terms)))
+            terms = [Term(inputs, lambda *bits, bit=bit: int(bit[join_bits(bits)])) for bit in columns]
+            m.d.comb += result.eq(Cat(*pack_terms(m, name, terms)))
         return m
 
 
-def number(bits: tuple[int, ...]) -> int:
-    """The number with these bits, the lowest first."""
+def join_bits(bits: tuple[int, ...]) -> int:
+    """Join bits to a number, the lowest first."""
     return sum(bit << place for place, bit in enumerate(bits))

@@ -32,8 +32,8 @@ class Pipeline:
         self.m.d.sync += held.eq(value if drop is None else Mux(drop, 0, value))
         return held
 
-    def later(self, bit: Value, cycles: int = 1) -> Value:
-        """A bit some cycles later; whoever asks again gets the same register."""
+    def delay(self, bit: Value, cycles: int = 1) -> Value:
+        """Delay a bit by some cycles; whoever asks again gets the same register."""
         for _ in range(cycles):
             known = self.delayed.get(id(bit))
             if known is None:
@@ -46,7 +46,7 @@ class Pipeline:
     def register_terms(self, terms: Sequence[Term], name: str) -> list[Value]:
         """Terms in registers; where a term is a signal already, its next register."""
         return [
-            self.later(term.signals[0]) if term.is_plain else self.register(term.value(), f"{name}_{place}")
+            self.delay(term.signals[0]) if term.is_plain else self.register(term.make_logic(), f"{name}_{place}")
             for place, term in enumerate(terms)
         ]
 
@@ -56,8 +56,8 @@ def name_of(bit: Value) -> str:
     return bit.name if isinstance(bit, Signal) else "bit"
 
 
-def named_bits(m: Module, value: Value, name: str) -> list[Signal]:
-    """The bits of a value as signals of their own."""
+def name_bits(m: Module, value: Value, name: str) -> list[Signal]:
+    """Name the bits of a value: each becomes a signal of its own."""
     bits = [Signal(name=f"{name}_{place}") for place in range(len(value))]
     m.d.comb += [bit.eq(part) for bit, part in zip(bits, value, strict=True)]
     return bits

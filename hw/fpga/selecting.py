@@ -35,8 +35,8 @@ class Selection:
     shifts: tuple[int, ...]
 
 
-def selection_of(mac: MacSpec, odd_first: bool) -> Selection:
-    """The choices of a unit. odd_first: √2·a of frac = -1 is shifted before all else."""
+def make_selection(mac: MacSpec, odd_first: bool) -> Selection:
+    """Make the choices of a unit. odd_first: √2·a of frac = -1 is shifted before all else."""
     shift_bits = 2 if mac.weight_bits == 4 else 1
     if mac.unit == "post":
         place = mac.result_frac - mac.frac_bits if odd_first else 0
@@ -46,14 +46,14 @@ def selection_of(mac: MacSpec, odd_first: bool) -> Selection:
     return Selection(("activation", 0), None, tuple(1 << bit for bit in range(shift_bits + 1)))
 
 
-def meaning(mac: MacSpec, code: Value, odd_first: bool) -> tuple[Value, list[Value]]:
-    """What a code says: whether it is nonzero, and its choices, of the operand first if there is one."""
+def read_code(mac: MacSpec, code: Value, odd_first: bool) -> tuple[Value, list[Value]]:
+    """Read what a code says: whether it is nonzero, and its choices, of the operand first if there is one."""
     if mac.unit == "apot":  # three bits: a field of 1, 2, 3 shifts by 2, 1, 0
         return code[:2].any(), [~code[0], ~code[1]]
-    nonzero, odd, shift = MEANINGS[mac.unit](mac).parts(code)
+    nonzero, odd, shift = MEANINGS[mac.unit](mac).read_code(code)
     if mac.unit == "post" and odd_first:
         shift = code[1 : mac.weight_bits - 1]
-    choices = selection_of(mac, odd_first)
+    choices = make_selection(mac, odd_first)
     bits = [shift[place] for place in range(len(choices.shifts))]
     return nonzero, [odd, *bits] if choices.odd else bits
 
@@ -66,12 +66,12 @@ class SelectingProduct:
 
     def __init__(self, mac: MacSpec):
         self.mac = mac
-        self.selection = selection_of(mac, self.odd_first)
+        self.selection = make_selection(mac, self.odd_first)
         self.largest = int(mac.products.max())
 
-    def controls(self, code: Value, below: Value | None) -> dict[str, Control]:
-        """Control bits of a weight's code by name, the sign that its sum needs first."""
-        nonzero, choices = meaning(self.mac, code, self.odd_first)
+    def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name, the sign that its sum needs first."""
+        nonzero, choices = read_code(self.mac, code, self.odd_first)
         last = choices[-1]
         return {
             "sign": Control(nonzero & code[-1], self.layers),
@@ -79,15 +79,15 @@ class SelectingProduct:
             "drop_high": Control(~(nonzero & last), self.layers - 1),
         }
 
-    def operands(self, row: Mapping[str, Bits]) -> list[list[Value | None]]:
-        """The operands' bits, None where an operand has none."""
+    def list_operands(self, row: Mapping[str, Bits]) -> list[list[Value | None]]:
+        """List the operands' bits, None where an operand has none."""
         chosen = [self.selection.even, *([self.selection.odd] if self.selection.odd else [])]
         made: list[list[Value | None]] = [[*[None] * place, *row[name]] for name, place in chosen]
         width = max(map(len, made))
         return [[*bits, *[None] * (width - len(bits))] for bits in made]
 
-    def shifts(self) -> list[int]:
-        """Shifts that are chosen by look-up tables, in their order; the last one is left to the registers."""
+    def list_shifts(self) -> list[int]:
+        """List the shifts that are chosen by look-up tables, in their order; the last one is left to the registers."""
         return list(self.selection.shifts[:-1])
 
     def split(

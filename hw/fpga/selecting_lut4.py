@@ -6,10 +6,10 @@ from amaranth.hdl import C, Mux, Value
 
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import choices
-from hw.fpga.cells import either, plain
-from hw.fpga.numbers import Number, complemented
+from hw.fpga.cells import either, make_plain
+from hw.fpga.numbers import Number, make_complemented
 from hw.fpga.pipeline import Control, Pipeline
-from hw.fpga.selecting import Bits, SelectingProduct, meaning
+from hw.fpga.selecting import Bits, SelectingProduct, read_code
 
 
 class Lut4Product(SelectingProduct):
@@ -23,11 +23,11 @@ class Lut4Product(SelectingProduct):
         super().__init__(mac)
         self.layers = choices(mac) - 1
 
-    def controls(self, code: Value, below: Value | None) -> dict[str, Control]:
-        nonzero, chosen = meaning(self.mac, code, self.odd_first)
+    def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        nonzero, chosen = read_code(self.mac, code, self.odd_first)
         negative = nonzero & code[-1]
         return (
-            super().controls(code, below)
+            super().make_controls(code, below)
             | {"flip": Control(negative)}
             | {f"choice_{place}": Control(bit, place) for place, bit in enumerate(chosen[:-1])}
             | {f"fill_{layer}": Control(negative, layer) for layer in range(1, self.layers)}
@@ -36,24 +36,24 @@ class Lut4Product(SelectingProduct):
         )
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
-        vectors, shifts = self.operands(row), self.shifts()
+        vectors, shifts = self.list_operands(row), self.list_shifts()
         if len(vectors) == 1:
             shift = shifts.pop(0)
             vectors = [[*vectors[0], *[None] * shift], [*[None] * shift, *vectors[0]]]
-        chosen = self.chosen(vectors, control["choice_0"], C(0, 1), control["flip"])
+        chosen = self.choose(vectors, control["choice_0"], C(0, 1), control["flip"])
         for layer, shift in enumerate(shifts, start=1):
             held = [pipeline.register(bit, f"{name}_{layer}_{place}") for place, bit in enumerate(chosen)]
             pair = [[*held, *[None] * shift], [*[None] * shift, *held]]
-            chosen = self.chosen(pair, control[f"choice_{layer}"], control[f"fill_{layer}"], C(0, 1))
+            chosen = self.choose(pair, control[f"choice_{layer}"], control[f"fill_{layer}"], C(0, 1))
         low, high = self.split(pipeline, name, chosen, (control["drop_low"], control["drop_high"]))
         terms = [
             either(low.get(place, control["fill_high"]), high.get(place, control["fill_low"]))
             for place in range(self.largest.bit_length())
         ]
-        return complemented(terms, self.largest, plain(control["sign"]), control["sign"])
+        return make_complemented(terms, self.largest, make_plain(control["sign"]), control["sign"])
 
-    def chosen(self, pair: Sequence[Sequence[Value | None]], second: Value, fill: Value, flip: Value) -> list[Value]:
-        """The first of two operands or the second, complemented where `flip` is set; `fill` where they have no bit."""
+    def choose(self, pair: Sequence[Sequence[Value | None]], second: Value, fill: Value, flip: Value) -> list[Value]:
+        """Choose one of two operands, complemented where `flip` is set; `fill` where they have no bit."""
         return [
             Mux(second, fill if y is None else y, fill if x is None else x) ^ flip for x, y in zip(*pair, strict=True)
         ]

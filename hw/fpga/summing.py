@@ -13,8 +13,8 @@ from amaranth.hdl import C, Mux, Signal, Value
 
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import TERNARY_BITS
-from hw.fpga.cells import ZERO, AdderCells, addition, both, either, plain, plain_terms
-from hw.fpga.numbers import Number, magnitude
+from hw.fpga.cells import ZERO, AdderCells, both, either, make_addition, make_plain, make_plain_terms
+from hw.fpga.numbers import Number, make_magnitude
 from hw.fpga.pipeline import Control, Pipeline
 
 Bits = Sequence[Value]
@@ -27,8 +27,8 @@ class SummingProduct:
         self.mac, self.cells = mac, cells
         self.largest = int(mac.products.max())
 
-    def held_sum(self, pipeline: Pipeline, total: Signal, name: str) -> list[Value]:
-        """A sum in registers."""
+    def hold_sum(self, pipeline: Pipeline, total: Signal, name: str) -> list[Value]:
+        """Hold a sum in registers."""
         return [pipeline.register(total[place], f"{name}_{place}") for place in range(len(total))]
 
 
@@ -40,8 +40,8 @@ class UniformProduct(SummingProduct):
         """Whether three rows are added by one adder."""
         return self.mac.weight_bits == 4 and self.cells.three_operands
 
-    def controls(self, code: Value, below: Value | None) -> dict[str, Control]:
-        """Control bits of a weight's code by name, the sign first."""
+    def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name, the sign first."""
         sign = {"sign": Control(code[-1], max(self.mac.weight_bits - 2, 1))}
         if self.at_once:
             return sign | {f"drop_{row}": Control(~code[row]) for row in range(3)}
@@ -52,42 +52,46 @@ class UniformProduct(SummingProduct):
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
         if self.mac.weight_bits == TERNARY_BITS:
-            make = self.one_row
+            make = self.hold_row
         else:
-            make = self.three_rows if self.at_once else self.row_by_row
+            make = self.add_three_rows if self.at_once else self.add_row_by_row
         bits = make(pipeline, name, control, row["activation"])
-        return magnitude(plain_terms(bits), self.largest, control["sign"], None)
+        return make_magnitude(make_plain_terms(bits), self.largest, control["sign"], None)
 
-    def one_row(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
-        """The activation in registers that are reset where the weight is 0."""
+    def hold_row(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
+        """Hold the activation in registers that are reset where the weight is 0."""
         return [pipeline.register(bit, f"{name}_{place}", control["drop_0"]) for place, bit in enumerate(activation)]
 
-    def row_by_row(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
-        """The magnitude by one addition for each row after the first; the lowest bits of a sum stay as they are."""
+    def add_row_by_row(
+        self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits
+    ) -> list[Value]:
+        """Make the magnitude by an addition for each row after the first; a sum's lowest bits stay as they are."""
         width = len(activation)
         low = [pipeline.register(activation[0], f"{name}_low", control["drop_0"])]
         first = [ZERO, *(both(bit, control["row_0"]) for bit in activation[1:])][1:]
         second = [both(bit, control["row_1"]) for bit in activation]
         additions = []
         total = Signal(width + 1, name=f"{name}_total_1")
-        additions.append(addition(total, first, second))
-        high = self.held_sum(pipeline, total, f"{name}_1")
+        additions.append(make_addition(total, first, second))
+        high = self.hold_sum(pipeline, total, f"{name}_1")
         for index in range(2, self.mac.weight_bits - 1):
-            low = [*(pipeline.later(bit) for bit in low), pipeline.later(high[0])]
-            following = [both(pipeline.later(bit, index - 1), control[f"row_{index}"]) for bit in activation]
+            low = [*(pipeline.delay(bit) for bit in low), pipeline.delay(high[0])]
+            following = [both(pipeline.delay(bit, index - 1), control[f"row_{index}"]) for bit in activation]
             total = Signal(width + 1, name=f"{name}_total_{index}")
-            additions.append(addition(total, plain_terms(high[1:]), following))
-            high = self.held_sum(pipeline, total, f"{name}_{index}")
+            additions.append(make_addition(total, make_plain_terms(high[1:]), following))
+            high = self.hold_sum(pipeline, total, f"{name}_{index}")
         self.cells.add(pipeline.m, f"{name}_rows", *additions)
         return [*low, *high]
 
-    def three_rows(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits) -> list[Value]:
-        """The magnitude by one addition of three rows, each in registers that are reset where its bit is 0."""
+    def add_three_rows(
+        self, pipeline: Pipeline, name: str, control: Mapping[str, Value], activation: Bits
+    ) -> list[Value]:
+        """Make the magnitude by one addition of three rows, each in registers that are reset where its bit is 0."""
         rows = [
             [
                 *[ZERO] * index,
                 *(
-                    plain(pipeline.register(bit, f"{name}_row_{index}_{place}", control[f"drop_{index}"]))
+                    make_plain(pipeline.register(bit, f"{name}_row_{index}_{place}", control[f"drop_{index}"]))
                     for place, bit in enumerate(activation)
                 ),
                 *[ZERO] * (3 - index),
@@ -97,14 +101,14 @@ class UniformProduct(SummingProduct):
         lowest, *bits = zip(*rows, strict=True)
         total = Signal(self.largest.bit_length() - 1, name=f"{name}_total")
         self.cells.add_three(pipeline.m, f"{name}_rows", total, bits[: len(total)], ())
-        return [pipeline.later(lowest[0].signals[0]), *self.held_sum(pipeline, total, name)]
+        return [pipeline.delay(lowest[0].signals[0]), *self.hold_sum(pipeline, total, name)]
 
 
 class ApotProduct(SummingProduct):
     """`apot` of four bits: one of 8a, 4a, a or nothing, by the field of two bits, and 2a or nothing."""
 
-    def controls(self, code: Value, below: Value | None) -> dict[str, Control]:
-        """Control bits of a weight's code by name, the sign first."""
+    def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name, the sign first."""
         field = code[:2]
         controls = {"sign": Control(code[3], 2), "row": Control(code[2], 1), "drop_0": Control(field != 3)}
         if self.cells.three_operands:
@@ -114,23 +118,23 @@ class ApotProduct(SummingProduct):
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
         activation = row["activation"]
         width = len(activation) + 3
-        small = self.held(pipeline, f"{name}_small", activation, control["drop_0"], 0)
+        small = self.hold(pipeline, f"{name}_small", activation, control["drop_0"], 0)
         if self.cells.three_operands:  # whose cells have inputs for all three
             large = [
-                self.held(pipeline, f"{name}_{shift}", activation, control[f"drop_{shift}"], shift) for shift in (2, 3)
+                self.hold(pipeline, f"{name}_{shift}", activation, control[f"drop_{shift}"], shift) for shift in (2, 3)
             ]
         else:
             zero = C(0, 1)
             pairs = zip([*activation, zero], [zero, *activation], strict=True)  # 4a and 8a
             chosen = [Mux(control["larger"], y, x) for x, y in pairs]
-            large = [self.held(pipeline, f"{name}_large", chosen, control["drop_large"], 2)]
+            large = [self.hold(pipeline, f"{name}_large", chosen, control["drop_large"], 2)]
         first = [either(*(part[place] for part in (small, *large) if place in part)) for place in range(width)]
-        second = [both(pipeline.later(bit), control["row"]) for bit in activation]
+        second = [both(pipeline.delay(bit), control["row"]) for bit in activation]
         total = Signal(self.largest.bit_length() - 1, name=f"{name}_total")
-        self.cells.add(pipeline.m, f"{name}_rows", addition(total, first[1:], second))
-        bits = [pipeline.later(first[0].signals[0]), *self.held_sum(pipeline, total, name)]
-        return magnitude(plain_terms(bits), self.largest, control["sign"], None)
+        self.cells.add(pipeline.m, f"{name}_rows", make_addition(total, first[1:], second))
+        bits = [pipeline.delay(first[0].signals[0]), *self.hold_sum(pipeline, total, name)]
+        return make_magnitude(make_plain_terms(bits), self.largest, control["sign"], None)
 
-    def held(self, pipeline: Pipeline, name: str, bits: Bits, drop: Value, shift: int) -> dict[int, Value]:
-        """Bits in registers that are reset where `drop` is set, by the place that a shift gives them."""
+    def hold(self, pipeline: Pipeline, name: str, bits: Bits, drop: Value, shift: int) -> dict[int, Value]:
+        """Hold bits in registers that are reset where `drop` is set, by the place that a shift gives them."""
         return {place + shift: pipeline.register(bit, f"{name}_{place}", drop) for place, bit in enumerate(bits)}

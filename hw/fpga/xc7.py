@@ -13,21 +13,21 @@ from collections.abc import Callable, Sequence
 
 from amaranth.hdl import Cat, Const, Instance, Module, Signal, Value
 
-from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, distinct, majority, truth_table
+from hw.fpga.cells import ONE_BIT, ZERO_BIT, AdderCells, Addition, Term, drop_repetitions, majority, make_truth_table
 
 CELL_INPUTS = 5  # of a LUT6_2 with two outputs
 CARRY_PLACES = 4  # of a CARRY4
 Function = Callable[..., int]
 
 
-def two_functions(
+def add_two_functions(
     m: Module, name: str, inputs: Sequence[Value], six: Function, five: Function
 ) -> tuple[Signal, Signal]:
     """Add a LUT6_2 of at most five inputs; returns its outputs O6 and O5, the functions `six` and `five` of them."""
     assert len(inputs) <= CELL_INPUTS
     outputs = Signal(name=f"{name}_o6"), Signal(name=f"{name}_o5")
     padded = [*inputs, *[ZERO_BIT] * (CELL_INPUTS - len(inputs))]
-    halves = [truth_table(lambda *bits, f=part: f(*bits[: len(inputs)]), CELL_INPUTS) for part in (five, six)]
+    halves = [make_truth_table(lambda *bits, f=part: f(*bits[: len(inputs)]), CELL_INPUTS) for part in (five, six)]
     m.submodules[name] = Instance(
         "LUT6_2",
         a_keep=True,  # cells of a chain that compute the same are not one: each place has a look-up table of its own
@@ -51,14 +51,14 @@ def exclusive_or(*functions: Function) -> Function:
     return lambda *bits: sum(function(*bits) for function in functions) & 1
 
 
-def packed(m: Module, name: str, terms: Sequence[Term]) -> list[Value]:
-    """Terms as signals: two in a LUT6_2 where they have at most five inputs together, the others by logic."""
+def pack_terms(m: Module, name: str, terms: Sequence[Term]) -> list[Value]:
+    """Pack terms as signals: two in a LUT6_2 where they have at most five inputs together, the others by logic."""
     made: dict[int, Value] = {}
     for place, term in enumerate(terms):
         if place in made:
             continue
         joint = {
-            other: distinct([*term.signals, *terms[other].signals])
+            other: drop_repetitions([*term.signals, *terms[other].signals])
             for other in range(place + 1, len(terms))
             if other not in made
         }
@@ -67,9 +67,9 @@ def packed(m: Module, name: str, terms: Sequence[Term]) -> list[Value]:
             # The most inputs that fit: what has few finds another partner.
             other, inputs = max(fitting.items(), key=lambda item: len(item[1]))
             functions = [function_of(part, inputs) for part in (term, terms[other])]
-            made[place], made[other] = two_functions(m, f"{name}_select_{place}", inputs, *functions)
+            made[place], made[other] = add_two_functions(m, f"{name}_select_{place}", inputs, *functions)
         else:
-            made[place] = term.value()
+            made[place] = term.make_logic()
     return [made[place] for place in range(len(terms))]
 
 
@@ -80,15 +80,15 @@ class Xc7Cells(AdderCells):
     free_carry_out = True
 
     def fits(self, x: Term, y: Term) -> bool:
-        return len(distinct([*x.signals, *y.signals])) <= CELL_INPUTS
+        return len(drop_repetitions([*x.signals, *y.signals])) <= CELL_INPUTS
 
     def lay_out(self, m: Module, name: str, additions: Sequence[Addition]) -> None:
         for index, addition in enumerate(additions):
             selects, generates = [], []
             for place, (x, y) in enumerate(addition.bits):
-                inputs = distinct([*x.signals, *y.signals])
+                inputs = drop_repetitions([*x.signals, *y.signals])
                 first, second = function_of(x, inputs), function_of(y, inputs)
-                six, five = two_functions(m, f"{name}_{index}_{place}", inputs, exclusive_or(first, second), second)
+                six, five = add_two_functions(m, f"{name}_{index}_{place}", inputs, exclusive_or(first, second), second)
                 selects.append(six)
                 generates.append(five)
             self.chain(m, f"{name}_{index}", addition.total, selects, generates, addition.carry)
@@ -102,13 +102,13 @@ class Xc7Cells(AdderCells):
         for place, terms in enumerate(bits):
             generates.append(below)
             signals = [signal for term in terms for signal in term.signals]
-            inputs = distinct([*signals, *([] if below is ZERO_BIT else [below])])
+            inputs = drop_repetitions([*signals, *([] if below is ZERO_BIT else [below])])
             if not inputs:  # a carry comes out, and nothing is added to it
                 selects.append(ZERO_BIT)
                 continue
             parts = [function_of(term, inputs) for term in terms]
             above = [function_of(Term((below,), lambda bit: bit), inputs)] if below is not ZERO_BIT else []
-            six, five = two_functions(
+            six, five = add_two_functions(
                 m,
                 f"{name}_{place}",
                 inputs,

@@ -4,7 +4,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.catalogue import component
+from hw.catalogue import make_component
 from hw.cycle_counter import COUNTS, CycleCounter
 from hw.emit import Spec, to_verilog
 
@@ -17,7 +17,7 @@ class BenchTop(wiring.Component):
 
     def __init__(self, spec: Spec):
         self.spec = spec
-        self.unit = component(spec).signature
+        self.unit = make_component(spec).signature
         self.counter = CycleCounter()
         counts = self.counter.signature.members
         super().__init__(dict(self.unit.members) | {name: counts[name] for name in COUNTS})
@@ -45,6 +45,6 @@ def bench_name(spec: Spec) -> str:
     return f"bench_{spec.name}"
 
 
-def bench_verilog(spec: Spec) -> str:
-    """The Verilog of the bench's top module; it instantiates the module `spec.name`, which it does not contain."""
+def make_bench_verilog(spec: Spec) -> str:
+    """Make the Verilog of the bench's top module; it instantiates the module `spec.name`, which it does not contain."""
     return to_verilog(BenchTop(spec), bench_name(spec), f"Test bench top for {spec.name}: the unit and a cycle counter")

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.catalogue import component
+from hw.catalogue import make_component
 from hw.emit import Spec, to_verilog
 
 FOLD = 4  # bits that one step folds into one: a look-up table's inputs
@@ -33,7 +33,7 @@ class Registered(wiring.Component):
         inputs: list[Signal] = []
         outputs: list[Signal] = []
         ports: dict[str, Signal] = {}
-        signature = component(self.spec).signature
+        signature = make_component(self.spec).signature
         for path, member, value in signature.flatten(signature.create()):
             is_input = member.flow == In
             inside = Signal.like(value, name=f"{'_'.join(map(str, path))}_inside", reset_less=True)
@@ -53,7 +53,7 @@ class Registered(wiring.Component):
         return m
 
 
-def registered_verilog(spec: Spec) -> tuple[str, str]:
-    """Name and Verilog of the wrapping module; it instantiates the module `spec.name`, which it does not contain."""
+def make_registered_verilog(spec: Spec) -> tuple[str, str]:
+    """Make the wrapping module's name and Verilog; it instantiates `spec.name`, which it does not contain."""
     name = f"registered_{spec.name}"
     return name, to_verilog(Registered(spec), name, f"{spec.name} between registers, for measuring its clock")

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.mac.adder_tree import add, carry_of, terms_by_sum
+from hw.mac.adder_tree import add, carry_of, select_terms
 from hw.mac.operands import sums_layout
 
 
@@ -36,12 +36,12 @@ class Accumulate(wiring.Component):
             m.d.sync += self.o.valid.eq(self.i.valid & self.i.p.last)
         with m.If(self.i.ready & self.i.valid):
             m.d.sync += starts.eq(self.i.p.last)
-            for name, (value, carry) in zip(self.widths, self.addends(), strict=True):
+            for name, (value, carry) in zip(self.widths, self.make_addends(), strict=True):
                 m.d.sync += self.o.p[name].eq(add(Mux(starts, 0, self.o.p[name]).as_signed(), value, carry))
         return m
 
-    def addends(self) -> list[tuple[Value, Value]]:
-        """What each sum is to grow by, as (value, carry)."""
+    def make_addends(self) -> list[tuple[Value, Value]]:
+        """Make the addend of each sum, as (value, carry)."""
         if "terms" in self.i.p.shape().members:
-            return [terms[0] for terms in terms_by_sum([self.i.p.terms[0]], len(self.widths))]
+            return [terms[0] for terms in select_terms([self.i.p.terms[0]], len(self.widths))]
         return [(self.i.p.sums[index].value, carry_of(self.i.p.sums[index])) for index in range(len(self.widths))]

@@ -30,8 +30,8 @@ def carry_of(term: data.View) -> Value:
     return term.carry if "carry" in term.shape().members else Const(0, 0)
 
 
-def terms_by_sum(terms: Sequence[data.View], sums: int) -> list[list[Term]]:
-    """Every term as (value, carry), once for each of `sums` sums: zero where its `lane` names another sum."""
+def select_terms(terms: Sequence[data.View], sums: int) -> list[list[Term]]:
+    """Select every term as (value, carry), once for each of `sums` sums: zero where its `lane` names another sum."""
     if sums == 1:
         return [[(term.value, carry_of(term)) for term in terms]]
     groups = []
@@ -44,8 +44,8 @@ def terms_by_sum(terms: Sequence[data.View], sums: int) -> list[list[Term]]:
     return groups
 
 
-def tree_levels(terms: int) -> int:
-    """Levels of a binary tree over that many terms."""
+def count_tree_levels(terms: int) -> int:
+    """Count the levels of a binary tree over that many terms."""
     return (terms - 1).bit_length()
 
 
@@ -71,7 +71,7 @@ class AdderTree(wiring.Component):
     def __init__(self, term: data.StructLayout, lanes: int, sums: int = 1):
         self.lanes, self.sums = lanes, sums
         shape = Shape.cast(term.members["value"])
-        total = {"value": signed(shape.width + tree_levels(lanes))}
+        total = {"value": signed(shape.width + count_tree_levels(lanes))}
         total |= {"carry": unsigned(1)} if "carry" in term.members else {}
         self.total = data.StructLayout(total)
         super().__init__(
@@ -86,7 +86,7 @@ class AdderTree(wiring.Component):
         advances = Signal()
         m.d.comb += [advances.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advances)]
         self.delay_flags(m, advances)
-        groups = terms_by_sum([self.i.p.terms[index] for index in range(self.lanes)], self.sums)
+        groups = select_terms([self.i.p.terms[index] for index in range(self.lanes)], self.sums)
         for index, terms in enumerate(groups):
             value, carry = self.reduce(m, terms, advances, f"sum_{index}")
             m.d.comb += self.o.p.sums[index].value.eq(value)
@@ -97,7 +97,7 @@ class AdderTree(wiring.Component):
     def delay_flags(self, m: Module, advances: Signal) -> None:
         """Carry `valid` and `last` along with the terms, a register per level."""
         valid, last = self.i.valid, self.i.p.last
-        for level in range(tree_levels(self.lanes)):
+        for level in range(count_tree_levels(self.lanes)):
             before = valid, last
             valid, last = Signal(name=f"valid_{level}"), Signal(name=f"last_{level}")
             with m.If(advances):
@@ -115,7 +115,7 @@ class AdderTree(wiring.Component):
                 m.d.sync += held.eq(part)
             return held
 
-        for level in range(tree_levels(self.lanes)):
+        for level in range(count_tree_levels(self.lanes)):
             following = []
             for index in range(0, len(terms), 2):
                 if index + 1 < len(terms):

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 
 from asq_model.spec.mac import MacSpec
 from hw.mac.operands import multiplier_ports
-from hw.multipliers import multiplier
+from hw.multipliers import make_multiplier
 
 
 class Multiply(wiring.Component):
@@ -21,7 +21,7 @@ class Multiply(wiring.Component):
 
     def __init__(self, spec: MacSpec):
         self.spec = spec
-        self.multipliers = [multiplier(spec) for _ in range(spec.lanes)]
+        self.multipliers = [make_multiplier(spec) for _ in range(spec.lanes)]
         self.term = self.multipliers[0].product.outputs()
         super().__init__(multiplier_ports(spec, self.term))
 

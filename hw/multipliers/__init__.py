@@ -33,6 +33,6 @@ PRODUCTS: dict[str, type[Product]] = {
 }
 
 
-def multiplier(spec: MacSpec) -> Multiplier:
-    """The multiplier of a unit."""
+def make_multiplier(spec: MacSpec) -> Multiplier:
+    """Make the multiplier of a unit."""
     return Multiplier(spec, PRODUCTS[spec.unit])

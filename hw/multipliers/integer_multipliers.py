@@ -21,15 +21,15 @@ class SignedMagnitude(Product):
     sign_place = -1
 
     @abstractmethod
-    def magnitude(self, m: Module, field: Value) -> Value:
-        """The activation times the magnitude that `field`, the code without its sign, means: terms in the first stage,
-        their sum in the second.
+    def multiply_magnitude(self, m: Module, field: Value) -> Value:
+        """Multiply the activation by the magnitude that `field`, the code without its sign, means: terms in the first
+        stage, their sum in the second.
         """
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        negative = self.next_stage(m, self.next_stage(m, self.control[-1], "held_sign"), "last_sign", 2)
-        magnitude = self.next_stage(m, self.magnitude(m, self.control[:-1]), "held_magnitude", 2)
+        negative = self.register_stage(m, self.register_stage(m, self.control[-1], "held_sign"), "last_sign", 2)
+        magnitude = self.register_stage(m, self.multiply_magnitude(m, self.control[:-1]), "held_magnitude", 2)
         self.drive(m, magnitude, negative)
         return m
 
@@ -37,7 +37,7 @@ class SignedMagnitude(Product):
 class ApotProduct(SignedMagnitude):
     """`apot`: adds one shifted copy of the activation per term; a term's field of 0 adds nothing."""
 
-    def magnitude(self, m: Module, field: Value) -> Value:
+    def multiply_magnitude(self, m: Module, field: Value) -> Value:
         start, total = 0, 0
         for index, shifts in enumerate(APOT_TERMS[self.spec.weight_bits]):
             width = len(shifts).bit_length()
@@ -49,7 +49,7 @@ class ApotProduct(SignedMagnitude):
                 with m.Default():
                     m.d.comb += term.eq(0)
             start += width
-            total += self.next_stage(m, term, f"held_{index}")
+            total += self.register_stage(m, term, f"held_{index}")
         return total
 
 
@@ -63,18 +63,18 @@ class UniformProduct(Product):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += self.value.eq(self.product(m))
+        m.d.comb += self.value.eq(self.multiply(m))
         return m
 
-    def product(self, m: Module) -> Value:
-        """The weight times the activation."""
+    def multiply(self, m: Module) -> Value:
+        """Multiply the weight by the activation."""
         return self.control.as_signed() * self.activation
 
 
 class TableProduct(UniformProduct):
     """`uniform-table`: looks every product up in a table."""
 
-    def product(self, m: Module) -> Value:
+    def multiply(self, m: Module) -> Value:
         result = Signal(self.value.shape(), name="entry")
         look_up(m, result, Cat(self.activation, self.control), self.spec.products.reshape(-1))
         return result
@@ -83,7 +83,7 @@ class TableProduct(UniformProduct):
 class BoothProduct(UniformProduct):
     """`uniform-booth`: Booth's recoding in radix 4, a digit of −2 … 2 for every two bits of the weight."""
 
-    def product(self, m: Module) -> Value:
+    def multiply(self, m: Module) -> Value:
         weight = self.control.as_signed()
         padded = Cat(C(0, 1), weight, weight[-1])  # room for the last digit of an odd number of bits
         total = 0
@@ -101,29 +101,29 @@ class SignMagnitudeProduct(SignedMagnitude):
     and by the others apart.
     """
 
-    def magnitude(self, m: Module, field: Value) -> Value:
+    def multiply_magnitude(self, m: Module, field: Value) -> Value:
         if self.stages == 1:
             return field * self.activation
-        low = self.next_stage(m, field[:2] * self.activation, "low_product")
-        return low + (self.next_stage(m, field[2:] * self.activation, "high_product") << 2)
+        low = self.register_stage(m, field[:2] * self.activation, "low_product")
+        return low + (self.register_stage(m, field[2:] * self.activation, "high_product") << 2)
 
 
 class SharedProduct(SignedMagnitude):
     """`uniform-shared`: adds 0, a, 2a or 3a for every two bits of the magnitude."""
 
-    def magnitude(self, m: Module, field: Value) -> Value:
+    def multiply_magnitude(self, m: Module, field: Value) -> Value:
         total = 0
         for start in range(0, len(field), 2):
             digit = field[start : start + 2]
             multiples = [C(0), self.activation, self.activation << 1, self.triple][: 1 << len(digit)]
-            total += self.next_stage(m, Array(multiples)[digit], f"held_{start}") << start
+            total += self.register_stage(m, Array(multiples)[digit], f"held_{start}") << start
         return total
 
 
 class AddersProduct(SignedMagnitude):
     """`uniform-adders`: adds by rows of full adders, written out so that no tool puts them on a carry chain."""
 
-    def magnitude(self, m: Module, field: Value) -> Value:
+    def multiply_magnitude(self, m: Module, field: Value) -> Value:
         width = len(self.value)
         extension = self.activation[-1] if self.spec.signed_activation else C(0, 1)
         activation = Cat(self.activation, extension.replicate(width))

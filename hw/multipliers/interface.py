@@ -73,8 +73,8 @@ class Product(wiring.Component):
         """Shape of the products of every activation with every code whose sign bit is 0, and of their complements."""
         return complement_shape(self.spec.products[: 1 << self.spec.level_set.code_bits - 1])
 
-    def next_stage(self, m: Module, value: Value, name: str, stage: int = 1) -> Value:
-        """`value` as the stage after number `stage` sees it: registered, or itself where there is no such stage."""
+    def register_stage(self, m: Module, value: Value, name: str, stage: int = 1) -> Value:
+        """Register `value` for the stage after number `stage`; `value` itself where there is no such stage."""
         if self.stages <= stage:
             return value
         held = Signal(value.shape(), name=name)

@@ -57,13 +57,13 @@ class MultiplesOf(wiring.Component):
         if "triple" in self.spec.multiples:
             m.d.comb += self.triple.eq((self.activation << 1) + self.activation)
         elif self.spec.splits_root:
-            m.d.comb += self.root.eq(self.halves(m))
+            m.d.comb += self.root.eq(self.add_halves(m))
         else:
             look_up(m, self.root, self.activation.as_unsigned(), self.spec.multiples["root"])
         return m
 
-    def halves(self, m: Module) -> Value:
-        """The root as the sum of a table of the low bits and one of the others."""
+    def add_halves(self, m: Module) -> Value:
+        """Add a table of the low bits and one of the others; returns their sum, the root."""
         low_bits = (len(self.activation) + 1) // 2
         low = np.arange(1 << low_bits)
         patterns = np.arange(1 << len(self.activation) - low_bits)

@@ -7,8 +7,8 @@ from amaranth.hdl import C, Cat, Module, Mux, Shape, Signal, Value
 from hw.multipliers.interface import Product, complement_shape
 
 
-def shifted(operand: Value, shift: Value, negative: Value) -> Value:
-    """The operand shifted left, signed, with `negative` moving in."""
+def shift_left(operand: Value, shift: Value, negative: Value) -> Value:
+    """Shift the operand left, signed, with `negative` moving in."""
     fill = negative.replicate((1 << len(shift)) - 1)  # a code for zero may shift further than the largest weight
     return (Cat(fill, operand).as_signed() << shift) >> len(fill)
 
@@ -38,33 +38,33 @@ class ShiftProduct(Product):
         """By how much the largest weight shifts the operand."""
 
     @abstractmethod
-    def parts(self, code: Value) -> tuple[Value, Value, Value]:
-        """What a code says: whether it is nonzero, whether its operand is the odd one, and its shift."""
+    def read_code(self, code: Value) -> tuple[Value, Value, Value]:
+        """Read what a code says: whether it is nonzero, whether its operand is the odd one, and its shift."""
 
-    def operand(self, odd: Value) -> Value:
-        """The activation or its multiple, whichever the weight asks for."""
+    def select_operand(self, odd: Value) -> Value:
+        """Select the activation or its multiple, whichever the weight asks for."""
         return self.activation
 
     def control_bits(self) -> int:
         return 2 + self.selects + self.largest_shift().bit_length()
 
     def decode(self, code: Value) -> Value:
-        nonzero, odd, shift = self.parts(code)
+        nonzero, odd, shift = self.read_code(code)
         return Cat(nonzero, code[-1], *([odd] if self.selects else []), shift[: self.largest_shift().bit_length()])
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         nonzero, negative = self.control[0], self.control[1]
         odd, shift = (self.control[2], self.control[3:]) if self.selects else (C(0, 1), self.control[2:])
-        chosen = self.next_stage(m, Mux(nonzero, self.operand(odd), 0), "held_operand")
-        shift, negative = self.next_stage(m, shift, "held_shift"), self.next_stage(m, negative, "held_sign")
+        chosen = self.register_stage(m, Mux(nonzero, self.select_operand(odd), 0), "held_operand")
+        shift, negative = self.register_stage(m, shift, "held_shift"), self.register_stage(m, negative, "held_sign")
         operand = Signal(len(chosen) + (not chosen.shape().signed), name="operand")
         m.d.comb += operand.eq(chosen ^ negative.replicate(len(operand)))
         if self.stages > 2:
-            operand = self.next_stage(m, shifted(operand, shift[:1], negative), "held_shifted", 2)
-            shift = Cat(C(0, 1), self.next_stage(m, shift[1:], "last_shift", 2))
-            negative = self.next_stage(m, negative, "last_sign", 2)
-        m.d.comb += [self.value.eq(shifted(operand, shift, negative)), self.carry.eq(negative)]
+            operand = self.register_stage(m, shift_left(operand, shift[:1], negative), "held_shifted", 2)
+            shift = Cat(C(0, 1), self.register_stage(m, shift[1:], "last_shift", 2))
+            negative = self.register_stage(m, negative, "last_sign", 2)
+        m.d.comb += [self.value.eq(shift_left(operand, shift, negative)), self.carry.eq(negative)]
         return m
 
 
@@ -78,7 +78,7 @@ class PotProduct(ShiftProduct):
         """By how much a weight with that exponent shifts the operand."""
         return exponent
 
-    def parts(self, code: Value) -> tuple[Value, Value, Value]:
+    def read_code(self, code: Value) -> tuple[Value, Value, Value]:
         levels = self.spec.level_set
         if levels.kind == "asymmetric":
             nonzero = code != 1 << levels.bits - 1
@@ -107,7 +107,7 @@ class PostProduct(PotProduct):
     def shift(self, exponent: Value) -> Value:
         return (exponent >> 1) + exponent[0] if self.spec.frac_bits < 0 else exponent >> 1
 
-    def operand(self, odd: Value) -> Value:
+    def select_operand(self, odd: Value) -> Value:
         root = self.triple if "triple" in self.spec.multiples else self.root
         return Mux(odd, root, self.activation << self.spec.result_frac)
 
@@ -135,7 +135,9 @@ class PostExactProduct(PostSortedProduct):
 
     def elaborate(self, platform: object) -> Module:
         m = super().elaborate(platform)
-        m.d.comb += self.lane.eq(self.next_stage(m, self.next_stage(m, self.control[2], "held_lane"), "last_lane", 2))
+        m.d.comb += self.lane.eq(
+            self.register_stage(m, self.register_stage(m, self.control[2], "held_lane"), "last_lane", 2)
+        )
         return m
 
 
@@ -147,10 +149,10 @@ class E2m1Product(ShiftProduct):
     def largest_shift(self) -> int:
         return 3
 
-    def parts(self, code: Value) -> tuple[Value, Value, Value]:
+    def read_code(self, code: Value) -> tuple[Value, Value, Value]:
         mantissa, exponent = code[0], code[1:3]
         normal = exponent.any()
         return code[:3].any(), mantissa & normal, Mux(normal, exponent - mantissa, 0)
 
-    def operand(self, odd: Value) -> Value:
+    def select_operand(self, odd: Value) -> Value:
         return Mux(odd, self.triple, self.activation)

@@ -31,8 +31,8 @@ def describe_unit(spec: MacSpec | ArraySpec | BlockSpec) -> dict[str, Any]:
     return describe_array(spec) if isinstance(spec, ArraySpec) else describe_mac(spec)
 
 
-def with_layer(sidecar: dict[str, Any], contents: "Contents") -> dict[str, Any]:
-    """The sidecar of a block that holds a layer's weights from the start: that layer's inputs, and its latencies."""
+def add_layer(sidecar: dict[str, Any], contents: "Contents") -> dict[str, Any]:
+    """Add to a block's sidecar the layer whose weights it holds from the start: that layer's inputs and latencies."""
     timing = sidecar["timing"]
     latency = [
         entry | ({"cycles": contents.latencies[entry["of"]]} if entry["of"] in contents.latencies else {})
@@ -41,13 +41,13 @@ def with_layer(sidecar: dict[str, Any], contents: "Contents") -> dict[str, Any]:
     return sidecar | {"timing": timing | {"latency": latency}, "inputs": contents.inputs}
 
 
-def sidecar_of(
+def make_sidecar(
     spec: MacSpec | ArraySpec | BlockSpec | None,
     name: str,
     component: wiring.Component,
     contents: "Contents | None" = None,
 ) -> dict[str, Any]:
-    """The sidecar of a unit's component, or of the cycle counter's (None), without its provenance."""
+    """Make the sidecar of a unit's component, or of the cycle counter's (None), without its provenance."""
     ports = describe_ports(spec, component)
     common = {"format": SIDECAR_VERSION, "top": name, "unit": spec.unit if spec else "counter", "form": form_of(spec)}
     common |= {"parameters": asdict(spec) if spec else {}, "clock": CLOCK, "reset": RESET}
@@ -55,4 +55,4 @@ def sidecar_of(
     if spec is None:
         return common
     sidecar = common | describe_unit(spec)
-    return with_layer(sidecar, contents) if contents else sidecar
+    return add_layer(sidecar, contents) if contents else sidecar

@@ -54,8 +54,8 @@ def adapter_constants(spec: BlockSpec) -> dict[str, int]:
     }
 
 
-def computes(spec: BlockSpec) -> list[str]:
-    """Formulas, in the order in which they are applied."""
+def list_formulas(spec: BlockSpec) -> list[str]:
+    """List the formulas of a block, in the order in which they are applied."""
     code = CODE.format(shift=GUARD + 1)
     return {
         "channel-sums": [CHANNEL_SUM],
@@ -66,8 +66,8 @@ def computes(spec: BlockSpec) -> list[str]:
     }[spec.unit]
 
 
-def constants(spec: BlockSpec) -> dict[str, int]:
-    """The numbers in the formulas that are this unit's, and the most that its size inputs may be."""
+def list_constants(spec: BlockSpec) -> dict[str, int]:
+    """List the numbers in the formulas that are this unit's, and the most that its size inputs may be."""
     high = (1 << spec.precision - 1) - 1
     maxima = {"words_max": spec.words, "pixels_max": spec.pixels}
     rescale = {"scale_bits": spec.scale_bits, "bias_bits": spec.bias_bits, "y_min": -high - 1, "y_max": high}
@@ -88,8 +88,8 @@ def describe_rows(layout: data.StructLayout, roles: Mapping[str, str]) -> list[d
     ]
 
 
-def memories(spec: BlockSpec) -> list[dict[str, Any]]:
-    """What `load` writes: which memory, how many words, what is at which address, and the fields of its data."""
+def describe_memories(spec: BlockSpec) -> list[dict[str, Any]]:
+    """Describe what `load` writes: which memory, how many words, what is at which address, the fields of its data."""
     roles = {
         "channels": {"multiplier": "M of the channel", "bias": "B of the channel"},
         "weights": {f"lane{lane}": f"weight of channel word * lanes + {lane}" for lane in range(spec.lanes)},
@@ -112,53 +112,53 @@ def memories(spec: BlockSpec) -> list[dict[str, Any]]:
     ]
 
 
-def cases(offset: int, more: str = "") -> list[dict[str, Any]]:
-    """Cycles of the adapter and `offset` more, by whether there are hidden neurons."""
+def describe_cases(offset: int, more: str = "") -> list[dict[str, Any]]:
+    """Describe the cycles of the adapter and `offset` more, by whether there are hidden neurons."""
     return [
         {"if": "hidden > 0", "cycles": f"hidden * (words + 7){more} + {offset}"},
         {"if": "hidden == 0", "cycles": f"words{more} + {offset + 3}"},
     ]
 
 
-def latency_entry(of: str, beats: str, to: str = EVERY, **cycles: object) -> dict[str, Any]:
-    """Cycles of stream `of`, from the beats of `i` that are named to those of `of`."""
+def describe_latency(of: str, beats: str, to: str = EVERY, **cycles: object) -> dict[str, Any]:
+    """Describe the cycles of stream `of`, from the beats of `i` that are named to those of `of`."""
     return {"of": of, "from": {"stream": "i", "beats": beats}, "to": {"stream": of, "beats": to}, **cycles}
 
 
-def latency(spec: BlockSpec) -> list[dict[str, Any]]:
-    """Cycles from a beat to what comes of it, as formulas where they depend on a layer's sizes."""
+def list_latencies(spec: BlockSpec) -> list[dict[str, Any]]:
+    """List the cycles from a beat to what comes of it, as formulas where they depend on a layer's sizes."""
     if spec.unit == "channel-sums":
-        return [latency_entry("o", "of the last pixel", cycles=spec.latency)]
+        return [describe_latency("o", "of the last pixel", cycles=spec.latency)]
     if spec.unit in ("quantiser", "rescale"):
-        return [latency_entry("o", EVERY, cycles=spec.latency)]
+        return [describe_latency("o", EVERY, cycles=spec.latency)]
     fixed = spec.adapter_latency(0, 0) - 3
     if spec.unit == "adapter":
-        return [latency_entry("o", LAST_OF_A_MAP, cases=cases(fixed))]
+        return [describe_latency("o", LAST_OF_A_MAP, cases=describe_cases(fixed))]
     return [
-        latency_entry("o", LAST_OF_A_MAP, "first of a map", cases=cases(fixed + spec.step_latency(0))),
-        latency_entry("s", LAST_OF_A_MAP, cases=cases(fixed + spec.step_offered(0))),
+        describe_latency("o", LAST_OF_A_MAP, "first of a map", cases=describe_cases(fixed + spec.step_latency(0))),
+        describe_latency("s", LAST_OF_A_MAP, cases=describe_cases(fixed + spec.step_offered(0))),
     ]
 
 
-def timing(spec: BlockSpec) -> dict[str, Any]:
-    """Interval and latencies of a block, and the period of one that is busy with a map for longer."""
-    row: dict[str, Any] = {"interval": spec.interval, "latency": latency(spec)}
+def describe_timing(spec: BlockSpec) -> dict[str, Any]:
+    """Describe the interval and latencies of a block, and the period of one that is busy with a map for longer."""
+    row: dict[str, Any] = {"interval": spec.interval, "latency": list_latencies(spec)}
     if spec.unit not in ("adapter", "adapter-step"):
         return row
     row["variables"] = dict(SIZES)
     if spec.unit == "adapter":
         row["variables"] = {"hidden": SIZES["hidden"], "words": "words"}
     # What a map takes from its first beat to the next one's: in the adapter, or in adapter-step if it is shorter.
-    return row | {"period": cases(spec.adapter_latency(0, 0) - 4, " + words")}
+    return row | {"period": describe_cases(spec.adapter_latency(0, 0) - 4, " + words")}
 
 
 def describe_block(spec: BlockSpec) -> dict[str, Any]:
     """Formulas, constants, memories and timing of a block."""
     return {
-        "computes": computes(spec),
-        "constants": constants(spec),
-        "memories": memories(spec),
+        "computes": list_formulas(spec),
+        "constants": list_constants(spec),
+        "memories": describe_memories(spec),
         "held": list(HELD[spec.unit]),
         "lanes": spec.lanes,
-        "timing": timing(spec),
+        "timing": describe_timing(spec),
     }

@@ -25,8 +25,8 @@ def root_of(spec: MacSpec) -> tuple[str, float]:
     return ROOTS.get(spec.unit, SQRT2)
 
 
-def level_row(spec: MacSpec, code: int) -> dict[str, Any]:
-    """A row of the level table: the code's fields, and its level as this unit computes with it."""
+def describe_level(spec: MacSpec, code: int) -> dict[str, Any]:
+    """Describe a row of the level table: the code's fields, and its level as this unit computes with it."""
     levels = spec.level_set
     row = levels.describe(code)
     even, odd = levels.level(code)
@@ -37,16 +37,16 @@ def level_row(spec: MacSpec, code: int) -> dict[str, Any]:
     return row
 
 
-def zero_code(levels: LevelSet) -> int:
-    """The canonical code of the level 0."""
+def find_zero_code(levels: LevelSet) -> int:
+    """Find the canonical code of the level 0."""
     return next(int(code) for code in levels.codes if levels.level(int(code)) == (0, 0))
 
 
 def describe_weights(spec: MacSpec) -> dict[str, Any]:
     """The sidecar's table of a unit's levels and codes."""
     levels = spec.level_set
-    codes = [level_row(spec, code) for code in range(1 << levels.code_bits)]
-    row = {"name": levels.name, "code_bits": levels.code_bits, "zero_code": zero_code(levels)}
+    codes = [describe_level(spec, code) for code in range(1 << levels.code_bits)]
+    row = {"name": levels.name, "code_bits": levels.code_bits, "zero_code": find_zero_code(levels)}
     if FAMILY_OF_UNIT[spec.unit] in EXPONENTIAL and any(code["odd"] for code in codes):
         name, value = root_of(spec)
         row |= {"root": {"name": name, "value": value}}

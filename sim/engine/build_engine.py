@@ -8,7 +8,7 @@ from asq_model.common.files import fingerprint, reported_os_errors, write_text
 from asq_model.common.records import Digest, Schema, remembered
 from hw.emit import generator_fingerprint
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.engine import Engine
 from hw.fpga import cell_models
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
@@ -41,7 +41,7 @@ def write_verilog(compiled: Compiled, folder: Path) -> Path:
 
     def write() -> FileDigest:
         engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, observed=True)
-        write_text(path, engine_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
+        write_text(path, make_engine_verilog(engine, TOP, "an engine with a network in its memories, for simulation"))
         return FileDigest(fingerprint([], [path]))
 
     inputs = fingerprint([generator_fingerprint(), compiled_fingerprint(compiled)])

@@ -14,9 +14,9 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.mapping import GENERIC, has_cells
 from hw.engine.choose_products import ProductOptions
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.passes import image_steps
-from hw.engine.emit_engine import engine_verilog
-from hw.engine.memory_map import blocks_of, memory_map
+from hw.engine.compiler.passes import count_image_steps
+from hw.engine.emit_engine import make_engine_verilog
+from hw.engine.memory_map import count_blocks, make_memory_map
 from hw.engine.presets import Preset
 from hw.engine.program import Kind
 from hw.engine_options import EngineChoice, read_network
@@ -120,8 +120,8 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
     runs, compiled = choice.with_cells(cells).compile(graph)
     verilog = build / "counted" / "written.v"
     engine = engine_for_device(compiled, choice.preset)
-    write_text(verilog, engine_verilog(engine, "engine", f"engine {task.preset} with the network {task.network}"))
-    blocks = blocks_of(memory_map(compiled.spec, graph.input.shape[0]), family)
+    write_text(verilog, make_engine_verilog(engine, "engine", f"engine {task.preset} with the network {task.network}"))
+    blocks = count_blocks(make_memory_map(compiled.spec, graph.input.shape[0]), family)
     whole = family == PROGRAM_FAMILY and mac.weight_bits == own.weight_bits
     return EngineRow(
         network=task.network,
@@ -144,7 +144,7 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
         right=count_right(runs, images, labels),
         tested=len(images),
         first_layer=first_period(compiled),
-        any_first_layer=image_steps(mac, compiled.spec.channels, compiled.spec.picks)[compiled.radix_bits][0],
+        any_first_layer=count_image_steps(mac, compiled.spec.channels, compiled.spec.picks)[compiled.radix_bits][0],
         other_blocks=sum(blocks.values()) - blocks["codes"],
         programs=measure_programs(graph, compiled.spec, root) if whole else [],
         placed=place_engine(verilog, choice.preset, build / "device", task.placings) if task.placings else None,

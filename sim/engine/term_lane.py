@@ -13,11 +13,11 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
-from hw.column import column_of
-from hw.engine.lane import Feedback, feedback
+from hw.column import make_column
+from hw.engine.lane import Feedback, add_feedback
 from hw.fpga.cells import Term
-from hw.fpga.pipeline import named_bits
-from hw.fpga.xc7 import packed
+from hw.fpga.pipeline import name_bits
+from hw.fpga.xc7 import pack_terms
 
 NEAR = 3  # pixels of a row that a term may read
 
@@ -43,7 +43,7 @@ class TermLane(wiring.Component):
 
     def __init__(self, terms: int, activation_bits: int, sum_bits: int, fpga_family: str = "xc7"):
         self.fpga_family = fpga_family
-        self.column = column_of(ternary_column(terms, activation_bits, sum_bits, fpga_family))
+        self.column = make_column(ternary_column(terms, activation_bits, sum_bits, fpga_family))
         (self.name, width), *_ = self.column.spec.sum_widths.items()
         controls = len(self.column.control_times)
         super().__init__(
@@ -66,8 +66,8 @@ class TermLane(wiring.Component):
             chosen = Array(near)[self.place[term]]
             m.d.comb += [column.activation[term].eq(chosen), column.control[term].eq(self.control[term])]
         total = column.total[self.name]
-        held = named_bits(m, total, "sum")
-        before = feedback(m, self.fpga_family, held, Feedback(self.first, self.doubled, 1), "before")
+        held = name_bits(m, total, "sum")
+        before = add_feedback(m, self.fpga_family, held, Feedback(self.first, self.doubled, 1), "before")
         m.d.comb += column.partial[self.name].eq(before)
         m.d.sync += self.out.eq(self.way_out(m, held))
         return m
@@ -78,6 +78,6 @@ class TermLane(wiring.Component):
             return Mux(self.take, Cat(held), self.below)
         ways = [
             Term((self.take, own, other), lambda take, mine, theirs: mine if take else theirs)
-            for own, other in zip(held, named_bits(m, self.below, "below"), strict=True)
+            for own, other in zip(held, name_bits(m, self.below, "below"), strict=True)
         ]
-        return Cat(packed(m, "way_out", ways))
+        return Cat(pack_terms(m, "way_out", ways))

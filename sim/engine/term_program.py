@@ -166,7 +166,7 @@ def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermPro
             weight_terms=weight_terms(graph, spec),
             cycles=network_cycles(graph, programs, terms, spec),
             lane=lanes[terms],
-            blocks=map_copies(graph, programs, terms, spec).blocks(PROGRAM_FAMILY),
+            blocks=map_copies(graph, programs, terms, spec).count_blocks(PROGRAM_FAMILY),
         )
         for programs, terms in LANE_SIZES
     ]

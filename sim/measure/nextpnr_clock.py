@@ -18,7 +18,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, hold_lock, list_sources, read_json, reported_os_errors
 from asq_model.common.records import Positive, Schema, find_kept, write_record
 from hw.emit import Spec
-from hw.harness.timing_wrapper import registered_verilog
+from hw.harness.timing_wrapper import make_registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
 from sim.measure.tools import find_tool, flatten_script, run_yosys
 from sim.measure.yosys_area import MAPPED, measure_area, synthesis_of
@@ -51,7 +51,7 @@ def write_script(unit: str, top: str, synthesis: str) -> str:
 
 def write_netlist(spec: Spec, verilog: Path, family: str, dsp: bool, root: Path, folder: Path) -> None:
     """Write the unit between registers, synthesised, to `folder`/unit.json."""
-    top, wrapper = registered_verilog(spec)
+    top, wrapper = make_registered_verilog(spec)
     measure_area(verilog, spec.name, family, dsp, root)
     shutil.copyfile(verilog, folder / "unit.v")
     shutil.copyfile(Workspace(root).synthesis(spec.name, family, dsp) / MAPPED, folder / MAPPED)

@@ -18,7 +18,7 @@ from asq_model.common.records import Digest, Schema, find_kept, write_record
 from asq_model.spec.mac import MacSpec
 from hw.emit import Spec, generator_fingerprint
 from hw.fpga import cell_models
-from hw.harness.bench_top import bench_name, bench_verilog
+from hw.harness.bench_top import bench_name, make_bench_verilog
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
 from sim.workspace import Workspace, shared_runtimes
 
@@ -157,7 +157,7 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     stamps = find_kept(place / "stamps.json", STAMPS, "") if (place / top).is_file() else None
     if stamps and stamps.sources == sources:
         return place
-    bench_text = bench_verilog(spec)
+    bench_text = make_bench_verilog(spec)
     content = fingerprint([tools, bench_text], [*design, *CONTROL])  # the same for many a change of the sources
     if stamps and stamps.content == content:
         write_record(place / "stamps.json", STAMPS, replace(stamps, sources=sources))

@@ -18,7 +18,14 @@ from hw.asq.layouts import (
     total_layout,
     values_layout,
 )
-from hw.asq.memories import MemoryRow, adapter_load_layout, adapter_rows, rescale_load_layout, rescale_rows, row_layouts
+from hw.asq.memories import (
+    MemoryRow,
+    adapter_load_layout,
+    make_adapter_rows,
+    make_rescale_rows,
+    rescale_load_layout,
+    row_layouts,
+)
 from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, RescaleMaps
 from sim.vectors.packing import WordPacker
 
@@ -94,7 +101,7 @@ def load_words(spec: BlockSpec, load: Layout, rows: dict[str, list[MemoryRow]]) 
 
 def adapter_load(spec: BlockSpec, adapter: AdapterMaps) -> list[int]:
     """Words that load an adapter's weights, then its neurons' records."""
-    rows = adapter_rows(spec, adapter.neuron_weights, adapter.neuron_biases, adapter.output_weights)
+    rows = make_adapter_rows(spec, adapter.neuron_weights, adapter.neuron_biases, adapter.output_weights)
     return load_words(spec, adapter_load_layout, rows)
 
 
@@ -148,7 +155,7 @@ def rescale_exchange(spec: BlockSpec, maps: LayerMaps) -> Exchange:
     count, channels, pixels = rescale.outputs.shape
     beats = channels * pixels
     ports = {"size": size_word(spec, channels, pixels), "constants": constants_word(spec, rescale)}
-    load = load_words(spec, rescale_load_layout, rescale_rows(rescale.multipliers, rescale.biases))
+    load = load_words(spec, rescale_load_layout, make_rescale_rows(rescale.multipliers, rescale.biases))
     totals = np.concatenate([map_rows(spec, rescale.totals), map_rows(spec, rescale.sides)], 1)
     outputs = map_words(spec, values_layout, rescale.outputs)
     steps = step_words(spec, np.zeros(count, np.int64), rescale.steps[:count])

@@ -17,15 +17,15 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.mac import MacSpec
-from hw.catalogue import component
+from hw.catalogue import make_component
 from hw.emit import emit, to_verilog
-from hw.fusesoc import engine_core
-from hw.sidecar import sidecar_of
+from hw.fusesoc import make_engine_core
+from hw.sidecar import make_sidecar
 
 
 def described(spec) -> dict:
     """A unit's sidecar alone: its Verilog takes longer."""
-    return sidecar_of(spec, spec.name, component(spec))
+    return make_sidecar(spec, spec.name, make_component(spec))
 
 
 @pytest.mark.parametrize("spec", ONE_OF_EACH, ids=lambda spec: spec.name)
@@ -235,7 +235,7 @@ def test_a_core_names_a_unit_s_files(words, models, tmp_path, command):
 @pytest.mark.parametrize("name", ["a net: (1).v2", "a-b"])
 def test_a_core_s_name_has_no_character_that_divides_names(name):
     """The name of a graph's folder is the user's; that of a core has four parts."""
-    text = engine_core(name, "about", "engine", Path("x.v"), [])
+    text = make_engine_core(name, "about", "engine", Path("x.v"), [])
     assert re.fullmatch(r"asq-post:engine:\w+:[\w.]+", json.loads(text.partition("\n")[2])["name"])
 
 
@@ -245,10 +245,10 @@ def test_a_yosys_on_path_writes_nothing(tmp_path, monkeypatch):
     (tmp_path / "yosys").chmod(0o755)
     spec = MacSpec("uniform", 2, 1, depth=4)
     monkeypatch.delenv("AMARANTH_USE_YOSYS", raising=False)
-    before = to_verilog(component(spec), spec.name, "a unit")
+    before = to_verilog(make_component(spec), spec.name, "a unit")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("AMARANTH_USE_YOSYS", raising=False)
-    assert to_verilog(component(spec), spec.name, "a unit") == before
+    assert to_verilog(make_component(spec), spec.name, "a unit") == before
     assert not (tmp_path / "asked").exists()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw.engine.compiler.build import Build
-from hw.engine.compiler.compile_ends import image_fields
+from hw.engine.compiler.compile_ends import make_image_fields
 from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.move_bundles import shorten_round
@@ -24,30 +24,30 @@ class TimedRound:
     period: int
 
 
-def best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
-    """The two programs in `order`; if that is empty, in the order whose round takes the fewest cycles."""
-    marked, first = mark_arrivals(build.instructions), first_instructions(build)
+def find_best_round(build: Build, banks: Banks | None, order: Sequence[Turn]) -> TimedRound:
+    """Make the two programs in `order`; if that is empty, in the order whose round takes the fewest cycles."""
+    marked, first = mark_arrivals(build.instructions), list_first_instructions(build)
     conflicts = Conflicts(marked)
     found = find_releases(build.spec, marked) if build.spec.reads_ahead else {}
 
-    def timed_round(turns: Sequence[Turn]) -> TimedRound:
+    def time_order(turns: Sequence[Turn]) -> TimedRound:
         programs = make_programs(marked, conflicts, banks, first, found, turns)
         return TimedRound(turns, programs, *time_round(build.spec, build.graph, programs))
 
     def cycles_of(turns: Sequence[Turn]) -> int:
-        return timed_round(turns).period
+        return time_order(turns).period
 
     def ends(turns: Sequence[Turn]) -> bool:
-        return images_end(build.spec, build.graph, timed_round(turns).programs)
+        return images_end(build.spec, build.graph, time_order(turns).programs)
 
     if not order:
         tried = sorted(list_orders(marked, conflicts, 2 if banks else 1), key=cycles_of)
         order = shorten_round(marked, conflicts, next(filter(ends, tried)), cycles_of, ends)
-    return timed_round(order)
+    return time_order(order)
 
 
-def first_instructions(build: Build) -> tuple[Instruction, Instruction]:
-    """What the arrays' program and the other do once: nothing, and the LOAD of the first image."""
+def list_first_instructions(build: Build) -> tuple[Instruction, Instruction]:
+    """List what the arrays' program and the other do once: nothing, and the LOAD of the first image."""
     nothing = Instruction(Kind.NOTHING, "nothing", {"kind": int(Kind.NOTHING)}, 0)
-    load = {"kind": int(Kind.LOAD), "begins": 1, **image_fields(build)}
+    load = {"kind": int(Kind.LOAD), "begins": 1, **make_image_fields(build)}
     return nothing, Instruction(Kind.LOAD, "the first image", load, 0)

@@ -12,10 +12,10 @@ from asq_model.spec.graph.tensor import Tensor
 from hw.engine.compiler.adaptation import Adaptation
 from hw.engine.compiler.functions import Functions
 from hw.engine.compiler.instructions import Instruction, Place
-from hw.engine.compiler.layer_operands import slot_fields
+from hw.engine.compiler.layer_operands import make_slot_fields
 from hw.engine.compiler.regions import Regions
 from hw.engine.compiler.rescaling import Constants
-from hw.engine.compiler.steps import Step, steps_of
+from hw.engine.compiler.steps import Step, make_steps
 from hw.engine.compiler.uses import Use, find_uses
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import array_layout
@@ -34,12 +34,12 @@ class Build:
     image_codes: int = 0  # rows of the codes of an image
 
     def __post_init__(self) -> None:
-        self.steps = steps_of(self.graph, self.spec.channels)
+        self.steps = make_steps(self.graph, self.spec.channels)
         self.codes = Regions("codes", self.spec.depths.codes)
         self.values = Regions("values", self.spec.depths.values)
         self.modulus = 1 << array_layout(self.spec)["source"].shape.width
         channels = {step.output: self.tensor(step.output).shape[0] for step in self.steps}
-        self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.by_output()}
+        self.uses = {name: find_uses(self.spec, self.steps, step, channels[name]) for name, step in self.list_outputs()}
         self.constants, self.adaptation = Constants(self.spec), Adaptation(self.spec)
         self.functions = Functions(self.spec)
         self.rows = {  # of each step's scales and biases
@@ -50,8 +50,8 @@ class Build:
             if self.finishes(step)
         }
 
-    def by_output(self) -> Iterator[tuple[str, Step]]:
-        """The steps with the names of their outputs."""
+    def list_outputs(self) -> Iterator[tuple[str, Step]]:
+        """List the steps with the names of their outputs."""
         return ((step.output, step) for step in self.steps)
 
     def words(self, name: str) -> int:
@@ -67,13 +67,13 @@ class Build:
         users = [name for other in self.steps for name in other.inputs if name == step.output]
         return len(users) > 1 or any(use.adapts for use in self.uses[step.output]) or not self.uses[step.output]
 
-    def direct(self, step: Step) -> Use | None:
-        """The layer whose codes a step writes itself: the first of fixed step."""
+    def find_direct(self, step: Step) -> Use | None:
+        """Find the layer whose codes a step writes itself: the first of fixed step."""
         return next((use for use in self.uses[step.output] if not use.adapts), None)
 
     def is_direct(self, use: Use) -> bool:
         """Whether the step that makes a layer's input writes its codes itself, of every pixel."""
-        return any(use is self.direct(step) for step in self.steps)
+        return any(use is self.find_direct(step) for step in self.steps)
 
     def is_result(self, step: Step) -> bool:
         """Whether a step's output is the network's."""
@@ -100,8 +100,8 @@ class Build:
         """The tensors whose values a step reads."""
         return step.inputs[1:] if isinstance(step.node, Convolution) else step.inputs
 
-    def target_fields(self, index: int, step: Step) -> dict[str, int]:
-        """Where a step's output goes, as values, codes or results."""
+    def make_target_fields(self, index: int, step: Step) -> dict[str, int]:
+        """Make the fields that say where a step's output goes, as values, codes or results."""
         fields: dict[str, int] = {}
         shape = self.tensor(step.output).shape
         words = self.words(step.output)
@@ -111,9 +111,9 @@ class Build:
             self.check_value_bits(step)
             fields |= {"writes_values": 1, "value": self.place_values(index, step, words * shape[1] * shape[2])}
         fields["value_step"] = words
-        direct = self.direct(step)
+        direct = self.find_direct(step)
         if direct is not None:
-            fields |= self.code_fields(direct, shape[1], shape[2]) | {"step": direct.quantiser.mantissa}
+            fields |= self.make_code_fields(direct, shape[1], shape[2]) | {"step": direct.quantiser.mantissa}
         fields["adds_channels"] = int(any(use.adapts for use in self.uses[step.output]))
         return fields | {"map_pixels": shape[1] * shape[2]}
 
@@ -123,11 +123,11 @@ class Build:
         if bits > self.spec.value_bits:
             raise InputError(f"gives values of {bits} bits; allowed: value_bits, {self.spec.value_bits}")
 
-    def written(self, step: Step, fields: Mapping[str, int]) -> tuple[Place, ...]:
-        """The places that a step's output goes to. fields: those that say so."""
+    def list_written(self, step: Step, fields: Mapping[str, int]) -> tuple[Place, ...]:
+        """List the places that a step's output goes to. fields: those that say so."""
         places = [Place("results")] if fields.get("writes_results") else []
         places += [self.values.place(step.output)] if fields.get("writes_values") else []
-        direct = self.direct(step)
+        direct = self.find_direct(step)
         places += [self.codes.place(direct.codes)] if direct else []
         return (*places, SUMS) if fields["adds_channels"] else tuple(places)
 
@@ -144,8 +144,8 @@ class Build:
                 return self.values.hand_over(name, step.output)
         return self.values.take(step.output, rows)
 
-    def code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
-        """Where and how the codes of a layer's input are written, a map of so many rows and columns."""
+    def make_code_fields(self, use: Use, rows: int, columns: int) -> dict[str, int]:
+        """Make the fields that say how a layer's input, of so many rows and columns, is written as codes."""
         words = use.operands.pixel_words
         size = words * rows * columns
         # The next image's codes come first, and may be made before codes are used that lie behind them.
@@ -153,4 +153,4 @@ class Build:
         first = self.codes.take(use.codes, size, at_end=behind)
         self.image_codes = self.image_codes or size
         fields = {"writes_codes": 1, "code": first, "code_step": words}
-        return fields | slot_fields(self.spec, use.operands)
+        return fields | make_slot_fields(self.spec, use.operands)

@@ -8,8 +8,8 @@ from hw.engine.program import Kind
 from hw.engine.row_writer import BYTE
 
 
-def image_fields(build: Build) -> dict[str, int]:
-    """How an image's values become words."""
+def make_image_fields(build: Build) -> dict[str, int]:
+    """Make the fields that say how an image's values become words."""
     channels, rows, columns = build.graph.input.shape
     uses = build.uses[build.steps[0].output]
     slots = uses[0].operands.slots if uses else None
@@ -23,20 +23,20 @@ def image_fields(build: Build) -> dict[str, int]:
     }
 
 
-def input_words(build: Build) -> int:
-    """Rows of the image's memory that an image takes."""
+def count_input_words(build: Build) -> int:
+    """Count the rows of the image's memory that an image takes."""
     _, rows, columns = build.graph.input.shape
     return build.words(build.steps[0].output) // build.spec.beats * rows * columns
 
 
-def result_words(build: Build) -> int:
-    """Rows of the results' memory that the results take."""
+def count_result_words(build: Build) -> int:
+    """Count the rows of the results' memory that the results take."""
     _, rows, columns = build.tensor(build.steps[-1].output).shape
     return build.words(build.steps[-1].output) * rows * columns
 
 
-def byte_tables(build: Build) -> list[int]:
-    """The values that bytes mean, a table for each channel of the image. Raises InputError for a graph without one."""
+def make_byte_tables(build: Build) -> list[int]:
+    """Make a table for each channel of the image: the values that bytes mean. Raises InputError for a graph without."""
     table = build.graph.input.table
     if build.spec.byte_input and table is None:
         raise InputError("the graph takes no bytes; this engine does (byte_input)")

@@ -7,9 +7,15 @@ from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.elementwise import Input
 from asq_model.spec.graph.graph import Graph
 from asq_model.spec.graph.movement import Concatenate, Pad
-from hw.engine.compiler.best_round import best_round
+from hw.engine.compiler.best_round import find_best_round
 from hw.engine.compiler.build import Build
-from hw.engine.compiler.compile_ends import add_finish, byte_tables, image_fields, input_words, result_words
+from hw.engine.compiler.compile_ends import (
+    add_finish,
+    count_input_words,
+    count_result_words,
+    make_byte_tables,
+    make_image_fields,
+)
 from hw.engine.compiler.compile_layer import add_convolution
 from hw.engine.compiler.compile_parts import add_parts
 from hw.engine.compiler.compile_values import add_codes, add_collection
@@ -17,7 +23,7 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.conflicts import Turn
 from hw.engine.compiler.instructions import Banks, Instruction
 from hw.engine.compiler.passes import radix_bits_of
-from hw.engine.compiler.round_times import latency_of
+from hw.engine.compiler.round_times import compute_latency
 from hw.engine.compiler.schedule import Program
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.terms import piece_bits_of
@@ -36,9 +42,9 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
     banks = None
     if build.spec.adapter:
         banks = Banks(build.codes.used, len(build.constants.biases), build.modulus)
-    used = used_rows(build)
+    used = count_used_rows(build)
     check_rows(build, used)  # before there is a program, whose addresses they are
-    chosen = best_round(build, banks, order)
+    chosen = find_best_round(build, banks, order)
     arrays, values = chosen.programs
     packed = pack_program(build, arrays, True), pack_program(build, values, False)
     used["program"] = max(map(len, packed))
@@ -50,9 +56,9 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
         programs=chosen.programs,
         timed=tuple(chosen.timed),
         period=chosen.period,
-        latency=latency_of(build.spec, graph, chosen.programs),
+        latency=compute_latency(build.spec, graph, chosen.programs),
         images=build.spec.banks,
-        image=image_of(build, *packed),
+        image=make_image(build, *packed),
         used=used,
         radix_bits=radix_bits,
         piece_bits=piece_bits_of(build.spec.mac, radix_bits),
@@ -60,8 +66,8 @@ def compile_graph(graph: Graph, spec: EngineSpec, order: Sequence[Turn] = ()) ->
     )
 
 
-def image_of(build: Build, array_program: list[int], value_program: list[int]) -> Image:
-    """What the memories hold at first. array_program, value_program: words."""
+def make_image(build: Build, array_program: list[int], value_program: list[int]) -> Image:
+    """Make the contents that the memories have at first. array_program, value_program: words."""
     return Image(
         array_program=array_program,
         value_program=value_program,
@@ -70,7 +76,7 @@ def image_of(build: Build, array_program: list[int], value_program: list[int]) -
         biases=build.constants.biases,
         multipliers=build.adaptation.multipliers,
         neurons=build.adaptation.neurons,
-        tables=byte_tables(build),
+        tables=make_byte_tables(build),
         functions=build.functions.pieces,
     )
 
@@ -87,8 +93,8 @@ def make_instructions(graph: Graph, spec: EngineSpec) -> Build:
     return build
 
 
-def arrays_cycles(graph: Graph, spec: EngineSpec) -> int:
-    """Cycles of an image in which the arrays are at work. Raises InputError, naming the node."""
+def count_arrays_cycles(graph: Graph, spec: EngineSpec) -> int:
+    """Count the cycles of an image in which the arrays are at work. Raises InputError, naming the node."""
     return sum(each.busy for each in make_instructions(graph, spec).instructions if each.kind == Kind.CONVOLVE)
 
 
@@ -101,18 +107,18 @@ def add_step(build: Build, index: int, step: Step) -> None:
     else:
         add_collection(build, index, step)
     if isinstance(step.node, Input):
-        build.add(Instruction(Kind.LOAD, "the next image", image_fields(build), 0))
+        build.add(Instruction(Kind.LOAD, "the next image", make_image_fields(build), 0))
     if isinstance(step.node, Convolution):  # what is written from here on is written after it
         build.codes.free(f"codes of {step.node.name}")
-    direct = build.direct(step)
+    direct = build.find_direct(step)
     for use in build.uses[step.output]:
         if use is not direct:
             add_codes(build, step, use)
     build.free_unused(index)
 
 
-def used_rows(build: Build) -> dict[str, int]:
-    """How many rows of each memory but the programs' are in use, by its name in `Depths`."""
+def count_used_rows(build: Build) -> dict[str, int]:
+    """Count how many rows of each memory but the programs' are in use, by its name in `Depths`."""
     return {
         "codes": build.codes.used * build.spec.banks,
         "values": build.values.used,
@@ -121,8 +127,8 @@ def used_rows(build: Build) -> dict[str, int]:
         "multipliers": len(build.adaptation.multipliers),
         "neurons": len(build.adaptation.neurons["units"]),
         "neuron_weights": len(build.adaptation.neurons["weights"]),
-        "inputs": input_words(build),
-        "results": result_words(build),
+        "inputs": count_input_words(build),
+        "results": count_result_words(build),
         "functions": len(build.functions.pieces),
     }
 

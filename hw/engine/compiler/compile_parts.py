@@ -10,7 +10,7 @@ from hw.engine.compiler import cycles
 from hw.engine.compiler.build import Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.rescaling import bound_fields, shift_fields
+from hw.engine.compiler.rescaling import make_bound_fields, make_shift_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.program import Kind
 
@@ -31,11 +31,11 @@ class Part:
     shift: int = 0
 
 
-def parts_of(build: Build, step: Step) -> Iterator[Part]:
-    """The parts of a step's output. Raises InputError for one that does not begin with a word, or is shifted left."""
+def split_output(build: Build, step: Step) -> Iterator[Part]:
+    """Split a step's output into parts. Raises InputError for one that begins inside a word, or is shifted left."""
     node, lanes = step.node, build.spec.lanes
     if isinstance(node, Pad):
-        yield from padding_parts(build, step, node)
+        yield from make_padding_parts(build, step, node)
         return
     assert isinstance(node, Concatenate)
     first = 0
@@ -49,8 +49,8 @@ def parts_of(build: Build, step: Step) -> Iterator[Part]:
         first += build.tensor(whole).shape[0]  # with what fills up its last word
 
 
-def padding_parts(build: Build, step: Step, node: Pad) -> Iterator[Part]:
-    """A tensor with its margins, and words of zeros behind its channels: read beyond the map."""
+def make_padding_parts(build: Build, step: Step, node: Pad) -> Iterator[Part]:
+    """Make the parts of a tensor with margins and zeros behind its channels: words that are read beyond the map."""
     lanes, (source,) = build.spec.lanes, step.inputs
     channels, rows, _ = build.tensor(source).shape
     last = build.tensor(step.output).shape[0]
@@ -67,17 +67,17 @@ def add_parts(build: Build, index: int, step: Step) -> None:
     """Add an instruction for each part: its words are copied to their place in every pixel."""
     spec = build.spec
     _, *output = build.tensor(step.output).shape
-    target = build.target_fields(index, step) | bound_fields(spec, step, build.is_result(step))
-    for part in parts_of(build, step):
+    target = build.make_target_fields(index, step) | make_bound_fields(spec, step, build.is_result(step))
+    for part in split_output(build, step):
         _, rows, columns = build.tensor(part.source).shape
         base, words = build.values.first(part.source), build.words(part.source)
         window = Window((rows, columns), (output[0], output[1]), ONE, ONE, ONE, part.margins, base, words, 1)
-        fields = window.fields(False, build.modulus) | target | {"value": target["value"] + part.first}
-        fields |= {"last_place_word": part.words - 1, "finishes": 1} | shift_fields(spec, part.shift)
+        fields = window.make_fields(False, build.modulus) | target | {"value": target["value"] + part.first}
+        fields |= {"last_place_word": part.words - 1, "finishes": 1} | make_shift_fields(spec, part.shift)
         fields |= {"scales": build.rows[step.output], "biases": build.rows[step.output]}
         size = {"words": output[0] * output[1] * part.words, "steps": 1}
-        busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-        flush = cycles.collect_flush(1, False, True)
+        busy = cycles.count_busy_cycles(spec, Kind.COLLECT, size)
+        flush = cycles.count_collect_flush(1, False, True)
         made = Instruction(
             Kind.COLLECT,
             f"{part.name} in {step.output}",
@@ -86,6 +86,6 @@ def add_parts(build: Build, index: int, step: Step) -> None:
             tensor=step.output,
             channels=part.channels,
             reads=(build.values.place(part.source),),
-            writes=build.written(step, fields),
+            writes=build.list_written(step, fields),
         )
         build.add(made, flush)

@@ -10,7 +10,7 @@ from hw.engine.compiler import cycles
 from hw.engine.compiler.build import SUMS, Build
 from hw.engine.compiler.geometry import NO_MARGIN, ONE, Window
 from hw.engine.compiler.instructions import Instruction
-from hw.engine.compiler.rescaling import bound_fields, rescale_fields
+from hw.engine.compiler.rescaling import make_bound_fields, make_rescale_fields
 from hw.engine.compiler.steps import Step
 from hw.engine.compiler.uses import Use
 from hw.engine.program import Kind
@@ -22,36 +22,36 @@ def add_collection(build: Build, index: int, step: Step) -> None:
     _, *output = build.tensor(node.name).shape
     if isinstance(node, Input):  # what an image's memory has no bits for would be lost on its way in
         build.check_value_bits(step)
-    source, beside = sources_of(step)
+    source, beside = find_sources(step)
     side = {"has_side": 1, "side": build.values.first(beside)} if beside else {}  # before the output may take its place
     words = build.words(step.output)
-    window = collection_window(build, step, source)
-    fields = window.fields(False, build.modulus) | build.target_fields(index, step)
+    window = make_collection_window(build, step, source)
+    fields = window.make_fields(False, build.modulus) | build.make_target_fields(index, step)
     if build.finishes(step):
-        fields |= rescale_fields(spec, step, build.rows[step.output])
+        fields |= make_rescale_fields(spec, step, build.rows[step.output])
     if isinstance(node, Function):
         fields |= build.functions.add(node, build.tensor(source).bits)
-    fields |= {"last_place_word": words - 1} | bound_fields(spec, step, build.is_result(step))
+    fields |= {"last_place_word": words - 1} | make_bound_fields(spec, step, build.is_result(step))
     fields |= {"begins": int(isinstance(node, Input)), "finishes": int(build.finishes(step))}
     fields |= {"from_input": int(isinstance(node, Input)), "takes_largest": int(isinstance(node, MaxPool))} | side
-    direct = build.direct(step)
+    direct = build.find_direct(step)
     pieces = direct.operands.pieces if direct else 1
     least = -(-pieces // spec.beats)  # a word of codes takes as long as its pieces
     fields["last_step"] = least - 1
     size = {"words": output[0] * output[1] * words, "steps": max(prod(window.kernel) + bool(beside), least)}
-    busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-    flush = cycles.collect_flush(pieces, direct is not None, build.finishes(step))
+    busy = cycles.count_busy_cycles(spec, Kind.COLLECT, size)
+    flush = cycles.count_collect_flush(pieces, direct is not None, build.finishes(step))
     layer = direct.step.node.name if direct else ""
     stored = [name for name in step.inputs if name in build.values.taken]
-    reads, writes = tuple(map(build.values.place, stored)), build.written(step, fields)
+    reads, writes = tuple(map(build.values.place, stored)), build.list_written(step, fields)
     made = Instruction(
         Kind.COLLECT, node.name, fields, busy, tensor=step.output, layer=layer, reads=reads, writes=writes
     )
     build.add(made, flush)
 
 
-def sources_of(step: Step) -> tuple[str, str]:
-    """The tensor that a step reads, and the one that is added to it, or none."""
+def find_sources(step: Step) -> tuple[str, str]:
+    """Find the tensor that a step reads, and the one that is added to it, or none."""
     node = step.node
     if isinstance(node, Input):
         return step.output, ""
@@ -62,8 +62,8 @@ def sources_of(step: Step) -> tuple[str, str]:
     return first, last
 
 
-def collection_window(build: Build, step: Step, source: str) -> Window:
-    """The window of a step that reads values. Raises InputError for a pooling whose sums have too many bits."""
+def make_collection_window(build: Build, step: Step, source: str) -> Window:
+    """Make the window of a step that reads values. Raises InputError for a pooling whose sums have too many bits."""
     node, spec = step.node, build.spec
     output = build.tensor(node.name)
     # A reshape reads memory as it is, in the rows and columns that it makes.
@@ -93,13 +93,13 @@ def add_codes(build: Build, step: Step, use: Use) -> None:
         assert isinstance(use.step.node, Convolution)
         output, stride = build.tensor(name).shape[1:], use.step.node.stride
     window = Window((rows, columns), output, ONE, stride, ONE, NO_MARGIN, base, words, 1)
-    fields = window.fields(False, build.modulus) | build.code_fields(use, *output)
+    fields = window.make_fields(False, build.modulus) | build.make_code_fields(use, *output)
     least = -(-use.operands.pieces // spec.beats)
     fields |= {"last_place_word": words - 1, "last_step": least - 1}
     fields |= {"adapted": 1} if use.adapts else {"step": use.quantiser.mantissa}
     size = {"words": output[0] * output[1] * words, "steps": least}
-    busy = cycles.busy_cycles(spec, Kind.COLLECT, size)
-    flush = cycles.collect_flush(use.operands.pieces, True, False)
+    busy = cycles.count_busy_cycles(spec, Kind.COLLECT, size)
+    flush = cycles.count_collect_flush(use.operands.pieces, True, False)
     made = Instruction(
         Kind.COLLECT,
         f"codes of {name}",
@@ -119,9 +119,9 @@ def add_adaptation(build: Build, step: Step, use: Use) -> None:
     node, words = use.step.node, build.words(step.output)
     assert isinstance(node, Convolution)
     fields, hidden = build.adaptation.add_adapter(node.name, use.quantiser, words, build.tensor(step.output))
-    busy = cycles.busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
+    busy = cycles.count_busy_cycles(build.spec, Kind.ADAPT, {"words": words, "hidden": hidden})
     build.add(Instruction(Kind.ADAPT, f"step of {node.name}", fields, busy, owner=node.name, reads=(SUMS,)))
     fields = build.adaptation.add_multipliers(node, build.rows[use.step.output])
-    busy = cycles.busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
+    busy = cycles.count_busy_cycles(build.spec, Kind.SCALE, {"channels": len(node.rescale.multiplier)})
     written = (build.scales(use.step),)
     build.add(Instruction(Kind.SCALE, f"scales of {node.name}", fields, busy, owner=node.name, writes=written))

@@ -27,51 +27,51 @@ def count_write_cycles(pieces: int, codes: bool, finishes: bool = True) -> int:
     return FINISHER_LATENCY * finishes + (QUANTISER_LATENCY + pieces if codes else 1)
 
 
-def tile_words(spec: EngineSpec, pieces: int) -> int:
-    """Cycles in which a tile's sums leave: a word of values each, or as many as their codes have pieces."""
+def count_tile_words(spec: EngineSpec, pieces: int) -> int:
+    """Count the cycles in which a tile's sums leave: a word of values each, or as many as their codes have pieces."""
     return spec.pixels * max(spec.beats, pieces)
 
 
-def convolve_start(spec: EngineSpec) -> int:
-    """Cycles from a layer's start to its first tile's first step: the places of the tile's pixels are walked to."""
+def count_convolve_start(spec: EngineSpec) -> int:
+    """Count the cycles from a layer's start to its first step, in which the places of a tile's pixels are walked to."""
     return spec.pixels + 1
 
 
-def convolve_lead(spec: EngineSpec, steps: int) -> int:
-    """Cycles of the flush of the layer before that a layer may start early: until its first sums leave.
+def count_convolve_lead(spec: EngineSpec, steps: int) -> int:
+    """Count the cycles of the flush of the layer before that a layer may start early: until its first sums leave.
 
     steps: from its first tile's first step to the sums that are whole then.
     """
-    return convolve_start(spec) + steps + lane_latency(spec)
+    return count_convolve_start(spec) + steps + lane_latency(spec)
 
 
-def convolve_flush(spec: EngineSpec, behind: int, pieces: int, codes: bool) -> int:
-    """Cycles from the end of a layer's last tile until all is written.
+def count_convolve_flush(spec: EngineSpec, behind: int, pieces: int, codes: bool) -> int:
+    """Count the cycles from the end of a layer's last tile until all is written.
 
     behind: cycles from that end to the tile's last step; below 0 where the tile ends later.
     """
-    drained = 2 + lane_latency(spec) + 1 + tile_words(spec, pieces)
+    drained = 2 + lane_latency(spec) + 1 + count_tile_words(spec, pieces)
     return max(0, drained + count_write_cycles(pieces, codes) + behind)
 
 
-def collect_flush(pieces: int, codes: bool, finishes: bool) -> int:
-    """Cycles from the last step until all is written."""
+def count_collect_flush(pieces: int, codes: bool, finishes: bool) -> int:
+    """Count the cycles from the last step until all is written."""
     return PIPELINE + count_write_cycles(pieces, codes, finishes)
 
 
-def send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:
-    """Cycles from FINISH until results may be written again: those of a word leave one by one, after it was read."""
+def count_send_cycles(spec: EngineSpec, channels: int, pixels: int) -> int:
+    """Count the cycles from FINISH until results may be written: a word's leave one by one, after it was read."""
     return 1 + pixels * (channels + READ_WORD * -(-channels // spec.lanes))
 
 
-def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
-    """Cycles for which an instruction keeps its part of the engine at work.
+def count_busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
+    """Count the cycles for which an instruction keeps its part of the engine at work.
 
     size: what there is to do. CONVOLVE: tiles, one more if windows are filled before, and the period of one. COLLECT:
     words, and steps of each. SCALE: channels. ADAPT: words of channel sums, and hidden neurons.
     """
     if kind == Kind.CONVOLVE:
-        return convolve_start(spec) + size["tiles"] * size["period"]
+        return count_convolve_start(spec) + size["tiles"] * size["period"]
     if kind == Kind.COLLECT:
         return size["words"] * size["steps"]
     if kind == Kind.SCALE:
@@ -82,17 +82,17 @@ def busy_cycles(spec: EngineSpec, kind: Kind, size: Mapping[str, int]) -> int:
     return 0
 
 
-def instruction_cycles(busy: int, flush: int) -> int:
-    """Cycles from an instruction's start to where it is done."""
+def count_instruction_cycles(busy: int, flush: int) -> int:
+    """Count the cycles from an instruction's start to where it is done."""
     return busy + SEEN + flush + ENDED
 
 
-def fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
-    """Cycles from where an instruction can start to where the next one can, if it takes no longer."""
+def count_fetch_cycles(spec: EngineSpec, layout: data.StructLayout) -> int:
+    """Count the cycles from where an instruction can start to where the next one can, if it takes no longer."""
     return program_words(spec, layout) + CHECK
 
 
-def pipelines(spec: EngineSpec) -> tuple[int, ...]:
-    """The delays that programs are made for."""
+def list_delays(spec: EngineSpec) -> tuple[int, ...]:
+    """List the delays that programs are made for."""
     fixed = (PIPELINE, FINISHER_LATENCY, QUANTISER_LATENCY, SCALER_LATENCY, READ_WORD, BEGUN_DELAY, LOAD_DELAY)
     return (*fixed, CHECK, SEEN, ENDED, LOADED, lane_latency(spec))

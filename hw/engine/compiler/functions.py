@@ -8,7 +8,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import largest
 from asq_model.spec.graph.elementwise import SEGMENT_BITS, Function
 from hw.asq.memories import MemoryRow
-from hw.engine.compiler.rescaling import check_total, shift_fields
+from hw.engine.compiler.rescaling import check_total, make_shift_fields
 from hw.engine.engine_spec import EngineSpec
 
 
@@ -46,4 +46,4 @@ class Functions:
             pairs = zip(scales.tolist(), biases.tolist(), strict=True)
             self.pieces += [{"scale": scale, "bias": bias} for scale, bias in pairs]
         about = {"applies": 1, "function": self.places[key] + middle, "function_shift": width}
-        return about | shift_fields(spec, width + more)
+        return about | make_shift_fields(spec, width + more)

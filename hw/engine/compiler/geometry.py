@@ -22,8 +22,8 @@ class Window:
     words: int
     used: int
 
-    def fields(self, steps_over_words: bool, modulus: int) -> dict[str, int]:
-        """The instruction's fields. steps_over_words: whether a place's words follow each other; otherwise one is read
+    def make_fields(self, steps_over_words: bool, modulus: int) -> dict[str, int]:
+        """Make the instruction's fields. steps_over_words: whether a place's words follow each other; else one is read
         of each place. modulus: addresses wrap around there.
         """
         (rows, columns), (above, _, left, _) = self.size, self.padding

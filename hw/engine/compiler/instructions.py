@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hw.engine.compiler.cycles import instruction_cycles
+from hw.engine.compiler.cycles import count_instruction_cycles
 from hw.engine.program import ARRAY_KINDS, Kind
 
 SHARED = ("results",)  # memories that the images under way have in common
@@ -57,7 +57,7 @@ class Instruction:
     @property
     def cycles(self) -> int:
         """Cycles from its start to where it is done."""
-        return instruction_cycles(self.busy, self.flush)
+        return count_instruction_cycles(self.busy, self.flush)
 
     @property
     def is_arrays(self) -> bool:

@@ -39,12 +39,12 @@ class Operands:
     picked: tuple[PickStep, ...] = ()
     negates: bool = False
 
-    def steps(self, places: int) -> int:
-        """Steps of a tile. places: of the kernel."""
+    def count_steps(self, places: int) -> int:
+        """Count the steps of a tile. places: of the kernel."""
         return len(self.picked) or len(self.passes) * places * self.words.count
 
-    def parts(self, places: int) -> int:
-        """Products of the arrays that all of the layer's of a pixel and a channel take. places: of the kernel."""
+    def count_parts(self, places: int) -> int:
+        """Count the arrays' products that the layer's take for a pixel and a channel. places: of the kernel."""
         if self.picked:
             return sum(len(step.picks) for step in self.picked)
         pieces = max(slot.piece for slot in self.slots) + 1 if self.slots else self.pieces
@@ -75,8 +75,8 @@ class Operands:
         return [slot.piece for slot in self.slots] + [0] * (size - len(self.slots)) if self.slots else [0] * size
 
 
-def pass_fields(operands: Operands) -> dict[str, int]:
-    """The instruction's fields that name the passes."""
+def make_pass_fields(operands: Operands) -> dict[str, int]:
+    """Make the instruction's fields that name the passes."""
     shifts = sum(number.shifted << place for place, number in enumerate(operands.passes))
     pieces = sum(number.piece << PIECE_BITS * place for place, number in enumerate(operands.passes))
     return {
@@ -88,8 +88,8 @@ def pass_fields(operands: Operands) -> dict[str, int]:
     } | ({"gathers": 1} if operands.picked else {})
 
 
-def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
-    """The instruction's fields that say how codes are written."""
+def make_slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
+    """Make the instruction's fields that say how codes are written."""
     numbers = operands.piece_numbers(spec.channels)
     return {
         "splits": int(operands.splits),
@@ -101,8 +101,8 @@ def slot_fields(spec: EngineSpec, operands: Operands) -> dict[str, int]:
     }
 
 
-def zero_word(spec: EngineSpec, operands: Operands) -> int:
-    """The word that stands for zeros; of codes in several words the one with the highest piece, the others being 0."""
+def make_zero_word(spec: EngineSpec, operands: Operands) -> int:
+    """Make the word that stands for zeros: of codes in several words the one with the highest piece; others are 0."""
     bits = spec.mac.activation_bits
     piece_bits = piece_bits_of(spec.mac, radix_bits_of(spec))
     numbers = operands.piece_numbers(spec.channels)

@@ -16,7 +16,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.graph.convolution import Convolution
 from asq_model.spec.graph.round_products import make_root_table
 from hw.engine.compiler.layer_operands import Operands, Words
-from hw.engine.compiler.passes import Pass, best_packing, packed_slots, passes_of, radix_bits_of
+from hw.engine.compiler.passes import Pass, find_best_packing, make_packed_slots, make_passes, radix_bits_of
 from hw.engine.compiler.pick_steps import NO_PICKS, pick_steps
 from hw.engine.compiler.place_terms import split_places
 from hw.engine.compiler.terms import Terms, piece_bits_of, split_weights
@@ -42,7 +42,7 @@ def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: 
     check_reach(spec, terms, quantiser.bits)
     size = spec.channels
     groups, outputs = -(-channels // size), -(-len(products.even) // size)
-    passes = passes_of(terms.counts, pieces, radix, piece_bits, size)
+    passes = make_passes(terms.counts, pieces, radix, piece_bits, size)
     words = find_words(node, channels, size)
     if negates:
         passes = add_negatives(passes, sum(terms.counts))
@@ -52,7 +52,7 @@ def make_operands(spec: EngineSpec, node: Convolution, channels: int, may_pack: 
     if (pieces == 1 and not negates) or may_pack:
         ways += pick_words(spec, node, plain, channels)
     if pieces > 1 and may_pack and node.groups == 1:
-        packing = best_packing(terms.counts, channels, pieces, radix, piece_bits, size)
+        packing = find_best_packing(terms.counts, channels, pieces, radix, piece_bits, size)
         ways += [replace(plain, pieces=1, slots=tuple(packing[0]), passes=tuple(packing[1]))] if packing else []
     best = min(ways, key=lambda way: len(way.picked) or len(way.passes) * prod(node.kernel))
     if len(best.passes) > MOST_PASSES:
@@ -72,11 +72,11 @@ def pick_words(spec: EngineSpec, node: Convolution, plain: Operands, channels: i
     if node.products.odd is None:
         even = node.products.even.reshape(-1, channels, places)
         fewer, each = split_places(spec.mac, radix, piece_bits, pieces, spec.picks, even)
-        if spec.holds_sums(reach_of(spec, fewer, plain.code_bits)):
+        if spec.holds_sums(compute_reach(spec, fewer, plain.code_bits)):
             terms, counts = fewer, each
     steps = pick_steps(counts, pieces, radix, piece_bits, spec.picks)
     steps += [NO_PICKS] * (places - len(steps))  # a window takes as long to be filled
-    slots = tuple(packed_slots(channels, pieces, 1)) if pieces > 1 else None
+    slots = tuple(make_packed_slots(channels, pieces, 1)) if pieces > 1 else None
     yield replace(plain, pieces=1, slots=slots, passes=(), picked=tuple(steps), terms=terms)
 
 
@@ -130,8 +130,8 @@ def check_roots(spec: EngineSpec, node: Convolution) -> None:
         raise InputError(f"has levels with √2 that are not rounded as the products of unit {spec.mac.unit} round them")
 
 
-def reach_of(spec: EngineSpec, terms: Terms, code_bits: int) -> int:
-    """The largest sum on the way to a layer's results, in the accumulators' steps."""
+def compute_reach(spec: EngineSpec, terms: Terms, code_bits: int) -> int:
+    """Compute the largest sum on the way to a layer's results, in the accumulators' steps."""
     digits = np.repeat(np.arange(len(terms.counts)), terms.counts)
     scale = np.array([1 << radix_bits_of(spec) * int(digit) for digit in digits])
     sizes = (terms.magnitudes * np.resize(scale, len(terms.codes))[:, None, None]).sum((0, 2))
@@ -140,6 +140,6 @@ def reach_of(spec: EngineSpec, terms: Terms, code_bits: int) -> int:
 
 def check_reach(spec: EngineSpec, terms: Terms, code_bits: int) -> None:
     """Raises InputError unless the accumulators hold every sum on the way."""
-    reach = reach_of(spec, terms, code_bits)
+    reach = compute_reach(spec, terms, code_bits)
     if not spec.holds_sums(reach):
         raise InputError(f"has sums that may reach {reach}; allowed: {spec.sum_bits} bits")

@@ -36,8 +36,8 @@ class Bundle:
         return [turn.number for turn in self.turns]
 
 
-def bundles_of(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Bundle]:
-    """The bundles of a round, in its order."""
+def bundle_turns(instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Bundle]:
+    """Bundle the turns of a round, in its order."""
     parts: list[list[Turn]] = []
     before: Turn | None = None
     for turn in turns:
@@ -81,14 +81,14 @@ def list_moves(bundles: Sequence[Bundle], place: int, conflicts: Conflicts) -> I
         moved = list(bundles)
         for here in range(place, place + way * FARTHEST, way):
             there = here + way
-            if not 0 <= there < len(bundles) or not may_swap(*sorted_pair(moved, here, there), conflicts):
+            if not 0 <= there < len(bundles) or not may_swap(*sort_pair(moved, here, there), conflicts):
                 break
             moved[here], moved[there] = moved[there], moved[here]
             yield list(moved)
 
 
-def sorted_pair(bundles: Sequence[Bundle], one: int, other: int) -> tuple[Bundle, Bundle]:
-    """Two neighbours, the one that stands first before the other."""
+def sort_pair(bundles: Sequence[Bundle], one: int, other: int) -> tuple[Bundle, Bundle]:
+    """Sort two neighbours, the one that stands first before the other."""
     return bundles[min(one, other)], bundles[max(one, other)]
 
 
@@ -109,7 +109,7 @@ def shorten_round(
     instructions: those of an image, with arrivals marked. cycles_of: the cycles of a round in an order. ends: whether
     all images come to their end in an order.
     """
-    bundles = bundles_of(instructions, turns)
+    bundles = bundle_turns(instructions, turns)
     fewest, trials, improved = cycles_of(turns_of(bundles)), 0, True
     while improved and trials < MOST_TRIALS:
         improved = False

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hw.engine.compiler.conflicts import Conflicts, Turn
-from hw.engine.compiler.cycles import convolve_start
+from hw.engine.compiler.cycles import count_convolve_start
 from hw.engine.compiler.instructions import Instruction, exclude, share_rows
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.program import Kind
 
 
-def last_read(layer: Instruction) -> np.ndarray:
-    """The last pixel of its input, in the order of rows, that a layer has read when it has done each of its output's,
+def find_last_read(layer: Instruction) -> np.ndarray:
+    """Find the last pixel of its input, in the order of rows, that a layer has read when it has done each output pixel,
     −1 if none: int64 [pixel].
     """
     fields = layer.fields
@@ -29,8 +29,8 @@ def last_read(layer: Instruction) -> np.ndarray:
     return np.maximum.accumulate(np.where((below < 0) | (right < 0), -1, below * fields["columns"] + right))
 
 
-def release_of(spec: EngineSpec, codes: Instruction, layer: Instruction) -> int:
-    """The cycle, from the start of what makes a layer's codes, after which the layer may start; 0: when it is done.
+def find_release(spec: EngineSpec, codes: Instruction, layer: Instruction) -> int:
+    """Find after how many cycles from the start of what makes its codes a layer may start; 0: when that is done.
 
     The layer is then at work until the codes are whole, so that nothing behind it comes too early.
     """
@@ -38,10 +38,10 @@ def release_of(spec: EngineSpec, codes: Instruction, layer: Instruction) -> int:
     rows = made["last_column"] + 1 == read["columns"] and made["pixels"] == read["rows"] * read["columns"]
     if not rows or made["code_step"] * read["column_stride"] != read["column_step"]:
         return 0  # other rows than they are made in
-    pixels = last_read(layer)
+    pixels = find_last_read(layer)
     tiles = np.append(pixels[spec.pixels - 1 : -1 : spec.pixels], pixels[-1])  # with each tile's last pixel
     tile_cycles = (read["period"] + 1) * (read["last_group"] + 1)
-    reads = convolve_start(spec) + tile_cycles * np.arange(len(tiles))
+    reads = count_convolve_start(spec) + tile_cycles * np.arange(len(tiles))
     written = codes.cycles - (made["pixels"] - 1 - tiles) * (codes.busy // made["pixels"])
     behind = int(np.where(tiles < 0, 0, written - reads).max())
     released = max(behind, codes.cycles - layer.busy, 1)
@@ -62,15 +62,15 @@ def find_releases(spec: EngineSpec, instructions: Sequence[Instruction]) -> dict
         written = [place for place in layer.writes for other in (*codes.reads, *codes.writes) if place.overlaps(other)]
         if written or exclude(codes, layer, True) or not share_rows(codes, layer, True):
             continue
-        if cycles := release_of(spec, codes, layer):
+        if cycles := find_release(spec, codes, layer):
             found[number] = layers[codes.layer], cycles
     return found
 
 
-def early_starts(
+def find_early_starts(
     marked: Sequence[Instruction], conflicts: Conflicts, turns: Sequence[Turn]
 ) -> Sequence[Mapping[str, int]]:
-    """How many cycles before the one before it is done each instruction of the arrays' program may start.
+    """Find how many cycles before the one before it is done each instruction of the arrays' program may start.
 
     A layer may while the sums of another leave, if it reads none of what becomes of them; what follows its own sums is
     needed only when they leave.
@@ -83,10 +83,10 @@ def early_starts(
     return early
 
 
-def releases(
+def time_releases(
     found: Mapping[int, tuple[int, int]], turns: Sequence[Turn], conflict: np.ndarray, is_arrays: np.ndarray
 ) -> Sequence[Mapping[str, int]]:
-    """When the arrays' program need not wait any more for each instruction of the other's.
+    """Find when the arrays' program need not wait any more for each instruction of the other's.
 
     found: as `find_releases` has it. The layer has to be the first that waits for the instruction: what follows the
     layer starts when it is done.

@@ -9,7 +9,7 @@ import numpy as np
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.pick_steps import pick_steps
-from hw.engine.compiler.terms import partial_products, piece_bits_of, split_weights
+from hw.engine.compiler.terms import list_partial_products, piece_bits_of, split_weights
 from hw.engine.engine_spec import WIDEST_CODE, EngineSpec
 
 IMAGE_CHANNELS = 3
@@ -29,25 +29,25 @@ class Pass:
     terms: tuple[int, ...]
 
 
-def passes_of(counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, slots: int) -> list[Pass]:
-    """The passes of a layer whose words hold one piece each: every term with every piece, by falling exponent."""
+def make_passes(counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int, slots: int) -> list[Pass]:
+    """Make the passes of a layer whose words hold one piece each: every term with every piece, by falling exponent."""
     passes: list[Pass] = []
     before = None
-    for exponent, piece, term in sorted(partial_products(counts, pieces, radix_bits, piece_bits), reverse=True):
-        passes += empty_passes(before, exponent, radix_bits, slots)
+    for exponent, piece, term in sorted(list_partial_products(counts, pieces, radix_bits, piece_bits), reverse=True):
+        passes += make_empty_passes(before, exponent, radix_bits, slots)
         passes.append(Pass(before not in (None, exponent), piece, (term,) * slots))
         before = exponent
-    return passes + ending_passes(before, radix_bits, slots)
+    return passes + make_ending_passes(before, radix_bits, slots)
 
 
-def empty_passes(before: int | None, exponent: int, radix_bits: int, slots: int) -> list[Pass]:
-    """Passes that only shift, where an exponent between two is missing."""
+def make_empty_passes(before: int | None, exponent: int, radix_bits: int, slots: int) -> list[Pass]:
+    """Make the passes that only shift, where an exponent between two is missing."""
     missing = 0 if before is None else (before - exponent) // radix_bits - 1
     return [Pass(True, 0, (-1,) * slots)] * missing
 
 
-def ending_passes(before: int | None, radix_bits: int, slots: int) -> list[Pass]:
-    """Passes that only shift, where the lowest exponent is above zero."""
+def make_ending_passes(before: int | None, radix_bits: int, slots: int) -> list[Pass]:
+    """Make the passes that only shift, where the lowest exponent is above zero."""
     return [Pass(True, 0, (-1,) * slots)] * ((before or 0) // radix_bits)
 
 
@@ -60,15 +60,15 @@ class Slot:
     copy: int
 
 
-def packed_slots(channels: int, pieces: int, copies: int) -> list[Slot]:
-    """The slots of a word that holds all channels, pieces and copies at once."""
+def make_packed_slots(channels: int, pieces: int, copies: int) -> list[Slot]:
+    """Make the slots of a word that holds all channels, pieces and copies at once."""
     return [Slot(c, piece, copy) for copy in range(copies) for piece in range(pieces) for c in range(channels)]
 
 
-def packed_passes(
+def make_packed_passes(
     counts: Sequence[int], slots: Sequence[Slot], pieces: int, copies: int, radix_bits: int, piece_bits: int, size: int
 ) -> list[Pass]:
-    """The passes of a layer whose words hold all pieces: in each, every slot meets the term of the pass's exponent."""
+    """Make the passes of a layer whose words hold all pieces: every slot meets the term of the pass's exponent."""
     first = np.concatenate([[0], np.cumsum(counts)])
     used = [digit for digit, count in enumerate(counts) if count]
     exponents = {radix_bits * digit + piece_bits * piece for digit in used for piece in range(pieces)}
@@ -84,29 +84,29 @@ def packed_passes(
                 number = turn * copies + slot.copy
                 if number < counted[slot.piece]:
                     terms[place] = int(first[digits[slot.piece]]) + number
-            passes += empty_passes(before, exponent, radix_bits, size)
+            passes += make_empty_passes(before, exponent, radix_bits, size)
             passes.append(Pass(before not in (None, exponent), 0, tuple(terms)))
             before = exponent
-    return passes + ending_passes(before, radix_bits, size)
+    return passes + make_ending_passes(before, radix_bits, size)
 
 
-def best_packing(
+def find_best_packing(
     counts: Sequence[int], channels: int, pieces: int, radix_bits: int, piece_bits: int, size: int
 ) -> tuple[list[Slot], list[Pass]] | None:
-    """The slots and passes of a word that holds all, with as many copies as take the fewest passes; None: no room."""
+    """Find slots and passes of a word that holds all, with as many copies as take the fewest passes; None: no room."""
     best = None
     for copies in range(1, max(counts) + 1):
-        slots = packed_slots(channels, pieces, copies)
+        slots = make_packed_slots(channels, pieces, copies)
         if len(slots) <= size:
-            passes = packed_passes(counts, slots, pieces, copies, radix_bits, piece_bits, size)
+            passes = make_packed_passes(counts, slots, pieces, copies, radix_bits, piece_bits, size)
             if best is None or len(passes) < len(best[1]):
                 best = slots, passes
     return best
 
 
 @lru_cache
-def image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int]]:
-    """Steps of a tile of a first layer with any weights of 8 bits, 3 × 3 places, three channels, for each radix's bits.
+def count_image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int]]:
+    """Count a tile's steps, for each radix's bits, in a first layer of any 8-bit weights, 3 × 3 places, three channels.
 
     The fewest, and those without picking. size: channels of a word. picks: places of a window that a word is put
     together of, if lanes keep windows.
@@ -120,8 +120,8 @@ def image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int
             continue
         piece_bits = piece_bits_of(mac, bits)
         pieces = -(-WIDEST_CODE // piece_bits)
-        packing = best_packing(counts, IMAGE_CHANNELS, pieces, bits, piece_bits, size)
-        passes = packing[1] if packing else passes_of(counts, pieces, bits, piece_bits, size)
+        packing = find_best_packing(counts, IMAGE_CHANNELS, pieces, bits, piece_bits, size)
+        passes = packing[1] if packing else make_passes(counts, pieces, bits, piece_bits, size)
         steps = fewest = IMAGE_PLACES * len(passes) * (1 if packing else pieces)
         if picks:
             picked = len(pick_steps([counts] * IMAGE_PLACES, pieces, bits, piece_bits, picks))
@@ -130,15 +130,15 @@ def image_steps(mac: MacSpec, size: int, picks: int) -> dict[int, tuple[int, int
     return found
 
 
-def radix_of(mac: MacSpec, size: int, picks: int) -> int:
-    """The radix's bits with which an image's first layer takes the fewest steps, and the fewest if nothing is picked.
+def find_image_radix(mac: MacSpec, size: int, picks: int) -> int:
+    """Find the radix's bits with which an image's first layer takes the fewest steps, and the fewest without picking.
 
-    size, picks: as `image_steps` has them.
+    size, picks: as `count_image_steps` has them.
     """
-    steps = image_steps(mac, size, picks)
+    steps = count_image_steps(mac, size, picks)
     return min(steps, key=lambda bits: (steps[bits], bits))
 
 
 def radix_bits_of(spec: EngineSpec) -> int:
     """Bits by which sums are shifted between passes: the engine's, or those that suit any first layer best."""
-    return spec.radix_bits or radix_of(spec.mac, spec.channels, spec.picks)
+    return spec.radix_bits or find_image_radix(spec.mac, spec.channels, spec.picks)

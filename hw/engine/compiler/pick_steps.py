@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.engine.compiler.terms import partial_products
+from hw.engine.compiler.terms import list_partial_products
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def pick_steps(
     counts: for each place the terms of each digit of a weight; terms are numbered as if all places had those of the one
     with most of each digit. picks: parts of a word.
     """
-    wanted = picks_by_exponent(counts, pieces, radix_bits, piece_bits)
+    wanted = group_picks(counts, pieces, radix_bits, piece_bits)
     steps: list[PickStep] = []
     before = max(wanted)
     for exponent in sorted(wanted, reverse=True):
@@ -52,15 +52,15 @@ def count_steps(wanted: Mapping[int, int], radix_bits: int, picks: int) -> int:
     return sum(max(1, -(-wanted.get(exponent, 0) // picks)) for exponent in range(0, max(wanted) + 1, radix_bits))
 
 
-def picks_by_exponent(
+def group_picks(
     counts: Sequence[Sequence[int]], pieces: int, radix_bits: int, piece_bits: int
 ) -> dict[int, list[Pick]]:
-    """What is multiplied, by the exponent of its products; all places of a term together."""
+    """Group what is multiplied, by the exponent of its products; all places of a term together."""
     most = [max(each) for each in zip(*counts, strict=True)]
     numbers = [number for count in most for number in range(count)]  # of a term, among those of its digit
     digits = [digit for digit, count in enumerate(most) for _ in range(count)]
     wanted: dict[int, list[Pick]] = {}
-    for exponent, piece, term in partial_products(most, pieces, radix_bits, piece_bits):
+    for exponent, piece, term in list_partial_products(most, pieces, radix_bits, piece_bits):
         having = [place for place, each in enumerate(counts) if numbers[term] < each[digits[term]]]
         wanted.setdefault(exponent, []).extend(Pick(place, piece, term) for place in having)
     return wanted

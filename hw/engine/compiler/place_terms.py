@@ -13,7 +13,15 @@ import numpy as np
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.pick_steps import count_steps
-from hw.engine.compiler.terms import MOST_TERMS, Terms, levels_of, list_budgets, makes_all, partial_products, split_into
+from hw.engine.compiler.terms import (
+    MOST_TERMS,
+    Terms,
+    levels_of,
+    list_budgets,
+    list_partial_products,
+    makes_all,
+    split_into,
+)
 
 Counts = tuple[int, ...]  # terms of each digit
 
@@ -65,7 +73,7 @@ def choose_ways(
 ) -> list[Counts]:
     """One way for each place, with which all together take few steps: each in turn the best beside the others."""
     cost: dict[Counts, Counter[int]] = {
-        way: Counter(exponent for exponent, _, _ in partial_products(way, pieces, radix_bits, piece_bits))
+        way: Counter(exponent for exponent, _, _ in list_partial_products(way, pieces, radix_bits, piece_bits))
         for each in ways
         for way in each
     }

@@ -25,9 +25,9 @@ class Regions:
         The lowest free place. Where there is room below `used`, the lowest that has no row of what was given back last,
         since instructions may still be at work on that; or, if `at_end`, the highest.
         """
-        fitting = [(first, end) for first, end in self.gaps() if end - first >= rows]
+        fitting = [(first, end) for first, end in self.find_gaps() if end - first >= rows]
         if not fitting:
-            most = max((end - first for first, end in self.gaps()), default=0)
+            most = max((end - first for first, end in self.find_gaps()), default=0)
             raise InputError(
                 f"{name} needs {rows} rows of the memory of {self.what}, of which {most} of {self.depth}"
                 f" are free side by side: {rows - most} too few"
@@ -44,8 +44,8 @@ class Regions:
         self.used = max(self.used, start + rows)
         return start
 
-    def gaps(self) -> list[tuple[int, int]]:
-        """The free places, lowest first: the first row and the one after the last."""
+    def find_gaps(self) -> list[tuple[int, int]]:
+        """Find the free places, lowest first: the first row and the one after the last."""
         ends = [0, *(first + size for first, size in sorted(self.taken.values()))]
         firsts = [*(first for first, _ in sorted(self.taken.values())), self.depth]
         return [(end, first) for end, first in zip(ends, firsts, strict=True) if end < first]

@@ -15,9 +15,9 @@ def replace_nodes(graph: Graph) -> Graph:
     nodes: list[Operation] = []
     for node in graph.nodes:
         if isinstance(node, Slice) and takes_every(node, graph.input_of(node)):
-            nodes.append(as_pooling(node))
+            nodes.append(make_pooling(node))
         elif isinstance(node, LeakyRelu) and graph.input_of(node).gain == 1:
-            nodes += as_sum(node, graph.input_of(node))
+            nodes += make_sum(node, graph.input_of(node))
         else:
             nodes.append(node)
     return Graph(tuple(nodes))
@@ -25,12 +25,12 @@ def replace_nodes(graph: Graph) -> Graph:
 
 def takes_every(node: Slice, x: Tensor) -> bool:
     """Whether a slice takes all channels, and every n-th row and column from the first on."""
-    pooled = as_pooling(node).output_format([x]).shape
+    pooled = make_pooling(node).output_format([x]).shape
     return node.starts == (0, 0, 0) and node.steps[0] == 1 and node.output_format([x]).shape == pooled
 
 
-def as_pooling(node: Slice) -> MaxPool:
-    """A slice of every n-th row and column as a pooling: the largest of one value is the value."""
+def make_pooling(node: Slice) -> MaxPool:
+    """Make a pooling of a slice of every n-th row and column: the largest of one value is the value."""
     return MaxPool(
         name=node.name,
         inputs=node.inputs,
@@ -41,8 +41,8 @@ def as_pooling(node: Slice) -> MaxPool:
     )
 
 
-def as_sum(node: LeakyRelu, x: Tensor) -> list[Operation]:
-    """A LeakyReLU as a sum: values above 0, plus the slope times those below. One of both is 0."""
+def make_sum(node: LeakyRelu, x: Tensor) -> list[Operation]:
+    """Make a sum of a LeakyReLU: values above 0, plus the slope times those below. One of both is 0."""
     low, high = bounds(x.bits, True)
     above, below, sloped = (f"{node.name}.{part}" for part in ("above", "below", "sloped"))
     zeros = np.zeros_like(node.multiplier)

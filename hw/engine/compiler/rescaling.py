@@ -23,8 +23,8 @@ def count_extra_bits(spec: EngineSpec, node: Convolution) -> int:
     return extra
 
 
-def shift_fields(spec: EngineSpec, shift: int) -> dict[str, int]:
-    """The fields of a total's shift. Raises InputError for one that the engine has not."""
+def make_shift_fields(spec: EngineSpec, shift: int) -> dict[str, int]:
+    """Make the fields of a total's shift. Raises InputError for one that the engine has not."""
     above = shift - spec.least_shift
     if shift and not 0 <= above < 1 << spec.shift_bits:
         most = spec.least_shift + (1 << spec.shift_bits) - 1
@@ -32,8 +32,8 @@ def shift_fields(spec: EngineSpec, shift: int) -> dict[str, int]:
     return {"shifts_total": 1, "shift": above} if shift else {}
 
 
-def align_fields(spec: EngineSpec, align: int) -> dict[str, int]:
-    """The fields of a side branch's shift. Raises InputError for one that the engine has not."""
+def make_align_fields(spec: EngineSpec, align: int) -> dict[str, int]:
+    """Make the fields of a side branch's shift. Raises InputError for one that the engine has not."""
     above = align - spec.least_align
     if not 0 <= above < 1 << spec.align_bits:
         most = spec.least_align + (1 << spec.align_bits) - 1
@@ -41,8 +41,8 @@ def align_fields(spec: EngineSpec, align: int) -> dict[str, int]:
     return {"align": above}
 
 
-def bound_fields(spec: EngineSpec, step: Step, is_result: bool) -> dict[str, int]:
-    """The bounds of a step's output: what a value holds, or of a wide result none, or 0 as the lower.
+def make_bound_fields(spec: EngineSpec, step: Step, is_result: bool) -> dict[str, int]:
+    """Make the bounds of a step's output: what a value holds, or of a wide result none, or 0 as the lower.
 
     Raises InputError for other ones.
     """
@@ -57,21 +57,21 @@ def bound_fields(spec: EngineSpec, step: Step, is_result: bool) -> dict[str, int
     raise InputError(f"keeps its output between {step.low} and {step.high}; allowed: {allowed}")
 
 
-def rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:
-    """What a step does with the values that it reads. row: of its scales and biases."""
+def make_rescale_fields(spec: EngineSpec, step: Step, row: int) -> dict[str, int]:
+    """Make the fields that say what a step does with the values that it reads. row: of its scales and biases."""
     node = step.node
     if isinstance(node, Scale):
-        return {"scales": row, "biases": row} | shift_fields(spec, node.shift)
+        return {"scales": row, "biases": row} | make_shift_fields(spec, node.shift)
     if isinstance(node, Add):
         aligns = node.aligns[::-1] if node.signs[1] < 0 else node.aligns
         more = max(0, -node.shift)
-        shifts = shift_fields(spec, node.shift + more) | align_fields(spec, aligns[1] + more)
+        shifts = make_shift_fields(spec, node.shift + more) | make_align_fields(spec, aligns[1] + more)
         return {"scales": row, "biases": row} | shifts
     return {"scales": row, "biases": row}
 
 
-def sum_scales(node: Add, channels: int) -> np.ndarray:
-    """The scales of a sum's first tensor, the one that is subtracted if there is one: a power of two.
+def make_sum_scales(node: Add, channels: int) -> np.ndarray:
+    """Make the scales of a sum's first tensor, the one that is subtracted if there is one: a power of two.
 
     Raises InputError for a sum that the engine does not make.
     """
@@ -81,8 +81,8 @@ def sum_scales(node: Add, channels: int) -> np.ndarray:
     return np.full(channels, sign << align + max(0, -node.shift))
 
 
-def sum_reach(node: Add, bits: Sequence[int]) -> int:
-    """The largest total of a sum, before it is shifted. bits: of each of its tensors."""
+def compute_sum_reach(node: Add, bits: Sequence[int]) -> int:
+    """Compute the largest total of a sum, before it is shifted. bits: of each of its tensors."""
     more = max(0, -node.shift)
     return sum(1 << width - 1 + align + more for width, align in zip(bits, node.aligns, strict=True))
 
@@ -93,8 +93,8 @@ def check_total(spec: EngineSpec, reach: int) -> None:
         raise InputError(f"has totals of {reach.bit_length() + 1} bits; allowed: {spec.total_bits}")
 
 
-def layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np.ndarray]:
-    """A layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
+def make_layer_constants(spec: EngineSpec, node: Convolution) -> tuple[np.ndarray, np.ndarray]:
+    """Make a layer's scales K, zero where its step adapts, and its biases, both for the engine's sums."""
     rescale, quantiser = node.rescale, node.quantiser
     extra = count_extra_bits(spec, node)
     step = np.array([quantiser.mantissa * (BETA_LIMIT if quantiser.adapter else 1)])
@@ -137,13 +137,13 @@ class Constants:
         node, first = step.node, len(self.scales)
         try:
             if isinstance(node, Convolution):
-                scales, biases = layer_constants(self.spec, node)
+                scales, biases = make_layer_constants(self.spec, node)
             elif isinstance(node, Scale):
                 scales, biases = node.multiplier, node.bias
                 check_total(self.spec, (largest(scales) << bits[0] - 1) + largest(biases))
             elif isinstance(node, Add):
-                scales, biases = sum_scales(node, channels), np.zeros(channels, np.int64)
-                check_total(self.spec, sum_reach(node, bits))
+                scales, biases = make_sum_scales(node, channels), np.zeros(channels, np.int64)
+                check_total(self.spec, compute_sum_reach(node, bits))
             else:
                 return self.add_ones(channels)
             self.check("scale", scales, self.spec.scale_bits)

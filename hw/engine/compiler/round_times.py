@@ -58,8 +58,8 @@ def images_end(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]
     return True
 
 
-def latency_of(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> int:
-    """Cycles of an image that is alone, from its last number to its results, which then go out."""
+def compute_latency(spec: EngineSpec, graph: Graph, programs: tuple[Program, Program]) -> int:
+    """Compute the cycles of an image that is alone, from its last number to its results, which then go out."""
     events = list(run_programs(spec, graph, programs, 1))
     begin = next(event.start for event in events if event.instruction.begins)
     return max(event.cycle for event in events if event.instruction.kind == Kind.FINISH) + 1 - begin

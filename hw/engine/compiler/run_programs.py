@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from math import prod
 
 from asq_model.spec.graph.graph import Graph
-from hw.engine.compiler.cycles import BEGUN_DELAY, ENDED, LOAD_DELAY, LOADED, SEEN, fetch_cycles, send_cycles
+from hw.engine.compiler.cycles import (
+    BEGUN_DELAY,
+    ENDED,
+    LOAD_DELAY,
+    LOADED,
+    SEEN,
+    count_fetch_cycles,
+    count_send_cycles,
+)
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.schedule import Program
 from hw.engine.engine_spec import EngineSpec
@@ -195,10 +203,10 @@ def run_programs(
 ) -> Iterator[Event]:
     """Every instruction of a run, those of one program in order. images: how many are offered; None: without an end."""
     channels, rows, columns = graph.result.shape
-    fetches = (fetch_cycles(spec, layout) for layout in (array_layout(spec), value_layout(spec)))
+    fetches = (count_fetch_cycles(spec, layout) for layout in (array_layout(spec), value_layout(spec)))
     arrays, values = (
         RunningProgram(program, is_arrays, fetch, fetch, spec.reads_ahead)
         for program, is_arrays, fetch in zip(programs, (True, False), fetches, strict=True)
     )
-    send = send_cycles(spec, channels, rows * columns)
+    send = count_send_cycles(spec, channels, rows * columns)
     return BothPrograms((arrays, values), Arrivals(prod(graph.input.shape), images), send).run()

@@ -18,7 +18,7 @@ import numpy as np
 
 from hw.engine.compiler.conflicts import Conflicts, Turn
 from hw.engine.compiler.instructions import Banks, Instruction, Place
-from hw.engine.compiler.overlap import early_starts, releases
+from hw.engine.compiler.overlap import find_early_starts, time_releases
 from hw.engine.program import Kind
 
 MOST_AHEAD = 8  # distances of two images that are tried
@@ -45,13 +45,13 @@ def mark_arrivals(instructions: Sequence[Instruction]) -> list[Instruction]:
     return marked
 
 
-def entry_of(instructions: Sequence[Instruction]) -> int:
-    """How many instructions read the image: those up to the LOAD of the next."""
+def count_entry(instructions: Sequence[Instruction]) -> int:
+    """Count the instructions that read the image: those up to the LOAD of the next."""
     return 1 + next(number for number, each in enumerate(instructions) if each.kind == Kind.LOAD)
 
 
-def stages_of(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[int]]:
-    """The stages of an image that is followed by another, each a list of instructions' numbers."""
+def split_stages(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[int]]:
+    """Split an image's instructions into stages, each a list of their numbers; another image follows it."""
     starts = [place for place, number in enumerate(numbers) if not is_arrays[number] and is_arrays[numbers[place - 1]]]
     ends = [*starts[1:], starts[0] + len(numbers)]
     return [
@@ -61,7 +61,7 @@ def stages_of(numbers: Sequence[int], is_arrays: Sequence[bool]) -> list[list[in
 
 def list_orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks: int) -> Iterator[list[Turn]]:
     """Every order of a round that is tried. banks: images under way."""
-    entry = entry_of(instructions)
+    entry = count_entry(instructions)
     is_arrays = [each.is_arrays for each in instructions]
     others = range(entry, len(instructions))
     needed = np.flatnonzero(conflicts.rows[:entry, entry:].any(0))  # by what reads the next image, or the other way
@@ -70,7 +70,7 @@ def list_orders(instructions: Sequence[Instruction], conflicts: Conflicts, banks
     places = {earliest, len(others)} | {place for place in parts[-2:] if place > earliest}
     for place in sorted(places, reverse=True):
         numbers = [*others[:place], *range(entry), *others[place:]]
-        yield from interleave(stages_of(numbers, is_arrays), banks)
+        yield from interleave(split_stages(numbers, is_arrays), banks)
 
 
 def interleave(stages: Sequence[Sequence[int]], banks: int) -> Iterator[list[Turn]]:
@@ -85,8 +85,8 @@ def interleave(stages: Sequence[Sequence[int]], banks: int) -> Iterator[list[Tur
         ]
 
 
-def waits_of(conflict: np.ndarray, is_arrays: np.ndarray, mine: bool) -> tuple[list[int], int]:
-    """How many more of the other program's instructions each instruction of a program waits for.
+def count_waits(conflict: np.ndarray, is_arrays: np.ndarray, mine: bool) -> tuple[list[int], int]:
+    """Count how many more of the other program's instructions each instruction of a program waits for.
 
     Returned with them: how many of these are left out in the first round, since no round is before it.
     conflict: which turns may not be at work together. is_arrays: which are the arrays'. mine: the program's.
@@ -101,7 +101,7 @@ def waits_of(conflict: np.ndarray, is_arrays: np.ndarray, mine: bool) -> tuple[l
     return np.diff(reached, prepend=least).tolist(), -least
 
 
-def program_of(
+def make_program(
     instructions: Sequence[Instruction],
     banks: Banks | None,
     turns: Sequence[Turn],
@@ -110,8 +110,8 @@ def program_of(
     lead: int,
     overlaps: Sequence[Mapping[str, int]],
 ) -> Program:
-    """One of the two programs. turns: its own; waits: of each, and `lead`, as `waits_of` has them; overlaps: the fields
-    of each that say so.
+    """Make one of the two programs. turns: its own; waits: of each, and `lead`, as `count_waits` has them; overlaps:
+    the fields of each that say so.
     """
     loop = []
     for turn, after, overlap in zip(turns, waits, overlaps, strict=True):
@@ -139,6 +139,8 @@ def make_programs(
     programs = []
     for mine, once in zip((True, False), first, strict=True):
         own = [turn for turn, arrays in zip(turns, is_arrays, strict=True) if arrays == mine]
-        overlaps = early_starts(marked, conflicts, own) if mine else releases(found, turns, conflict, is_arrays)
-        programs.append(program_of(marked, banks, own, once, *waits_of(conflict, is_arrays, mine), overlaps))
+        overlaps = (
+            find_early_starts(marked, conflicts, own) if mine else time_releases(found, turns, conflict, is_arrays)
+        )
+        programs.append(make_program(marked, banks, own, once, *count_waits(conflict, is_arrays, mine), overlaps))
     return programs[0], programs[1]

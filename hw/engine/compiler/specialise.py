@@ -8,7 +8,7 @@ from amaranth.lib import data
 
 from asq_model.common.errors import InputError
 from asq_model.spec.graph.graph import Graph
-from hw.engine.compiler.compile_graph import arrays_cycles, compile_graph
+from hw.engine.compiler.compile_graph import compile_graph, count_arrays_cycles
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.engine_spec import EngineSpec
 from hw.engine.instruction_fields import (
@@ -28,8 +28,8 @@ from hw.engine.stored_bits import find_places
 ENDLESS = 1 << 16  # words, in which every program has room
 
 
-def needs_of(spec: EngineSpec) -> Mapping[Kind, set[str]]:
-    """The fields that each kind of instruction has a use for, beside those that all have."""
+def list_needs(spec: EngineSpec) -> Mapping[Kind, set[str]]:
+    """List the fields that each kind of instruction has a use for, beside those that all have."""
     window, follow = set(window_fields(spec)), set(follow_fields(spec))
     adapts = set(adapt_fields(spec)) | {"scales"} if spec.adapter else set()
     return {
@@ -43,30 +43,32 @@ def needs_of(spec: EngineSpec) -> Mapping[Kind, set[str]]:
     }
 
 
-def programs_of(compiled: Compiled) -> Mapping[bool, list[dict[str, int]]]:
-    """The fields of the instructions of both programs, the arrays' under True; where they jump to is left out."""
+def list_fields(compiled: Compiled) -> Mapping[bool, list[dict[str, int]]]:
+    """List the fields of the instructions of both programs, the arrays' under True; where they jump to is left out."""
     return {
         arrays: [dict(each.fields) for each in (program.first, *program.loop)]
         for arrays, program in zip((True, False), compiled.programs, strict=True)
     }
 
 
-def places(spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, int]], start: int) -> tuple[int, ...]:
-    """The places of the bits of a program. start: of its loop, to which it jumps."""
+def find_program_places(
+    spec: EngineSpec, layout: data.StructLayout, program: list[dict[str, int]], start: int
+) -> tuple[int, ...]:
+    """Find the places of the bits of a program. start: of its loop, to which it jumps."""
     control = set(array_control_fields(spec) | value_control_fields(spec))
     always = control - {"next"} | {"writes_results"}  # for which an instruction might wait
-    kinds = needs_of(spec)
+    kinds = list_needs(spec)
     needs = [always | kinds[Kind(fields["kind"])] | ({"next"} if "jumps" in fields else set()) for fields in program]
     jumping = [fields | ({"next": start} if "jumps" in fields else {}) for fields in program]
     return find_places(layout, jumping, needs)
 
 
-def best_radix(graph: Graph, spec: EngineSpec) -> int:
-    """Bits of wide weights' digits that keep the arrays at work for the fewest cycles; 0: as for any network."""
+def find_best_radix(graph: Graph, spec: EngineSpec) -> int:
+    """Find the bits of wide weights' digits with which the arrays work for the fewest cycles; 0: as for any network."""
     cycles = {}
     for bits in (0, *range(1, spec.mac.activation_bits + 1)):  # 0 wins a draw
         with suppress(InputError):  # a radix with which it takes too many passes
-            cycles[bits] = arrays_cycles(graph, replace(spec, radix_bits=bits))
+            cycles[bits] = count_arrays_cycles(graph, replace(spec, radix_bits=bits))
     return min(cycles, key=lambda bits: cycles[bits], default=0)
 
 
@@ -76,15 +78,15 @@ def specialise(graph: Graph, spec: EngineSpec) -> Compiled:
     Raises InputError as `compile_graph` does.
     """
     roomy = replace(spec, depths=replace(spec.depths, program=ENDLESS))  # whole instructions take more words
-    roomy = replace(roomy, radix_bits=best_radix(graph, roomy))
+    roomy = replace(roomy, radix_bits=find_best_radix(graph, roomy))
     compiled = compile_graph(graph, roomy)
     spec = replace(spec, radix_bits=roomy.radix_bits)
-    programs = programs_of(compiled)
+    programs = list_fields(compiled)
     array, value = array_layout(spec), value_layout(spec)
     # A loop begins behind one instruction, which is as long as other places than those of `next` make it.
-    first = replace(spec, stored_array=places(spec, array, programs[True], 0))
-    first = replace(first, stored_value=places(spec, value, programs[False], 0))
+    first = replace(spec, stored_array=find_program_places(spec, array, programs[True], 0))
+    first = replace(first, stored_value=find_program_places(spec, value, programs[False], 0))
     starts = [program_words(first, layout) + 1 for layout in (array, value)]
-    spec = replace(spec, stored_array=places(spec, array, programs[True], starts[0]))
-    spec = replace(spec, stored_value=places(spec, value, programs[False], starts[1]))
+    spec = replace(spec, stored_array=find_program_places(spec, array, programs[True], starts[0]))
+    spec = replace(spec, stored_value=find_program_places(spec, value, programs[False], starts[1]))
     return compile_graph(graph, spec, compiled.order)

@@ -67,8 +67,8 @@ def is_copied(graph: Graph, node: Reshape, size: int) -> bool:
     return node.order == (0, 1, 2) and node.shape[0] == channels
 
 
-def steps_of(graph: Graph, size: int) -> list[Step]:
-    """The steps of a graph, in order. size: channels of a word.
+def make_steps(graph: Graph, size: int) -> list[Step]:
+    """Make the steps of a graph, in order. size: channels of a word.
 
     Raises InputError, naming the node, for one that the engine has not.
     """

@@ -40,8 +40,8 @@ def list_splits(total: int, digits: int) -> Iterator[tuple[int, ...]]:
             yield first, *others
 
 
-def sums_of(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> dict[Level, tuple[Level, ...]]:
-    """Every weight that such terms add up to, with its terms: those of the lowest digit first."""
+def make_sums(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> dict[Level, tuple[Level, ...]]:
+    """Make every weight that so many terms of each digit add up to, with its terms: those of the lowest digit first."""
     known: dict[Level, tuple[Level, ...]] = {(0, 0): ()}
     for digit, count in enumerate(counts):
         for _ in range(count):
@@ -57,7 +57,7 @@ def sums_of(levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> 
 def makes_all(wanted: Sequence[Level], levels: Sequence[Level], counts: Sequence[int], radix_bits: int) -> bool:
     """Whether such terms add up to all of the weights; of integers, found without the terms themselves."""
     if any(odd for _, odd in wanted):
-        known = sums_of(levels, counts, radix_bits)
+        known = make_sums(levels, counts, radix_bits)
         return all(pair in known for pair in wanted)
     largest = max(abs(even) for even, _ in levels)
     reach = sum(count * largest << radix_bits * digit for digit, count in enumerate(counts))
@@ -91,26 +91,26 @@ def split_weights(mac: MacSpec, radix_bits: int, even: np.ndarray, odd: np.ndarr
 
     even, odd: levels, int [C', N].
     """
-    wanted, _ = different_weights(even, odd)
-    usable = usable_levels(mac, wanted)
+    wanted, _ = find_different_weights(even, odd)
+    usable = find_usable_levels(mac, wanted)
     most = max(abs(part) for pair in wanted for part in pair)
     digits = max(1, -(-(most.bit_length() + 1) // radix_bits))
     for counts in list_budgets(digits, MOST_TERMS):
         if makes_all(wanted, usable, counts, radix_bits):
             return split_into(mac, radix_bits, counts, even, odd)
-    unmade = [pair for pair in wanted if pair not in sums_of(usable, (2,) * min(digits, 3), radix_bits)] or wanted
+    unmade = [pair for pair in wanted if pair not in make_sums(usable, (2,) * min(digits, 3), radix_bits)] or wanted
     raise InputError(f"has a weight {unmade[0][0]} + {unmade[0][1]}·√2, of which unit {mac.unit} can make no sum")
 
 
-def different_weights(even: np.ndarray, odd: np.ndarray | None) -> tuple[list[Level], np.ndarray]:
-    """Every weight once, and for each weight of a layer which of them it is."""
+def find_different_weights(even: np.ndarray, odd: np.ndarray | None) -> tuple[list[Level], np.ndarray]:
+    """Find each different weight, and for each weight of a layer which of them it is."""
     odd = np.zeros_like(even) if odd is None else odd
     pairs, index = np.unique(np.stack([even.ravel(), odd.ravel()]), axis=1, return_inverse=True)
     return [(int(e), int(o)) for e, o in pairs.T], index
 
 
-def usable_levels(mac: MacSpec, wanted: Sequence[Level]) -> tuple[Level, ...]:
-    """The levels that terms of some weights may have: a root never makes an integer."""
+def find_usable_levels(mac: MacSpec, wanted: Sequence[Level]) -> tuple[Level, ...]:
+    """Find the levels that terms of some weights may have: a root never makes an integer."""
     has_roots = any(odd for _, odd in wanted)
     return tuple(level for level in levels_of(mac.level_set) if has_roots or not level[1])
 
@@ -120,8 +120,8 @@ def split_into(
 ) -> Terms:
     """The terms of a layer's weights, so many of each digit, which make them all."""
     levels = levels_of(mac.level_set)
-    wanted, index = different_weights(even, odd)
-    known = sums_of(usable_levels(mac, wanted), counts, radix_bits)
+    wanted, index = find_different_weights(even, odd)
+    known = make_sums(find_usable_levels(mac, wanted), counts, radix_bits)
     used = counts[: max(place for place, count in enumerate(counts) if count) + 1]
     chosen = np.array([[levels[level] for level in known[pair]] for pair in wanted]).T
     sizes = np.array([[max(abs(e), 2 * abs(o)) for e, o in known[pair]] for pair in wanted]).T
@@ -129,10 +129,10 @@ def split_into(
     return Terms(used, chosen[:, index].reshape(shape), sizes[:, index].reshape(shape))
 
 
-def partial_products(
+def list_partial_products(
     counts: Sequence[int], pieces: int, radix_bits: int, piece_bits: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Every piece of a code with every term of a weight: the exponent of their product, the piece, the term."""
+    """List every piece of a code with every term of a weight: the exponent of their product, the piece, the term."""
     digits = [digit for digit, count in enumerate(counts) for _ in range(count)]
     for term, digit in enumerate(digits):
         for piece in range(pieces):

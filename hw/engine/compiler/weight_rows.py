@@ -13,30 +13,30 @@ from hw.engine.engine_spec import EngineSpec
 from hw.engine.row_layouts import weight_row_layout
 
 
-def weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int, period: int) -> list[int]:
-    """The rows of the weight memory for a layer, in the order in which they are read: code (row, column) lowest first.
+def make_weight_rows(spec: EngineSpec, node: Convolution, operands: Operands, channels: int, period: int) -> list[int]:
+    """Make a layer's rows of the weight memory, in the order in which they are read: code (row, column) lowest first.
 
     For each group of output channels: passes, kernel rows and columns, words; or, where words are picked of windows, a
     row for each of a tile's `period` cycles.
     """
     size = spec.channels
-    dense = dense_codes(spec, node, operands, channels)
+    dense = make_dense_codes(spec, node, operands, channels)
     rows: list[int] = []
     for group in range(operands.outputs):
         first = group // operands.words.repeat * operands.words.count
         weights = dense[:, group * size : (group + 1) * size]
         if operands.picked:
-            rows += picked_rows(spec, operands, weights, period)
+            rows += make_picked_rows(spec, operands, weights, period)
         for number in operands.passes:
             for ky in range(node.kernel[0]):
                 for kx in range(node.kernel[1]):
                     for word in range(first, first + operands.words.count):
-                        rows.append(pack_tile(spec, word_tile(operands, number, weights[..., ky, kx], word, size)))
+                        rows.append(pack_tile(spec, make_word_tile(operands, number, weights[..., ky, kx], word, size)))
     return rows
 
 
-def dense_codes(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> np.ndarray:
-    """The codes of a layer's terms, of zeros where groups do not meet, int [terms and none, C', C, kernel].
+def make_dense_codes(spec: EngineSpec, node: Convolution, operands: Operands, channels: int) -> np.ndarray:
+    """Make the codes of a layer's terms, of zeros where groups do not meet, int [terms and none, C', C, kernel].
 
     C' and C are multiples of G.
     """
@@ -59,8 +59,8 @@ def pack_tile(spec: EngineSpec, tile: np.ndarray) -> int:
     return int((tile.astype(object) << shifts).sum())
 
 
-def picked_rows(spec: EngineSpec, operands: Operands, weights: np.ndarray, period: int) -> Iterator[int]:
-    """The rows of a tile whose words are picked of windows. weights: int [terms and none, G, channels, kernel]."""
+def make_picked_rows(spec: EngineSpec, operands: Operands, weights: np.ndarray, period: int) -> Iterator[int]:
+    """Make the rows of a tile whose words are picked of windows. weights: int [terms and none, G, channels, kernel]."""
     size, width, layout = spec.channels, spec.window_channels, weight_row_layout(spec)
     places = weights.reshape(*weights.shape[:3], -1)
     for step in (*operands.picked, *[NO_PICKS] * (period - len(operands.picked))):
@@ -72,8 +72,8 @@ def picked_rows(spec: EngineSpec, operands: Operands, weights: np.ndarray, perio
         yield layout.const(row).as_bits()
 
 
-def word_tile(operands: Operands, number: Pass, weights: np.ndarray, word: int, size: int) -> np.ndarray:
-    """The codes that a word's channels meet in a pass, int [row, column].
+def make_word_tile(operands: Operands, number: Pass, weights: np.ndarray, word: int, size: int) -> np.ndarray:
+    """Make the codes that a word's channels meet in a pass, int [row, column].
 
     weights: int [terms and none, G, channels].
     """

@@ -11,7 +11,7 @@ from asq_model.common.errors import InputError
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_maps
 from hw.asq.adapter import Adapter
-from hw.asq.layer_contents import contents_of
+from hw.asq.layer_contents import make_contents
 from hw.asq.rescale import Rescale
 
 
@@ -24,7 +24,7 @@ def layers(small_golden):
 def test_an_adapter_with_a_layer_s_weights(name, lanes, layers):
     maps = layers[name]
     spec = BlockSpec("adapter", maps.entry["channels"], maps.entry["pixels"], lanes=lanes)
-    contents = contents_of(spec, maps)
+    contents = make_contents(spec, maps)
     dut, found = Adapter(spec, contents), []
 
     async def bench(ctx):
@@ -53,7 +53,7 @@ def test_a_rescale_with_a_layer_s_channels(layers):
     maps = layers["block2.conv2"]
     entry = maps.entry["rescale"]
     spec = BlockSpec("rescale", entry["channels"], entry["pixels"])
-    contents = contents_of(spec, maps)
+    contents = make_contents(spec, maps)
     dut, found = Rescale(spec, contents), []
     arrays = maps.arrays
     totals, sides, wanted = (
@@ -83,9 +83,9 @@ def test_a_rescale_with_a_layer_s_channels(layers):
 
 def test_a_layer_that_does_not_fit_is_named(layers):
     with pytest.raises(InputError, match="layer fc has no adapter"):
-        contents_of(BlockSpec("adapter"), layers["fc"])
+        make_contents(BlockSpec("adapter"), layers["fc"])
     with pytest.raises(InputError, match="layer fc has no rescale"):
-        contents_of(BlockSpec("rescale"), layers["fc"])
+        make_contents(BlockSpec("rescale"), layers["fc"])
     for spec, said in (
         (BlockSpec("adapter", 32), r"channels is 32; layer block3\.conv2 needs 64"),
         (BlockSpec("adapter", hidden=15), r"hidden is 15; layer block3\.conv2 needs 16"),
@@ -96,16 +96,16 @@ def test_a_layer_that_does_not_fit_is_named(layers):
         (BlockSpec("rescale", total_bits=8), r"total_bits is 8; layer block3\.conv2"),
     ):
         with pytest.raises(InputError, match=said):
-            contents_of(spec, layers["block3.conv2"])
+            make_contents(spec, layers["block3.conv2"])
     with pytest.raises(InputError, match="unit is 'quantiser'; only adapter, adapter-step, rescale hold"):
-        contents_of(BlockSpec("quantiser"), layers["block3.conv2"])
+        make_contents(BlockSpec("quantiser"), layers["block3.conv2"])
 
 
 def test_a_value_that_its_field_cannot_hold_is_named(layers):
     maps = layers["block3.conv2"]
     shifted = replace(maps, entry=maps.entry | {"adapter": maps.entry["adapter"] | {"hidden_shift": 64}})
     with pytest.raises(InputError, match=r"hidden_shift of layer block3\.conv2's constants is 64; allowed: 0 to 63"):
-        contents_of(BlockSpec("adapter"), shifted)
+        make_contents(BlockSpec("adapter"), shifted)
     for unit, name, said in (
         ("adapter", "unit_weights", "lane0 of layer"),
         ("adapter-step", "unit_biases", "bias of layer"),
@@ -114,7 +114,7 @@ def test_a_value_that_its_field_cannot_hold_is_named(layers):
         wide = maps.arrays[name].astype(object)
         wide.flat[-1] = 1 << 90
         with pytest.raises(InputError, match=rf"{said} block3\.conv2's .* is {1 << 90}; allowed"):
-            contents_of(BlockSpec(unit), replace(maps, arrays=maps.arrays | {name: wide}))
+            make_contents(BlockSpec(unit), replace(maps, arrays=maps.arrays | {name: wide}))
 
 
 def test_the_command(small_golden, command, refused, tmp_path):
@@ -136,5 +136,5 @@ def test_the_command(small_golden, command, refused, tmp_path):
 
 def test_a_module_s_name_has_only_letters_that_verilog_has(layers):
     maps = layers["block2.conv2"]
-    contents = contents_of(BlockSpec("rescale", 64, 64), maps)
+    contents = make_contents(BlockSpec("rescale", 64, 64), maps)
     assert replace(contents, layer="größe.0").suffix == "_gr__e_0"

@@ -6,7 +6,7 @@ from conftest import ROOT
 from made_up_graphs import Maker
 
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.passes import image_steps, radix_of
+from hw.engine.compiler.passes import count_image_steps, find_image_radix
 from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.flashed_engine import BIT_CYCLES, FlashedEngine
@@ -37,7 +37,7 @@ def test_the_cycles_of_a_layer_whose_words_are_picked_of_windows() -> None:
     """A first layer with any weights of 8 bits, on the engine that the page names: with windows, and without."""
     preset, mac = find_preset("zynq7020"), MacSpec("post", 4, 4, frac=0)
     picks = preset.channels // preset.window_channels
-    most, without = image_steps(mac, preset.channels, picks)[radix_of(mac, preset.channels, picks)]
+    most, without = count_image_steps(mac, preset.channels, picks)[find_image_radix(mac, preset.channels, picks)]
     assert f"takes {most} cycles a tile on `zynq7020`, not {without}, whatever its weights are" in " ".join(
         PAGE.split()
     )

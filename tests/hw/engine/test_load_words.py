@@ -8,9 +8,9 @@ from networks import adapting_network, joining_network, picking_network, steady_
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.load_words import engine_number, load_words, memory_rows
+from hw.engine.load_words import compute_engine_number, make_load_words, make_memory_rows
 from hw.engine.presets import Preset, compile_network
-from hw.engine.row_writer import LOAD_BITS, Section, sizes_of
+from hw.engine.row_writer import LOAD_BITS, Section, find_sizes
 
 MAC = MacSpec("post", 3, 3, frac=0)
 
@@ -23,8 +23,11 @@ def compiled_of(made: Maker) -> Compiled:
 def test_every_row_is_in_the_words(network) -> None:
     """Read section by section, the words give the rows again, and all memories are there."""
     compiled = compiled_of(network(MAC))
-    words = [int(word) for word in load_words(compiled.spec, compiled.image, 77)]
-    sizes, wanted = sizes_of(compiled.spec, len(compiled.image.tables)), memory_rows(compiled.spec, compiled.image)
+    words = [int(word) for word in make_load_words(compiled.spec, compiled.image, 77)]
+    sizes, wanted = (
+        find_sizes(compiled.spec, len(compiled.image.tables)),
+        make_memory_rows(compiled.spec, compiled.image),
+    )
     assert words[0] == 77 and set(sizes) == set(wanted)
     place = 1
     for section, rows in wanted.items():
@@ -40,17 +43,20 @@ def test_every_row_is_in_the_words(network) -> None:
 
 def test_adapters_and_functions_are_among_the_sections_only_where_there_are_some() -> None:
     steady = compiled_of(steady_network(MAC))
-    assert not {Section.NEURONS, Section.FUNCTIONS} & set(sizes_of(steady.spec, 0))
-    assert Section.FUNCTIONS in sizes_of(compiled_of(joining_network(MAC)).spec, 0)
+    assert not {Section.NEURONS, Section.FUNCTIONS} & set(find_sizes(steady.spec, 0))
+    assert Section.FUNCTIONS in find_sizes(compiled_of(joining_network(MAC)).spec, 0)
     adapting = compiled_of(adapting_network(MAC))
-    assert Section.NEURONS in sizes_of(adapting.spec, 256) and Section.BYTES in sizes_of(adapting.spec, 256)
+    assert Section.NEURONS in find_sizes(adapting.spec, 256) and Section.BYTES in find_sizes(adapting.spec, 256)
 
 
 def test_another_engine_has_another_number() -> None:
     """Whatever a program depends on changes the number; the same engine has the same."""
     spec = compiled_of(adapting_network(MAC)).spec
-    numbers = {engine_number(spec, 2, 3)}
-    assert numbers == {engine_number(replace(spec), 2, 3)}
+    numbers = {compute_engine_number(spec, 2, 3)}
+    assert numbers == {compute_engine_number(replace(spec), 2, 3)}
     others = [replace(spec, pixels=3), replace(spec, depths=replace(spec.depths, codes=999)), replace(spec, lanes=1)]
-    numbers |= {engine_number(other, 2, 3) for other in others} | {engine_number(spec, 1, 3), engine_number(spec, 2, 2)}
+    numbers |= {compute_engine_number(other, 2, 3) for other in others} | {
+        compute_engine_number(spec, 1, 3),
+        compute_engine_number(spec, 2, 2),
+    }
     assert len(numbers) == 6

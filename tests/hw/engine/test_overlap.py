@@ -5,7 +5,7 @@ from networks import adapting_network
 
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.compiler.cycles import convolve_start
+from hw.engine.compiler.cycles import count_convolve_start
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.compiler.overlap import find_releases
 from hw.engine.presets import Preset, compile_network
@@ -35,7 +35,7 @@ def least_wait(compiled: Compiled, codes: Instruction, layer: Instruction) -> in
     waits = []
     for pixel in range(fields["pixels"]):
         tile = pixel // spec.pixels
-        read = convolve_start(spec) + tile * (fields["period"] + 1) * (fields["last_group"] + 1)
+        read = count_convolve_start(spec) + tile * (fields["period"] + 1) * (fields["last_group"] + 1)
         for row in range(fields["last_kernel_row"] + 1):
             for column in range(fields["last_kernel_column"] + 1):
                 at_row = fields["first_row"] + pixel // outputs * fields["row_stride"] + row * fields["row_dilation"]

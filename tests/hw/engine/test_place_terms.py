@@ -12,12 +12,12 @@ from made_up_graphs import Maker
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
 from hw.engine.compiler import place_terms
-from hw.engine.compiler.compile_graph import arrays_cycles
-from hw.engine.compiler.pick_steps import count_steps, pick_steps, picks_by_exponent
+from hw.engine.compiler.compile_graph import count_arrays_cycles
+from hw.engine.compiler.pick_steps import count_steps, group_picks, pick_steps
 from hw.engine.compiler.place_terms import choose_ways, find_ways, split_places
-from hw.engine.compiler.specialise import best_radix
+from hw.engine.compiler.specialise import find_best_radix
 from hw.engine.compiler.terms import piece_bits_of, split_weights
-from hw.engine.presets import Preset, compile_network, engine_spec
+from hw.engine.presets import Preset, compile_network, make_engine_spec
 
 MACS = [MacSpec("post", 4, 4, frac=0), MacSpec("post", 3, 3, frac=-1), MacSpec("uniform-sign", 4, 4)]
 PLACES, CHANNELS, OUTPUTS, PICKS = 4, 2, 3, 5
@@ -76,7 +76,7 @@ def test_a_place_of_small_weights_has_fewer_terms_and_takes_fewer_steps() -> Non
     pieces=st.integers(1, 3),
 )
 def test_steps_are_counted_as_they_are_made(counts: list[list[int]], radix: int, pieces: int) -> None:
-    number = {exponent: len(found) for exponent, found in picks_by_exponent(counts, pieces, radix, 4).items()}
+    number = {exponent: len(found) for exponent, found in group_picks(counts, pieces, radix, 4).items()}
     if number:
         made = pick_steps(counts, pieces, radix, 4, PICKS)
         assert count_steps(number, radix, PICKS) == len(made)
@@ -104,9 +104,9 @@ def test_an_engine_for_one_network_has_the_radix_that_suits_it() -> None:
     node = next(iter(made.graph.convolutions()))
     node.products.even[:] = 1 << 2 * (np.arange(node.products.even.size) % 4).reshape(node.products.even.shape)
     special = Preset("", 4, 2, specialised=True)
-    roomy = engine_spec(special, made.graph, made.mac, made.precision)
-    cycles = {bits: arrays_cycles(made.graph, replace(roomy, radix_bits=bits)) for bits in range(5)}
-    best = best_radix(made.graph, roomy)
+    roomy = make_engine_spec(special, made.graph, made.mac, made.precision)
+    cycles = {bits: count_arrays_cycles(made.graph, replace(roomy, radix_bits=bits)) for bits in range(5)}
+    best = find_best_radix(made.graph, roomy)
     assert cycles[best] == min(cycles.values()) < cycles[0]
     compiled = compile_network(special, made.graph, made.mac, made.precision)[1]
     assert (roomy.radix_bits, compiled.spec.radix_bits, compiled.radix_bits) == (0, best, best)

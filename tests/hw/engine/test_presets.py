@@ -9,11 +9,11 @@ from networks import adapting_network, steady_network
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.engine.choose_products import ProductOptions, products_of
+from hw.engine.choose_products import ProductOptions, choose_products
 from hw.engine.compiler.compile_graph import compile_graph
 from hw.engine.engine_spec import Depths
-from hw.engine.memory_map import BLOCK_SHAPES, MemorySize, memory_map
-from hw.engine.presets import Preset, compile_network, engine_spec, find_preset, presets
+from hw.engine.memory_map import BLOCK_SHAPES, MemorySize, make_memory_map
+from hw.engine.presets import Preset, compile_network, find_preset, make_engine_spec, presets
 from hw.engine.spram import MOST_BLOCKS, WORD_BITS, WORDS
 
 MAC = MacSpec("post", 3, 3, frac=0)
@@ -25,20 +25,20 @@ def test_a_preset_s_memories_fit_its_device(name: str) -> None:
     """A preset's memories, for integers of 16 bits and images of its data set, fit the blocks of its device."""
     preset = presets()[name]
     graph = steady_network(MAC).graph if preset.adapter is False else adapting_network(MAC).graph
-    spec = replace(engine_spec(preset, graph, MacSpec(**preset.weights, frac=0), 16), byte_input=True)
+    spec = replace(make_engine_spec(preset, graph, MacSpec(**preset.weights, frac=0), 16), byte_input=True)
     channels = 3 if "CIFAR" in preset.about else 1
-    memories = {memory.name: memory for memory in memory_map(spec, channels)}
+    memories = {memory.name: memory for memory in make_memory_map(spec, channels)}
     if preset.spram:
         weights = memories.pop("weights")
         assert weights.rows <= WORDS and weights.bits <= MOST_BLOCKS * WORD_BITS
-    taken = sum(memory.blocks(preset.family) for memory in memories.values())
+    taken = sum(memory.count_blocks(preset.family) for memory in memories.values())
     assert preset.blocks * 3 // 4 < taken <= preset.blocks
 
 
 def test_blocks_take_the_form_that_needs_the_fewest() -> None:
-    assert MemorySize("x", 2048, 9).blocks("ecp5") == 1
-    assert MemorySize("x", 513, 36, 2).blocks("xc7") == 4
-    assert MemorySize("x", 257, 16).blocks("ice40") == 2
+    assert MemorySize("x", 2048, 9).count_blocks("ecp5") == 1
+    assert MemorySize("x", 513, 36, 2).count_blocks("xc7") == 4
+    assert MemorySize("x", 257, 16).count_blocks("ice40") == 2
     for forms in BLOCK_SHAPES.values():
         assert len({rows * bits for rows, bits in forms if bits >= 9 or bits * rows == 4096}) == 1
 
@@ -81,10 +81,12 @@ def replace_depths(preset: Preset) -> Preset:
 
 def test_products_are_those_of_the_network_s_levels_unless_others_are_given() -> None:
     about = {"family": "post", "kind": "extended", "weight_bits": 3, "activation_bits": 4}
-    assert products_of(about, ProductOptions()) == MacSpec("post", 3, 4, "extended", frac=0)
-    assert products_of(about, ProductOptions(unit="uniform-adders", weight_bits=4)) == MacSpec("uniform-adders", 4, 4)
+    assert choose_products(about, ProductOptions()) == MacSpec("post", 3, 4, "extended", frac=0)
+    assert choose_products(about, ProductOptions(unit="uniform-adders", weight_bits=4)) == MacSpec(
+        "uniform-adders", 4, 4
+    )
     with pytest.raises(InputError, match="family None; give the engine's unit"):
-        products_of({}, ProductOptions())
+        choose_products({}, ProductOptions())
 
 
 def test_an_unknown_preset_is_refused() -> None:
@@ -96,11 +98,11 @@ def test_weights_are_in_the_memory_that_the_map_says() -> None:
     """What a memory holds fits its rows."""
     made = steady_network(MAC)
     _, compiled = compile_network(SMALL, made.graph, MAC, 12)
-    (weights,) = (each for each in memory_map(compiled.spec, 2) if each.name == "weights")
+    (weights,) = (each for each in make_memory_map(compiled.spec, 2) if each.name == "weights")
     assert max(compiled.image.weights).bit_length() <= weights.bits
     assert len(compiled.image.weights) <= weights.rows and np.array(compiled.image.biases).shape[1] == SMALL.lanes
 
 
 def test_uniform_weights_in_sign_and_magnitude_are_those_of_a_unit_that_stores_them_so() -> None:
     about = {"family": "uniform", "kind": "sign-magnitude", "weight_bits": 4, "activation_bits": 4}
-    assert products_of(about, ProductOptions()) == MacSpec("uniform-sign", 4, 4)
+    assert choose_products(about, ProductOptions()) == MacSpec("uniform-sign", 4, 4)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asq_model.common.errors import InputError
 from asq_model.spec.mac import MacSpec
-from hw.engine.compiler.passes import Pass, best_packing, passes_of, radix_of
+from hw.engine.compiler.passes import Pass, find_best_packing, find_image_radix, make_passes
 from hw.engine.compiler.terms import piece_bits_of, split_weights
 
 MACS = {
@@ -33,11 +33,11 @@ def accumulate(passes: list[Pass], radix: int, products: list[int]) -> int:
 def test_every_weight_and_code(name: str, size: int) -> None:
     """Passes over separate words give w · a for each 8-bit weight and code."""
     mac = MACS[name]
-    radix = radix_of(mac, size, 0)
+    radix = find_image_radix(mac, size, 0)
     piece_bits = piece_bits_of(mac, radix)
     pieces = -(-8 // piece_bits)
     terms = split_weights(mac, radix, WEIGHTS, None)
-    passes = passes_of(terms.counts, pieces, radix, piece_bits, size)
+    passes = make_passes(terms.counts, pieces, radix, piece_bits, size)
     levels = mac.level_set.even
     for code in (0, 1, 37, 128, 255):
         parts = [code >> piece_bits * j & (1 << piece_bits) - 1 for j in range(pieces)]
@@ -56,10 +56,10 @@ def test_every_weight_and_code(name: str, size: int) -> None:
 def test_packed_words(name: str, weights: list[int], codes: list[int]) -> None:
     """A word that holds all pieces of three channels gives the sum of their products."""
     mac, size = MACS[name], 16
-    radix = radix_of(mac, size, 0)
+    radix = find_image_radix(mac, size, 0)
     piece_bits = piece_bits_of(mac, radix)
     terms = split_weights(mac, radix, np.array([weights]), None)
-    packing = best_packing(terms.counts, 3, -(-8 // piece_bits), radix, piece_bits, size)
+    packing = find_best_packing(terms.counts, 3, -(-8 // piece_bits), radix, piece_bits, size)
     assert packing is not None
     slots, passes = packing
     parts = [codes[slot.channel] >> piece_bits * slot.piece & (1 << piece_bits) - 1 for slot in slots]

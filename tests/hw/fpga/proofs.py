@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mapping import GENERIC
-from hw.column import column_of
+from hw.column import make_column
 from hw.emit import to_verilog
 from hw.fpga.cells import AdderCells, Addition, Term
 from hw.fpga.column import CELLS
@@ -80,7 +80,7 @@ class ColumnProof(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mac = self.spec.mac
-        m.submodules.column = column = column_of(self.spec)
+        m.submodules.column = column = make_column(self.spec)
         control = None
         products = []
         for row in reversed(range(self.spec.rows)):
@@ -132,7 +132,7 @@ class AdditionsProof(wiring.Component):
     def __init__(self, spec: ArraySpec):
         self.spec = spec
         recorded = Recording(spec.fpga_family)
-        column = column_of(spec)
+        column = make_column(spec)
         column.cells = column.product.cells = recorded
         to_verilog(column, "column", "only to record its additions")
         self.recorded = [

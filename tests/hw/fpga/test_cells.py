@@ -8,7 +8,7 @@ from proofs import column_verilog, prove_additions, prove_column, proved, yosys_
 
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.mac import MacSpec
-from hw.column import column_of
+from hw.column import make_column
 from hw.emit import to_verilog
 from hw.fpga import cell_models
 
@@ -117,4 +117,4 @@ def test_all_additions_are_right_for_all_inputs(unit, widths, frac, family, tmp_
 def test_columns_whose_tree_adds_two_and_three_at_once_are_written(unit, family, rows):
     """Every cell of a level has a name of its own."""
     spec = array(unit, (4, 4), None, family, rows)
-    assert to_verilog(column_of(spec), "column", "a column").count("endmodule") >= 1
+    assert to_verilog(make_column(spec), "column", "a column").count("endmodule") >= 1

@@ -13,7 +13,7 @@ from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_TABLE_BITS
 from asq_model.spec.units import FAMILY_OF_UNIT, GOLDEN_UNITS, TWOS_COMPLEMENT
 from hw.mac.bit_serial import BitSerial
-from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape, multiplier
+from hw.multipliers import PRODUCTS, MultiplesOf, activation_shape, make_multiplier
 
 SIGNED = [unit for unit in PRODUCTS if unit not in TWOS_COMPLEMENT]
 
@@ -43,7 +43,7 @@ def specs():
 
 def wrong_products(spec, product=None):
     """(code, activation, expected, got) of every product that is not the specification's."""
-    product = product or multiplier(spec)
+    product = product or make_multiplier(spec)
     wrong = []
 
     async def bench(ctx):
@@ -112,7 +112,7 @@ def test_bit_serial_terms_add_up_to_every_product(bits, signed):
 def test_a_wrong_table_entry_is_seen():
     """The negative control: a multiplier with another rounding is not the specification's."""
     spec = MacSpec("post", 4, 4, frac=0)
-    other = multiplier(spec)
+    other = make_multiplier(spec)
     other.spec.__dict__["multiples"] = MacSpec("post", 4, 4, frac=1).multiples
     assert wrong_products(spec, other)
 
@@ -120,7 +120,7 @@ def test_a_wrong_table_entry_is_seen():
 @pytest.mark.parametrize("unit", SIGNED)
 def test_a_gated_product_of_a_zero_activation_is_no_bit_at_all(unit):
     spec = MacSpec(unit, 4, 4, gated=True)
-    product = multiplier(spec)
+    product = make_multiplier(spec)
 
     async def bench(ctx):
         for code in range(1 << spec.level_set.code_bits):

@@ -13,7 +13,7 @@ import hw.asq.rescale
 from asq_model.spec.adaptive_step import IntegerAdapter, IntegerDense
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import read_manifest, read_maps, write_layer, write_manifest
-from hw.catalogue import component
+from hw.catalogue import make_component
 from hw.emit import to_verilog
 from sim.runner.bench_runner import run_job
 from sim.runner.jobs import BLOCK_TESTS, Job
@@ -157,7 +157,7 @@ def test_a_broken_block_is_found(mutant, mutants_root, tmp_path, monkeypatch):
     spec, (*place, changed) = MUTANTS[mutant]
     if len(place) == 2:
         monkeypatch.setattr(*place, changed)
-    text = to_verilog(component(spec), spec.name, mutant)
+    text = to_verilog(make_component(spec), spec.name, mutant)
     if len(place) == 1:
         broken = re.sub(place[0], changed, text, count=1)
         assert broken != text, f"the line of mutant {mutant!r} is no longer in the Verilog"

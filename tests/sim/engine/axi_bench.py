@@ -20,7 +20,7 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-from hw.engine.load_words import with_checksum
+from hw.engine.load_words import add_checksum
 from hw.engine.registers import LOAD_BIT, REGISTERS, VALUES_BIT
 
 CASE = json.loads(Path(os.environ["ASQ_AXI_CASE"]).read_text())  # images as bytes, and the results of each
@@ -193,8 +193,8 @@ def damaged_loads() -> Iterator[tuple[str, list[int]]]:
     yield "a word more", [*words[:-2], 0, *words[-2:]]
     place = next(place for place in range(4, len(words)) if words[place] != words[place + 1])
     yield "two words in another order", [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
-    yield "words for another engine", with_checksum(np.array([words[0] ^ 1, *words[1:-1]], "<u4")).tolist()
-    yield "more rows than there are", with_checksum(np.array([words[0], (9 << 24) + 257, 0], "<u4")).tolist()
+    yield "words for another engine", add_checksum(np.array([words[0] ^ 1, *words[1:-1]], "<u4")).tolist()
+    yield "more rows than there are", add_checksum(np.array([words[0], (9 << 24) + 257, 0], "<u4")).tolist()
 
 
 @cocotb.test()

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from cocotb_tools.runner import get_runner
 
 from hw.engine.axi_engine import AxiEngine
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.flashed_engine import FlashedEngine
 from sim.runner.runtime import VERILATOR_OPTIONS
 from sim.runner.verilator import OPTIMISATION, cocotb_build, compiler_version, verilator
@@ -62,7 +62,7 @@ def build_bench(
     models: of cells that the engine has. root: the build folder, which has Verilator's runtime.
     """
     source, place = folder / f"{name}.v", folder / "simulator"
-    source.write_text(engine_verilog(engine, top, f"an engine for {name}_bench.py"))
+    source.write_text(make_engine_verilog(engine, top, f"an engine for {name}_bench.py"))
     place.mkdir()
     tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
     args = [*VERILATOR_OPTIONS, "-Wno-fatal", "-Wno-lint", str(HERE / f"{name}_visible.vlt")]

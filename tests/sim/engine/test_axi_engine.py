@@ -9,10 +9,10 @@ from made_up_graphs import Maker
 from asq_model.spec.mac import MacSpec
 from hw.engine.axi_engine import AxiEngine
 from hw.engine.compiler.compiled import Compiled
-from hw.engine.describe_engine import instructions
+from hw.engine.describe_engine import describe_instructions
 from hw.engine.engine import Engine
 from hw.engine.engine_spec import Depths
-from hw.engine.load_words import engine_number, load_words
+from hw.engine.load_words import compute_engine_number, make_load_words
 from hw.engine.presets import Preset, compile_network
 
 IMAGES = 5
@@ -44,13 +44,13 @@ def case_of(made: Maker) -> tuple[Compiled, dict]:
     graph, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=PRESET)
     images = made.some_images(IMAGES)
     results = graph(images).transpose(0, 2, 3, 1).reshape(IMAGES, -1)
-    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
-    words = load_words(compiled.spec, compiled.image, number)
+    number = compute_engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    words = make_load_words(compiled.spec, compiled.image, number)
     return compiled, {
         "images": images.reshape(IMAGES, -1).tolist(),
         "results": results.tolist(),
         "words": words.tolist(),
-        "instructions": instructions(compiled),
+        "instructions": describe_instructions(compiled),
     }
 
 

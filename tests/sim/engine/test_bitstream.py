@@ -7,7 +7,7 @@ import pytest
 from made_up_graphs import Maker
 
 from asq_model.spec.mac import MacSpec
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
@@ -44,7 +44,7 @@ def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> 
     words = whole[PLACE:]
     assert len(words) == 4 * (4 + len(compiled.image.weights))
     assert zlib.crc32(words[:-4]) == int.from_bytes(words[-4:], "little")
-    assert "SB_SPRAM256KA" in engine_verilog(
+    assert "SB_SPRAM256KA" in make_engine_verilog(
         engine_for_device(compiled, preset), "engine", "an engine that stands alone"
     )
 
@@ -79,7 +79,7 @@ def test_use_is_counted_once(tmp_path: Path) -> None:
     _, compiled = compile_network(graph=made.graph, mac=made.mac, precision=made.precision, preset=preset)
     verilog = tmp_path / "written.v"
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
-    verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
+    verilog.write_text(make_engine_verilog(engine, "engine", "a tiny engine"))
     use = synthesise_engine(verilog, "ice40", tmp_path / "device")
     assert use.luts > 100
     assert use.dsps > 0

@@ -9,7 +9,7 @@ from networks import tiny_network
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import read_record, write_record
-from hw.engine.emit_engine import engine_verilog
+from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
@@ -100,7 +100,7 @@ def test_the_parts_of_an_engine_are_all_of_it(tmp_path: Path) -> None:
     _, compiled = compile_network(preset, made.graph, replace(made.mac, unit="uniform-sign"), made.precision)
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits)
     verilog = tmp_path / "written.v"
-    verilog.write_text(engine_verilog(engine, "engine", "a tiny engine"))
+    verilog.write_text(make_engine_verilog(engine, "engine", "a tiny engine"))
     area = measure_engine(verilog, "xc7", tmp_path / "parts")
     whole = synthesise_engine(verilog, "xc7", tmp_path / "whole")
     assert area.lane.luts > 100

@@ -13,7 +13,7 @@ from asq_model.spec.mac import MacSpec
 from hw.engine.engine import Engine
 from hw.engine.engine_spec import Depths
 from hw.engine.flashed_engine import FlashedEngine
-from hw.engine.load_words import engine_number, load_words
+from hw.engine.load_words import compute_engine_number, make_load_words
 from hw.engine.presets import Preset, compile_network
 from hw.engine.row_writer import RowWriter, Section, Size
 from hw.engine.spram import MODEL, SpramWeights
@@ -38,11 +38,11 @@ def engine_of(preset: Preset, made: Maker) -> tuple[FlashedEngine, dict]:
     plain = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=True)
     engine = FlashedEngine(plain, BIT_CYCLES)
     images = made.some_images(IMAGES)
-    number = engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
+    number = compute_engine_number(compiled.spec, compiled.radix_bits, compiled.piece_bits)
     return engine, {
         "images": images.reshape(IMAGES, -1).tolist(),
         "results": graph(images).reshape(IMAGES, -1).tolist(),
-        "flash": list(load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS]).tobytes()),
+        "flash": list(make_load_words(compiled.spec, compiled.image, number, [Section.WEIGHTS]).tobytes()),
         "bit_cycles": BIT_CYCLES,
         "result_bytes": engine.result_bytes,
         "latency": compiled.latency,

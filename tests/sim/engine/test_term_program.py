@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from networks import adapting_network
 
 from asq_model.spec.mac import MacSpec
-from hw.engine.presets import Preset, engine_spec
+from hw.engine.presets import Preset, make_engine_spec
 from sim.engine import term_program
 from sim.engine.term_lane import TermLane
 from sim.engine.term_program import (
@@ -58,7 +58,7 @@ def test_odd_factors_are_taken_where_they_are_shorter() -> None:
 
 def test_a_network_s_cycles_fall_with_programs_and_terms_and_its_copies_grow() -> None:
     made = adapting_network(MAC)
-    spec = engine_spec(Preset("", 8, 2), made.graph, MAC, 16)
+    spec = make_engine_spec(Preset("", 8, 2), made.graph, MAC, 16)
     cycles = [network_cycles(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 1), (4, 4))]
     assert cycles[0] > cycles[1] > cycles[2]
     copies = [map_copies(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 4))]
@@ -75,7 +75,7 @@ def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) ->
         tops.append(top)
 
     monkeypatch.setattr(term_program, "measure_area", measure_area)
-    spec = engine_spec(Preset("", 8, 2), adapting_network(MAC).graph, MAC, 16)
+    spec = make_engine_spec(Preset("", 8, 2), adapting_network(MAC).graph, MAC, 16)
     for terms in (3, 4, 3):
         measure_lane(terms, spec, tmp_path)
     assert len(set(tops)) == 2 and tops[0] == tops[2]
@@ -83,7 +83,7 @@ def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) ->
 
 def test_products_that_take_no_layer_s_codes_whole_have_no_programs_of_terms(tmp_path) -> None:
     made = adapting_network(MAC)
-    spec = engine_spec(Preset("", 8, 2), made.graph, replace(MAC, activation_bits=2), 16)
+    spec = make_engine_spec(Preset("", 8, 2), made.graph, replace(MAC, activation_bits=2), 16)
     assert weight_terms(made.graph, spec) == 0
     assert measure_programs(made.graph, spec, tmp_path) == []
 

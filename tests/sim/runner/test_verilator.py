@@ -20,7 +20,7 @@ def test_a_build_is_kept_while_the_verilog_is_the_same(tmp_path, monkeypatch):
     assert verilator.build(SPEC, verilog, tmp_path) == place
     monkeypatch.setattr(verilator, "generator_fingerprint", lambda: "a comment in hw/ was changed")
     assert verilator.build(SPEC, verilog, tmp_path) == place
-    monkeypatch.setattr(verilator, "bench_verilog", lambda spec: pytest.fail("looked at the same sources twice"))
+    monkeypatch.setattr(verilator, "make_bench_verilog", lambda spec: pytest.fail("looked at the same sources twice"))
     assert verilator.build(SPEC, verilog, tmp_path) == place
     verilog.write_text(verilog.read_text() + "// changed\n")
     monkeypatch.undo()
