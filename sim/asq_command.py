@@ -14,9 +14,9 @@ from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.golden_vectors import check_files, read_manifest
 from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
-from sim.reports.adaptation import adaptation
+from sim.reports.adaptation import compare_steps
 from sim.runner.jobs import Job, Outcome
-from sim.runner.network_units import block_specs
+from sim.runner.network_units import make_block_specs
 from sim.simulate_commands import simulate_all
 from sim.workspace import Workspace
 
@@ -37,25 +37,25 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
     """
     if check:
         return
-    from sim.reports.adaptation_areas import area_reports, macs_of
-    from sim.reports.adaptation_page import ASQ, asq_report, render_page
+    from sim.reports.adaptation_areas import find_macs, measure_adaptation
+    from sim.reports.adaptation_page import ASQ, make_asq_report, render_page
     from sim.reports.beta_plot import draw_betas
 
     manifest = read_manifest(golden)
     check_files(golden, manifest)
-    specs = block_specs(manifest)
+    specs = make_block_specs(manifest)
     if not any(spec.unit == "adapter-step" for spec in specs):
         raise InputError(f"golden vectors {golden} are of a network without adapters; allowed: asq activations")
     if area:
-        macs_of(manifest)  # refuses now what it would refuse after the simulation
+        find_macs(manifest)  # refuses now what it would refuse after the simulation
     outcomes = simulate_blocks(golden, specs, root)
     out = out or Workspace(root).report(golden) / "asq.md"
-    rows = adaptation(golden, outcomes)
+    rows = compare_steps(golden, outcomes)
     areas = []
     if area:
         with progress_bar("synthesising") as bar:
-            areas = area_reports(manifest, specs, root, bar)
-    report = asq_report(manifest, outcomes, areas, note)
+            areas = measure_adaptation(manifest, specs, root, bar)
+    report = make_asq_report(manifest, outcomes, areas, note)
     picture = out.with_name(f"{out.stem}-beta.png")
     draw_betas(rows, picture, f"{manifest['network']}: β of {len(rows[0]['rtl_betas'])} images")
     write_record(out.with_suffix(".json"), ASQ, report)
@@ -66,7 +66,7 @@ def asq(golden: Path, root: Path, check: bool, out: Path | None, area: bool, not
 def simulate_blocks(golden: Path, specs: Sequence[BlockSpec], root: Path) -> list[Outcome]:
     """Run the benches of blocks on golden vectors. Raises InputError, with the first failure, if one fails."""
     outcomes = simulate_all([Job(spec, golden) for spec in specs], root, False)
-    failures = [failure for outcome in outcomes for failure in outcome.failures()]
+    failures = [failure for outcome in outcomes for failure in outcome.list_failures()]
     if failures:
         raise InputError(f"{len(failures)} benches failed: {failures[0]}")
     return outcomes

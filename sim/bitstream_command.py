@@ -17,7 +17,7 @@ from hw.engine.presets import Preset, find_device_preset
 from hw.engine.row_writer import Section, find_sizes
 from hw.engine.spram import WORD_BITS
 from hw.engine_options import CHECK, check_engine, network_options, read_network
-from sim.engine.bitstream import FLOWS, engine_for_device, synthesise_engine, write_bitstream
+from sim.engine.bitstream import FLOWS, make_device_engine, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.hardware_options import ROOT
 from sim.measure.yosys_area import Area
@@ -47,7 +47,7 @@ def bitstream(folder: Path, preset: str, root: Path, check: bool, products: Prod
     _, compiled = choice.compile(graph)
     network = folder.resolve().name
     place = Workspace(root).engine(network, preset) / "device"
-    engine = engine_for_device(compiled, chosen)
+    engine = make_device_engine(compiled, chosen)
     verilog = make_engine_verilog(engine, "engine", f"engine {preset} with the network {network}")
     with progress_bar("bitstream") as bar:
         bar.expect(2)

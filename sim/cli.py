@@ -9,7 +9,7 @@ from sim.engines_command import engines
 from sim.measure_commands import recommend, sweep_command, synth
 from sim.network_command import network
 from sim.page_commands import pages, report, unrolled
-from sim.runner.verilator import prepare_runtime, verilator
+from sim.runner.verilator import find_verilator, prepare_runtime
 from sim.simulate_commands import again, run
 
 
@@ -28,5 +28,5 @@ def tools() -> None:
 
     Says what is missing: Verilator, or the compiler that it needs. Compiles what all simulations share, once.
     """
-    verilator()
+    find_verilator()
     prepare_runtime()

@@ -17,9 +17,9 @@ from asq_model.spec.levels import EXPONENTIAL, KINDS
 from asq_model.spec.mac_parameters import MAX_FRAC, MAX_LANES, MIN_FRAC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING, UNITS
 from sim.explore.design_rows import ASIC, ENERGY, TABLE, TARGETS, DesignRow, Measured, columns_of
-from sim.explore.design_space import FORMS, designs, grid_of
-from sim.explore.ranking import recommended
-from sim.explore.report_plan import tasks_of
+from sim.explore.design_space import FORMS, list_designs, make_grid
+from sim.explore.ranking import find_recommended
+from sim.explore.report_plan import make_tasks
 from sim.hardware_options import Measuring, check_targets, measure_all, measuring_options, refuse_options
 from sim.option_lists import parse_choice, parse_choices, parse_integers
 
@@ -44,7 +44,7 @@ def synth(
 
     Each design first passes its test bench on the GOLDEN vectors (or those that come with this package). Prints tables.
     """
-    from sim.reports.hardware_page import columns_for, dsp_lines, table
+    from sim.reports.hardware_page import choose_columns, make_dsp_lines, make_table
     from sim.reports.titles import SHORT, TITLES
 
     pairs, wanted_forms = parse_widths("--widths", widths), parse_choices("--forms", forms, FORMS)
@@ -52,27 +52,27 @@ def synth(
     check_targets("--targets", wanted_targets)
     if dsp and not set(wanted_targets) & set(WITH_DSP):
         raise InputError(f"--dsp is 1, but --targets is {targets}, without {' and '.join(WITH_DSP)}")
-    members = {(width, form): designs(width, form) for width in pairs for form in wanted_forms}
+    members = {(width, form): list_designs(width, form) for width in pairs for form in wanted_forms}
     every = [design for group in members.values() for design in group]
     if not every:
         raise InputError(f"no design of --forms {forms} has --widths {widths}")
-    tasks = tasks_of(every, wanted_targets, how.golden, how.placings, how.liberty)
+    tasks = make_tasks(every, wanted_targets, how.golden, how.placings, how.liberty)
     if dsp:
         plain = [design for design in every if design.unit == "uniform"]
         targets_with_dsp = [name for name in wanted_targets if name in WITH_DSP]
-        tasks += tasks_of(plain, targets_with_dsp, how.golden, how.placings, None, True)
+        tasks += make_tasks(plain, targets_with_dsp, how.golden, how.placings, None, True)
     swept_rows = measure_all(tasks, how).rows
     names = SHORT | {ASIC: "gates"}
     for width, form in members:
         for target in wanted_targets:
             click.echo(f"{TITLES[form]}, {width[0]} x {width[1]} bits, {names[target]}:\n")
-            click.echo(convert_markdown(table(swept_rows, width, form, columns_for(target))) + "\n")
-    for line in dsp_lines(swept_rows):
+            click.echo(convert_markdown(make_table(swept_rows, width, form, choose_columns(target))) + "\n")
+    for line in make_dsp_lines(swept_rows):
         click.echo(wrap_paragraph(line))
 
 
-def csv_text(rows: list[DesignRow]) -> str:
-    """Rows as CSV, a column for every key that one of them has."""
+def make_csv(rows: list[DesignRow]) -> str:
+    """Make rows as CSV, a column for every key that one of them has."""
     lines = [columns_of(row) for row in rows]
     columns = list(dict.fromkeys(key for line in lines for key in line))
     buffer = io.StringIO()
@@ -127,7 +127,7 @@ def sweep_command(
     wanted_targets = parse_choices("--targets", targets, TARGETS)
     check_targets("--targets", wanted_targets)
     refuse_useless(wanted_units)
-    grid = grid_of(
+    grid = make_grid(
         parse_integers("--bits", bits, 2, 8),
         parse_integers("--abits", abits, 1, 8),
         wanted_units,
@@ -140,9 +140,9 @@ def sweep_command(
         raise InputError(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
-    result = measure_all(tasks_of(grid, wanted_targets, how.golden, how.placings, how.liberty), how)
+    result = measure_all(make_tasks(grid, wanted_targets, how.golden, how.placings, how.liberty), how)
     write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
-    write_text(out / "table.csv", csv_text(result.rows))
+    write_text(out / "table.csv", make_csv(result.rows))
     draw_sweep(result.rows, wanted_targets, out)
     click.echo(out / "table.csv")
 
@@ -162,7 +162,7 @@ def recommend(target: str, bits: int, abits: int | None, error: float, form: str
     parse_choice("--target", target, TARGETS)
     parse_choice("--form", form, FORMS)
     widths = bits, bits if abits is None else abits
-    row = recommended(read_record(table, TABLE).rows, target, widths, error, form)
+    row = find_recommended(read_record(table, TABLE).rows, target, widths, error, form)
     if row is None:
         asked = f"--target {target}, --bits {widths[0]}, --abits {widths[1]} and an --error of at most {error}"
         raise InputError(f"no {form} of {table} that can be compared has {asked}")

@@ -42,12 +42,12 @@ def network(folder: Path, preset: str, root: Path, check: bool, products: Produc
             click.echo(line, err=True)
         click.echo(f"{len(found.differences)} differences between engine and graph; log: {place / 'log.txt'}", err=True)
         sys.exit(1)
-    click.echo(summary(found.run))
+    click.echo(summarise_run(found.run))
     click.echo(f"Written to {place}: engine.v, log.txt, run.json")
 
 
-def summary(run: NetworkRun) -> str:
-    """What a run found, as a terminal shows it."""
+def summarise_run(run: NetworkRun) -> str:
+    """Summarise what a run found, as a terminal shows it."""
     lines = []
     for layer in run.layers:
         busy = f"{layer.products / (layer.multiply * run.engine_products):.0%}" if layer.multiply else ""

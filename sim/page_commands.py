@@ -11,7 +11,7 @@ from asq_model.common.progress import progress_bar
 from asq_model.common.records import read_record, write_record
 from sim.explore.design_rows import ASIC, REPORT
 from sim.explore.design_space import FULL_WIDTHS
-from sim.explore.report_plan import COMPARED, WIDEST, parse_plan, report_tasks, slow_tasks
+from sim.explore.report_plan import COMPARED, WIDEST, list_report_tasks, list_slow_tasks, parse_plan
 from sim.explore.sweep import sweep
 from sim.hardware_options import (
     MOST_PLACINGS,
@@ -50,7 +50,7 @@ def report(
     Writes OUT in Markdown with its pictures, and beside it the same as one HTML file, with a plot of all placed designs
     to explore.
     """
-    from sim.reports.hardware_report import check_alike, origin_of, write_report
+    from sim.reports.hardware_report import check_alike, describe_origin, write_report
 
     wanted_targets = parse_choices("--targets", targets, COMPARED)
     check_targets("--targets", wanted_targets)
@@ -58,10 +58,10 @@ def report(
         refuse_options("--known is 1, and nothing is measured", "--scheduler")
     earlier = read_record(onto, REPORT) if onto else None
     if earlier:
-        check_alike(earlier, origin_of(how.placings, how.liberty), ASIC in wanted_targets)
-    tasks = report_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings, how.liberty)
+        check_alike(earlier, describe_origin(how.placings, how.liberty), ASIC in wanted_targets)
+    tasks = list_report_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings, how.liberty)
     measured = measure_all(tasks, how, known)
-    slow = sweep(slow_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings), how.root, known_only=True)
+    slow = sweep(list_slow_tasks(parse_plan(plan), wanted_targets, how.golden, how.placings), how.root, known_only=True)
     measured.rows += slow.rows
     measured.left_out += slow.left_out
     if not measured.rows and known:

@@ -17,13 +17,13 @@ from hw.emit import Spec
 from hw.engine_options import CHECK
 from sim.hardware_options import ROOT
 from sim.reports.simulation import write_reports
-from sim.reports.summary import summary
+from sim.reports.summary import summarise
 from sim.runner.bench_runner import run_jobs
 from sim.runner.jobs import Job, Outcome, read_job
-from sim.runner.network_units import block_specs, golden_specs
-from sim.runner.verilator import waveform
+from sim.runner.network_units import list_golden_specs, make_block_specs
+from sim.runner.verilator import choose_waveform
 from sim.vectors.feature_map_cases import fits
-from sim.vectors.feature_maps import golden_layers
+from sim.vectors.feature_maps import read_golden_layers
 from sim.vectors.shipped import WIDTHS, shipped_folder
 from sim.workspace import Workspace
 
@@ -47,8 +47,8 @@ def run(golden: Path, root: Path, check: bool, unit: str | None, layer: str | No
         return
     manifest = read_manifest(golden)
     check_files(golden, manifest)
-    units = golden_specs(manifest)
-    specs: list[Spec] = [*units, *block_specs(manifest)]
+    units = list_golden_specs(manifest)
+    specs: list[Spec] = [*units, *make_block_specs(manifest)]
     if unit is not None or layer is not None:
         jobs = [
             Job(spec, golden, layer=layer, waves=waves) for spec in choose_specs(golden, manifest, specs, unit, layer)
@@ -60,12 +60,12 @@ def run(golden: Path, root: Path, check: bool, unit: str | None, layer: str | No
     parts = outcomes[: len(units)], outcomes[len(units) :]
     folder = Workspace(root).report(golden)
     written = write_reports(folder, manifest, golden, *parts)
-    click.echo(summary(manifest, golden, *parts))
+    click.echo(summarise(manifest, golden, *parts))
     click.echo(f"Written to {folder}: {', '.join(written)}")
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if waves and failed:
         click.echo("again with waveforms, the first test that failed of each:", err=True)
-        outcomes = simulate_all([outcome.alone() for outcome in failed], root, True)
+        outcomes = simulate_all([outcome.isolate_failure() for outcome in failed], root, True)
     finish(outcomes)
 
 
@@ -124,7 +124,7 @@ def check_layer(manifest: Manifest, layer: str) -> None:
 def has_vectors(golden: Path, manifest: Manifest, spec: Spec, layer: str) -> bool:
     """Whether the golden vectors of a layer are for a unit or block."""
     if isinstance(spec, BlockSpec):
-        return any(maps.name == layer and fits(spec, maps) for maps in golden_layers(golden))
+        return any(maps.name == layer and fits(spec, maps) for maps in read_golden_layers(golden))
     return any(entry["name"] == layer and spec.name in entry["units"] for entry in manifest["layers"])
 
 
@@ -133,10 +133,10 @@ def finish(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.waves is not None:
             click.echo(outcome.waves)
-        if outcome.waves is not None and waveform() == "vcd":
+        if outcome.waves is not None and choose_waveform() == "vcd":
             click.echo("in VCD: the headers of lz4 and zlib, which FST needs, are not installed", err=True)
         if not outcome.passed:
-            for line in [*outcome.failures(), f"alone, with a waveform: {outcome.again()}"]:
+            for line in [*outcome.list_failures(), f"alone, with a waveform: {outcome.describe_rerun()}"]:
                 click.echo(line, err=True)
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)

@@ -40,8 +40,8 @@ class Workspace:
 
     root: Path
 
-    def verilog(self, spec: Spec) -> Path:
-        """A unit's Verilog, emitted unless it is there already."""
+    def emit_verilog(self, spec: Spec) -> Path:
+        """Emit a unit's Verilog, unless it is there already."""
         return emit(spec, self.root / "verilog")[0]
 
     def verilog_file(self, module: str) -> Path:

@@ -61,7 +61,7 @@ def write_hardware(results: Path, sentences: dict[str, str]) -> list[Path]:
     if not record.is_file():
         return []
     report = read_record(record, REPORT)
-    sentences[headline.BLOCK] = headline.findings(report.rows)
+    sentences[headline.BLOCK] = headline.render_findings(report.rows)
     return [write_page(report, results, record.with_suffix(".md"))]
 
 
@@ -72,7 +72,7 @@ def write_engines(results: Path, sentences: dict[str, str]) -> list[Path]:
         return []
     report = read_record(record, ENGINES)
     write_text(record.with_suffix(".md"), render_engines(report))
-    sentences[engines_findings.BLOCK] = engines_findings.findings(report)
+    sentences[engines_findings.BLOCK] = engines_findings.render_findings(report)
     return [record.with_suffix(".md")]
 
 

@@ -196,11 +196,11 @@ def test_a_fresh_clone_that_shows_what_is_known_reads_no_network(refused, tmp_pa
     ],
 )
 def test_a_scheduler_that_does_not_answer_is_one_line(address, said):
-    from sim.explore.sweep import client_of
+    from sim.explore.sweep import find_client
 
     with (
         pytest.raises(InputError, match=r"scheduler is .*, where no Dask scheduler answers") as refused,
-        client_of(address),
+        find_client(address),
     ):
         pass
     assert said in str(refused.value) and "\n" not in str(refused.value)

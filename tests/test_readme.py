@@ -31,10 +31,10 @@ from sim.asq_post import cli as asq_post
 from sim.engine import engines_findings
 from sim.engine.engines_report import ENGINES
 from sim.explore.design_rows import REPORT
-from sim.reports.headline import BLOCK, findings
+from sim.reports.headline import BLOCK, render_findings
 from sim.runner.bench_runner import run_job
 from sim.runner.jobs import Job
-from sim.runner.network_units import block_specs
+from sim.runner.network_units import make_block_specs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
@@ -82,14 +82,14 @@ def test_readme_is_short_enough_to_be_read():
 
 def test_what_readme_says_was_found_comes_from_the_rows():
     rows = read_record(ROOT / "docs" / "results" / "hardware.json", REPORT).rows
-    assert mark_block(BLOCK, findings(rows)) in README
+    assert mark_block(BLOCK, render_findings(rows)) in README
     studies = (read_record(ROOT / "docs" / "results" / name, TRAINED_OUT) for name in RECORDS)
     assert mark_block(trained_out_findings.BLOCK, trained_out_findings.render_findings(*studies)) in README
     engines = read_record(ROOT / "docs" / "results" / "engines.json", ENGINES)
-    assert mark_block(engines_findings.BLOCK, engines_findings.findings(engines)) in README
+    assert mark_block(engines_findings.BLOCK, engines_findings.render_findings(engines)) in README
     fewer = [row for row in rows if (row.form, row.target) != ("array8x8", "ecp5")]
-    assert "not measured" in findings(fewer) and findings(fewer) != findings(rows)
-    assert findings([]) == "POST's products a second and LUT beside uniform's: not measured.\n"
+    assert "not measured" in render_findings(fewer) and render_findings(fewer) != render_findings(rows)
+    assert render_findings([]) == "POST's products a second and LUT beside uniform's: not measured.\n"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_a_network_of_one_s_own_from_training_to_golden_vectors(own_network):
 @pytest.mark.exhaustive
 def test_the_blocks_of_a_network_of_one_s_own_are_simulated(own_network, build_root):
     folder, manifest, _ = own_network
-    blocks = block_specs(manifest)
+    blocks = make_block_specs(manifest)
     assert [spec.unit for spec in blocks].count("adapter-step") == [spec.unit for spec in blocks].count("rescale") == 1
     for spec in blocks:
         outcome = run_job(Job(spec, folder / "build" / "golden" / "mine"), build_root)

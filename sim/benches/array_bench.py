@@ -18,7 +18,7 @@ from sim.benches.job import (
     JOB,
     REPORTED_FAILURES,
     bench_test,
-    chosen_layers,
+    choose_layers,
     describe_time,
     golden_folder,
     make_random_choice,
@@ -27,7 +27,7 @@ from sim.benches.job import (
 )
 from sim.benches.stream_driver import Dut, Stream, StreamDriver, StreamMonitor, always, run_streams
 from sim.benches.transcript import Transcript, load, read_counters, reset, start
-from sim.vectors.array_tiles import Tile, extreme_tiles, golden_tiles, random_tile
+from sim.vectors.array_tiles import Tile, make_extreme_tiles, make_golden_tiles, make_random_tile
 from sim.vectors.packing import unpack_word
 
 SPEC = ArraySpec.of(JOB["spec"])
@@ -39,7 +39,7 @@ class PartialSums:
 
     def __init__(self, dut: Dut, tile: Tile):
         self.ready, self.payload = dut.s__ready, dut.s__payload
-        self.words = tile.partial_words(SPEC)
+        self.words = tile.pack_partial(SPEC)
         self.given = 0
 
     @property
@@ -63,10 +63,10 @@ class PartialSums:
         """Nothing has to be set: without being asked, partial sums are not taken."""
 
 
-async def stream(dut: Dut, tile: Tile, offer: Callable[[], bool] = always, *beside: Stream) -> Transcript:
+async def send_tile(dut: Dut, tile: Tile, offer: Callable[[], bool] = always, *beside: Stream) -> Transcript:
     """Send a tile's vectors, and partial sums as they are asked for; a vector goes in whenever `offer` says so."""
     began_ns = get_sim_time("ns")
-    driver = StreamDriver(dut, "i", tile.words(SPEC), offer)
+    driver = StreamDriver(dut, "i", tile.pack_words(SPEC), offer)
     monitor = StreamMonitor(dut, "o", len(tile.activations))
     await run_streams(dut, driver, PartialSums(dut, tile), monitor, *beside)
     taken_at = monitor.taken_at
@@ -78,7 +78,7 @@ def assert_right(tile: Tile, seen: Transcript) -> None:
     widths = SPEC.result_widths
     wrong = [
         (index, unpack_word(expected, widths), unpack_word(got, widths))
-        for index, (expected, got) in enumerate(zip(tile.expected_words(SPEC), seen.results, strict=True))
+        for index, (expected, got) in enumerate(zip(tile.pack_expected(SPEC), seen.results, strict=True))
         if expected != got
     ]
     lines = [f"{tile.name} vector {index}: expected {expected}, got {got}" for index, expected, got in wrong]
@@ -100,8 +100,8 @@ def describe_first(tile: Tile, seen: Transcript, index: int, expected: list[int]
 
 async def check(dut: Dut, tile: Tile, offer: Callable[[], bool] = always) -> Transcript:
     """Load a tile and send its vectors: all sums as expected, each `SPEC.latency` cycles after its activations."""
-    await load(dut, tile.load_words(SPEC), offer)
-    seen = await stream(dut, tile, offer)
+    await load(dut, tile.pack_load(SPEC), offer)
+    seen = await send_tile(dut, tile, offer)
     assert_right(tile, seen)
     return seen
 
@@ -111,8 +111,8 @@ async def golden(dut: Dut) -> None:
     """Tiles of the golden layers' weights on their activations, at full rate, to the cycle."""
     vectors, totals = 0, {name: 0 for name in COUNTS}
     await start(dut, INPUTS)
-    for layer in chosen_layers(read_golden(golden_folder())):
-        for tile in golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
+    for layer in choose_layers(read_golden(golden_folder())):
+        for tile in make_golden_tiles(SPEC, layer, JOB["seed"]) if layer.fits(SPEC.mac) else ():
             await reset(dut)
             await check(dut, tile)
             counts = read_counters(dut, COUNTS)
@@ -131,15 +131,15 @@ async def timing(dut: Dut) -> None:
     await start(dut, INPUTS)
     for vectors in (1, 2, 9):
         await reset(dut)
-        seen = await check(dut, random_tile(SPEC, JOB["seed"] + vectors, vectors))
+        seen = await check(dut, make_random_tile(SPEC, JOB["seed"] + vectors, vectors))
         assert seen.accepted_at == list(range(vectors))
-    first, second = (random_tile(SPEC, JOB["seed"] + seed, 1) for seed in (20, 21))
-    await load(dut, first.load_words(SPEC))
+    first, second = (make_random_tile(SPEC, JOB["seed"] + seed, 1) for seed in (20, 21))
+    await load(dut, first.pack_load(SPEC))
     old = Tile.of(SPEC, "the tile before", first.codes, second.activations, np.zeros_like(second.partial))
     cycles = count()
     # In the first cycle the activations go in; what is loaded from the next cycle on is not for them.
-    loading = StreamDriver(dut, "load", second.load_words(SPEC), lambda: next(cycles) > 0)
-    assert_right(old, await stream(dut, old, always, loading))
+    loading = StreamDriver(dut, "load", second.pack_load(SPEC), lambda: next(cycles) > 0)
+    assert_right(old, await send_tile(dut, old, always, loading))
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
@@ -163,7 +163,7 @@ async def extremes(dut: Dut) -> None:
     """The largest and the smallest sums that the widths were made for."""
     await start(dut, INPUTS)
     vectors = 0
-    for tile in extreme_tiles(SPEC):
+    for tile in make_extreme_tiles(SPEC):
         await check(dut, tile)
         vectors += len(tile.activations)
     record("extremes", {"vectors": vectors})
@@ -177,7 +177,7 @@ async def stalls(dut: Dut) -> None:
     for index, offering in enumerate([0.9, 0.5, 0.1]):
         rng = random.Random(JOB["seed"] * 100 + index)
         await reset(dut)
-        tile = random_tile(SPEC, JOB["seed"] * 100 + index, 60)
+        tile = make_random_tile(SPEC, JOB["seed"] * 100 + index, 60)
         await check(dut, tile, make_random_choice(rng, offering))
         vectors += len(tile.activations)
     record("stalls", {"vectors": vectors})
@@ -187,10 +187,10 @@ async def stalls(dut: Dut) -> None:
 async def reset_midway(dut: Dut) -> None:
     """A reset with vectors inside: nothing of them is left over."""
     await start(dut, INPUTS)
-    tile = random_tile(SPEC, JOB["seed"], 20)
+    tile = make_random_tile(SPEC, JOB["seed"], 20)
     for inside in range(1, SPEC.latency):
         dut.i__valid.value = 1
-        for word in tile.words(SPEC)[:inside]:
+        for word in tile.pack_words(SPEC)[:inside]:
             dut.i__payload.value = word
             await FallingEdge(dut.clk)
         dut.i__valid.value = 0

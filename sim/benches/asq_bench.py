@@ -17,16 +17,16 @@ from sim.benches.asq_checks import (
     check,
     check_timing,
     find_mismatches,
-    latency,
+    measure_latency,
     play,
     set_up,
 )
-from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, chosen_layers, golden_folder, make_random_choice, record
+from sim.benches.job import JOB, REPORTED_FAILURES, bench_test, choose_layers, golden_folder, make_random_choice, record
 from sim.benches.stream_driver import Dut
 from sim.benches.transcript import read_counters, start
-from sim.vectors.block_words import exchange_for
-from sim.vectors.feature_map_cases import extreme_cases, fits, random_cases
-from sim.vectors.feature_maps import golden_layers
+from sim.vectors.block_words import make_exchange
+from sim.vectors.feature_map_cases import fits, make_extreme_cases, make_random_cases
+from sim.vectors.feature_maps import read_golden_layers
 
 
 @bench_test
@@ -35,10 +35,10 @@ async def golden(dut: Dut) -> None:
     layers: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     await start(dut, INPUTS)
-    for maps in chosen_layers(golden_layers(golden_folder())):
+    for maps in choose_layers(read_golden_layers(golden_folder())):
         if not fits(SPEC, maps):
             continue
-        layer = exchange_for(SPEC, maps)
+        layer = make_exchange(SPEC, maps)
         await set_up(dut, layer)
         seen, steps = await play(dut, layer)
         wrong = find_mismatches(layer, seen, steps)
@@ -71,8 +71,8 @@ async def timing(dut: Dut) -> None:
     """Latency and interval are the formulas', on maps of several sizes and adapters of both forms."""
     await start(dut, INPUTS)
     figures = {}
-    for maps in random_cases(SPEC, JOB["seed"], 6):
-        layer = exchange_for(SPEC, maps)
+    for maps in make_random_cases(SPEC, JOB["seed"], 6):
+        layer = make_exchange(SPEC, maps)
         seen = await check(dut, maps)
         figures = check_timing(maps, layer, seen)
     record("timing", {"vectors": 0} | figures)
@@ -83,7 +83,7 @@ async def extremes(dut: Dut) -> None:
     """Zero maps, saturated ones, one channel and one pixel, the largest map; steps and β at their limits."""
     checked = 0
     await start(dut, INPUTS)
-    for maps in extreme_cases(SPEC, JOB["seed"]):
+    for maps in make_extreme_cases(SPEC, JOB["seed"]):
         checked += len((await check(dut, maps)).results)
     record("extremes", {"vectors": checked})
 
@@ -95,7 +95,7 @@ async def stalls(dut: Dut) -> None:
     await start(dut, INPUTS)
     for index, (offering, taking) in enumerate([(0.9, 0.9), (0.5, 0.5), (1.0, 0.15), (0.15, 1.0)]):
         rng = random.Random(JOB["seed"] * 100 + index)
-        for maps in random_cases(SPEC, JOB["seed"] * 100 + index, 2):
+        for maps in make_random_cases(SPEC, JOB["seed"] * 100 + index, 2):
             seen = await check(dut, maps, offer=make_random_choice(rng, offering), take=make_random_choice(rng, taking))
             checked += len(seen.results)
             few = len(seen.results) < 50
@@ -108,8 +108,8 @@ async def reset_midway(dut: Dut) -> None:
     """A reset after any number of words, results waiting: nothing of them is left over."""
     await start(dut, INPUTS)
     checked = 0
-    maps = next(iter(random_cases(SPEC, JOB["seed"], 1)))
-    layer = exchange_for(SPEC, maps)
+    maps = next(iter(make_random_cases(SPEC, JOB["seed"], 1)))
+    layer = make_exchange(SPEC, maps)
     for inside in sorted({1, 2, layer.per_map[0], len(layer.words)}):
         await set_up(dut, layer)
         if STEPS_IN:
@@ -118,7 +118,7 @@ async def reset_midway(dut: Dut) -> None:
             dut.i__payload.value, dut.i__valid.value = word, 1
             await FallingEdge(dut.clk)
         dut.i__valid.value = 0
-        for _ in range(latency(maps)):
+        for _ in range(measure_latency(maps)):
             await FallingEdge(dut.clk)
         if STEPS_IN:
             dut.s__valid.value = 0

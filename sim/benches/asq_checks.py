@@ -10,7 +10,7 @@ from asq_model.spec.asq_blocks import BlockSpec
 from sim.benches.job import JOB, REPORTED_FAILURES, describe_time, shorten
 from sim.benches.stream_driver import MAX_QUIET_CYCLES, Dut, Stream, StreamDriver, StreamMonitor, always
 from sim.benches.transcript import MAC_INPUTS, Transcript, exchange, load, reset
-from sim.vectors.block_words import Exchange, exchange_for
+from sim.vectors.block_words import Exchange, make_exchange
 from sim.vectors.feature_maps import LayerMaps
 
 SPEC = BlockSpec(**JOB["spec"])
@@ -69,15 +69,15 @@ def assert_none(failures: list[str]) -> None:
 
 async def check(dut: Dut, maps: LayerMaps, **willing: Callable[[], bool]) -> Transcript:
     """Play a layer; all results must be those expected."""
-    layer = exchange_for(SPEC, maps)
+    layer = make_exchange(SPEC, maps)
     await set_up(dut, layer)
     seen, steps = await play(dut, layer, **willing)
     assert_none(find_mismatches(layer, seen, steps))
     return seen
 
 
-def latency(maps: LayerMaps) -> int:
-    """Cycles from the word that completes a map's first result to that result."""
+def measure_latency(maps: LayerMaps) -> int:
+    """Measure cycles from the word that completes a map's first result to that result."""
     if maps.adapter is not None and SPEC.unit in ("adapter", "adapter-step"):
         adapter = SPEC.adapter_latency(maps.adapter.channels // SPEC.lanes, maps.adapter.hidden)
         return adapter if SPEC.unit == "adapter" else SPEC.step_latency(adapter)
@@ -91,7 +91,7 @@ def check_timing(maps: LayerMaps, layer: Exchange, seen: Transcript) -> dict[str
     # The word that the first result waits for: its own, or the map's last, or in a map's last pixel the first.
     waits_for = {"quantiser": 0, "rescale": 0, "channel-sums": words - results}.get(SPEC.unit, words - 1)
     measured = seen.offered_at[0] - seen.accepted_at[waits_for]
-    assert measured == latency(maps), f"latency {measured}, expected {latency(maps)}"
+    assert measured == measure_latency(maps), f"latency {measured}, expected {measure_latency(maps)}"
     starts = seen.accepted_at[::words]
     gaps = [b - a for a, b in pairwise(starts)]
     busy = words

@@ -58,8 +58,8 @@ def shorten(words: Iterable[str]) -> str:
     return " ".join(every[:REPORTED_OPERANDS]) + more
 
 
-def chosen_layers(layers: Iterable[Layer]) -> Iterator[Layer]:
-    """The golden layers that the job is for: all, or the one that it names."""
+def choose_layers(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Choose the golden layers that the job is for: all, or the one that it names."""
     return (layer for layer in layers if JOB["layer"] in (None, layer.name))
 
 

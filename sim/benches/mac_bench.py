@@ -18,7 +18,7 @@ from sim.benches.job import (
     JOB,
     REPORTED_FAILURES,
     bench_test,
-    chosen_layers,
+    choose_layers,
     describe_time,
     golden_folder,
     make_random_choice,
@@ -30,10 +30,10 @@ from sim.benches.transcript import Transcript, exchange, read_counters, reset, s
 from sim.runner.outcomes import WrongResult
 from sim.vectors.dot_products import (
     Workload,
-    extreme_workload,
-    golden_workloads,
-    product_workload,
-    random_workload,
+    make_extreme_workload,
+    make_golden_workloads,
+    make_product_workload,
+    make_random_workload,
 )
 
 SPEC = MacSpec(**JOB["spec"])
@@ -76,7 +76,7 @@ async def check(
     dut: Dut, workload: Workload, offer: Callable[[], bool] = always, take: Callable[[], bool] = always
 ) -> Transcript:
     """Send a workload; all results must be those expected. Returns the transcript."""
-    seen = await exchange(dut, workload.words(SPEC), len(workload.ends), offer, take)
+    seen = await exchange(dut, workload.pack_words(SPEC), len(workload.ends), offer, take)
     assert_none(find_mismatches(workload, seen))
     return seen
 
@@ -88,9 +88,9 @@ async def golden(dut: Dut) -> None:
     failures: list[WrongResult] = []
     totals = {name: 0 for name in COUNTS}
     await start(dut)
-    for workload in chosen_layers(golden_workloads(SPEC, golden_folder())):
+    for workload in choose_layers(make_golden_workloads(SPEC, golden_folder())):
         await reset(dut)
-        seen = await exchange(dut, workload.words(SPEC), len(workload.ends))
+        seen = await exchange(dut, workload.pack_words(SPEC), len(workload.ends))
         wrong = find_mismatches(workload, seen)
         failures += wrong
         counts = read_counters(dut, COUNTS)
@@ -129,7 +129,7 @@ async def timing(dut: Dut) -> None:
         assert latency == SPEC.latency, f"latency {latency}, expected {SPEC.latency}"
         gaps = {b - a for a, b in pairwise(seen.accepted_at)}
         assert gaps <= {SPEC.interval}, f"intervals {gaps}, expected {SPEC.interval}"
-        assert read_counters(dut, ["cycles"])["cycles"] == SPEC.cycles(workload.beats(SPEC)) == seen.cycles
+        assert read_counters(dut, ["cycles"])["cycles"] == SPEC.cycles(workload.count_beats(SPEC)) == seen.cycles
     record("timing", {"latency": SPEC.latency, "interval": SPEC.interval})
 
 
@@ -137,7 +137,7 @@ async def timing(dut: Dut) -> None:
 async def products(dut: Dut) -> None:
     """Every weight code times every activation value."""
     await start(dut)
-    workload = product_workload(SPEC)
+    workload = make_product_workload(SPEC)
     await check(dut, workload)
     record("products", {"vectors": workload.products})
 
@@ -146,7 +146,7 @@ async def products(dut: Dut) -> None:
 async def extremes(dut: Dut) -> None:
     """The longest accumulation at its extreme values, back to back."""
     await start(dut)
-    workload = extreme_workload(SPEC)
+    workload = make_extreme_workload(SPEC)
     await check(dut, workload)
     assert {SPEC.result_range[0], SPEC.result_range[1]} <= {int(x) for x in workload.expected} | {0}
     record("extremes", {"vectors": len(workload.ends), "terms": SPEC.depth})
@@ -159,7 +159,7 @@ async def stalls(dut: Dut) -> None:
     await start(dut)
     for index, (offering, taking) in enumerate([(0.9, 0.9), (0.5, 0.5), (1.0, 0.1), (0.1, 1.0)]):
         rng = random.Random(JOB["seed"] * 100 + index)
-        workload = random_workload(SPEC, JOB["seed"] * 100 + index)
+        workload = make_random_workload(SPEC, JOB["seed"] * 100 + index)
         await reset(dut)
         seen = await check(dut, workload, offer=make_random_choice(rng, offering), take=make_random_choice(rng, taking))
         counted = read_counters(dut, COUNTS)
@@ -167,7 +167,7 @@ async def stalls(dut: Dut) -> None:
             cycles=seen.cycles,
             input_stalls=seen.input_stalls,
             output_stalls=seen.output_stalls,
-            operands=workload.beats(SPEC),
+            operands=workload.count_beats(SPEC),
             results=len(workload.ends),
         )
         assert counted == expected, f"cycle counter: expected {expected}, got {counted}"
@@ -194,8 +194,8 @@ async def leave_inside(dut: Dut, words: list[int]) -> None:
 async def reset_midway(dut: Dut) -> None:
     """A reset in the middle of a dot product, or on a result that waits: nothing of it is left over."""
     await start(dut)
-    workload = random_workload(SPEC, JOB["seed"])
-    words = workload.words(SPEC)
+    workload = make_random_workload(SPEC, JOB["seed"])
+    words = workload.pack_words(SPEC)
     last = 1 << operand_layout(SPEC).size - 1
     unfinished = [[word & ~last for word in words[:sent]] for sent in (1, 2, 3, 7)]
     for inside in [*unfinished, [words[0] | last], [words[0] | last, words[1] | last]]:

@@ -21,8 +21,8 @@ def always() -> bool:
     return True
 
 
-def reader(port: Any) -> Callable[[], int]:
-    """A function that reads a port as an unsigned integer."""
+def make_reader(port: Any) -> Callable[[], int]:
+    """Make a function that reads a port as an unsigned integer."""
     if isinstance(port, LogicArrayObject):
         return lambda: port.value.to_unsigned()  # noqa: PLW0108 -- the value is another one each cycle
     return lambda: int(port.value)  # a single bit
@@ -133,7 +133,7 @@ class StreamMonitor:
 
     def __init__(self, dut: Dut, name: str, count: int, take: Callable[[], bool] = always):
         self.name, self.count, self.take = name, count, take
-        self.valid, self.read = getattr(dut, f"{name}__valid"), reader(getattr(dut, f"{name}__payload"))
+        self.valid, self.read = getattr(dut, f"{name}__valid"), make_reader(getattr(dut, f"{name}__payload"))
         self.ready = getattr(dut, f"{name}__ready", None)
         self.rule = StreamRule()
         self.willing: bool | None = None  # not driven yet

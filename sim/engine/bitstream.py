@@ -14,7 +14,7 @@ from hw.engine.flashed_engine import FlashedEngine
 from hw.engine.presets import Preset
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.nextpnr_clock import read_clock
-from sim.measure.tools import find_tool, flatten_script, run_tool
+from sim.measure.tools import find_tool, run_tool, start_script
 from sim.measure.yosys_area import Area, library_of, read_cells, run_synthesis
 
 TOP = "engine"
@@ -83,8 +83,8 @@ SYNTHESISED: Schema[SynthesisedEngine] = Schema("use of a device", SynthesisedEn
 BITSTREAM: Schema[Bitstream] = Schema("bitstream", Bitstream)
 
 
-def engine_for_device(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
-    """What is synthesised for a device: the engine, or where a bitstream cannot fill its memories one with a flash."""
+def make_device_engine(compiled: Compiled, preset: Preset) -> Engine | FlashedEngine:
+    """Make the engine that a device gets, one with a flash where a bitstream cannot fill its memories."""
     engine = Engine(compiled.spec, compiled.image, compiled.radix_bits, compiled.piece_bits, spram=preset.spram)
     return FlashedEngine(engine) if preset.spram else engine
 
@@ -96,7 +96,7 @@ def engine_library(verilog: Path, family: str) -> str:
 
 def synthesise_engine(verilog: Path, family: str, folder: Path) -> Area:
     """Synthesise an engine for a family, once, to `folder`/netlist.json, and count its cells. Raises InputError."""
-    read = flatten_script("engine.v", TOP, engine_library(verilog, family))
+    read = start_script("engine.v", TOP, engine_library(verilog, family))
     script = f"{read}; {SYNTHESIS[family]} -top {TOP}; tee -o stat.json stat -json"
     script += "; write_json netlist.json"
     netlist = folder / "netlist.json"

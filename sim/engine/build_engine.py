@@ -12,7 +12,7 @@ from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.engine import Engine
 from hw.fpga import cell_models
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
-from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
+from sim.runner.verilator import OPTIMISATION, ask_compiler_version, find_verilator
 from sim.workspace import Workspace
 
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -63,7 +63,11 @@ def build_simulator(compiled: Compiled, verilog: Path, folder: Path, root: Path)
     executable = place / f"V{TOP}"
     options = [*VERILATOR_OPTIONS, "-Wno-fatal", "-Wno-lint"]
     # As for test benches, which have the same runtime.
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
+    tools = {
+        "verilator": find_verilator(),
+        "compiler": ask_compiler_version(),
+        "args": [*VERILATOR_OPTIONS, *OPTIMISATION],
+    }
     runtime = Workspace(root).runtime(tools)
     sources = [verilog, *cell_models(compiled.spec.array), HARNESS]
 

@@ -11,7 +11,7 @@ from asq_model.spec.graph.tensor import Trace
 from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.run_programs import Event, run_programs
 from sim.engine.compare_words import compare_codes, compare_values
-from sim.engine.expected_words import expected_codes, expected_values, map_of_codes
+from sim.engine.expected_words import expect_codes, expect_values, shape_codes
 from sim.engine.run_engine import ARRAYS, VALUES, EngineLog
 
 
@@ -161,9 +161,9 @@ def compare_stored(compiled: Compiled, graph: Graph, trace: Trace, one: Executed
     kept = bool(instruction.fields.get("writes_results"))
     if kept or instruction.fields.get("writes_values"):
         channels = slice(*(instruction.channels or (None,)))
-        wanted = expected_values(compiled.spec, instruction, trace.outputs[instruction.tensor][image][channels])
+        wanted = expect_values(compiled.spec, instruction, trace.outputs[instruction.tensor][image][channels])
         yield from compare_values(compiled, f"{one} value", one.values, wanted, kept)
     if instruction.layer:
-        codes = map_of_codes(graph, instruction.tensor, instruction.layer, trace, image)
-        wanted = expected_codes(compiled, instruction, codes)
+        codes = shape_codes(graph, instruction.tensor, instruction.layer, trace, image)
+        wanted = expect_codes(compiled, instruction, codes)
         yield from compare_codes(compiled, f"{one} code", one.codes, wanted)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim.engine.svg import LINE, picture, text
+from sim.engine.svg import LINE, draw_text, make_picture
 
 MEMORY_WIDTH, BOX_HEIGHT, LINE_HEIGHT = 1.8, 34, 15
 
@@ -32,7 +32,7 @@ class Box:
         return [
             f'<rect x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}" rx="{corner}" {LINE} '
             f'stroke-width="{border:g}"/>',
-            *(text(middle, first + LINE_HEIGHT * number, words) for number, words in enumerate(lines)),
+            *(draw_text(middle, first + LINE_HEIGHT * number, words) for number, words in enumerate(lines)),
         ]
 
 
@@ -86,8 +86,8 @@ LABELS = [(-14, 18, "images in"), (95, 250, "side"), (-14, 440, "results out"), 
 def draw_path() -> str:
     """The way of the data through the engine; what has a thick border is a memory."""
     parts = [line for box in BOXES.values() for line in box.draw()]
-    parts += [text(x, y, words, "start", 12) for x, y, words in LABELS]
+    parts += [draw_text(x, y, words, "start", 12) for x, y, words in LABELS]
     for way in WAYS:
         points = " ".join(f"{x},{y}" for x, y in way)
         parts.append(f'<polyline points="{points}" {LINE} marker-end="url(#arrow)"/>')
-    return picture("The way of the data through the engine", 450, 570, parts, -18)
+    return make_picture("The way of the data through the engine", 450, 570, parts, -18)

@@ -10,7 +10,7 @@ from asq_model.common.files import fingerprint
 from asq_model.common.records import Schema, remembered
 from hw.engine.arrays import LANE
 from sim.engine.bitstream import SYNTHESIS, TOP, engine_library
-from sim.measure.tools import flatten_script
+from sim.measure.tools import start_script
 from sim.measure.yosys_area import Area, read_cells, run_synthesis
 
 
@@ -31,7 +31,7 @@ ENGINE_AREA: Schema[EngineArea] = Schema("area of an engine", EngineArea)
 
 def measure_engine(verilog: Path, family: str, folder: Path) -> EngineArea:
     """Synthesise an engine for a family, once, without its lanes, and a lane alone. Raises InputError."""
-    read = flatten_script("engine.v", "{top}", engine_library(verilog, family))
+    read = start_script("engine.v", "{top}", engine_library(verilog, family))
     before, after = read.split("hierarchy", 1)
     scripts = {
         name: f"{before}{hides}hierarchy{after}; {{synthesis}} -top {{top}}; tee -o {name}.json stat -json".format(

@@ -1,27 +1,27 @@
 """What README says of whole engines: made from the rows of their page, never typed."""
 
 from sim.engine.engines_report import EngineRow, EnginesReport
-from sim.engine.engines_table import by_device_and_width, compute_merit, is_rival, main_preset
+from sim.engine.engines_table import compute_merit, find_main_preset, group_rows, is_rival
 
 BLOCK = "engines"  # of README
 
 
-def ratio_over_uniform(rows: list[EngineRow]) -> float | None:
-    """POST's best engine over uniform's best, in images a second and LUT; None where one of them is not measured."""
+def compute_ratio(rows: list[EngineRow]) -> float | None:
+    """Compute POST's best engine over uniform's best, in images a second and LUT; None where one is not measured."""
     placed = all(row.placed for row in rows)
     post = [compute_merit(row, placed) for row in rows if row.unit == "post"]
     rivals = [compute_merit(row, placed) for row in rows if is_rival(row)]
     return max(post) / max(rivals) if post and rivals else None
 
 
-def findings(report: EnginesReport) -> str:
-    """The sentences of README: POST beside uniform in whole engines, for each device and each width of weights."""
+def render_findings(report: EnginesReport) -> str:
+    """Tell in sentences how POST stands beside uniform in whole engines, for each device and width of weights."""
     devices: dict[str, list[str]] = {}
-    for _, weights, _, rows in by_device_and_width(report.rows):
-        ratio = ratio_over_uniform(rows)
+    for _, weights, _, rows in group_rows(report.rows):
+        ratio = compute_ratio(rows)
         network = rows[0].network.partition("_")[0]
         clock = "placed" if all(row.placed for row in rows) else "no clock"
-        device = f"{network} on `{main_preset(rows)}`, {clock}"
+        device = f"{network} on `{find_main_preset(rows)}`, {clock}"
         devices.setdefault(device, []).append(
             f"{'not measured' if ratio is None else f'{ratio:.2f}'} at {weights} bits"
         )

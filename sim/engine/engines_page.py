@@ -8,14 +8,14 @@ from hw.engine.presets import find_preset
 from sim.engine.engines_report import EngineRow, EnginesReport, title_of
 from sim.engine.engines_table import (
     MEGAHERTZ,
-    by_device_and_width,
     compare_engines,
-    engines_table,
     find_best_post,
-    main_preset,
+    find_main_preset,
+    group_rows,
+    make_engines_table,
 )
 from sim.engine.product_switching import SIDE
-from sim.engine.programs_table import compare_programs, programs_table
+from sim.engine.programs_table import compare_programs, make_programs_table
 from sim.measure.fpga_families import FPGA_FAMILIES
 
 TEMPLATE = Path(__file__).with_name("engines.md.j2")
@@ -44,7 +44,7 @@ class Group(NamedTuple):
 
 def describe_group(family: str, weight_bits: int, activation_bits: int, rows: list[EngineRow]) -> Group:
     """The section on rows of one FPGA family and one width."""
-    preset = main_preset(rows)
+    preset = find_main_preset(rows)
     alike = [row for row in rows if row.preset == preset]
     blocks = find_preset(preset).blocks
     best = find_best_post(rows)
@@ -56,8 +56,8 @@ def describe_group(family: str, weight_bits: int, activation_bits: int, rows: li
         placed=all(row.placed for row in rows),
         best=title_of(best, preset) if best else None,
         ratios=compare_engines(rows),
-        table=engines_table(rows),
-        programs=programs_table(alike),
+        table=make_engines_table(rows),
+        programs=make_programs_table(alike),
         program_ratios=compare_programs(alike, blocks),
         blocks=blocks,
     )
@@ -67,7 +67,7 @@ def render_page(report: EnginesReport) -> str:
     """A report in Markdown."""
     return render_template(
         TEMPLATE,
-        groups=[describe_group(*group) for group in by_device_and_width(report.rows)],
+        groups=[describe_group(*group) for group in group_rows(report.rows)],
         lane_dsps=max(row.area.lane.dsps for row in report.rows),
         megahertz=MEGAHERTZ,
         side=SIDE,

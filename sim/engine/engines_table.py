@@ -23,8 +23,8 @@ PLACED_RATES = (
 )
 
 
-def by_device_and_width(rows: list[EngineRow]) -> Iterator[tuple[str, int, int, list[EngineRow]]]:
-    """The rows of a page in groups of one FPGA family and one width, as they stand: family, both widths, rows."""
+def group_rows(rows: list[EngineRow]) -> Iterator[tuple[str, int, int, list[EngineRow]]]:
+    """Group the rows of a page by one FPGA family and one width, as they stand: family, both widths, rows."""
     groups: dict[tuple[str, int, int], list[EngineRow]] = {}
     for row in rows:
         groups.setdefault((row.family, row.weight_bits, row.activation_bits), []).append(row)
@@ -32,8 +32,8 @@ def by_device_and_width(rows: list[EngineRow]) -> Iterator[tuple[str, int, int, 
         yield family, weights, activations, found
 
 
-def main_preset(rows: list[EngineRow]) -> str:
-    """The preset of most rows."""
+def find_main_preset(rows: list[EngineRow]) -> str:
+    """Find the preset of most rows."""
     return mode(row.preset for row in rows)
 
 
@@ -60,10 +60,10 @@ def columns_of(placed: bool) -> tuple[tuple[str, str], ...]:
     )
 
 
-def engines_table(rows: list[EngineRow]) -> str:
-    """The rows of one device and one width, in Markdown."""
+def make_engines_table(rows: list[EngineRow]) -> str:
+    """Make the table of one device and one width, in Markdown."""
     placed = all(row.placed for row in rows)
-    usual = main_preset(rows)
+    usual = find_main_preset(rows)
     rival = next((row for row in rows if is_rival(row) and row.preset == usual), None)
     lines = []
     for row in rows:
@@ -114,7 +114,7 @@ def compare_engines(rows: list[EngineRow]) -> list[str]:
     best = find_best_post(rows)
     if best is None:
         return []
-    placed, usual = all(row.placed for row in rows), main_preset(rows)
+    placed, usual = all(row.placed for row in rows), find_main_preset(rows)
     return [
         f"{compute_merit(best, placed) / compute_merit(row, placed):.2f} times `{title_of(row, usual)}`"
         for row in rows

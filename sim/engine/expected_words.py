@@ -31,8 +31,8 @@ class WrittenNumber:
     number: int | None
 
 
-def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int) -> np.ndarray:
-    """A layer's codes [C, H, W] in the shape of the map that it takes, which may have been flattened in between."""
+def shape_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int) -> np.ndarray:
+    """Bring a layer's codes [C, H, W] to the shape of the map that it takes, which may have been flattened before."""
     codes, shape = trace.codes[layer][image], graph.tensors[tensor].shape
     if codes.shape == shape:
         return codes
@@ -43,8 +43,8 @@ def map_of_codes(graph: Graph, tensor: str, layer: str, trace: Trace, image: int
     return codes.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
-def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarray) -> Iterator[WrittenNumber]:
-    """The numbers of a map [C, H, W] that an instruction stores as values, or keeps as results."""
+def expect_values(spec: EngineSpec, instruction: Instruction, values: np.ndarray) -> Iterator[WrittenNumber]:
+    """Yield the numbers of a map [C, H, W] that an instruction stores as values, or keeps as results."""
     fields = instruction.fields
     place = "value" if fields.get("writes_values") else "result"
     first, step = fields[place], fields[f"{place}_step"]
@@ -57,8 +57,8 @@ def expected_values(spec: EngineSpec, instruction: Instruction, values: np.ndarr
         yield WrittenNumber(first + pixel * step + word, 0, (word * spec.lanes, *divmod(pixel, columns)), 0, None)
 
 
-def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[WrittenNumber]:
-    """The pieces of the codes [C, H, W] that an instruction writes."""
+def expect_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarray) -> Iterator[WrittenNumber]:
+    """Yield the pieces of the codes [C, H, W] that an instruction writes."""
     fields, spec = instruction.fields, compiled.spec
     if not fields.get("finishes") and instruction.kind == Kind.COLLECT:  # of the pixels that the layer sees
         codes = codes[:, :: fields["row_stride"], :: fields["column_stride"]]
@@ -67,7 +67,7 @@ def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarr
     mask = (1 << compiled.piece_bits) - 1 if fields["splits"] else (1 << WIDEST_CODE) - 1
     for group in range(-(-count // size)):
         for lane in range(size):
-            channel = lane_channel(compiled, instruction, group, lane)
+            channel = find_lane_channel(compiled, instruction, group, lane)
             if channel is None or channel >= count:
                 continue
             own = fields["slot_pieces"] >> lane * PIECE_BITS & (1 << PIECE_BITS) - 1
@@ -80,8 +80,8 @@ def expected_codes(compiled: Compiled, instruction: Instruction, codes: np.ndarr
                     yield WrittenNumber(address, lane, (channel, row, column), piece, number)
 
 
-def lane_channel(compiled: Compiled, instruction: Instruction, group: int, lane: int) -> int | None:
-    """The channel that stands in a lane of a group's word, or none. A word of the image may hold one several times."""
+def find_lane_channel(compiled: Compiled, instruction: Instruction, group: int, lane: int) -> int | None:
+    """Find the channel in a lane of a group's word, or none. A word of the image may hold one several times."""
     if not instruction.fields.get("from_input"):
         return group * compiled.spec.channels + lane
     load = next(i for i in compiled.instructions if i.kind == Kind.LOAD)

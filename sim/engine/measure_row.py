@@ -20,7 +20,7 @@ from hw.engine.memory_map import count_blocks, make_memory_map
 from hw.engine.presets import Preset
 from hw.engine.program import Kind
 from hw.engine_options import EngineChoice, read_network
-from sim.engine.bitstream import engine_for_device, synthesise_engine, write_bitstream
+from sim.engine.bitstream import make_device_engine, synthesise_engine, write_bitstream
 from sim.engine.engine_area import measure_engine
 from sim.engine.engines_report import EngineRow, PlacedEngine, RowKey
 from sim.engine.product_switching import measure_product_switching
@@ -119,7 +119,7 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
     cells = family if has_cells(family, mac) else GENERIC
     runs, compiled = choice.with_cells(cells).compile(graph)
     verilog = build / "counted" / "written.v"
-    engine = engine_for_device(compiled, choice.preset)
+    engine = make_device_engine(compiled, choice.preset)
     write_text(verilog, make_engine_verilog(engine, "engine", f"engine {task.preset} with the network {task.network}"))
     blocks = count_blocks(make_memory_map(compiled.spec, graph.input.shape[0]), family)
     whole = family == PROGRAM_FAMILY and mac.weight_bits == own.weight_bits

@@ -19,14 +19,14 @@ COLUMNS = (
 )
 
 
-def programs_table(rows: list[EngineRow]) -> str:
-    """The networks of a width as programs of terms, in Markdown: a line for each form; empty where there are none."""
-    lines = list(program_lines(rows))
+def make_programs_table(rows: list[EngineRow]) -> str:
+    """Make the table of a width's networks as programs of terms, in Markdown; empty where there are none."""
+    lines = list(make_program_lines(rows))
     return format_markdown_table(lines, COLUMNS) if lines else ""
 
 
-def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
-    """The networks of a width as programs of terms: a line for each form."""
+def make_program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
+    """Make the lines of a width's networks as programs of terms: one for each form."""
     for row in rows:
         for program in row.programs:
             density = density_of(row, program)
@@ -36,7 +36,7 @@ def program_lines(rows: list[EngineRow]) -> Iterator[dict[str, str]]:
                 "terms": f"{program.weight_terms:.2f}",
                 "cycles": f"{program.cycles:,}",
                 "lane": f"{program.lane.luts:,}",
-                "luts": f"{program_luts(row, program):,}",
+                "luts": f"{count_program_luts(row, program):,}",
                 "blocks": f"{row.other_blocks + program.blocks:,}",
                 "density": f"{density:.2f}",
                 "over": f"{density / row.density:.2f}",
@@ -60,9 +60,9 @@ def compare_programs(rows: list[EngineRow], blocks: int) -> list[str]:
 
 def density_of(row: EngineRow, program: TermProgram) -> float:
     """Images a second, a MHz and a thousand LUTs of a program of terms."""
-    return 1e9 / program.cycles / program_luts(row, program)
+    return 1e9 / program.cycles / count_program_luts(row, program)
 
 
-def program_luts(row: EngineRow, program: TermProgram) -> int:
-    """LUTs of its lanes and of all that the engine of arrays has beside its own."""
+def count_program_luts(row: EngineRow, program: TermProgram) -> int:
+    """Count the LUTs of its lanes and of all that the engine of arrays has beside its own."""
     return row.area.rest.luts + program.programs * program.pixels * program.lane.luts

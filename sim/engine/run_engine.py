@@ -48,8 +48,8 @@ class EngineLog:
     cycles: int = 0
 
 
-def numbers_of(spec: EngineSpec, images: np.ndarray) -> np.ndarray:
-    """Images as an engine takes them: bit patterns, pixel by pixel, the channels of a pixel one after the other."""
+def list_numbers(spec: EngineSpec, images: np.ndarray) -> np.ndarray:
+    """List images as an engine takes them: as bits, pixel by pixel, the channels of a pixel one after the other."""
     bits = 8 if spec.byte_input else spec.value_bits
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.int64) & (1 << bits) - 1, np.uint32)
 
@@ -70,7 +70,7 @@ def run_engine(
     given, log = folder / "images.bin", folder / "log.txt"
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        given.write_bytes(numbers_of(spec, images).tobytes())
+        given.write_bytes(list_numbers(spec, images).tobytes())
     sizes = [int(np.prod(graph.input.shape)), int(np.prod(graph.result.shape))]
     numbers = [*sizes, conditions.sample, conditions.most_cycles]
     numbers += [conditions.in_stalls, conditions.out_stalls, conditions.reset_at]

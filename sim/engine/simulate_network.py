@@ -19,7 +19,7 @@ from hw.engine.program import Kind
 from sim.engine.build_engine import build_simulator, write_verilog
 from sim.engine.compare_run import compare_run, results_of
 from sim.engine.run_engine import Conditions, EngineLog, run_engine
-from sim.runner.verilator import compiler_version, verilator
+from sim.runner.verilator import ask_compiler_version, find_verilator
 
 SOURCES = list_sources("sim/engine", "sim/runner")
 SAMPLE = 10  # images of which every value and code is compared
@@ -83,8 +83,8 @@ class NetworkOutcome:
     differences: list[str]
 
 
-def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
-    """An image's instructions by the layer, or the operation, that they are for, in order."""
+def count_layer_cycles(compiled: Compiled) -> list[LayerCycles]:
+    """Count the cycles of an image's instructions by the layer, or the operation, that they are for, in order."""
     rows: dict[str, list[int]] = {}
     for instruction in compiled.instructions:
         row = rows.setdefault(instruction.owner or instruction.name, [0, 0, 0])
@@ -94,8 +94,8 @@ def layer_cycles(compiled: Compiled) -> list[LayerCycles]:
     return [LayerCycles(name, *row) for name, row in rows.items()]
 
 
-def run_of(network: Network, graph: Graph, compiled: Compiled, log: EngineLog) -> NetworkRun:
-    """What is kept of a run without differences."""
+def make_run(network: Network, graph: Graph, compiled: Compiled, log: EngineLog) -> NetworkRun:
+    """Make the record of a run without differences."""
     results, _ = results_of(log, compiled.spec.total_bits)
     count = len(network.images)
     size = len(results) // count
@@ -110,7 +110,7 @@ def run_of(network: Network, graph: Graph, compiled: Compiled, log: EngineLog) -
         under_way=compiled.images,
         latency=compiled.latency,
         engine_products=compiled.spec.products,
-        layers=layer_cycles(compiled),
+        layers=count_layer_cycles(compiled),
         memories=[MemoryRows(name, used, getattr(compiled.spec.depths, name)) for name, used in compiled.used.items()],
     )
 
@@ -122,7 +122,7 @@ def simulate_network(network: Network, folder: Path, root: Path) -> NetworkOutco
     root: the build folder. Raises InputError for a network that does not fit, and when a tool fails.
     """
     path = folder / "run.json"
-    tools = [verilator(), compiler_version(), generator_fingerprint()]
+    tools = [find_verilator(), ask_compiler_version(), generator_fingerprint()]
     about = [network.digest, asdict(network.mac), network.precision, repr(network.preset)]
     inputs = fingerprint([tools, about], SOURCES)
     with hold_lock(folder.with_name(f"{folder.name}.lock")):
@@ -152,4 +152,4 @@ def simulate_now(network: Network, folder: Path, root: Path) -> NetworkOutcome:
     differences = compare_run(compiled, graph, network.images, log, conditions.sample)
     if differences:
         return NetworkOutcome(None, differences)
-    return NetworkOutcome(run_of(network, graph, compiled, log), [])
+    return NetworkOutcome(make_run(network, graph, compiled, log), [])

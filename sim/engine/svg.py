@@ -14,13 +14,13 @@ HEAD = """\
 LINE = 'fill="none" stroke="currentColor"'
 
 
-def picture(title: str, width: int, height: int, parts: list[str], left: int = 0) -> str:
-    """A whole SVG file. left: where it begins."""
+def make_picture(title: str, width: int, height: int, parts: list[str], left: int = 0) -> str:
+    """Make a whole SVG file. left: where it begins."""
     return (
         HEAD.format(title=escape(title), left=left, width=width, height=height) + "\n".join(parts) + "\n</g>\n</svg>\n"
     )
 
 
-def text(x: float, y: float, words: str, anchor: str = "middle", size: int = 13) -> str:
-    """Words at a place."""
+def draw_text(x: float, y: float, words: str, anchor: str = "middle", size: int = 13) -> str:
+    """Draw words at a place."""
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-size="{size}">{escape(words)}</text>'

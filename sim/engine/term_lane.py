@@ -22,8 +22,8 @@ from hw.fpga.xc7 import pack_terms
 NEAR = 3  # pixels of a row that a term may read
 
 
-def ternary_column(terms: int, activation_bits: int, sum_bits: int, fpga_family: str) -> ArraySpec:
-    """A column that adds `terms` activations, each with a sign or not at all, to a sum of `sum_bits` bits."""
+def make_ternary_column(terms: int, activation_bits: int, sum_bits: int, fpga_family: str) -> ArraySpec:
+    """Make a column that adds `terms` activations, each with a sign or not at all, to a sum of `sum_bits` bits."""
     depth = 1 << sum_bits - 1 - activation_bits
     return ArraySpec(MacSpec("uniform-sign", 2, activation_bits, depth=depth), terms, 1, fpga_family=fpga_family)
 
@@ -43,7 +43,7 @@ class TermLane(wiring.Component):
 
     def __init__(self, terms: int, activation_bits: int, sum_bits: int, fpga_family: str = "xc7"):
         self.fpga_family = fpga_family
-        self.column = make_column(ternary_column(terms, activation_bits, sum_bits, fpga_family))
+        self.column = make_column(make_ternary_column(terms, activation_bits, sum_bits, fpga_family))
         (self.name, width), *_ = self.column.spec.sum_widths.items()
         controls = len(self.column.control_times)
         super().__init__(
@@ -69,11 +69,11 @@ class TermLane(wiring.Component):
         held = name_bits(m, total, "sum")
         before = add_feedback(m, self.fpga_family, held, Feedback(self.first, self.doubled, 1), "before")
         m.d.comb += column.partial[self.name].eq(before)
-        m.d.sync += self.out.eq(self.way_out(m, held))
+        m.d.sync += self.out.eq(self.add_way_out(m, held))
         return m
 
-    def way_out(self, m: Module, held: list[Signal]) -> Value:
-        """The lane's own sum where it is taken, else that of the lane below."""
+    def add_way_out(self, m: Module, held: list[Signal]) -> Value:
+        """Add the choice of the lane's own sum where it is taken, else of the lane below's."""
         if self.fpga_family != "xc7":
             return Mux(self.take, Cat(held), self.below)
         ways = [

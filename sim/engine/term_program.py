@@ -49,8 +49,8 @@ class TermProgram(Struct, frozen=True):
     blocks: Count
 
 
-def signed_digits(level: int) -> list[tuple[int, int]]:
-    """An integer as the fewest terms ±2^k, no two next to each other: k and sign of each, the lowest first."""
+def split_digits(level: int) -> list[tuple[int, int]]:
+    """Split an integer into the fewest terms ±2^k, no two next to each other: k and sign of each, the lowest first."""
     terms = []
     place = 0
     while level:
@@ -63,22 +63,22 @@ def signed_digits(level: int) -> list[tuple[int, int]]:
     return terms
 
 
-def terms_of(levels: np.ndarray) -> np.ndarray:
-    """How many terms of each 2^k levels [N] have: int [digits]."""
+def count_terms(levels: np.ndarray) -> np.ndarray:
+    """Count how many terms of each 2^k levels [N] have: int [digits]."""
     found = np.zeros(1, np.int64)
     for level, count in zip(*np.unique(levels, return_counts=True), strict=True):
-        for place, _ in signed_digits(int(level)):
+        for place, _ in split_digits(int(level)):
             found = np.pad(found, (0, max(0, place + 1 - len(found))))
             found[place] += count
     return found
 
 
-def cycles_of(terms: np.ndarray, at_once: int) -> int:
-    """Cycles in which a lane adds terms [digits], `at_once` of them in each; an empty digit takes one, to double."""
+def count_cycles(terms: np.ndarray, at_once: int) -> int:
+    """Count the cycles in which a lane adds terms [digits], `at_once` in each; an empty digit takes one, to double."""
     return int(np.maximum(1, -(-terms // at_once)).sum())
 
 
-def by_odd_factor(levels: np.ndarray) -> Iterator[np.ndarray]:
+def group_levels(levels: np.ndarray) -> Iterator[np.ndarray]:
     """Levels in groups with the same odd factor, 1, 3, 5 …, divided by it.
 
     A group's sum is multiplied by the factor once, when it is whole.
@@ -88,13 +88,13 @@ def by_odd_factor(levels: np.ndarray) -> Iterator[np.ndarray]:
         yield levels[factors == factor] // factor
 
 
-def channel_cycles(even: np.ndarray, odd: np.ndarray | None, pieces: int, at_once: int) -> int:
-    """Cycles of an output channel with levels even + odd·√2 [N], in the cheapest of the ways that there are."""
+def count_channel_cycles(even: np.ndarray, odd: np.ndarray | None, pieces: int, at_once: int) -> int:
+    """Count the cycles of an output channel with levels even + odd·√2 [N], in the cheapest way that there is."""
     if odd is not None:
-        terms = [terms_of(part) for part in (even, odd)]
-        return pieces * sum(cycles_of(part, at_once) for part in terms)
-    by_factor = sum(cycles_of(terms_of(part), at_once) for part in by_odd_factor(even))
-    return pieces * max(1, min(cycles_of(terms_of(even), at_once), by_factor))
+        terms = [count_terms(part) for part in (even, odd)]
+        return pieces * sum(count_cycles(part, at_once) for part in terms)
+    by_factor = sum(count_cycles(count_terms(part), at_once) for part in group_levels(even))
+    return pieces * max(1, min(count_cycles(count_terms(even), at_once), by_factor))
 
 
 def pieces_of(code_bits: int, activation_bits: int) -> int:
@@ -102,14 +102,14 @@ def pieces_of(code_bits: int, activation_bits: int) -> int:
     return ceil(code_bits / activation_bits)
 
 
-def network_cycles(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> int:
-    """Cycles of an image; spec: of the engine whose way out these sums take too."""
+def count_network_cycles(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> int:
+    """Count the cycles of an image; spec: of the engine whose way out these sums take too."""
     total = 0
     for node in graph.convolutions():
         even, odd = node.products.even, node.products.odd
         pieces = pieces_of(node.quantiser.bits, spec.mac.activation_bits)
         channels = sorted(
-            channel_cycles(even[place], None if odd is None else odd[place], pieces, at_once)
+            count_channel_cycles(even[place], None if odd is None else odd[place], pieces, at_once)
             for place in range(len(even))
         )
         pixels = int(np.prod(graph.tensors[node.name].shape[1:]))
@@ -120,8 +120,8 @@ def network_cycles(graph: Graph, programs: int, at_once: int, spec: EngineSpec) 
     return total
 
 
-def weight_terms(graph: Graph, spec: EngineSpec) -> float:
-    """Terms a weight of the layers whose codes the products take whole; 0 where there is no such layer."""
+def count_weight_terms(graph: Graph, spec: EngineSpec) -> float:
+    """Count the terms a weight of the layers whose codes the products take whole; 0 where there is no such layer."""
     terms = weights = 0
     for node in graph.convolutions():
         if node.quantiser.bits <= spec.mac.activation_bits:
@@ -131,8 +131,8 @@ def weight_terms(graph: Graph, spec: EngineSpec) -> float:
     return terms / weights if weights else 0.0
 
 
-def map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> MemorySize:
-    """The copies of the largest map of codes that has to be whole: one for each term of a cycle."""
+def count_map_copies(graph: Graph, programs: int, at_once: int, spec: EngineSpec) -> MemorySize:
+    """Count the copies of the largest map of codes that has to be whole: one for each term of a cycle."""
     rows = 0
     for node in graph.convolutions():
         channels, height, width = graph.input_of(node).shape
@@ -155,7 +155,7 @@ def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermPro
 
     spec: of the engine of arrays that it is compared with. Raises InputError.
     """
-    if not weight_terms(graph, spec):
+    if not count_weight_terms(graph, spec):
         return []
     lanes = {terms: measure_lane(terms, spec, root) for terms in sorted({terms for _, terms in LANE_SIZES})}
     return [
@@ -163,10 +163,10 @@ def measure_programs(graph: Graph, spec: EngineSpec, root: Path) -> list[TermPro
             programs=programs,
             pixels=PIXELS,
             terms=terms,
-            weight_terms=weight_terms(graph, spec),
-            cycles=network_cycles(graph, programs, terms, spec),
+            weight_terms=count_weight_terms(graph, spec),
+            cycles=count_network_cycles(graph, programs, terms, spec),
             lane=lanes[terms],
-            blocks=map_copies(graph, programs, terms, spec).count_blocks(PROGRAM_FAMILY),
+            blocks=count_map_copies(graph, programs, terms, spec).count_blocks(PROGRAM_FAMILY),
         )
         for programs, terms in LANE_SIZES
     ]

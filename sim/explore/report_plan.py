@@ -11,9 +11,9 @@ from sim.explore.design_space import (
     FULL_WIDTHS,
     LARGE_PLACINGS,
     MAPPED_FORMS,
-    designs,
-    mapped_arrays,
-    placings_of,
+    choose_placings,
+    list_designs,
+    list_mapped_arrays,
     side_of,
 )
 from sim.explore.measure_design import Task
@@ -27,7 +27,7 @@ WIDEST = ("mac:3x3,4x4,4x8,8x8", "array8x8:3x3,4x4,4x8,3x4,5x4", "dot16:3x3,4x4,
 Plan = dict[tuple[tuple[int, int], str], list[Design]]  # designs by widths and form
 
 
-def tasks_of(
+def make_tasks(
     members: Sequence[Design],
     targets: Sequence[str],
     golden: tuple[Path, ...],
@@ -35,7 +35,7 @@ def tasks_of(
     liberty: Path | None,
     dsp: bool = False,
 ) -> list[Task]:
-    """A task for every design and target."""
+    """Make a task for every design and target."""
     return [
         Task(design, target, golden, placings, liberty if target == ASIC else None, dsp)
         for target in targets
@@ -55,15 +55,17 @@ def parse_plan(text: str) -> Plan:
         parse_choice("--plan", word, (*FORMS, *MAPPED_FORMS))
         form = MAPPED_FORMS.get(word, word)
         for pair in parse_widths("--plan", widths):
-            members = list(mapped_arrays(pair, side_of(form))) if word in MAPPED_FORMS else designs(pair, form)
+            members = (
+                list(list_mapped_arrays(pair, side_of(form))) if word in MAPPED_FORMS else list_designs(pair, form)
+            )
             plan[pair, form] = list(dict.fromkeys([*plan.get((pair, form), []), *members]))
     return plan
 
 
-def report_tasks(
+def list_report_tasks(
     plan: Plan, targets: Sequence[str], golden: tuple[Path, ...], placings: int, liberty: Path | None
 ) -> list[Task]:
-    """The tasks of a report on these targets.
+    """List the tasks of a report on these targets.
 
     On each FPGA family: area, and the clock of designs that are placed; of single uniform units also in multiplier
     blocks. With ASIC among the targets: gates and energy of single units, and of 8 × 8 arrays at `FULL_WIDTHS`.
@@ -72,18 +74,18 @@ def report_tasks(
     for (widths, form), members in plan.items():
         families = [name for name in targets if name in FPGA_FAMILIES and (name, form) not in TOO_LARGE | SLOW]
         pairs = [(name, design) for name in families for design in members if is_for(design, name)]
-        tasks += [Task(design, name, golden, placings_of(design, placings)) for name, design in pairs]
+        tasks += [Task(design, name, golden, choose_placings(design, placings)) for name, design in pairs]
         if ASIC in targets and (form == "mac" or (form, widths) == ("array8x8", FULL_WIDTHS)):
-            tasks += tasks_of(members, [ASIC, ENERGY], golden, 1, liberty)
+            tasks += make_tasks(members, [ASIC, ENERGY], golden, 1, liberty)
         if form == "mac":
             plain = [design for design in members if design.unit == "uniform"]
             with_choice = [name for name in families if FPGA_FAMILIES[name].dsp_off]
-            tasks += tasks_of(plain, with_choice, golden, placings, None, True)
+            tasks += make_tasks(plain, with_choice, golden, placings, None, True)
     return tasks
 
 
-def slow_tasks(plan: Plan, targets: Sequence[str], golden: tuple[Path, ...], placings: int) -> list[Task]:
-    """The tasks that `report_tasks` leaves out because each takes minutes, those of `SLOW`."""
+def list_slow_tasks(plan: Plan, targets: Sequence[str], golden: tuple[Path, ...], placings: int) -> list[Task]:
+    """List the tasks that `list_report_tasks` leaves out because each takes minutes, those of `SLOW`."""
     return [
         Task(design, name, golden, min(placings, LARGE_PLACINGS))
         for (_, form), members in plan.items()

@@ -19,7 +19,7 @@ from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import find_kept, write_record
 from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, Description, DesignRow, Failure, failure_of
-from sim.explore.measure_design import Task, describe_task, inputs_of, measure
+from sim.explore.measure_design import Task, describe_task, hash_inputs, measure
 from sim.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def attempt(task: Task, root: Path) -> DesignRow | Failure:
 
 
 @contextmanager
-def client_of(scheduler: str | None) -> "Iterator[Client]":
-    """A Dask client: of the scheduler at an address, or of one process per core on this machine. Raises InputError."""
+def find_client(scheduler: str | None) -> "Iterator[Client]":
+    """Find a Dask client: of the scheduler at an address, or of a process per core here. Raises InputError."""
     import dask
 
     dask.config.set({"distributed.worker.daemon": False, "distributed.admin.log-format": "%(message)s"})
-    with remote_client(scheduler) if scheduler else local_client() as client:
+    with connect_client(scheduler) if scheduler else start_client() as client:
         yield client
 
 
-def remote_client(scheduler: str) -> "Client":
-    """A client of the scheduler at an address. Raises InputError.
+def connect_client(scheduler: str) -> "Client":
+    """Connect a client with the scheduler at an address. Raises InputError.
 
     A client that fails is closed by its destructor; while another one starts, that would wait for ever. So it goes
     here, before the error is raised, which holds nothing of it.
@@ -78,8 +78,8 @@ def remote_client(scheduler: str) -> "Client":
 
 
 @contextmanager
-def local_client() -> "Iterator[Client]":
-    """A client of one process per core on this machine; they end in silence when the user interrupts."""
+def start_client() -> "Iterator[Client]":
+    """Start a client of one process per core on this machine; they end in silence when the user interrupts."""
     from distributed import Client, LocalCluster, WorkerPlugin
 
     class EndOnInterrupt(WorkerPlugin):
@@ -108,7 +108,7 @@ def sweep(
 
     Raises InputError for a scheduler that does not answer.
     """
-    paths = [Workspace(root).row(inputs) for inputs in inputs_of(tasks)]
+    paths = [Workspace(root).row(inputs) for inputs in hash_inputs(tasks)]
     known = {path: find_kept(path, ROW, path.stem) for path in paths}
     rows: dict[Path, DesignRow | Failure] = {path: row for path, row in known.items() if row is not None}
     missing = {path: task for path, task in zip(paths, tasks, strict=True) if path not in rows}
@@ -144,7 +144,7 @@ def measure_missing(
     from distributed import as_completed
 
     rows: dict[Path, DesignRow | Failure] = {}
-    with client_of(scheduler) as client:
+    with find_client(scheduler) as client:
         bar.say(f"measuring {len(missing)} of them, the rest is known")
         bar.expect(len(missing))
         pending = {

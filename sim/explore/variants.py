@@ -28,13 +28,13 @@ def post(*fracs: int) -> tuple[Variant, ...]:
     return tuple(Variant("post", "symmetric", frac) for frac in fracs)
 
 
-def shared(*variants: Variant) -> tuple[Variant, ...]:
-    """The same multipliers, whose multiples of the activation come with the operand."""
+def share_multiples(*variants: Variant) -> tuple[Variant, ...]:
+    """Make variants of these multipliers whose multiples of the activation come with the operand."""
     return tuple(replace(variant, shared=True) for variant in variants)
 
 
-def gated(*variants: Variant) -> tuple[Variant, ...]:
-    """The same multipliers, with a sign that a zero activation makes zero."""
+def gate_signs(*variants: Variant) -> tuple[Variant, ...]:
+    """Make variants of these multipliers with a sign that a zero activation makes zero."""
     return tuple(replace(variant, gated=True) for variant in variants)
 
 
@@ -63,19 +63,19 @@ VARIANTS = {
         *(Variant("pot", kind) for kind in KINDS[1:]),
         *(Variant("post-sorted", kind) for kind in KINDS[1:]),
     ),
-    "what a gated sign costs": gated(SIGN_MAGNITUDE, *post(MIN_FRAC), SORTED),
+    "what a gated sign costs": gate_signs(SIGN_MAGNITUDE, *post(MIN_FRAC), SORTED),
     "how much faster than the paper's rival": (Variant("serial"),),
     "which dot product is the best": (
         *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, *post(2, 0, MIN_FRAC), *OTHER_LEVELS, SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC), THREE_HALVES, Variant("e2m1")),
+        *share_multiples(SHARED_MULTIPLES, *post(0, MIN_FRAC), THREE_HALVES, Variant("e2m1")),
     ),
     "how the best dot products do at other widths": (
         *(SIGN_MAGNITUDE, ADDERS, *post(0, MIN_FRAC), SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
+        *share_multiples(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
     ),
     "how the best large dot products do": (
         *(SIGN_MAGNITUDE, ADDERS, SORTED),
-        *shared(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
+        *share_multiples(SHARED_MULTIPLES, *post(0, MIN_FRAC)),
     ),
     "which array is the best": (
         *(TWOS_COMPLEMENT, SIGN_MAGNITUDE, ADDERS, SHARED_MULTIPLES),
@@ -105,7 +105,7 @@ def make_mac_if_possible(widths: tuple[int, int], variant: Variant, lanes: int =
         return
 
 
-def macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
+def list_macs(widths: tuple[int, int], question: str, lanes: int = 1) -> Iterator[MacSpec]:
     """Yield the units, or dot products, that answer a question of `VARIANTS`."""
     for variant in VARIANTS[question]:
         yield from make_mac_if_possible(widths, variant, lanes)

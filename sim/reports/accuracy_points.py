@@ -100,8 +100,8 @@ class AccuracyPoint:
         return Point(self.title, row.family, row.unit, row.widths, x, y, accuracy.spread)
 
 
-def mean_accuracies(results: Iterable[ArithmeticRow]) -> list[Accuracy]:
-    """Means of the rows of the product rounding study with `ACTIVATIONS`.
+def average_accuracies(results: Iterable[ArithmeticRow]) -> list[Accuracy]:
+    """Average the rows of the product rounding study over seeds, with `ACTIVATIONS`.
 
     Of networks that were trained with rounded products only those that are run with the same rounding.
     """
@@ -122,8 +122,8 @@ def mean_accuracies(results: Iterable[ArithmeticRow]) -> list[Accuracy]:
     ]
 
 
-def smallest_array(rows: Iterable[DesignRow], target: str, measured: Measured) -> DesignRow | None:
-    """The smallest array in one stage with these weights and products on an FPGA family, None without one."""
+def find_smallest_array(rows: Iterable[DesignRow], target: str, measured: Measured) -> DesignRow | None:
+    """Find the smallest array in one stage with these weights and products on an FPGA family, None without one."""
     members = [
         row
         for row in rows
@@ -135,12 +135,12 @@ def smallest_array(rows: Iterable[DesignRow], target: str, measured: Measured) -
     return min(members, key=lambda row: row.luts or 0, default=None)
 
 
-def accuracy_points(rows: list[DesignRow], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
-    """The smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
+def find_accuracy_points(rows: list[DesignRow], accuracies: list[Accuracy]) -> dict[str, list[AccuracyPoint]]:
+    """Find the smallest 8 × 8 array for each accuracy, by FPGA family; families without any are left out."""
     points: dict[str, list[AccuracyPoint]] = {}
     for target in FPGA_FAMILIES:
         for accuracy in accuracies:
-            row = smallest_array(rows, target, accuracy.measured)
+            row = find_smallest_array(rows, target, accuracy.measured)
             if row is not None and row.luts is not None:
                 point = AccuracyPoint(row, accuracy, row.luts / row.products_per_cycle)
                 points.setdefault(target, []).append(point)

@@ -1,4 +1,4 @@
-"""What the hardware page's section on accuracy is filled with, from the points of `accuracy_points`."""
+"""What the hardware page's section on accuracy is filled with, from the points of `find_accuracy_points`."""
 
 from math import hypot
 from typing import NamedTuple
@@ -23,8 +23,8 @@ COLUMNS = (
 )
 
 
-def accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
-    """A table of points by FPGA family, the least accurate first; mapped arrays of all families are one line."""
+def make_accuracy_table(points: dict[str, list[AccuracyPoint]]) -> str:
+    """Make a table of points by FPGA family, the least accurate first; mapped arrays of all families are one line."""
     lines: dict[tuple[str, Measured], dict[str, object]] = {}
     means: dict[tuple[str, Measured], float] = {}
     for target, members in points.items():
@@ -118,5 +118,5 @@ def describe_accuracies(points: dict[str, list[AccuracyPoint]], note: str, title
         notes=[*filter(None, [note]), *find_yardsticks(entry.data for entry in measured)],
         title=title,
         picture=picture,
-        table=accuracy_table(points),
+        table=make_accuracy_table(points),
     )

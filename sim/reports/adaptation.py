@@ -27,8 +27,8 @@ CYCLES_NOTE = (
 )
 
 
-def layers_of(outcomes: list[Outcome], unit: str) -> dict[str, LayerFindings]:
-    """Findings of the golden test by layer, over all blocks of a kind."""
+def group_findings(outcomes: list[Outcome], unit: str) -> dict[str, LayerFindings]:
+    """Group the findings of the golden test by layer, over all blocks of a kind."""
     return {
         layer["layer"]: layer
         for outcome in outcomes
@@ -47,9 +47,9 @@ class AdaptationRow(TypedDict):
     torch_steps: list[float]
 
 
-def adaptation(golden: Path, outcomes: list[Outcome]) -> list[AdaptationRow]:
-    """β and step of each image as the RTL gave them, beside torch's, of every layer with an adapter."""
-    adapters = layers_of(outcomes, "adapter")
+def compare_steps(golden: Path, outcomes: list[Outcome]) -> list[AdaptationRow]:
+    """Compare β and step of each image, as the RTL gave them, with torch's, of every layer with an adapter."""
+    adapters = group_findings(outcomes, "adapter")
     rows: list[AdaptationRow] = []
     for maps in read_maps(golden):
         if maps.name not in adapters:
@@ -68,8 +68,8 @@ def adaptation(golden: Path, outcomes: list[Outcome]) -> list[AdaptationRow]:
     return rows
 
 
-def step_rows(rows: list[AdaptationRow]) -> list[list[str]]:
-    """Rows of the summary: layer, β by RTL and by torch, step by RTL and by torch, of the first image."""
+def make_step_rows(rows: list[AdaptationRow]) -> list[list[str]]:
+    """Make the rows of the summary: layer, β by RTL and by torch, step by RTL and by torch, of the first image."""
     series = ((row["rtl_betas"], row["torch_betas"], row["rtl_steps"], row["torch_steps"]) for row in rows)
     firsts = ([f"{values[0]:.5f}" for values in each] for each in series)
     return [[row["layer"], *first] for row, first in zip(rows, firsts, strict=True)]
@@ -89,10 +89,10 @@ class CycleRow(TypedDict):
     products: Whole
 
 
-def cycle_rows(manifest: Manifest, outcomes: list[Outcome]) -> list[CycleRow]:
-    """The cycles of every layer with an adapter, measured."""
+def make_cycle_rows(manifest: Manifest, outcomes: list[Outcome]) -> list[CycleRow]:
+    """Make the rows of the measured cycles of every layer with an adapter."""
     products = {entry["name"]: entry["products"] for entry in manifest["maps"]}
-    adapters, fixed = layers_of(outcomes, "adapter"), layers_of(outcomes, "quantiser")
+    adapters, fixed = group_findings(outcomes, "adapter"), group_findings(outcomes, "quantiser")
     return [
         {
             "layer": name,
@@ -102,17 +102,17 @@ def cycle_rows(manifest: Manifest, outcomes: list[Outcome]) -> list[CycleRow]:
             "adapted": step["interval"],
             "products": products[name],
         }
-        for name, step in layers_of(outcomes, "adapter-step").items()
+        for name, step in group_findings(outcomes, "adapter-step").items()
     ]
 
 
-def cycle_shares(rows: list[CycleRow]) -> list[dict[str, object]]:
-    """Cycles, with the latency of β as a share of the time that the layer's products take."""
+def make_cycle_shares(rows: list[CycleRow]) -> list[dict[str, object]]:
+    """Make the rows of cycles with the latency of β as a share of the time that the layer's products take."""
     return [
         {**row} | {f"share_{macs}": f"{row['latency'] * macs / row['products']:.2%}" for macs in MACS} for row in rows
     ]
 
 
-def cycle_table(rows: list[CycleRow]) -> str:
-    """Cycles of every layer with an adapter, as a Markdown table."""
-    return format_markdown_table(cycle_shares(rows), CYCLE_COLUMNS)
+def make_cycle_table(rows: list[CycleRow]) -> str:
+    """Make the table of cycles of every layer with an adapter, in Markdown."""
+    return format_markdown_table(make_cycle_shares(rows), CYCLE_COLUMNS)

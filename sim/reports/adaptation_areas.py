@@ -61,15 +61,15 @@ def write_rivals(workspace: Workspace) -> dict[str, Path]:
     files = {}
     for bits in RIVAL_BITS:
         spec = BlockSpec("quantiser", activation_bits=bits)
-        files[spec.name] = workspace.verilog(spec)
+        files[spec.name] = workspace.emit_verilog(spec)
         name = spec.name.replace("quantiser", "reciprocal")
         files[name] = workspace.verilog_file(name)
         write_text(files[name], to_verilog(ReciprocalQuantiser(spec), name, "the quantiser's rival, to be measured"))
     return files
 
 
-def adaptation_shares(modules: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
-    """What part of the LUTs is for adaptation, in an engine of N MACs, an adapter-step and, if given, a rescale."""
+def compute_adaptation_shares(modules: dict[str, Area], step: str, rescale: str | None, mac: str) -> str:
+    """Compute which part of the LUTs adapts, in an engine of N MACs, an adapter-step and, if given, a rescale."""
     parts = []
     for macs in MACS:
         others = macs * modules[mac].luts + (modules[rescale].luts if rescale else 0)
@@ -87,22 +87,22 @@ def compare_quantisers(pairs: list[Pair]) -> str:
     return "; ".join(parts)
 
 
-def macs_of(manifest: Manifest) -> list[MacSpec]:
-    """`post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
+def find_macs(manifest: Manifest) -> list[MacSpec]:
+    """Find `post` and `uniform` of the network's bits. Raises InputError where POST has no such width."""
     return [MacSpec(unit, manifest["weight_bits"], manifest["activation_bits"]) for unit in ("post", "uniform")]
 
 
-def quantisers(modules: dict[str, Area], bits: int) -> Pair:
-    """The two forms for codes of `bits` bits, of the areas by module."""
+def pair_quantisers(modules: dict[str, Area], bits: int) -> Pair:
+    """Pair the areas of the quantiser's two forms for codes of `bits` bits, out of those by module."""
     division, reciprocal = modules[f"quantiser_a{bits}"], modules[f"reciprocal_a{bits}"]
     return {"bits": bits, "division": division.luts, "reciprocal": reciprocal.luts, "blocks": reciprocal.dsps}
 
 
-def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: Bar = SILENT) -> list[AreaReport]:
-    """The blocks and two MACs of the network's bits: for each FPGA family, with and without multiplier blocks."""
-    macs, workspace = macs_of(manifest), Workspace(root)
-    verilog = {spec.name: workspace.verilog(spec) for spec in macs}
-    verilog = {block.name: workspace.verilog(block) for block in blocks} | verilog
+def measure_adaptation(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: Bar = SILENT) -> list[AreaReport]:
+    """Measure the blocks and two MACs of the network's bits on each FPGA family, with and without multiplier blocks."""
+    macs, workspace = find_macs(manifest), Workspace(root)
+    verilog = {spec.name: workspace.emit_verilog(spec) for spec in macs}
+    verilog = {block.name: workspace.emit_verilog(block) for block in blocks} | verilog
     others = write_rivals(workspace)
     steps = [spec.name for spec in blocks if spec.unit == "adapter-step"]
     rescale = next((spec.name for spec in blocks if spec.unit == "rescale"), None)
@@ -111,7 +111,7 @@ def area_reports(manifest: Manifest, blocks: list[BlockSpec], root: Path, bar: B
     for family in FPGA_FAMILIES:
         for dsp in (False, True):
             modules = measure_areas(verilog | others, family, dsp, root, bar)
-            pairs = [quantisers(modules, bits) for bits in RIVAL_BITS]
+            pairs = [pair_quantisers(modules, bits) for bits in RIVAL_BITS]
             reports.append(
                 {
                     "family": family,
@@ -147,6 +147,8 @@ def describe_areas(report: AreaReport) -> AreaSection:
         family=FPGA_FAMILIES[report["family"]].title,
         dsp=report["dsp"],
         table=format_markdown_table(rows, AREA_COLUMNS),
-        shares={step: adaptation_shares(modules, step, report["rescale"], report["mac"]) for step in report["steps"]},
+        shares={
+            step: compute_adaptation_shares(modules, step, report["rescale"], report["mac"]) for step in report["steps"]
+        },
         quantisers=compare_quantisers(report["quantisers"]),
     )

@@ -7,7 +7,7 @@ from asq_model.common.records import Count, Line, Schema, Text, Width, Word
 from asq_model.common.templates import render_template
 from asq_model.spec.golden_manifest import Manifest
 from sim.measure.fpga_families import FPGA_FAMILIES
-from sim.reports.adaptation import CYCLES_NOTE, CycleRow, cycle_rows, cycle_table
+from sim.reports.adaptation import CYCLES_NOTE, CycleRow, make_cycle_rows, make_cycle_table
 from sim.reports.adaptation_areas import AreaReport, describe_areas
 from sim.runner.jobs import Outcome
 
@@ -60,8 +60,8 @@ def count_compared(outcomes: list[Outcome]) -> list[Compared]:
     ]
 
 
-def asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaReport], note: str) -> AsqReport:
-    """The content of the page on a network, from its manifest, the outcomes of its blocks' benches, and their areas."""
+def make_asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaReport], note: str) -> AsqReport:
+    """Make the content of a network's page from its manifest, the outcomes of its blocks' benches, and their areas."""
     return {
         "network": manifest["network"],
         "weight_bits": manifest["weight_bits"],
@@ -69,7 +69,7 @@ def asq_report(manifest: Manifest, outcomes: list[Outcome], areas: list[AreaRepo
         "checkpoint": manifest["checkpoint_digest"],
         "note": note,
         "blocks": count_compared(outcomes),
-        "cycles": cycle_rows(manifest, outcomes),
+        "cycles": make_cycle_rows(manifest, outcomes),
         "areas": areas,
     }
 
@@ -85,7 +85,7 @@ def render_page(report: AsqReport, picture: str) -> str:
             for block in report["blocks"]
         ],
         picture=picture,
-        cycles=cycle_table(report["cycles"]),
+        cycles=make_cycle_table(report["cycles"]),
         cycles_note=CYCLES_NOTE,
         areas=[describe_areas(areas) for areas in report["areas"]],
     )

@@ -9,7 +9,7 @@ COLUMNS = 2  # no more, so that the text is read at 400 pixels, too
 
 
 def draw_betas(rows: list[AdaptationRow], path: Path, title: str) -> None:
-    """Draw the rows of `sim.reports.adaptation` as a PNG, the same bytes for the same rows. Raises InputError."""
+    """Draw the rows of `compare_steps` as a PNG, the same bytes for the same rows. Raises InputError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -32,8 +32,8 @@ AXIS_INK = dict.fromkeys(("domainColor", "tickColor", "gridColor"), "currentColo
 EXPORTED = "window.vegaEmbed = vegaEmbed;"  # of the names that the bundle has in its own scope
 
 
-def point_of(row: DesignRow) -> dict[str, Any]:
-    """A placed design as the plot's data."""
+def describe_point(row: DesignRow) -> dict[str, Any]:
+    """Describe a placed design as the plot's data."""
     assert row.mhz is not None
     return {
         "device": DEVICES[row.target].title,
@@ -49,8 +49,8 @@ def point_of(row: DesignRow) -> dict[str, Any]:
     }
 
 
-def menus(points: list[dict[str, Any]]) -> list[Any]:
-    """The menus of the plot, set to what a reader sees first: the arrays that the page opens with."""
+def make_menus(points: list[dict[str, Any]]) -> list[Any]:
+    """Make the menus of the plot, set to what a reader sees first: the arrays that the page opens with."""
     import altair as alt
 
     headline = {"form": TITLES[ARRAY], "widths": widths_text(FULL_WIDTHS)}
@@ -63,14 +63,14 @@ def menus(points: list[dict[str, Any]]) -> list[Any]:
     return picks
 
 
-def chart_of(rows: list[DesignRow]) -> dict[str, Any] | None:
-    """The plot in Vega-Lite; None without a placed design."""
+def make_chart(rows: list[DesignRow]) -> dict[str, Any] | None:
+    """Make the plot in Vega-Lite; None without a placed design."""
     import altair as alt
 
-    points = [point_of(row) for row in rows if row.mhz is not None and not row.dsp]
+    points = [describe_point(row) for row in rows if row.mhz is not None and not row.dsp]
     if not points:
         return None
-    picks = menus(points)
+    picks = make_menus(points)
     shown = alt.selection_point(name="levels", fields=["levels"], bind="legend")
     names, marks = [*MARKS], [*MARKS.values()]
     levels = alt.Color("levels:N", title=None, scale=alt.Scale(domain=names, range=[colour for _, colour in marks]))
@@ -102,8 +102,8 @@ def chart_of(rows: list[DesignRow]) -> dict[str, Any] | None:
 
 
 @cache  # it takes seconds to put together
-def vega_script() -> str:
-    """Vega and all that it needs as one script, which defines `vegaEmbed`."""
+def make_vega_script() -> str:
+    """Make one script of Vega and all that it needs, which defines `vegaEmbed`."""
     import altair as alt
     import vl_convert
 
@@ -111,6 +111,6 @@ def vega_script() -> str:
     return vl_convert.javascript_bundle(EXPORTED, vl_version=version)
 
 
-def chart_script(chart: dict[str, Any]) -> str:
-    """A plot as JavaScript. No text in it ends the script that it stands in."""
+def make_chart_script(chart: dict[str, Any]) -> str:
+    """Make the script of a plot, in JavaScript. No text in it ends the script that it stands in."""
     return json.dumps(chart, ensure_ascii=False).replace("</", "<\\/")

@@ -14,7 +14,7 @@ from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.accuracy_section import AccuracySection
 from sim.reports.headline import HEADLINE, PICTURE
 from sim.reports.titles import SHORT, TITLES, widths_text
-from sim.reports.verdict import GAIN_COLUMNS, judge_aims, list_gains, placing_spread, serial_ratios
+from sim.reports.verdict import GAIN_COLUMNS, compute_placing_spread, describe_serial_ratios, judge_aims, list_gains
 from sim.vectors.array_tiles import GOLDEN_VECTORS
 
 TEMPLATE = Path(__file__).with_name("hardware.md.j2")
@@ -43,16 +43,16 @@ def group_by_design(rows: list[DesignRow]) -> dict[str, dict[str, DesignRow]]:
     return designs
 
 
-def columns_for(target: str) -> list[tuple[str, str]]:
-    """The columns of one target's table."""
+def choose_columns(target: str) -> list[tuple[str, str]]:
+    """Choose the columns of one target's table."""
     measured = ("gates",) if target == "asic" else (target, f"{target}_mhz", f"{target}_gain")
     return [column for column in COLUMNS if column[0] in ("unit", *measured, "error")]
 
 
-def table(
+def make_table(
     rows: list[DesignRow], widths: tuple[int, int], form: str, columns: Sequence[tuple[str, str]] = COLUMNS
 ) -> str:
-    """A table of one width and form; × uniform is over the best rival of each FPGA family, if all were measured."""
+    """Make a table of one width and form; × uniform is over the best rival of each FPGA family, if all are measured."""
     groups = {target: select_group(rows, widths, form, target) for target in (*FPGA_FAMILIES, "asic")}
     rivals = {target: find_best_rival(rows, widths, form, target) for target in FPGA_FAMILIES}
     lines = []
@@ -77,8 +77,8 @@ def table(
     return format_markdown_table(lines, columns)
 
 
-def dsp_lines(rows: list[DesignRow]) -> list[str]:
-    """The uniform multiplier in multiplier blocks, for honesty: a line for each that was measured."""
+def make_dsp_lines(rows: list[DesignRow]) -> list[str]:
+    """Make the lines on the uniform multiplier in multiplier blocks, for honesty: one for each that was measured."""
     return [
         f"- {row.name}, {SHORT[row.target]}: {row.luts} LUTs and {row.dsps} multiplier block(s)"
         + (f" at {row.mhz:.0f} MHz" if row.mhz is not None else "")
@@ -97,8 +97,8 @@ ENERGY_COLUMNS = (
 )
 
 
-def energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
-    """The title and the table of each form and width of which switching was measured."""
+def make_energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
+    """Make the table, with its title, of each form and width of which switching was measured."""
     for form, widths in product(FORMS, WIDTHS):
         members = select_group(rows, widths, form, "energy")
         plain = next((row.per_product for row in members if row.unit == "uniform"), None)
@@ -117,8 +117,8 @@ def energy_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
             yield f"{TITLES[form]}, {widths_text(widths)}", format_markdown_table(lines, ENERGY_COLUMNS)
 
 
-def gating_cost(rows: list[DesignRow]) -> str:
-    """How many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
+def compute_gating_cost(rows: list[DesignRow]) -> str:
+    """Compute how many LUTs a gated sign takes, over the same design without; empty where no such pair was measured."""
 
     def key(row: DesignRow) -> tuple[object, ...]:
         return row.unit, row.kind, row.frac, row.widths, row.form, row.stages, row.target
@@ -160,16 +160,16 @@ def render_page(
         headline=HEADLINE,
         headline_picture=PICTURE,
         verdict=judge_aims(rows),
-        spread=placing_spread(rows),
+        spread=compute_placing_spread(rows),
         gains=format_markdown_table(list(list_gains(rows)), GAIN_COLUMNS),
-        serial=serial_ratios(rows),
+        serial=describe_serial_ratios(rows),
         lane=LANE,
         plots=plots,
         accuracy=accuracy,
-        tables=[(f"{TITLES[form]}, {widths_text(widths)}", table(rows, widths, form)) for form, widths in shown],
-        blocks=dsp_lines(rows),
-        energy=list(energy_tables(rows)),
-        gating=gating_cost(rows),
+        tables=[(f"{TITLES[form]}, {widths_text(widths)}", make_table(rows, widths, form)) for form, widths in shown],
+        blocks=make_dsp_lines(rows),
+        energy=list(make_energy_tables(rows)),
+        gating=compute_gating_cost(rows),
         vectors=GOLDEN_VECTORS,
         unrolled=unrolled,
         made=made,

@@ -11,7 +11,7 @@ from asq_model.common.files import write_text
 from sim.explore.design_rows import DesignRow
 from sim.explore.ranking import find_front
 from sim.reports.colours import INK, PAPER
-from sim.reports.name_points import line_boxes, name_points
+from sim.reports.name_points import make_line_boxes, name_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +27,8 @@ OTHERS = "pot", "apot", "e2m1"
 MARK_OF = {"post": "POST", "uniform": "uniform"} | dict.fromkeys(OTHERS, "other level sets")  # by family of weights
 
 
-def figure_of(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, list[Axes]]":
-    """A figure in the page's colours, and its axes.
+def make_figure(panels: int, columns: int = 1, bars: str = "") -> "tuple[Figure, list[Axes]]":
+    """Make a figure in the page's colours, and its axes.
 
     columns: how many panels are beside each other; with one, texts are read on a phone. bars: what bars through points
     are, for the legend.
@@ -91,8 +91,8 @@ class Point:
     spread: float | None = None
 
 
-def point_of(row: DesignRow, x: float, y: float) -> Point:
-    """A measured design at a place of a picture."""
+def make_point(row: DesignRow, x: float, y: float) -> Point:
+    """Make the point of a measured design at a place of a picture."""
     return Point(row.title, row.family, row.unit, row.widths, x, y)
 
 
@@ -167,7 +167,7 @@ def draw(
     titles: of the picture and the axes. columns: how many panels are beside each other. bars: what bars are. Raises
     InputError if it cannot be written.
     """
-    figure, axes = figure_of(len(panels), columns, bars)
+    figure, axes = make_figure(len(panels), columns, bars)
     figure.suptitle(titles[0], fontsize=TEXT["title"], color=INK)
     drawn = []
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
@@ -179,7 +179,7 @@ def draw(
     for axis, in_order in zip(axes, drawn, strict=True):
         names = [(point.title.replace("`", ""), point.x, point.y) for point in in_order]
         joined = axis.transData.transform(axis.lines[0].get_xydata())
-        front_line = [box for ends in pairwise(joined) for box in line_boxes(*ends)]
+        front_line = [box for ends in pairwise(joined) for box in make_line_boxes(*ends)]
         name_points(axis, names, find_bar_boxes(axis, in_order), front_line)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -190,7 +190,7 @@ def draw_throughput(panels: dict[str, list[DesignRow]], path: Path, title: str, 
     """Products per second against LUTs, of rows with a clock. panels: each of one device, width and form."""
     points = {
         title: [
-            point_of(row, row.luts, row.mhz * row.products_per_cycle / 1000)
+            make_point(row, row.luts, row.mhz * row.products_per_cycle / 1000)
             for row in rows
             if row.mhz is not None and row.luts is not None
         ]
@@ -202,7 +202,7 @@ def draw_throughput(panels: dict[str, list[DesignRow]], path: Path, title: str, 
 def draw_error(panels: dict[str, list[DesignRow]], path: Path, title: str, columns: int = 1) -> None:
     """Relative error of the golden results against LUTs. panels: each of one FPGA family, width and form."""
     points = {
-        title: [point_of(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
+        title: [make_point(row, row.luts, 100 * row.relative_error) for row in rows if row.luts is not None]
         for title, rows in panels.items()
     }
     draw(points, path, (title, "LUTs", "error of the results, % of their rms"), False, columns)

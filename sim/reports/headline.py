@@ -10,7 +10,7 @@ from sim.explore.design_space import FULL_WIDTHS
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.reports.colours import INK, PAPER
 from sim.reports.titles import SHORT, TITLES, widths_text
-from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, gains_on, is_alone, is_post, ratio_of
+from sim.reports.verdict import AIMS, ARRAY, NOT_MEASURED, compute_gains, is_alone, is_post, ratio_of
 
 BLOCK = "hardware"  # of README
 PICTURE = "headline.svg"
@@ -24,13 +24,13 @@ POST_COLOUR, UNIFORM_COLOUR = "#c2410c", "#2563eb"
 def compare_best(rows: list[DesignRow]) -> Iterator[tuple[str, dict[str, float | None]]]:
     """What is compared, and POST's best over uniform's best on each FPGA family; None where it is not measured."""
     for form, widths, which in SHOWN:
-        by_family = gains_on(rows, widths, form, FPGA_FAMILIES, which)
+        by_family = compute_gains(rows, widths, form, FPGA_FAMILIES, which)
         ratios = {family: ratio_of(gain) for family, gain in by_family.items()}
         yield f"{TITLES[form]}, {widths_text(widths)}", ratios
 
 
-def findings(rows: list[DesignRow]) -> str:
-    """The sentence of README: in how many comparisons POST's best design is ahead of uniform's best, and how far."""
+def render_findings(rows: list[DesignRow]) -> str:
+    """Tell in a sentence in how many comparisons POST's best design is ahead of uniform's best, and how far."""
     ratios = [ratio for _, by_family in compare_best(rows) for ratio in by_family.values()]
     measured = [ratio for ratio in ratios if ratio is not None]
     missing = f"; {len(ratios) - len(measured)} {NOT_MEASURED}" if len(measured) < len(ratios) else ""

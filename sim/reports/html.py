@@ -8,7 +8,7 @@ from asq_model.common.errors import InputError
 from asq_model.common.files import write_text
 from asq_model.common.templates import render_template
 from sim.reports.colours import INK, PAPER
-from sim.reports.design_chart import PLACE, chart_script, vega_script
+from sim.reports.design_chart import PLACE, make_chart_script, make_vega_script
 
 TEMPLATE = Path(__file__).with_name("hardware.html.j2")
 TABLES = Path(__file__).with_name("tables.js")  # the site has it too, from docs/site
@@ -43,8 +43,8 @@ def inline_pictures(html: str, folder: Path) -> str:
     return PICTURE.sub(picture, html)
 
 
-def with_chart(body: str) -> str:
-    """The page's body with the place of its plot, behind the pictures of what the page is about."""
+def add_chart(body: str) -> str:
+    """Add to a page's body the place of its plot, behind the pictures of what the page is about."""
     before = body.find("<h2>", body.find("<h2>POST over uniform") + 1)
     return f"{body[:before]}{CHART}\n{body[before:]}" if before > 0 else f"{body}\n{CHART}"
 
@@ -58,7 +58,7 @@ def write_html(page: Path, out: Path, chart: dict[str, Any] | None = None) -> No
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     title = text.partition("\n")[0].lstrip("# ")
     body = inline_pictures(LINK.sub(r"\1", body), page.parent)
-    plot = {"vega": vega_script(), "chart": chart_script(chart)} if chart else {}
-    body = with_chart(body) if chart else body
+    plot = {"vega": make_vega_script(), "chart": make_chart_script(chart)} if chart else {}
+    body = add_chart(body) if chart else body
     tables = TABLES.read_text(encoding="utf-8").rstrip()
     write_text(out, render_template(TEMPLATE, title=title, body=body, place=PLACE, tables=tables, **plot))

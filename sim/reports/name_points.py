@@ -59,12 +59,12 @@ def name_points(
         extent = written.get_window_extent()
         size = WIDER * extent.width, extent.height
         for clear, (side, level, offset) in product((np.array([*taken, *soft]), np.array(taken)), SIDES):
-            box = box_beside(point, size, side, level, offset, axis.figure.dpi / 72)
+            box = place_box(point, size, side, level, offset, axis.figure.dpi / 72)
             inside = room.x0 < box[0] and room.y0 < box[1] and box[2] < room.x1 and box[3] < room.y1
             if not inside or overlaps(box, clear):
                 continue
             far = max(map(abs, offset)) > BESIDE
-            line = [corners_of(step) for step in line_boxes(point, find_nearest(box, point))] if far else []
+            line = [corners_of(step) for step in make_line_boxes(point, find_nearest(box, point))] if far else []
             if any(overlaps(step, np.array(written_boxes)) for step in line if written_boxes):
                 continue
             written.set(ha=side, va=level)
@@ -83,7 +83,7 @@ def corners_of(box: "Bbox") -> Box:
     return float(box.x0), float(box.y0), float(box.x1), float(box.y1)
 
 
-def box_beside(
+def place_box(
     point: tuple[float, float],
     size: tuple[float, float],
     side: str,
@@ -91,7 +91,7 @@ def box_beside(
     offset: tuple[float, float],
     pixels: float,
 ) -> Box:
-    """The box of a text of this size, aligned so beside a point. pixels: of a point of its offset."""
+    """Place the box of a text of this size, aligned so, beside a point. pixels: of a point of its offset."""
     left = point[0] + offset[0] * pixels - {"left": 0, "center": 0.5, "right": 1}[side] * size[0]
     bottom = point[1] + offset[1] * pixels - {"bottom": 0, "center": 0.5, "top": 1}[level] * size[1]
     return left, bottom, left + size[0], bottom + size[1]
@@ -114,8 +114,8 @@ def find_nearest(box: Box, point: Sequence[float]) -> tuple[float, float]:
     return min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
 
 
-def line_boxes(start: Sequence[float], end: Sequence[float]) -> "list[Bbox]":
-    """Small boxes along a line, which together cover it."""
+def make_line_boxes(start: Sequence[float], end: Sequence[float]) -> "list[Bbox]":
+    """Make small boxes along a line, which together cover it."""
     from matplotlib.transforms import Bbox
 
     steps = max(1, int(max(abs(end[0] - start[0]), abs(end[1] - start[1])) // LINE_STEP))

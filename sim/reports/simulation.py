@@ -10,7 +10,7 @@ from asq_model.common.files import read_json, reported_os_errors, write_json, wr
 from asq_model.common.markdown import format_markdown_table
 from asq_model.spec.golden_manifest import LayerEntry, Manifest
 from asq_model.spec.mac import MacSpec
-from sim.reports.adaptation import AdaptationRow, adaptation, cycle_rows
+from sim.reports.adaptation import AdaptationRow, compare_steps, make_cycle_rows
 from sim.runner.jobs import Outcome
 from sim.runner.outcomes import Counters
 
@@ -48,8 +48,8 @@ def widths_title(operands: tuple[int, int, bool]) -> str:
     return f"W{weight_bits}A{activation_bits}{', signed activations' if signed else ''}"
 
 
-def by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Outcome]]:
-    """Outcomes of multiply-accumulate units that took the same operands, the narrowest weights first."""
+def sort_by_operands(outcomes: list[Outcome]) -> dict[tuple[int, int, bool], list[Outcome]]:
+    """Sort the outcomes of multiply-accumulate units that took the same operands, the narrowest weights first."""
     groups: dict[tuple[int, int, bool], list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(operands_of(mac_spec(outcome)), []).append(outcome)
@@ -81,14 +81,15 @@ class ThroughputTable(TypedDict):
     rows: list[ThroughputRow]
 
 
-def throughput(outcomes: list[Outcome]) -> list[ThroughputRow]:
-    """A row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
+def list_throughput(outcomes: list[Outcome]) -> list[ThroughputRow]:
+    """List a row per unit, from the hardware cycle counter's reading of the golden workload, in the outcomes' order.
 
-    outcomes: of units that took the same operands, as `by_operands` gives them. The workload is played layer by layer,
-    so the cycles are the sum over layers, fill and drain included. A speed-up is a ratio of cycles over the rival with
-    the same accumulator; it is left out where that rival is missing, or did not run the same number of products.
+    outcomes: of units that took the same operands, as `sort_by_operands` has them. The workload is played layer by
+    layer, so the cycles are the sum over layers, fill and drain included. A speed-up is a ratio of cycles over the
+    rival with the same accumulator; it is left out where that rival is missing, or did not run the same number of
+    products.
     """
-    if len(by_operands(outcomes)) > 1:
+    if len(sort_by_operands(outcomes)) > 1:
         raise ValueError("units of several widths have no throughput in common")
     rows: list[ThroughputRow] = []
     rivals: dict[tuple[str, int], Counters] = {}
@@ -131,8 +132,8 @@ def draw_adaptation(path: Path, network: str, rows: list[AdaptationRow], before:
 WRITTEN = ("sim.json", "throughput.json", "throughput.md", "beta.png")  # all that a report can consist of
 
 
-def bench_entry(outcome: Outcome) -> dict[str, Any]:
-    """What the report says of a bench."""
+def describe_bench(outcome: Outcome) -> dict[str, Any]:
+    """Describe a bench for the report."""
     return {
         "module": outcome.job.spec.name,
         "spec": asdict(outcome.job.spec),
@@ -142,8 +143,8 @@ def bench_entry(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def layer_entry(layer: LayerEntry) -> dict[str, Any]:
-    """What the report says of a layer of the network."""
+def describe_layer(layer: LayerEntry) -> dict[str, Any]:
+    """Describe a layer of the network for the report."""
     return {
         "name": layer["name"],
         "weight_bits": layer["weight_bits"],
@@ -154,14 +155,19 @@ def layer_entry(layer: LayerEntry) -> dict[str, Any]:
 
 def write_throughput(folder: Path, network: str, units: list[Outcome]) -> list[ThroughputTable]:
     """Write `throughput.json` and `throughput.md`; return their tables, one for each pair of widths."""
-    groups = by_operands(units)
+    groups = sort_by_operands(units)
     tables: list[ThroughputTable] = [
-        {"weight_bits": weights, "activation_bits": bits, "signed_activations": signed, "rows": throughput(members)}
+        {
+            "weight_bits": weights,
+            "activation_bits": bits,
+            "signed_activations": signed,
+            "rows": list_throughput(members),
+        }
         for (weights, bits, signed), members in groups.items()
     ]
     write_json(folder / "throughput.json", {"tables": tables, "note": CYCLES_NOTE})
     sections = [
-        f"## {widths_title(operands)} layers\n\n{format_markdown_table(throughput(members), COLUMNS)}"
+        f"## {widths_title(operands)} layers\n\n{format_markdown_table(list_throughput(members), COLUMNS)}"
         for operands, members in groups.items()
     ]
     text = "\n\n".join([f"# Throughput on the golden vectors of {network}", CYCLES_NOTE, *sections])
@@ -181,15 +187,15 @@ def write_reports(
     report: dict[str, Any] = {
         "passed": passed,
         "network": manifest["network"],
-        "layers": [layer_entry(layer) for layer in manifest["layers"]],
+        "layers": [describe_layer(layer) for layer in manifest["layers"]],
         "checkpoint_digest": manifest["checkpoint_digest"],
         "accuracy": manifest["accuracy"],
-        "benches": [bench_entry(outcome) for outcome in [*units, *blocks]],
+        "benches": [describe_bench(outcome) for outcome in [*units, *blocks]],
     }
     if passed:
         report["throughput"] = write_throughput(folder, manifest["network"], units)
-        report["adaptation"] = adaptation(golden, blocks)
-        report["adapter_cycles"] = cycle_rows(manifest, blocks)
+        report["adaptation"] = compare_steps(golden, blocks)
+        report["adapter_cycles"] = make_cycle_rows(manifest, blocks)
         written += ["throughput.json", "throughput.md"]
         if report["adaptation"]:
             written.append("beta.png")

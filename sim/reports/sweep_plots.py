@@ -8,8 +8,8 @@ from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.hardware_plots import ERROR, THROUGHPUT, draw_error, draw_throughput
 
 
-def panels_of(rows: list[DesignRow], targets: dict[str, str]) -> dict[str, list[DesignRow]]:
-    """Rows of a sweep by panel: designs of one width and form on one target, which alone can be set against each other.
+def group_panels(rows: list[DesignRow], targets: dict[str, str]) -> dict[str, list[DesignRow]]:
+    """Group the rows of a sweep by panel: designs of one width and form on one target, which alone can be compared.
 
     targets: titles by name. A panel for each target side by side, a line of them for each width and form.
     """
@@ -35,7 +35,7 @@ def draw_swept(
     """
     drawn_targets = {target: title for target, title in titles.items() if any(row.target == target for row in rows)}
     if rows:
-        panels = {title: members for title, members in panels_of(rows, drawn_targets).items() if members}
+        panels = {title: members for title, members in group_panels(rows, drawn_targets).items() if members}
         drawn(panels, path, title, len(drawn_targets))
     else:
         path.unlink(missing_ok=True)  # of an earlier sweep

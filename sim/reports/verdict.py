@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sim.explore.design_rows import Description, DesignRow
 from sim.explore.design_space import FORMS, FULL_WIDTHS, WIDTHS
-from sim.explore.ranking import Gain, compared_designs, compute_gain, is_alone, is_post, is_rival, is_serial, is_sorted
+from sim.explore.ranking import Gain, compute_gain, is_alone, is_post, is_rival, is_serial, is_sorted, list_compared
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.reports.titles import SHORT, TITLES, widths_text
 
@@ -45,7 +45,7 @@ def describe_ratios(by_target: Gains) -> str:
     )
 
 
-def gains_on(
+def compute_gains(
     rows: list[DesignRow],
     widths: tuple[int, int],
     form: str,
@@ -53,7 +53,7 @@ def gains_on(
     ours: Callable[[Description], bool],
     theirs: Callable[[Description], bool] = is_rival,
 ) -> Gains:
-    """What `compute_gain` gives for each target."""
+    """Compute POST's gain, as `compute_gain` does, for each target."""
     return {target: compute_gain(rows, widths, form, target, ours, theirs) for target in targets}
 
 
@@ -81,15 +81,15 @@ def count_met(outcomes: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def array_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
-    """POST's best array over uniform's best, by width and FPGA family: what the aims are for."""
-    return {widths: gains_on(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
+def compute_array_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
+    """Compute POST's best array over uniform's best, by width and FPGA family: what the aims are for."""
+    return {widths: compute_gains(rows, widths, ARRAY, FPGA_FAMILIES, is_post) for widths in AIMS}
 
 
-def outcomes_of(
+def judge_outcomes(
     gains_by_width: dict[tuple[int, int], Gains], aims: Mapping[tuple[int, int], float]
 ) -> list[tuple[str, str]]:
-    """(what is compared, outcome) of each width and target."""
+    """Judge what is compared of each width and target."""
     return [
         (f"{widths_text(widths)} on {SHORT[target]}", judge_ratio(ratio_of(value), aims[widths]))
         for widths, by_target in gains_by_width.items()
@@ -97,14 +97,14 @@ def outcomes_of(
     ]
 
 
-def fold_outcomes(rows: list[DesignRow]) -> list[tuple[str, str]]:
-    """`outcomes_of` the paper's B-fold: at B bits of a weight the aim is B."""
-    folds = serial_gains(rows)
-    return outcomes_of(folds, {widths: widths[0] for widths in folds})
+def judge_folds(rows: list[DesignRow]) -> list[tuple[str, str]]:
+    """Judge, as `judge_outcomes` does, the paper's B-fold: at B bits of a weight the aim is B."""
+    folds = compute_serial_gains(rows)
+    return judge_outcomes(folds, {widths: widths[0] for widths in folds})
 
 
-def aims_text() -> str:
-    """The aims in words, such as `1.25 at 4 × 4 bits and 1.6 at 4 × 8 bits`."""
+def describe_aims() -> str:
+    """Describe the aims in words, such as `1.25 at 4 × 4 bits and 1.6 at 4 × 8 bits`."""
     return " and ".join(f"{aim} at {widths_text(widths)}" for widths, aim in AIMS.items())
 
 
@@ -128,11 +128,11 @@ class Verdict(NamedTuple):
 
 def judge_aims(rows: list[DesignRow]) -> Verdict:
     """How far ahead POST's array is, what a unit alone is worth, and which aims are met."""
-    arrays = array_gains(rows)
-    alone = gains_on(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)
-    outcomes, folds = outcomes_of(arrays, AIMS), fold_outcomes(rows)
+    arrays = compute_array_gains(rows)
+    alone = compute_gains(rows, FULL_WIDTHS, "mac", FPGA_FAMILIES, is_alone)
+    outcomes, folds = judge_outcomes(arrays, AIMS), judge_folds(rows)
     return Verdict(
-        aims=aims_text(),
+        aims=describe_aims(),
         arrays=describe_range(ratio_of(value) for by_target in arrays.values() for value in by_target.values()),
         met=count_met(outcomes),
         outcomes=list_outcomes(outcomes),
@@ -143,20 +143,23 @@ def judge_aims(rows: list[DesignRow]) -> Verdict:
     )
 
 
-def with_post(form: str) -> list[tuple[int, int]]:
-    """The widths at which POST designs are compared."""
-    return [widths for widths in WIDTHS if any(is_post(design) for design, _ in compared_designs(widths, form, "xc7"))]
+def list_post_widths(form: str) -> list[tuple[int, int]]:
+    """List the widths at which POST designs are compared."""
+    return [widths for widths in WIDTHS if any(is_post(design) for design, _ in list_compared(widths, form, "xc7"))]
 
 
-def serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
-    """POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is of."""
-    return {widths: gains_on(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in with_post("mac")}
+def compute_serial_gains(rows: list[DesignRow]) -> dict[tuple[int, int], Gains]:
+    """Compute POST's best unit over the bit-serial multiplier, by width and device: what the paper's B-fold is of."""
+    return {
+        widths: compute_gains(rows, widths, "mac", DEVICES, is_alone, is_serial) for widths in list_post_widths("mac")
+    }
 
 
-def serial_ratios(rows: list[DesignRow]) -> list[tuple[str, int, str]]:
-    """POST's best unit over the bit-serial multiplier, for each width: widths, aim and ratios in words."""
+def describe_serial_ratios(rows: list[DesignRow]) -> list[tuple[str, int, str]]:
+    """Describe POST's best unit over the bit-serial multiplier, for each width: widths, aim and ratios in words."""
     return [
-        (widths_text(widths), widths[0], describe_ratios(by_target)) for widths, by_target in serial_gains(rows).items()
+        (widths_text(widths), widths[0], describe_ratios(by_target))
+        for widths, by_target in compute_serial_gains(rows).items()
     ]
 
 
@@ -175,22 +178,22 @@ def list_gains(rows: list[DesignRow]) -> Iterator[dict[str, str]]:
     measured = {(row.widths, row.form) for row in rows}
     for widths in WIDTHS:
         for form in FORMS:
-            if (widths, form) not in measured or widths not in with_post(form):
+            if (widths, form) not in measured or widths not in list_post_widths(form):
                 continue
             line = {"what": f"{widths[0]} × {widths[1]}, {TITLES[form].lower()}"}
-            for target, value in gains_on(rows, widths, form, FPGA_FAMILIES, is_alone).items():
+            for target, value in compute_gains(rows, widths, form, FPGA_FAMILIES, is_alone).items():
                 pair = f"{value.ratio:.2f}: {value.ours.title} over {value.theirs.title}" if value else NOT_MEASURED
                 line[target] = pair
             line["aim"] = f"{AIMS[widths]:.2f}" if widths in AIMS else "–"
             line["sorted"] = "–"
-            if any(is_sorted(design) for design, _ in compared_designs(widths, form, "xc7")):
-                of_sorted = gains_on(rows, widths, form, FPGA_FAMILIES, is_sorted).values()
+            if any(is_sorted(design) for design, _ in list_compared(widths, form, "xc7")):
+                of_sorted = compute_gains(rows, widths, form, FPGA_FAMILIES, is_sorted).values()
                 line["sorted"] = ", ".join(f"{value.ratio:.2f}" if value else NOT_MEASURED for value in of_sorted)
             yield line
 
 
-def placing_spread(rows: list[DesignRow]) -> str:
-    """How far the best of a design's placings lies above their median, where it does; empty without placings."""
+def compute_placing_spread(rows: list[DesignRow]) -> str:
+    """Compute how far the best of a design's placings lies above their median; empty without placings."""
     parts = []
     for target in DEVICES:
         rates = [(row.mhz, row.mhz_median) for row in rows if row.target == target]

@@ -14,9 +14,9 @@ from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import find_kept, read_record, write_record
 from asq_model.spec.golden_vectors import MANIFEST
 from hw.harness.bench_top import bench_name
-from sim.runner.jobs import JOB, SEED, Job, Outcome, job_file_of
+from sim.runner.jobs import JOB, SEED, Job, Outcome, make_job_file
 from sim.runner.outcomes import JOB_FILE, OUTCOME, read_findings, read_results
-from sim.runner.verilator import STAMPS, build, verilator, waveform
+from sim.runner.verilator import STAMPS, build, choose_waveform, find_verilator
 from sim.workspace import Workspace
 
 # What a bench's outcome depends on beside the unit.
@@ -27,10 +27,10 @@ EXPLAINED = {"COCOTB_REWRITE_ASSERTION_FILES": "*_bench.py"}
 
 def run_job(job: Job, root: Path, force: bool = False) -> Outcome:
     """Emit, build and simulate one unit below `root`; a job whose inputs did not change is not run again."""
-    verilator()
+    find_verilator()
     workspace = Workspace(root)
     with hold_lock(workspace.bench_lock(job.spec)):
-        verilog = job.verilog or workspace.verilog(job.spec)
+        verilog = job.verilog or workspace.emit_verilog(job.spec)
         outcome = simulate(job, build(job.spec, verilog, root, job.waves), force or job.waves)
     return replace(outcome, root=root)
 
@@ -61,7 +61,7 @@ def simulate(job: Job, place: Path, force: bool) -> Outcome:
         run.mkdir(exist_ok=True)
         for old in (result, xml, outcome_file, *run.glob("waves.*")):
             old.unlink(missing_ok=True)
-        write_record(run / JOB, JOB_FILE, job_file_of(job, result))
+        write_record(run / JOB, JOB_FILE, make_job_file(job, result))
         run_cocotb(job, place, run, xml)
         findings = read_findings(result)
         outcome = Outcome(job, read_results(xml, run / "sim.log", job.chosen), findings, cached=False, folder=run)
@@ -90,7 +90,7 @@ def run_cocotb(job: Job, build: Path, run: Path, results: Path) -> None:
             results_xml=str(results.resolve()),
             log_file=run / "sim.log",
             waves=job.waves,
-            test_args=["--trace-file", f"waves.{waveform()}"] if job.waves else [],
+            test_args=["--trace-file", f"waves.{choose_waveform()}"] if job.waves else [],
             extra_env={"ASQ_JOB": str((run / JOB).resolve()), "PYTHONPATH": path} | EXPLAINED,
         )
 

@@ -77,27 +77,27 @@ class Outcome:
         """Results compared by the tests that passed, and by the golden one in any case."""
         return sum(findings.get("vectors", 0) for findings in self.findings.values())
 
-    def failures(self) -> list[str]:
-        """A line for each test that failed: what its message says, and where its log is."""
+    def list_failures(self) -> list[str]:
+        """List a line for each test that failed: what its message says, and where its log is."""
         name = self.job.spec.name
         return [f"{name} {test}: {state}; log {self.log}" for test, state in self.tests.items() if state != "passed"]
 
-    def alone(self) -> Job:
-        """The job that runs the first failed test again with a waveform, a golden one on the layer where it failed."""
+    def isolate_failure(self) -> Job:
+        """Make the job that runs the first failed test again with a waveform, a golden one on its layer."""
         test = next(test for test, state in self.tests.items() if state != "passed")
         failures = self.findings.get("golden", {}).get("failures", []) if test == "golden" else []
         layer = failures[0]["layer"] if failures else self.job.layer
         return replace(self.job, tests=(test,), layer=layer, waves=True)
 
-    def again(self) -> str:
-        """The command line that runs the first failed test again."""
-        (test,), layer = self.alone().tests, self.alone().layer
+    def describe_rerun(self) -> str:
+        """Describe the command line that runs the first failed test again."""
+        (test,), layer = self.isolate_failure().tests, self.isolate_failure().layer
         words = ["python", "-m", "sim", "again", str(self.folder / JOB), "--root", str(self.root), "--test", test]
         return shlex.join([*words, *(["--layer", layer] if layer else [])])
 
 
-def job_file_of(job: Job, result: Path) -> JobFile:
-    """The file that a job's bench reads."""
+def make_job_file(job: Job, result: Path) -> JobFile:
+    """Make the file that a job's bench reads."""
     return {
         "kind": BENCHES[type(job.spec)],
         "spec": asdict(job.spec),

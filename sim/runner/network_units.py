@@ -9,34 +9,34 @@ from asq_model.spec.mac import MacSpec
 NARROWEST_TOTALS = 16  # bits of a layer's sums that the rescale block takes at least
 
 
-def golden_specs(manifest: Manifest) -> list[MacSpec]:
-    """The units that the layers' vectors are for, each once, those of the low-bit layers first."""
+def list_golden_specs(manifest: Manifest) -> list[MacSpec]:
+    """List the units that the layers' vectors are for, each once, those of the low-bit layers first."""
     layers = sorted(manifest["layers"], key=lambda layer: (layer["weight_bits"], layer["activation_bits"]))
     return list(dict.fromkeys(spec_of(unit) for layer in layers for unit in layer["units"].values()))
 
 
-def largest_size(entries: Sequence[MapsEntry] | Sequence[RescaleEntry]) -> tuple[int, int]:
-    """Channels and pixels of a block that has to do for all of these layers."""
+def find_largest_size(entries: Sequence[MapsEntry] | Sequence[RescaleEntry]) -> tuple[int, int]:
+    """Find the channels and pixels of a block that has to do for all of these layers."""
     return max(entry["channels"] for entry in entries), max(entry["pixels"] for entry in entries)
 
 
-def step_buffer(entries: Sequence[MapsEntry]) -> int:
-    """Values in the buffer of an adapter-step: two of the largest maps, at least 4."""
+def choose_buffer(entries: Sequence[MapsEntry]) -> int:
+    """Choose how many values the buffer of an adapter-step holds: two of the largest maps, at least 4."""
     return max(4, 2 * max(entry["channels"] * entry["pixels"] for entry in entries))
 
 
-def most_neurons(entries: Sequence[MapsEntry]) -> int:
-    """Neurons of the largest hidden layer among the layers' adapters; at least 1."""
+def count_most_neurons(entries: Sequence[MapsEntry]) -> int:
+    """Count the neurons of the largest hidden layer among the layers' adapters; at least 1."""
     return max(1, *(entry["adapter"]["hidden"] for entry in entries if entry["adapter"] is not None))
 
 
-def block_specs(manifest: Manifest) -> list[BlockSpec]:
-    """The blocks that a manifest's maps are for, each as large as its largest layer needs."""
+def make_block_specs(manifest: Manifest) -> list[BlockSpec]:
+    """Make the blocks that a manifest's maps are for, each as large as its largest layer needs."""
     maps = manifest["maps"]
     adaptive = [entry for entry in maps if entry["adapter"] is not None]
     specs = []
     if adaptive:
-        size, hidden = largest_size(adaptive), most_neurons(adaptive)
+        size, hidden = find_largest_size(adaptive), count_most_neurons(adaptive)
         specs.append(BlockSpec("channel-sums", *size))
         specs.append(BlockSpec("adapter", *size, hidden=hidden))
     for bits, signed in dict.fromkeys((entry["bits"], entry["signed"]) for entry in maps):
@@ -47,14 +47,14 @@ def block_specs(manifest: Manifest) -> list[BlockSpec]:
             specs.append(
                 BlockSpec(
                     "adapter-step",
-                    *largest_size(steps),
+                    *find_largest_size(steps),
                     activation_bits=bits,
                     signed_activation=signed,
-                    hidden=most_neurons(steps),
-                    buffer=step_buffer(steps),
+                    hidden=count_most_neurons(steps),
+                    buffer=choose_buffer(steps),
                 )
             )
     if rescales := [entry["rescale"] for entry in maps if entry["rescale"] is not None]:
         total_bits = max(NARROWEST_TOTALS, *(rescale["total_bits"] for rescale in rescales))
-        specs.append(BlockSpec("rescale", *largest_size(rescales), total_bits=total_bits))
+        specs.append(BlockSpec("rescale", *find_largest_size(rescales), total_bits=total_bits))
     return specs

@@ -140,12 +140,12 @@ def read_results(path: Path, log: Path, tests: list[str]) -> dict[str, str]:
             cases.setdefault(case.get("name", "").rpartition(".")[2], []).append(case)
     for test, runs in cases.items():
         if test in results:
-            results[test] = result_of(runs[0]) if len(runs) == 1 else f"ran {len(runs)} times, see {log}"
+            results[test] = read_result(runs[0]) if len(runs) == 1 else f"ran {len(runs)} times, see {log}"
     return results
 
 
-def result_of(case: ElementTree.Element) -> str:
-    """The result of one test case. Whatever stands in it beside properties and output means that it did not pass."""
+def read_result(case: ElementTree.Element) -> str:
+    """Read the result of a test case. Whatever stands in it beside properties and output means that it failed."""
     for part in case:
         if part.tag not in ("properties", "system-out", "system-err"):
             message = part.get("error_msg") or part.get("message") or part.text or part.tag

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asq_model.common.errors import InputError
 from asq_model.common.files import hold_lock
-from sim.runner.failures import first_error
+from sim.runner.failures import find_first_error
 
 HEADER = Path(__file__).with_name("runtime.h")
 RULES = Path(__file__).with_name("runtime.mk")
@@ -24,7 +24,7 @@ def make(words: list[str], folder: Path, log: Path | None = None) -> None:
         with log.open("a") as file:
             file.write(output)
     if done.returncode:
-        raise InputError(f"make failed in {folder}: {first_error(output, done.returncode)}")
+        raise InputError(f"make failed in {folder}: {find_first_error(output, done.returncode)}")
 
 
 def compile_design(folder: Path, makefile: str, target: str, options: list[str], runtime: Path, log: Path) -> None:
@@ -51,7 +51,7 @@ def verilate(what: str, words: list[str], folder: Path) -> None:
     """
     done = subprocess.run(["verilator", "--cc", "--exe", *words], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        reason = first_error(done.stdout + done.stderr, done.returncode)
+        reason = find_first_error(done.stdout + done.stderr, done.returncode)
         raise InputError(f"Verilator could not build {what} in {folder}: {reason}")
 
 

@@ -41,7 +41,7 @@ STAMPS: Schema[Stamps] = Schema("build's stamps", Stamps)
 
 
 @cache
-def verilator() -> str:
+def find_verilator() -> str:
     """Put Verilator on PATH and return its version text.
 
     A `verilator` of the user's own on PATH is taken if it is new enough, otherwise the one from the `verilator`
@@ -58,7 +58,7 @@ def verilator() -> str:
             raise InputError(f"{purpose} is needed to build the simulation, but {tool!r} is not on PATH; install it")
     installed = shutil.which("verilator")
     if installed:
-        text = version_text(installed)
+        text = ask_version(installed)
         version = re.search(r"Verilator (\d+)\.(\d+)", text)
         if version and tuple(map(int, version.groups())) >= OLDEST:
             return text
@@ -70,23 +70,23 @@ def verilator() -> str:
     root = Path(package.submodule_search_locations[0])
     os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     os.environ["VERILATOR_ROOT"] = str(root)
-    return version_text(str(root / "bin" / "verilator"))
+    return ask_version(str(root / "bin" / "verilator"))
 
 
-def version_text(executable: str) -> str:
-    """What a program prints when it is asked for its version."""
+def ask_version(executable: str) -> str:
+    """Ask a program for its version; returns what it prints."""
     done = subprocess.run([executable, "--version"], capture_output=True, text=True)
     return done.stdout.strip() or done.stderr.strip()
 
 
-def compiler_version() -> str:
-    """The first line of the C++ compiler's version text."""
-    return version_text(COMPILER).partition("\n")[0]
+def ask_compiler_version() -> str:
+    """Ask the C++ compiler for its version; returns the first line."""
+    return ask_version(COMPILER).partition("\n")[0]
 
 
 @cache
-def waveform() -> str:
-    """The format of waveforms here: `fst`, or `vcd` where the libraries that FST is packed with cannot be compiled."""
+def choose_waveform() -> str:
+    """Choose the format of waveforms: `fst`, or `vcd` where the libraries that FST is packed with do not compile."""
     program = "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_versionNumber() == *zlibVersion(); }\n"
     with tempfile.TemporaryDirectory() as folder:
         command = [COMPILER, "-x", "c++", "-", "-o", f"{folder}/probe", "-llz4", "-lz"]
@@ -94,7 +94,7 @@ def waveform() -> str:
     return "vcd" if done.returncode else "fst"
 
 
-def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str], waves: bool) -> None:
+def build_for_cocotb(sources: list[Path], top: str, folder: Path, runtime: Path, args: list[str], waves: bool) -> None:
     """Verilate and compile `sources` into `folder`, with the runtime in `runtime`, which is made if it is not there.
 
     Raises InputError with the log's place when that fails.
@@ -128,7 +128,7 @@ def cocotb_build(sources: list[Path], top: str, folder: Path, runtime: Path, arg
 
 def tools_of(args: list[str]) -> dict[str, object]:
     """All that a build is made with, beside its Verilog: versions and options."""
-    return {"verilator": verilator(), "compiler": compiler_version(), "args": [*args, *OPTIMISATION]}
+    return {"verilator": find_verilator(), "compiler": ask_compiler_version(), "args": [*args, *OPTIMISATION]}
 
 
 def prepare_runtime() -> None:
@@ -138,7 +138,7 @@ def prepare_runtime() -> None:
     print("compiling Verilator's runtime, once: a minute", file=sys.stderr)
     spec = MacSpec("uniform", 2, 1, depth=1)  # whichever: each build compiles it if it is not there
     with tempfile.TemporaryDirectory() as folder:
-        build(spec, Workspace(Path(folder)).verilog(spec), Path(folder))
+        build(spec, Workspace(Path(folder)).emit_verilog(spec), Path(folder))
 
 
 def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
@@ -147,7 +147,7 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
     waves: so that it can write a waveform. Nothing is done if the Verilog, the tools and the options are those of the
     build that is there.
     """
-    args = [*VERILATOR_OPTIONS, *([f"--trace-{waveform()}", "--trace-structs"] if waves else [])]
+    args = [*VERILATOR_OPTIONS, *([f"--trace-{choose_waveform()}", "--trace-structs"] if waves else [])]
     tools = tools_of(args)
     top = bench_name(spec)
     workspace = Workspace(root)
@@ -167,6 +167,6 @@ def build(spec: Spec, verilog: Path, root: Path, waves: bool = False) -> Path:
         place.mkdir(parents=True)
         bench = place / f"{top}.v"
         bench.write_text(bench_text)
-        cocotb_build([bench, *design], top, place, workspace.runtime(tools), [*args, *map(str, CONTROL)], waves)
+        build_for_cocotb([bench, *design], top, place, workspace.runtime(tools), [*args, *map(str, CONTROL)], waves)
     write_record(place / "stamps.json", STAMPS, Stamps(content, sources))
     return place

@@ -68,8 +68,8 @@ class Problem:
     def odd(self) -> np.ndarray:
         return self.spec.level_set.odd[self.codes]
 
-    def expected(self, activations: np.ndarray) -> np.ndarray:
-        """int64 [V, results]: what the netlist must give for activations [V, N]."""
+    def compute_expected(self, activations: np.ndarray) -> np.ndarray:
+        """Compute what the netlist must give for activations [V, N]: int64 [V, results]."""
         if self.form.how in ("whole", "tabled"):
             return self.spec.dot(self.codes[None], activations[:, None])
         even, odd = activations @ self.even.T, activations @ self.odd.T

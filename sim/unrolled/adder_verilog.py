@@ -25,8 +25,8 @@ SQRT2_DEPTH = 4  # 5·O, 45·O, + O/4, + E
 PRIMITIVES = Path(__file__).with_name("primitives.v")
 
 
-def table_wires(problem: Problem) -> list[str]:
-    """Verilog of round(√2·a·2^frac) per input, bit by bit: a case table would be taken for a memory."""
+def write_table_wires(problem: Problem) -> list[str]:
+    """Write the Verilog of round(√2·a·2^frac) per input, bit by bit: a case table would be taken for a memory."""
     bits = problem.spec.activation_bits
     table = make_sqrt2_table(problem.spec.activations, problem.frac)
     width = int(table[-1]).bit_length()
@@ -39,8 +39,8 @@ def table_wires(problem: Problem) -> list[str]:
     return lines
 
 
-def sum_wires(graph: "CombLogic") -> tuple[list[str], list[int]]:
-    """Verilog of the graph's results as signed wires v0, v1, …, and their widths."""
+def write_sum_wires(graph: "CombLogic") -> tuple[list[str], list[int]]:
+    """Write the Verilog of the graph's results as signed wires v0, v1, …, and their widths."""
     from da4ml.types import minimal_kif
 
     lines, widths, low = [], [], 0
@@ -55,8 +55,8 @@ def sum_wires(graph: "CombLogic") -> tuple[list[str], list[int]]:
     return [f"wire [{max(low, 1) - 1}:0] sums;", *lines], widths
 
 
-def root_wires(problem: Problem, widths: list[int]) -> tuple[list[str], list[int], int]:
-    """Verilog of (32·E + 16 + 45·O + O/4) / 32 as wires y0, y1, …, their widths, and the adders' bits.
+def write_root_wires(problem: Problem, widths: list[int]) -> tuple[list[str], list[int], int]:
+    """Write the Verilog of (32·E + 16 + 45·O + O/4) / 32 as wires y0, y1, …; their widths, and the adders' bits.
 
     Raises InputError where √2 is not near enough for the layer's sums.
     """
@@ -102,19 +102,19 @@ class Netlist:
     depth: int
 
 
-def verilog(problem: Problem) -> Netlist:
-    """The module `problem.name`: activations in port `a`, signed results in `y`, the first in the lowest bits."""
+def make_netlist(problem: Problem) -> Netlist:
+    """Make the module `problem.name`: activations in port `a`, signed results in `y`, the first in the lowest bits."""
     from da4ml.codegen.rtl.verilog import comb_logic_gen
 
     graph, bits = problem.graph, problem.spec.activation_bits
     taken = [f"a[{bits * index + bits - 1}:{bits * index}]" for index in range(problem.inputs)]
-    tables = table_wires(problem) if problem.form.how == "tabled" else []
+    tables = write_table_wires(problem) if problem.form.how == "tabled" else []
     taken += [f"root{index}" for index in range(problem.inputs)] if tables else []
     used = [wire for wire, bits_taken in zip(taken, graph.inp_kifs.sum(0), strict=True) if bits_taken]
-    lines, widths = sum_wires(graph)
+    lines, widths = write_sum_wires(graph)
     cost, depth, letter = graph.cost, int(graph.latency[1]), "v"
     if problem.form.how == "pair":
-        root, widths, root_cost = root_wires(problem, widths)
+        root, widths, root_cost = write_root_wires(problem, widths)
         lines, cost, depth, letter = [*lines, *root], cost + root_cost, depth + SQRT2_DEPTH, "y"
     results = ", ".join(f"{letter}{index}" for index in reversed(range(len(widths))))
     body = [

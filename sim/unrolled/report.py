@@ -82,8 +82,8 @@ def sizes_of(row: LayerFigures) -> dict[str, float]:
     return {"cost": row.graph.cost} | row.luts
 
 
-def case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> CaseReport:
-    """A case of the report, from its figures by form."""
+def make_case_report(case: Case, rows: dict[str, LayerFigures], placed: bool) -> CaseReport:
+    """Make a case of the report, from its figures by form."""
     forms: dict[str, FormReport] = {}
     rival = sizes_of(rows[RIVAL])
     for key, row in rows.items():
@@ -123,5 +123,5 @@ def measure_cases(
         "timeout_s": TIMEOUT_S,
         "rounded_apart": max(rows["pair"].graph.rounded_apart or 0.0 for rows in figures.values()),
         "note": "",
-        "cases": [case_report(case, rows, case in cases) for case, rows in figures.items()],
+        "cases": [make_case_report(case, rows, case in cases) for case, rows in figures.items()],
     }

@@ -34,21 +34,21 @@ class Tile:
         partial = np.zeros_like(sums) if partial is None else partial
         return cls(name, codes, activations, partial, sums + partial)
 
-    def load_words(self, spec: ArraySpec) -> list[int]:
+    def pack_load(self, spec: ArraySpec) -> list[int]:
         return pack_rows(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
 
-    def words(self, spec: ArraySpec) -> list[int]:
+    def pack_words(self, spec: ArraySpec) -> list[int]:
         return pack_rows(self.activations, [activation_shape(spec.mac)] * spec.rows)
 
-    def partial_words(self, spec: ArraySpec) -> list[int]:
+    def pack_partial(self, spec: ArraySpec) -> list[int]:
         return pack_rows(self.partial, [signed(width) for width in spec.result_widths])
 
-    def expected_words(self, spec: ArraySpec) -> list[int]:
+    def pack_expected(self, spec: ArraySpec) -> list[int]:
         return pack_rows(self.expected, [signed(width) for width in spec.result_widths])
 
 
-def golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Tile]:
-    """Tiles of a layer's weights, spread over it, each with the layer's activations for its rows."""
+def make_golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Tile]:
+    """Make tiles of a layer's weights, spread over it, each with the layer's activations for its rows."""
     codes = layer.codes(spec.mac.level_set).astype(np.int64)  # [channels, terms]
     rng = np.random.default_rng(seed)
     channels, terms = codes.shape
@@ -60,8 +60,8 @@ def golden_tiles(spec: ArraySpec, layer: GoldenLayer, seed: int) -> Iterator[Til
         yield Tile.of(spec, f"{layer.name} tile {index}", codes[np.ix_(columns, rows)].T, activations)
 
 
-def random_tile(spec: ArraySpec, seed: int, count: int) -> Tile:
-    """Random codes, activations and partial sums that leave room for the products."""
+def make_random_tile(spec: ArraySpec, seed: int, count: int) -> Tile:
+    """Make a tile of random codes, activations and partial sums that leave room for the products."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 1 << spec.mac.level_set.code_bits, (spec.rows, spec.columns))
     activations = rng.choice(spec.mac.activations, (count, spec.rows))
@@ -71,8 +71,8 @@ def random_tile(spec: ArraySpec, seed: int, count: int) -> Tile:
     return Tile.of(spec, "random", codes, activations, partial)
 
 
-def extreme_tiles(spec: ArraySpec) -> Iterator[Tile]:
-    """One weight everywhere at its largest products, on top of sums that take the result to both ends of the range."""
+def make_extreme_tiles(spec: ArraySpec) -> Iterator[Tile]:
+    """Make tiles of one weight at its largest products, on sums that take the result to both ends of its range."""
     products = list(spec.mac.level_set.values)
     for code in (int(np.argmax(products)), int(np.argmin(products))):
         codes = np.full((spec.rows, spec.columns), code)

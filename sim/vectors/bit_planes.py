@@ -9,7 +9,7 @@ from asq_model.spec.levels import LevelSet
 from asq_model.spec.mac import MacSpec
 
 
-def bit_planes(layer: GoldenLayer, spec: MacSpec) -> Iterator[GoldenLayer]:
+def cut_bit_planes(layer: GoldenLayer, spec: MacSpec) -> Iterator[GoldenLayer]:
     """Cut a layer's weights, as sign and magnitude, into the bits of their magnitudes; yield a layer for each bit.
 
     The lowest bit comes first; a weight is the sum of its bits times 1, 2, 4 and so on. spec: the product that takes

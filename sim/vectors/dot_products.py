@@ -40,8 +40,8 @@ class Workload:
     def products(self) -> int:
         return len(self.codes)
 
-    def words(self, spec: MacSpec) -> list[int]:
-        """Operands as words of the unit's `operand_layout`, the first lane lowest.
+    def pack_words(self, spec: MacSpec) -> list[int]:
+        """Pack the operands as words of the unit's `operand_layout`, the first lane lowest.
 
         A dot product is filled up with zero weights. Raises InputError for codes and activations that do not fit.
         """
@@ -50,7 +50,7 @@ class Workload:
             patterns = spec.find_patterns(self.activations)
             fields |= {name: table[patterns] for name, table in spec.multiples.items()}
         pair, last = WordPacker(pair_layout(spec)), 1 << operand_layout(spec)["last"].offset
-        pairs, place = pair.words(np.stack([fields[name] for name in pair.names], -1)), pair_layout(spec).size
+        pairs, place = pair.pack_words(np.stack([fields[name] for name in pair.names], -1)), pair_layout(spec).size
         zero = int(spec.level_set.codes[spec.level_set.values[spec.level_set.codes] == 0][0])
         words = []
         for start, end in zip(np.concatenate([[0], self.ends[:-1]]).tolist(), self.ends.tolist(), strict=True):
@@ -60,8 +60,8 @@ class Workload:
             words[-1] |= last
         return words
 
-    def beats(self, spec: MacSpec) -> int:
-        """How many words there are: each dot product takes a whole number."""
+    def count_beats(self, spec: MacSpec) -> int:
+        """Count how many words there are: each dot product takes a whole number."""
         lengths = np.diff(self.ends, prepend=0)
         return int((-(-lengths // spec.lanes)).sum())
 
@@ -72,8 +72,8 @@ def split_by_parity(spec: MacSpec, codes: np.ndarray, activations: np.ndarray) -
     return [(codes[part], activations[part]) for part in (odd, ~odd) if part.any()]
 
 
-def golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
-    """All dot products of a layer's golden vectors, with the results stored for this unit, or its own if none are."""
+def make_golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
+    """Make a workload of a layer's golden vectors, with the results stored for this unit, or its own if none are."""
     vectors, terms = layer.activations.shape
     codes = layer.codes(spec.level_set)[layer.channels].astype(np.int64)
     activations = layer.activations.astype(np.int64)
@@ -85,8 +85,8 @@ def golden_workload(spec: MacSpec, layer: GoldenLayer) -> Workload:
     return Workload(layer.name, codes.reshape(-1), activations.reshape(-1), ends, expected)
 
 
-def random_workload(spec: MacSpec, seed: int, dots: int = 60, longest: int = 40) -> Workload:
-    """Dot products of random lengths, codes and activations; every fourth has one term only."""
+def make_random_workload(spec: MacSpec, seed: int, dots: int = 60, longest: int = 40) -> Workload:
+    """Make dot products of random lengths, codes and activations; every fourth has one term only."""
     rng = np.random.default_rng(seed)
     terms = []
     for index in range(dots):
@@ -96,16 +96,16 @@ def random_workload(spec: MacSpec, seed: int, dots: int = 60, longest: int = 40)
     return Workload.of(spec, "random", terms)
 
 
-def product_workload(spec: MacSpec) -> Workload:
-    """Every weight code times every activation value, each a dot product of its own."""
+def make_product_workload(spec: MacSpec) -> Workload:
+    """Make the workload of every weight code times every activation value, each a dot product of its own."""
     codes = np.repeat(np.arange(1 << spec.level_set.code_bits), 1 << spec.activation_bits)
     activations = np.tile(spec.activations, 1 << spec.level_set.code_bits)
     ends = np.arange(1, len(codes) + 1)
     return Workload("products", codes, activations, ends, spec.dot(codes[:, None], activations[:, None]))
 
 
-def extreme_workload(spec: MacSpec) -> Workload:
-    """Three of the longest dot products, with the largest, the smallest and again the largest sum there can be.
+def make_extreme_workload(spec: MacSpec) -> Workload:
+    """Make three of the longest dot products, with the largest, the smallest and again the largest sum there can be.
 
     Every bit of the accumulator has to move from one to the next.
     """
@@ -117,8 +117,8 @@ def extreme_workload(spec: MacSpec) -> Workload:
     return Workload.of(spec, "extremes", terms)
 
 
-def golden_workloads(spec: MacSpec, folder: Path) -> Iterator[Workload]:
-    """One workload per golden layer whose operands are as wide as the unit's."""
+def make_golden_workloads(spec: MacSpec, folder: Path) -> Iterator[Workload]:
+    """Make one workload per golden layer whose operands are as wide as the unit's."""
     for layer in read_golden(folder):
         if layer.fits(spec):
-            yield golden_workload(spec, layer)
+            yield make_golden_workload(spec, layer)

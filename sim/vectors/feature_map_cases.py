@@ -7,7 +7,7 @@ import numpy as np
 from asq_model.spec.asq_blocks import BlockSpec
 from asq_model.spec.precision import GUARD
 from sim.vectors.feature_maps import LayerMaps
-from sim.vectors.made_up_maps import made_adapter, made_codes, made_rescale, signed_values
+from sim.vectors.made_up_maps import make_signed_values, make_up_adapter, make_up_codes, make_up_rescale
 
 
 def fits(spec: BlockSpec, maps: LayerMaps) -> bool:
@@ -21,35 +21,35 @@ def fits(spec: BlockSpec, maps: LayerMaps) -> bool:
     return same_codes or spec.unit in ("channel-sums", "adapter")
 
 
-def random_values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Random maps; of unsigned codes mostly positive ones, as after ReLU."""
-    x = signed_values(rng, spec.precision, shape)
+def make_random_values(spec: BlockSpec, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Make random maps; of unsigned codes mostly positive ones, as after ReLU."""
+    x = make_signed_values(rng, spec.precision, shape)
     return x if spec.signed_activation else np.where(rng.random(shape) < 0.9, np.maximum(x, ~x), x)
 
 
-def largest_pixels(spec: BlockSpec, words: int, limit: int) -> int:
-    """The most pixels of a map with that many words a pixel: about `limit` words in all, twice in the buffer."""
+def find_most_pixels(spec: BlockSpec, words: int, limit: int) -> int:
+    """Find the most pixels of a map with that many words a pixel: about `limit` words in all, twice in the buffer."""
     room = min(limit, spec.buffer // 2) if spec.unit == "adapter-step" else limit
     return max(1, min(spec.pixels, room // words))
 
 
-def random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[LayerMaps]:
-    """Maps of random sizes within the block's, at most a few hundred words each, adapters of both forms in turn."""
+def make_random_cases(spec: BlockSpec, seed: int, count: int) -> Iterator[LayerMaps]:
+    """Make maps of random sizes within the block's, at most some hundred words each, adapters of both forms in turn."""
     rng = np.random.default_rng(seed)
     for index in range(count):
         words = int(rng.integers(1, min(spec.words, 24) + 1))
-        pixels = int(rng.integers(1, largest_pixels(spec, words, 400) + 1))
+        pixels = int(rng.integers(1, find_most_pixels(spec, words, 400) + 1))
         shape = (int(rng.integers(2, 5)), words * spec.lanes, pixels)
         if spec.unit == "rescale":
-            yield made_rescale(spec, shape, seed * 100 + index)
+            yield make_up_rescale(spec, shape, seed * 100 + index)
             continue
         if spec.unit == "quantiser":
             steps = rng.integers(1, 1 << int(rng.integers(2, spec.step_bits + 1)), shape[0])
-            yield made_codes(spec, random_values(spec, rng, shape), steps)
+            yield make_up_codes(spec, make_random_values(spec, rng, shape), steps)
             continue
         hidden = 0 if index % 2 else int(rng.integers(1, spec.hidden + 1))
         mantissa = int(rng.integers(1, 1 << spec.precision + 6 - int(rng.integers(0, spec.activation_bits + 2))))
-        yield made_adapter(spec, random_values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
+        yield make_up_adapter(spec, make_random_values(spec, rng, shape), seed * 100 + index, hidden, mantissa)
 
 
 def make_edge_cases(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
@@ -60,18 +60,18 @@ def make_edge_cases(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
     x = halves[:, None, None] * (2 * codes[:, None] - 1) + offsets
     x = np.clip(x, -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1).reshape(len(halves), 1, -1)
     x = np.repeat(x, spec.lanes, axis=1)
-    return made_codes(spec, x, halves * 2 << GUARD)
+    return make_up_codes(spec, x, halves * 2 << GUARD)
 
 
-def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
-    """Zero and saturated maps, the smallest and the largest; steps and β at both ends."""
+def make_extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
+    """Make zero and saturated maps, the smallest and the largest; steps and β at both ends."""
     rng = np.random.default_rng(seed)
     low, high = -(1 << spec.precision - 1), (1 << spec.precision - 1) - 1
     words = spec.words if spec.unit != "adapter-step" else min(spec.words, spec.buffer // 2)
-    largest, smallest = (2, words * spec.lanes, largest_pixels(spec, words, 1024)), (4, spec.lanes, 1)
+    largest, smallest = (2, words * spec.lanes, find_most_pixels(spec, words, 1024)), (4, spec.lanes, 1)
     if spec.unit == "rescale":
         for index, shape in enumerate((largest, smallest, largest)):
-            yield made_rescale(spec, shape, seed + index)
+            yield make_up_rescale(spec, shape, seed + index)
         return
     if spec.unit == "quantiser":  # which has no state: no larger map shows more
         largest = (2, spec.lanes, 64)
@@ -79,7 +79,7 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
         np.zeros(largest, np.int64),
         np.full(largest, low),
         np.full(largest, high),
-        random_values(spec, rng, smallest),
+        make_random_values(spec, rng, smallest),
     ]
     maps += [np.where(rng.random(largest) < 0.5, low, high)]
     if spec.unit == "quantiser":
@@ -96,11 +96,11 @@ def extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
             (edge >> spec.activation_bits) + 1,
         ):
             for x in maps:
-                yield made_codes(spec, x, np.full(len(x), step))
+                yield make_up_codes(spec, x, np.full(len(x), step))
         yield make_edge_cases(spec, rng)
         return
     top, middle = (1 << spec.mantissa_bits) - 1, 1 << spec.precision
     ends = ((1, 1.0), (top, 1.0), (top, 40.0), (middle, -3.0), (middle, 0.1))
     for index, x in enumerate(maps):
         for mantissa, beta in ends[:1] if spec.unit == "channel-sums" else ends:  # sums are the same for all
-            yield made_adapter(spec, x, seed + index, spec.hidden if index % 2 else 0, mantissa, beta)
+            yield make_up_adapter(spec, x, seed + index, spec.hidden if index % 2 else 0, mantissa, beta)

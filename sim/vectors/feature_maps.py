@@ -86,8 +86,8 @@ def flatten_pixels(array: np.ndarray) -> np.ndarray:
     return array.reshape(*array.shape[:2], -1).astype(np.int64)
 
 
-def golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> AdapterMaps:
-    """The adapter of a layer as exported."""
+def read_golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> AdapterMaps:
+    """Read the adapter of a layer as exported."""
     return AdapterMaps(
         hidden=entry["hidden"],
         hidden_shift=entry["hidden_shift"],
@@ -102,8 +102,8 @@ def golden_adapter(entry: AdapterEntry, arrays: dict[str, np.ndarray]) -> Adapte
     )
 
 
-def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> RescaleMaps:
-    """The rescaling of a layer's products, as exported; without a side branch its values are zero."""
+def read_golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> RescaleMaps:
+    """Read the rescaling of a layer's products, as exported; without a side branch its values are zero."""
     totals = flatten_pixels(arrays["totals"])
     return RescaleMaps(
         scale_shift=entry["scale_shift"],
@@ -119,8 +119,8 @@ def golden_rescale(entry: RescaleEntry, arrays: dict[str, np.ndarray]) -> Rescal
     )
 
 
-def golden_layer(layer: GoldenMaps) -> LayerMaps:
-    """A layer as exported, its expected values included."""
+def read_golden_layer(layer: GoldenMaps) -> LayerMaps:
+    """Read a layer as exported, its expected values included."""
     entry, arrays = layer.entry, layer.arrays
     quantiser = QuantiserMaps(
         entry["bits"],
@@ -134,11 +134,11 @@ def golden_layer(layer: GoldenMaps) -> LayerMaps:
     return LayerMaps(
         layer.name,
         quantiser,
-        None if adapter is None else golden_adapter(adapter, arrays),
-        None if rescale is None else golden_rescale(rescale, arrays),
+        None if adapter is None else read_golden_adapter(adapter, arrays),
+        None if rescale is None else read_golden_rescale(rescale, arrays),
     )
 
 
-def golden_layers(folder: Path) -> Iterator[LayerMaps]:
-    """The layers of a folder of golden vectors, in order. Raises InputError for damaged files."""
-    return (golden_layer(layer) for layer in read_maps(folder))
+def read_golden_layers(folder: Path) -> Iterator[LayerMaps]:
+    """Read the layers of a folder of golden vectors, in order. Raises InputError for damaged files."""
+    return (read_golden_layer(layer) for layer in read_maps(folder))

@@ -10,42 +10,42 @@ from sim.vectors.feature_maps import AdapterMaps, LayerMaps, QuantiserMaps, Resc
 NAME = "made"  # stands for a layer's name in messages
 
 
-def signed_values(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Random integers of `bits` bits, two's complement."""
+def make_signed_values(rng: np.random.Generator, bits: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Make random integers of `bits` bits, two's complement."""
     return rng.integers(-(1 << bits - 1), 1 << bits - 1, shape)
 
 
-def random_adapter(
+def make_random_adapter(
     spec: BlockSpec, channels: int, seed: int, hidden: int, beta: float, spread: int
 ) -> tuple[IntegerDense | None, IntegerDense]:
-    """(hidden layer or None, output layer) of random weights, whose β lies around `beta`.
+    """Make (hidden layer or None, output layer) of random weights, whose β lies around `beta`.
 
     spread: how many bits of β's fraction the map may change.
     """
     rng = np.random.default_rng(seed)
     precision = spec.precision
-    weights = signed_values(rng, precision, (max(hidden, 1), channels))
+    weights = make_signed_values(rng, precision, (max(hidden, 1), channels))
     sums_shift = max(spec.sum_bits + precision - 1 + (channels - 1).bit_length() - precision - spread, 0)
     middle = int(beta * 2.0**precision)
     if not hidden:
         return None, IntegerDense(weights, np.array([middle << sums_shift]), sums_shift)
-    first = IntegerDense(weights, signed_values(rng, precision, (hidden,)), sums_shift)
+    first = IntegerDense(weights, make_signed_values(rng, precision, (hidden,)), sums_shift)
     output_shift = 2 * precision - spread
     bias = middle << output_shift
     limit = 1 << spec.accumulator_bits - 2
     output_shift -= max(0, bias.bit_length() - limit.bit_length() + 1)
-    output_weights = signed_values(rng, precision, (1, hidden)) >> 4
+    output_weights = make_signed_values(rng, precision, (1, hidden)) >> 4
     return first, IntegerDense(output_weights, np.array([middle << output_shift]), output_shift)
 
 
-def made_adapter(
+def make_up_adapter(
     spec: BlockSpec, x: np.ndarray, seed: int, hidden: int, mantissa: int, beta: float = 1.0, spread: int = 4
 ) -> LayerMaps:
-    """Maps x int [N, C, pixels] with a random adapter of `hidden` neurons (0: none) whose β lies around `beta`.
+    """Make maps x int [N, C, pixels] with a random adapter of `hidden` neurons (0: none) whose β lies around `beta`.
 
     spread: how many bits of β's fraction the map may change.
     """
-    first, output = random_adapter(spec, x.shape[1], seed, hidden, beta, spread)
+    first, output = make_random_adapter(spec, x.shape[1], seed, hidden, beta, spread)
     adapter = IntegerAdapter(first, output, 1 << max(spec.precision - 4, 0), spec.precision, spec.hidden_bits)
     quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, mantissa, 0, adapter)
     steps, sums = quantiser.compute_step(x), sum_channels(x)
@@ -70,27 +70,27 @@ def made_adapter(
     )
 
 
-def made_codes(spec: BlockSpec, x: np.ndarray, steps: np.ndarray) -> LayerMaps:
-    """Maps x int [N, C, pixels] with these steps, int [N]."""
+def make_up_codes(spec: BlockSpec, x: np.ndarray, steps: np.ndarray) -> LayerMaps:
+    """Make maps x int [N, C, pixels] with these steps, int [N]."""
     quantiser = IntegerQuantiser(spec.activation_bits, spec.signed_activation, 1, 0, None)
     codes = quantiser.encode(x, steps)
     return LayerMaps(NAME, QuantiserMaps(spec.activation_bits, spec.signed_activation, 1, x, steps, codes))
 
 
-def made_rescale(spec: BlockSpec, shape: tuple[int, int, int], seed: int) -> LayerMaps:
-    """Random sums [N, C, pixels] and constants; some outputs saturate."""
+def make_up_rescale(spec: BlockSpec, shape: tuple[int, int, int], seed: int) -> LayerMaps:
+    """Make random sums [N, C, pixels] and constants; some outputs saturate."""
     rng = np.random.default_rng(seed)
     precision = spec.precision
     steps = rng.integers(1, 1 << precision + 4, shape[0])
     rescale = Rescale(
-        signed_values(rng, precision, (shape[1],)),
-        signed_values(rng, spec.bias_bits - 3, (shape[1],)),
+        make_signed_values(rng, precision, (shape[1],)),
+        make_signed_values(rng, spec.bias_bits - 3, (shape[1],)),
         int(rng.integers(precision - 1, precision + 3)),
         int(rng.integers(spec.bias_bits - precision - 4, spec.bias_bits - precision)),
         precision,
     )
     align, relu = int(rng.integers(0, spec.bias_bits - precision - 3)), bool(seed % 2)
-    totals, sides = signed_values(rng, spec.total_bits, shape), signed_values(rng, precision, shape)
+    totals, sides = make_signed_values(rng, spec.total_bits, shape), make_signed_values(rng, precision, shape)
     outputs, _ = rescale.finish(rescale.scale_sums(totals, steps) + (sides << align), relu)
     return LayerMaps(
         NAME,

@@ -10,9 +10,9 @@ from asq_model.common.errors import InputError
 from asq_model.spec.array import ArraySpec
 from asq_model.spec.golden_vectors import GoldenLayer, read_golden
 from asq_model.spec.mac import MacSpec
-from sim.vectors.array_tiles import Tile, golden_tiles
-from sim.vectors.bit_planes import bit_planes
-from sim.vectors.dot_products import Workload, golden_workloads
+from sim.vectors.array_tiles import Tile, make_golden_tiles
+from sim.vectors.bit_planes import cut_bit_planes
+from sim.vectors.dot_products import Workload, make_golden_workloads
 from sim.vectors.packing import unpack_word
 
 SEED = 1  # which tiles of a layer an array gets
@@ -42,8 +42,8 @@ class Stimulus:
             raise InputError(f"gates of {name} gave {len(values)} results of {len(self.expected)}")
 
 
-def first_products(workload: Workload, products: int) -> Workload:
-    """A workload's first dot products, whole ones, as many as it takes to have `products` products."""
+def take_products(workload: Workload, products: int) -> Workload:
+    """Take a workload's first dot products, whole ones, as many as it takes to have `products` products."""
     dots = int(np.searchsorted(workload.ends, products)) + 1
     end = int(workload.ends[:dots][-1])
     return replace(
@@ -55,39 +55,39 @@ def first_products(workload: Workload, products: int) -> Workload:
     )
 
 
-def unit_parts(spec: MacSpec, golden: Path, products: int) -> Iterator[Stimulus]:
-    """What drives a unit's gates: a part for each golden layer, until they make `products` products."""
-    for whole in golden_workloads(spec, golden):
-        workload = first_products(whole, products)
+def make_unit_parts(spec: MacSpec, golden: Path, products: int) -> Iterator[Stimulus]:
+    """Make the words that drive a unit's gates: a part for each golden layer, until they make `products` products."""
+    for whole in make_golden_workloads(spec, golden):
+        workload = take_products(whole, products)
         expected = [(f"{workload.name} vector {vector}", int(sum_)) for vector, sum_ in enumerate(workload.expected)]
-        yield Stimulus(workload.words(spec), expected, [spec.result_width], workload.products)
+        yield Stimulus(workload.pack_words(spec), expected, [spec.result_width], workload.products)
         products -= workload.products
         if products <= 0:
             return
 
 
-def array_words(spec: ArraySpec, tile: Tile) -> list[int]:
-    """A tile's words: its weights, a row each, then its activations. A payload that is not valid stays as it was."""
+def pack_array(spec: ArraySpec, tile: Tile) -> list[int]:
+    """Pack a tile: its weights, a row each, then its activations. A payload that is not valid stays as it was."""
     i_width, load_width = spec.rows * spec.mac.activation_bits, spec.columns * spec.mac.level_set.code_bits
-    vectors, loads = tile.words(spec), tile.load_words(spec)
+    vectors, loads = tile.pack_words(spec), tile.pack_load(spec)
     i_valid = 1 << i_width + load_width
     loading = [vectors[0] | load << i_width | i_valid << 1 for load in loads]
     return loading + [vector | loads[-1] << i_width | i_valid for vector in vectors]
 
 
-def array_layers(spec: ArraySpec, golden: Path, cut_bits: int) -> Iterator[GoldenLayer]:
-    """The golden layers of an array's operands; with cut_bits, each bit of those with weights of so many bits."""
+def choose_array_layers(spec: ArraySpec, golden: Path, cut_bits: int) -> Iterator[GoldenLayer]:
+    """Choose the golden layers of an array's operands; cut_bits: each bit of those with weights of so many bits."""
     for layer in read_golden(golden):
         if not cut_bits and layer.fits(spec.mac):
             yield layer
         elif layer.entry["weight_bits"] == cut_bits:
-            yield from bit_planes(layer, spec.mac)
+            yield from cut_bit_planes(layer, spec.mac)
 
 
-def array_parts(spec: ArraySpec, golden: Path, products: int, cut_bits: int) -> Iterator[Stimulus]:
-    """What drives an array's gates: a part for each golden tile, until they make `products` products."""
-    for layer in array_layers(spec, golden, cut_bits):
-        for tile in golden_tiles(spec, layer, SEED):
+def make_array_parts(spec: ArraySpec, golden: Path, products: int, cut_bits: int) -> Iterator[Stimulus]:
+    """Make the words that drive an array's gates: a part for each golden tile, until they make `products` products."""
+    for layer in choose_array_layers(spec, golden, cut_bits):
+        for tile in make_golden_tiles(spec, layer, SEED):
             if products <= 0:
                 return
             expected = [
@@ -96,12 +96,12 @@ def array_parts(spec: ArraySpec, golden: Path, products: int, cut_bits: int) -> 
                 for index, value in enumerate(sums)
             ]
             count = len(tile.activations) * spec.rows * spec.columns
-            yield Stimulus(array_words(spec, tile), expected, spec.result_widths, count)
+            yield Stimulus(pack_array(spec, tile), expected, spec.result_widths, count)
             products -= count
 
 
-def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int, cut_bits: int = 0) -> Stimulus:
-    """What drives a netlist's gates: golden vectors, layer after layer, until they make `products` products.
+def make_stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int, cut_bits: int = 0) -> Stimulus:
+    """Make the words that drive a netlist's gates: golden vectors, layer by layer, until they make `products` products.
 
     cut_bits: not 0 for an array that takes weights of so many bits bit by bit. Raises InputError where the golden
     vectors hold nothing for the unit.
@@ -109,9 +109,9 @@ def stimulus(spec: MacSpec | ArraySpec, golden: Path, products: int, cut_bits: i
     if products < 1:
         raise InputError(f"products is {products}; allowed: 1 or more")
     if isinstance(spec, ArraySpec):
-        parts = list(array_parts(spec, golden, products, cut_bits))
+        parts = list(make_array_parts(spec, golden, products, cut_bits))
     else:
-        parts = list(unit_parts(spec, golden, products))
+        parts = list(make_unit_parts(spec, golden, products))
     if not parts:
         raise InputError(f"golden vectors {golden} hold no operands for unit {spec.name}")
 

@@ -10,11 +10,11 @@ from asq_model.common.errors import InputError
 from asq_model.spec.fixed_point import bounds, check_integers
 
 
-def leaf_shapes(layout: data.Layout, prefix: str = "") -> Iterator[tuple[str, Shape]]:
-    """(name, shape) of every number in a layout, the lowest first; those of a field with fields as `field.name`."""
+def list_leaf_shapes(layout: data.Layout, prefix: str = "") -> Iterator[tuple[str, Shape]]:
+    """List (name, shape) of every number in a layout, the lowest first; a field with fields as `field.name`."""
     for name, field in layout:
         if isinstance(field.shape, data.Layout):
-            yield from leaf_shapes(field.shape, f"{prefix}{name}.")
+            yield from list_leaf_shapes(field.shape, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", Shape.cast(field.shape)
 
@@ -26,7 +26,7 @@ class WordPacker:
     """
 
     def __init__(self, layout: data.StructLayout):
-        names, self.shapes = zip(*leaf_shapes(layout), strict=True)
+        names, self.shapes = zip(*list_leaf_shapes(layout), strict=True)
         self.names: tuple[str, ...] = names
         offsets = np.cumsum([0, *(shape.width for shape in self.shapes)]).tolist()
         assert offsets[-1] == layout.size, "a layout with gaps or overlapping fields"
@@ -35,8 +35,8 @@ class WordPacker:
             for name, offset, shape in zip(names, offsets[:-1], self.shapes, strict=True)
         ]
 
-    def word(self, values: Mapping[str, int]) -> int:
-        """One word from a value for every field. Raises InputError for a value that does not fit its field."""
+    def pack_word(self, values: Mapping[str, int]) -> int:
+        """Pack one word from a value for every field. Raises InputError for a value that does not fit its field."""
         if values.keys() != set(self.names):
             raise ValueError(f"values of {', '.join(values)} for fields {', '.join(self.names)}")
         word = 0
@@ -47,8 +47,8 @@ class WordPacker:
             word |= (value & mask) << offset
         return word
 
-    def words(self, rows: np.ndarray) -> list[int]:
-        """A word for each row of int [K, fields], the fields in order. Raises InputError for one that does not fit."""
+    def pack_words(self, rows: np.ndarray) -> list[int]:
+        """Pack a word for each row of int [K, fields], in order. Raises InputError for a value that does not fit."""
         return pack_rows(rows, self.shapes)
 
 

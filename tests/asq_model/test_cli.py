@@ -11,7 +11,7 @@ from asq_model.golden_choice import check_golden_choice, layers_of_checkpoint
 from asq_model.spec.asq_blocks import BLOCKS
 from asq_model.spec.golden_vectors import MANIFEST, read_manifest
 from asq_model.spec.units import UNITS
-from sim.runner.network_units import block_specs, golden_specs
+from sim.runner.network_units import list_golden_specs, make_block_specs
 
 
 def test_help(process, command):
@@ -143,7 +143,7 @@ def test_a_choice_is_refused_exactly_where_the_golden_vectors_have_no_such_thing
     layers = layers_of_checkpoint(small_checkpoint)
     manifest = read_manifest(small_golden)
     assert layers.keys() == {entry["name"] for entry in [*manifest["layers"], *manifest["maps"]]}
-    specs = [*golden_specs(manifest), *block_specs(manifest)]
+    specs = [*list_golden_specs(manifest), *make_block_specs(manifest)]
     for name in [name for spec in specs for name in (spec.unit, spec.name)]:
         check_golden_choice(layers, name, None)
     for unit in {*UNITS, *BLOCKS} - {spec.unit for spec in specs}:

@@ -10,7 +10,7 @@ import pytest
 from few_specs import ONE_OF_EACH, every_spec
 
 from hw.emit import emit
-from sim.runner.verilator import WAIVERS, verilator
+from sim.runner.verilator import WAIVERS, find_verilator
 
 # One worker emits them all, and the first run of Yosys, which compiles itself, happens once.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -24,7 +24,7 @@ def emitted(build_root, request):
 
 
 def lint(path: Path) -> subprocess.CompletedProcess:
-    verilator()
+    find_verilator()
     return subprocess.run(
         ["verilator", "--lint-only", "-Wall", str(WAIVERS), str(path)], capture_output=True, text=True
     )

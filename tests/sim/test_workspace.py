@@ -48,7 +48,7 @@ def test_no_two_things_share_a_place(tmp_path, without_environment):
         workspace.row("0"),
         workspace.report(tmp_path / "golden"),
         workspace.verilog_file("m"),
-        workspace.verilog(SPEC),
+        workspace.emit_verilog(SPEC),
     ]
     assert len(set(places)) == len(places) and all(tmp_path in place.parents for place in places)
 

@@ -22,7 +22,7 @@ from hw.engine.compiler.compiled import Compiled
 from hw.engine.compiler.instructions import Instruction
 from hw.engine.presets import Preset, compile_network
 from hw.engine.program import Kind
-from sim.engine.expected_words import expected_codes
+from sim.engine.expected_words import expect_codes
 
 MACS = [
     MacSpec("post", 3, 3, frac=0),
@@ -39,7 +39,7 @@ def layer_words(compiled: Compiled, trace: Trace) -> dict[int, int]:
     """The memory of codes as the image's instruction fills it: words by address, the lanes of other channels 0."""
     instruction = next(each for each in compiled.instructions if each.layer)
     words: dict[int, int] = {}
-    for number in expected_codes(compiled, instruction, trace.codes[instruction.layer][0]):
+    for number in expect_codes(compiled, instruction, trace.codes[instruction.layer][0]):
         shift = number.lane * compiled.spec.mac.activation_bits
         words[number.address] = words.get(number.address, 0) | number.number << shift
     return words

@@ -17,8 +17,8 @@ from hw.catalogue import make_component
 from hw.emit import to_verilog
 from sim.runner.bench_runner import run_job
 from sim.runner.jobs import BLOCK_TESTS, Job
-from sim.runner.network_units import block_specs
-from sim.vectors.feature_maps import AdapterMaps, golden_layer
+from sim.runner.network_units import make_block_specs
+from sim.vectors.feature_maps import AdapterMaps, read_golden_layer
 
 CORNERS = [
     BlockSpec("channel-sums", channels=1, pixels=1, precision=12),
@@ -45,12 +45,12 @@ USUAL = [BlockSpec("adapter-step", channels=32, pixels=9, activation_bits=4, sig
 @pytest.mark.parametrize("spec", [some(spec, USUAL, spec.name) for spec in CORNERS])
 def test_block(spec, build_root):
     outcome = run_job(Job(spec), build_root)
-    assert outcome.passed, outcome.failures()
+    assert outcome.passed, outcome.list_failures()
     assert set(outcome.tests) == set(BLOCK_TESTS) - {"golden"}
 
 
 def golden_specs(golden) -> dict[str, BlockSpec]:
-    return {f"{spec.unit} {spec.activation_bits}": spec for spec in block_specs(read_manifest(golden))}
+    return {f"{spec.unit} {spec.activation_bits}": spec for spec in make_block_specs(read_manifest(golden))}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_golden_maps(unit, few_golden, build_root):
     specs = golden_specs(few_golden)
     assert len(specs) == 6
     outcome = run_job(Job(specs[unit], few_golden), build_root)
-    assert outcome.passed, outcome.failures()
+    assert outcome.passed, outcome.list_failures()
     layers = [layer["layer"] for layer in outcome.findings["golden"]["layers"]]
     assert len(layers) == {"rescale 3": 3}.get(unit, 2)
     assert outcome.findings["golden"]["failed"] == 0 < outcome.findings["golden"]["vectors"]
@@ -91,7 +91,7 @@ def changed_betas(adapter: AdapterMaps, index) -> np.ndarray:
 
 def test_a_corrupted_adapter_weight_is_found(few_golden, build_root, tmp_path):
     spec = golden_specs(few_golden)["adapter 3"]
-    adapter = golden_layer(next(maps for maps in read_maps(few_golden) if maps.name == "block2.conv1")).adapter
+    adapter = read_golden_layer(next(maps for maps in read_maps(few_golden) if maps.name == "block2.conv1")).adapter
     index = next(
         index
         for index in np.ndindex(adapter.neuron_weights.shape)

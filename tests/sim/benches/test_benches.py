@@ -48,7 +48,7 @@ ARRAYS = [
 @pytest.mark.parametrize("spec", [some(spec, USUAL, spec.name) for spec in SPECS])
 def test_unit(spec, build_root):
     outcome = run_job(Job(spec), build_root)
-    assert outcome.passed, outcome.failures()
+    assert outcome.passed, outcome.list_failures()
     assert set(outcome.tests) == {"timing", "products", "extremes", "stalls", "reset_midway"}
     assert outcome.findings["products"]["vectors"] == 1 << spec.level_set.code_bits + spec.activation_bits
 
@@ -56,7 +56,7 @@ def test_unit(spec, build_root):
 @pytest.mark.parametrize("spec", [some(spec, [ARRAYS[1], ARRAYS[-1]], spec.name) for spec in ARRAYS])
 def test_array(spec, build_root):
     outcome = run_job(Job(spec), build_root)
-    assert outcome.passed, outcome.failures()
+    assert outcome.passed, outcome.list_failures()
     assert outcome.findings["products"]["vectors"] == (1 << spec.mac.level_set.code_bits) * len(spec.mac.activations)
 
 

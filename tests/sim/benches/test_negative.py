@@ -78,7 +78,7 @@ def test_one_broken_line_of_rtl_is_found(mutant, mutants_root, tmp_path):
     verilog.write_text(text)
     outcome = run_job(Job(SPEC, verilog=verilog), mutants_root)
     assert not outcome.passed, mutant
-    assert all(line.startswith(SPEC.name) for line in outcome.failures())
+    assert all(line.startswith(SPEC.name) for line in outcome.list_failures())
 
 
 def test_a_simulation_that_dies_has_not_passed(mutants_root, tmp_path):
@@ -87,4 +87,4 @@ def test_a_simulation_that_dies_has_not_passed(mutants_root, tmp_path):
     text = verilog.read_text().replace("endmodule", 'initial $fatal(1, "dead");\nendmodule', 1)
     verilog.write_text(text)
     outcome = run_job(Job(SPEC, verilog=verilog), mutants_root)
-    assert not outcome.passed and len(outcome.failures()) == 5
+    assert not outcome.passed and len(outcome.list_failures()) == 5

@@ -17,7 +17,7 @@ from hw.engine.axi_engine import AxiEngine
 from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.flashed_engine import FlashedEngine
 from sim.runner.runtime import VERILATOR_OPTIONS
-from sim.runner.verilator import OPTIMISATION, cocotb_build, compiler_version, verilator
+from sim.runner.verilator import OPTIMISATION, ask_compiler_version, build_for_cocotb, find_verilator
 from sim.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -64,7 +64,11 @@ def build_bench(
     source, place = folder / f"{name}.v", folder / "simulator"
     source.write_text(make_engine_verilog(engine, top, f"an engine for {name}_bench.py"))
     place.mkdir()
-    tools = {"verilator": verilator(), "compiler": compiler_version(), "args": [*VERILATOR_OPTIONS, *OPTIMISATION]}
+    tools = {
+        "verilator": find_verilator(),
+        "compiler": ask_compiler_version(),
+        "args": [*VERILATOR_OPTIONS, *OPTIMISATION],
+    }
     args = [*VERILATOR_OPTIONS, "-Wno-fatal", "-Wno-lint", str(HERE / f"{name}_visible.vlt")]
-    cocotb_build([source, *models], top, place, Workspace(root).runtime(tools), args, False)
+    build_for_cocotb([source, *models], top, place, Workspace(root).runtime(tools), args, False)
     return EngineBench(place, top, f"{name}_bench", f"ASQ_{name.upper()}_CASE")

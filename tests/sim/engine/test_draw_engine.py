@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from asq_model.common.records import read_record
 from hw.engine.schedule_record import SCHEDULE
 from sim.engine.draw_path import BOXES, WAYS, draw_path
-from sim.engine.draw_schedule import PANEL_WIDTH, PANELS, bars_of, draw_schedule
+from sim.engine.draw_schedule import PANEL_WIDTH, PANELS, cut_bars, draw_schedule
 
 RESULTS = ROOT / "docs" / "results"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,7 +48,7 @@ def test_every_instruction_has_bars_of_its_length() -> None:
     """Bars are together as long as instructions take, cut where a panel or the round ends in between."""
     schedule = read_record(RESULTS / "engine-schedule.json", SCHEDULE)
     titled = [bar for bar in ElementTree.fromstring(draw_schedule(schedule)).iter(f"{SVG}rect") if len(bar)]
-    bars = [bars_of(schedule, run) for run in schedule.runs]
+    bars = [cut_bars(schedule, run) for run in schedule.runs]
     assert len(titled) == sum(map(len, bars)) > len(schedule.runs)
     assert [sum(cycles for _, _, cycles in parts) for parts in bars] == [run.cycles for run in schedule.runs]
     longest = max(cycles for parts in bars for _, _, cycles in parts)
@@ -63,9 +63,9 @@ def test_a_bar_is_cut_at_the_end_of_a_panel_and_of_the_round() -> None:
     """A bar goes on in the next panel, and after the last in the first."""
     schedule = read_record(RESULTS / "engine-schedule.json", SCHEDULE)
     run = changed(schedule.runs[0], start=30, cycles=40)
-    assert bars_of(changed(schedule, period=80), run) == [(0, 30, 10), (1, 0, 30)]
-    assert bars_of(changed(schedule, period=60), run) == [(1, 0, 30), (0, 0, 10)]
-    assert bars_of(changed(schedule, period=100), changed(run, start=99, cycles=1)) == [(1, 49, 1)]
+    assert cut_bars(changed(schedule, period=80), run) == [(0, 30, 10), (1, 0, 30)]
+    assert cut_bars(changed(schedule, period=60), run) == [(1, 0, 30), (0, 0, 10)]
+    assert cut_bars(changed(schedule, period=100), changed(run, start=99, cycles=1)) == [(1, 49, 1)]
 
 
 def test_letters_are_read_at_400_pixels() -> None:

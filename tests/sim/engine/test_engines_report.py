@@ -14,7 +14,7 @@ from hw.engine.engine import Engine
 from hw.engine.presets import Preset, compile_network
 from sim.engine.bitstream import synthesise_engine
 from sim.engine.engine_area import EngineArea, measure_engine
-from sim.engine.engines_findings import findings
+from sim.engine.engines_findings import render_findings
 from sim.engine.engines_page import render_page
 from sim.engine.engines_report import ENGINES, EngineRow, EnginesReport, PlacedEngine, join_rows
 from sim.engine.term_program import TermProgram
@@ -73,7 +73,7 @@ def test_the_page_compares_with_the_rival_or_says_that_it_cannot() -> None:
 
 def test_readme_s_sentence_has_a_ratio_for_each_width_or_says_that_it_is_missing() -> None:
     narrow = msgspec.structs.replace(ROW, weight_bits=3)
-    said = findings(EnginesReport([RIVAL, ROW, narrow]))
+    said = render_findings(EnginesReport([RIVAL, ROW, narrow]))
     assert said.endswith("0.90 at 4 bits, not measured at 3 bits (made up on `zynq7020`, no clock).\n")
 
 
@@ -133,7 +133,9 @@ def test_engines_that_were_placed_are_compared_at_their_clocks() -> None:
     ratio = 8e3 / (32e6 / 900 / 2.7)
     said = f"at the clock that each reaches, `post` reaches {ratio:.2f} times `uniform-sign`."
     assert said in text and " 24.0 (3) | " in text
-    assert findings(EnginesReport([rival, post])).endswith(f"{ratio:.2f} at 4 bits (made up on `ice40up5k`, placed).\n")
+    assert render_findings(EnginesReport([rival, post])).endswith(
+        f"{ratio:.2f} at 4 bits (made up on `ice40up5k`, placed).\n"
+    )
     mixed = render_page(EnginesReport([msgspec.structs.replace(rival, placed=None), post]))
     assert "at one clock, `post` reaches" in mixed  # where one has no clock none is compared by it
 

@@ -19,16 +19,16 @@ from hw.engine.presets import Preset, make_engine_spec
 from sim.engine import term_program
 from sim.engine.term_lane import TermLane
 from sim.engine.term_program import (
-    by_odd_factor,
-    channel_cycles,
-    cycles_of,
-    map_copies,
+    count_channel_cycles,
+    count_cycles,
+    count_map_copies,
+    count_network_cycles,
+    count_terms,
+    count_weight_terms,
+    group_levels,
     measure_lane,
     measure_programs,
-    network_cycles,
-    signed_digits,
-    terms_of,
-    weight_terms,
+    split_digits,
 )
 
 MAC = MacSpec("post", 4, 4, frac=0)
@@ -36,34 +36,34 @@ MAC = MacSpec("post", 4, 4, frac=0)
 
 @given(st.integers(-(1 << 12), 1 << 12))
 def test_signed_digits_are_the_level_and_no_two_are_neighbours(level: int) -> None:
-    digits = signed_digits(level)
+    digits = split_digits(level)
     assert sum(sign << place for place, sign in digits) == level
     places = [place for place, _ in digits]
     assert all(above - below > 1 for below, above in pairwise(places))
 
 
 def test_a_digit_takes_a_cycle_for_every_few_terms_and_one_to_double() -> None:
-    assert terms_of(np.array([1, -1, 4, 0])).tolist() == [2, 0, 1]
-    assert cycles_of(np.array([2, 0, 1]), 2) == 3
-    assert cycles_of(np.array([5, 0, 1]), 2) == 5
+    assert count_terms(np.array([1, -1, 4, 0])).tolist() == [2, 0, 1]
+    assert count_cycles(np.array([2, 0, 1]), 2) == 3
+    assert count_cycles(np.array([5, 0, 1]), 2) == 5
 
 
 def test_odd_factors_are_taken_where_they_are_shorter() -> None:
     levels = np.array([3, 6, -3, 7, 0])
-    assert [group.tolist() for group in by_odd_factor(levels)] == [[1, 2, -1], [1]]
-    assert channel_cycles(levels, None, 1, 8) == min(3 + 1, 2 + 1)
-    assert channel_cycles(np.zeros(4, dtype=int), None, 1, 8) == 1
-    assert channel_cycles(np.array([1, 2]), np.array([0, 4]), 2, 1) == 2 * (2 + 3)
+    assert [group.tolist() for group in group_levels(levels)] == [[1, 2, -1], [1]]
+    assert count_channel_cycles(levels, None, 1, 8) == min(3 + 1, 2 + 1)
+    assert count_channel_cycles(np.zeros(4, dtype=int), None, 1, 8) == 1
+    assert count_channel_cycles(np.array([1, 2]), np.array([0, 4]), 2, 1) == 2 * (2 + 3)
 
 
 def test_a_network_s_cycles_fall_with_programs_and_terms_and_its_copies_grow() -> None:
     made = adapting_network(MAC)
     spec = make_engine_spec(Preset("", 8, 2), made.graph, MAC, 16)
-    cycles = [network_cycles(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 1), (4, 4))]
+    cycles = [count_network_cycles(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 1), (4, 4))]
     assert cycles[0] > cycles[1] > cycles[2]
-    copies = [map_copies(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 4))]
+    copies = [count_map_copies(made.graph, programs, terms, spec) for programs, terms in ((1, 1), (4, 4))]
     assert copies[1].copies == 16 * copies[0].copies and copies[1].rows == copies[0].rows
-    assert 0 < weight_terms(made.graph, spec) <= 1  # a POST level is one term, or none
+    assert 0 < count_weight_terms(made.graph, spec) <= 1  # a POST level is one term, or none
 
 
 def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) -> None:
@@ -84,7 +84,7 @@ def test_lanes_of_two_sizes_do_not_displace_each_other(tmp_path, monkeypatch) ->
 def test_products_that_take_no_layer_s_codes_whole_have_no_programs_of_terms(tmp_path) -> None:
     made = adapting_network(MAC)
     spec = make_engine_spec(Preset("", 8, 2), made.graph, replace(MAC, activation_bits=2), 16)
-    assert weight_terms(made.graph, spec) == 0
+    assert count_weight_terms(made.graph, spec) == 0
     assert measure_programs(made.graph, spec, tmp_path) == []
 
 

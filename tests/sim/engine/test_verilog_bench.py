@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hw.fusesoc import VERILATOR_OPTIONS
-from sim.runner.verilator import verilator
+from sim.runner.verilator import find_verilator
 
 
 @pytest.fixture(params=["0", "1"], ids=["plain", "axi"])
@@ -31,7 +31,7 @@ def test_a_core_names_files_that_are_there(written: dict[str, Path]) -> None:
 
 def run_bench(verilog: Path, bench: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Build a bench in Verilator with the options of the core, and run it."""
-    verilator()
+    find_verilator()
     folder.mkdir()
     (folder / "bench.sv").write_text(bench)
     top = re.findall(r"^module (\w+)", bench, re.MULTILINE)[0]

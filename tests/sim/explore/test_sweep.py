@@ -13,7 +13,7 @@ from hw.emit import emit
 from sim.explore import measure_design, sweep
 from sim.explore.design import products_per_cycle
 from sim.explore.design_rows import ROW, TABLE, Failure, Measured, failure_of, row_of
-from sim.explore.measure_design import Task, golden_for, inputs_of, measure, relative_error
+from sim.explore.measure_design import Task, compute_relative_error, find_golden_for, hash_inputs, measure
 from sim.measure.yosys_area import Area
 
 # One worker: the first run of each tool compiles it.
@@ -53,19 +53,19 @@ def test_a_fault_of_ours_is_one_line_too(few_golden, tmp_path, monkeypatch):
 
 
 def test_golden_vectors_are_found_by_width(few_golden, tmp_path):
-    assert golden_for(SPEC, (few_golden,)) == few_golden
+    assert find_golden_for(SPEC, (few_golden,)) == few_golden
     with pytest.raises(InputError, match="has layers of 5 x 4 bits"):
-        golden_for(MacSpec("post", 5, 4), (few_golden,))
+        find_golden_for(MacSpec("post", 5, 4), (few_golden,))
     other = copytree(few_golden, tmp_path / "other")
-    alone, beside = (inputs_of([Task(SPEC, "xc7", folders)]) for folders in ((few_golden,), (few_golden, other)))
+    alone, beside = (hash_inputs([Task(SPEC, "xc7", folders)]) for folders in ((few_golden,), (few_golden, other)))
     assert alone == beside  # what a task does not use does not change what it depends on
     with pytest.raises(InputError, match=r"cannot read golden manifest .*none/manifest\.json"):
-        inputs_of([Task(SPEC, "xc7", (tmp_path / "none",))])
+        hash_inputs([Task(SPEC, "xc7", (tmp_path / "none",))])
 
 
 def test_exact_units_have_no_error(few_golden):
-    assert relative_error(MacSpec("uniform", 3, 3), few_golden) == 0
-    coarse, fine = (relative_error(MacSpec("post", 3, 3, frac=frac), few_golden) for frac in (-1, 4))
+    assert compute_relative_error(MacSpec("uniform", 3, 3), few_golden) == 0
+    coarse, fine = (compute_relative_error(MacSpec("post", 3, 3, frac=frac), few_golden) for frac in (-1, 4))
     assert coarse > 8 * fine > 0
 
 
@@ -75,10 +75,10 @@ def test_what_a_hash_depends_on(few_golden, monkeypatch):
         Task(SPEC, "ecp5", (few_golden,)),
         Task(SPEC, "xc7", (few_golden,), 2),
     ]
-    found = inputs_of(tasks)
-    assert len(set(found)) == 3 and inputs_of(tasks) == found
-    monkeypatch.setattr(measure_design, "verilator", lambda: "Verilator 9.999")  # another one on PATH
-    assert not set(inputs_of(tasks)) & set(found)
+    found = hash_inputs(tasks)
+    assert len(set(found)) == 3 and hash_inputs(tasks) == found
+    monkeypatch.setattr(measure_design, "find_verilator", lambda: "Verilator 9.999")  # another one on PATH
+    assert not set(hash_inputs(tasks)) & set(found)
 
 
 def test_kept_rows_are_not_measured_again_and_failures_do_not_stay(few_golden, tmp_path, monkeypatch):

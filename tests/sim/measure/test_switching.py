@@ -11,10 +11,10 @@ from sim.measure.switching import (
     count_fan_outs,
     count_switching,
     measure_switching,
+    read_saif,
     read_toggles,
-    saif_counts,
 )
-from sim.vectors.netlist_words import stimulus
+from sim.vectors.netlist_words import make_stimulus
 
 # One worker: the units share a build folder, and the first run of each tool compiles it.
 pytestmark = pytest.mark.xdist_group("accepted")
@@ -81,7 +81,7 @@ def found(small_golden, build_root):
 
 
 def test_toggles_are_those_of_the_unit_in_the_trace():
-    assert saif_counts(SAIF) == COUNTS
+    assert read_saif(SAIF) == COUNTS
 
 
 def test_a_net_leads_to_gates_flip_flops_and_outputs():
@@ -115,7 +115,7 @@ def test_the_figure_is_the_same_twice_and_kept(found, small_golden, build_root, 
 @pytest.mark.exhaustive
 def test_the_inputs_toggle_as_often_as_the_words_do(found, small_golden, build_root):
     counts = read_toggles(build_root / "synth" / f"{SPEC.name}-energy")
-    words = stimulus(SPEC, small_golden, FEW).words
+    words = make_stimulus(SPEC, small_golden, FEW).words
     changes = [one ^ next_one for one, next_one in zip(words, [*words[1:], 0], strict=True)]
     for bit in range(max(words).bit_length()):
         assert counts[f"i__payload[{bit}]"] == sum(change >> bit & 1 for change in changes)

@@ -7,7 +7,7 @@ import pytest
 
 from asq_model.common.errors import InputError
 from sim.measure.tools import run_tool
-from sim.runner.failures import first_error
+from sim.runner.failures import find_first_error
 from sim.runner.runtime import verilate
 
 
@@ -20,8 +20,8 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
 
 def test_a_tool_that_is_killed_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says nothing of an error: the status is what is known."""
-    assert first_error("", -9) == "it ended with -9"
-    assert first_error("%Warning\n%Error: no such file\n%Error: Exiting\n", 1) == "%Error: no such file"
+    assert find_first_error("", -9) == "it ended with -9"
+    assert find_first_error("%Warning\n%Error: no such file\n%Error: Exiting\n", 1) == "%Error: no such file"
     (tmp_path / "verilator").write_text("#!/bin/sh\nkill -9 $$\n")
     (tmp_path / "verilator").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)

@@ -14,7 +14,7 @@ from hw.emit import emit
 from sim.measure import yosys_area
 from sim.measure.fpga_families import FPGA_FAMILIES
 from sim.measure.yosys_area import Area, measure_area, sum_cells
-from sim.reports.adaptation_areas import adaptation_shares, describe_areas
+from sim.reports.adaptation_areas import compute_adaptation_shares, describe_areas
 from sim.reports.adaptation_page import ASQ, render_page
 
 # One worker: the first run of Yosys compiles it, and the benches are built once.
@@ -77,7 +77,10 @@ def test_a_synthesis_that_reports_nothing_has_failed(build_root, tmp_path, monke
 
 def test_the_shares_of_adaptation():
     found = {name: Area(luts, 0, 0, 0, 0) for name, luts in (("step", 100), ("rescale", 50), ("mac", 50))}
-    assert adaptation_shares(found, "step", "rescale", "mac") == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
+    assert (
+        compute_adaptation_shares(found, "step", "rescale", "mac")
+        == "1 MAC: 50%, 16 MACs: 11%, 64 MACs: 3%, 256 MACs: 1%"
+    )
 
 
 def test_the_page_says_which_block_is_not_equal():

@@ -10,7 +10,7 @@ from asq_model.spec.mac import MacSpec
 from sim.explore.design_rows import row_of
 from sim.explore.measure_design import Task, describe_task
 from sim.measure.yosys_area import Area
-from sim.reports.design_chart import chart_of, chart_script
+from sim.reports.design_chart import make_chart, make_chart_script
 from sim.reports.html import write_html
 
 AREA = {name: 1 for name in Area.__struct_fields__}
@@ -35,7 +35,7 @@ def rows():
 
 
 def test_every_placed_design_without_multiplier_blocks_is_a_point(rows):
-    chart = chart_of(rows)
+    chart = make_chart(rows)
     unit, array = chart["data"]["values"]
     assert (unit["device"], unit["form"]) == ("iCE40 HX8K", "One multiply-accumulate unit")
     assert array == {
@@ -55,21 +55,21 @@ def test_every_placed_design_without_multiplier_blocks_is_a_point(rows):
 
 
 def test_it_is_drawn_with_the_points_that_are_picked_first(rows):
-    svg = vl_convert.vegalite_to_svg(json.loads(chart_script(chart_of(rows))), allowed_base_urls=[])
+    svg = vl_convert.vegalite_to_svg(json.loads(make_chart_script(make_chart(rows))), allowed_base_urls=[])
     assert svg.count('aria-roledescription="point"') == 1 and "LUTs: 2000" in svg and "currentColor" in svg
 
 
 def test_without_a_placed_design_there_is_none(rows, tmp_path):
-    assert chart_of(rows[2:]) is None
+    assert make_chart(rows[2:]) is None
     (tmp_path / "page.md").write_text("# T\n")
-    write_html(tmp_path / "page.md", tmp_path / "page.html", chart_of([]))
+    write_html(tmp_path / "page.md", tmp_path / "page.html", make_chart([]))
     html = (tmp_path / "page.html").read_text()
     assert 'class="chart"' not in html and html.count("<script>") == 1
 
 
 def test_a_page_without_sections_has_its_plot_at_the_end_and_no_text_ends_the_script(rows, tmp_path):
     (tmp_path / "page.md").write_text("# T\n\ntext\n")
-    chart = chart_of(rows) | {"title": "</script>"}
+    chart = make_chart(rows) | {"title": "</script>"}
     write_html(tmp_path / "page.md", tmp_path / "page.html", chart)
     html = (tmp_path / "page.html").read_text()
     assert html.index("<p>text</p>") < html.index('<section class="chart" hidden>') < html.index("<script>")

@@ -12,14 +12,14 @@ from sim.reports.hardware_plots import (
     draw_accuracy,
     draw_error,
     draw_points,
-    figure_of,
     group_points,
-    point_of,
+    make_figure,
+    make_point,
     scale_axis,
 )
-from sim.reports.hardware_report import smallest_of_each
+from sim.reports.hardware_report import find_smallest
 from sim.reports.html import inline_pictures
-from sim.reports.sweep_plots import draw_sweep, panels_of
+from sim.reports.sweep_plots import draw_sweep, group_panels
 
 
 def point(title: str, x: float, y: float, unit: str = "post", spread: float | None = None) -> Point:
@@ -27,7 +27,7 @@ def point(title: str, x: float, y: float, unit: str = "post", spread: float | No
 
 
 def test_the_front_is_named_first():
-    _, (axis,) = figure_of(1)
+    _, (axis,) = make_figure(1)
     points = [point("dominated", 3, 70), point("cheap", 1, 75), point("good", 2, 80)]
     assert [found.title for found in draw_points(axis, points, True)] == ["cheap", "good", "dominated"]
 
@@ -56,8 +56,8 @@ SWEPT = [swept(unit, bits, 10 * bits + place) for bits in (3, 4) for place, unit
 def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_each_unit_in_it(tmp_path):
     unplaced = swept("post", 3, 5, target="xc7", mhz=None)
     rows = [*SWEPT, swept("post", 3, 5, form="dot16"), unplaced]
-    panels = panels_of(rows, {"ecp5": "ECP5", "xc7": "LUT6"})
-    points = {title: [point_of(row, row.luts, row.relative_error) for row in rows] for title, rows in panels.items()}
+    panels = group_panels(rows, {"ecp5": "ECP5", "xc7": "LUT6"})
+    points = {title: [make_point(row, row.luts, row.relative_error) for row in rows] for title, rows in panels.items()}
     found = {title: list(group_points(members)) for title, members in points.items() if members}
     assert found == {
         "ECP5, 3 × 3 bits, mac": ["post 3 × 3 bits", "uniform 3 × 3 bits"],
@@ -67,7 +67,7 @@ def test_a_sweep_has_a_panel_for_each_width_form_and_target_and_a_series_for_eac
     }
     fronts = {}
     for title, members in points.items():
-        _, (axis,) = figure_of(1)
+        _, (axis,) = make_figure(1)
         if members:
             draw_points(axis, members, False)
             fronts[title] = list(axis.lines[0].get_xdata())
@@ -94,7 +94,7 @@ def test_a_uniform_design_is_drawn_as_one_whichever_rows_are_missing(tmp_path):
 
 @pytest.mark.parametrize("largest, scale", [(40, "linear"), (60, "log")])
 def test_areas_that_are_far_apart_have_a_logarithmic_axis(largest, scale):
-    _, (axis,) = figure_of(1)
+    _, (axis,) = make_figure(1)
     assert scale_axis(axis, [point("small", 10, 1), point("large", largest, 1)]) == (scale == "log")
     assert axis.get_xscale() == scale
     assert not scale_axis(axis, [])
@@ -104,4 +104,4 @@ def test_of_one_arithmetic_the_smallest_array_is_drawn_beside_its_error():
     design = {"name": "post", "relative_error": 0.03}
     one, two = (swept("post", 4, luts, stages=stages, **design) for stages, luts in ((1, 50), (2, 40)))
     exact = swept("uniform", 4, 60, relative_error=0.0)
-    assert smallest_of_each([one, two, exact]) == [two, exact]
+    assert find_smallest([one, two, exact]) == [two, exact]

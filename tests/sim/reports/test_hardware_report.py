@@ -16,10 +16,10 @@ from asq_model.common.result_schemas import ARITHMETIC
 from asq_model.spec.mapping import GENERIC
 from sim.explore.design import form_of, fpga_family_of, is_for, is_rival, mac_of
 from sim.explore.design_rows import REPORT, Made, Report, failure_of, row_of
-from sim.explore.design_space import designs, placings_of
+from sim.explore.design_space import choose_placings, list_designs
 from sim.explore.measure_design import ASIC, ENERGY, Task, describe_task
 from sim.explore.ranking import compute_gain, is_alone, is_post, is_serial
-from sim.explore.report_plan import COMPARED, parse_plan, report_tasks, slow_tasks
+from sim.explore.report_plan import COMPARED, list_report_tasks, list_slow_tasks, parse_plan
 from sim.explore.sweep import Swept
 from sim.measure.fpga_families import DEVICES, FPGA_FAMILIES
 from sim.measure.yosys_area import Area
@@ -37,12 +37,12 @@ def rows():
     area = {name: 1 for name in Area.__struct_fields__}
     common = {"checked": 10, "relative_error": 0.0}
     for form in ("array8x8", "mac"):
-        for index, design in enumerate(designs((4, 4), form)):
+        for index, design in enumerate(list_designs((4, 4), form)):
             for target in ("ice40", "ecp5", "xc7"):
                 about = describe_task(Task(design, target, ()))
                 figures = area | {"luts": 50 + index}
                 rate = {"per_lut": about.products_per_cycle / figures["luts"]}
-                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if placings_of(design, 1) else {}
+                clock = rate | {"mhz": 99.0 + index, "mhz_median": 98.0} if choose_placings(design, 1) else {}
                 found.append(row_of(about, **common, **figures, **(rate if target == "xc7" else clock)))
             if form == "mac":
                 energy = {"per_product": 5.0 + index, "toggles_per_product": 2.0}
@@ -77,7 +77,7 @@ def results(tmp_path):
 
 
 def test_the_report(results, tmp_path):
-    about = describe_task(Task(designs((4, 4), "mac")[0], "ice40", ()))
+    about = describe_task(Task(list_designs((4, 4), "mac")[0], "ice40", ()))
     failure = failure_of(about, "no such tool")
     one, again = tmp_path / "one" / "hardware.md", tmp_path / "again" / "hardware.md"
     few = [row for row in rows() if row.form != "array8x8" or row.target == "ecp5"]  # names take time to place
@@ -151,7 +151,7 @@ def test_a_page_with_rows_missing_has_no_verdict_on_what_was_not_measured(seed):
     assert set(outcomes) == set(GROUPS)
     ratios = set()
     for name, (widths, target) in GROUPS.items():
-        members = [d for d in designs(widths, "array8x8") if is_for(d, target)]
+        members = [d for d in list_designs(widths, "array8x8") if is_for(d, target)]
         wanted = [d.name for d in members if is_rival(d) or mac_of(d).unit.startswith("post")]
         have = {row.name for row in left if (row.target, row.form) == (target, "array8x8")}
         whole = widths == (4, 4) and have >= set(wanted)
@@ -237,8 +237,8 @@ def test_a_missing_picture_is_named(tmp_path):
 def test_a_plan():
     plan = parse_plan("mac:3x3,4x4 array8x8:3x3,4x4,5x4 array16x16:4x4")
     assert list(plan)[1:4] == [((4, 4), "mac"), ((3, 3), "array8x8"), ((4, 4), "array8x8")]
-    assert {task.target for task in report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
-    tasks = report_tasks(plan, list(COMPARED), (), 3, None)
+    assert {task.target for task in list_report_tasks(plan, ["ice40"], (), 3, None)} == {"ice40"}
+    tasks = list_report_tasks(plan, list(COMPARED), (), 3, None)
     assert {task.target for task in tasks} == {"ice40", "ecp5", "xc7", ASIC, ENERGY}
     assert sum(task.dsp for task in tasks) == 4
     assert {task.placings for task in tasks if task.target == "ice40"} == {0, 1, 2, 3}
@@ -246,7 +246,7 @@ def test_a_plan():
     assert {mac.weight_bits for mac in unplaced} == {4, 5}
     assert {mac.unit for mac in unplaced if mac.weight_bits == 4}.isdisjoint(("apot", "uniform-shared"))
     assert {form_of(task.design) for task in tasks if task.target == "ice40"} == {"mac", "array8x8"}  # what fits there
-    slow = slow_tasks(plan, list(COMPARED), (), 3)
+    slow = list_slow_tasks(plan, list(COMPARED), (), 3)
     assert {(task.target, form_of(task.design), task.placings) for task in slow} == {("ecp5", "array16x16", 2)}
     assert not set(slow) & set(tasks)
     measured_fully = [task.design for task in tasks if task.target == ENERGY and form_of(task.design) == "array8x8"]

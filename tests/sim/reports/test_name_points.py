@@ -4,8 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from sim.reports.hardware_plots import figure_of
-from sim.reports.name_points import line_boxes, name_points
+from sim.reports.hardware_plots import make_figure
+from sim.reports.name_points import make_line_boxes, name_points
 
 
 def boxes(axis):
@@ -14,7 +14,7 @@ def boxes(axis):
 
 @pytest.mark.parametrize("apart", [1, 0.1, 0])
 def test_names_do_not_cover_each_other(apart):
-    figure, (axis,) = figure_of(1)
+    figure, (axis,) = make_figure(1)
     axis.plot([0, 10], [0, 10])
     names = [(f"a name of number {index}", 5 + apart * index, 5.0) for index in range(-5, 5)]
     figure.draw_without_rendering()
@@ -25,7 +25,7 @@ def test_names_do_not_cover_each_other(apart):
 
 
 def test_a_name_without_room_is_left_out():
-    figure, (axis,) = figure_of(1)
+    figure, (axis,) = make_figure(1)
     axis.plot([0, 10], [0, 10])
     figure.draw_without_rendering()
     name_points(axis, [("a name" * 40, 5, 5), ("short", 5, 5), ("far outside", 50, 5)])
@@ -35,7 +35,7 @@ def test_a_name_without_room_is_left_out():
 def test_names_keep_clear_of_bars_and_a_far_name_has_a_line_to_its_point():
     from matplotlib.transforms import Bbox
 
-    figure, (axis,) = figure_of(1)
+    figure, (axis,) = make_figure(1)
     axis.plot([0, 10], [0, 10])
     figure.draw_without_rendering()
     x, y = axis.transData.transform((5, 5))
@@ -47,14 +47,14 @@ def test_names_keep_clear_of_bars_and_a_far_name_has_a_line_to_its_point():
 
 
 def test_a_line_to_a_point_crosses_no_name():
-    figure, (axis,) = figure_of(1)
+    figure, (axis,) = make_figure(1)
     axis.plot([0, 10], [0, 10])
     figure.draw_without_rendering()
     (x, y) = axis.transData.transform((5, 5))
-    bar = line_boxes((x, y - 30), (x, y + 30))
+    bar = make_line_boxes((x, y - 30), (x, y + 30))
     name_points(axis, [(f"a name of number {index}", 5, 5 + 0.1 * index) for index in range(9)], bar)
     lines = [axis.transData.transform(line.get_xydata()) for line in axis.lines[1:]]
     assert lines
     for start, end in lines:
-        before_its_end = line_boxes(start, end - 0.2 * (end - start))
+        before_its_end = make_line_boxes(start, end - 0.2 * (end - start))
         assert not any(step.count_overlaps(boxes(axis)) for step in before_its_end)

@@ -15,7 +15,7 @@ from hw.emit import emit
 from sim import simulate_commands
 from sim.runner import bench_runner, verilator
 from sim.runner.bench_runner import run_job
-from sim.runner.jobs import Job, job_file_of, read_job
+from sim.runner.jobs import Job, make_job_file, read_job
 from sim.runner.outcomes import JOB_FILE
 from sim.vectors.shipped import shipped_folder
 
@@ -56,7 +56,7 @@ def wrong(mutants_root, tmp_path):
 
 
 def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong, mutants_root):
-    (line,) = wrong.failures()
+    (line,) = wrong.list_failures()
     vector, expected, got, pairs, log = re.match(
         rf"{SPEC.name} golden: \d+ wrong results; block2.conv1 vector (\d+): expected (-?\d+), got (-?\d+);.* the first"
         r" at \d+ ns, cycle \d+, of codes × activations ([\d× ]+) … \(\d+ of them\); .* log (\S+)$",
@@ -67,17 +67,17 @@ def test_a_wrong_product_is_told_with_its_cycle_and_operands(wrong, mutants_root
     assert (first["layer"], first["vector"]) == ("block2.conv1", int(vector))
     assert SPEC.dot(first["codes"], first["activations"]) == int(expected) != int(got)
     assert pairs.split() == [f"{c}×{a}" for c, a in zip(first["codes"], first["activations"], strict=True)][:12]
-    words = shlex.split(wrong.again())
+    words = shlex.split(wrong.describe_rerun())
     assert words[:4] == ["python", "-m", "sim", "again"]
     assert words[5:] == ["--root", str(mutants_root), "--test", "golden", "--layer", "block2.conv1"]
 
 
 @pytest.mark.exhaustive
 def test_its_waveform_shows_it(wrong, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(verilator, "waveform", lambda: "vcd")
-    monkeypatch.setattr(bench_runner, "waveform", lambda: "vcd")
+    monkeypatch.setattr(verilator, "choose_waveform", lambda: "vcd")
+    monkeypatch.setattr(bench_runner, "choose_waveform", lambda: "vcd")
     monkeypatch.chdir(tmp_path)
-    words = shlex.split(wrong.again())[4:]
+    words = shlex.split(wrong.describe_rerun())[4:]
     with pytest.raises(SystemExit) as ended:
         simulate_commands.again.main(words, standalone_mode=False)
     said = capsys.readouterr()
@@ -116,7 +116,7 @@ def test_so_do_the_benches_of_arrays_and_of_blocks(spec, pattern, replacement, s
     golden = GOLDEN if isinstance(spec, ArraySpec) else None
     test = "golden" if golden else "timing"
     outcome = run_job(Job(spec, golden, (test,), verilog), mutants_root)
-    assert re.search(said, outcome.failures()[0]), outcome.failures()
+    assert re.search(said, outcome.list_failures()[0]), outcome.list_failures()
 
 
 def test_one_unit_and_one_layer_alone(build_root, capsys):
@@ -148,14 +148,14 @@ def test_a_job_file_that_was_changed_is_refused(refused, tmp_path):
 
 def test_a_layer_of_a_run_without_golden_vectors_is_refused(refused, tmp_path):
     path = tmp_path / "job.json"
-    write_record(path, JOB_FILE, job_file_of(Job(SPEC, None, ("timing",)), tmp_path / "result.json"))
+    write_record(path, JOB_FILE, make_job_file(Job(SPEC, None, ("timing",)), tmp_path / "result.json"))
     line = refused("sim", "again", path, "--layer", "fc")
     assert line == f"error: --layer is fc, but {path} is of a run without golden vectors"
 
 
 def test_a_layer_that_the_network_has_not_is_refused_before_anything_is_built(refused, tmp_path):
     path = tmp_path / "job.json"
-    write_record(path, JOB_FILE, job_file_of(Job(SPEC, GOLDEN), tmp_path / "result.json"))
+    write_record(path, JOB_FILE, make_job_file(Job(SPEC, GOLDEN), tmp_path / "result.json"))
     said = refused("sim", "again", path, "--layer", "spam", "--root", tmp_path / "build")
     assert said.startswith("error: --layer is 'spam'; allowed: block1.conv1, ")
     assert [found.name for found in tmp_path.iterdir()] == ["job.json"]
@@ -166,5 +166,5 @@ def test_a_layer_that_the_network_has_not_is_refused_before_anything_is_built(re
 )
 def test_a_job_file_says_which_bench_of_which_unit_ran(spec, tmp_path):
     job = Job(spec, GOLDEN.resolve(), ("golden",), layer="fc")
-    write_record(tmp_path / "job.json", JOB_FILE, job_file_of(job, tmp_path / "result.json"))
+    write_record(tmp_path / "job.json", JOB_FILE, make_job_file(job, tmp_path / "result.json"))
     assert read_job(tmp_path / "job.json") == job

@@ -16,7 +16,7 @@ def test_a_build_is_kept_while_the_verilog_is_the_same(tmp_path, monkeypatch):
     def built_again(*words):
         raise AssertionError("built again")
 
-    monkeypatch.setattr(verilator, "cocotb_build", built_again)
+    monkeypatch.setattr(verilator, "build_for_cocotb", built_again)
     assert verilator.build(SPEC, verilog, tmp_path) == place
     monkeypatch.setattr(verilator, "generator_fingerprint", lambda: "a comment in hw/ was changed")
     assert verilator.build(SPEC, verilog, tmp_path) == place
@@ -24,7 +24,7 @@ def test_a_build_is_kept_while_the_verilog_is_the_same(tmp_path, monkeypatch):
     assert verilator.build(SPEC, verilog, tmp_path) == place
     verilog.write_text(verilog.read_text() + "// changed\n")
     monkeypatch.undo()
-    monkeypatch.setattr(verilator, "cocotb_build", built_again)
+    monkeypatch.setattr(verilator, "build_for_cocotb", built_again)
     with pytest.raises(AssertionError, match="built again"):
         verilator.build(SPEC, verilog, tmp_path)
     assert not (place / "stamps.json").exists()  # a build that was broken off does not count

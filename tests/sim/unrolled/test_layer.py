@@ -13,8 +13,8 @@ from sim.measure import nextpnr_clock
 from sim.measure.nextpnr_clock import Clock
 from sim.unrolled import layer
 from sim.unrolled.adder_graph import GRAPH_FORMS, Form, Problem
-from sim.unrolled.adder_verilog import verilog
-from sim.unrolled.cases import parse_case, problems
+from sim.unrolled.adder_verilog import make_netlist
+from sim.unrolled.cases import list_problems, parse_case
 from sim.unrolled.layer import AdderGraph, LayerFigures, place_layer, solve_layer, unit_file
 from sim.unrolled.layer_bench import simulate
 from sim.unrolled.page import render_findings, render_page
@@ -79,8 +79,8 @@ def test_the_split_of_post_is_exact_and_its_root_faithful():
     problem, activations = toy("pair")
     exact = activations @ problem.spec.level_set.values[problem.codes].T
     assert np.allclose(activations @ problem.even.T + activations @ problem.odd.T * np.sqrt(2), exact, atol=1e-9)
-    assert np.abs(problem.expected(activations) - exact).max() < 1
-    parts = Problem("toy", GRAPH_FORMS["parts"], problem.spec, problem.codes).expected(activations)
+    assert np.abs(problem.compute_expected(activations) - exact).max() < 1
+    parts = Problem("toy", GRAPH_FORMS["parts"], problem.spec, problem.codes).compute_expected(activations)
     assert (parts == np.hstack([activations @ problem.even.T, activations @ problem.odd.T])).all()
 
 
@@ -101,8 +101,8 @@ def test_a_netlist_is_its_matrix_and_is_kept(key, root, monkeypatch):
 
 def test_a_graph_that_is_not_its_matrix_is_refused(root):
     problem, activations = toy("uniform")
-    netlist = verilog(problem)
-    expected = problem.expected(activations)
+    netlist = make_netlist(problem)
+    expected = problem.compute_expected(activations)
     source = root / "unrolled" / "wrong" / "unit.v"
     source.parent.mkdir(parents=True)
     first, _, rest = netlist.text.partition(") op_")
@@ -129,14 +129,14 @@ def test_a_simulation_that_died_says_nothing_of_the_layer(root, monkeypatch):
 
     monkeypatch.setattr("sim.unrolled.layer_bench.build_layer_bench", build)
     with pytest.raises(InputError, match=r"simulation of toy_uniform in .* ended with 3 before it had its results"):
-        simulate(problem.name, source, activations, 4, problem.expected(activations), [20] * 4, root)
+        simulate(problem.name, source, activations, 4, problem.compute_expected(activations), [20] * 4, root)
 
 
 def test_sums_too_large_for_the_short_root_are_refused():
     spec = MacSpec("post-exact", 4, 4, frac=0)
     problem = Problem("large", GRAPH_FORMS["pair"], spec, np.full((1, 100), 5, np.uint8))
     with pytest.raises(InputError, match=r"sums of large reach 6000·√2; 181/128 rounds faithfully up to 33\d\d"):
-        verilog(problem)
+        make_netlist(problem)
 
 
 def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
@@ -156,7 +156,7 @@ def test_a_clock_is_measured_once_and_kept(root, monkeypatch):
 
 def test_cases(golden, monkeypatch):
     case = parse_case("CASES", f"{golden}:small:4x2")
-    found = list(problems(case))
+    found = list(list_problems(case))
     assert [key for key, *_ in found] == list(GRAPH_FORMS)
     assert all(
         problem.codes.shape == (2, 4) and checks.shape == (8 + 256 + 2 + 2 + 1, 4) for _, problem, checks in found
@@ -165,12 +165,12 @@ def test_cases(golden, monkeypatch):
         with pytest.raises(InputError, match="CASES has"):
             parse_case("CASES", wrong)
     with pytest.raises(InputError, match=r"layer is 'none'; .* has with POST weights: small"):
-        list(problems(parse_case("CASES", f"{golden}:none:4x4")))
+        list(list_problems(parse_case("CASES", f"{golden}:none:4x4")))
     with pytest.raises(InputError, match="small of golden, 5 × 4 cannot be; allowed: up to 4 × 4"):
-        list(problems(parse_case("CASES", f"{golden}:small:5x4")))
+        list(list_problems(parse_case("CASES", f"{golden}:small:5x4")))
     monkeypatch.setitem(GRAPH_FORMS, "serial", Form("bit by bit", "serial"))
     with pytest.raises(InputError, match="4 × 4 cannot be compared: its golden vectors have no serial"):
-        list(problems(parse_case("CASES", f"{golden}:small:4x4")))
+        list(list_problems(parse_case("CASES", f"{golden}:small:4x4")))
 
 
 def test_a_layer_that_takes_no_adder_is_refused(golden, tmp_path, monkeypatch):

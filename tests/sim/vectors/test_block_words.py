@@ -8,8 +8,8 @@ from amaranth.lib import data
 from asq_model.spec.asq_blocks import BLOCKS, BlockSpec
 from asq_model.spec.fixed_point import bounds
 from hw.asq import layouts, memories
-from sim.vectors.block_words import exchange_for, packer
-from sim.vectors.feature_map_cases import random_cases
+from sim.vectors.block_words import make_exchange, make_packer
+from sim.vectors.feature_map_cases import make_random_cases
 
 SPECS = [
     BlockSpec("adapter-step", 8, 6, 3, lanes=2),
@@ -98,21 +98,21 @@ def constant(layout, values):
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_every_layout_packs_as_typed_out_and_as_amaranth_does(spec, layout):
     fields, rng = FIELDS[layout](spec), random.Random(f"{layout.__name__} {spec.name}")
-    assert packer(layout, spec).names == tuple(name for name, _, _ in fields)
+    assert make_packer(layout, spec).names == tuple(name for name, _, _ in fields)
     for _ in range(300):
         values = {}
         for name, width, signed in fields:
             low, high = bounds(width, signed)
             values[name] = rng.choice((low, high, 0, rng.randint(low, high), rng.randint(low, high)))
-        word = packer(layout, spec).word(values)
+        word = make_packer(layout, spec).pack_word(values)
         assert word == typed_out(fields, values) == constant(layout(spec), values)
 
 
 @pytest.mark.parametrize("unit", BLOCKS)
 def test_an_exchange_is_whole(unit):
     spec = BlockSpec(unit, 8, 6, lanes=1 if unit == "rescale" else 2)
-    for maps in random_cases(spec, 1, 2):
-        exchange = exchange_for(spec, maps)
+    for maps in make_random_cases(spec, 1, 2):
+        exchange = make_exchange(spec, maps)
         sent, taken = exchange.per_map
         assert len(exchange.words) // sent == len(exchange.results) // taken >= 2
         assert len(exchange.words) % sent == len(exchange.results) % taken == 0

@@ -6,10 +6,10 @@ from asq_model.common.errors import InputError
 from asq_model.export.excerpt import LAYERS, write_excerpt
 from asq_model.spec.golden_vectors import read_golden, read_manifest
 from sim.explore.design import mac_of
-from sim.explore.design_space import designs
-from sim.explore.measure_design import golden_for
+from sim.explore.design_space import list_designs
+from sim.explore.measure_design import find_golden_for
 from sim.explore.report_plan import WIDEST, parse_plan
-from sim.vectors.dot_products import golden_workloads
+from sim.vectors.dot_products import make_golden_workloads
 from sim.vectors.shipped import SHIPPED, WIDTHS, shipped_folder, shipped_folders
 
 
@@ -20,8 +20,8 @@ def test_they_are_whole_and_their_results_are_the_specification_s(widths):
     for layer in layers:
         bits = layer.entry["weight_bits"], layer.entry["activation_bits"]
         assert bits == ((8, 8) if layer.name == "fc" else widths)
-    for spec in map(mac_of, designs(widths, "mac")):
-        for workload in golden_workloads(spec, shipped_folder(widths)):
+    for spec in map(mac_of, list_designs(widths, "mac")):
+        for workload in make_golden_workloads(spec, shipped_folder(widths)):
             starts = [0, *workload.ends[:-1]]
             for start, end, expected in list(zip(starts, workload.ends, workload.expected, strict=True))[:3]:
                 assert spec.dot(workload.codes[start:end], workload.activations[start:end]) == expected
@@ -30,7 +30,7 @@ def test_they_are_whole_and_their_results_are_the_specification_s(widths):
 def test_every_design_of_the_report_has_vectors():
     for members in parse_plan(" ".join(WIDEST)).values():
         for design in members:
-            assert golden_for(mac_of(design), shipped_folders()) in shipped_folders()
+            assert find_golden_for(mac_of(design), shipped_folders()) in shipped_folders()
 
 
 def test_they_are_small():
