@@ -11,6 +11,7 @@ from asq_model.common.markdown import format_table_lines
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
 from asq_model.common.templates import render_template
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION
 from asq_model.studies.trained_out.record import NETWORKS
 
 PAGE = Path(__file__).with_name("steps.md.j2")
@@ -151,6 +152,8 @@ def render_page(report: StepsReport) -> str:
     groups = list(groups_of(report))
     return render_template(
         PAGE,
+        methods=MEANING_OF_METHODS,
+        precision=MEANING_OF_PRECISION,
         images=report["networks"][0]["images"],
         notes=find_yardsticks(network["data"] for network in report["networks"]),
         adaptive=[network for title, networks in groups for network in describe_adaptive(title, networks)],

@@ -15,6 +15,7 @@ from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import RecipeRecord, Start, StudyResults
 from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_WEIGHTS
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import NETWORKS, TOP_1, compute_gains, render_printed_table
 from asq_model.studies.tables_claims import (
@@ -120,6 +121,8 @@ def render_page(study: StudyResults) -> str:
     return render_template(
         PAGE,
         study=study,
+        methods=MEANING_OF_METHODS,
+        weights=MEANING_OF_WEIGHTS,
         results=results,
         title=TABLES[study["table"]].title,
         starts=[describe_start(start, study["runs"][0]["images"]) for start in study["start"]],

@@ -5,6 +5,7 @@ from pathlib import Path
 from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import BenchReport, Cost
 from asq_model.common.templates import render_template
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, MEANING_OF_WEIGHTS
 
 PAGE = Path(__file__).with_name("training-speed.md.j2")
 COSTS = Path(__file__).with_name("training-speed-costs.md.j2")  # the part that a terminal shows, too
@@ -30,7 +31,13 @@ def render_table(report: BenchReport) -> str:
 
 def render_page(report: BenchReport) -> str:
     """Write the page on the cost of a training step."""
-    return render_template(PAGE, **describe_report(report))
+    return render_template(
+        PAGE,
+        precision=MEANING_OF_PRECISION,
+        methods=MEANING_OF_METHODS,
+        weights=MEANING_OF_WEIGHTS,
+        **describe_report(report),
+    )
 
 
 def describe_report(report: BenchReport) -> dict[str, object]:

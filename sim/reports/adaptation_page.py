@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TypedDict
 
+from asq_model.common.markdown import format_markdown_table
 from asq_model.common.records import Count, Line, Schema, Text, Width, Word
 from asq_model.common.templates import render_template
 from asq_model.spec.golden_manifest import Manifest
@@ -12,6 +13,7 @@ from sim.reports.adaptation_areas import AreaReport, describe_areas
 from sim.runner.jobs import Outcome
 
 TEMPLATE = Path(__file__).with_name("adaptation.md.j2")
+COMPARED_COLUMNS = (("module", "block"), ("golden", "of the network's maps"), ("made_up", "of maps made up"))
 
 
 class Compared(TypedDict):
@@ -80,10 +82,9 @@ def render_page(report: AsqReport, picture: str) -> str:
         TEMPLATE,
         report=report,
         failed=[f"`{block['module']}`" for block in report["blocks"] if not block["passed"]],
-        compared=[
-            f"`{block['module']}` {block['golden']} of the maps, {block['made_up']} made up"
-            for block in report["blocks"]
-        ],
+        compared=format_markdown_table(
+            [{**block, "module": f"`{block['module']}`"} for block in report["blocks"]], COMPARED_COLUMNS
+        ),
         picture=picture,
         cycles=make_cycle_table(report["cycles"]),
         cycles_note=CYCLES_NOTE,

@@ -80,7 +80,8 @@ def make_table(
 def make_dsp_lines(rows: list[DesignRow]) -> list[str]:
     """Make the lines on the uniform multiplier in multiplier blocks, for honesty: one for each that was measured."""
     return [
-        f"- {row.name}, {SHORT[row.target]}: {row.luts} LUTs and {row.dsps} multiplier block(s)"
+        f"- `{row.name}`, {SHORT[row.target]}: {row.luts} LUTs"
+        + f" and {row.dsps} multiplier block{'' if row.dsps == 1 else 's'}"
         + (f" at {row.mhz:.0f} MHz" if row.mhz is not None else "")
         for row in rows
         if row.dsp

@@ -6,6 +6,7 @@ from statistics import mean, mode
 from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, MEANING_OF_WEIGHTS
 from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
@@ -90,6 +91,9 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         control_seeds=len(control),
         control_percent=f"{mean(control):.2f}" if control else None,
         rows=describe_rows(study),
+        precision=MEANING_OF_PRECISION,
+        methods=MEANING_OF_METHODS,
+        weights=MEANING_OF_WEIGHTS,
         accuracies="\n".join(render_accuracy_table(study)),
         printed=bool(find_printed_top_1(study)),
         aims=judge_aims(study),
