@@ -1,5 +1,6 @@
 """What torch's pooling becomes: windows of maximums and means, those over whole axes too."""
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -21,11 +22,21 @@ def as_pair(numbers: Any, dims: int) -> Pair:
     return (numbers[0], numbers[1] if dims == 2 else 1)
 
 
-def read_pool(
-    translator: Translator, node: fx.Node, dims: int, defaults: dict[str, Any]
-) -> tuple[Value, Pair, Pair, Margins, Pair]:
-    """Read a pooling: tensor, kernel, stride, margins, dilation. Raises InputError for one that rounds its size up."""
-    arguments = defaults | arguments_of(node)
+@dataclass(frozen=True)
+class Pool:
+    """A pooling of torch: the tensor that it takes, and how its window moves over the tensor's maps."""
+
+    value: Value
+    kernel: Pair
+    stride: Pair
+    margins: Margins
+    dilation: Pair
+
+
+def read_pool(translator: Translator, node: fx.Node) -> Pool:
+    """Read a pooling along one or two axes. Raises InputError for one that rounds its size up."""
+    dims = 1 if "1d" in operation_name(node) else 2
+    arguments = {"dilation": 1} | arguments_of(node)  # means have none
     value = translator.arrange(
         node, translator.value(node, arguments.get("self", node.args[0])), tuple(range(dims + 1))
     )
@@ -40,27 +51,26 @@ def read_pool(
     ]
     if full_shape(sizes_of(node)) != (value.maps[0], *places):
         translator.refuse(node, "has ceil_mode; allowed: windows that are whole")
-    return value, kernel, stride, (rows, rows, columns, columns), dilation
+    return Pool(value, kernel, stride, (rows, rows, columns, columns), dilation)
 
 
 def translate_max_pool(translator: Translator, node: fx.Node) -> None:
     """Translate max_pool1d and max_pool2d into the maximum of each window. Refused: ceil_mode."""
-    dims = 1 if "1d" in operation_name(node) else 2
-    value, kernel, stride, margins, dilation = read_pool(translator, node, dims, {"dilation": 1})
-    move = MaxPool(name="", inputs=(), kernel=kernel, stride=stride, padding=margins, dilation=dilation)
-    add_move(translator, node, value, move, full_shape(sizes_of(node)), value.axes)
+    pool = read_pool(translator, node)
+    move = MaxPool(
+        name="", inputs=(), kernel=pool.kernel, stride=pool.stride, padding=pool.margins, dilation=pool.dilation
+    )
+    add_move(translator, node, pool.value, move, full_shape(sizes_of(node)), pool.value.axes)
 
 
 def translate_average_pool(translator: Translator, node: fx.Node) -> None:
     """Translate avg_pool1d, avg_pool2d into means. Refused: ceil_mode, own divisors, padding left out of means."""
-    dims = 1 if "1d" in operation_name(node) else 2
-    arguments = arguments_of(node)
-    value, kernel, stride, margins, _ = read_pool(translator, node, dims, {"dilation": 1})
-    if arguments.get("divisor_override") not in (None, prod(kernel)):
+    pool, arguments = read_pool(translator, node), arguments_of(node)
+    if arguments.get("divisor_override") not in (None, prod(pool.kernel)):
         translator.refuse(node, "has a divisor of its own; allowed: the window's size")
-    if any(margins) and not arguments.get("count_include_pad", True):
+    if any(pool.margins) and not arguments.get("count_include_pad", True):
         translator.refuse(node, "leaves padding out of its means; allowed: count_include_pad=True")
-    add_mean(translator, node, value, kernel, stride, margins, value.axes)
+    add_mean(translator, node, pool.value, pool.kernel, pool.stride, pool.margins, pool.value.axes)
 
 
 def add_mean(
