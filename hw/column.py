@@ -53,13 +53,16 @@ class GenericColumn(wiring.Component):
 
     @property
     def latency(self) -> int:
+        """Cycles from an activation to the sum that it is in."""
         return self.spec.column_latency
 
     @property
     def control_times(self) -> list[int]:
+        """For each control bit of a weight, the cycles by which it is used after the activation: none."""
         return [0] * self.make_product().control_bits()
 
     def make_product(self) -> Product:
+        """Make the product of one row."""
         return PRODUCTS[self.spec.unit](self.spec.mac, self.spec.stages)
 
     def decode(self, code: Value, below: Value | None) -> Value:

@@ -47,9 +47,11 @@ class LoadedOnCall(Commands):
     """A group that imports a command's module when the command is called, not before: `verilog` needs no torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command's module and return the command; None for a name that there is not."""
         if name not in COMMANDS:
             return None
         module, own_name = COMMANDS[name]

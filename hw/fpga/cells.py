@@ -102,6 +102,7 @@ class Addition:
 
     @property
     def carries_out(self) -> bool:
+        """Whether the sum has a bit more than its operands, the carry out."""
         return len(self.total) > len(self.bits)
 
 

@@ -52,10 +52,12 @@ class MappedColumn(wiring.Component):
 
     @property
     def latency(self) -> int:
+        """Cycles from an activation to the sum that it is in."""
         return self.spec.column_latency
 
     @property
     def control_times(self) -> list[int]:
+        """For each control bit of a weight, the cycles by which it is used after the activation."""
         controls = self.product.make_controls(Signal(self.spec.mac.level_set.code_bits), None)
         return [control.time for control in controls.values()]
 

@@ -59,9 +59,11 @@ class Ecp5Cells(AdderCells):
     """Additions in CCU2C. Two that take an odd number of slots share a chain: a CCU2C is two slots."""
 
     def fits(self, x: Term, y: Term) -> bool:
+        """Whether both terms together have few enough inputs for half a CCU2C, two each."""
         return max(len(x.signals), len(y.signals)) <= 2
 
     def lay_out(self, m: Module, name: str, additions: Sequence[Addition]) -> None:
+        """Make additions in chains of CCU2C, two with an odd number of slots in one."""
         odd = [addition for addition in additions if len(make_slots(addition)) % 2]
         chains = [make_slots(addition) for addition in additions if len(make_slots(addition)) % 2 == 0]
         chains += [join_slots(*odd[index : index + 2]) for index in range(0, len(odd) - 1, 2)]

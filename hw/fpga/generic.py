@@ -20,6 +20,7 @@ class GenericProduct:
         self.mac, self.stages = mac, stages
 
     def make_product(self) -> Product:
+        """Make the product that any tool can map."""
         return PRODUCTS[self.mac.unit](self.mac, self.stages)
 
     def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
@@ -29,6 +30,7 @@ class GenericProduct:
     def build(
         self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Sequence[Value]]
     ) -> Number:
+        """Add the product of a row, with a register behind it; returns its number."""
         m, product = pipeline.m, self.make_product()
         m.submodules[name] = product
         m.d.comb += [product.control.eq(Cat(*control.values()))]

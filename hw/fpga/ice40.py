@@ -21,9 +21,11 @@ class Ice40Cells(AdderCells):
     """Additions in SB_LUT4 and SB_CARRY. A carry comes in by an SB_CARRY without a sum."""
 
     def fits(self, x: Term, y: Term) -> bool:
+        """Whether both terms are signals themselves, which is all that an adder's cell takes."""
         return is_plain(x) and is_plain(y)
 
     def lay_out(self, m: Module, name: str, additions: Sequence[Addition]) -> None:
+        """Make each addition in a carry chain of its own."""
         for index, addition in enumerate(additions):
             self.chain(m, f"{name}_{index}", addition)
 

@@ -24,6 +24,7 @@ class Lut4Product(SelectingProduct):
         self.layers = choices(mac) - 1
 
     def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name: choices, and when a bit is complemented or filled."""
         nonzero, chosen = read_code(self.mac, code, self.odd_first)
         negative = nonzero & code[-1]
         return (
@@ -36,6 +37,7 @@ class Lut4Product(SelectingProduct):
         )
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
+        """Add the product of a row, a register behind each layer of tables; returns its number."""
         vectors, shifts = self.list_operands(row), self.list_shifts()
         if len(vectors) == 1:
             shift = shifts.pop(0)

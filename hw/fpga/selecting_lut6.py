@@ -20,6 +20,7 @@ class Lut6Product(SelectingProduct):
     odd_first = True
 
     def make_controls(self, code: Value, below: Value | None) -> dict[str, Control]:
+        """Make the control bits of a weight's code by name, its choices among them."""
         controls = super().make_controls(code, below)
         sign = controls["sign"]
         _, choices = read_code(self.mac, code, self.odd_first)
@@ -30,6 +31,7 @@ class Lut6Product(SelectingProduct):
         )
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
+        """Add the product of a row, a register behind its tables; returns its number."""
         terms = [*self.select(control, row)]
         bits = pack_terms(pipeline.m, name, terms)
         low, high = self.split(pipeline, name, bits, (control["drop_low"], control["drop_high"]))

@@ -51,6 +51,7 @@ class UniformProduct(SummingProduct):
         return sign | {"drop_0": Control(~code[0])} | rows
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
+        """Add the product of a row: its magnitude, made of one to three rows of bits; returns its number."""
         if self.mac.weight_bits == TERNARY_BITS:
             make = self.hold_row
         else:
@@ -116,6 +117,7 @@ class ApotProduct(SummingProduct):
         return controls | {"larger": Control(field[0]), "drop_large": Control(~(field[0] ^ field[1]))}
 
     def build(self, pipeline: Pipeline, name: str, control: Mapping[str, Value], row: Mapping[str, Bits]) -> Number:
+        """Add the product of a row: its magnitude, the sum of two shifted copies; returns its number."""
         activation = row["activation"]
         width = len(activation) + 3
         small = self.hold(pipeline, f"{name}_small", activation, control["drop_0"], 0)

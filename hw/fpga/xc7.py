@@ -80,9 +80,11 @@ class Xc7Cells(AdderCells):
     free_carry_out = True
 
     def fits(self, x: Term, y: Term) -> bool:
+        """Whether both terms together have few enough inputs for one LUT6_2."""
         return len(drop_repetitions([*x.signals, *y.signals])) <= CELL_INPUTS
 
     def lay_out(self, m: Module, name: str, additions: Sequence[Addition]) -> None:
+        """Make each addition in tables and a carry chain of its own."""
         for index, addition in enumerate(additions):
             selects, generates = [], []
             for place, (x, y) in enumerate(addition.bits):
@@ -96,6 +98,7 @@ class Xc7Cells(AdderCells):
     def add_three(
         self, m: Module, name: str, total: Signal, bits: Sequence[Sequence[Term]], carries: Sequence[Value]
     ) -> None:
+        """Drive `total` with the sum of three numbers: tables make two numbers of them, a carry chain adds these."""
         first, second = [*carries, ZERO_BIT, ZERO_BIT][:2]
         selects, generates = [], []
         below: Value = second

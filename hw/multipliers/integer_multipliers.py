@@ -38,6 +38,7 @@ class ApotProduct(SignedMagnitude):
     """`apot`: adds one shifted copy of the activation per term; a term's field of 0 adds nothing."""
 
     def multiply_magnitude(self, m: Module, field: Value) -> Value:
+        """Add one shifted copy of the activation for each term."""
         start, total = 0, 0
         for index, shifts in enumerate(APOT_TERMS[self.spec.weight_bits]):
             width = len(shifts).bit_length()
@@ -59,6 +60,7 @@ class UniformProduct(Product):
     flags: tuple[str, ...] = ()
 
     def value_shape(self) -> Shape:
+        """Shape of every product of a weight and an activation, in two's complement."""
         return range_shape(int(self.spec.products.min()), int(self.spec.products.max()))
 
     def elaborate(self, platform: object) -> Module:
@@ -75,6 +77,7 @@ class TableProduct(UniformProduct):
     """`uniform-table`: looks every product up in a table."""
 
     def multiply(self, m: Module) -> Value:
+        """Look the product up, by weight and activation."""
         result = Signal(self.value.shape(), name="entry")
         look_up(m, result, Cat(self.activation, self.control), self.spec.products.reshape(-1))
         return result
@@ -84,6 +87,7 @@ class BoothProduct(UniformProduct):
     """`uniform-booth`: Booth's recoding in radix 4, a digit of −2 … 2 for every two bits of the weight."""
 
     def multiply(self, m: Module) -> Value:
+        """Add up a multiple of the activation for each of Booth's digits."""
         weight = self.control.as_signed()
         padded = Cat(C(0, 1), weight, weight[-1])  # room for the last digit of an odd number of bits
         total = 0
@@ -102,6 +106,7 @@ class SignMagnitudeProduct(SignedMagnitude):
     """
 
     def multiply_magnitude(self, m: Module, field: Value) -> Value:
+        """Multiply the activation by the magnitude, as synthesis likes to build it."""
         if self.stages == 1:
             return field * self.activation
         low = self.register_stage(m, field[:2] * self.activation, "low_product")
@@ -112,6 +117,7 @@ class SharedProduct(SignedMagnitude):
     """`uniform-shared`: adds 0, a, 2a or 3a for every two bits of the magnitude."""
 
     def multiply_magnitude(self, m: Module, field: Value) -> Value:
+        """Add 0, a, 2a or 3a for every two bits of the magnitude."""
         total = 0
         for start in range(0, len(field), 2):
             digit = field[start : start + 2]
@@ -124,6 +130,7 @@ class AddersProduct(SignedMagnitude):
     """`uniform-adders`: adds by rows of full adders, written out so that no tool puts them on a carry chain."""
 
     def multiply_magnitude(self, m: Module, field: Value) -> Value:
+        """Add a row of full adders for each bit of the magnitude."""
         width = len(self.value)
         extension = self.activation[-1] if self.spec.signed_activation else C(0, 1)
         activation = Cat(self.activation, extension.replicate(width))

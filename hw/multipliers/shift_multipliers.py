@@ -46,9 +46,11 @@ class ShiftProduct(Product):
         return self.activation
 
     def control_bits(self) -> int:
+        """How many control bits `decode` makes: nonzero and sign, the operand's choice if there is one, the shift."""
         return 2 + self.selects + self.largest_shift().bit_length()
 
     def decode(self, code: Value) -> Value:
+        """The control bits that stand for a weight's code: what `read_code` says, and the sign."""
         nonzero, odd, shift = self.read_code(code)
         return Cat(nonzero, code[-1], *([odd] if self.selects else []), shift[: self.largest_shift().bit_length()])
 
@@ -72,6 +74,7 @@ class PotProduct(ShiftProduct):
     """`pot`: shifts the activation by the exponent."""
 
     def largest_shift(self) -> int:
+        """By how much the largest weight shifts the operand: its exponent."""
         return self.spec.level_set.magnitudes - 1
 
     def shift(self, exponent: Value) -> Value:
@@ -79,6 +82,7 @@ class PotProduct(ShiftProduct):
         return exponent
 
     def read_code(self, code: Value) -> tuple[Value, Value, Value]:
+        """Read what a code says: whether it is nonzero, whether its half-exponent is odd, and its shift."""
         levels = self.spec.level_set
         if levels.kind == "asymmetric":
             nonzero = code != 1 << levels.bits - 1
@@ -101,13 +105,16 @@ class PostProduct(PotProduct):
     selects = True
 
     def largest_shift(self) -> int:
+        """By how much the largest weight shifts the operand."""
         largest = self.spec.level_set.magnitudes - 1
         return max(largest >> 1, (largest + 1 >> 1) if self.spec.frac_bits < 0 else 0)
 
     def shift(self, exponent: Value) -> Value:
+        """By how much a half-exponent shifts the operand: half of it, rounded up where the root is that of a/2."""
         return (exponent >> 1) + exponent[0] if self.spec.frac_bits < 0 else exponent >> 1
 
     def select_operand(self, odd: Value) -> Value:
+        """Select the activation, or for odd half-exponents its product with √2, or with 3/2."""
         root = self.triple if "triple" in self.spec.multiples else self.root
         return Mux(odd, root, self.activation << self.spec.result_frac)
 
@@ -116,9 +123,11 @@ class PostSortedProduct(PotProduct):
     """`post-sorted`: shifts by n >> 1. √2 is not seen: a dot product has terms of one parity."""
 
     def largest_shift(self) -> int:
+        """By how much the largest weight shifts the operand."""
         return self.spec.level_set.magnitudes - 1 >> 1
 
     def shift(self, exponent: Value) -> Value:
+        """By how much a half-exponent shifts the operand: half of it, rounded down."""
         return exponent >> 1
 
 
@@ -129,6 +138,7 @@ class PostExactProduct(PostSortedProduct):
     selects = True
 
     def value_shape(self) -> Shape:
+        """Shape of the products without the factor √2, and of their complements."""
         positive = slice(0, 1 << self.spec.level_set.code_bits - 1)
         either = self.spec.even_products[positive] + self.spec.odd_products[positive]  # one of the two is 0
         return complement_shape(either)
@@ -147,12 +157,15 @@ class E2m1Product(ShiftProduct):
     selects = True
 
     def largest_shift(self) -> int:
+        """By how much the largest weight shifts the operand."""
         return 3
 
     def read_code(self, code: Value) -> tuple[Value, Value, Value]:
+        """Read what a code says: whether it is nonzero, whether its operand is 3a, and its shift."""
         mantissa, exponent = code[0], code[1:3]
         normal = exponent.any()
         return code[:3].any(), mantissa & normal, Mux(normal, exponent - mantissa, 0)
 
     def select_operand(self, odd: Value) -> Value:
+        """Select the activation, or 3a."""
         return Mux(odd, self.triple, self.activation)

@@ -44,19 +44,23 @@ class PartialSums:
 
     @property
     def done(self) -> bool:
+        """Whether all partial sums were given."""
         return self.given >= len(self.words)
 
     @property
     def progress(self) -> str:
+        """How many partial sums were given, for a message."""
         return f"{self.given} partial sums into s"
 
     def drive(self) -> None:
+        """Give the next partial sum if the array asks for one."""
         if self.ready.value == 1:
             assert not self.done, f"the array asks for more than {self.given} partial sums"
             self.payload.value = self.words[self.given]
             self.given += 1
 
     def observe(self, cycle: int) -> bool:
+        """See nothing: a partial sum is taken when it is given."""
         return False
 
     def rest(self) -> None:

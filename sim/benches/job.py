@@ -25,7 +25,8 @@ class Named(Protocol):
     """A golden layer, of dot products or of maps."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The layer's name."""
 
 
 Layer = TypeVar("Layer", bound=Named)

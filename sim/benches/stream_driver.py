@@ -71,13 +71,16 @@ class StreamDriver:
 
     @property
     def done(self) -> bool:
+        """Whether every word was accepted."""
         return self.word is None
 
     @property
     def progress(self) -> str:
+        """How many words were accepted, for a message."""
         return f"{len(self.accepted_at)} words into {self.name}"
 
     def drive(self) -> None:
+        """Offer the next word if `offer` says so; what is offered stays offered."""
         if self.word is not None and not self.offered:
             self.offered = self.offer()
             self.payload.value = self.word if self.offered else self.word ^ 1
@@ -86,6 +89,7 @@ class StreamDriver:
         self.was_offered = self.offered
 
     def observe(self, cycle: int) -> bool:
+        """See whether the word is accepted in this cycle, and go on to the next one."""
         if self.ready is not None and self.ready.value != 1:
             return False
         if not self.offered:
@@ -99,6 +103,7 @@ class StreamDriver:
         return True
 
     def rest(self) -> None:
+        """Offer nothing."""
         self.valid.value = 0
 
 
@@ -144,19 +149,23 @@ class StreamMonitor:
 
     @property
     def done(self) -> bool:
+        """Whether all payloads were taken."""
         return len(self.results) == self.count
 
     @property
     def progress(self) -> str:
+        """How many payloads were taken, for a message."""
         return f"{len(self.results)} of {self.count} results from {self.name}"
 
     def drive(self) -> None:
+        """Be ready for a payload if `take` says so."""
         willing = self.ready is None or (not self.done and self.take())
         if self.ready is not None and willing != self.willing:
             self.ready.value = int(willing)
         self.willing = willing
 
     def observe(self, cycle: int) -> bool:
+        """Check what is offered in this cycle, and see whether it is taken."""
         taken = bool(self.willing)
         payload = self.read() if self.valid.value == 1 else None
         if self.rule.check(payload, taken):
@@ -171,6 +180,7 @@ class StreamMonitor:
         return True
 
     def rest(self) -> None:
+        """Take nothing."""
         if self.ready is not None:
             self.ready.value = 0
 

@@ -52,6 +52,7 @@ class Task:
 
     @property
     def name(self) -> str:
+        """The design's name with its target, for messages."""
         return f"{self.design.name} {self.target}{' DSP' if self.dsp else ''}"
 
 

@@ -83,7 +83,10 @@ def start_client() -> "Iterator[Client]":
     from distributed import Client, LocalCluster, WorkerPlugin
 
     class EndOnInterrupt(WorkerPlugin):
+        """Lets a worker's process end in silence when the user interrupts."""
+
         def setup(self, worker: object) -> None:
+            """Prepare a worker's process."""
             end_on_interrupt()
 
     with interrupts_held():

@@ -29,6 +29,7 @@ class Weights:
 
     @classmethod
     def of(cls, row: DesignRow | ArithmeticRow) -> "Weights":
+        """The weights of a design or of a row of the study."""
         family, bits, kind = (
             (row.family, row.weight_bits, row.kind)
             if isinstance(row, DesignRow)
@@ -46,6 +47,7 @@ class Products:
 
     @classmethod
     def of_design(cls, row: DesignRow) -> "Products":
+        """How a design computes its products."""
         if row.unit == "post":
             return cls("post", row.frac)
         if row.unit in ("post-three-halves", "post-exact"):
@@ -95,6 +97,7 @@ class AccuracyPoint:
 
     @property
     def point(self) -> Point:
+        """The point in the picture: area against accuracy, with a bar for the spread of seeds."""
         row, accuracy = self.row, self.accuracy
         x, y = self.luts_per_product, accuracy.mean
         return Point(self.title, row.family, row.unit, row.widths, x, y, accuracy.spread)

@@ -70,6 +70,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
+        """Whether all tests passed."""
         return all(state == "passed" for state in self.tests.values())
 
     @property

@@ -62,10 +62,12 @@ class Problem:
 
     @property
     def even(self) -> np.ndarray:
+        """The parts of the weights without √2, by output and input."""
         return self.spec.level_set.even[self.codes]
 
     @property
     def odd(self) -> np.ndarray:
+        """The parts of the weights with √2, by output and input."""
         return self.spec.level_set.odd[self.codes]
 
     def compute_expected(self, activations: np.ndarray) -> np.ndarray:
@@ -98,6 +100,7 @@ class Problem:
 
     @property
     def inputs(self) -> int:
+        """How many activations a product of the matrix takes."""
         return self.codes.shape[1]
 
 

@@ -25,6 +25,7 @@ class Case:
 
     @property
     def title(self) -> str:
+        """The case in words: layer, golden vectors and size."""
         return f"{self.layer} of {self.golden.name}, {self.inputs} × {self.outputs}"
 
 

@@ -35,15 +35,19 @@ class Tile:
         return cls(name, codes, activations, partial, sums + partial)
 
     def pack_load(self, spec: ArraySpec) -> list[int]:
+        """Pack the words of `load`: a row of codes each, the last row first."""
         return pack_rows(self.codes[::-1], [unsigned(spec.mac.level_set.code_bits)] * spec.columns)
 
     def pack_words(self, spec: ArraySpec) -> list[int]:
+        """Pack the words of `i`: a vector of activations each."""
         return pack_rows(self.activations, [activation_shape(spec.mac)] * spec.rows)
 
     def pack_partial(self, spec: ArraySpec) -> list[int]:
+        """Pack the words of `s`: a vector of partial sums each."""
         return pack_rows(self.partial, [signed(width) for width in spec.result_widths])
 
     def pack_expected(self, spec: ArraySpec) -> list[int]:
+        """Pack the words expected of `o`: a vector of sums each."""
         return pack_rows(self.expected, [signed(width) for width in spec.result_widths])
 
 

@@ -38,6 +38,7 @@ class Workload:
 
     @property
     def products(self) -> int:
+        """How many products all dot products have together."""
         return len(self.codes)
 
     def pack_words(self, spec: MacSpec) -> list[int]:

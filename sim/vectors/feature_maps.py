@@ -49,6 +49,7 @@ class AdapterMaps:
 
     @property
     def channels(self) -> int:
+        """How many channels the maps have."""
         return self.sums.shape[1]
 
 
