@@ -20,6 +20,7 @@ from sim.explore.design_rows import ASIC, ENERGY, TABLE, TARGETS, DesignRow, Mea
 from sim.explore.design_space import FORMS, list_designs, make_grid
 from sim.explore.ranking import find_recommended
 from sim.explore.report_plan import make_tasks
+from sim.explore.sweep import Swept
 from sim.hardware_options import Measuring, check_targets, measure_all, measuring_options, refuse_options
 from sim.option_lists import parse_choice, parse_choices, parse_integers
 
@@ -82,6 +83,15 @@ def make_csv(rows: list[DesignRow]) -> str:
     return buffer.getvalue()
 
 
+def write_sweep(out: Path, result: Swept, targets: list[str]) -> None:
+    """Write what a sweep found to a folder: rows and failures, the rows as CSV, and Pareto plots."""
+    from sim.reports.sweep_plots import draw_sweep
+
+    write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
+    write_text(out / "table.csv", make_csv(result.rows))
+    draw_sweep(result.rows, targets, out)
+
+
 def refuse_useless(units: list[str]) -> None:
     """Raises InputError for the fraction bits or kinds of level sets that a user asks of units without a choice."""
     listed = f"--units is {','.join(units)}, none of which has a choice"
@@ -121,8 +131,6 @@ def sweep_command(
     Takes every design in the product of the lists. Writes OUT/table.json (rows and failures, for `recommend`), the rows
     as table.csv, and Pareto plots.
     """
-    from sim.reports.sweep_plots import draw_sweep
-
     wanted_units, wanted_kinds = parse_choices("--units", units, UNITS), parse_choices("--kinds", kinds, KINDS)
     wanted_targets = parse_choices("--targets", targets, TARGETS)
     check_targets("--targets", wanted_targets)
@@ -141,9 +149,7 @@ def sweep_command(
             "no design can be made of these --bits, --abits, --units, --kinds, --fracs, --lanes and --sides"
         )
     result = measure_all(make_tasks(grid, wanted_targets, how.golden, how.placings, how.liberty), how)
-    write_record(out / "table.json", TABLE, Measured(rows=result.rows, failures=result.failures))
-    write_text(out / "table.csv", make_csv(result.rows))
-    draw_sweep(result.rows, wanted_targets, out)
+    write_sweep(out, result, wanted_targets)
     click.echo(out / "table.csv")
 
 

@@ -1,6 +1,6 @@
 """The activation quantiser: values and their step in, codes out, by a restoring division of as many stages as bits."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -49,10 +49,8 @@ class ActivationQuantiser(wiring.Component):
         rest = [(value << GUARD + 1) + step + half_range for value in split_lanes(self.i.p.values)]
         codes = [Const(0, 0)] * spec.lanes
         divisor, valid = step, self.i.valid
-        # The dividend lies in ±2^cut, S and half the range above that.
-        width = signed(cut + bits + 2)
         for stage in range(bits):
-            rests = [Signal(width, name=f"rest_{stage}_{lane}") for lane in range(spec.lanes)]
+            rests = [Signal(self.rest_shape, name=f"rest_{stage}_{lane}") for lane in range(spec.lanes)]
             digits = [
                 Signal(stage, name=f"code_{stage}_{lane}") if stage else Const(0, 0) for lane in range(spec.lanes)
             ]
@@ -61,11 +59,7 @@ class ActivationQuantiser(wiring.Component):
                 m.d.sync += [valids[stage].eq(valid), divisor_here.eq(divisor)]
                 m.d.sync += [here.eq(before) for here, before in zip(rests, rest, strict=True)]
                 m.d.sync += [here.eq(before) for here, before in zip(digits, codes, strict=True) if stage]
-            tried = [Signal(width, name=f"tried_{stage}_{lane}") for lane in range(spec.lanes)]
-            shift = bits - stage
-            m.d.comb += [t.eq(k - (divisor_here << shift)) for t, k in zip(tried, rests, strict=True)]
-            fits = [~t[-1] for t in tried]
-            rest = [Mux(fit, t, k) for fit, t, k in zip(fits, tried, rests, strict=True)]
+            fits, rest = self.subtract(m, stage, rests, divisor_here)
             codes = [Cat(fit, code) for fit, code in zip(fits, digits, strict=True)]
             divisor, valid = divisor_here, valids[stage]
         if spec.signed_activation:
@@ -74,3 +68,16 @@ class ActivationQuantiser(wiring.Component):
             m.d.sync += self.o.valid.eq(valid)
             m.d.sync += [lane.eq(code) for lane, code in zip(split_lanes(self.o.p), codes, strict=True)]
         return m
+
+    @property
+    def rest_shape(self) -> Shape:
+        """Shape of what is left of a dividend: that lies in ±2^(P + G), S and half the range above that."""
+        return signed(self.spec.precision + GUARD + self.spec.activation_bits + 2)
+
+    def subtract(self, m: Module, stage: int, rests: list[Signal], divisor: Signal) -> tuple[list[Value], list[Value]]:
+        """Subtract the shifted divisor where it fits; returns each lane's digit, and what is left then."""
+        tried = [Signal(self.rest_shape, name=f"tried_{stage}_{lane}") for lane in range(self.spec.lanes)]
+        shift = self.spec.activation_bits - stage
+        m.d.comb += [t.eq(k - (divisor << shift)) for t, k in zip(tried, rests, strict=True)]
+        fits: list[Value] = [~t[-1] for t in tried]
+        return fits, [Mux(fit, t, k) for fit, t, k in zip(fits, tried, rests, strict=True)]

@@ -45,8 +45,7 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        spec, layout = self.spec, target_layout(self.spec)
-        beats = spec.beats
+        spec, layout, beats = self.spec, target_layout(self.spec), self.spec.beats
         tile, after, target = Signal(layout), Signal(layout), Signal(layout)  # of the tile, of the next, of the words
         lane, active = Signal(range(spec.pixels)), Signal()
         beat, last_beat = Signal(PIECE_BITS + beats.bit_length()), Signal(PIECE_BITS + beats.bit_length())
@@ -79,10 +78,8 @@ class Drain(wiring.Component):
                 m.d.sync += [beat.eq(0), lane.eq(lane + 1), *(target[name].eq(further[name]) for name in STEPS)]
                 m.d.sync += target.left.eq(left)
         with m.If(self.whole):
-            start = Signal(layout)  # the first word of the next tile's group
-            m.d.comb += [start.eq(after), start.word.eq(0)]
             m.d.sync += [active.eq(1), lane.eq(0), beat.eq(0), held.eq(self.sums), target.left.eq(after.left)]
-            m.d.sync += [target[name].eq(value) for name, value in next_word(spec, start, after.word).items()]
+            self.begin_tile(m, after, target)
         with m.If(self.start):
             m.d.sync += [tile[name].eq(first) for name, first in first_target(self.follow, self.pixels).items()]
         return m
@@ -95,6 +92,12 @@ class Drain(wiring.Component):
         if spec.beats > 1:
             word = data.View(words, chosen.as_value())[beat[: max((spec.beats - 1).bit_length(), 1)]]
         m.d.comb += [operand.eq(total) for operand, total in zip(self.item.operands, word, strict=True)]
+
+    def begin_tile(self, m: Module, after: data.View, target: data.View) -> None:
+        """Let the first word of the next tile's group be the target."""
+        start = Signal(target_layout(self.spec))
+        m.d.comb += [start.eq(after), start.word.eq(0)]
+        m.d.sync += [target[name].eq(value) for name, value in next_word(self.spec, start, after.word).items()]
 
     def next_tile(
         self, m: Module, after: data.View, target: data.View, further: Mapping[str, Value], left: Value

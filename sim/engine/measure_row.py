@@ -118,9 +118,7 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
         simulate_first(task, graph, choice, images, labels, root)
     cells = family if has_cells(family, mac) else GENERIC
     runs, compiled = choice.with_cells(cells).compile(graph)
-    verilog = build / "counted" / "written.v"
-    engine = make_device_engine(compiled, choice.preset)
-    write_text(verilog, make_engine_verilog(engine, "engine", f"engine {task.preset} with the network {task.network}"))
+    verilog = write_counted(task, choice, compiled, build / "counted" / "written.v")
     blocks = count_blocks(make_memory_map(compiled.spec, graph.input.shape[0]), family)
     whole = family == PROGRAM_FAMILY and mac.weight_bits == own.weight_bits
     return EngineRow(
@@ -150,6 +148,13 @@ def measure_row(task: EngineTask, root: Path) -> EngineRow:
         placed=place_engine(verilog, choice.preset, build / "device", task.placings) if task.placings else None,
         switching=measure_product_switching(mac, own, root),
     )
+
+
+def write_counted(task: EngineTask, choice: EngineChoice, compiled: Compiled, verilog: Path) -> Path:
+    """Write the Verilog of the engine whose cells are counted; returns its path."""
+    engine = make_device_engine(compiled, choice.preset)
+    write_text(verilog, make_engine_verilog(engine, "engine", f"engine {task.preset} with the network {task.network}"))
+    return verilog
 
 
 def place_engine(verilog: Path, preset: Preset, folder: Path, placings: int) -> PlacedEngine:

@@ -142,6 +142,13 @@ def count_left_out(rows: list[Description]) -> list[tuple[str, str, int]]:
     ]
 
 
+def make_tables(rows: list[DesignRow]) -> Iterator[tuple[str, str]]:
+    """Make the table, with its title, of each form and width of which a design was measured."""
+    for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED)):
+        if any(row.form == form and row.widths == widths for row in rows):
+            yield f"{TITLES[form]}, {widths_text(widths)}", make_table(rows, widths, form)
+
+
 def render_page(
     report: Report, plots: list[tuple[str, str]], accuracy: AccuracySection | None, unrolled: str | None
 ) -> str:
@@ -151,11 +158,6 @@ def render_page(
     as adders, in sentences. What is None is left out.
     """
     rows, made = report.rows, report.made
-    shown = [
-        (form, widths)
-        for form, widths in product(FORMS, (*WIDTHS, *AS_TRAINED))
-        if any(row.form == form and row.widths == widths for row in rows)
-    ]
     return render_template(
         TEMPLATE,
         headline=HEADLINE,
@@ -167,7 +169,7 @@ def render_page(
         lane=LANE,
         plots=plots,
         accuracy=accuracy,
-        tables=[(f"{TITLES[form]}, {widths_text(widths)}", make_table(rows, widths, form)) for form, widths in shown],
+        tables=list(make_tables(rows)),
         blocks=make_dsp_lines(rows),
         energy=list(make_energy_tables(rows)),
         gating=compute_gating_cost(rows),

@@ -1,6 +1,7 @@
 """Maps that the benches make up: random ones of all sizes, and extreme ones."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 
@@ -63,6 +64,13 @@ def make_edge_cases(spec: BlockSpec, rng: np.random.Generator) -> LayerMaps:
     return make_up_codes(spec, x, halves * 2 << GUARD)
 
 
+def list_extreme_steps(spec: BlockSpec) -> list[int]:
+    """List the steps at which a quantiser may go wrong: at both ends, and around those that change what it divides."""
+    edge = 1 << spec.mantissa_bits  # beyond it every code is 0
+    smallest = edge >> spec.activation_bits
+    return [1, 2, edge - 1, edge, edge + 1, (1 << spec.step_bits) - 1, smallest, smallest + 1]
+
+
 def make_extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
     """Make zero and saturated maps, the smallest and the largest; steps and β at both ends."""
     rng = np.random.default_rng(seed)
@@ -83,20 +91,8 @@ def make_extreme_cases(spec: BlockSpec, seed: int) -> Iterator[LayerMaps]:
     ]
     maps += [np.where(rng.random(largest) < 0.5, low, high)]
     if spec.unit == "quantiser":
-        top = (1 << spec.step_bits) - 1
-        edge = 1 << spec.mantissa_bits  # beyond it every code is 0
-        for step in (
-            1,
-            2,
-            edge - 1,
-            edge,
-            edge + 1,
-            top,
-            edge >> spec.activation_bits,
-            (edge >> spec.activation_bits) + 1,
-        ):
-            for x in maps:
-                yield make_up_codes(spec, x, np.full(len(x), step))
+        for step, x in product(list_extreme_steps(spec), maps):
+            yield make_up_codes(spec, x, np.full(len(x), step))
         yield make_edge_cases(spec, rng)
         return
     top, middle = (1 << spec.mantissa_bits) - 1, 1 << spec.precision

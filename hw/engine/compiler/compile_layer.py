@@ -27,21 +27,7 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
     places = prod(node.kernel)
     steps = operands.count_steps(places)
     period = max(steps, cycles.count_tile_words(spec, pieces))
-    fields = make_layer_window(build, step, use).make_fields(True, build.modulus) | make_pass_fields(operands)
-    fields |= build.make_target_fields(index, step)
-    fields |= {
-        "weights": len(build.weights),
-        "last_group": operands.outputs - 1,
-        "last_repeat": operands.words.repeat - 1,
-        "zero": make_zero_word(spec, operands),
-        "zero_piece": operands.pieces - 1,
-        "period": period - 1,
-        "scales": build.rows[step.output],
-        "biases": build.rows[step.output],
-    } | make_bound_fields(spec, step, build.is_result(step))
-    fields |= make_shift_fields(spec, node.rescale.shift + count_extra_bits(spec, node)) | make_side_fields(
-        build, step, fields
-    )
+    fields = make_convolution_fields(build, index, use, node, period)
     build.weights += make_weight_rows(spec, node, operands, build.tensor(step.inputs[0]).shape[0], period)
     _, *output = build.tensor(node.name).shape
     tiles = -(-output[0] * output[1] // spec.pixels) * operands.outputs
@@ -66,6 +52,25 @@ def add_convolution(build: Build, index: int, step: Step) -> None:
         writes=build.list_written(step, fields),
     )
     build.add(made, flush)
+
+
+def make_convolution_fields(build: Build, index: int, use: Use, node: Convolution, period: int) -> dict[str, int]:
+    """Make the fields of a layer's instruction. period: cycles of a tile."""
+    spec, step, operands = build.spec, use.step, use.operands
+    fields = make_layer_window(build, step, use).make_fields(True, build.modulus) | make_pass_fields(operands)
+    fields |= build.make_target_fields(index, step)
+    fields |= {
+        "weights": len(build.weights),
+        "last_group": operands.outputs - 1,
+        "last_repeat": operands.words.repeat - 1,
+        "zero": make_zero_word(spec, operands),
+        "zero_piece": operands.pieces - 1,
+        "period": period - 1,
+        "scales": build.rows[step.output],
+        "biases": build.rows[step.output],
+    } | make_bound_fields(spec, step, build.is_result(step))
+    fields |= make_shift_fields(spec, node.rescale.shift + count_extra_bits(spec, node))
+    return fields | make_side_fields(build, step, fields)
 
 
 def make_layer_window(build: Build, step: Step, use: Use) -> Window:
