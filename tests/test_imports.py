@@ -1,6 +1,7 @@
 """Which package may import which, and what the Makefile offers."""
 
 import ast
+import importlib
 import subprocess
 import sys
 
@@ -33,6 +34,13 @@ def test_the_torch_free_part_is_free_of_torch():
     for name in ("common", "spec"):
         for path in (ROOT / "asq_model" / name).rglob("*.py"):
             assert not [module for module in imports(path) if module.split(".")[0] in ("torch", "sklearn")], path
+
+
+def test_what_a_package_offers_is_there():
+    for package in ("asq_model", "hw", "sim"):
+        for path in (ROOT / package).rglob("__init__.py"):
+            module = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
+            assert [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)] == [], path
 
 
 def test_asq_model_imports_neither_hw_nor_sim_and_hw_not_sim():

@@ -28,6 +28,7 @@ PIXELS = 3 * 32 * 32
 RECORDS = 10_000  # per file
 MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the training images, per channel
 LARGEST_MB = 40  # of a file: both layouts have 31 million bytes
+LARGEST_LABEL = 1 << 31  # that a message shows
 LARGEST_PICKLE = 1_000_000  # operations: the names and labels of 10,000 images take tens of thousands
 
 
@@ -83,8 +84,10 @@ def read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
         check_pickle(contents)
         batch = InertUnpickler(io.BytesIO(contents), encoding="bytes").load()
         pixels, labels = batch[b"data"].make_array(), batch[b"labels"]
-        if not (isinstance(labels, list) and all(type(label) is int for label in labels)):
-            raise ValueError("labels that are not a list of integers")
+        if not (
+            isinstance(labels, list) and all(type(label) is int and abs(label) < LARGEST_LABEL for label in labels)
+        ):
+            raise ValueError("labels that are not a list of small integers")
         labels = np.array(labels)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -59,7 +59,7 @@ def read_onnx(path: Path) -> OnnxGraph:
         tensors = list(find_tensors(model.graph))
         outside = [tensor.name for tensor in tensors if tensor.data_location == onnx.TensorProto.EXTERNAL]
         if outside:
-            raise InputError(f"it keeps tensor {outside[0]!r} in another file; allowed: one file")
+            raise InputError(f"it keeps tensor {shown(outside[0])} in another file; allowed: one file")
         if len(model.graph.sparse_initializer):
             raise InputError("it has sparse tensors; allowed: dense ones")
         onnx.checker.check_model(model)
@@ -100,9 +100,9 @@ def as_array(tensor: Any) -> np.ndarray:
 
     array = np.asarray(numpy_helper.to_array(tensor))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"tensor {tensor.name!r} has values that are not finite")
+        raise InputError(f"tensor {shown(tensor.name)} has values that are not finite")
     if array.dtype.kind not in "fiub":
-        raise InputError(f"tensor {tensor.name!r} is of {array.dtype}; allowed: numbers")
+        raise InputError(f"tensor {shown(tensor.name)} is of {array.dtype}; allowed: numbers")
     return array
 
 
@@ -124,9 +124,11 @@ def read_input_sizes(value: Any) -> tuple[int, ...]:
     """Read the sizes of the network's input. Raises InputError for one that is no float32, or a size left open."""
     kind = value.type.tensor_type
     if kind.elem_type != FLOAT:
-        raise InputError(f"input {value.name!r} is not float32; allowed: float32")
+        raise InputError(f"input {shown(value.name)} is not float32; allowed: float32")
     first, *others = [dim.dim_value for dim in kind.shape.dim] or [0]
     if not others or not all(0 < size < 1 << 16 for size in others) or not 0 <= first < 1 << 16:
         sizes = ", ".join(shown(dim.dim_param or dim.dim_value) for dim in kind.shape.dim)
-        raise InputError(f"input {value.name!r} has shape [{sizes}]; allowed: sizes behind the batch that are numbers")
+        raise InputError(
+            f"input {shown(value.name)} has shape [{sizes}]; allowed: sizes behind the batch that are numbers"
+        )
     return (first or 1, *others)

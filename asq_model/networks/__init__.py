@@ -40,7 +40,7 @@ __all__ = [
     "DigitsNet",
     "MobileNetV2",
     "ResNet8",
-    "build",
+    "build_network",
     "put_channels_last",
     "resnet18",
     "resnet34",

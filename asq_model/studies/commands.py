@@ -13,6 +13,7 @@ from asq_model.common.option_types import (
     MOST_PROCESSES,
     OUTPUT_FILE,
     OUTPUT_FOLDER,
+    PAGE,
     PATH,
     Integer,
     list_given_options,
@@ -126,7 +127,7 @@ def trained_out(
 @click.command(epilog="Example: asq-post bench --rounds 5")
 @click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
 @click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
-@click.option("--out", type=OUTPUT_FILE, help="Write the table there too.")
+@click.option("--out", type=PAGE, help="Write the table there too.")
 def bench(rounds: int, threads: int, out: Path | None) -> None:
     """Measure what quantisation costs in training.
 

@@ -7,7 +7,7 @@ import click
 
 from asq_model.common.errors import InputError, shown
 from asq_model.common.files import write_text
-from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, Integer
+from asq_model.common.option_types import CHECKPOINT, OUTPUT_FILE, PAGE, Integer
 from asq_model.common.progress import progress_bar
 from asq_model.common.terminal import convert_markdown
 from asq_model.spec.precision import Precision
@@ -24,7 +24,7 @@ from asq_model.studies.network_options import DATA, INTEGER_BITS, NOTE, read_or_
     multiple=True,
     help=f"Bits of the integers, 12-20; may be repeated.  [default: {Precision().bits}]",
 )
-@click.option("--out", type=OUTPUT_FILE, help="Write the page there too.")
+@click.option("--out", type=PAGE, help="Write the page there too.")
 @NOTE
 def parity(
     checkpoints: tuple[Path, ...],
@@ -104,7 +104,7 @@ def arithmetic(
 @click.argument("checkpoints", type=CHECKPOINT, nargs=-1, metavar="[CKPT]...")
 @DATA
 @click.option("--images", type=Integer(1), default=512, show_default=True, help="How many test images.")
-@click.option("--out", type=OUTPUT_FILE, help="Write the page there too.")
+@click.option("--out", type=PAGE, help="Write the page there too.")
 def steps(checkpoints: tuple[Path, ...], data_folder: Path | None, images: int, out: Path | None) -> None:
     """Compare where training left activations' steps.
 

@@ -126,6 +126,9 @@ def measure_arithmetics(
     test = test.select(torch.arange(min(images or len(test), len(test))))
     first, _ = next(test.batches(torch.arange(min(ERROR_IMAGES, len(test))), ERROR_IMAGES, None))
     arithmetics = [each for each in ARITHMETICS.get(recipe.family, ()) if not only or each.name in only]
+    if only and not arithmetics:
+        allowed = ", ".join(each.name for each in ARITHMETICS.get(recipe.family, ())) or "no --only"
+        raise InputError(f"only is {', '.join(only)}, none of {recipe.family} weights; allowed: {allowed}", "only")
     bar.expect(1 + len(arithmetics))
     in_torch = find_correct(model, test)
     bar.advance(note=f"{checkpoint.stem}, {TORCH}")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from asq_model.common.errors import InputError, check_choice, check_range
+from asq_model.common.errors import InputError, check_choice, check_flag, check_range
 from asq_model.spec.array import ArraySpec
-from asq_model.spec.asq_blocks import BETA_BITS, BlockSpec
+from asq_model.spec.asq_blocks import BETA_BITS, MAX_CHANNELS, MAX_PIXELS, BlockSpec
 from asq_model.spec.fixed_point import signed_width
 from asq_model.spec.mac import MacSpec
 from asq_model.spec.mac_parameters import MAX_DEPTH
@@ -111,7 +111,25 @@ class EngineSpec:
         check_range("radix_bits", self.radix_bits, 0, self.mac.activation_bits)
         check_mapped(self.fpga_family, self.mac, 1)
         if self.mac.signed_activation:
-            raise InputError("signed_activation is 1; an engine moves signed codes to unsigned ones", "signed")
+            raise InputError(
+                "signed_activation is 1; allowed: 0, as an engine moves signed codes to unsigned ones",
+                "signed_activation",
+            )
+        if (1 << self.accumulator_bits - 1) <= self.largest_product:
+            raise InputError(
+                f"accumulator_bits is {self.accumulator_bits}, fewer than a product of"
+                f" {self.largest_product} has; allowed: more",
+                "accumulator_bits",
+            )
+        check_range("map_channels", self.map_channels, 1, MAX_CHANNELS)
+        check_range("map_pixels", self.map_pixels, 1, MAX_PIXELS)
+        check_range("hidden", self.hidden, 1, MAX_CHANNELS)
+        check_flag("adapter", self.adapter)
+
+    @cached_property
+    def largest_product(self) -> int:
+        """The largest magnitude of a product."""
+        return int(abs(self.mac.products).max())
 
     @cached_property
     def sum_bits(self) -> int:
@@ -169,8 +187,7 @@ class EngineSpec:
     @cached_property
     def array(self) -> ArraySpec:
         """What a lane's columns are: of a depth that gives sums the accumulators' bits."""
-        largest = int(abs(self.mac.products).max())
-        depth = min(((1 << self.accumulator_bits - 1) - 1) // largest, MAX_DEPTH)
+        depth = min(((1 << self.accumulator_bits - 1) - 1) // self.largest_product, MAX_DEPTH)
         return ArraySpec(replace(self.mac, depth=depth), self.channels, self.channels, fpga_family=self.fpga_family)
 
     @property

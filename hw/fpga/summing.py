@@ -69,7 +69,7 @@ class UniformProduct(SummingProduct):
         """Make the magnitude by an addition for each row after the first; a sum's lowest bits stay as they are."""
         width = len(activation)
         low = [pipeline.register(activation[0], f"{name}_low", control["drop_0"])]
-        first = [ZERO, *(both(bit, control["row_0"]) for bit in activation[1:])][1:]
+        first = [both(bit, control["row_0"]) for bit in activation[1:]]
         second = [both(bit, control["row_1"]) for bit in activation]
         additions = []
         total = Signal(width + 1, name=f"{name}_total_1")

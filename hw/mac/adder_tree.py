@@ -52,7 +52,7 @@ def count_tree_levels(terms: int) -> int:
 class AdderTree(wiring.Component):
     """Adds up `lanes` terms a cycle, separately for each of `sums` sums, with a register after each level.
 
-    Interval 1, latency `tree_levels(lanes)`.
+    Interval 1, latency `count_tree_levels(lanes)`.
 
         term 0 ─┐
                 ├─ add ─ reg ─┐

@@ -14,7 +14,7 @@ from hw.multipliers.interface import Multiplier, Product
 from hw.multipliers.multiples import MultiplesOf, activation_shape, multiple_shapes
 from hw.multipliers.shift_multipliers import E2m1Product, PostExactProduct, PostProduct, PostSortedProduct, PotProduct
 
-__all__ = ["PRODUCTS", "MultiplesOf", "Multiplier", "Product", "activation_shape", "multiple_shapes", "multiplier"]
+__all__ = ["PRODUCTS", "MultiplesOf", "Multiplier", "Product", "activation_shape", "make_multiplier", "multiple_shapes"]
 
 PRODUCTS: dict[str, type[Product]] = {
     "post": PostProduct,

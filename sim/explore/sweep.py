@@ -89,6 +89,8 @@ def start_client() -> "Iterator[Client]":
             """Prepare a worker's process."""
             end_on_interrupt()
 
+    # It reports the connection that an interrupt closes, and may do so after the cluster's own silence has ended.
+    logging.getLogger("distributed.batched").setLevel(logging.CRITICAL)
     with interrupts_held():
         # A worker that ends is told in its task's row, not in the cluster's log.
         # Any port: another sweep on this machine may have Dask's usual one.

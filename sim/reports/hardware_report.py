@@ -97,11 +97,18 @@ def describe_origin(placings: int, liberty: Path | None) -> Made:
     )
 
 
+def check_rows(report: Report) -> None:
+    """Raises InputError for a report of no design."""
+    if not report.rows:
+        raise InputError(
+            "the report has no rows, and so there is no page; allowed: one with a design that was measured"
+        )
+
+
 def write_page(report: Report, results: Path, out: Path) -> Path:
-    """Write the page of a report as `out`, with its pictures beside it. Raises InputError."""
+    """Write the page of a report as `out`, with its pictures beside it. Raises InputError for one of no design."""
+    check_rows(report)
     rows, folder = report.rows, out.parent
-    if not rows:
-        raise InputError("the report has no rows, and so there is no page")
     folder.mkdir(parents=True, exist_ok=True)
     accuracy = draw_accuracies(rows, results, folder)
     draw_headline(rows, folder / PICTURE)
@@ -156,6 +163,7 @@ def write_report(
     report = Report(made=made, rows=swept.rows, failures=swept.failures, left_out=swept.left_out)
     if earlier:
         report = join_reports(earlier, report)
+    check_rows(report)
     write_record(out.with_suffix(".json"), REPORT, report)
     write_page(report, results, out)
     write_html(out, out.with_suffix(".html"), make_chart(report.rows))

@@ -17,7 +17,7 @@ from asq_model.spec.graph.movement import Concatenate, Pad, Reshape
 from hw.engine.compiler.arrange_channels import arrange_channels
 from hw.engine.compiler.geometry import NO_MARGIN
 from hw.engine.compiler.move_weights import move_layer
-from hw.engine.compiler.replace_nodes import pass_on, replace_nodes
+from hw.engine.compiler.replace_nodes import pass_values_on, replace_nodes
 
 IN_MEMORY = (1, 2, 0)  # the order of axes in memory: rows, columns, channels
 
@@ -43,7 +43,7 @@ def lower_graph(graph: Graph, size: int, lanes: int) -> Graph:
                 layer = move_layer(node, places, -(-(int(places.max()) + 1) // size) * size)
             nodes.append(layer)
         elif isinstance(node, Concatenate | Pad) and not fills_word(graph, node, size):
-            nodes += pass_on(node, graph.tensors[node.name].bits)
+            nodes += pass_values_on(node, graph.tensors[node.name].bits)
         else:
             nodes.append(node)
     return Graph(tuple(nodes))

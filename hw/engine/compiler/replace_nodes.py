@@ -11,7 +11,7 @@ from asq_model.spec.graph.tensor import Tensor
 
 
 def replace_nodes(graph: Graph) -> Graph:
-    """The graph without strided slices and LeakyReLU."""
+    """Replace slices of every n-th row and column by poolings, and LeakyReLU of a tensor without gain by a sum."""
     nodes: list[Operation] = []
     for node in graph.nodes:
         if isinstance(node, Slice) and takes_every(node, graph.input_of(node)):
@@ -72,10 +72,8 @@ def make_sum(node: LeakyRelu, x: Tensor) -> list[Operation]:
     ]
 
 
-def pass_on(node: Concatenate | Pad, bits: int) -> list[Operation]:
-    """What is put together of parts, and behind it a node that passes its values on: codes and channel sums are made
-    there.
-    """
+def pass_values_on(node: Concatenate | Pad, bits: int) -> list[Operation]:
+    """Put a node that passes values on behind one that joins parts: codes and channel sums are made there."""
     low, high = bounds(bits, True)
     parts = f"{node.name}.parts"
     return [msgspec.structs.replace(node, name=parts), Clip(name=node.name, inputs=(parts,), low=low, high=high)]

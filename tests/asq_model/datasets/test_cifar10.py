@@ -49,7 +49,20 @@ def spoilt_labels(*odd: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "odd", [(9.7,), (float("nan"),), (True,), ("9",), (None,), ([1, 2],), (10,), (-1,), (1 << 70,)]
+    "odd",
+    [
+        (9.7,),
+        (float("nan"),),
+        (True,),
+        ("9",),
+        (None,),
+        ([1, 2],),
+        (10,),
+        (-1,),
+        (1 << 70,),
+        (10**4000,),
+        (-(10**5000),),
+    ],
 )
 def test_labels_are_integers_from_0_to_9(odd, tmp_path):
     path = tmp_path / "test_batch"

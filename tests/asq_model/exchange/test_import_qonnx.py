@@ -144,7 +144,7 @@ def test_made_up_inputs_are_over_the_range_of_the_first_quantiser_which_is_said(
     assert inputs.max().item() == pytest.approx(127 * step, rel=0.01)
     done = CliRunner().invoke(cli, ["import", str(path), "--out", str(tmp_path / "out")], catch_exceptions=False)
     said = " ".join(done.stderr.split())
-    assert f"256 of random numbers (seed 7), evenly distributed from {-128 * step:.4g} to {127 * step:.4g}." in said
+    assert f"256 random arrays (seed 7), evenly distributed from {-128 * step:.4g} to {127 * step:.4g}." in said
 
 
 def test_inputs_of_another_shape_or_kind_are_refused(tmp_path):
@@ -161,7 +161,11 @@ def test_inputs_of_another_shape_or_kind_are_refused(tmp_path):
             read_inputs(path, (3, 8, 8))
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 3, 8, 8)}\n"
     claims_much = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
-    for contents in (b"not an array", b"", b"PK\x03\x04 not an archive", claims_much):
+    wrong_headers = [
+        b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+        for text in (b"(\n", b"{1: 2, 'a': 3}\n", b"{[]: 1}\n")
+    ]
+    for contents in (b"not an array", b"", b"PK\x03\x04 not an archive", claims_much, *wrong_headers):
         path.write_bytes(contents)
         with pytest.raises(InputError, match=r"is no \.npy file of numbers: ."):
             read_inputs(path, (3, 8, 8))

@@ -189,6 +189,9 @@ def test_the_command(command, refused, small_checkpoint, small_recipe, tmp_path)
     assert "--only is 'post'; allowed: post-exact, post frac 4" in refused(
         "asq_model", "arithmetic", small_checkpoint, "--only", "post"
     )
+    assert "only is uniform-sign, none of post weights; allowed: post-exact, post frac 4" in refused(
+        "asq_model", "arithmetic", small_checkpoint, "--only", "uniform-sign"
+    )
     assert "does not exist" in refused("asq_model", "arithmetic", tmp_path / "none")
     assert "a.md, where the page goes" in refused("asq_model", "arithmetic", "--out", tmp_path / "a.md")
     full = tmp_path / "full.safetensors"

@@ -70,7 +70,7 @@ def test_what_is_measured_is_what_the_layers_do(small_checkpoint):
 
 
 def test_the_command_writes_the_page(command, small_checkpoint, tmp_path):
-    done = command("asq_model", "steps", small_checkpoint, "--images", 10, "--out", tmp_path / "steps")
+    done = command("asq_model", "steps", small_checkpoint, "--images", 10, "--out", tmp_path / "steps.md")
     assert done.returncode == 0 and "mean β, ASQ" in " ".join(done.stdout.split()), done.stderr
     assert (tmp_path / "steps.md").read_text() == render_page(read_record(tmp_path / "steps.json", STEPS))
 

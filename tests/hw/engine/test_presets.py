@@ -106,3 +106,15 @@ def test_weights_are_in_the_memory_that_the_map_says() -> None:
 def test_uniform_weights_in_sign_and_magnitude_are_those_of_a_unit_that_stores_them_so() -> None:
     about = {"family": "uniform", "kind": "sign-magnitude", "weight_bits": 4, "activation_bits": 4}
     assert choose_products(about, ProductOptions()) == MacSpec("uniform-sign", 4, 4)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [("map_channels", -3), ("map_pixels", 0), ("hidden", -1), ("accumulator_bits", 8), ("adapter", 2)],
+)
+def test_an_engine_that_cannot_be_is_refused_by_the_field_that_was_given(field: str, value: int) -> None:
+    mac = MacSpec("uniform-sign", 8, 8)
+    spec = make_engine_spec(SMALL, steady_network(MAC).graph, mac, 16)
+    with pytest.raises(InputError, match=f"^{field} is {value}") as refused:
+        replace(spec, **{field: value})
+    assert refused.value.fields == (field,)

@@ -157,7 +157,7 @@ class AdditionsProof(wiring.Component):
                 cells.add(m, goal, Addition(total, pairs, carried[0] if carried else None))
             else:
                 cells.add_three(m, goal, total, bits, carried)
-            terms = (term.value() << place for place, terms in enumerate(bits) for term in terms)
+            terms = (term.make_logic() << place for place, terms in enumerate(bits) for term in terms)
             wanted = sum(terms, sum(carried, Const(0, 1)))
             m.d.comb += getattr(self, goal).eq(total == wanted[: len(total)])
         return m

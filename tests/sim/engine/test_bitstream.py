@@ -11,9 +11,9 @@ from hw.engine.emit_engine import make_engine_verilog
 from hw.engine.engine import Engine
 from hw.engine.flash_reader import PLACE
 from hw.engine.presets import Preset, compile_network
-from sim.bitstream_command import engine_for_device, write_flash
+from sim.bitstream_command import write_flash
 from sim.engine import bitstream
-from sim.engine.bitstream import synthesise_engine, write_bitstream
+from sim.engine.bitstream import make_device_engine, synthesise_engine, write_bitstream
 
 
 def test_a_preset_for_no_device_is_refused(refused) -> None:
@@ -45,7 +45,7 @@ def test_a_flash_has_the_bitstream_and_behind_it_the_weights(tmp_path: Path) -> 
     assert len(words) == 4 * (4 + len(compiled.image.weights))
     assert zlib.crc32(words[:-4]) == int.from_bytes(words[-4:], "little")
     assert "SB_SPRAM256KA" in make_engine_verilog(
-        engine_for_device(compiled, preset), "engine", "an engine that stands alone"
+        make_device_engine(compiled, preset), "engine", "an engine that stands alone"
     )
 
 
