@@ -11,7 +11,7 @@ from asq_model.common.result_schemas import ArithmeticRow, ArithmeticStudy
 from asq_model.common.templates import render_template
 from asq_model.common.terminal import format_text_table
 from asq_model.config.fingerprints import find_versions
-from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION
+from asq_model.studies.method_names import MEANING_OF_METHODS
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
 PAGE = Path(__file__).with_name("arithmetic.md.j2")
@@ -135,7 +135,6 @@ def render_page(study: ArithmeticStudy, results: str) -> str:
         PAGE,
         study=study,
         results=results,
-        precision=MEANING_OF_PRECISION,
         methods=MEANING_OF_METHODS,
         libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
         notes=[*filter(None, [study["note"]]), *find_yardsticks(row["data"] for row in rows)],

@@ -124,7 +124,7 @@ def draw_points(axis: "Axes", points: Sequence[Point], higher_is_better: bool) -
         for point in (points[index] for index in members):
             if point.spread is not None:
                 axis.errorbar(point.x, point.y, point.spread, color=colour, lw=0.8, capsize=2, alpha=BAR_OPACITY)
-    axis.margins(0.08)
+    axis.margins(0.08, 0.15)  # names stand above and below the outermost points
     return [points[index] for index in [*best, *(index for index in range(len(points)) if index not in best)]]
 
 

@@ -20,7 +20,7 @@ BESIDE = 11  # points; a name that is further from its design has a line to it
 # Where a name may stand: how its text is aligned, and how far from its point, in points.
 SIDES = tuple(
     (side, level, (dx * reach, dy * reach))
-    for reach in (4, 8, 12, 18, 26, 36, 50)
+    for reach in (4, 8, 12, 18, 26, 36, 50, 66)
     for side, level, dx, dy in (
         ("left", "center", 1.3, 0),
         ("left", "bottom", 1, 0.5),
@@ -46,18 +46,22 @@ def name_points(
     """Write each name (text, x, y) beside its point, where it covers nothing.
 
     It stands on the first side where it covers no point, no bar, no name before it and no line to one; a name that
-    stands further away has a line to its point. A name that fits nowhere is left out, the tables have it. avoided:
+    stands further away has a line to its point, which crosses no other point and no name. A name that fits nowhere is
+    left out, the tables have it. avoided:
     covered only by a name that fits nowhere else. The figure's layout has to be known.
     """
     room = axis.get_window_extent()
     at = [place_of(axis, x, y) for _, x, y in names]
-    taken = [corners_of(box) for box in bars] + [(x - 3, y - 3, x + 3, y + 3) for x, y in at]
+    marks = [(x - 3, y - 3, x + 3, y + 3) for x, y in at]
+    taken = [corners_of(box) for box in bars] + marks
     soft = [corners_of(box) for box in avoided]
     written_boxes: list[Box] = []
     for (text, x, y), point in zip(names, at, strict=True):
         written = axis.annotate(text, (x, y), fontsize=SIZE, color=INK, xytext=(0, 0), textcoords="offset points")
         extent = written.get_window_extent()
         size = WIDER * extent.width, extent.height
+        own = place_box(point, (6, 6), "center", "center", (0, 0), 1)
+        others = [mark for mark in marks if not overlaps(mark, np.array([own]))]
         for clear, (side, level, offset) in product((np.array([*taken, *soft]), np.array(taken)), SIDES):
             box = place_box(point, size, side, level, offset, axis.figure.dpi / 72)
             inside = room.x0 < box[0] and room.y0 < box[1] and box[2] < room.x1 and box[3] < room.y1
@@ -65,7 +69,8 @@ def name_points(
                 continue
             far = max(map(abs, offset)) > BESIDE
             line = [corners_of(step) for step in make_line_boxes(point, find_nearest(box, point))] if far else []
-            if any(overlaps(step, np.array(written_boxes)) for step in line if written_boxes):
+            crossed = [*written_boxes, *others]
+            if any(overlaps(step, np.array(crossed)) for step in line if crossed):
                 continue
             written.set(ha=side, va=level)
             written.xyann = offset

@@ -28,8 +28,10 @@ document.querySelectorAll("table:not([class]) th").forEach((title) => {
   });
 });
 // A short cell stays on one line, and a long one stays wide: a table scrolls on a narrow screen, and does not grow tall.
-const SHORT_CELL = 32, LONG_CELL = 100; // characters
+// In print, where nothing scrolls, only a value stays on one line.
+const VALUE_CELL = 14, SHORT_CELL = 32, LONG_CELL = 100; // characters
 document.querySelectorAll("table:not([class]) td").forEach((cell) => {
+  if (cell.textContent.length <= VALUE_CELL) cell.classList.add("value");
   if (cell.textContent.length <= SHORT_CELL) cell.classList.add("short");
   if (cell.textContent.length >= LONG_CELL) cell.classList.add("long");
 });

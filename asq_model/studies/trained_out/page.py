@@ -74,7 +74,7 @@ def describe_spreads(groups: Groups) -> list[str]:
     found = {
         precision: estimate_spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)
     }
-    return [f"{sd:.2f} points at {name} ({freedom} degrees)" for name, (sd, freedom) in found.items()]
+    return [f"{sd:.2f} points at {name} ({freedom} degrees of freedom)" for name, (sd, freedom) in found.items()]
 
 
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:

@@ -58,3 +58,18 @@ def test_a_line_to_a_point_crosses_no_name():
     for start, end in lines:
         before_its_end = make_line_boxes(start, end - 0.2 * (end - start))
         assert not any(step.count_overlaps(boxes(axis)) for step in before_its_end)
+
+
+def test_a_line_to_a_point_crosses_no_other_point():
+    figure, (axis,) = make_figure(1)
+    axis.plot([0, 10], [0, 10])
+    figure.draw_without_rendering()
+    names = [(f"name {row} {column}", 4 + 0.4 * column, 4 + 0.4 * row) for row in range(4) for column in range(4)]
+    name_points(axis, names)
+    assert len(axis.lines) > 1
+    for line in axis.lines[1:]:
+        start, end = axis.transData.transform(line.get_xydata())
+        others = [axis.transData.transform(name[1:]) for name in names]
+        others = [place for place in others if abs(place - start).max() > 6]
+        steps = make_line_boxes(start, end)
+        assert not any(step.contains(*place) for step in steps for place in others)

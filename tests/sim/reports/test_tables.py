@@ -101,6 +101,6 @@ def test_the_keyboard_sorts_too_and_other_keys_do_not(table_of: Callable[..., Mi
     assert page.eval(press % " ") == '["10","9"]'
 
 
-def test_short_and_long_cells_are_marked(table_of: Callable[..., MiniRacer]) -> None:
-    page = table_of(("short", "x" * 60, "x" * 100))
-    assert page.eval("cells.map((cell) => cell.classes.join()).join(';')") == "short;;long"
+def test_values_and_short_and_long_cells_are_marked(table_of: Callable[..., MiniRacer]) -> None:
+    page = table_of(("85.66 ± 0.25", "x" * 32, "x" * 60, "x" * 100))
+    assert page.eval("cells.map((cell) => cell.classes.join()).join(';')") == "value,short;short;;long"
