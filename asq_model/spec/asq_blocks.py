@@ -1,14 +1,12 @@
 """The hardware blocks of ASQ around the multipliers: their parameters, widths, and cycles.
 
-=============  =======================================================================================
-block          what it does with a stream
-=============  =======================================================================================
-channel-sums   a feature map in, the sum of each channel out
-adapter        channel sums in, β and the step S = s·β out
-quantiser      values and steps in, codes out
-rescale        exact sums of products in, the layer's output out
-adapter-step   a feature map in, its codes out: the first three together, maps buffered
-=============  =======================================================================================
+| block | what it does with a stream |
+|---|---|
+| channel-sums | a feature map in, the sum of each channel out |
+| adapter | channel sums in, β and the step S = s·β out |
+| quantiser | values and steps in, codes out |
+| rescale | exact sums of products in, the layer's output out |
+| adapter-step | a feature map in, its codes out: the first three together, maps buffered |
 
 What each computes is in `adaptive_step.py` and `rescale.py`. Parameters are maxima; the sizes of a layer, its shifts
 and constants are inputs of the block, so that one block serves all layers of a network (and shrinks to one layer's

@@ -6,13 +6,11 @@ is the largest level, so a weight is `α · level / level_unit`. `docs/post-code
 
 Exponential families (`post`: base √2, `pot`: base 2), b bits, M magnitudes base^n for n = 0 … M−1:
 
-============  ===========  =========================  ===========  ====================================
-kind          M            levels                     stored bits  zero
-============  ===========  =========================  ===========  ====================================
-symmetric     2^(b−1) − 1  0, ±base^n                 b            field all ones (n = M), either sign
-asymmetric    2^(b−1)      0, ±base^n but not −1      b            minus the smallest level (sign 1, n = 0)
-extended      2^(b−1)      0, ±base^n                 b + 1        top bit of the field set (n ≥ M)
-============  ===========  =========================  ===========  ====================================
+| kind | M | levels | stored bits | zero |
+|---|---|---|---|---|
+| symmetric | 2^(b−1) − 1 | 0, ±base^n | b | field all ones (n = M), either sign |
+| asymmetric | 2^(b−1) | 0, ±base^n but not −1 | b | minus the smallest level (sign 1, n = 0) |
+| extended | 2^(b−1) | 0, ±base^n | b + 1 | top bit of the field set (n ≥ M) |
 
 `apot` (Li 2020): magnitude = sum of one power of two (or zero) from each of its terms. `e2m1`: the 4-bit float of
 the OCP Microscaling formats (sign, two exponent bits, one mantissa bit), times 2 so that levels are integers.

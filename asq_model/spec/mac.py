@@ -3,21 +3,18 @@
 A unit takes weight codes and integer activations and returns one integer per dot product, the sum in units of
 2^-result_frac of the level set's unit. Real value of a result: `α · s_a · result / (level_unit · 2^result_frac)`.
 
-=================  ===================================================================================
-unit               product of level w and activation a
-=================  ===================================================================================
-post               w = ±√2^n: `±(a << frac) << n/2` for even n, `±round(√2·a·2^frac) << (n−1)/2` for odd n (Eq. 18)
-post-exact         the pair (even·a, odd·a) in Z[√2], summed apart; the result is round((E + O·√2)·2^frac)
-post-sorted        `±a << ⌊n/2⌋`: terms of one parity a dot product, whose sum is exact, in units of 1 or of √2
-post-three-halves  as post with 3/2 for √2: `±2a << n/2` and `±3a << (n−1)/2`, exact, in units of a half
-pot                `±a << n`
-apot               `±Σ a << shift`, one shift per term
-e2m1               w·a, w the 4-bit float times 2
-uniform            w·a, w in two's complement
-uniform-…          other circuits for uniform weights, see `hw.multipliers`: -booth and -table, w in two's complement;
-                   -sign, -adders and -shared, w as sign and magnitude
-serial             as uniform, one weight bit a cycle
-=================  ===================================================================================
+| unit | product of level w and activation a |
+|---|---|
+| post | w = ±√2^n: `±(a << frac) << n/2` for even n, `±round(√2·a·2^frac) << (n−1)/2` for odd n (Eq. 18) |
+| post-exact | the pair (even·a, odd·a) in Z[√2], summed apart; the result is round((E + O·√2)·2^frac) |
+| post-sorted | `±a << ⌊n/2⌋`: terms of one parity a dot product, whose sum is exact, in units of 1 or of √2 |
+| post-three-halves | as post with 3/2 for √2: `±2a << n/2` and `±3a << (n−1)/2`, exact, in units of a half |
+| pot | `±a << n` |
+| apot | `±Σ a << shift`, one shift per term |
+| e2m1 | w·a, w the 4-bit float times 2 |
+| uniform | w·a, w in two's complement |
+| uniform-… | the same by other circuits (`hw.multipliers`); w as sign and magnitude in -sign, -adders and -shared |
+| serial | as uniform, one weight bit a cycle |
 
 `post` with frac = -1 has a table of round(√2·a/2), as wide as a itself, shifted one place further; results are
 integers then, as with frac = 0.
