@@ -33,14 +33,14 @@ def render_findings(rows: list[DesignRow]) -> str:
     """Tell in a sentence in how many comparisons POST's best design is ahead of uniform's best, and how far."""
     ratios = [ratio for _, by_family in compare_best(rows) for ratio in by_family.values()]
     measured = [ratio for ratio in ratios if ratio is not None]
-    missing = f"; {len(ratios) - len(measured)} {NOT_MEASURED}" if len(measured) < len(ratios) else ""
+    missing = f"\n{len(ratios) - len(measured)} more were {NOT_MEASURED}." if len(measured) < len(ratios) else ""
     if not measured:
         return f"POST's products a second and LUT beside uniform's: {NOT_MEASURED}.\n"
     won = f"{sum(ratio > 1 for ratio in measured)} of {len(measured)}"
     span = f"{min(measured):.2f} to {max(measured):.2f} times"
     return (
         f"In products a second and LUT (an FPGA's look-up table), POST is {span} the best uniform design\nthat we can"
-        f" build, and ahead of it in {won} comparisons (LUT6 without a clock{missing}).\n"
+        f" build, and ahead of it in {won} comparisons; those in LUT6 have no clock.{missing}\n"
     )
 
 

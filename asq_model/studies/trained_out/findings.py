@@ -41,7 +41,7 @@ def render_findings(*studies: TrainedOut) -> str:
     copy = "a JPEG copy of " if all(study["data"] in COPIES for study in studies) else ""
     above = (
         f"Top-1 accuracy in percent on {copy}CIFAR-10, at 4 bits; below, differences in points with"
-        f" {100 * CONFIDENCE:.0f} % intervals:"
+        f" {100 * CONFIDENCE:.0f} % intervals\n(*undecided*: zero lies within)."
     )
     return "\n".join([above, "", *format_table_lines(("", *titles), cells, "l" + "r" * len(studies)), ""])
 
