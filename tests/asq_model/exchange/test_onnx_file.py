@@ -30,7 +30,7 @@ def test_weights_in_another_file_are_refused(tmp_path):
     path = file_of(tmp_path, LAYER)
     model = onnx.load(path)
     onnx.save(model, path, save_as_external_data=True, location="/etc/passwd".replace("/", ""), size_threshold=0)
-    with pytest.raises(InputError, match=r"keeps tensor '\w+' in another file; allowed: one file"):
+    with pytest.raises(InputError, match=r"keeps tensor \w+ in another file; allowed: one file"):
         read_onnx(path)
 
 
@@ -46,7 +46,7 @@ def test_open_sizes_are_refused_but_the_batch_s(sizes, said, tmp_path):
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(CONSTANTS, "kernel", np.full((4, 3, 3, 3), np.nan, np.float32))
-    with pytest.raises(InputError, match="tensor 'kernel' has values that are not finite"):
+    with pytest.raises(InputError, match="tensor kernel has values that are not finite"):
         import_qonnx(file_of(tmp_path, LAYER))
 
 
