@@ -147,7 +147,7 @@ def test_an_array_at_work_is_checked_too(small_golden, build_root, monkeypatch):
     counts = read_toggles(build_root / "synth" / f"{spec.name}-energy")
     tiles = found.products // (64 * 8)
     assert counts["load__valid"] == 2 * tiles - 1 and counts["s__payload[0]"] == 0
-    made = ArraySpec.sums
+    made = ArraySpec.compute_sums
     monkeypatch.setattr(ArraySpec, "compute_sums", lambda *words: {"sum": made(*words)["sum"] + 1})
     with pytest.raises(InputError, match=rf"gates of {spec.name} compute wrongly: \S+ tile 0 vector 0 sum 0: expected"):
         measure_switching(spec, small_golden, build_root, FEW + 1)
