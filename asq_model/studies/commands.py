@@ -60,9 +60,10 @@ def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
         refuse_unused(list_given_options(click.get_current_context()), "TABLE is 1, which is computed, not trained")
         click.echo(convert_markdown(render_table_1()))
         return
+    from asq_model.studies.pages import render_record
     from asq_model.studies.run_tables import run_study
     from asq_model.studies.table_study import prepare_study
-    from asq_model.studies.tables_page import render_page, results_name
+    from asq_model.studies.tables_page import results_name
 
     study = prepare_study(number, out, **options)
     target = results / results_name(study.table)
@@ -72,7 +73,7 @@ def reproduce(number: int, out: Path, results: Path, **options: Any) -> None:
         what = f"{failure['network']} {failure['label']} {failure['bits']} bits seed {failure['seed']}"
         click.echo(f"failed: {what}: {failure['error']}", err=True)
     if content["runs"]:
-        write_text(target.with_suffix(".md"), render_page(content))
+        write_text(target.with_suffix(".md"), render_record(target))
         click.echo(target.with_suffix(".md"))
     if content["failed"]:
         raise InputError(f"{len(content['failed'])} of {len(content['failed']) + len(content['runs'])} runs failed")

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asq_model.common.result_schemas import StudyResults
+from asq_model.studies.method_names import name_network
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.trained_out.record import NETWORKS, TrainedOut, TrainedOutRow, Trial, epochs, row_of, seed
+from asq_model.studies.table_runs import row_of_run
+from asq_model.studies.trained_out.record import TrainedOut, Trial, epochs, row_of, seed
 
 
 class LoggedRun(NamedTuple):
@@ -59,7 +61,7 @@ def describe_trial(part: str, run: Trial) -> LoggedRun:
     """Describe what every training of such a record has."""
     row, recipe = row_of(run), run["recipe"]
     name = f"{row.precision} {row.label}" if recipe["quantised_epochs"] else "full precision"
-    network = NETWORKS.get(recipe["network"], recipe["network"])
+    network = name_network(recipe["network"])
     return LoggedRun(part, network, name, seed(run), epochs(run), f"{run['correct']} of {run['images']}")
 
 
@@ -69,15 +71,13 @@ def list_runs_of_tables(study: StudyResults) -> Iterator[LoggedRun]:
         if "recipe" in start:
             recipe, right = start["recipe"], f"{start['correct']} of {study['runs'][0]['images']}"
             length = recipe["full_precision_epochs"] + recipe["quantised_epochs"]
-            network = NETWORKS.get(start["network"], start["network"])
+            network = name_network(start["network"])
             run = LoggedRun("start", network, "full precision", recipe["seed"], length, right)
             yield run._replace(checkpoint=start["digest"][:12])
     part = TABLES[study["table"]].title.partition(":")[0]
     for trained in study["runs"]:
-        row = TrainedOutRow(
-            trained["bits"], trained["bits"], trained["family"], trained["kind"], trained["activations"]
-        )
+        row = row_of_run(trained)
         right = f"{trained['correct']} of {trained['images']}"
-        network = NETWORKS.get(trained["network"], trained["network"])
+        network = name_network(trained["network"])
         run = LoggedRun(part, network, f"{row.precision} {row.label}", trained["seed"], study["epochs"], right)
         yield run._replace(commit=study["commit"], checkpoint=trained["digest"][:12])

@@ -12,6 +12,7 @@ from asq_model.common.records import Schema, read_record, write_record
 from asq_model.common.result_schemas import ARITHMETIC, BENCH, STUDY
 from asq_model.common.zoo import NETWORKS, RECORD, read_zoo
 from asq_model.studies import (
+    cifar10_page,
     integer_parity_page,
     logged_runs_page,
     paper_figures_page,
@@ -46,9 +47,15 @@ PAGES: dict[str, tuple[Schema[Any], Callable[[Any], str]]] = {
 
 
 def render_record(path: Path) -> str:
-    """Make the page of a record. Raises InputError for one that cannot be used."""
+    """Make the page of a record; Tables 4 and 5 are judged by the networks trained out whose records lie beside it.
+
+    Raises InputError for a record that cannot be used.
+    """
     schema, page = PAGES[path.name]
-    return page(read_record(path, schema))
+    content, beside = read_record(path, schema), [path.with_name(name) for name in reversed(RECORDS)]
+    if path.name == tables_page.results_name(cifar10_page.TABLE) and all(other.is_file() for other in beside):
+        return cifar10_page.render_page(content, {other.name: read_record(other, TRAINED_OUT) for other in beside})
+    return page(content)
 
 
 def draw_again(path: Path, suffix: str) -> list[Path]:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asq_model.studies.trained_out.record import Groups, TrainedOutRow
+from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.verdicts import UNDECIDED
 
 CONFIDENCE = 0.95
 MOST_SEEDS = 1000  # beyond it, a difference is as good as none
 FALLEN = 10  # points below the best seed of its line: a run that collapsed, which is no matter of spread
 
-Pair = tuple[TrainedOutRow, TrainedOutRow]  # the line said to be better, and the line that it is set against
+Pair = tuple[MethodRow, MethodRow]  # the line said to be better, and the line that it is set against
 
 
 class PairedTest(NamedTuple):
@@ -57,6 +57,18 @@ def estimate_spread(groups: Groups, precision: str) -> tuple[float, int]:
     return sqrt(float(((values - design @ solved) ** 2).sum()) / freedom), freedom
 
 
+def describe_spreads(groups: Groups) -> list[str]:
+    """Write a run's standard deviation about its row and its seed, at each precision that lets it be estimated."""
+    found = {
+        precision: estimate_spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)
+    }
+    return [
+        f"{deviation:.2f} points at {precision} ({freedom} degrees of freedom)"
+        for precision, (deviation, freedom) in found.items()
+        if freedom
+    ]
+
+
 def find_collapsed_seeds(values: dict[int, float]) -> list[int]:
     """Find the seeds with which runs of a line collapsed: far below the line's best."""
     return [number for number, value in values.items() if value < max(values.values()) - FALLEN]
@@ -79,13 +91,22 @@ def compare_pairs(groups: Groups, pairs: Sequence[Pair]) -> PairedTest | None:
     deviation, freedom = estimate_spread(groups, pairs[0][0].precision) if pairs else (0.0, 0)
     if not freedom:
         return None
-    weights: Counter[tuple[TrainedOutRow, int]] = Counter()
+    weights: Counter[tuple[MethodRow, int]] = Counter()
     for (one, other), number in runs:
         weights[one, number] += 1
         weights[other, number] -= 1
     difference = sum(weight * groups[row][number] for (row, number), weight in weights.items()) / len(runs)
     error = deviation * sqrt(sum(weight**2 for weight in weights.values())) / len(runs)
     return PairedTest(difference, error, freedom, compute_two_sided_p(difference, error, freedom), len(runs))
+
+
+def add_tests(tests: Sequence[PairedTest]) -> PairedTest:
+    """Add up the differences of tests that share no run; degrees of freedom are Welch's and Satterthwaite's."""
+    difference, error = sum(test.difference for test in tests), sqrt(sum(test.error**2 for test in tests))
+    parts = sum(test.error**4 / test.freedom for test in tests)
+    freedom = int(error**4 / parts) if parts else sum(test.freedom for test in tests)
+    runs = sum(test.runs for test in tests)
+    return PairedTest(difference, error, freedom, compute_two_sided_p(difference, error, freedom), runs)
 
 
 def compute_two_sided_p(difference: float, error: float, freedom: int) -> float:
@@ -95,7 +116,7 @@ def compute_two_sided_p(difference: float, error: float, freedom: int) -> float:
     return float(2 * t.sf(abs(difference) / error, freedom)) if error else float(difference == 0)
 
 
-def make_mean_tests(groups: Groups) -> dict[TrainedOutRow, PairedTest]:
+def make_mean_tests(groups: Groups) -> dict[MethodRow, PairedTest]:
     """Test each line's mean against zero; empty where no line has two values.
 
     The spread about a line's mean is pooled over the lines of one precision.

@@ -7,8 +7,7 @@ from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.templates import render_template
 from asq_model.studies.figure_levels import MAGNIFIED, count_magnified
 from asq_model.studies.figure_records import METHODS, FiguresReport, Plots, Spread
-from asq_model.studies.method_names import MEANING_OF_METHODS
-from asq_model.studies.trained_out.record import NETWORKS
+from asq_model.studies.method_names import MEANING_OF_METHODS, name_network
 
 PAGE = Path(__file__).with_name("figures.md.j2")
 NUMBERS = (1, 3, 4, 5, 6)  # of the figures in the paper
@@ -33,7 +32,7 @@ def render_page(report: FiguresReport, suffix: str = "") -> str:
         PAGE,
         report=report,
         methods=MEANING_OF_METHODS,
-        title=NETWORKS.get(report["network"], report["network"]),
+        title=name_network(report["network"]),
         suffix=suffix,
         notes=[*filter(None, [report["note"]]), *find_yardsticks([report["data"]])],
         pictures={number: name_picture(number, suffix) for number in list_figures(suffix)},

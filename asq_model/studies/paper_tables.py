@@ -3,31 +3,13 @@
 from dataclasses import dataclass
 
 from asq_model.spec.levels import EXPONENTIAL, KINDS
+from asq_model.studies.method_row import MethodRow
 
 
-@dataclass(frozen=True)
-class PaperRow:
-    """One line of a table: the level set of the weights, the quantiser of the activations, the bits of both."""
-
-    bits: int
-    family: str
-    kind: str
-    activations: str
-
-    @property
-    def label(self) -> str:
-        """The method's name in the paper: what replaces LSQ's activations, then what replaces its uniform weights.
-
-        PACT has DoReFa's weights.
-        """
-        weights = "" if self.family in ("uniform", "dorefa") else f" + {self.family.upper()}"
-        return self.activations.upper() + weights
-
-
-def list_method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[PaperRow]:
+def list_method_rows(bits: tuple[int, ...], family: str, activations: str) -> list[MethodRow]:
     """List the rows of a method at several widths, with every level set where it has some."""
     kinds = KINDS if family in EXPONENTIAL else ("",)
-    return [PaperRow(width, family, kind, activations) for width in bits for kind in kinds]
+    return [MethodRow(width, width, family, kind, activations) for width in bits for kind in kinds]
 
 
 # Table 5 (its rows at 4 bits) and Table 4 (the other widths; the paper has no 2-bit POST) are one study, number 4.
@@ -54,7 +36,7 @@ class Table:
 
     title: str
     networks: tuple[str, ...]
-    rows: tuple[PaperRow, ...]
+    rows: tuple[MethodRow, ...]
 
 
 TABLES = {

@@ -6,10 +6,10 @@ import msgspec
 
 from asq_model.common.files import read_text
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_names import name_network
 
 FULL_PRECISION = 32  # the bits that the tables have it under
 WIDTHS = (FULL_PRECISION, 2, 3, 4, 8)
-NETWORKS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "mobilenetv2": "MobileNetV2", "resnet20": "ResNet-20"}
 
 
 class Method(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,6 +30,7 @@ class Printed(msgspec.Struct, forbid_unknown_fields=True):
 METHODS = msgspec.toml.decode(
     read_text(Path(__file__).with_suffix(".toml"), "printed tables"), type=Printed, strict=True
 ).methods
+PRINTED = tuple(dict.fromkeys(method.network for method in METHODS))  # the networks of all tables
 TOP_1 = {(method.network, int(bits), method.name): value for method in METHODS for bits, value in method.top_1.items()}
 
 
@@ -39,7 +40,7 @@ def render_printed_table(networks: tuple[str, ...]) -> list[str]:
     for method in METHODS:
         if method.network in networks:
             texts = (format_accuracy(method, str(bits)) for bits in WIDTHS)
-            cells.append([NETWORKS[method.network], method.name, *texts])
+            cells.append([name_network(method.network), method.name, *texts])
     titles = ("network", "method", *("full precision" if bits == FULL_PRECISION else f"{bits} bits" for bits in WIDTHS))
     return format_table_lines(titles, cells, "ll" + "r" * len(WIDTHS))
 
@@ -65,9 +66,9 @@ def compute_gains() -> dict[str, dict[str, str]]:
     `post_at_3` and `post_at_4` are ASQ + POST's over ASQ; `lsq_at` has ASQ's gain over LSQ on ResNet-20 by bits.
     """
     return {
-        "post": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ + POST', FULL_PRECISION):+.1f}" for name in NETWORKS},
-        "asq": {name: f"{find_gain(name, 3, 'ASQ', 'ASQ', FULL_PRECISION):+.1f}" for name in NETWORKS},
-        "post_at_3": {name: f"{find_gain(name, 3, 'ASQ + POST', 'ASQ'):+.1f}" for name in NETWORKS},
-        "post_at_4": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ'):+.1f}" for name in NETWORKS},
+        "post": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ + POST', FULL_PRECISION):+.1f}" for name in PRINTED},
+        "asq": {name: f"{find_gain(name, 3, 'ASQ', 'ASQ', FULL_PRECISION):+.1f}" for name in PRINTED},
+        "post_at_3": {name: f"{find_gain(name, 3, 'ASQ + POST', 'ASQ'):+.1f}" for name in PRINTED},
+        "post_at_4": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ'):+.1f}" for name in PRINTED},
         "lsq_at": {str(bits): f"{find_gain('resnet20', bits, 'ASQ', 'LSQ'):+.1f}" for bits in (2, 3, 4)},
     }

@@ -17,7 +17,9 @@ from asq_model.common.progress import SILENT, Bar
 from asq_model.common.records import write_record
 from asq_model.common.result_schemas import STUDY, FailedRun, RecipeRecord, RunTask, Start, StudyResults, StudyRun
 from asq_model.config.fingerprints import find_versions
-from asq_model.studies.paper_tables import TABLES, PaperRow
+from asq_model.studies.method_row import MethodRow
+from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.table_runs import row_of_run
 from asq_model.studies.table_study import Study, Task
 from asq_model.training.checkpoint_file import CHECKPOINT, read_tensors
 from asq_model.training.trained_network import read_trained
@@ -86,7 +88,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     def order(run: RunTask) -> int:
         return tasks.index(task_of(run))
 
-    def run(network: str, row: PaperRow, seed: int) -> None:
+    def run(network: str, row: MethodRow, seed: int) -> None:
         outcome = do_run(study, network, row, seed, bar)
         failed = "error" in outcome
         with one_at_a_time:
@@ -95,7 +97,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
             else:
                 content["runs"] = sorted([*content["runs"], cast(StudyRun, outcome)], key=order)
             done = len(content["runs"]) + len(content["failed"])
-            what = f"{network} {row.label} {row.bits} bits {row.kind} seed {seed}"
+            what = f"{network} {row.precision} {row.label} seed {seed}"
             bar.say(f"{done} of {len(tasks)}: {what}{' FAILED' if failed else ''}")
             bar.advance()
             write_record(results, STUDY, content)
@@ -110,7 +112,7 @@ def run_study(study: Study, results: Path, bar: Bar = SILENT) -> StudyResults:
     return content
 
 
-def do_run(study: Study, network: str, row: PaperRow, seed: int, bar: Bar) -> StudyRun | FailedRun:
+def do_run(study: Study, network: str, row: MethodRow, seed: int, bar: Bar) -> StudyRun | FailedRun:
     """Train one run; return what the page needs of its checkpoint, or why there is none."""
     task = record_of(network, row, seed)
     try:
@@ -128,7 +130,7 @@ def do_run(study: Study, network: str, row: PaperRow, seed: int, bar: Bar) -> St
     }
 
 
-def record_of(network: str, row: PaperRow, seed: int) -> RunTask:
+def record_of(network: str, row: MethodRow, seed: int) -> RunTask:
     """One of a study's tasks in the form that its record has."""
     return {
         "network": network,
@@ -136,11 +138,11 @@ def record_of(network: str, row: PaperRow, seed: int) -> RunTask:
         "family": row.family,
         "kind": row.kind,
         "activations": row.activations,
-        "label": row.label,
+        "label": row.method,
         "seed": seed,
     }
 
 
 def task_of(run: RunTask) -> Task:
     """Which of the study's tasks a finished run was."""
-    return run["network"], PaperRow(run["bits"], run["family"], run["kind"], run["activations"]), run["seed"]
+    return run["network"], row_of_run(run), run["seed"]

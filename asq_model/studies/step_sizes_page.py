@@ -11,8 +11,7 @@ from asq_model.common.markdown import format_table_lines
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Word
 from asq_model.common.result_schemas import REMEDY, Seed
 from asq_model.common.templates import render_template
-from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION
-from asq_model.studies.trained_out.record import NETWORKS
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, name_network
 
 PAGE = Path(__file__).with_name("steps.md.j2")
 LEAST_SPREAD = 1e-6  # relative: below it float32 hardly resolves that β varies
@@ -87,7 +86,7 @@ def groups_of(report: StepsReport) -> Iterator[tuple[str, list[NetworkSteps]]]:
     keys = dict.fromkeys((network["network"], network["precision"]) for network in report["networks"])
     for name, precision in keys:
         alike = [one for one in report["networks"] if (one["network"], one["precision"]) == (name, precision)]
-        yield f"{NETWORKS.get(name, name)}, {precision}", alike
+        yield f"{name_network(name)}, {precision}", alike
 
 
 def find_common_layers(networks: list[NetworkSteps]) -> list[str]:

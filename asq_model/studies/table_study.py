@@ -7,11 +7,12 @@ from pathlib import Path
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar, progress_bar
 from asq_model.config.recipe import Recipe, recipe_of
-from asq_model.studies.paper_tables import TABLES, PaperRow
+from asq_model.studies.method_row import MethodRow
+from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.train_command import run_train, words_of
 from asq_model.training.trained_network import Trained, read_trained
 
-Task = tuple[str, PaperRow, int]  # network, row of the table, seed
+Task = tuple[str, MethodRow, int]  # network, row of the table, seed
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,16 @@ class Study:
         return [(network, row, seed) for seed in range(self.seeds) for network, row in self.lines]
 
     @property
-    def lines(self) -> list[tuple[str, PaperRow]]:
+    def lines(self) -> list[tuple[str, MethodRow]]:
         """Every line of the table: a network and a row."""
         return list(product(self.networks, TABLES[self.table].rows))
 
-    def recipe(self, network: str, row: PaperRow, seed: int) -> Recipe:
+    def recipe(self, network: str, row: MethodRow, seed: int) -> Recipe:
         """How a run is trained, but for what `options` change."""
         return recipe_of(
             network,
             weight_bits=row.bits,
-            activation_bits=row.bits,
+            activation_bits=row.activation_bits,
             family=row.family,
             kind=row.kind or None,
             activations=row.activations,
@@ -55,7 +56,7 @@ class Study:
             data="cifar10" if self.table == 4 else "imagenet",
         )
 
-    def train(self, network: str, row: PaperRow, seed: int, bar: Bar) -> Trained:
+    def train(self, network: str, row: MethodRow, seed: int, bar: Bar) -> Trained:
         """Train a run unless its checkpoint is there; return the checkpoint's configuration. Raises InputError."""
         recipe = self.recipe(network, row, seed)
         out = self.folder.resolve() / f"{recipe.name}.safetensors"

@@ -1,198 +1,189 @@
-"""What the paper claims of its Tables 2 to 5, and which claims a study's runs bear out. Free of torch.
+"""What the paper claims of its Tables 2 to 5, and which claims a network's runs bear out. Free of torch.
 
-A claim is a difference of lines of the table, or a difference of such differences, that is said to be above zero.
+A claim is a difference of two lines of a table, or a sum of such differences, that is said to be above zero.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import inf, sqrt
-from statistics import mean, variance
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from statistics import mean
+from typing import NamedTuple
 
 from asq_model.common.markdown import format_table_lines
-from asq_model.common.result_schemas import RunTask, StudyResults
 from asq_model.spec.levels import KINDS
-from asq_model.studies.paired_comparisons import PairedTest, correct_by_holm
+from asq_model.studies.method_names import name_network
+from asq_model.studies.method_row import MethodRow
+from asq_model.studies.paired_comparisons import (
+    Interval,
+    Pair,
+    PairedTest,
+    add_tests,
+    compare_pairs,
+    correct_by_holm,
+    count_seeds_needed,
+    find_collapsed_seeds,
+    judge_test,
+    make_mean_tests,
+)
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import FULL_PRECISION, TOP_1
+from asq_model.studies.table_runs import NetworkRuns
 from asq_model.studies.verdicts import UNDECIDED
 
-Key = tuple[str, int, str, str]  # network, bits, label and level set: a line of the table
-Groups = dict[Key, list[float]]  # each line's percentages, one per seed
-Comparison = tuple[float, float]  # a difference and the half-width of its interval
-ORIGINAL = "full precision"  # the label of the network that all runs start from
-PRINTED_NAMES = {ORIGINAL: "ASQ", "LSQ + APOT": "APOT"}  # where the paper's tables have another
+ORIGINAL = MethodRow(FULL_PRECISION, FULL_PRECISION, "full precision", "", "")  # the network that all runs start from
+LSQ, ASQ = (MethodRow(4, 4, "uniform", "", activations) for activations in ("lsq", "asq"))
+OUTCOMES = ("holds", "does not hold", UNDECIDED, "not measured")
+PRINTED_NAMES = {"LSQ + APOT": "APOT"}  # where the paper's tables have another
 
 
 class Claim(NamedTuple):
-    """A claim in words, and how often each line counts in what is said to be above zero."""
+    """A claim in words, and the pairs of lines whose differences, added up, are said to be above zero."""
 
     words: str
-    terms: Mapping[Key, int]
+    pairs: tuple[Pair, ...]
 
 
-def key_of(run: RunTask) -> Key:
-    """The line of the table that a run belongs to."""
-    return run["network"], run["bits"], run["label"], run["kind"]
+class JudgedClaim(NamedTuple):
+    """A claim and what runs say of it, in points; seeds: the fewest that a pair of its lines shares.
 
-
-def group_runs(study: StudyResults, count: Literal["correct", "top_5"] = "correct") -> Groups:
-    """Group runs: each line's percentages, one per seed, in the table's order; of `correct` or `top_5` images."""
-    percentages: Groups = {}
-    for run in study["runs"]:
-        images = run[count]
-        if images is not None:
-            percentages.setdefault(key_of(run), []).append(100 * images / run["images"])
-    return percentages
-
-
-def find_originals(study: StudyResults) -> dict[Key, float]:
-    """Find the accuracy in full precision of each network that runs start from, where it is known."""
-    images = study["runs"][0]["images"]
-    return {
-        (start["network"], FULL_PRECISION, ORIGINAL, ""): 100 * start["correct"] / images
-        for start in study["start"]
-        if "correct" in start
-    }
-
-
-def pool_spread(groups: Groups) -> tuple[float, int]:
-    """Estimate the standard deviation of one run and its degrees of freedom, from every row's spread about its mean."""
-    freedom = sum(len(values) - 1 for values in groups.values())
-    if not freedom:
-        return float("nan"), 0
-    return sqrt(sum((len(v) - 1) * variance(v) for v in groups.values() if len(v) > 1) / freedom), freedom
-
-
-def compare_terms(groups: Groups, terms: Mapping[Key, int], known: Mapping[Key, float] = {}) -> Comparison | None:
-    """Compute what the terms sum to, and the half-width of its 95 % interval by the pooled spread.
-
-    known: figures of lines that are no runs, without a spread. None where a line was not measured.
+    difference: None where a line was not measured. test, interval: None where the runs do not allow a test.
     """
-    from scipy.stats import t
 
-    if any(key not in groups and key not in known for key in terms):
-        return None
-    spread, freedom = pool_spread(groups)
-    total = sum(times * (mean(groups[key]) if key in groups else known[key]) for key, times in terms.items())
-    if not freedom:
-        return total, inf
-    variances = sum(times**2 / len(groups[key]) for key, times in terms.items() if key in groups)
-    return total, float(t.ppf(0.975, freedom)) * spread * sqrt(variances)
+    claim: Claim
+    seeds: int
+    difference: float | None
+    test: PairedTest | None = None
+    interval: Interval | None = None
 
+    @property
+    def outcome(self) -> str:
+        """Whether the claim holds, in words."""
+        if self.difference is None:
+            return "not measured"
+        if self.test is None or self.interval is None:
+            return f"{UNDECIDED}, {'one seed' if self.seeds < 2 else 'a run collapsed'}"
+        wanted = "" if self.interval.decided else count_seeds_needed(self.test, self.interval, self.seeds)
+        return judge_test(self.test, self.interval) + (f"; {wanted} would decide" if wanted else "")
 
-def compare_rows(groups: Groups, one: Key, other: Key) -> Comparison | None:
-    """Compare two rows' means: difference and half-width of its interval; None where one was not measured."""
-    return compare_terms(groups, {one: 1, other: -1})
-
-
-def judge_comparison(comparison: Comparison | None) -> str:
-    """Say in words whether the claim holds that a difference is above zero."""
-    if comparison is None:
-        return "not measured"
-    difference, interval = comparison
-    if interval == inf:
-        return f"{UNDECIDED}, one seed"
-    if abs(difference) <= interval:
-        return UNDECIDED
-    return "holds" if difference > 0 else "**does not hold**"
-
-
-def format_difference(comparison: Comparison | None) -> str:
-    """Write a difference and its interval, as far as they are known."""
-    if comparison is None:
-        return "–"
-    difference, interval = comparison
-    return f"{round(difference, 2) + 0.0:+.2f}" + ("" if interval == inf else f" ± {interval:.2f}")
-
-
-def list_claims(study: StudyResults) -> Iterator[Claim]:
-    """Yield what the paper claims of a table's networks. It names no kinds of levels: each has a claim of its own."""
-    table = TABLES[study["table"]]
-    for network in dict.fromkeys(run["network"] for run in study["runs"]):
-        widths = sorted({row.bits for row in table.rows}, reverse=True)
-        post = [bits for bits in widths if bits in (3, 4)]
-        if study["table"] == 4:  # of Table 5, the ablation
-            for kind in KINDS:
-                yield claim_ordering(network, 4, ("LSQ + POST", kind), ("LSQ + POT", kind))
-                yield claim_ordering(network, 4, ("LSQ + POST", kind), ("LSQ", ""))
-        for bits in widths:
-            yield claim_ordering(network, bits, ("ASQ", ""), ("LSQ", ""))
-        for bits in post:
-            for kind in KINDS:
-                yield claim_ordering(network, bits, ("ASQ + POST", kind), ("ASQ", ""))
-        for rival in ("LSQ", "LSQ + APOT"):
-            for bits in post:
-                yield claim_ordering(network, bits, ("ASQ + POST", "symmetric"), (rival, ""))
-        for bits in (bits for bits in widths if bits in (4, 8)):
-            yield claim_over_the_original(network, bits, ("ASQ", ""))
-        yield claim_over_the_original(network, 4, ("ASQ + POST", "symmetric"))
-        yield claim_growth(network, ("ASQ + POST", "symmetric"), ("ASQ", ""))
-
-
-def name_of(label: str, kind: str) -> str:
-    """A method's name with its level set."""
-    return f"{label} ({kind})" if kind else label
-
-
-def claim_ordering(network: str, bits: int, better: tuple[str, str], worse: tuple[str, str]) -> Claim:
-    """Claim that a method is better than another at some bits."""
-    words = f"{bits} bits: {name_of(*better)} > {name_of(*worse)}"
-    return Claim(words, {(network, bits, *better): 1, (network, bits, *worse): -1})
-
-
-def claim_over_the_original(network: str, bits: int, method: tuple[str, str]) -> Claim:
-    """Claim that a method is above full precision."""
-    words = f"{bits} bits: {name_of(*method)} > {ORIGINAL}"
-    return Claim(words, {(network, bits, *method): 1, (network, FULL_PRECISION, ORIGINAL, ""): -1})
-
-
-def claim_growth(network: str, better: tuple[str, str], worse: tuple[str, str]) -> Claim:
-    """Claim that a method gains more over another at 4 bits than at 3."""
-    at_4, at_3 = (claim_ordering(network, bits, better, worse).terms for bits in (4, 3))
-    return Claim(
-        f"{name_of(*better)} over {name_of(*worse)}: 4 bits > 3 bits",
-        {**at_4, **{key: -times for key, times in at_3.items()}},
-    )
-
-
-def format_printed_difference(claim: Claim) -> str:
-    """Write what a claim's terms sum to in the paper's own figures; ResNet-8 is set beside ResNet-20."""
-    figures = []
-    for (network, bits, label, _), times in claim.terms.items():
-        name = PRINTED_NAMES.get(label, label)
-        figure = TOP_1.get((network, bits, name), TOP_1.get(("resnet20", bits, name)))
-        if figure is None:
+    @property
+    def points(self) -> str:
+        """The difference and its interval, as far as they are known."""
+        if self.difference is None:
             return "–"
-        figures.append(times * figure)
+        half_width = "" if self.interval is None else f" ± {self.interval.half_width:.2f}"
+        return f"{round(self.difference, 2) + 0.0:+.2f}{half_width}"
+
+
+def list_claims(table: int) -> Iterator[Claim]:
+    """Yield what the paper claims of a table's networks. It names no kinds of levels: each has a claim of its own."""
+    widths = sorted({row.bits for row in TABLES[table].rows}, reverse=True)
+    post, narrow = MethodRow(4, 4, "post", "symmetric", "asq"), [bits for bits in widths if bits in (3, 4)]
+    if table == 4:  # of Table 5, the ablation
+        for kind in KINDS:
+            weights = LSQ._replace(family="post", kind=kind)
+            yield claim_ordering(weights, weights._replace(family="pot"))
+            yield claim_ordering(weights, LSQ)
+    for bits in widths:
+        yield claim_ordering(at_width(ASQ, bits), at_width(LSQ, bits))
+    for bits in narrow:
+        for kind in KINDS:
+            yield claim_ordering(at_width(post._replace(kind=kind), bits), at_width(ASQ, bits))
+    for rival in (LSQ, LSQ._replace(family="apot")):
+        for bits in narrow:
+            yield claim_ordering(at_width(post, bits), at_width(rival, bits))
+    for bits in (bits for bits in widths if bits in (4, 8)):
+        yield claim_ordering(at_width(ASQ, bits), ORIGINAL)
+    yield claim_ordering(post, ORIGINAL)
+    growth = (post, ASQ), (at_width(ASQ, 3), at_width(post, 3))
+    yield Claim(f"{post.label} over {ASQ.label}: 4 bits > 3 bits", growth)
+
+
+def at_width(row: MethodRow, bits: int) -> MethodRow:
+    """A line's method with other bits, of weights and activations."""
+    return row._replace(bits=bits, activation_bits=bits)
+
+
+def claim_ordering(better: MethodRow, worse: MethodRow) -> Claim:
+    """Claim that a line is better than another, or than full precision."""
+    rival = ORIGINAL.family if worse == ORIGINAL else worse.label
+    return Claim(f"{better.bits} bits: {better.label} > {rival}", ((better, worse),))
+
+
+def judge_claims(claims: Sequence[Claim], runs: NetworkRuns) -> list[JudgedClaim]:
+    """Judge claims by a network's runs, with intervals that are corrected by Holm's method for how many claims are."""
+    judged = [judge_claim(claim, runs) for claim in claims]
+    intervals = iter(correct_by_holm([claim.test for claim in judged if claim.test is not None]))
+    return [claim if claim.test is None else claim._replace(interval=next(intervals)) for claim in judged]
+
+
+def judge_claim(claim: Claim, runs: NetworkRuns) -> JudgedClaim:
+    """Measure and test what a claim says is above zero; its interval is still to be made."""
+    found = [measure_difference(pair, runs) for pair in claim.pairs]
+    differences = [difference for _, difference in found if difference is not None]
+    seeds = min(count for count, _ in found)
+    if len(differences) < len(found):
+        return JudgedClaim(claim, seeds, None)
+    tests = [test for pair in claim.pairs if (test := make_test(pair, runs)) is not None]
+    whole = seeds > 1 and len(tests) == len(found)
+    return JudgedClaim(claim, seeds, sum(differences), add_tests(tests) if whole else None)
+
+
+def measure_difference(pair: Pair, runs: NetworkRuns) -> tuple[int, float | None]:
+    """Measure how far a line is above the other: by how many seeds, and points on average; None without a run."""
+    (better, worse), values = pair, runs.top_1
+    if worse == ORIGINAL:
+        ours = values.get(better, {})
+        known = bool(ours) and runs.full_precision is not None
+        return len(ours), mean(ours.values()) - (runs.full_precision or 0) if known else None
+    shared = values.get(better, {}).keys() & values.get(worse, {}).keys()
+    difference = mean(values[better][number] - values[worse][number] for number in shared) if shared else None
+    return len(shared), difference
+
+
+def make_test(pair: Pair, runs: NetworkRuns) -> PairedTest | None:
+    """Test a pair's difference; None where the runs do not allow it. Full precision is one network, without spread."""
+    better, worse = pair
+    if worse != ORIGINAL:
+        return compare_pairs(runs.top_1, [pair])
+    over = {
+        row: {number: value - (runs.full_precision or 0) for number, value in values.items()}
+        for row, values in runs.top_1.items()
+        if row.precision == better.precision and not find_collapsed_seeds(values)
+    }
+    return make_mean_tests(over).get(better)
+
+
+def format_printed_difference(claim: Claim, network: str) -> str:
+    """Write what a claim says is above zero in the paper's own figures of a network."""
+    figures = []
+    for better, worse in claim.pairs:
+        for row, sign in ((better, 1), (worse, -1)):
+            name = better.method if row == ORIGINAL else row.method
+            figure = TOP_1.get((network, row.bits, PRINTED_NAMES.get(name, name)))
+            if figure is None:
+                return "–"
+            figures.append(sign * figure)
     return f"{round(sum(figures), 1) + 0.0:+.1f}"
 
 
-def correct_comparisons(groups: Groups, comparisons: Sequence[Comparison | None]) -> list[Comparison | None]:
-    """Widen the comparisons' intervals for how many comparisons there are, by Holm's method."""
-    from scipy.stats import t
-
-    _, freedom = pool_spread(groups)
-    tests = {}
-    for place, comparison in enumerate(comparisons):
-        if comparison is not None and freedom and comparison[1]:
-            difference, half_width = comparison
-            error = half_width / float(t.ppf(0.975, freedom))
-            p = float(2 * t.sf(abs(difference) / error, freedom))
-            tests[place] = PairedTest(difference, error, freedom, p, 1)
-    intervals = dict(zip(tests, correct_by_holm(list(tests.values())), strict=True))
-    return [
-        (tests[place].difference, intervals[place].half_width) if place in tests else comparison
-        for place, comparison in enumerate(comparisons)
-    ]
+def count_outcomes(table: int, runs: NetworkRuns) -> dict[str, int]:
+    """Count how many of a table's claims hold, do not hold, are undecided and were not measured on a network."""
+    words = [claim.outcome for claim in judge_claims(list(list_claims(table)), runs)]
+    counts = {outcome: sum(outcome in found for found in words) for outcome in OUTCOMES}
+    return {outcome: count for outcome, count in counts.items() if count}
 
 
-def render_claims_table(study: StudyResults, groups: Groups) -> list[str]:
-    """Write each claim with the measured difference, whether it holds, and the printed difference, as a table."""
-    known, several, rows = find_originals(study), len({run["network"] for run in study["runs"]}) > 1, []
-    every = list(list_claims(study))
-    differences = correct_comparisons(groups, [compare_terms(groups, claim.terms, known) for claim in every])
-    for claim, difference in zip(every, differences, strict=True):
-        network = f"{next(iter(claim.terms))[0]}, " if several else ""
-        measured = format_difference(difference), judge_comparison(difference)
-        rows.append([network + claim.words, *measured, format_printed_difference(claim)])
-    return format_table_lines(("claim", "difference, points", "verdict", "the paper's"), rows, "lrlr")
+def render_claims_table(table: int, networks: Sequence[NetworkRuns]) -> list[str]:
+    """Write each claim with what each network's runs say of it, and with the differences of the paper's own figures.
+
+    The paper's are those of the networks that were measured, or where it has none of them, of the table's own.
+    """
+    claims = list(list_claims(table))
+    judged = [judge_claims(claims, runs) for runs in networks]
+    measured = [runs.network for runs in networks]
+    printed = [name for name in TABLES[table].networks if name in measured] or TABLES[table].networks
+    rows = []
+    for number, claim in enumerate(claims):
+        ours = [text for found in judged for text in (found[number].points, found[number].outcome)]
+        rows.append([claim.words, *ours, *(format_printed_difference(claim, name) for name in printed)])
+    titles = [title for name in measured for title in (f"{name_network(name)}, points", "verdict")]
+    papers = [f"the paper's, {name_network(name)}" for name in printed]
+    return format_table_lines(("claim", *titles, *papers), rows, "l" + "rl" * len(networks) + "r" * len(printed))

@@ -3,10 +3,9 @@
 Made from the runs in a results file, never typed. Free of torch.
 """
 
-from collections.abc import Iterator
-from math import inf, sqrt
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, variance
+from statistics import mean, stdev
 from typing import Literal, get_args
 
 from asq_model.common.cifar10_copy import find_yardsticks
@@ -15,18 +14,13 @@ from asq_model.common.markdown import format_table_lines
 from asq_model.common.result_schemas import RecipeRecord, Start, StudyResults
 from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
-from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_WEIGHTS
+from asq_model.studies.level_sets import judge_level_sets
+from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_WEIGHTS, name_network
+from asq_model.studies.paired_comparisons import describe_spreads
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.printed_tables import NETWORKS, TOP_1, compute_gains, render_printed_table
-from asq_model.studies.tables_claims import (
-    Groups,
-    compare_rows,
-    format_difference,
-    group_runs,
-    key_of,
-    pool_spread,
-    render_claims_table,
-)
+from asq_model.studies.printed_tables import PRINTED, TOP_1, compute_gains, render_printed_table
+from asq_model.studies.table_runs import NetworkRuns, list_study_runs
+from asq_model.studies.tables_claims import PRINTED_NAMES, render_claims_table
 from asq_model.studies.verdicts import MEANING, UNDECIDED
 
 PAGE = Path(__file__).with_name("tables.md.j2")
@@ -55,47 +49,18 @@ ACCURACY_COLUMNS = (
 )
 
 
-def render_accuracy_table(study: StudyResults, groups: Groups) -> list[str]:
-    """Write the table of every row: stored bits, mean and spread over seeds, the paper's figure."""
-    stored = {key_of(run): run["stored_bits"] for run in study["runs"]}
-    top_5 = group_runs(study, "top_5") if all(run["top_5"] is not None for run in study["runs"]) else {}
-    rows = []
-    for key, values in groups.items():
-        network, bits, label, kind = key
-        spread = f" ± {sqrt(variance(values)):.2f}" if len(values) > 1 else ""
-        paper = TOP_1.get((network, bits, label), TOP_1.get(("resnet20", bits, label)))
-        five = f"{mean(top_5[key]):.2f}" if top_5 else "–"
-        accuracies = f"{mean(values):.2f}{spread}", five, len(values), "–" if paper is None else f"{paper:.1f}"
-        rows.append([network, bits, label, kind or "–", stored[key], *accuracies])
+def render_accuracy_table(table: int, networks: Sequence[NetworkRuns]) -> list[str]:
+    """Write a table's lines: stored bits, mean and spread over seeds, the paper's figure of the same network."""
+    order, rows = TABLES[table].rows, []
+    for runs in networks:
+        for row in sorted((row for row in runs.top_1 if row in order), key=order.index):
+            values, five = runs.top_1[row].values(), runs.top_5.get(row, {}).values()
+            spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+            method = name_network(runs.network), row.bits, row.method, row.kind or "–", runs.stored_bits.get(row, "–")
+            accuracies = f"{mean(values):.2f}{spread}", f"{mean(five):.2f}" if five else "–", len(values)
+            paper = TOP_1.get((runs.network, row.bits, PRINTED_NAMES.get(row.method, row.method)))
+            rows.append([*method, *accuracies, "–" if paper is None else f"{paper:.1f}"])
     return format_table_lines(ACCURACY_COLUMNS, rows, "lrllrrrrr")
-
-
-def judge_level_sets(study: StudyResults, groups: Groups) -> Iterator[dict[str, object]]:
-    """Yield, for 3 and 4 bits, what `asymmetric` and `extended` gain over `symmetric`, and whether that is sure."""
-    network = study["runs"][0]["network"]
-    for bits in (3, 4):
-        symmetric, asymmetric, extended = (
-            (network, bits, "ASQ + POST", kind) for kind in ("symmetric", "asymmetric", "extended")
-        )
-        gain = compare_rows(groups, asymmetric, symmetric)
-        if gain is None:
-            continue
-        difference, interval = gain
-        if interval == inf:
-            verdict = "one seed"
-        elif abs(difference) > interval:
-            verdict = "gains" if difference > 0 else "loses"
-        else:
-            verdict = UNDECIDED
-        wider = compare_rows(groups, extended, symmetric)
-        yield {
-            "bits": bits,
-            "verdict": verdict,
-            "gain": f"{difference:+.2f}",
-            "loss": f"{-difference:.2f}",
-            "gain_and_interval": format_difference(gain),
-            "extended": None if wider is None else format_difference(wider),
-        }
 
 
 def describe_start(start: Start, images: int) -> dict[str, object]:
@@ -109,37 +74,45 @@ def describe_start(start: Start, images: int) -> dict[str, object]:
     }
 
 
+def describe_study(study: StudyResults) -> dict[str, object]:
+    """Describe what a study's runs are, as `tables-start.md.j2` has it."""
+    return {
+        "study": study,
+        "results": results_name(study["table"]),
+        "starts": [describe_start(start, study["runs"][0]["images"]) for start in study["start"]],
+        "seeds": sorted({run["seed"] for run in study["runs"]}),
+        "libraries": ", ".join(f"{name} {version}" for name, version in study["versions"].items()),
+    }
+
+
+def describe_claims(table: int, networks: Sequence[NetworkRuns]) -> dict[str, object]:
+    """Describe what runs say of a table's claims, and what the paper prints, as all pages on tables have it."""
+    # The paper's text is judged on the page of its Table 4, by the figures of all networks.
+    printed = PRINTED if table == 4 else TABLES[table].networks
+    spreads = {runs.network: describe_spreads(runs.top_1) for runs in networks}
+    return {
+        "title": TABLES[table].title,
+        "methods": MEANING_OF_METHODS,
+        "weights": MEANING_OF_WEIGHTS,
+        "accuracies": "\n".join(render_accuracy_table(table, networks)),
+        "spreads": [f"{name_network(name)} {', '.join(found)}" for name, found in spreads.items() if found],
+        "meaning": MEANING,
+        "undecided": UNDECIDED,
+        "claims": "\n".join(render_claims_table(table, networks)),
+        "level_sets": [found for runs in networks for found in judge_level_sets(runs)],
+        "printed": "\n".join(render_printed_table(printed)),
+        "names": {name: name_network(name) for name in printed},
+        "gains": compute_gains() if table == 4 else None,
+    }
+
+
 def render_page(study: StudyResults) -> str:
     """Write the page on a table of the paper. Raises InputError for a study of which no run ended well."""
-    results = results_name(study["table"])
     if not study["runs"]:
-        raise InputError(f"{results} has no runs, and so there is no page")
-    groups = group_runs(study)
-    spread, freedom = pool_spread(groups)
-    # The paper's text is judged on the page of its Table 4, by the figures of all networks.
-    printed = tuple(NETWORKS) if study["table"] == 4 else TABLES[study["table"]].networks
-    return render_template(
-        PAGE,
-        study=study,
-        methods=MEANING_OF_METHODS,
-        weights=MEANING_OF_WEIGHTS,
-        results=results,
-        title=TABLES[study["table"]].title,
-        starts=[describe_start(start, study["runs"][0]["images"]) for start in study["start"]],
-        seeds=sorted({run["seed"] for run in study["runs"]}),
-        libraries=", ".join(f"{name} {version}" for name, version in study["versions"].items()),
-        notes=find_yardsticks([study["data"]]),
-        accuracies="\n".join(render_accuracy_table(study, groups)),
-        spread=f"{spread:.2f}",
-        freedom=freedom,
-        meaning=MEANING,
-        undecided=UNDECIDED,
-        claims="\n".join(render_claims_table(study, groups)),
-        level_sets=list(judge_level_sets(study, groups)),
-        printed="\n".join(render_printed_table(printed)),
-        networks=NETWORKS,
-        gains=compute_gains(),
-    )
+        raise InputError(f"{results_name(study['table'])} has no runs, and so there is no page")
+    notes = find_yardsticks([study["data"]])
+    claims = describe_claims(study["table"], list_study_runs(study))
+    return render_template(PAGE, notes=notes, **describe_study(study), **claims)
 
 
 def list_full_precision_options(recipe: RecipeRecord) -> str:

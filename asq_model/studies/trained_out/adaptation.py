@@ -3,17 +3,10 @@
 from statistics import mean
 
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import Interval, PairedTest, correct_by_holm, make_mean_tests
 from asq_model.studies.trained_out.claims import compare
-from asq_model.studies.trained_out.record import (
-    Groups,
-    TrainedOut,
-    TrainedOutRow,
-    frozen_change,
-    group_by_row,
-    row_of,
-    seed,
-)
+from asq_model.studies.trained_out.record import TrainedOut, frozen_change, group_by_row, row_of, seed
 from asq_model.studies.verdicts import UNDECIDED
 
 SCALES = {
@@ -72,7 +65,7 @@ def render_scales_table(groups: Groups) -> list[str]:
             weights = row._replace(activations="").label.removeprefix(" + ") or "uniform"
             accuracies = [f"{mean(groups[other].values()):.2f}" if other in groups else "–" for other in others]
             cells.append([row.precision, weights, *accuracies])
-    names = [TrainedOutRow(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
+    names = [MethodRow(4, 4, "uniform", "", activations, scale).label for activations, scale in columns]
     return format_table_lines(("bits", "weights", *(f"{name}, %" for name in names)), cells, "ll" + "r" * len(columns))
 
 

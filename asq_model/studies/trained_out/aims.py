@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import (
     Interval,
     PairedTest,
@@ -10,7 +11,7 @@ from asq_model.studies.paired_comparisons import (
     make_mean_tests,
 )
 from asq_model.studies.trained_out.longer import group_by_length
-from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, percent
+from asq_model.studies.trained_out.record import TrainedOut, percent
 from asq_model.studies.verdicts import UNDECIDED
 
 AIMS = {4: 0.5, 3: 1.5}  # points below the ceiling, by bits
@@ -21,7 +22,7 @@ class Distance(NamedTuple):
 
     bits: int
     length: int
-    row: TrainedOutRow
+    row: MethodRow
     test: PairedTest
     interval: Interval
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.config.layer_config import STEP_GRADIENTS
+from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import (
     Interval,
     Pair,
@@ -20,7 +21,6 @@ from asq_model.studies.paired_comparisons import (
     is_comparable,
     judge_test,
 )
-from asq_model.studies.trained_out.record import Groups, TrainedOutRow
 
 RIVALS = {"uniform": "", "pot": "symmetric", "apot": "", "e2m1": ""}  # of POST, with the kind that is compared
 
@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
         return f"{self.test.difference:+.2f} ± {self.interval.half_width:.2f}"
 
 
-def list_pairs(rows: Iterable[TrainedOutRow]) -> Iterator[tuple[str, Pair]]:
+def list_pairs(rows: Iterable[MethodRow]) -> Iterator[tuple[str, Pair]]:
     """Yield each claim's pairs among the table's lines."""
     rows = list(rows)
     published = [row for row in rows if row.step_gradient == "numel"]

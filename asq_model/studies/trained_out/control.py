@@ -1,25 +1,26 @@
 """Whether quantised rows are above full precision that was trained on as long, as the paper says of 4 and 8 bits."""
 
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import PairedTest, compare_pairs, correct_by_holm
 from asq_model.studies.trained_out.claims import Comparison
 from asq_model.studies.trained_out.longer import group_by_length
-from asq_model.studies.trained_out.record import Groups, TrainedOut, TrainedOutRow, epochs, percent, seed
+from asq_model.studies.trained_out.record import TrainedOut, epochs, percent, seed
 
 FEWEST_BITS = 4  # of both operands, from which on the paper says so
 
 
-def add_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, TrainedOutRow]]:
+def add_control(study: TrainedOut, length: int, groups: Groups) -> tuple[Groups, dict[str, MethodRow]]:
     """The lines of one length and, for each precision, a line of full precision trained on for as long."""
     values = {seed(run): percent(run) for run in study["control"] if epochs(run) == length}
-    controls = {row.precision: TrainedOutRow(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
+    controls = {row.precision: MethodRow(row.bits, row.activation_bits, "full precision", "", "") for row in groups}
     return {**groups, **{control: values for control in controls.values() if values}}, controls
 
 
 def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
     """Every ASQ line of 4 bits or more against the control of its length, corrected for how many they are."""
     tests: list[PairedTest] = []
-    found: list[tuple[int, TrainedOutRow, TrainedOutRow]] = []
+    found: list[tuple[int, MethodRow, MethodRow]] = []
     for length, lines in group_by_length(study).items():
         groups, controls = add_control(study, length, lines)
         for row in lines:
@@ -33,7 +34,7 @@ def compare_with_control(study: TrainedOut) -> list[tuple[int, Comparison]]:
     ]
 
 
-def is_claimed(row: TrainedOutRow) -> bool:
+def is_claimed(row: MethodRow) -> bool:
     """Whether the paper says of such a line that it is above full precision."""
     published = row.activations == "asq" and row.step_gradient == "numel" and row.family in ("uniform", "post")
     return published and min(row.bits, row.activation_bits) >= FEWEST_BITS

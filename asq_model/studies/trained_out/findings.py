@@ -4,24 +4,18 @@ from statistics import mean
 
 from asq_model.common.cifar10_copy import COPIES
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_names import name_network
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out.adaptation import describe_mean_change, list_frozen_changes
 from asq_model.studies.trained_out.claims import compare
-from asq_model.studies.trained_out.record import (
-    NETWORKS,
-    TrainedOut,
-    TrainedOutRow,
-    epochs,
-    group_by_row,
-    network,
-    percent,
-)
+from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, network, percent
 
 BLOCK = "accuracy"  # of README
 PRECISION = "W4A4"
 ROWS = {
-    "uniform weights, LSQ": TrainedOutRow(4, 4, "uniform", "", "lsq"),
-    "POST weights, ASQ": TrainedOutRow(4, 4, "post", "symmetric", "asq"),
+    "uniform weights, LSQ": MethodRow(4, 4, "uniform", "", "lsq"),
+    "POST weights, ASQ": MethodRow(4, 4, "post", "symmetric", "asq"),
 }
 CLAIMS = {  # that README tells of
     "ASQ > LSQ": "ASQ over LSQ",
@@ -37,7 +31,7 @@ def render_findings(*studies: TrainedOut) -> str:
     ]
     names = dict.fromkeys(name for column in columns for name in column)
     cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
-    titles = [f"{NETWORKS.get(network(study), network(study))}, {epochs(study['rows'][0])} epochs" for study in studies]
+    titles = [f"{name_network(network(study))}, {epochs(study['rows'][0])} epochs" for study in studies]
     copy = "a JPEG copy of " if all(study["data"] in COPIES for study in studies) else ""
     above = (
         f"Top-1 accuracy in percent on {copy}CIFAR-10, at 4 bits; below, differences in points with"

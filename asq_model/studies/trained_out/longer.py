@@ -3,17 +3,10 @@
 from statistics import mean, stdev
 
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
 from asq_model.studies.trained_out.claims import render_summary_table
-from asq_model.studies.trained_out.record import (
-    Groups,
-    TrainedOut,
-    TrainedOutRow,
-    epochs,
-    group_by_row,
-    list_control_percents,
-    percent,
-)
+from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, list_control_percents, percent
 
 
 def group_by_length(study: TrainedOut) -> dict[int, Groups]:
@@ -27,7 +20,7 @@ def group_by_length(study: TrainedOut) -> dict[int, Groups]:
     return {length: lines for length, lines in groups.items() if lines}
 
 
-def measure_gains(rows: Groups, groups: Groups) -> dict[TrainedOutRow, tuple[str, str]]:
+def measure_gains(rows: Groups, groups: Groups) -> dict[MethodRow, tuple[str, str]]:
     """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
     gains: Groups = {}
     for row, values in groups.items():

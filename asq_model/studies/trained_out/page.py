@@ -7,14 +7,13 @@ from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
 from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, MEANING_OF_WEIGHTS
-from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
+from asq_model.studies.paired_comparisons import CONFIDENCE, describe_spreads
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
 from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table
 from asq_model.studies.trained_out.control import render_control_table
 from asq_model.studies.trained_out.longer import describe_longer
 from asq_model.studies.trained_out.record import (
-    Groups,
     Trained,
     TrainedOut,
     epochs,
@@ -67,14 +66,6 @@ def describe_rows(study: TrainedOut) -> dict[str, object]:
         "usual": usual,
         "few": [f"{row.precision} {row.label}" for row, values in groups.items() if len(values) < usual],
     }
-
-
-def describe_spreads(groups: Groups) -> list[str]:
-    """A run's standard deviation about its row and its seed, at each precision."""
-    found = {
-        precision: estimate_spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)
-    }
-    return [f"{sd:.2f} points at {name} ({freedom} degrees of freedom)" for name, (sd, freedom) in found.items()]
 
 
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:

@@ -15,7 +15,8 @@ from asq_model.common.files import read_text
 from asq_model.common.records import Amount, Positive, Whole
 from asq_model.common.result_schemas import Seed
 from asq_model.config.recipe import Recipe
-from asq_model.studies.trained_out.record import TrainedOut, TrainedOutRow, epochs, row_of, seed
+from asq_model.studies.method_row import MethodRow
+from asq_model.studies.trained_out.record import TrainedOut, epochs, row_of, seed
 
 PLAN = Path(__file__).with_suffix(".toml")
 PLANS = {"resnet8": PLAN, "resnet20": PLAN.with_name("resnet20_plan.toml")}  # of the committed records
@@ -66,7 +67,7 @@ class RunKey(NamedTuple):
     """What tells a run from others of the record."""
 
     part: Part
-    row: TrainedOutRow
+    row: MethodRow
     seed: int
     epochs: int
 
@@ -82,7 +83,7 @@ class PlannedRun(NamedTuple):
     def key(self) -> RunKey:
         """What tells the run from others of the record."""
         recipe = self.recipe
-        row = TrainedOutRow(
+        row = MethodRow(
             recipe.weight_bits,
             recipe.activation_bits,
             recipe.family,

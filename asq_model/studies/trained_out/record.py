@@ -4,45 +4,18 @@ Runs of one seed saw the same images in the same order. Free of torch.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from asq_model.common.records import Amount, Count, Digest, Line, Positive, Schema, Whole, Width, Word
 from asq_model.common.result_schemas import REMEDY, RecipeRecord, Seed, Versions
 from asq_model.config.layer_config import STEP_GRADIENTS
-
-
-class TrainedOutRow(NamedTuple):
-    """A line of the table: how weights and activations are quantised, and what LSQ's gradient scale counts."""
-
-    bits: int
-    activation_bits: int
-    family: str
-    kind: str
-    activations: str
-    step_gradient: str = "numel"
-
-    @property
-    def precision(self) -> str:
-        """The bits of weights and activations, such as W4A8."""
-        return f"W{self.bits}A{self.activation_bits}"
-
-    @property
-    def label(self) -> str:
-        """The method's name, as the paper writes it, with its level set; LSQ-features has another gradient scale."""
-        scale = "" if self.step_gradient == "numel" else f"-{self.step_gradient}"
-        weights = {"uniform": ""}.get(self.family, f" + {self.family.upper()}") + (
-            f" ({self.kind})" if self.kind else ""
-        )
-        activations = {"pot": "POT activations"}.get(self.activations, self.activations.upper())
-        return activations + scale + weights
-
+from asq_model.studies.method_names import name_network
+from asq_model.studies.method_row import Groups, MethodRow
 
 FAMILIES = ("uniform", "post", "pot", "apot", "e2m1", "dorefa")
 KINDS = ("", "sign-magnitude", "symmetric", "asymmetric", "extended")
-NETWORKS = {"resnet8": "ResNet-8", "resnet20": "ResNet-20"}
 DATASETS = {"cifar10": "CIFAR-10"}
 ACTIVATIONS = ("lsq", "asq", "lsq+", "pact", "dorefa", "pot")
-Groups = dict[TrainedOutRow, dict[int, float]]  # each line's percentages by seed
 
 
 class Session(TypedDict):
@@ -140,14 +113,14 @@ def check_counts(run: Trial, correct: int) -> None:
 TRAINED_OUT = Schema("networks trained out", TrainedOut, 2, REMEDY, megabytes=16, check=check)
 
 
-def row_of(run: Trial) -> TrainedOutRow:
+def row_of(run: Trial) -> MethodRow:
     """The line of the table that a run belongs to."""
     return row_of_recipe(run["recipe"])
 
 
-def row_of_recipe(recipe: RecipeRecord) -> TrainedOutRow:
+def row_of_recipe(recipe: RecipeRecord) -> MethodRow:
     """The line of the table that a recipe's network belongs to."""
-    return TrainedOutRow(
+    return MethodRow(
         recipe["weight_bits"],
         recipe["activation_bits"],
         recipe["family"],
@@ -192,7 +165,7 @@ def network(study: TrainedOut) -> str:
 def title(study: TrainedOut) -> str:
     """The network and its images as a page's title has them."""
     recipe = study["ceiling"]["recipe"]
-    return f"{NETWORKS.get(recipe['network'], recipe['network'])} on {DATASETS.get(recipe['data'], recipe['data'])}"
+    return f"{name_network(recipe['network'])} on {DATASETS.get(recipe['data'], recipe['data'])}"
 
 
 def list_control_percents(study: TrainedOut, length: int) -> list[float]:

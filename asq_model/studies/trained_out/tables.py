@@ -4,12 +4,12 @@ from statistics import mean, stdev
 from typing import Literal
 
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out.record import (
     Trained,
     TrainedOut,
-    TrainedOutRow,
     epochs,
     group_by_row,
     list_control_percents,
@@ -60,9 +60,9 @@ def render_accuracy_table(study: TrainedOut) -> list[str]:
     return format_table_lines(columns, cells, "ll" + "r" * (len(columns) - 2))
 
 
-def find_printed_top_1(study: TrainedOut) -> dict[TrainedOutRow, float]:
+def find_printed_top_1(study: TrainedOut) -> dict[MethodRow, float]:
     """The paper's figure for each line that it has; theirs have equal bits, and no kinds of levels."""
-    keys = {row: (network(study), row.bits, row._replace(kind="").label) for row in group_by_row(study["rows"])}
+    keys = {row: (network(study), row.bits, row.method) for row in group_by_row(study["rows"])}
     return {row: TOP_1[key] for row, key in keys.items() if key in TOP_1 and row.bits == row.activation_bits}
 
 

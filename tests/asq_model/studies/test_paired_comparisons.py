@@ -3,9 +3,11 @@
 import pytest
 from scipy import stats
 
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import (
     Interval,
     PairedTest,
+    add_tests,
     compare_pairs,
     correct_by_holm,
     count_seeds_needed,
@@ -15,10 +17,9 @@ from asq_model.studies.paired_comparisons import (
     judge_test,
     make_mean_tests,
 )
-from asq_model.studies.trained_out.record import TrainedOutRow
 
-LSQ, ASQ = TrainedOutRow(4, 4, "uniform", "", "lsq"), TrainedOutRow(4, 4, "uniform", "", "asq")
-POST = TrainedOutRow(4, 4, "post", "symmetric", "lsq")
+LSQ, ASQ = MethodRow(4, 4, "uniform", "", "lsq"), MethodRow(4, 4, "uniform", "", "asq")
+POST = MethodRow(4, 4, "post", "symmetric", "lsq")
 
 
 def paired_test(difference: float, p: float) -> PairedTest:
@@ -42,6 +43,17 @@ def test_runs_without_a_spread_decide_by_their_difference():
     groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.9, 1: 81.2}}
     test = compare_pairs(groups, [(ASQ, LSQ), (LSQ, ASQ)])
     assert (test.difference, test.error, test.p) == (0, 0, 1)
+
+
+def test_tests_that_share_no_run_are_added_as_welch_has_it():
+    """Two independent samples' means, as a sum of two tests of a mean against zero."""
+    ours, theirs = [0.4, -0.1, 0.6, 0.2, 0.3], [0.1, 0.2, -0.3]
+    narrow = LSQ._replace(bits=3)
+    tests = make_mean_tests({LSQ: dict(enumerate(ours)), narrow: {place: -value for place, value in enumerate(theirs)}})
+    test, found = add_tests(list(tests.values())), stats.ttest_ind(ours, theirs, equal_var=False)
+    assert test.difference / test.error == pytest.approx(found.statistic)
+    assert test.freedom == int(found.df) and test.runs == 8  # rounded down: an interval is rather too wide
+    assert add_tests([tests[LSQ]]) == pytest.approx(tests[LSQ])
 
 
 def test_a_line_s_mean_is_tested_as_scipy_tests_it():

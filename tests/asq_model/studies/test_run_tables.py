@@ -9,7 +9,8 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.config.recipe import recipe_of
 from asq_model.studies import run_tables
-from asq_model.studies.paper_tables import TABLES, PaperRow
+from asq_model.studies.method_row import MethodRow
+from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.run_tables import run_study, task_of
 from asq_model.studies.table_study import Study, prepare_study
 from asq_model.studies.tables_page import render_page
@@ -37,7 +38,7 @@ def vars_of(row):
 
 def test_runs_are_known_by_their_task():
     run = study(asq_gains(0))["runs"][0]
-    assert task_of(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task_of(run)[1], PaperRow)
+    assert task_of(run) == (NETWORK, TABLES[4].rows[0], 0) and isinstance(task_of(run)[1], MethodRow)
 
 
 def test_a_run_that_fails_does_not_take_others_along(tmp_path, monkeypatch, capfd):

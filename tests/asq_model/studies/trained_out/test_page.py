@@ -7,6 +7,7 @@ from conftest import ROOT
 
 from asq_model.common.errors import InputError
 from asq_model.common.records import check_content, read_record
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import find_collapsed_seeds
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
@@ -22,14 +23,14 @@ from asq_model.studies.trained_out.control import compare_with_control, render_c
 from asq_model.studies.trained_out.findings import render_findings
 from asq_model.studies.trained_out.longer import describe_longer, group_by_length, measure_gains
 from asq_model.studies.trained_out.page import render_page
-from asq_model.studies.trained_out.record import TRAINED_OUT, TrainedOutRow, epochs, group_by_row, percent, row_of, seed
+from asq_model.studies.trained_out.record import TRAINED_OUT, epochs, group_by_row, percent, row_of, seed
 from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, expect_run
 from asq_model.studies.trained_out.tables import render_accuracy_table
 
 RESULTS = ROOT / "docs" / "results"
 STUDY = read_record(RESULTS / "trained-out.json", TRAINED_OUT)
 RESNET_20 = read_record(RESULTS / "trained-out-resnet20.json", TRAINED_OUT)
-LSQ, ASQ = TrainedOutRow(4, 4, "uniform", "", "lsq"), TrainedOutRow(4, 4, "uniform", "", "asq")
+LSQ, ASQ = MethodRow(4, 4, "uniform", "", "lsq"), MethodRow(4, 4, "uniform", "", "asq")
 FEATURES = LSQ._replace(step_gradient="features")
 
 
@@ -43,9 +44,9 @@ def groups_of(lines):
 
 
 def test_a_line_is_named_as_the_paper_names_it():
-    assert TrainedOutRow(3, 3, "post", "extended", "asq").label == "ASQ + POST (extended)"
-    assert FEATURES.label == "LSQ-features" and TrainedOutRow(4, 8, "apot", "", "lsq").label == "LSQ + APOT"
-    assert TrainedOutRow(4, 8, "apot", "", "lsq").precision == "W4A8"
+    assert MethodRow(3, 3, "post", "extended", "asq").label == "ASQ + POST (extended)"
+    assert FEATURES.label == "LSQ-features" and MethodRow(4, 8, "apot", "", "lsq").label == "LSQ + APOT"
+    assert MethodRow(4, 8, "apot", "", "lsq").precision == "W4A8"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,8 @@ def test_claims_are_about_lines_that_differ_in_one_thing():
         LSQ,
         FEATURES,
         ASQ,
-        TrainedOutRow(4, 4, "post", "symmetric", "asq"),
-        TrainedOutRow(4, 4, "post", "extended", "asq"),
+        MethodRow(4, 4, "post", "symmetric", "asq"),
+        MethodRow(4, 4, "post", "extended", "asq"),
     ]
     pairs = {}
     for claim, pair in list_pairs(rows):
@@ -199,7 +200,7 @@ def test_a_run_made_again_elsewhere_is_judged_by_its_row():
 
 def test_longer_rows_are_compared_with_each_other_only():
     lengths = group_by_length(STUDY)
-    assert list(lengths) == [6, 20] and TrainedOutRow(4, 4, "uniform", "", "lsq") not in lengths[20]
+    assert list(lengths) == [6, 20] and MethodRow(4, 4, "uniform", "", "lsq") not in lengths[20]
     assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
     pairs = {pair for _, pair in list_pairs(lengths[20]) if set(pair) <= lengths[20].keys()}
     assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
@@ -232,7 +233,7 @@ def test_rows_are_set_against_full_precision_that_was_trained_as_long():
 
 
 def test_an_aim_is_reached_or_not_or_undecided_by_the_figures():
-    post = TrainedOutRow(3, 3, "post", "extended", "asq")
+    post = MethodRow(3, 3, "post", "extended", "asq")
     losses = {
         length: percent(STUDY["ceiling"]) - mean(groups[post].values())
         for length, groups in group_by_length(STUDY).items()

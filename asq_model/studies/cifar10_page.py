@@ -1,0 +1,45 @@
+"""The page on the paper's Tables 4 and 5: its claims, judged by networks trained out, and the short study before.
+
+Free of torch.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mode
+
+from asq_model.common.cifar10_copy import find_yardsticks
+from asq_model.common.result_schemas import StudyResults
+from asq_model.common.templates import render_template
+from asq_model.studies.method_names import name_network
+from asq_model.studies.table_runs import list_study_runs, take_trained_out
+from asq_model.studies.tables_claims import count_outcomes
+from asq_model.studies.tables_page import describe_claims, describe_study, render_accuracy_table, results_name
+from asq_model.studies.trained_out.record import TrainedOut
+
+PAGE = Path(__file__).with_name("cifar10.md.j2")
+TABLE = 4
+
+
+def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
+    """Write the page. studies: the networks trained out, by the names of their records; short: the study before."""
+    networks = {name: take_trained_out(study) for name, study in studies.items()}
+    described = [
+        {
+            "name": name_network(runs.network),
+            "full_precision": f"{runs.full_precision:.2f}",
+            "epochs": runs.epochs,
+            "outcomes": count_outcomes(TABLE, runs),
+            "seeds": mode(map(len, runs.top_1.values())),
+            "page": Path(name).with_suffix(".md"),
+        }
+        for name, runs in networks.items()
+    ]
+    return render_template(
+        PAGE,
+        records=[f"`{name}`" for name in (*studies, results_name(TABLE))],
+        notes=find_yardsticks({study["data"] for study in studies.values()}),
+        networks=described,
+        short_accuracies="\n".join(render_accuracy_table(TABLE, list_study_runs(short))),
+        **describe_study(short),
+        **describe_claims(TABLE, list(networks.values())),
+    )

@@ -1,0 +1,70 @@
+"""The page on Tables 4 and 5: claims are judged by networks trained out, whose records lie beside the study's."""
+
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from asq_model.common.records import read_record
+from asq_model.common.result_schemas import STUDY
+from asq_model.studies.cifar10_page import render_page
+from asq_model.studies.level_sets import judge_level_sets
+from asq_model.studies.pages import RECORDS, render_record
+from asq_model.studies.paper_tables import TABLES
+from asq_model.studies.table_runs import list_study_runs, take_trained_out
+from asq_model.studies.tables_claims import count_outcomes, list_claims
+from asq_model.studies.tables_page import render_page as render_study_page
+from asq_model.studies.trained_out.record import TRAINED_OUT, percent, row_of
+
+RESULTS = ROOT / "docs" / "results"
+STUDIES = {name: read_record(RESULTS / name, TRAINED_OUT) for name in reversed(RECORDS)}
+SHORT = read_record(RESULTS / "cifar10.json", STUDY)
+
+
+def test_the_runs_of_either_record_are_by_line_and_seed():
+    study = STUDIES["trained-out.json"]
+    runs, run = take_trained_out(study), study["rows"][0]
+    assert runs.top_1[row_of(run)][run["recipe"]["seed"]] == percent(run) and runs.epochs == 6
+    assert runs.full_precision == percent(study["ceiling"]) and runs.stored_bits[row_of(run)] == 4
+    (short,) = list_study_runs(SHORT)
+    assert set(short.top_1) <= set(TABLES[4].rows) and short.top_5 == {} and short.epochs == SHORT["epochs"]
+    assert all(set(values) == {0, 1} for values in short.top_1.values())
+
+
+def test_the_page_judges_by_networks_trained_out():
+    page = render_page(SHORT, STUDIES)
+    for study in STUDIES.values():
+        runs = take_trained_out(study)
+        counts = count_outcomes(4, runs)
+        assert sum(counts.values()) == len(list(list_claims(4))) and f"{counts['holds']} hold, " in page
+        assert f"{percent(study['ceiling']):.2f} % in full precision" in page
+    claims = page.partition("## Which of the paper's claims hold")[2].partition("## Which level set")[0]
+    assert "| claim | ResNet-20, points | verdict | ResNet-8, points | verdict | the paper's, ResNet-20 |" in claims
+    before, _, after = page.partition("## A short study before")
+    assert "80.12 %" in after and "80.12 %" not in before and "| claim |" not in after
+
+
+def test_a_study_alone_is_judged_by_its_own_runs(tmp_path):
+    """Wherever the other records do not lie beside it."""
+    shutil.copy(RESULTS / "cifar10.json", tmp_path)
+    assert render_record(tmp_path / "cifar10.json") == render_study_page(SHORT)
+    shutil.copy(RESULTS / RECORDS[0], tmp_path)
+    assert render_record(tmp_path / "cifar10.json") == render_study_page(SHORT)
+    shutil.copy(RESULTS / RECORDS[1], tmp_path)
+    assert render_record(tmp_path / "cifar10.json") == render_page(SHORT, STUDIES)
+
+
+@pytest.mark.parametrize("kind", ["asymmetric", "extended"])
+@pytest.mark.parametrize("points, verdict", [(2, "gains"), (-2, "loses")])
+def test_a_level_set_gains_or_loses_by_what_its_lines_have(kind, points, verdict):
+    study = STUDIES["trained-out.json"]
+    rows = [
+        run | {"correct": run["correct"] + 100 * points * (row_of(run).kind == kind)}
+        for run in study["rows"]
+        if row_of(run).kind in ("symmetric", kind)
+    ]
+    found = list(judge_level_sets(take_trained_out(study | {"rows": rows})))
+    if kind == "asymmetric":
+        assert [(one["bits"], one[kind]["verdict"]) for one in found] == [(4, verdict), (3, verdict)]
+    else:
+        assert found == []  # nothing to take or leave for the same stored bits
