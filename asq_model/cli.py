@@ -86,7 +86,7 @@ def recipes_of_widths(widths: str, **others: Any) -> list[Recipe]:
     "--full-epochs",
     "full_precision_epochs",
     type=EPOCHS,
-    help="Epochs in full precision.  [default: the network's own]",
+    help="Epochs in full precision.  [default: the network's own; none with --from]",
 )
 @click.option("--epochs", "quantised_epochs", type=EPOCHS, help="Epochs quantised.  [default: the network's own]")
 @click.option(
@@ -134,6 +134,8 @@ def train(
     Trains first in full precision, then quantised, and prints the checkpoint's path. Under torchrun, the processes
     share the work. After a kill, the same command goes on from the last whole epoch.
     """
+    if start is not None and fields["full_precision_epochs"] is None:
+        fields["full_precision_epochs"] = 0  # what it starts from is trained already
     recipe = recipe_of(network, **fill_default_bits(weight_bits, activation_bits), **fields)
     click.echo(train_if_needed(recipe, out, force, RunOptions(data_folder, start, device, log, workers)))
 

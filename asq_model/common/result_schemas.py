@@ -188,19 +188,26 @@ class Cost(TypedDict):
     mebibytes: Positive
 
 
-class BenchReport(TypedDict):
-    """What training steps cost, by network and candidate, and what was measured with.
+class StepCosts(TypedDict):
+    """What the steps of a network's candidates cost with so many CPU threads.
 
-    busy: how many processes wanted a CPU meanwhile, this one among them, on average.
+    busy: how many processes wanted a CPU when it was measured, this one among them.
     """
 
-    batch: Whole
+    network: Word
     threads: Whole
+    busy: Amount
+    costs: dict[Line, Cost]
+
+
+class BenchReport(TypedDict):
+    """What training steps cost, by network and number of threads, and what was measured with."""
+
+    batch: Whole
     cpus: Whole
     rounds: Whole
-    busy: Amount
     torch: Word
-    networks: dict[Word, dict[Line, Cost]]
+    measured: list[StepCosts]
 
 
-BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, 2, REMEDY)
+BENCH: Schema[BenchReport] = Schema("report on training steps", BenchReport, 3, REMEDY)

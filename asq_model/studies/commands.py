@@ -127,9 +127,16 @@ def trained_out(
 
 @click.command(epilog="Example: asq-post bench --rounds 5")
 @click.option("--rounds", type=Integer(1), default=20, show_default=True, help="Steps of each network.")
-@click.option("--threads", type=Integer(1, MOST_THREADS), default=2, show_default=True, help="CPU threads.")
+@click.option(
+    "--threads",
+    type=Integer(1, MOST_THREADS),
+    multiple=True,
+    default=(1, 2),
+    show_default=True,
+    help="CPU threads; several times: with each number.",
+)
 @click.option("--out", type=PAGE, help="Write the table there too.")
-def bench(rounds: int, threads: int, out: Path | None) -> None:
+def bench(rounds: int, threads: tuple[int, ...], out: Path | None) -> None:
     """Measure what quantisation costs in training.
 
     Prints the time of a training step beside full precision and, where it is installed, Brevitas.

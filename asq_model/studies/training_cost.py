@@ -11,7 +11,9 @@ import multiprocessing
 import os
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from torch import Tensor, nn
 from asq_model.common.child_processes import end_on_interrupt, interrupts_held
 from asq_model.common.errors import InputError
 from asq_model.common.progress import SILENT, Bar
-from asq_model.common.result_schemas import BenchReport, Cost
+from asq_model.common.result_schemas import BenchReport, Cost, StepCosts
 from asq_model.config.fingerprints import find_versions
 from asq_model.cpu.compiled_functions import compiled_functions
 from asq_model.networks import put_channels_last
@@ -134,21 +136,22 @@ def measure_network(network: str, rounds: int, threads: int, bar: Bar = SILENT) 
     return costs
 
 
-def measure_training_cost(rounds: int, threads: int, bar: Bar = SILENT) -> BenchReport:
-    """Measure the cost of every candidate on every network; the report also says what it was measured with."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    bar.expect((rounds + WARM_UP) * len(list_candidates()) * len(NETWORKS))
-    networks, busy = {}, []
-    for network in NETWORKS:
-        networks[network] = measure_network(network, rounds, threads, bar)
-        busy.append(os.getloadavg()[0])
+def measure_training_cost(rounds: int, threads: Sequence[int], bar: Bar = SILENT) -> BenchReport:
+    """Measure the cost of every candidate on every network, with each number of CPU threads.
+
+    The report also says what it was measured with.
+    """
+    bar.expect((rounds + WARM_UP) * len(list_candidates()) * len(NETWORKS) * len(threads))
+    measured: list[StepCosts] = []
+    for network, count in product(NETWORKS, threads):
+        torch.set_num_threads(count)
+        torch.manual_seed(0)
+        costs = measure_network(network, rounds, count, bar)
+        measured.append({"network": network, "threads": count, "busy": round(os.getloadavg()[0], 1), "costs": costs})
     return {
         "batch": BATCH,
-        "threads": threads,
         "cpus": os.cpu_count() or 1,
         "rounds": rounds,
-        "busy": round(statistics.mean(busy), 1),
         "torch": find_versions("torch")["torch"],
-        "networks": networks,
+        "measured": measured,
     }

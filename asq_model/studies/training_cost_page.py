@@ -25,7 +25,7 @@ def render_costs(costs: dict[str, Cost]) -> list[str]:
 
 
 def render_table(report: BenchReport) -> str:
-    """Write the paragraph on how costs were measured, and a table for each network, in Markdown."""
+    """Write how costs were measured, and a table for each network and number of threads, in Markdown."""
     return render_template(COSTS, **describe_report(report)).rstrip()
 
 
@@ -41,6 +41,5 @@ def render_page(report: BenchReport) -> str:
 
 
 def describe_report(report: BenchReport) -> dict[str, object]:
-    """Make the values of the templates: the report, and the table of each network."""
-    tables = {network: "\n".join(render_costs(costs)) for network, costs in report["networks"].items()}
-    return {"report": report, "tables": tables}
+    """Make the values of the templates: the report, and each measurement with its table."""
+    return {"report": report, "tables": [(one, "\n".join(render_costs(one["costs"]))) for one in report["measured"]]}

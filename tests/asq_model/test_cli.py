@@ -13,6 +13,8 @@ from asq_model.spec.golden_vectors import MANIFEST, read_manifest
 from asq_model.spec.units import UNITS
 from sim.runner.network_units import list_golden_specs, make_block_specs
 
+ZOO_START = "resnet8_full_precision"
+
 
 def test_help(process, command):
     for run, words in ((process, []), (command, ["train"]), (command, ["export"]), (command, ["inspect"])):
@@ -86,6 +88,22 @@ def test_a_start_or_a_batch_that_does_not_fit_is_said_in_a_few_words(refused, tm
     assert "does not fit network digits: " in said and "Missing key(s)" in said and len(said) < 500 + len(str(tmp_path))
     said = refused("asq_model", "train", "--batch", 5000, *out)
     assert said == "error: --batch is 5000; allowed: at most the 1437 training images"
+
+
+@pytest.mark.parametrize(
+    "words, epochs",
+    [
+        ((), 200),
+        (("--from", "resnet8_full_precision"), 0),
+        (("--from", "resnet8_full_precision", "--full-epochs", 7), 7),
+    ],
+)
+def test_weights_to_start_from_are_trained_already(command, monkeypatch, words, epochs):
+    """Without `--full-epochs`, no epoch in full precision is added to them."""
+    recipes = []
+    monkeypatch.setattr("asq_model.cli.train_if_needed", lambda recipe, *_: recipes.append(recipe))
+    assert command("asq_model", "train", "--network", "resnet8", *words).returncode == 0
+    assert [recipe.full_precision_epochs for recipe in recipes] == [epochs]
 
 
 def test_a_width_that_is_given_twice_is_one_network():

@@ -15,14 +15,16 @@ def test_the_table_has_ratios_to_full_precision():
         BASE: {"seconds": 0.2, "ratios": [1.0, 1.0, 1.0], "mebibytes": 100},
         "ASQ": {"seconds": 0.3, "ratios": [1.4, 1.55, 1.6], "mebibytes": 140},
     }
-    machine = {"batch": 8, "threads": 2, "cpus": 4, "rounds": 3, "busy": 5.25, "torch": "2"}
-    report = machine | {"networks": {"n": costs, "m": costs}}
+    machine = {"batch": 8, "cpus": 4, "rounds": 3, "torch": "2"}
+    measured = [{"network": "n", "threads": threads, "busy": 5.25, "costs": costs} for threads in (1, 2)]
+    report = machine | {"measured": measured}
     text = render_page(report)
     assert (
         text.count("| full precision | 200 | 1.00 | 100 | 1.00 |\n| ASQ | 300 | 1.55 (1.40 to 1.60) | 140 | 1.40 |")
         == 2
     )
-    assert "batch 8 with 2 CPU threads, torch 2." in text and "5.2 processes on average wanted the machine's 4" in text
+    assert "batch 8, torch 2, on a machine with 4 CPUs." in text
+    assert "n, 1 CPU thread; 5.2 processes" in text and "n, 2 CPU threads; 5.2 processes" in text
     assert render_table(report) in text
 
 
@@ -41,9 +43,10 @@ def test_a_report_has_every_candidate_of_every_network(monkeypatch, tmp_path):
     monkeypatch.setattr(training_cost, "BATCH", 4)
     monkeypatch.setattr(training_cost, "NETWORKS", ("resnet8",))
     monkeypatch.setattr(training_cost, "measure_peak_memory", lambda *words: 1.0)
-    write_record(tmp_path / "report.json", BENCH, training_cost.measure_training_cost(3, 1))
+    write_record(tmp_path / "report.json", BENCH, training_cost.measure_training_cost(3, (1, 2)))
     report = read_record(tmp_path / "report.json", BENCH)
-    costs = report["networks"]["resnet8"]
+    assert [(one["network"], one["threads"]) for one in report["measured"]] == [("resnet8", 1), ("resnet8", 2)]
+    costs = report["measured"][1]["costs"]
     assert set(costs) == set(training_cost.list_candidates()) and costs[BASE]["ratios"] == [1.0, 1.0, 1.0]
     assert "ASQ + POST W4A4, without a compiler" in costs
     for cost in costs.values():
