@@ -104,7 +104,7 @@ def add_tests(tests: Sequence[PairedTest]) -> PairedTest:
     """Add up the differences of tests that share no run; degrees of freedom are Welch's and Satterthwaite's."""
     difference, error = sum(test.difference for test in tests), sqrt(sum(test.error**2 for test in tests))
     parts = sum(test.error**4 / test.freedom for test in tests)
-    freedom = int(error**4 / parts) if parts else sum(test.freedom for test in tests)
+    freedom = int(error**4 / parts + 1e-9) if parts else sum(test.freedom for test in tests)
     runs = sum(test.runs for test in tests)
     return PairedTest(difference, error, freedom, compute_two_sided_p(difference, error, freedom), runs)
 

@@ -85,6 +85,18 @@ def compare(groups: Groups, together: bool) -> list[Comparison]:
     ]
 
 
+def summarise_claims(groups: Groups) -> dict[str, str]:
+    """Say of each claim at which precisions it holds, does not hold or is undecided, all its pairs together."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in compare(groups, together=True):
+        precisions = found.setdefault(row.claim, {}).setdefault(row.outcome.strip("*"), [])
+        precisions.append(f"{row.precision} ({row.difference})" if row.interval.decided else row.precision)
+    return {
+        claim: "; ".join(f"{outcome} at {', '.join(places)}" for outcome, places in outcomes.items())
+        for claim, outcomes in found.items()
+    }
+
+
 def render_summary_table(groups: Groups) -> list[str]:
     """Each claim at each precision, all its pairs of lines together."""
     cells = [

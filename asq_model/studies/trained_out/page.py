@@ -10,8 +10,9 @@ from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECIS
 from asq_model.studies.paired_comparisons import CONFIDENCE, describe_spreads
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
-from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table
+from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table, summarise_claims
 from asq_model.studies.trained_out.control import render_control_table
+from asq_model.studies.trained_out.fewer_bits import describe_falls, render_falls_table
 from asq_model.studies.trained_out.longer import describe_longer
 from asq_model.studies.trained_out.record import (
     Trained,
@@ -77,6 +78,9 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         PAGE,
         title=title(study),
         name=name,
+        claims=summarise_claims(groups),
+        falls_in_short=describe_falls(groups),
+        falls="\n".join(render_falls_table(groups)),
         notes=find_yardsticks([study["data"]]),
         ceiling=describe_ceiling(study["ceiling"]),
         control_seeds=len(control),
