@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from asq_model.common.errors import InputError
 from asq_model.export.calibration import Calibration, calibrate, compute_byte_values
 from asq_model.export.chains import find_chains, find_consumers
+from asq_model.export.integer_network import IntegerNetwork
 from asq_model.export.integer_nodes import NodeMaker
-from asq_model.export.node_differences import IntegerNetwork, check_nodes
+from asq_model.export.node_differences import check_nodes
 from asq_model.export.operations import Bound, NegativeSlope, Operation
 from asq_model.export.trace_network import trace_network
 from asq_model.quantisation.convert import quantised_layers

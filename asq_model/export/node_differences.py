@@ -4,36 +4,24 @@ What differs is the node's own arithmetic. A node that was translated wrongly sh
 result.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from asq_model.common.errors import InputError
-from asq_model.export.trace_network import TracedNetwork, run_program
+from asq_model.export.integer_network import IntegerNetwork
+from asq_model.export.trace_network import run_program
 from asq_model.export.translator import Axes
 from asq_model.spec.fixed_point import bounds, saturate
 from asq_model.spec.graph.convolution import Convolution, Quantise
 from asq_model.spec.graph.elementwise import Input
-from asq_model.spec.graph.graph import Graph, Operation
+from asq_model.spec.graph.graph import Operation
 from asq_model.spec.graph.tensor import Tensor as Format
 from asq_model.spec.graph.tensor import Trace
 
 CHECKED_IMAGES = 8
 LARGEST_DIFFERENCE = 0.02  # rounding makes less than a ten-thousandth
-
-
-@dataclass(frozen=True)
-class IntegerNetwork:
-    """A network's graph, with what it was made from.
-
-    values: by node, the name of torch's node whose output it stands for.
-    """
-
-    graph: Graph
-    traced: TracedNetwork
-    values: dict[str, str]
 
 
 def as_maps(tensor: Tensor, axes: Axes) -> np.ndarray:

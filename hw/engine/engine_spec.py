@@ -41,21 +41,34 @@ class Depths:
 class EngineSpec:
     """An engine with all its parameters. Raises InputError for a combination that cannot be.
 
-    mac: what each product is. channels: G, a power of two: channels of a word of codes, rows and columns of an array.
-    pixels: P, arrays, each with a pixel of its own. lanes: L, a power of two up to G: values that are read, finished
-    and quantised a cycle; a word of values. precision: bits of a layer's input (`Precision.bits`). value_bits: of a
-    stored value, at least those; pool_bits: bits that a pooling's sums have more. least_shift, shift_bits: the shifts
-    of totals are the least to 2^shift_bits − 1 more, or none; least_align, align_bits: the same of side branches.
-    scale_bits, total_bits: of K, and of acc · K + B. map_channels, map_pixels: the most of a map whose step adapts.
-    hidden: the most hidden neurons of an adapter. adapter: whether there is one. byte_input: whether images are bytes
-    that a table turns into values. fpga_family: whose own cells the arrays are made of. word_bits: of a program's word,
-    of which a few are an instruction. size_bits: of the sides of maps and of a pixel's words; count_bits: of the pixels
-    of a map, and of the cycles of a tile. stored_array, stored_value: of each bit of an instruction, the stored bit
-    that it is (`hw.engine.stored_bits`); empty: itself. window_channels: channels of an image whose windows each lane
-    keeps, so that a word can be put together of several of its places (`hw.engine.window_buffer`); 0: none. functions:
-    whether values can go through smooth functions, in straight pieces. reads_ahead: whether an instruction is read
-    while the one before is at work, and layers may start early; without, an engine has fewer flip-flops. radix_bits:
-    bits by which sums of wide weights are shifted between passes; 0: those that suit any image's first layer best.
+    mac: what each product is.
+    channels: G, a power of two: channels of a word of codes, rows and columns of an array.
+    pixels: P, arrays, each with a pixel of its own.
+    lanes: L, a power of two up to G: values that are read, finished and quantised a cycle; a word of values.
+    depths: words of each memory.
+    precision: bits of a layer's input (`Precision.bits`).
+    value_bits: of a stored value, at least those.
+    pool_bits: bits that a pooling's sums have more.
+    least_shift, shift_bits: the shifts of totals are the least to 2^shift_bits − 1 more, or none.
+    least_align, align_bits: the same of side branches.
+    accumulator_bits, total_bits, scale_bits: of a sum acc, of acc · K + B, and of K.
+    map_channels, map_pixels: the most of a map whose step adapts.
+    hidden: the most hidden neurons of an adapter.
+    adapter: whether there is one.
+    byte_input: whether images are bytes that a table turns into values.
+    fpga_family: whose own cells the arrays are made of.
+    word_bits: of a program's word, of which a few are an instruction.
+    size_bits: of the sides of maps and of a pixel's words.
+    count_bits: of the pixels of a map, and of the cycles of a tile.
+    stored_array, stored_value: of each bit of an instruction, the stored bit that it is (`hw.engine.stored_bits`);
+        empty: itself.
+    window_channels: channels of an image whose windows each lane keeps, so that a word can be put together of several
+        of its places (`hw.engine.window_buffer`); 0: none.
+    functions: whether values can go through smooth functions, in straight pieces.
+    reads_ahead: whether an instruction is read while the one before is at work, and layers may start early; without, an
+        engine has fewer flip-flops.
+    radix_bits: bits by which sums of wide weights are shifted between passes; 0: those that suit any image's first
+        layer best.
     """
 
     mac: MacSpec

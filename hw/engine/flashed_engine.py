@@ -32,7 +32,8 @@ class FlashedEngine(wiring.Component):
 
     def __init__(self, engine: Engine, bit_cycles: int = BIT_CYCLES):
         if not engine.spec.byte_input:
-            raise InputError("the network takes no bytes; over a serial line only bytes come")
+            allowed = "allowed over a serial line: True, a network that takes bytes"
+            raise InputError(f"byte_input is False; {allowed}", "byte_input")
         assert engine.writer is not None
         self.engine, self.bit_cycles, self.sizes = engine, bit_cycles, engine.writer.sizes
         super().__init__(

@@ -8,6 +8,7 @@ from hw.engine.presets import find_preset
 from sim.engine.engines_report import EngineRow, EnginesReport, title_of
 from sim.engine.engines_table import (
     MEGAHERTZ,
+    are_placed,
     compare_engines,
     find_best_post,
     find_main_preset,
@@ -53,7 +54,7 @@ def describe_group(family: str, weight_bits: int, activation_bits: int, rows: li
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         preset=preset,
-        placed=all(row.placed for row in rows),
+        placed=are_placed(rows),
         best=title_of(best, preset) if best else None,
         ratios=compare_engines(rows),
         table=make_engines_table(rows),

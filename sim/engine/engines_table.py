@@ -60,9 +60,14 @@ def columns_of(placed: bool) -> tuple[tuple[str, str], ...]:
     )
 
 
+def are_placed(rows: list[EngineRow]) -> bool:
+    """Whether every row has a clock, by which rows are then compared."""
+    return all(row.placed for row in rows)
+
+
 def make_engines_table(rows: list[EngineRow]) -> str:
     """Make the table of one device and one width, in Markdown."""
-    placed = all(row.placed for row in rows)
+    placed = are_placed(rows)
     usual = find_main_preset(rows)
     rival = next((row for row in rows if is_rival(row) and row.preset == usual), None)
     lines = []
@@ -102,7 +107,7 @@ def is_rival(row: EngineRow) -> bool:
 
 def find_best_post(rows: list[EngineRow]) -> EngineRow | None:
     """POST's best engine of a device and a width; None without any."""
-    placed = all(row.placed for row in rows)
+    placed = are_placed(rows)
     return max((row for row in rows if row.unit == "post"), key=lambda row: compute_merit(row, placed), default=None)
 
 
@@ -114,7 +119,7 @@ def compare_engines(rows: list[EngineRow]) -> list[str]:
     best = find_best_post(rows)
     if best is None:
         return []
-    placed, usual = all(row.placed for row in rows), find_main_preset(rows)
+    placed, usual = are_placed(rows), find_main_preset(rows)
     return [
         f"{compute_merit(best, placed) / compute_merit(row, placed):.2f} times `{title_of(row, usual)}`"
         for row in rows

@@ -68,5 +68,5 @@ def test_a_network_that_takes_no_bytes_is_refused() -> None:
     """Over a serial line only bytes come."""
     made = Maker(MacSpec("post", 3, 3, frac=0), (1, 4, 4), with_table=False)
     made.conv("last", "input", 3, (4, 4), relu=False, result_bits=60)
-    with pytest.raises(InputError, match="takes no bytes"):
+    with pytest.raises(InputError, match="byte_input is False; allowed over a serial line"):
         engine_of(PRESET, made)
