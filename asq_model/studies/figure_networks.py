@@ -81,11 +81,13 @@ def load_networks(network: str, seed: int, study: Path, start: Path | None, data
 def find_checkpoint(folder: Path, recipe: Recipe) -> Path:
     """Find the checkpoint of a recipe in a folder, as `reproduce` names it, or `trained-out`, with part and epochs.
 
-    Raises InputError where there are several.
+    A run that `trained-out` made again serves where the first one is not there. Raises InputError where there are
+    several.
     """
     plain = folder / f"{recipe.name}.safetensors"
-    part = "rows" if recipe.quantised_epochs else "ceiling"
-    found = [*filter(Path.exists, [plain]), *sorted(folder.glob(f"{part}_{recipe.name}_e*.safetensors"))]
+    parts = ("rows", "repeats") if recipe.quantised_epochs else ("ceiling",)
+    of_parts = [sorted(folder.glob(f"{part}_{recipe.name}_e*.safetensors")) for part in parts]
+    found = [*filter(Path.exists, [plain]), *next(filter(None, of_parts), [])]
     if len(found) > 1:
         raise InputError(f"{folder} has several checkpoints of {recipe.name}: {', '.join(path.name for path in found)}")
     return found[0] if found else plain

@@ -20,6 +20,7 @@ from asq_model.studies.trained_out.record import (
     epochs,
     group_by_row,
     list_control_percents,
+    network,
     percent,
     row_of,
     title,
@@ -77,6 +78,7 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
     return render_template(
         PAGE,
         title=title(study),
+        network=network(study),
         name=name,
         claims=summarise_claims(groups),
         falls_in_short=describe_falls(groups),
