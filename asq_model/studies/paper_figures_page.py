@@ -55,13 +55,16 @@ def describe_plots(plots: Plots) -> dict[int, str]:
         "by clipping": count_smaller(errors["clipping"], others["clipping"]),
         "by both together": count_smaller(errors["whole"], others["whole"]),
     }
+    better = "does" if entropies[asq] > entropies[lsq] else "does not"
+    larger = count_smaller(others["whole"], errors["whole"])
     return {
-        4: f"A code carries {entropies[lsq]:.2f} bits with {lsq}, {entropies[asq]:.2f} with {asq} (its entropy).",
+        4: f"A code carries {entropies[lsq]:.2f} bits with {lsq}, {entropies[asq]:.2f} with {asq} (its entropy)."
+        f" The paper has {asq} make better use of the codes: here it {better}.",
         5: f"{asq} is nearer to full precision than {lsq} after {nearer} of {blocks} blocks;"
-        f" its distances are {min(ratios):.2f} to {max(ratios):.2f} times {lsq}'s.",
+        f" its distances are {min(ratios):.2f} to {max(ratios):.2f} times {lsq}'s. The paper has it nearer after each.",
         6: f"Of {layers} layers, {asq}'s error is smaller than {lsq}'s "
         + ", ".join(f"{how} in {count}" for how, count in smaller.items())
-        + ".",
+        + f". The paper has {asq}'s error above {lsq}'s in several layers: here it is in {larger} of {layers}.",
     }
 
 

@@ -78,21 +78,24 @@ def test_the_page_says_what_the_figures_show(report):
     even, uneven = [0.25] * 4, [1.0, 0.0, 0.0, 0.0]
     spreads = {"small": [1.0, 1.0, 3.0], "large": [2.0, 1.0, 2.0]}
     errors = {name: {"means": means, "deviations": [0.0] * 3} for name, means in spreads.items()}
-    said = describe_plots(
-        report["plots"]
-        | {
-            "codes": {"LSQ": {"shares": uneven}, "ASQ": {"shares": even}},
-            "distances": {"LSQ": [2.0, 4.0], "ASQ": [1.0, 5.0]},
-            "layers": ["a", "b", "c"],
-            "errors": {
-                "LSQ": {"rounding": errors["large"], "clipping": errors["small"], "whole": errors["large"]},
-                "ASQ": {"rounding": errors["small"], "clipping": errors["large"], "whole": errors["large"]},
-            },
-        }
-    )
-    assert "carries 0.00 bits with LSQ, 2.00 with ASQ" in said[4]
+    plots = report["plots"] | {
+        "codes": {"LSQ": {"shares": uneven}, "ASQ": {"shares": even}},
+        "distances": {"LSQ": [2.0, 4.0], "ASQ": [1.0, 5.0]},
+        "layers": ["a", "b", "c"],
+        "errors": {
+            "LSQ": {"rounding": errors["large"], "clipping": errors["small"], "whole": errors["large"]},
+            "ASQ": {"rounding": errors["small"], "clipping": errors["large"], "whole": errors["large"]},
+        },
+    }
+    said = describe_plots(plots)
+    assert "carries 0.00 bits with LSQ, 2.00 with ASQ" in said[4] and "codes: here it does." in said[4]
     assert "after 1 of 2 blocks; its distances are 0.50 to 1.25 times" in said[5]
     assert "Of 3 layers" in said[6] and "rounding in 1, by clipping in 1, by both together in 0." in said[6]
+    assert said[6].endswith("here it is in 0 of 3.")
+    other_way = plots["codes"] | {"ASQ": {"shares": uneven}}
+    assert "codes: here it does not." in describe_plots(plots | {"codes": other_way})[4]
+    larger = plots["errors"]["LSQ"] | {"whole": {"means": [3.0, 1.0, 1.0], "deviations": [0.0] * 3}}
+    assert describe_plots(plots | {"errors": plots["errors"] | {"ASQ": larger}})[6].endswith("here it is in 1 of 3.")
 
 
 @pytest.mark.parametrize("lost", ["layers", "blocks"])
