@@ -3,14 +3,14 @@
 Free of torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mode
 
 from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.result_schemas import StudyResults
 from asq_model.common.templates import render_template
 from asq_model.studies.method_names import name_network
+from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.table_runs import list_study_runs, take_trained_out
 from asq_model.studies.tables_claims import count_outcomes
 from asq_model.studies.tables_page import describe_claims, describe_study, render_accuracy_table, results_name
@@ -18,6 +18,12 @@ from asq_model.studies.trained_out.record import TrainedOut
 
 PAGE = Path(__file__).with_name("cifar10.md.j2")
 TABLE = 4
+
+
+def describe_range(counts: Sequence[int]) -> str:
+    """Write from which to which number counts go."""
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
@@ -29,7 +35,7 @@ def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
             "full_precision": f"{runs.full_precision:.2f}",
             "epochs": runs.epochs,
             "outcomes": count_outcomes(TABLE, runs),
-            "seeds": mode(map(len, runs.top_1.values())),
+            "seeds": describe_range([len(values) for row, values in runs.top_1.items() if row in TABLES[TABLE].rows]),
             "page": Path(name).with_suffix(".md"),
         }
         for name, runs in networks.items()

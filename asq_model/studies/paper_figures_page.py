@@ -2,6 +2,7 @@
 
 from math import log2
 from pathlib import Path
+from typing import Literal
 
 from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.templates import render_template
@@ -55,16 +56,20 @@ def describe_plots(plots: Plots) -> dict[int, str]:
         "by clipping": count_smaller(errors["clipping"], others["clipping"]),
         "by both together": count_smaller(errors["whole"], others["whole"]),
     }
+    used = {method: sum(share > 0 for share in codes["shares"]) for method, codes in plots["codes"].items()}
+    wilder = count_smaller(others["whole"], errors["whole"], "deviations")
     better = "does" if entropies[asq] > entropies[lsq] else "does not"
     larger = count_smaller(others["whole"], errors["whole"])
     return {
-        4: f"A code carries {entropies[lsq]:.2f} bits with {lsq}, {entropies[asq]:.2f} with {asq} (its entropy)."
-        f" The paper has {asq} make better use of the codes: here it {better}.",
+        4: f"A code of {plots['codes'][asq]['layer']} carries {entropies[lsq]:.2f} bits with {lsq},"
+        f" {entropies[asq]:.2f} with {asq} (its entropy); used are {used[lsq]} codes and {used[asq]}."
+        f" The paper has {asq} make better use of the codes: by this measure, in this layer, it {better}.",
         5: f"{asq} is nearer to full precision than {lsq} after {nearer} of {blocks} blocks;"
         f" its distances are {min(ratios):.2f} to {max(ratios):.2f} times {lsq}'s. The paper has it nearer after each.",
         6: f"Of {layers} layers, {asq}'s error is smaller than {lsq}'s "
         + ", ".join(f"{how} in {count}" for how, count in smaller.items())
-        + f". The paper has {asq}'s error above {lsq}'s in several layers: here it is in {larger} of {layers}.",
+        + f". The paper has {asq}'s error above {lsq}'s in several layers, and more variable:"
+        f" here it is larger in {larger} of {layers}, and varies more over images in {wilder}.",
     }
 
 
@@ -73,6 +78,6 @@ def entropy_of(shares: list[float]) -> float:
     return sum(share * log2(1 / share) for share in shares if share)
 
 
-def count_smaller(one: Spread, other: Spread) -> int:
-    """How many layers have a smaller mean in the first."""
-    return sum(x < y for x, y in zip(one["means"], other["means"], strict=True))
+def count_smaller(one: Spread, other: Spread, what: Literal["means", "deviations"] = "means") -> int:
+    """How many layers have a smaller mean, or deviation, in the first."""
+    return sum(x < y for x, y in zip(one[what], other[what], strict=True))

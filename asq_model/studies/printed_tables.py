@@ -63,12 +63,18 @@ def compute_gains() -> dict[str, dict[str, str]]:
     """Compute the printed gains that the paper's text says something else of, or that bear it out only in part.
 
     Of each network, `post` is ASQ + POST's gain at 4 bits and `asq` ASQ's at 3 bits, both over full precision, and
-    `post_at_3` and `post_at_4` are ASQ + POST's over ASQ; `lsq_at` has ASQ's gain over LSQ on ResNet-20 by bits.
+    `post_at_3` and `post_at_4` are ASQ + POST's over ASQ; `lsq_at` and `apot_at` have ASQ's gains over
+    LSQ and APOT on ResNet-20 by bits.
     """
     return {
         "post": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ + POST', FULL_PRECISION):+.1f}" for name in PRINTED},
         "asq": {name: f"{find_gain(name, 3, 'ASQ', 'ASQ', FULL_PRECISION):+.1f}" for name in PRINTED},
         "post_at_3": {name: f"{find_gain(name, 3, 'ASQ + POST', 'ASQ'):+.1f}" for name in PRINTED},
         "post_at_4": {name: f"{find_gain(name, 4, 'ASQ + POST', 'ASQ'):+.1f}" for name in PRINTED},
-        "lsq_at": {str(bits): f"{find_gain('resnet20', bits, 'ASQ', 'LSQ'):+.1f}" for bits in (2, 3, 4)},
+        **{
+            f"{rival.lower()}_at": {
+                str(bits): f"{find_gain('resnet20', bits, 'ASQ', rival):+.1f}" for bits in (2, 3, 4)
+            }
+            for rival in ("LSQ", "APOT")
+        },
     }

@@ -21,7 +21,7 @@ from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import PRINTED, TOP_1, compute_gains, render_printed_table
 from asq_model.studies.table_runs import NetworkRuns, list_study_runs
 from asq_model.studies.tables_claims import PRINTED_NAMES, render_claims_table
-from asq_model.studies.verdicts import MEANING, UNDECIDED
+from asq_model.studies.verdicts import MEANING, MEANING_OF_INTERVALS, UNDECIDED
 
 PAGE = Path(__file__).with_name("tables.md.j2")
 # What decides how a network in full precision is trained, as the page says it.
@@ -97,6 +97,7 @@ def describe_claims(table: int, networks: Sequence[NetworkRuns]) -> dict[str, ob
         "accuracies": "\n".join(render_accuracy_table(table, networks)),
         "spreads": [f"{name_network(name)} {', '.join(found)}" for name, found in spreads.items() if found],
         "meaning": MEANING,
+        "intervals": MEANING_OF_INTERVALS,
         "undecided": UNDECIDED,
         "claims": "\n".join(render_claims_table(table, networks)),
         "level_sets": [found for runs in networks for found in judge_level_sets(runs)],

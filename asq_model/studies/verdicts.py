@@ -7,3 +7,8 @@ MEANING = (
 MEANING_FOR_AIMS = (
     f"*{UNDECIDED.capitalize()}*: the aim lies in the interval, so that these runs cannot tell whether it is reached."
 )
+MEANING_OF_INTERVALS = (
+    "Differences are of the same seeds. A verdict is Student's t at 95 %, corrected by Holm's method for all claims"
+    " that are tested in a table; the interval is the one that it was read from. *About N seeds would decide*: were"
+    " the difference what was seen, so many would have an even chance of an interval without zero."
+)

@@ -81,7 +81,7 @@ def list_frozen_changes(study: TrainedOut) -> Groups:
 def describe_change(test: PairedTest, interval: Interval) -> tuple[str, str]:
     """A mean change with its interval, in points, and whether it is one."""
     outcome = ("gains" if test.difference > 0 else "loses") if interval.decided else UNDECIDED
-    return f"{test.difference:+.2f} ± {interval.half_width:.2f}", outcome
+    return f"{round(test.difference, 2) + 0.0:+.2f} ± {interval.half_width:.2f}", outcome
 
 
 def describe_mean_change(changes: Groups) -> tuple[str, str] | None:
@@ -125,11 +125,13 @@ def describe_frozen(study: TrainedOut) -> dict[str, object] | None:
         return None
     values = [value for found in changes.values() for value in found.values()]
     points, outcome = together
+    difference, half_width = map(float, points.split(" ± "))
     return {
         "networks": len(values),
         "least": f"{min(values):+.2f}",
         "most": f"{max(values):+.2f}",
         "mean": points,
+        "most_likely": f"{abs(difference) + half_width:.2f}",
         "outcome": outcome,
         "table": "\n".join(render_frozen_table(changes)),
     }

@@ -7,7 +7,7 @@ from asq_model.studies.paired_comparisons import (
     Interval,
     PairedTest,
     correct_by_holm,
-    find_collapsed_seeds,
+    find_strays,
     make_mean_tests,
 )
 from asq_model.studies.trained_out.longer import group_by_length
@@ -47,7 +47,7 @@ def measure_losses(study: TrainedOut) -> list[Distance]:
             left = {
                 row: {number: value - (ceiling - aim) for number, value in values.items()}
                 for row, values in groups.items()
-                if row.precision == f"W{bits}A{bits}" and not find_collapsed_seeds(values)
+                if row.precision == f"W{bits}A{bits}" and not find_strays(groups, row)
             }
             tests = make_mean_tests(left)
             found += [(bits, length, row, test) for row, test in tests.items() if row.family == "post"]

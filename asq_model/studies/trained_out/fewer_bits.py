@@ -10,7 +10,7 @@ from asq_model.studies.paired_comparisons import (
     PairedTest,
     add_tests,
     correct_by_holm,
-    find_collapsed_seeds,
+    find_strays,
     make_mean_tests,
 )
 from asq_model.studies.verdicts import UNDECIDED
@@ -47,10 +47,9 @@ class Fall(NamedTuple):
 def measure_falls(groups: Groups) -> list[Fall]:
     """Measure every line's loss against the same method with more bits, corrected for how many they are.
 
-    Each mean has the spread of all lines of its precision; the two of a difference share no run. Lines with a run that
-    collapsed are left out.
+    The two means of a difference share no run. Lines with a run that strayed are left out.
     """
-    means = make_mean_tests({row: values for row, values in groups.items() if not find_collapsed_seeds(values)})
+    means = make_mean_tests({row: values for row, values in groups.items() if not find_strays(groups, row)})
     falls = []
     for more_bits, fewer_bits in pairwise(PRECISIONS):
         for row in (row for row in means if (row.bits, row.activation_bits) == more_bits):

@@ -25,16 +25,16 @@ from asq_model.studies.trained_out.record import (
     row_of,
     title,
 )
-from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere
+from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, is_cpu
 from asq_model.studies.trained_out.tables import (
-    describe_collapsed_runs,
+    describe_strays,
     find_printed_top_1,
     render_accuracy_table,
     render_curve_table,
     render_trials_table,
 )
 from asq_model.studies.trained_out.training import describe_training
-from asq_model.studies.verdicts import MEANING, MEANING_FOR_AIMS
+from asq_model.studies.verdicts import MEANING, MEANING_FOR_AIMS, MEANING_OF_INTERVALS
 
 PAGE = Path(__file__).with_name("trained-out.md.j2")
 FEWEST_SEEDS = 5
@@ -70,6 +70,16 @@ def describe_rows(study: TrainedOut) -> dict[str, object]:
     }
 
 
+def list_cpu_lines(study: TrainedOut) -> list[str]:
+    """List the lines that were trained on a CPU, where others were not."""
+    lines: dict[str, set[bool]] = {}
+    for run in study["rows"]:
+        row = row_of(run)
+        lines.setdefault(f"{row.precision} {row.label}", set()).add(is_cpu(study["sessions"][run["session"]]))
+    mixed = len(set().union(*lines.values())) > 1
+    return [line for line, kinds in lines.items() if mixed and True in kinds]
+
+
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
     """The page on networks trained out, of the record called `name`. Raises InputError for a record without rows."""
     if not study["rows"]:
@@ -96,9 +106,11 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         aims=judge_aims(study),
         lines_with_aims=len(measure_losses(study)),
         meaning_for_aims=MEANING_FOR_AIMS,
-        collapsed=describe_collapsed_runs(study),
+        strays=describe_strays(study),
         confidence=f"{100 * CONFIDENCE:.0f}",
         meaning=MEANING,
+        intervals=MEANING_OF_INTERVALS,
+        cpu_lines=list_cpu_lines(study),
         spreads=describe_spreads(groups),
         summary="\n".join(render_summary_table(groups)),
         pairs="\n".join(render_pairs_table(groups)),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import MethodRow
-from asq_model.studies.paired_comparisons import find_collapsed_seeds
+from asq_model.studies.paired_comparisons import COLLAPSED, FAR_OFF, find_strays
 from asq_model.studies.printed_tables import TOP_1
 from asq_model.studies.trained_out.record import (
     Trained,
@@ -66,13 +66,23 @@ def find_printed_top_1(study: TrainedOut) -> dict[MethodRow, float]:
     return {row: TOP_1[key] for row, key in keys.items() if key in TOP_1 and row.bits == row.activation_bits}
 
 
-def describe_collapsed_runs(study: TrainedOut) -> list[str]:
-    """The runs that collapsed, in words."""
-    return [
-        f"{row.precision} {row.label} with seed {number} ({values[number]:.2f} %)"
-        for row, values in group_by_row(study["rows"]).items()
-        for number in find_collapsed_seeds(values)
+def describe_strays(study: TrainedOut) -> dict[str, object] | None:
+    """Say which runs strayed, by what rule, and how many of how many of each method's; None where none did."""
+    groups = group_by_row(study["rows"])
+    strays = {row: found for row in groups if (found := find_strays(groups, row))}
+    counts = []
+    for precision in dict.fromkeys(row.precision for row in strays):
+        alike = [row for row in groups if row.precision == precision]
+        for method in dict.fromkeys(row._replace(family="uniform", kind="") for row in alike):
+            rows = [row for row in alike if row._replace(family="uniform", kind="") == method]
+            strayed, runs = sum(len(strays.get(row, [])) for row in rows), sum(len(groups[row]) for row in rows)
+            counts.append(f"{precision} {method.label} {strayed} of {runs}")
+    far = [
+        f"{row.precision} {row.label} with seed {number} ({groups[row][number]:.2f} %)"
+        for row, found in strays.items()
+        for number in found
     ]
+    return {"runs": far, "counts": counts, "collapsed": COLLAPSED, "far": FAR_OFF} if strays else None
 
 
 def render_curve_table(study: TrainedOut) -> list[str]:

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
-from asq_model.studies.cifar10_page import render_page
+from asq_model.studies.cifar10_page import describe_range, render_page
 from asq_model.studies.level_sets import judge_level_sets
 from asq_model.studies.pages import RECORDS, render_record
 from asq_model.studies.paper_tables import TABLES
@@ -42,6 +42,10 @@ def test_the_page_judges_by_networks_trained_out():
     assert "| claim | ResNet-20, points | verdict | ResNet-8, points | verdict | the paper's, ResNet-20 |" in claims
     before, _, after = page.partition("## A short study before")
     assert "80.12 %" in after and "80.12 %" not in before and "| claim |" not in after
+
+
+def test_counts_are_said_from_the_least_to_the_most():
+    assert (describe_range([3, 3]), describe_range([5, 10, 7])) == ("3", "5 to 10")
 
 
 def test_a_study_alone_is_judged_by_its_own_runs(tmp_path):

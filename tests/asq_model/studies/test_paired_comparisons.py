@@ -11,8 +11,11 @@ from asq_model.studies.paired_comparisons import (
     compare_pairs,
     correct_by_holm,
     count_seeds_needed,
+    describe_spreads,
+    do_lines_spread_alike,
     estimate_spread,
     find_collapsed_seeds,
+    find_strays,
     is_comparable,
     judge_test,
     make_mean_tests,
@@ -63,6 +66,30 @@ def test_a_line_s_mean_is_tested_as_scipy_tests_it():
     assert (test.difference / test.error, test.freedom, test.p, test.runs) == pytest.approx(
         (found.statistic, found.df, found.pvalue, 4)
     )
+
+
+def test_lines_that_do_not_spread_alike_are_not_pooled():
+    """A comparison of two lines is then the paired test of these two alone, and a mean's spread is its line's own."""
+    third = POST._replace(activations="asq")
+    calm = {0: 80.0, 1: 80.1, 2: 79.9, 3: 80.05, 4: 79.95}
+    wild = {number: 80 + 20 * (value - 80) for number, value in calm.items()}
+    for lines, alike in (((calm, calm, calm), True), ((calm, wild, calm), False)):
+        values = dict(zip((LSQ, ASQ, POST, third), (*lines, lines[1]), strict=True))
+        assert do_lines_spread_alike(values, "W4A4") is alike
+        assert ("do not spread alike" in describe_spreads(values)[0]) is not alike
+        assert compare_pairs(values, [(LSQ, POST)]).freedom == (12 if alike else 4)
+        assert make_mean_tests(values)[LSQ].freedom == (16 if alike else 4)
+
+
+def test_a_run_far_from_its_line_strays():
+    """By the deviation of the other lines: 0.1 here, so that 0.7 from the median is far, and 0.5 is not."""
+    others = {LSQ: {0: 80.1, 1: 79.9, 2: 80.0}, POST: {0: 81.1, 1: 80.9, 2: 81.0}}
+    for last, found in ((79.3, [2]), (79.5, []), (80.7, [2]), (60.0, [2])):
+        groups = others | {ASQ: {0: 80.0, 1: 80.05, 2: last}}
+        assert find_strays(groups, ASQ) == found and not find_strays(groups, LSQ)
+        assert is_comparable(groups, (ASQ, LSQ)) is not bool(found)
+    assert find_strays({ASQ: {0: 80.0, 1: 80.1, 2: 75.0}}, ASQ) == []  # nothing to judge it by
+    assert find_strays(others, ASQ) == []
 
 
 def test_lines_of_one_precision_share_their_spread():

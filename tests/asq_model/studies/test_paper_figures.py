@@ -79,7 +79,7 @@ def test_the_page_says_what_the_figures_show(report):
     spreads = {"small": [1.0, 1.0, 3.0], "large": [2.0, 1.0, 2.0]}
     errors = {name: {"means": means, "deviations": [0.0] * 3} for name, means in spreads.items()}
     plots = report["plots"] | {
-        "codes": {"LSQ": {"shares": uneven}, "ASQ": {"shares": even}},
+        "codes": {"LSQ": {"layer": "b", "shares": uneven}, "ASQ": {"layer": "b", "shares": even}},
         "distances": {"LSQ": [2.0, 4.0], "ASQ": [1.0, 5.0]},
         "layers": ["a", "b", "c"],
         "errors": {
@@ -88,14 +88,17 @@ def test_the_page_says_what_the_figures_show(report):
         },
     }
     said = describe_plots(plots)
-    assert "carries 0.00 bits with LSQ, 2.00 with ASQ" in said[4] and "codes: here it does." in said[4]
+    assert "A code of b carries 0.00 bits with LSQ, 2.00 with ASQ (its entropy); used are 1 codes and 4." in said[4]
+    assert said[4].endswith("in this layer, it does.")
     assert "after 1 of 2 blocks; its distances are 0.50 to 1.25 times" in said[5]
     assert "Of 3 layers" in said[6] and "rounding in 1, by clipping in 1, by both together in 0." in said[6]
-    assert said[6].endswith("here it is in 0 of 3.")
-    other_way = plots["codes"] | {"ASQ": {"shares": uneven}}
-    assert "codes: here it does not." in describe_plots(plots | {"codes": other_way})[4]
-    larger = plots["errors"]["LSQ"] | {"whole": {"means": [3.0, 1.0, 1.0], "deviations": [0.0] * 3}}
-    assert describe_plots(plots | {"errors": plots["errors"] | {"ASQ": larger}})[6].endswith("here it is in 1 of 3.")
+    assert said[6].endswith("here it is larger in 0 of 3, and varies more over images in 0.")
+    other_way = plots["codes"] | {"ASQ": {"layer": "b", "shares": uneven}}
+    assert describe_plots(plots | {"codes": other_way})[4].endswith("in this layer, it does not.")
+    larger = plots["errors"]["LSQ"] | {"whole": {"means": [3.0, 1.0, 1.0], "deviations": [0.1, 0.1, 0.0]}}
+    assert describe_plots(plots | {"errors": plots["errors"] | {"ASQ": larger}})[6].endswith(
+        "larger in 1 of 3, and varies more over images in 2."
+    )
 
 
 @pytest.mark.parametrize("lost", ["layers", "blocks"])

@@ -24,7 +24,7 @@ def test_the_table_has_ratios_to_full_precision():
         == 2
     )
     assert "batch 8, torch 2, on a machine with 4 CPUs." in text
-    assert "n, 1 CPU thread; 5.2 processes" in text and "n, 2 CPU threads; 5.2 processes" in text
+    assert "n, 1 CPU thread, load 5.2:" in text and "n, 2 CPU threads, load 5.2:" in text
     assert render_table(report) in text
 
 

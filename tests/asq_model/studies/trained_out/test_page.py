@@ -1,5 +1,6 @@
 """The record of networks trained out and its page: what is said follows from the runs."""
 
+import re
 from statistics import mean
 
 import pytest
@@ -8,7 +9,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import check_content, read_record
 from asq_model.studies.method_row import MethodRow
-from asq_model.studies.paired_comparisons import find_collapsed_seeds
+from asq_model.studies.paired_comparisons import find_strays
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
     describe_leads,
@@ -123,19 +124,24 @@ def test_the_page_tells_what_of_the_plan_is_missing():
     assert "W4A4 ASQ 1" in render_page(STUDY | {"rows": rows}).partition("not done yet: ")[2].splitlines()[0]
 
 
-def test_the_page_tells_a_run_that_collapsed_and_what_is_missing():
+def test_the_page_tells_a_run_that_strayed_and_what_is_missing():
     low = STUDY["rows"][0] | {"correct": 1000}
     text = render_page(STUDY | {"rows": [low, *STUDY["rows"][1:]]})
-    assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text
+    assert f"W4A4 {LSQ.label} with seed 0 (10.00 %)" in text and "W4A4 LSQ 1 of " in text
     groups = group_by_row(STUDY["rows"])
     high = [
-        run
-        for run in STUDY["rows"]
-        if not find_collapsed_seeds(groups[row_of(run)]) and (row_of(run), seed(run)) != (ASQ, 0)
+        run for run in STUDY["rows"] if not find_strays(groups, row_of(run)) and (row_of(run), seed(run)) != (ASQ, 0)
     ]
     high = [run for run in high if len(groups[row_of(run)]) >= 5 and (row_of(run) != ASQ or seed(run) < 4)]
     text = render_page(STUDY | {"rows": high})
-    assert "collapsed" not in text and "Fewer than 5 seeds have: W4A4 ASQ." in text
+    assert "strayed" not in text and "Fewer than 5 seeds have: W4A4 ASQ." in text
+
+
+def test_the_page_tells_which_lines_were_trained_on_another_kind_of_device():
+    (said,) = re.findall(r"Lines trained on a CPU, [^:]*: ([^.]*)\.", render_page(STUDY))
+    lines = said.split("; ")
+    assert "W4A4 POT activations" in lines and "W4A4 LSQ" not in lines
+    assert "Lines trained on a CPU" not in render_page(RESNET_20)
 
 
 def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
