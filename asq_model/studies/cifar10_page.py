@@ -15,9 +15,16 @@ from asq_model.studies.table_runs import list_study_runs, take_trained_out
 from asq_model.studies.tables_claims import count_outcomes
 from asq_model.studies.tables_page import describe_claims, describe_study, render_accuracy_table, results_name
 from asq_model.studies.trained_out.record import TrainedOut
+from asq_model.studies.verdicts import UNDECIDED
 
 PAGE = Path(__file__).with_name("cifar10.md.j2")
 TABLE = 4
+WORDS = {  # of one claim, and of several
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    UNDECIDED: (f"is {UNDECIDED}", f"are {UNDECIDED}"),
+    "not measured": ("was not measured", "were not measured"),
+}
 
 
 def describe_range(counts: Sequence[int]) -> str:
@@ -45,6 +52,7 @@ def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
         records=[f"`{name}`" for name in (*studies, results_name(TABLE))],
         notes=find_yardsticks({study["data"] for study in studies.values()}),
         networks=described,
+        words=WORDS,
         short_accuracies="\n".join(render_accuracy_table(TABLE, list_study_runs(short))),
         **describe_study(short),
         **describe_claims(TABLE, list(networks.values())),
