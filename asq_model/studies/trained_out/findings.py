@@ -9,6 +9,7 @@ from asq_model.studies.method_row import MethodRow
 from asq_model.studies.paired_comparisons import CONFIDENCE
 from asq_model.studies.trained_out.adaptation import describe_mean_change, list_frozen_changes
 from asq_model.studies.trained_out.claims import compare
+from asq_model.studies.trained_out.longer import group_by_length
 from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, network, percent
 
 BLOCK = "accuracy"  # of README
@@ -27,7 +28,13 @@ CLAIMS = {  # that README tells of
 def render_findings(*studies: TrainedOut) -> str:
     """README's table of accuracies and differences, a column for each network."""
     columns = [
-        {**list_accuracies(study), **list_differences(study), **describe_frozen_steps(study)} for study in studies
+        {
+            **list_accuracies(study),
+            **list_differences(study),
+            **list_longer_differences(study),
+            **describe_frozen_steps(study),
+        }
+        for study in studies
     ]
     names = dict.fromkeys(name for column in columns for name in column)
     cells = [[name, *(column.get(name, "–") for column in columns)] for name in names]
@@ -57,6 +64,16 @@ def list_differences(study: TrainedOut) -> dict[str, str]:
         for claim in CLAIMS
         if claim in compared
     }
+
+
+def list_longer_differences(study: TrainedOut) -> dict[str, str]:
+    """What becomes of ASQ's lead over LSQ at 4 bits with more epochs, by the line of README's table."""
+    claim, found = "ASQ > LSQ", {}
+    for length, groups in group_by_length(study).items():
+        for row in compare(groups, together=True):
+            if length != epochs(study["rows"][0]) and (row.claim, row.precision) == (claim, PRECISION):
+                found[f"{CLAIMS[claim]}, {length} epochs"] = f"{row.difference}, {row.outcome.strip('*')}"
+    return found
 
 
 def describe_frozen_steps(study: TrainedOut) -> dict[str, str]:

@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
-from asq_model.studies.trained_out.claims import render_summary_table
+from asq_model.studies.trained_out.claims import render_summary_table, summarise_claims
 from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, list_control_percents, percent
 
 
@@ -50,6 +50,17 @@ def render_longer_table(study: TrainedOut, length: int, groups: Groups) -> list[
     return format_table_lines(titles, cells, "llrrrlrr")
 
 
+def list_sure_gains(rows: Groups, groups: Groups) -> list[str]:
+    """Say which lines gain or lose for sure by more epochs."""
+    words = {"holds": "gains", "**does not hold**": "loses"}
+    gains = measure_gains(rows, groups)
+    return [
+        f"{row.precision} {row.label} {words[verdict]} ({points})"
+        for row, (points, verdict) in gains.items()
+        if verdict in words
+    ]
+
+
 def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
     """The rows of each length but the usual one: their control, their table and their comparisons."""
     found: list[dict[str, object]] = []
@@ -63,6 +74,8 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
                     "control_percent": f"{mean(control):.2f}" if control else None,
                     "table": "\n".join(render_longer_table(study, length, groups)),
                     "summary": "\n".join(render_summary_table(groups)),
+                    "claims": summarise_claims(groups),
+                    "gains": list_sure_gains(group_by_row(study["rows"]), groups),
                 }
             )
     return found

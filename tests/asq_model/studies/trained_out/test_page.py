@@ -206,7 +206,7 @@ def test_a_run_made_again_elsewhere_is_judged_by_its_row():
 
 def test_longer_rows_are_compared_with_each_other_only():
     lengths = group_by_length(STUDY)
-    assert list(lengths) == [6, 20] and MethodRow(4, 4, "uniform", "", "lsq") not in lengths[20]
+    assert list(lengths) == [6, 20] and FEATURES not in lengths[20]
     assert all(len(values) > 1 for groups in lengths.values() for values in groups.values())
     pairs = {pair for _, pair in list_pairs(lengths[20]) if set(pair) <= lengths[20].keys()}
     assert (ASQ, LSQ._replace(step_gradient="unscaled")) in pairs
@@ -214,6 +214,9 @@ def test_longer_rows_are_compared_with_each_other_only():
     control = [percent(run) for run in STUDY["control"] if epochs(run) == 20]
     assert f"scores {mean(control):.2f} % on average of {len(control)} seeds" in render_page(STUDY)
     assert longer["epochs"] == 20 and len(longer["table"].splitlines()) == 2 + len(lengths[20])
+    text = render_page(STUDY).partition("After 20 epochs, of what")[2].partition("In brackets")[0]
+    assert all(f"- **{claim}** {outcome}." in text for claim, outcome in longer["claims"].items())
+    assert all(f"- **{gain}** over 6 epochs." in text for gain in longer["gains"]) and longer["gains"]
     shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
     assert list(group_by_length(shorter)) == [6] and describe_longer(shorter) == []
     assert "## Would more epochs change it\n\nSeed 0 by its epochs:" in render_page(shorter)
