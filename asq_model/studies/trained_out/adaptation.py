@@ -84,11 +84,17 @@ def describe_change(test: PairedTest, interval: Interval) -> tuple[str, str]:
     return f"{round(test.difference, 2) + 0.0:+.2f} ± {interval.half_width:.2f}", outcome
 
 
-def describe_mean_change(changes: Groups) -> tuple[str, str] | None:
-    """The mean change of all networks together with its interval, and whether it is one; None for fewer than two."""
+def measure_mean_change(changes: Groups) -> tuple[PairedTest, Interval] | None:
+    """Measure the mean change of all networks together, with its interval; None for fewer than two."""
     together = dict(enumerate(value for values in changes.values() for value in values.values()))
     tests = list(make_mean_tests(dict.fromkeys(list(changes)[:1], together)).values())
-    return describe_change(tests[0], correct_by_holm(tests)[0]) if tests else None
+    return (tests[0], correct_by_holm(tests)[0]) if tests else None
+
+
+def describe_mean_change(changes: Groups) -> tuple[str, str] | None:
+    """The mean change of all networks together with its interval, and whether it is one; None for fewer than two."""
+    found = measure_mean_change(changes)
+    return describe_change(*found) if found else None
 
 
 def render_frozen_table(changes: Groups) -> list[str]:
@@ -120,18 +126,18 @@ def describe_gradients(study: TrainedOut) -> dict[str, object] | None:
 def describe_frozen(study: TrainedOut) -> dict[str, object] | None:
     """How networks change when every β is held at its mean; None for fewer than two networks."""
     changes = list_frozen_changes(study)
-    together = describe_mean_change(changes)
-    if together is None:
+    found = measure_mean_change(changes)
+    if found is None:
         return None
+    test, interval = found
     values = [value for found in changes.values() for value in found.values()]
-    points, outcome = together
-    difference, half_width = map(float, points.split(" ± "))
+    points, outcome = describe_change(test, interval)
     return {
         "networks": len(values),
         "least": f"{min(values):+.2f}",
         "most": f"{max(values):+.2f}",
         "mean": points,
-        "most_likely": f"{abs(difference) + half_width:.2f}",
+        "bound": f"{abs(test.difference) + interval.half_width:.2f}",
         "outcome": outcome,
         "table": "\n".join(render_frozen_table(changes)),
     }
