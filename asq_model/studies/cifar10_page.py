@@ -9,9 +9,10 @@ from pathlib import Path
 from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.result_schemas import StudyResults
 from asq_model.common.templates import render_template
+from asq_model.studies.longer_claims import describe_longer_claims
 from asq_model.studies.method_names import name_network
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.table_runs import list_study_runs, take_trained_out
+from asq_model.studies.table_runs import list_longer_runs, list_study_runs, take_trained_out
 from asq_model.studies.tables_claims import count_outcomes
 from asq_model.studies.tables_page import describe_claims, describe_study, render_accuracy_table, results_name
 from asq_model.studies.trained_out.record import TrainedOut
@@ -47,11 +48,17 @@ def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
         }
         for name, runs in networks.items()
     ]
+    longer = [
+        describe_longer_claims(TABLE, networks[name], runs, Path(name).with_suffix(".md"))
+        for name, study in studies.items()
+        for runs in list_longer_runs(study)
+    ]
     return render_template(
         PAGE,
         records=[f"`{name}`" for name in (*studies, results_name(TABLE))],
         notes=find_yardsticks({study["data"] for study in studies.values()}),
         networks=described,
+        longer=longer,
         words=WORDS,
         short_accuracies="\n".join(render_accuracy_table(TABLE, list_study_runs(short))),
         **describe_study(short),

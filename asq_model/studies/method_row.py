@@ -1,7 +1,12 @@
 """A line of a table of accuracies: how weights and activations are quantised, and the method's name. Free of torch."""
 
+from collections.abc import Iterator
+from itertools import combinations
 from typing import NamedTuple
 
+from asq_model.spec.levels import EXPONENTIAL, LevelSet
+
+POWERS = (*EXPONENTIAL, "apot")  # weights that are powers or sums of them, all quantised to the nearest level
 UNNAMED_WEIGHTS = ("uniform", "dorefa")  # LSQ's and PACT's own, which a method's name leaves out
 
 
@@ -36,3 +41,19 @@ class MethodRow(NamedTuple):
 
 
 Groups = dict[MethodRow, dict[int, float]]  # each line's percentages by seed
+
+
+def have_equal_levels(one: MethodRow, other: MethodRow) -> bool:
+    """Whether two lines are one method by two names: their weights' families differ, but not the levels.
+
+    At 2 bits POT's, APOT's and POST's symmetric levels are -1, 0 and 1; at 3 bits APOT's are POT's symmetric ones.
+    """
+    if one._replace(family=other.family, kind=other.kind) != other or not {one.family, other.family} <= {*POWERS}:
+        return False
+    levels = [{*LevelSet(row.family, row.bits, row.kind).values.tolist()} for row in (one, other)]
+    return levels[0] == levels[1]
+
+
+def find_equal_lines(groups: Groups) -> Iterator[tuple[MethodRow, MethodRow]]:
+    """Find the lines that are one method by two names."""
+    return (pair for pair in combinations(groups, 2) if have_equal_levels(*pair))

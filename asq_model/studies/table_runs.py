@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from asq_model.common.result_schemas import RunTask, StudyResults
-from asq_model.studies.method_row import Groups, MethodRow
+from asq_model.studies.method_row import Groups, MethodRow, have_equal_levels
+from asq_model.studies.trained_out.longer import group_by_length
 from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, network, percent, row_of, seed
 
 
@@ -21,6 +22,11 @@ class NetworkRuns:
     stored_bits: dict[MethodRow, int]
     full_precision: float | None
     epochs: int
+
+    def find_line(self, row: MethodRow) -> MethodRow:
+        """Find the line whose runs are a row's: its own or, if it has none, one whose weights have the same levels."""
+        alike = (line for line in self.top_1 if have_equal_levels(line, row))
+        return row if row in self.top_1 else next(alike, row)
 
 
 def row_of_run(run: RunTask) -> MethodRow:
@@ -56,3 +62,13 @@ def take_trained_out(study: TrainedOut) -> NetworkRuns:
     stored_bits = {row_of(run): run["stored_bits"] for run in study["rows"] if "stored_bits" in run}
     length, ceiling = epochs(study["rows"][0]), percent(study["ceiling"])
     return NetworkRuns(network(study), group_by_row(study["rows"]), top_5, stored_bits, ceiling, length)
+
+
+def list_longer_runs(study: TrainedOut) -> list[NetworkRuns]:
+    """List the runs of each length but the rows' own: the lines that have two seeds or more, without their top-5."""
+    ceiling = percent(study["ceiling"])
+    return [
+        NetworkRuns(network(study), lines, {}, {}, ceiling, length)
+        for length, lines in group_by_length(study).items()
+        if length != epochs(study["rows"][0])
+    ]

@@ -121,12 +121,13 @@ def judge_claims(claims: Sequence[Claim], runs: NetworkRuns) -> list[JudgedClaim
 
 def judge_claim(claim: Claim, runs: NetworkRuns) -> JudgedClaim:
     """Measure and test what a claim says is above zero; its interval is still to be made."""
-    found = [measure_difference(pair, runs) for pair in claim.pairs]
+    pairs = [(runs.find_line(better), runs.find_line(worse)) for better, worse in claim.pairs]
+    found = [measure_difference(pair, runs) for pair in pairs]
     differences = [difference for _, difference in found if difference is not None]
     seeds = min(count for count, _ in found)
     if len(differences) < len(found):
         return JudgedClaim(claim, seeds, None)
-    tests = [test for pair in claim.pairs if (test := make_test(pair, runs)) is not None]
+    tests = [test for pair in pairs if (test := make_test(pair, runs)) is not None]
     whole = seeds > 1 and len(tests) == len(found)
     return JudgedClaim(claim, seeds, sum(differences), add_tests(tests) if whole else None)
 

@@ -7,6 +7,7 @@ from asq_model.common.cifar10_copy import find_yardsticks
 from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
 from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, MEANING_OF_WEIGHTS
+from asq_model.studies.method_row import find_equal_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, describe_spreads
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
@@ -102,6 +103,7 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         methods=MEANING_OF_METHODS,
         weights=MEANING_OF_WEIGHTS,
         accuracies="\n".join(render_accuracy_table(study)),
+        equal=[f"{one.precision} {one.label} and {other.label}" for one, other in find_equal_lines(groups)],
         printed=bool(find_printed_top_1(study)),
         aims=judge_aims(study),
         lines_with_aims=len(measure_losses(study)),

@@ -1,6 +1,7 @@
 """The page on Tables 4 and 5: claims are judged by networks trained out, whose records lie beside the study's."""
 
 import shutil
+from statistics import mean
 
 import pytest
 from conftest import ROOT
@@ -9,10 +10,11 @@ from asq_model.common.records import read_record
 from asq_model.common.result_schemas import STUDY
 from asq_model.studies.cifar10_page import describe_range, render_page
 from asq_model.studies.level_sets import judge_level_sets
+from asq_model.studies.method_row import MethodRow
 from asq_model.studies.pages import RECORDS, render_record
 from asq_model.studies.paper_tables import TABLES
-from asq_model.studies.table_runs import list_study_runs, take_trained_out
-from asq_model.studies.tables_claims import count_outcomes, list_claims
+from asq_model.studies.table_runs import list_longer_runs, list_study_runs, take_trained_out
+from asq_model.studies.tables_claims import count_outcomes, judge_claims, list_claims
 from asq_model.studies.tables_page import render_page as render_study_page
 from asq_model.studies.trained_out.record import TRAINED_OUT, percent, row_of
 
@@ -42,6 +44,34 @@ def test_the_page_judges_by_networks_trained_out():
     assert "| claim | ResNet-20, points | verdict | ResNet-8, points | verdict | the paper's, ResNet-20 |" in claims
     before, _, after = page.partition("## A short study before")
     assert "80.12 %" in after and "80.12 %" not in before and "| claim |" not in after
+
+
+def test_claims_are_judged_by_longer_trainings_too():
+    study = STUDIES["trained-out.json"]
+    (longer,) = list_longer_runs(study)
+    assert longer.epochs == 20 and all(len(values) > 1 for values in longer.top_1.values())
+    page = render_page(SHORT, STUDIES)
+    table = page.partition("## After 20 epochs")[2].partition("\n## ")[0]
+    assert "| claim | 6 epochs, points | verdict | 20 epochs, points | verdict |" in table
+    lines = [line for line in table.splitlines() if " bits: " in line]
+    measured = [claim for claim in judge_claims(list(list_claims(4)), longer) if claim.difference is not None]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {claim.claim.words}" for claim in measured]
+    assert all(claim.points in line for claim, line in zip(measured, lines, strict=True))
+    assert f"[of {len(lines)} claims " in page and "[see below](#after-20-epochs)" in page
+    shorter = {name: study | {"curve": []} for name, study in STUDIES.items()}
+    assert "fter 20 epochs" not in render_page(SHORT, shorter) and "see below" not in render_page(SHORT, shorter)
+
+
+def test_a_claim_of_a_line_without_runs_has_those_of_equal_levels():
+    """APOT's levels at 2 bits are those of POST's symmetric set, and the same trainings would be made again."""
+    runs = take_trained_out(STUDIES["trained-out.json"])
+    apot, post = MethodRow(2, 2, "apot", "", "lsq"), MethodRow(2, 2, "post", "symmetric", "lsq")
+    assert runs.find_line(apot) == post and runs.find_line(post) == post
+    at_4_bits = apot._replace(bits=4, activation_bits=4)
+    assert runs.find_line(at_4_bits) == at_4_bits
+    (found,) = judge_claims([claim for claim in list_claims(4) if claim.words == "2 bits: ASQ > LSQ + APOT"], runs)
+    asq = runs.top_1[post._replace(family="uniform", kind="", activations="asq")]
+    assert found.difference == pytest.approx(mean(asq.values()) - mean(runs.top_1[post].values()))
 
 
 def test_counts_are_said_from_the_least_to_the_most():
