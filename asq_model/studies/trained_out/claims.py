@@ -90,7 +90,7 @@ def summarise_claims(groups: Groups) -> dict[str, str]:
     found: dict[str, dict[str, list[str]]] = {}
     for row in compare(groups, together=True):
         precisions = found.setdefault(row.claim, {}).setdefault(row.outcome.strip("*"), [])
-        precisions.append(f"{row.precision} ({row.difference})" if row.interval.decided else row.precision)
+        precisions.append(f"{row.precision} ({row.difference})")
     return {
         claim: "; ".join(f"{outcome} at {', '.join(places)}" for outcome, places in outcomes.items())
         for claim, outcomes in found.items()

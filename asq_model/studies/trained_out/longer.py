@@ -6,7 +6,15 @@ from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
 from asq_model.studies.trained_out.claims import render_summary_table, summarise_claims
-from asq_model.studies.trained_out.record import TrainedOut, epochs, group_by_row, list_control_percents, percent
+from asq_model.studies.trained_out.devices import list_cpu_lines
+from asq_model.studies.trained_out.record import (
+    TrainedOut,
+    epochs,
+    group_by_row,
+    list_control_percents,
+    percent,
+    row_of,
+)
 
 
 def group_by_length(study: TrainedOut) -> dict[int, Groups]:
@@ -67,6 +75,7 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
     for length, groups in group_by_length(study).items():
         if length != epochs(study["rows"][0]):
             control = list_control_percents(study, length)
+            runs = [run for run in study["curve"] if epochs(run) == length and row_of(run) in groups]
             found.append(
                 {
                     "epochs": length,
@@ -75,6 +84,7 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
                     "table": "\n".join(render_longer_table(study, length, groups)),
                     "summary": "\n".join(render_summary_table(groups)),
                     "claims": summarise_claims(groups),
+                    "cpu_lines": list_cpu_lines(study, runs),
                     "gains": list_sure_gains(group_by_row(study["rows"]), groups),
                 }
             )

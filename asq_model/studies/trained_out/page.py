@@ -13,6 +13,7 @@ from asq_model.studies.trained_out.adaptation import describe_frozen, describe_g
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
 from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table, summarise_claims
 from asq_model.studies.trained_out.control import render_control_table
+from asq_model.studies.trained_out.devices import list_cpu_lines
 from asq_model.studies.trained_out.fewer_bits import describe_falls, render_falls_table
 from asq_model.studies.trained_out.longer import describe_longer
 from asq_model.studies.trained_out.record import (
@@ -26,7 +27,7 @@ from asq_model.studies.trained_out.record import (
     row_of,
     title,
 )
-from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, is_cpu
+from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere
 from asq_model.studies.trained_out.tables import (
     describe_strays,
     find_printed_top_1,
@@ -71,16 +72,6 @@ def describe_rows(study: TrainedOut) -> dict[str, object]:
     }
 
 
-def list_cpu_lines(study: TrainedOut) -> list[str]:
-    """List the lines that were trained on a CPU, where others were not."""
-    lines: dict[str, set[bool]] = {}
-    for run in study["rows"]:
-        row = row_of(run)
-        lines.setdefault(f"{row.precision} {row.label}", set()).add(is_cpu(study["sessions"][run["session"]]))
-    mixed = len(set().union(*lines.values())) > 1
-    return [line for line, kinds in lines.items() if mixed and True in kinds]
-
-
 def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
     """The page on networks trained out, of the record called `name`. Raises InputError for a record without rows."""
     if not study["rows"]:
@@ -112,7 +103,7 @@ def render_page(study: TrainedOut, name: str = "trained-out.json") -> str:
         confidence=f"{100 * CONFIDENCE:.0f}",
         meaning=MEANING,
         intervals=MEANING_OF_INTERVALS,
-        cpu_lines=list_cpu_lines(study),
+        cpu_lines=list_cpu_lines(study, study["rows"]),
         spreads=describe_spreads(groups),
         summary="\n".join(render_summary_table(groups)),
         pairs="\n".join(render_pairs_table(groups)),

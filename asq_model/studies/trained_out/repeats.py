@@ -5,7 +5,7 @@ from statistics import mean, stdev
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
-from asq_model.studies.trained_out.record import Session, Trained, TrainedOut, group_by_row, percent, row_of, seed
+from asq_model.studies.trained_out.record import Trained, TrainedOut, group_by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")
 
@@ -42,11 +42,6 @@ def expect_run(values: list[float]) -> tuple[float, float]:
 
     width = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) * sqrt(1 + 1 / len(values))
     return mean(values), width
-
-
-def is_cpu(session: Session) -> bool:
-    """Whether a session's device was a CPU."""
-    return "CUDA" not in session["versions"]
 
 
 def describe_repeats_elsewhere(study: TrainedOut) -> dict[str, object] | None:

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from asq_model.common.markdown import format_table_lines
+from asq_model.studies.trained_out.devices import is_cpu
 from asq_model.studies.trained_out.plan import PLANS, PlannedRun, list_missing_runs, read_plan
 from asq_model.studies.trained_out.record import TrainedOut, network
-from asq_model.studies.trained_out.repeats import is_cpu
 from asq_model.studies.trained_out.tables import render_sessions_table
 
 

@@ -12,8 +12,8 @@ from asq_model.common.measured_blocks import mark_block
 from asq_model.common.option_types import CHECKPOINT
 from asq_model.common.records import read_record
 from asq_model.common.zoo import SUFFIX, ZOO, find_zoo_checkpoint, list_zoo_names, read_zoo
+from asq_model.studies.trained_out.devices import is_cpu
 from asq_model.studies.trained_out.record import TRAINED_OUT, epochs, row_of, seed
-from asq_model.studies.trained_out.repeats import is_cpu
 from asq_model.studies.zoo_table import BLOCK, describe_zoo, render_zoo_table
 from asq_model.training.load import load_model
 

@@ -44,3 +44,7 @@ def test_a_claim_is_said_in_short_with_its_precisions():
     assert ", W3A3 (+3.0" in said["ASQ > LSQ"]
     worse = summarise_claims(spread | {row: {k: v + 6 for k, v in values.items()} for row, values in lsq.items()})
     assert worse["ASQ > LSQ"].startswith("does not hold at W4A4 (-2.9")
+    noise = {row: {k: v + (k % 2) for k, v in values.items()} for row, values in lsq.items()}
+    assert summarise_claims(spread | {row: {k: v + 2.6 for k, v in values.items()} for row, values in noise.items()})[
+        "ASQ > LSQ"
+    ].startswith("undecided at W4A4 (")

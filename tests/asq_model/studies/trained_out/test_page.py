@@ -21,6 +21,7 @@ from asq_model.studies.trained_out.adaptation import (
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
 from asq_model.studies.trained_out.claims import compare, list_pairs
 from asq_model.studies.trained_out.control import compare_with_control, render_control_table
+from asq_model.studies.trained_out.devices import is_cpu, list_cpu_lines
 from asq_model.studies.trained_out.findings import render_findings
 from asq_model.studies.trained_out.longer import describe_longer, group_by_length, measure_gains
 from asq_model.studies.trained_out.page import render_page
@@ -142,6 +143,19 @@ def test_the_page_tells_which_lines_were_trained_on_another_kind_of_device():
     lines = said.split("; ")
     assert "W4A4 POT activations" in lines and "W4A4 LSQ" not in lines
     assert "Lines trained on a CPU" not in render_page(RESNET_20)
+    longer = render_page(STUDY).partition("## Would more epochs change it")[2].partition("\n## ")[0]
+    assert "W4A4 LSQ (seeds 1, 2, 3" in longer and " (seed" not in said
+
+
+def test_devices_are_told_apart_by_line_and_seed():
+    gpu = next(number for number, session in enumerate(STUDY["sessions"]) if not is_cpu(session))
+    cpu = next(number for number, session in enumerate(STUDY["sessions"]) if is_cpu(session))
+    runs = [run | {"session": gpu} for run in STUDY["rows"] if row_of(run) in (LSQ, ASQ) and seed(run) < 2]
+    assert list_cpu_lines(STUDY, runs) == list_cpu_lines(STUDY, [run | {"session": cpu} for run in runs]) == []
+    one = [run | {"session": cpu if (row_of(run), seed(run)) == (LSQ, 1) else gpu} for run in runs]
+    assert list_cpu_lines(STUDY, one) == ["W4A4 LSQ (seed 1)"]
+    all_of_it = [run | {"session": cpu if row_of(run) == ASQ else gpu} for run in runs]
+    assert list_cpu_lines(STUDY, all_of_it) == [f"W4A4 {ASQ.label}"]
 
 
 def test_networks_with_their_beta_held_are_told_of_only_where_there_are_some():
