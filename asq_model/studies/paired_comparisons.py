@@ -4,20 +4,18 @@ Student's t with a spread that is pooled over lines of one precision; Holm's met
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import ceil, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from asq_model.studies.method_row import Groups, MethodRow
+from asq_model.studies.spreads import do_lines_spread_alike, estimate_spread, find_strays, pool_variance
 from asq_model.studies.verdicts import UNDECIDED
 
 CONFIDENCE = 0.95
 MOST_SEEDS = 1000  # beyond it, a difference is as good as none
-COLLAPSED = 10  # points below the best seed of its line: a run that is no matter of spread
-FAR_OFF = 6  # standard deviations from the median of its line: likewise
-ALIKE = 0.05  # p of Levene's test, below which lines do not spread alike
 
 Pair = tuple[MethodRow, MethodRow]  # the line said to be better, and the line that it is set against
 
@@ -37,86 +35,6 @@ class Interval(NamedTuple):
 
     half_width: float
     decided: bool
-
-
-def estimate_spread(groups: Groups, precision: str, among: Collection[MethodRow] = ()) -> tuple[float, int]:
-    """Estimate how far runs are from what line and seed let expect: standard deviation, degrees of freedom.
-
-    precision: of the lines, such as W4A4. What is expected is fitted by least squares to lines and seeds, so that what
-    a seed does to all lines alike is no part of the deviation. Lines with a run that strayed are left out. among: the
-    lines whose runs are taken; empty: all.
-    """
-    rows = [row for row in among or groups if row.precision == precision and not find_strays(groups, row)]
-    seeds = sorted({number for row in rows for number in groups[row]})
-    runs = [(rows.index(row), seeds.index(number), groups[row][number]) for row in rows for number in groups[row]]
-    design = np.zeros((len(runs), len(rows) + len(seeds)))
-    for index, (row, number, _) in enumerate(runs):
-        design[index, row] = design[index, len(rows) + number] = 1
-    values = np.array([value for *_, value in runs])
-    solved, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
-    freedom = len(runs) - int(rank)
-    if freedom <= 0:
-        return float("nan"), 0
-    return sqrt(float(((values - design @ solved) ** 2).sum()) / freedom), freedom
-
-
-def pool_variance(lines: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """Pool the variance of values about the mean of their line: variance, degrees of freedom."""
-    freedom = sum(len(values) - 1 for values in lines)
-    if not freedom:
-        return float("nan"), 0
-    return sum(float(np.var(values)) * len(values) for values in lines) / freedom, freedom
-
-
-def do_lines_spread_alike(groups: Groups, precision: str) -> bool:
-    """Whether Levene's test leaves it open that the lines of a precision have one spread; runs that strayed apart."""
-    from scipy.stats import levene
-
-    lines = [
-        list(values.values())
-        for row, values in groups.items()
-        if row.precision == precision and len(values) > 2 and not find_strays(groups, row)
-    ]
-    if len(lines) < 2:
-        return True
-    with np.errstate(divide="ignore", invalid="ignore"):  # values at equal distances from the median
-        return not float(levene(*lines).pvalue) < ALIKE  # NaN where all are at the same distance
-
-
-def describe_spreads(groups: Groups) -> list[str]:
-    """Write a run's standard deviation about its row and its seed, at each precision that lets it be estimated."""
-    found = {
-        precision: estimate_spread(groups, precision) for precision in dict.fromkeys(row.precision for row in groups)
-    }
-    own = "; by Levene's test lines do not spread alike there, and a comparison has the spread of its own"
-    return [
-        f"{deviation:.2f} points at {precision} ({freedom} degrees of freedom"
-        f"{'' if do_lines_spread_alike(groups, precision) else own})"
-        for precision, (deviation, freedom) in found.items()
-        if freedom
-    ]
-
-
-def find_strays(groups: Groups, row: MethodRow) -> list[int]:
-    """Find the seeds with which runs of a line strayed, so that Student's t does not describe the line.
-
-    A run strays that collapsed, or that is `FAR_OFF` standard deviations from its line's median. The deviation is that
-    of the other lines of the precision.
-    """
-    values = groups.get(row, {})
-    collapsed = find_collapsed_seeds(values)
-    others = [list(groups[other].values()) for other in groups if other.precision == row.precision and other != row]
-    others = [found for found in others if min(found) >= max(found) - COLLAPSED]
-    variance, freedom = pool_variance(others)
-    if collapsed or len(values) < 3 or not freedom:
-        return collapsed
-    middle, limit = float(np.median(list(values.values()))), FAR_OFF * sqrt(variance)
-    return [number for number, value in values.items() if abs(value - middle) > limit > 0]
-
-
-def find_collapsed_seeds(values: dict[int, float]) -> list[int]:
-    """Find the seeds with which runs of a line collapsed: far below the line's best."""
-    return [number for number, value in values.items() if value < max(values.values()) - COLLAPSED]
 
 
 def is_comparable(groups: Groups, pair: Pair) -> bool:

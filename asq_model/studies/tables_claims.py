@@ -20,12 +20,12 @@ from asq_model.studies.paired_comparisons import (
     compare_pairs,
     correct_by_holm,
     count_seeds_needed,
-    find_strays,
     judge_test,
     make_mean_tests,
 )
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import FULL_PRECISION, TOP_1
+from asq_model.studies.spreads import find_strays
 from asq_model.studies.table_runs import NetworkRuns
 from asq_model.studies.verdicts import UNDECIDED
 

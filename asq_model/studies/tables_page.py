@@ -16,9 +16,9 @@ from asq_model.common.templates import render_template
 from asq_model.config.recipe import OPTIONS
 from asq_model.studies.level_sets import judge_level_sets
 from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_WEIGHTS, name_network
-from asq_model.studies.paired_comparisons import describe_spreads
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.printed_tables import PRINTED, TOP_1, compute_gains, render_printed_table
+from asq_model.studies.spreads import describe_spreads
 from asq_model.studies.table_runs import NetworkRuns, list_study_runs
 from asq_model.studies.tables_claims import PRINTED_NAMES, render_claims_table
 from asq_model.studies.verdicts import MEANING, MEANING_OF_INTERVALS, UNDECIDED

@@ -3,13 +3,8 @@
 from typing import NamedTuple
 
 from asq_model.studies.method_row import MethodRow
-from asq_model.studies.paired_comparisons import (
-    Interval,
-    PairedTest,
-    correct_by_holm,
-    find_strays,
-    make_mean_tests,
-)
+from asq_model.studies.paired_comparisons import Interval, PairedTest, correct_by_holm, make_mean_tests
+from asq_model.studies.spreads import find_strays
 from asq_model.studies.trained_out.longer import group_by_length
 from asq_model.studies.trained_out.record import TrainedOut, percent
 from asq_model.studies.verdicts import UNDECIDED

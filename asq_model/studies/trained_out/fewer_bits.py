@@ -5,14 +5,8 @@ from typing import NamedTuple
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import Groups, MethodRow
-from asq_model.studies.paired_comparisons import (
-    Interval,
-    PairedTest,
-    add_tests,
-    correct_by_holm,
-    find_strays,
-    make_mean_tests,
-)
+from asq_model.studies.paired_comparisons import Interval, PairedTest, add_tests, correct_by_holm, make_mean_tests
+from asq_model.studies.spreads import find_strays
 from asq_model.studies.verdicts import UNDECIDED
 
 PRECISIONS = ((4, 8), (4, 4), (3, 3), (2, 2))  # bits of weights and activations, from the most on

@@ -8,7 +8,8 @@ from asq_model.common.errors import InputError
 from asq_model.common.templates import render_template
 from asq_model.studies.method_names import MEANING_OF_METHODS, MEANING_OF_PRECISION, MEANING_OF_WEIGHTS
 from asq_model.studies.method_row import find_equal_lines
-from asq_model.studies.paired_comparisons import CONFIDENCE, describe_spreads
+from asq_model.studies.paired_comparisons import CONFIDENCE
+from asq_model.studies.spreads import describe_spreads
 from asq_model.studies.trained_out.adaptation import describe_frozen, describe_gradients
 from asq_model.studies.trained_out.aims import judge_aims, measure_losses
 from asq_model.studies.trained_out.claims import render_pairs_table, render_summary_table, summarise_claims

@@ -4,7 +4,8 @@ from math import sqrt
 from statistics import mean, stdev
 
 from asq_model.common.markdown import format_table_lines
-from asq_model.studies.paired_comparisons import CONFIDENCE, estimate_spread
+from asq_model.studies.paired_comparisons import CONFIDENCE
+from asq_model.studies.spreads import estimate_spread
 from asq_model.studies.trained_out.record import Trained, TrainedOut, group_by_row, percent, row_of, seed
 
 RESULTS = ("first, %", "again, %", "a further run, %", "verdict")

@@ -5,8 +5,8 @@ from typing import Literal
 
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import MethodRow
-from asq_model.studies.paired_comparisons import COLLAPSED, FAR_OFF, find_strays
 from asq_model.studies.printed_tables import TOP_1
+from asq_model.studies.spreads import COLLAPSED, FAR_OFF, find_strays
 from asq_model.studies.trained_out.record import (
     Trained,
     TrainedOut,

@@ -11,15 +11,11 @@ from asq_model.studies.paired_comparisons import (
     compare_pairs,
     correct_by_holm,
     count_seeds_needed,
-    describe_spreads,
-    do_lines_spread_alike,
-    estimate_spread,
-    find_collapsed_seeds,
-    find_strays,
     is_comparable,
     judge_test,
     make_mean_tests,
 )
+from asq_model.studies.spreads import describe_spreads, do_lines_spread_alike, estimate_spread, find_strays
 
 LSQ, ASQ = MethodRow(4, 4, "uniform", "", "lsq"), MethodRow(4, 4, "uniform", "", "asq")
 POST = MethodRow(4, 4, "post", "symmetric", "lsq")
@@ -81,17 +77,6 @@ def test_lines_that_do_not_spread_alike_are_not_pooled():
         assert make_mean_tests(values)[LSQ].freedom == (16 if alike else 4)
 
 
-def test_a_run_far_from_its_line_strays():
-    """By the deviation of the other lines: 0.1 here, so that 0.7 from the median is far, and 0.5 is not."""
-    others = {LSQ: {0: 80.1, 1: 79.9, 2: 80.0}, POST: {0: 81.1, 1: 80.9, 2: 81.0}}
-    for last, found in ((79.3, [2]), (79.5, []), (80.7, [2]), (60.0, [2])):
-        groups = others | {ASQ: {0: 80.0, 1: 80.05, 2: last}}
-        assert find_strays(groups, ASQ) == found and not find_strays(groups, LSQ)
-        assert is_comparable(groups, (ASQ, LSQ)) is not bool(found)
-    assert find_strays({ASQ: {0: 80.0, 1: 80.1, 2: 75.0}}, ASQ) == []  # nothing to judge it by
-    assert find_strays(others, ASQ) == []
-
-
 def test_lines_of_one_precision_share_their_spread():
     """Two lines about their own means: variance (0.02 + 0.08) / 2; a line with one value has an interval, too."""
     tests = make_mean_tests({LSQ: {0: 1.1, 1: 0.9}, ASQ: {0: 0.2, 1: -0.2}, POST: {0: 3.0}})
@@ -118,17 +103,9 @@ def test_the_error_of_pairs_together_counts_a_line_that_they_share():
     assert test.runs == 8 and compare_pairs(groups, []) is None
 
 
-def test_what_a_seed_does_to_every_line_is_no_spread():
-    groups = {row: {number: base + 3.0 * number for number in range(4)} for row, base in ((LSQ, 80), (ASQ, 81))}
-    del groups[ASQ][3]
-    groups[LSQ._replace(activation_bits=8)] = {0: 10.0, 1: 99.0}
-    deviation, freedom = estimate_spread(groups, "W4A4")
-    assert deviation == pytest.approx(0, abs=1e-9) and freedom == 2
-
-
 def test_a_line_with_a_collapsed_run_is_compared_with_none():
     groups = {LSQ: {0: 80.0, 1: 81.0}, ASQ: {0: 80.5, 1: 40.0}, POST: {0: 80.1, 1: 81.3}}
-    assert find_collapsed_seeds(groups[ASQ]) == [1] and not find_collapsed_seeds(groups[LSQ])
+    assert find_strays(groups, ASQ) == [1] and not find_strays(groups, LSQ)
     assert compare_pairs(groups, [(ASQ, LSQ)]) is None
     assert compare_pairs(groups, [(POST, LSQ)]) == compare_pairs(groups, [(POST, LSQ), (ASQ, LSQ)]) is not None
     assert is_comparable(groups, (POST, LSQ)) and not is_comparable(groups, (POST, ASQ))

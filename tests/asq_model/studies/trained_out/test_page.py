@@ -9,7 +9,7 @@ from conftest import ROOT
 from asq_model.common.errors import InputError
 from asq_model.common.records import check_content, read_record
 from asq_model.studies.method_row import MethodRow
-from asq_model.studies.paired_comparisons import find_strays
+from asq_model.studies.spreads import find_strays
 from asq_model.studies.trained_out.adaptation import (
     describe_frozen,
     describe_leads,
