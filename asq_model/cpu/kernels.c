@@ -1,7 +1,7 @@
 /* The quantisers' functions, one pass over memory each, where torch has a pass for each operation.
 
    A row is what lies in memory for one entry of the first axis: a sample, or an output channel. Its step or scale is
-   step[row * stride], with stride 0 where one is for all. Rows first to last - 1 are done, `size` values each.
+   step[row * stride], with stride 0 where one is for all; a row has `size` values. `threads` share the rows.
    Every operation is the one that torch does, in its order, so that results are the same to the last bit; compile it
    without contraction of products and sums (-ffp-contract=off). */
 
@@ -17,8 +17,9 @@
 
 /* out = round(clamp(x / step, low, high)) * step; a NaN stays one. */
 EVERY_PROCESSOR void quantise(const float *restrict x, const float *restrict step, int64_t stride, float *restrict out,
-                              int64_t size, float low, float high, int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; row++) {
+                              int64_t size, float low, float high, int64_t rows, int64_t threads) {
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
         const float s = step[row * stride];
         for (int64_t i = row * size; i < (row + 1) * size; i++) {
             const float v = x[i] / s;
@@ -31,9 +32,10 @@ EVERY_PROCESSOR void quantise(const float *restrict x, const float *restrict ste
 /* The gradient of x, and each value's term of the gradient of the step, which the caller sums. */
 EVERY_PROCESSOR void quantise_backward(const float *restrict x, const float *restrict step, int64_t stride,
                                        const float *restrict gradient, float *restrict x_gradient,
-                                       float *restrict step_terms, int64_t size, float low, float high, int64_t first,
-                                       int64_t last) {
-    for (int64_t row = first; row < last; row++) {
+                                       float *restrict step_terms, int64_t size, float low, float high, int64_t rows,
+                                       int64_t threads) {
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
         const float s = step[row * stride];
         for (int64_t i = row * size; i < (row + 1) * size; i++) {
             const float v = x[i] / s;
@@ -57,9 +59,10 @@ static inline int64_t nearest(float u, const float *midpoints, int64_t count) {
 
 /* out = scale * nearest level of w / scale; a weight that is not finite gives NaN. */
 void level(const float *restrict w, const float *restrict scale, int64_t stride, const float *restrict levels,
-           const float *restrict midpoints, int64_t count, float *restrict out, int64_t size, int64_t first,
-           int64_t last) {
-    for (int64_t row = first; row < last; row++) {
+           const float *restrict midpoints, int64_t count, float *restrict out, int64_t size, int64_t rows,
+           int64_t threads) {
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
         const float alpha = scale[row * stride];
         for (int64_t i = row * size; i < (row + 1) * size; i++)
             out[i] = levels[nearest(w[i] / alpha, midpoints, count)] * alpha + w[i] * 0.0f;
@@ -69,8 +72,10 @@ void level(const float *restrict w, const float *restrict scale, int64_t stride,
 /* The gradient of w, and each weight's term of the gradient of the scale, which the caller sums. */
 void level_backward(const float *restrict w, const float *restrict scale, int64_t stride, const float *restrict levels,
                     const float *restrict midpoints, int64_t count, const float *restrict gradient,
-                    float *restrict w_gradient, float *restrict scale_terms, int64_t size, int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; row++) {
+                    float *restrict w_gradient, float *restrict scale_terms, int64_t size, int64_t rows,
+                    int64_t threads) {
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
         const float alpha = scale[row * stride];
         for (int64_t i = row * size; i < (row + 1) * size; i++) {
             const float u = w[i] / alpha;

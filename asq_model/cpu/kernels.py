@@ -6,9 +6,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,15 +16,18 @@ from torch import Tensor
 SOURCE = Path(__file__).with_suffix(".c")
 # Without contraction: torch rounds after a product and after a sum. Nobody reads errno or the flags of exceptions.
 FLAGS = ("-O3", "-shared", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+# The threads of torch's own loops: they wait for work without sleeping, and would keep others from the processors.
+# The loader takes the OpenMP library that torch has loaded, since GCC's has the same name.
+THREADED = "-fopenmp"
 POINTER, WHOLE, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
-ROWS = (WHOLE, WHOLE)  # the first one and the one after the last
+ROWS = (WHOLE, WHOLE)  # how many there are, and how many threads share them
 ARGUMENTS = {
     "quantise": (POINTER, POINTER, WHOLE, POINTER, WHOLE, REAL, REAL, *ROWS),
     "quantise_backward": (POINTER, POINTER, WHOLE, POINTER, POINTER, POINTER, WHOLE, REAL, REAL, *ROWS),
     "level": (POINTER, POINTER, WHOLE, POINTER, POINTER, WHOLE, POINTER, WHOLE, *ROWS),
     "level_backward": (POINTER, POINTER, WHOLE, POINTER, POINTER, WHOLE, POINTER, POINTER, POINTER, WHOLE, *ROWS),
 }
-WORTH_A_THREAD = 1 << 16  # values: fewer are done before a second thread has woken up
+WORTH_A_THREAD = 1 << 15  # values: torch's own operations take a second thread for as many
 Kernel = Callable[..., None]
 
 
@@ -35,19 +36,27 @@ def load_kernels() -> dict[str, Kernel] | None:
     """Load the kernels by name; None where there is no C compiler (`CC`, or `cc`), or what it makes does not load.
 
     They are compiled anew for each process, which takes a third of a second: what lies in a folder that others write to
-    is not to be loaded.
+    is not to be loaded. A compiler without OpenMP makes kernels that use one thread.
     """
     try:
         words = shlex.split(os.environ.get("CC") or "cc")
         if not words or shutil.which(words[0]) is None:
             return None
         with TemporaryDirectory(prefix="asq-post-") as folder:
-            library = Path(folder) / "kernels.so"
-            done = subprocess.run([*words, *FLAGS, "-o", str(library), str(SOURCE), "-lm"], capture_output=True)
-            loaded = ctypes.CDLL(str(library)) if done.returncode == 0 else None
+            threaded = compile_library(words, [THREADED], Path(folder) / "threaded.so")
+            loaded = threaded or compile_library(words, [], Path(folder) / "kernels.so")
     except (OSError, ValueError):  # no room for the library, say, or a quote in `CC` that none closes
         return None
     return None if loaded is None else {name: wrap_kernel(loaded, name) for name in ARGUMENTS}
+
+
+def compile_library(compiler: list[str], flags: list[str], path: Path) -> ctypes.CDLL | None:
+    """Compile the kernels to a library and load it; None where either fails."""
+    done = subprocess.run([*compiler, *FLAGS, *flags, "-o", str(path), str(SOURCE), "-lm"], capture_output=True)
+    try:
+        return ctypes.CDLL(str(path)) if done.returncode == 0 else None
+    except OSError:
+        return None
 
 
 def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
@@ -61,18 +70,7 @@ def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
     return kernel
 
 
-@cache
-def start_helpers() -> ThreadPoolExecutor:
-    """Start the threads beside the one that calls; a kernel runs without Python's lock."""
-    return ThreadPoolExecutor(thread_name_prefix="kernels")
-
-
 def run_on_rows(kernel: Kernel, rows: int, values: int, *arguments: Tensor | float) -> None:
     """Run a kernel on all rows, shared among as many threads as torch has where there is enough to do."""
-    parts = max(1, min(torch.get_num_threads(), rows, values // WORTH_A_THREAD))
-    cuts = [rows * part // parts for part in range(parts + 1)]
-    mine, *theirs = pairwise(cuts)
-    others = [start_helpers().submit(kernel, *arguments, *part) for part in theirs]
-    kernel(*arguments, *mine)
-    for other in others:
-        other.result()
+    threads = max(1, min(torch.get_num_threads(), rows, values // WORTH_A_THREAD))
+    kernel(*arguments, rows, threads)

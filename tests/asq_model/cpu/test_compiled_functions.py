@@ -1,5 +1,7 @@
 """The compiled functions give what those of `straight_through` give, to the last bit, or leave it to them."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -106,6 +108,25 @@ def test_threads_share_the_rows(monkeypatch, threads):
     monkeypatch.setattr(kernels, "WORTH_A_THREAD", 64)
     check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["many"], steps(8, 4), 0, 15))
     check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["rows"], steps(6, 2), 0, 15))
+
+
+def test_kernels_share_the_threads_of_torch():
+    """Another OpenMP library would have threads of its own, which wait while torch's keep the processors."""
+    torch.ones(1 << 20).sum()
+    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "gomp" in line}
+    assert len(loaded) == 1
+
+
+def test_a_compiler_without_openmp_makes_kernels_of_one_thread(monkeypatch, tmp_path):
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1;; esac\nexec cc "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    alone = kernels.load_kernels.__wrapped__()
+    monkeypatch.setattr("asq_model.cpu.compiled_functions.load_kernels", lambda: alone)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["many"], steps(8, 4), 0, 15))
+    assert alone is not None
 
 
 def trained(family, activations):
