@@ -5,6 +5,10 @@
    Every operation is the one that torch does, in its order, so that results are the same to the last bit; compile it
    without contraction of products and sums (-ffp-contract=off). */
 
+#if defined(_OPENMP) && defined(__clang__)
+#error "Clang's OpenMP would have threads of its own beside torch's"
+#endif
+
 #include <math.h>
 #include <stdint.h>
 

@@ -16,8 +16,8 @@ from torch import Tensor
 SOURCE = Path(__file__).with_suffix(".c")
 # Without contraction: torch rounds after a product and after a sum. Nobody reads errno or the flags of exceptions.
 FLAGS = ("-O3", "-shared", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
-# The threads of torch's own loops: they wait for work without sleeping, and would keep others from the processors.
-# The loader takes the OpenMP library that torch has loaded, since GCC's has the same name.
+# The kernels run on the threads of torch's own loops, which wait for work without sleeping and would keep others from
+# the processors. GCC's OpenMP library has the name of the one that torch brings and has loaded, and is that one here.
 THREADED = "-fopenmp"
 POINTER, WHOLE, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 ROWS = (WHOLE, WHOLE)  # how many there are, and how many threads share them
@@ -27,7 +27,7 @@ ARGUMENTS = {
     "level": (POINTER, POINTER, WHOLE, POINTER, POINTER, WHOLE, POINTER, WHOLE, *ROWS),
     "level_backward": (POINTER, POINTER, WHOLE, POINTER, POINTER, WHOLE, POINTER, POINTER, POINTER, WHOLE, *ROWS),
 }
-WORTH_A_THREAD = 1 << 15  # values: torch's own operations take a second thread for as many
+WORTH_SHARING = 1 << 15  # values: threads share as many in torch's own operations, too
 Kernel = Callable[..., None]
 
 
@@ -36,7 +36,7 @@ def load_kernels() -> dict[str, Kernel] | None:
     """Load the kernels by name; None where there is no C compiler (`CC`, or `cc`), or what it makes does not load.
 
     They are compiled anew for each process, which takes a third of a second: what lies in a folder that others write to
-    is not to be loaded. A compiler without OpenMP makes kernels that use one thread.
+    is not to be loaded. A compiler that is not GCC makes kernels of one thread.
     """
     try:
         words = shlex.split(os.environ.get("CC") or "cc")
@@ -71,6 +71,7 @@ def wrap_kernel(library: ctypes.CDLL, name: str) -> Kernel:
 
 
 def run_on_rows(kernel: Kernel, rows: int, values: int, *arguments: Tensor | float) -> None:
-    """Run a kernel on all rows, shared among as many threads as torch has where there is enough to do."""
-    threads = max(1, min(torch.get_num_threads(), rows, values // WORTH_A_THREAD))
+    """Run a kernel on all rows, which torch's threads share where there is enough to do."""
+    # All of torch's threads or one: OpenMP would end those that are left out, and start them anew for torch.
+    threads = torch.get_num_threads() if rows > 1 and values >= WORTH_SHARING else 1
     kernel(*arguments, rows, threads)

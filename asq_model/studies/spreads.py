@@ -1,8 +1,9 @@
 """How far runs spread about their lines, and which runs strayed so far that no spread describes them. Free of torch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from math import sqrt
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,7 +17,7 @@ Lines = tuple[tuple[MethodRow, tuple[tuple[int, float], ...]], ...]  # of one pr
 
 
 def take_lines(groups: Groups, precision: str) -> Lines:
-    """Take the lines of a precision, such as W4A4, in a form that what follows from them can be kept by."""
+    """Take the lines of a precision, such as W4A4, as a key under which results can be cached."""
     return tuple((row, tuple(values.items())) for row, values in groups.items() if row.precision == precision)
 
 
@@ -88,22 +89,22 @@ def find_strays(groups: Groups, row: MethodRow) -> list[int]:
     A run strays that collapsed, or that is `FAR_OFF` standard deviations from its line's median. The deviation is that
     of the other lines of the precision.
     """
-    return list(find_strays_among(take_lines(groups, row.precision)).get(row, []))
+    return list(find_strays_among(take_lines(groups, row.precision)).get(row, ()))
 
 
 @lru_cache(maxsize=64)
-def find_strays_among(lines: Lines) -> dict[MethodRow, list[int]]:
+def find_strays_among(lines: Lines) -> Mapping[MethodRow, tuple[int, ...]]:
     """Find the seeds with which runs strayed, of each of the lines of one precision."""
     values = {row: [value for _, value in found] for row, found in lines}
     whole = [row for row, found in values.items() if min(found) >= max(found) - COLLAPSED]
-    strays = {}
+    strays: dict[MethodRow, tuple[int, ...]] = {}
     for row, found in lines:
         variance, freedom = pool_variance([values[other] for other in whole if other != row])
         if row not in whole:
-            strays[row] = [number for number, value in found if value < max(values[row]) - COLLAPSED]
+            strays[row] = tuple(number for number, value in found if value < max(values[row]) - COLLAPSED)
         elif len(found) < 3 or not freedom:
-            strays[row] = []
+            strays[row] = ()
         else:
             middle, limit = float(np.median(values[row])), FAR_OFF * sqrt(variance)
-            strays[row] = [number for number, value in found if abs(value - middle) > limit > 0]
-    return strays
+            strays[row] = tuple(number for number, value in found if abs(value - middle) > limit > 0)
+    return MappingProxyType(strays)

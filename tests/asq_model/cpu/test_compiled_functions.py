@@ -1,9 +1,11 @@
 """The compiled functions give what those of `straight_through` give, to the last bit, or leave it to them."""
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 import torch
+from conftest import ROOT
 
 from asq_model.config.layer_config import LayerConfig, QuantConfig
 from asq_model.cpu import kernels
@@ -105,28 +107,44 @@ def test_nearest_level(family, bits, kind):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_share_the_rows(monkeypatch, threads):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(kernels, "WORTH_A_THREAD", 64)
+    monkeypatch.setattr(kernels, "WORTH_SHARING", 64)
     check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["many"], steps(8, 4), 0, 15))
     check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["rows"], steps(6, 2), 0, 15))
 
 
-def test_kernels_share_the_threads_of_torch():
-    """Another OpenMP library would have threads of its own, which wait while torch's keep the processors."""
-    torch.ones(1 << 20).sum()
-    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "gomp" in line}
-    assert len(loaded) == 1
+COUNT_THREADS = """
+import os, torch
+from asq_model.cpu import kernels
+torch.set_num_threads(2)
+x, out, step = torch.empty(8, 1 << 16), torch.empty(8, 1 << 16), torch.ones(8, 1)
+counts = [len(os.listdir("/proc/self/task"))]
+kernels.run_on_rows(kernels.load_kernels()["quantise"], 8, x.numel(), x, step, 1, out, 1 << 16, 0.0, 15.0)
+counts.append(len(os.listdir("/proc/self/task")))
+x.add_(1)
+print(*counts, len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_kernels_run_on_the_threads_of_torch():
+    """A kernel starts the second thread, and torch goes on with it: another OpenMP library would have one of its own.
+
+    In a process of its own, since other packages load libraries with threads, too.
+    """
+    done = subprocess.run([sys.executable, "-c", COUNT_THREADS], capture_output=True, text=True, check=True, cwd=ROOT)
+    before, after_kernel, after_torch = map(int, done.stdout.split())
+    assert (after_kernel - before, after_torch - after_kernel) == (1, 0)
 
 
 def test_a_compiler_without_openmp_makes_kernels_of_one_thread(monkeypatch, tmp_path):
-    compiler = tmp_path / "cc"
-    compiler.write_text('#!/bin/sh\ncase " $* " in *" -fopenmp "*) exit 1;; esac\nexec cc "$@"\n')
+    compiler, refused = tmp_path / "cc", tmp_path / "refused"
+    compiler.write_text(f'#!/bin/sh\ncase " $* " in *" -fopenmp "*) touch "{refused}"; exit 1;; esac\nexec cc "$@"\n')
     compiler.chmod(0o755)
     monkeypatch.setenv("CC", str(compiler))
     alone = kernels.load_kernels.__wrapped__()
+    assert refused.exists() and alone is not None
     monkeypatch.setattr("asq_model.cpu.compiled_functions.load_kernels", lambda: alone)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     check_same_bits(CompiledFakeQuantise.apply, FakeQuantise.apply, (INPUTS["many"], steps(8, 4), 0, 15))
-    assert alone is not None
 
 
 def trained(family, activations):
