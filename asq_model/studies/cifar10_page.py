@@ -13,9 +13,11 @@ from asq_model.studies.longer_claims import describe_longer_claims
 from asq_model.studies.method_names import name_network
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.table_runs import list_longer_runs, list_study_runs, take_trained_out
-from asq_model.studies.tables_claims import count_outcomes
+from asq_model.studies.tables_claims import count_outcomes, list_stand_ins
 from asq_model.studies.tables_page import describe_claims, describe_study, render_accuracy_table, results_name
-from asq_model.studies.trained_out.record import TrainedOut
+from asq_model.studies.trained_out.devices import list_cpu_lines
+from asq_model.studies.trained_out.longer import select_runs
+from asq_model.studies.trained_out.record import TrainedOut, network, row_of
 from asq_model.studies.verdicts import UNDECIDED
 
 PAGE = Path(__file__).with_name("cifar10.md.j2")
@@ -49,9 +51,19 @@ def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
         for name, runs in networks.items()
     ]
     longer = [
-        describe_longer_claims(TABLE, networks[name], runs, Path(name).with_suffix(".md"))
+        {
+            **describe_longer_claims(TABLE, networks[name], runs),
+            "page": Path(name).with_suffix(".md"),
+            "cpu_lines": list_cpu_lines(study, select_runs(study, runs.epochs, runs.top_1)),
+        }
         for name, study in studies.items()
         for runs in list_longer_runs(study)
+    ]
+    in_table = [[run for run in study["rows"] if row_of(run) in TABLES[TABLE].rows] for study in studies.values()]
+    cpu_lines = [
+        f"{name_network(network(study))} {line}"
+        for study, runs in zip(studies.values(), in_table, strict=True)
+        for line in list_cpu_lines(study, runs)
     ]
     return render_template(
         PAGE,
@@ -59,6 +71,8 @@ def render_page(short: StudyResults, studies: Mapping[str, TrainedOut]) -> str:
         notes=find_yardsticks({study["data"] for study in studies.values()}),
         networks=described,
         longer=longer,
+        cpu_lines=cpu_lines,
+        stand_ins=[line for runs in networks.values() for line in list_stand_ins(TABLE, runs)],
         words=WORDS,
         short_accuracies="\n".join(render_accuracy_table(TABLE, list_study_runs(short))),
         **describe_study(short),

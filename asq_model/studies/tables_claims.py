@@ -177,6 +177,22 @@ def count_outcomes(table: int, runs: NetworkRuns) -> dict[str, int]:
     return {outcome: count for outcome, count in counts.items() if count}
 
 
+def list_stand_ins(table: int, runs: NetworkRuns) -> Iterator[dict[str, object]]:
+    """Yield the lines of a table's claims that have no runs, but stand-ins: others with the same levels."""
+    rows = dict.fromkeys(row for claim in list_claims(table) for pair in claim.pairs for row in pair)
+    for row in rows:
+        other = runs.find_line(row)
+        if other != row:
+            values = runs.top_1[other].values()
+            yield {
+                "row": f"{row.precision} {row.label}",
+                "network": name_network(runs.network),
+                "other": other.label,
+                "percent": f"{mean(values):.2f}",
+                "seeds": len(values),
+            }
+
+
 def render_claims_table(table: int, networks: Sequence[NetworkRuns]) -> list[str]:
     """Write each claim with what each network's runs say of it, and with the differences of the paper's own figures.
 

@@ -8,6 +8,7 @@ from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, ma
 from asq_model.studies.trained_out.claims import render_summary_table, summarise_claims
 from asq_model.studies.trained_out.devices import list_cpu_lines
 from asq_model.studies.trained_out.record import (
+    Trained,
     TrainedOut,
     epochs,
     group_by_row,
@@ -26,6 +27,11 @@ def group_by_length(study: TrainedOut) -> dict[int, Groups]:
         for length, found in runs.items()
     }
     return {length: lines for length, lines in groups.items() if lines}
+
+
+def select_runs(study: TrainedOut, length: int, groups: Groups) -> list[Trained]:
+    """Select the longer runs of one length that are of some lines."""
+    return [run for run in study["curve"] if epochs(run) == length and row_of(run) in groups]
 
 
 def measure_gains(rows: Groups, groups: Groups) -> dict[MethodRow, tuple[str, str]]:
@@ -75,7 +81,7 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
     for length, groups in group_by_length(study).items():
         if length != epochs(study["rows"][0]):
             control = list_control_percents(study, length)
-            runs = [run for run in study["curve"] if epochs(run) == length and row_of(run) in groups]
+            runs = select_runs(study, length, groups)
             found.append(
                 {
                     "epochs": length,

@@ -1,5 +1,6 @@
 """The page on Tables 4 and 5: claims are judged by networks trained out, whose records lie beside the study's."""
 
+import re
 import shutil
 from statistics import mean
 
@@ -14,8 +15,10 @@ from asq_model.studies.method_row import MethodRow
 from asq_model.studies.pages import RECORDS, render_record
 from asq_model.studies.paper_tables import TABLES
 from asq_model.studies.table_runs import list_longer_runs, list_study_runs, take_trained_out
-from asq_model.studies.tables_claims import count_outcomes, judge_claims, list_claims
+from asq_model.studies.tables_claims import count_outcomes, judge_claims, list_claims, list_stand_ins
 from asq_model.studies.tables_page import render_page as render_study_page
+from asq_model.studies.trained_out.devices import list_cpu_lines
+from asq_model.studies.trained_out.longer import select_runs
 from asq_model.studies.trained_out.record import TRAINED_OUT, percent, row_of
 
 RESULTS = ROOT / "docs" / "results"
@@ -48,18 +51,21 @@ def test_the_page_judges_by_networks_trained_out():
 
 def test_claims_are_judged_by_longer_trainings_too():
     study = STUDIES["trained-out.json"]
-    (longer,) = list_longer_runs(study)
-    assert longer.epochs == 20 and all(len(values) > 1 for values in longer.top_1.values())
+    longer = next(runs for runs in list_longer_runs(study) if runs.epochs == 20)
+    assert all(len(values) > 1 for values in longer.top_1.values())
     page = render_page(SHORT, STUDIES)
     table = page.partition("## After 20 epochs")[2].partition("\n## ")[0]
     assert "| claim | 6 epochs, points | verdict | 20 epochs, points | verdict |" in table
-    lines = [line for line in table.splitlines() if " bits: " in line]
+    lines = table.partition("|---")[2].splitlines()[1:]
     measured = [claim for claim in judge_claims(list(list_claims(4)), longer) if claim.difference is not None]
+    lines = [line for line in lines if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines] == [f"| {claim.claim.words}" for claim in measured]
     assert all(claim.points in line for claim, line in zip(measured, lines, strict=True))
-    assert f"[of {len(lines)} claims " in page and "[see below](#after-20-epochs)" in page
+    (cpu,) = re.findall(r"Trained on a CPU for 20 epochs, where all else was trained on a GPU: ([^.]*)\.", table)
+    assert cpu == "; ".join(list_cpu_lines(study, select_runs(study, 20, longer.top_1)))
+    assert f"of the {len(lines)} [that can be judged](#after-20-epochs) " in page and "[below](#after-20" in page
     shorter = {name: study | {"curve": []} for name, study in STUDIES.items()}
-    assert "fter 20 epochs" not in render_page(SHORT, shorter) and "see below" not in render_page(SHORT, shorter)
+    assert "fter 20 epochs" not in render_page(SHORT, shorter) and "can be judged" not in render_page(SHORT, shorter)
 
 
 def test_a_claim_of_a_line_without_runs_has_those_of_equal_levels():
@@ -72,6 +78,10 @@ def test_a_claim_of_a_line_without_runs_has_those_of_equal_levels():
     (found,) = judge_claims([claim for claim in list_claims(4) if claim.words == "2 bits: ASQ > LSQ + APOT"], runs)
     asq = runs.top_1[post._replace(family="uniform", kind="", activations="asq")]
     assert found.difference == pytest.approx(mean(asq.values()) - mean(runs.top_1[post].values()))
+
+    stand_in = next(line for line in list_stand_ins(4, runs) if line["row"] == "W2A2 LSQ + APOT")
+    assert (stand_in["other"], stand_in["percent"]) == (post.label, f"{mean(runs.top_1[post].values()):.2f}")
+    assert f"{post.label}, whose runs ({stand_in['percent']} %, 5 seeds) stand in" in render_page(SHORT, STUDIES)
 
 
 def test_counts_are_said_from_the_least_to_the_most():

@@ -23,7 +23,7 @@ from asq_model.studies.trained_out.claims import compare, list_pairs
 from asq_model.studies.trained_out.control import compare_with_control, render_control_table
 from asq_model.studies.trained_out.devices import is_cpu, list_cpu_lines
 from asq_model.studies.trained_out.findings import render_findings
-from asq_model.studies.trained_out.longer import describe_longer, group_by_length, measure_gains
+from asq_model.studies.trained_out.longer import describe_longer, group_by_length, measure_gains, select_runs
 from asq_model.studies.trained_out.page import render_page
 from asq_model.studies.trained_out.record import TRAINED_OUT, epochs, group_by_row, percent, row_of, seed
 from asq_model.studies.trained_out.repeats import describe_repeats, describe_repeats_elsewhere, expect_run
@@ -144,7 +144,9 @@ def test_the_page_tells_which_lines_were_trained_on_another_kind_of_device():
     assert "W4A4 POT activations" in lines and "W4A4 LSQ" not in lines
     assert "Lines trained on a CPU" not in render_page(RESNET_20)
     longer = render_page(STUDY).partition("## Would more epochs change it")[2].partition("\n## ")[0]
-    assert "W4A4 LSQ (seeds 1, 2, 3" in longer and " (seed" not in said
+    (rows,) = (lines for length, lines in group_by_length(STUDY).items() if length == 20)
+    found = list_cpu_lines(STUDY, select_runs(STUDY, 20, rows))
+    assert found and f"where the others were trained on a GPU: {'; '.join(found)}." in longer and found != lines
 
 
 def test_devices_are_told_apart_by_line_and_seed():
