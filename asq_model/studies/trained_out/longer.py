@@ -5,7 +5,7 @@ from statistics import mean, stdev
 from asq_model.common.markdown import format_table_lines
 from asq_model.studies.method_row import Groups, MethodRow
 from asq_model.studies.paired_comparisons import correct_by_holm, judge_test, make_mean_tests
-from asq_model.studies.trained_out.claims import render_summary_table, summarise_claims
+from asq_model.studies.trained_out.claims import compare, render_summary_table, summarise_claims
 from asq_model.studies.trained_out.devices import list_cpu_lines
 from asq_model.studies.trained_out.record import (
     Trained,
@@ -34,14 +34,19 @@ def select_runs(study: TrainedOut, length: int, groups: Groups) -> list[Trained]
     return [run for run in study["curve"] if epochs(run) == length and row_of(run) in groups]
 
 
-def measure_gains(rows: Groups, groups: Groups) -> dict[MethodRow, tuple[str, str]]:
-    """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
+def subtract_rows(rows: Groups, groups: Groups) -> Groups:
+    """Subtract from longer runs those of the rows, by the seeds that both have; lines with two of them or more."""
     gains: Groups = {}
     for row, values in groups.items():
         shared = values.keys() & rows.get(row, {}).keys()
         if len(shared) > 1:
-            gains[row] = {number: values[number] - rows[row][number] for number in shared}
-    tests = make_mean_tests(gains)
+            gains[row] = {number: values[number] - rows[row][number] for number in sorted(shared)}
+    return gains
+
+
+def measure_gains(rows: Groups, groups: Groups) -> dict[MethodRow, tuple[str, str]]:
+    """What each line gains over the same line of the rows, by the seeds of both, with its interval; whether it does."""
+    tests = make_mean_tests(subtract_rows(rows, groups))
     intervals = correct_by_holm(list(tests.values()))
     return {
         row: (f"{test.difference:+.2f} ± {interval.half_width:.2f}", judge_test(test, interval))
@@ -62,6 +67,17 @@ def render_longer_table(study: TrainedOut, length: int, groups: Groups) -> list[
     gained = f"over {epochs(study['rows'][0])} epochs, same seeds"
     titles = ("bits", "method", "top-1, %", "seeds", gained, "verdict", "to the ceiling", "to the control")
     return format_table_lines(titles, cells, "llrrrlrr")
+
+
+def render_changes_table(rows: Groups, groups: Groups) -> list[str]:
+    """By how much each claim's difference is another than in the rows, by the seeds of both; nothing without any."""
+    words = {"holds": "grows", "**does not hold**": "shrinks"}
+    cells = [
+        [row.claim, row.precision, row.test.runs, row.difference, words.get(row.outcome, row.outcome)]
+        for row in compare(subtract_rows(rows, groups), together=True)
+    ]
+    titles = ("claim", "bits", "pairs of runs", "change, points", "verdict")
+    return format_table_lines(titles, cells, "llrrl") if cells else []
 
 
 def list_sure_gains(rows: Groups, groups: Groups) -> list[str]:
@@ -89,6 +105,7 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
                     "control_percent": f"{mean(control):.2f}" if control else None,
                     "table": "\n".join(render_longer_table(study, length, groups)),
                     "summary": "\n".join(render_summary_table(groups)),
+                    "changes": "\n".join(render_changes_table(group_by_row(study["rows"]), groups)),
                     "claims": summarise_claims(groups),
                     "cpu_lines": list_cpu_lines(study, runs),
                     "gains": list_sure_gains(group_by_row(study["rows"]), groups),
