@@ -17,6 +17,8 @@ from asq_model.studies.trained_out.record import (
     row_of,
 )
 
+CHANGES = {"holds": "grows", "**does not hold**": "shrinks"}  # of a difference, by what its test says
+
 
 def group_by_length(study: TrainedOut) -> dict[int, Groups]:
     """Lines with two seeds or more, by the number of epochs; the rows' own length comes first."""
@@ -71,24 +73,29 @@ def render_longer_table(study: TrainedOut, length: int, groups: Groups) -> list[
 
 def render_changes_table(rows: Groups, groups: Groups) -> list[str]:
     """By how much each claim's difference is another than in the rows, by the seeds of both; nothing without any."""
-    words = {"holds": "grows", "**does not hold**": "shrinks"}
     cells = [
-        [row.claim, row.precision, row.test.runs, row.difference, words.get(row.outcome, row.outcome)]
+        [row.claim, row.precision, row.test.runs, row.difference, CHANGES.get(row.outcome, row.outcome)]
         for row in compare(subtract_rows(rows, groups), together=True)
     ]
     titles = ("claim", "bits", "pairs of runs", "change, points", "verdict")
     return format_table_lines(titles, cells, "llrrl") if cells else []
 
 
-def list_sure_gains(rows: Groups, groups: Groups) -> list[str]:
-    """Say which lines gain or lose for sure by more epochs."""
+def list_sure_changes(rows: Groups, groups: Groups) -> list[str]:
+    """Say which lines gain or lose for sure by more epochs, and which differences grow or shrink."""
     words = {"holds": "gains", "**does not hold**": "loses"}
     gains = measure_gains(rows, groups)
-    return [
+    lines = [
         f"{row.precision} {row.label} {words[verdict]} ({points})"
         for row, (points, verdict) in gains.items()
         if verdict in words
     ]
+    changes = [
+        f"The difference of {row.claim} {CHANGES[row.outcome]} at {row.precision} ({row.difference})"
+        for row in compare(subtract_rows(rows, groups), together=True)
+        if row.outcome in CHANGES
+    ]
+    return lines + changes
 
 
 def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
@@ -108,7 +115,7 @@ def describe_longer(study: TrainedOut) -> list[dict[str, object]]:
                     "changes": "\n".join(render_changes_table(group_by_row(study["rows"]), groups)),
                     "claims": summarise_claims(groups),
                     "cpu_lines": list_cpu_lines(study, runs),
-                    "gains": list_sure_gains(group_by_row(study["rows"]), groups),
+                    "gains": list_sure_changes(group_by_row(study["rows"]), groups),
                 }
             )
     return found

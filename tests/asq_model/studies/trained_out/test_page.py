@@ -239,7 +239,7 @@ def test_longer_rows_are_compared_with_each_other_only():
     assert longer["epochs"] == 20 and len(longer["table"].splitlines()) == 2 + len(lengths[20])
     text = render_page(STUDY).partition("After 20 epochs, of what")[2].partition("In brackets")[0]
     assert all(f"- **{claim}** {outcome}." in text for claim, outcome in longer["claims"].items())
-    assert all(f"- **{gain}** over 6 epochs." in text for gain in longer["gains"]) and longer["gains"]
+    assert all(f"- **{gain}** against 6 epochs." in text for gain in longer["gains"]) and longer["gains"]
     shorter = STUDY | {"curve": [run for run in STUDY["curve"] if seed(run) == 0]}
     assert list(group_by_length(shorter)) == [6] and describe_longer(shorter) == []
     assert "## Would more epochs change it\n\nSeed 0 by its epochs:" in render_page(shorter)
